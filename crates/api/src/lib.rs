@@ -1,0 +1,1 @@
+//! Protobuf messages of Sensorium, their conversions, and the one table of status codes.

@@ -1,0 +1,1 @@
+//! Typed client for a Sensorium server.

@@ -1,0 +1,1 @@
+//! Ingest, query and moments: joins media, embed and a Store.

@@ -1,0 +1,1 @@
+//! RocksDB storage, HNSW graphs, filters and queries of one collection.

@@ -1,0 +1,1 @@
+//! Bytes to pixels, frames, PCM and passages, under hard limits.

@@ -1,0 +1,1 @@
+//! Exact-search oracle, seeded corpora, fake towers and temporary databases for integration tests.

@@ -1,0 +1,109 @@
+//! What a filter means for a payload.
+
+use std::cmp::Ordering;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use serde_json::Value;
+
+use super::{Comparison, Filter, Literal};
+use crate::Payload;
+
+impl Filter {
+    /// Whether the payload meets the condition.
+    pub fn matches(&self, payload: &Payload) -> bool {
+        match self {
+            Self::And(parts) => parts.iter().all(|part| part.matches(payload)),
+            Self::Or(parts) => parts.iter().any(|part| part.matches(payload)),
+            Self::Not(part) => !part.matches(payload),
+            Self::Exists { field } => payload.get(field).is_some_and(|value| !value.is_null()),
+            Self::In { field, values } => payload
+                .get(field)
+                .is_some_and(|value| values.iter().any(|literal| compare(value, Comparison::Equal, literal))),
+            Self::Compare { field, comparison, value } => {
+                payload.get(field).is_some_and(|found| compare(found, *comparison, value))
+            }
+        }
+    }
+
+    /// The fields that the filter reads, in order of appearance, without repeats.
+    pub fn fields(&self) -> Vec<&str> {
+        let mut fields = Vec::new();
+        self.collect_fields(&mut fields);
+        fields
+    }
+
+    fn collect_fields<'a>(&'a self, fields: &mut Vec<&'a str>) {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.iter().for_each(|part| part.collect_fields(fields)),
+            Self::Not(part) => part.collect_fields(fields),
+            Self::Exists { field } | Self::In { field, .. } | Self::Compare { field, .. } => {
+                if !fields.contains(&field.as_str()) {
+                    fields.push(field);
+                }
+            }
+        }
+    }
+}
+
+fn compare(found: &Value, comparison: Comparison, literal: &Literal) -> bool {
+    if let Value::Array(items) = found {
+        return match comparison {
+            Comparison::NotEqual => {
+                let same_type = items.iter().any(|item| order(item, literal).is_some());
+                same_type && !items.iter().any(|item| order(item, literal) == Some(Ordering::Equal))
+            }
+            Comparison::Equal
+            | Comparison::Less
+            | Comparison::LessOrEqual
+            | Comparison::Greater
+            | Comparison::GreaterOrEqual => {
+                comparison == Comparison::Equal
+                    && items.iter().any(|item| order(item, literal) == Some(Ordering::Equal))
+            }
+        };
+    }
+    let Some(order) = order(found, literal) else { return false };
+    match comparison {
+        Comparison::Equal => order.is_eq(),
+        Comparison::NotEqual => order.is_ne(),
+        Comparison::Less => order.is_lt(),
+        Comparison::LessOrEqual => order.is_le(),
+        Comparison::Greater => order.is_gt(),
+        Comparison::GreaterOrEqual => order.is_ge(),
+    }
+}
+
+/// How a value stands to a constant; `None` for unlike types.
+fn order(found: &Value, literal: &Literal) -> Option<Ordering> {
+    match (found, literal) {
+        (Value::Number(number), Literal::Number(constant)) => number.as_f64()?.partial_cmp(constant),
+        (Value::Bool(value), Literal::Bool(constant)) => Some(value.cmp(constant)),
+        (Value::String(text), Literal::Text(constant)) => match (time(text), time(constant)) {
+            (Some(left), Some(right)) => Some(left.cmp(&right)),
+            (Some(_) | None, _) => Some(text.as_str().cmp(constant)),
+        },
+        (
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Array(_)
+            | Value::Object(_),
+            Literal::Text(_) | Literal::Number(_) | Literal::Bool(_),
+        ) => None,
+    }
+}
+
+/// An RFC 3339 time, or a date (its first instant in UTC).
+fn time(text: &str) -> Option<Timestamp> {
+    if !text.starts_with(|c: char| c.is_ascii_digit()) || text.len() < 10 {
+        return None;
+    }
+    if let Ok(timestamp) = text.parse::<Timestamp>() {
+        return Some(timestamp);
+    }
+    let date = text.parse::<Date>().ok().filter(|_| text.len() == 10)?;
+    date.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
+}

@@ -1,0 +1,110 @@
+//! The JSON fields of an asset.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// Largest user metadata of an asset, as compact JSON.
+pub const MAX_USER_METADATA_BYTES: usize = 64 * 1024;
+
+/// Metadata that breaks the rules.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PayloadError {
+    /// User metadata is at most [`MAX_USER_METADATA_BYTES`] an asset.
+    #[error("metadata of an asset is at most {limit} bytes as JSON, this has {bytes}")]
+    TooLarge {
+        /// The size received.
+        bytes: usize,
+        /// The size allowed.
+        limit: usize,
+    },
+    /// Names that begin with `_` are reserved.
+    #[error("metadata names that begin with '_' are reserved, received {name:?}")]
+    Reserved {
+        /// The name received.
+        name: String,
+    },
+}
+
+/// Named JSON values of an asset: what was found in the file, and what the user added.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Payload(pub Map<String, Value>);
+
+impl Payload {
+    /// A payload without fields.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The value of a field; `a.b` reaches into objects when no field has that whole name.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        lookup(&self.0, name)
+    }
+
+    /// Sets a field.
+    pub fn set(&mut self, name: &str, value: impl Into<Value>) {
+        self.0.insert(name.to_owned(), value.into());
+    }
+
+    /// Takes over every field of `other`; its values win.
+    pub fn merge(&mut self, other: &Self) {
+        for (name, value) in &other.0 {
+            self.0.insert(name.clone(), value.clone());
+        }
+    }
+
+    /// Whether there are no fields.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Checks metadata that a user gave.
+    ///
+    /// # Errors
+    /// [`PayloadError`] if it is too large or uses a reserved name.
+    pub fn check_user(&self) -> Result<(), PayloadError> {
+        if let Some(name) = self.0.keys().find(|name| name.starts_with('_')) {
+            return Err(PayloadError::Reserved { name: name.clone() });
+        }
+        let bytes = serde_json::to_vec(&self.0).map(|json| json.len()).unwrap_or(usize::MAX);
+        if bytes > MAX_USER_METADATA_BYTES {
+            return Err(PayloadError::TooLarge { bytes, limit: MAX_USER_METADATA_BYTES });
+        }
+        Ok(())
+    }
+}
+
+fn lookup<'a>(fields: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    if let Some(value) = fields.get(name) {
+        return Some(value);
+    }
+    name.match_indices('.').find_map(|(at, _)| {
+        let (head, rest) = name.split_at(at);
+        lookup(fields.get(head)?.as_object()?, rest.get(1..)?)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dots_reach_into_objects() {
+        let payload = Payload(
+            serde_json::json!({"a": {"b": {"c": 1}}, "x.y": 2}).as_object().cloned().expect("object"),
+        );
+        assert_eq!(payload.get("a.b.c"), Some(&Value::from(1)));
+        assert_eq!(payload.get("x.y"), Some(&Value::from(2)));
+        assert_eq!(payload.get("a.z"), None);
+    }
+
+    #[test]
+    fn user_metadata_is_limited() {
+        let mut payload = Payload::new();
+        payload.set("note", "x".repeat(MAX_USER_METADATA_BYTES));
+        assert!(matches!(payload.check_user(), Err(PayloadError::TooLarge { .. })));
+        let mut reserved = Payload::new();
+        reserved.set("_x", 1);
+        assert!(matches!(reserved.check_user(), Err(PayloadError::Reserved { .. })));
+    }
+}

@@ -1,0 +1,134 @@
+//! What is asked of a store, and what it answers.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{AssetId, AssetRecord, Filter, Modality, PointInfo, Track};
+
+/// How the points of a search are looked through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Plan {
+    /// Every matching point is compared.
+    ExactScan,
+    /// The graph is walked, and every point met counts.
+    Graph,
+    /// The graph is walked, and only points of matching assets count.
+    FilteredGraph,
+}
+
+/// A search for the assets whose points are nearest to a vector.
+#[derive(Debug, Clone)]
+pub struct SearchRequest {
+    /// The query, of L2 norm 1 and of the collection's dimension.
+    pub vector: Vec<f32>,
+    /// Only points of these tracks (empty: of all).
+    pub tracks: Vec<Track>,
+    /// Only assets of these modalities (empty: of all).
+    pub modalities: Vec<Modality>,
+    /// Only assets whose payload meets this.
+    pub filter: Option<Filter>,
+    /// Assets that are left out.
+    pub exclude: Vec<AssetId>,
+    /// Most assets to give. All tracks named are searched together; an asset counts once, by its best point.
+    pub limit: usize,
+    /// Compare every matching point.
+    pub exact: bool,
+    /// Beam of the graph walk; `None` for the default.
+    pub ef: Option<usize>,
+}
+
+/// An asset found, by its best point.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AssetHit {
+    /// The asset.
+    pub asset: AssetId,
+    /// What it is.
+    pub modality: Modality,
+    /// Its best point.
+    pub point: PointInfo,
+    /// Cosine of the query and that point.
+    pub cosine: f32,
+}
+
+/// The answer to a search, best first (equal cosines by asset id, so that the order is total).
+#[derive(Debug, Clone, PartialEq)]
+pub struct SearchReply {
+    /// The hits.
+    pub hits: Vec<AssetHit>,
+    /// How they were found.
+    pub plan: Plan,
+    /// Points that were compared with the query.
+    pub points_compared: usize,
+}
+
+/// A point of an asset beside the query's cosine.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ScoredPoint {
+    /// The point.
+    pub point: PointInfo,
+    /// Cosine of the query and the point.
+    pub cosine: f32,
+}
+
+/// An asset with its points, as a reader gets it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredAsset {
+    /// The asset.
+    pub record: AssetRecord,
+    /// Its points in order of track and ordinal.
+    pub points: Vec<PointInfo>,
+    /// The vectors of its points in the same order, if they were asked for (else empty).
+    pub vectors: Vec<Vec<f32>>,
+    /// Paths of its sources, in order of writing.
+    pub paths: Vec<Vec<u8>>,
+}
+
+/// One page of a scroll, in order of asset id.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page {
+    /// The assets.
+    pub assets: Vec<StoredAsset>,
+    /// Where the next page begins after, `None` at the end.
+    pub next: Option<AssetId>,
+}
+
+/// Counts and sizes of a collection.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct CollectionStats {
+    /// Live assets.
+    pub assets: u64,
+    /// Live points.
+    pub points: u64,
+    /// Sources that are indexed.
+    pub sources_indexed: u64,
+    /// Sources that failed.
+    pub sources_failed: u64,
+    /// Live points in the sealed segment, whose graph is walked.
+    pub points_in_graph: u64,
+    /// Bytes on disk.
+    pub bytes_on_disk: u64,
+    /// Bytes of vectors and graph in memory.
+    pub bytes_in_memory: u64,
+}
+
+/// One thing that `verify` found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// What is wrong.
+    pub what: String,
+    /// Where it is: a column family and key, or a file.
+    pub place: String,
+    /// What `repair` would do.
+    pub repair: String,
+}
+
+/// What a collection's vectors are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpaceInfo {
+    /// Name of the space, for instance `mini`.
+    pub id: String,
+    /// Dimension of its vectors.
+    pub dim: usize,
+    /// Bundle and revision that encode into it, for instance `sensorium-mini@1f2e3d`.
+    pub revision: String,
+}

@@ -1,0 +1,1 @@
+//! The default bundle of models as bytes.

@@ -1,0 +1,94 @@
+"""Grids of the frozen stem, computed once: CACHE/grids/SOURCE.V.npy, f16 [photos, G * G, 1280], one file a view.
+
+View 0 is the whole photo squashed to a square, as at inference. The others are crops of 55 to 100 % of the area
+with an aspect between 2:3 and 3:2 of the photo's own, every second one mirrored: users' photos have every aspect,
+the training photos come as squares.
+
+    python cache_photos.py --data DATA --stems FOLDER --cache DIR [--views 4]
+"""
+
+import argparse
+import json
+import math
+import os
+import random
+import time
+
+import numpy as np
+
+from guard import Guard
+from preprocess import load_rgb, pixels, resize
+from stem import PhotoStem, onnx_session
+
+COCO = ("coco2014-train-256px", "coco2014-val-256px")
+
+
+def box_of(size, rng):
+    """A random crop box of the picture."""
+    w, h = size
+    area, ratio = rng.uniform(0.55, 1.0), math.exp(rng.uniform(math.log(2 / 3), math.log(3 / 2)))
+    bw, bh = min(1.0, math.sqrt(area * ratio)), min(1.0, math.sqrt(area / ratio))
+    x, y = rng.uniform(0, 1 - bw), rng.uniform(0, 1 - bh)
+    return (x * w, y * h, (x + bw) * w, (y + bh) * h)
+
+
+def view_of(path, view, size):
+    """u8 [size, size, 3] of one view; the same file and view give the same crop."""
+    picture = load_rgb(path)
+    if view == 0:
+        return resize(picture, size)
+    rng = random.Random(f"{os.path.basename(path)}#{view}")
+    box = None if view == 1 else box_of(picture.size, rng)
+    out = resize(picture, size, box)
+    return out[:, ::-1] if view % 2 else out
+
+
+def cache(files, view, path, session, size, grid, batch=8):
+    """Fills one file; an interrupted run goes on where its progress note says."""
+    note = path + ".done"
+    done = int(open(note).read()) if os.path.exists(note) and os.path.exists(path) else 0
+    if done >= len(files):
+        return
+    mode = "r+" if done else "w+"
+    out = np.lib.format.open_memmap(path, mode, np.float16, (len(files), grid * grid, 1280))
+    start = time.time()
+    for i in range(done, len(files), batch):
+        part = np.stack([pixels(view_of(f, view, size)) for f in files[i:i + batch]])
+        out[i:i + len(part)] = session.run(None, {"pixels": part})[0]
+        if i // batch % 100 == 99:
+            with open(note, "w") as f:
+                f.write(str(i + len(part)))
+    out.flush()
+    with open(note, "w") as f:
+        f.write(str(len(files)))
+    print(f"{os.path.basename(path)}: {len(files)} photos, {(len(files) - done) / (time.time() - start):.0f} a second", flush=True)
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__)
+    ap.add_argument("--data", required=True)
+    ap.add_argument("--stems", required=True)
+    ap.add_argument("--cache", default=os.path.join(os.path.dirname(__file__), ".cache"))
+    ap.add_argument("--views", type=int, default=4)
+    ap.add_argument("--limit", type=int, default=0, help="photos a source, for a quick trial")
+    a = ap.parse_args()
+    folder = os.path.join(a.cache, "grids")
+    os.makedirs(folder, exist_ok=True)
+    guard = Guard(a.data)
+    stem = PhotoStem(os.path.join(a.stems, "photo.safetensors")).eval()
+    session = onnx_session(stem, os.path.join(a.cache, "stem.onnx"))
+    grid = -(-stem.size // 32)
+    sets = {"flickr": guard.train_rows("flickr8k"), "imagenet": guard.train_rows("imagenet-sample-images"),
+            "coco": guard.train_rows(*COCO), "dev": guard.eval_rows("flickr8k")}
+    jobs = [("flickr", 0), ("dev", 0), ("imagenet", 0)] + [("flickr", v) for v in range(1, a.views)]
+    jobs += [("imagenet", v) for v in range(1, a.views)] + [("coco", 0)]
+    for name, view in jobs:
+        rows = sets[name][:a.limit or None]
+        with open(os.path.join(folder, name + ".json"), "w") as f:
+            json.dump(rows, f)
+        files = [os.path.join(a.data, r["file"]) for r in rows]
+        cache(files, view, os.path.join(folder, f"{name}.{view}.npy"), session, stem.size, grid)
+
+
+if __name__ == "__main__":
+    main()

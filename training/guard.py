@@ -1,0 +1,92 @@
+"""The one door through which training rows and texts come.
+
+Refused: every row whose split is not `train`, every sound that a dev clip plays and every still that it shows
+(whatever its own row says), and every text that equals a dev caption or one of the last 1,000 lines of the
+parallel file in any of its languages. Texts are compared without case, spaces and punctuation.
+
+Plain Python without dependencies, so that `make test` can run it anywhere.
+"""
+
+import gzip
+import json
+import os
+import unicodedata
+
+PARALLEL = "text/multi30k_parallel_train_en_de_fr_cs.tsv.gz"
+PARALLEL_HELD_LINES = 1000
+FORBIDDEN_SPLITS = ("dev", "held")
+
+
+class Refused(ValueError):
+    """Raised when a script asks for a row, file or text that must not train."""
+
+
+def normal(text):
+    """The form in which texts are compared: letters and digits only, lower case."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return "".join(c for c in folded if c.isalnum())
+
+
+def lines(path):
+    """Lines of a text file, gzipped or not, without their ends."""
+    opener = gzip.open if path.endswith(".gz") else open
+    with opener(path, "rt", encoding="utf-8") as handle:
+        return [line.rstrip("\r\n") for line in handle]
+
+
+class Guard:
+    """Reads the manifest once and hands out only what may train."""
+
+    def __init__(self, data, manifest="index.jsonl", parallel=PARALLEL):
+        self.data = data
+        self.all_rows = [json.loads(l) for l in lines(os.path.join(data, manifest)) if l.strip()]
+        self.bad_files, self.bad_texts = set(), set()
+        for row in self.all_rows:
+            if row.get("split") in FORBIDDEN_SPLITS:
+                self.bad_files.update(row[k] for k in ("file", "audio_file", "still") if row.get(k))
+                self.bad_texts.update(normal(c) for c in row.get("captions") or [])
+        path = os.path.join(data, parallel)
+        if os.path.exists(path):
+            for line in lines(path)[-PARALLEL_HELD_LINES:]:
+                self.bad_texts.update(normal(t) for t in line.split("\t"))
+        self.bad_texts.discard("")
+
+    def allows_text(self, text):
+        """False for a text that equals a held-out one."""
+        return normal(text) not in self.bad_texts
+
+    def allows_row(self, row):
+        """False for a row of another split than train or a file that a dev or held row shows or plays."""
+        files = [row[k] for k in ("file", "audio_file", "still") if row.get(k)]
+        return row.get("split") == "train" and not any(f in self.bad_files for f in files)
+
+    def check_row(self, row):
+        """The row, or Refused."""
+        if not self.allows_row(row):
+            raise Refused(f"{row.get('file')}: split {row.get('split')} must not train")
+        return row
+
+    def check_texts(self, texts):
+        """The texts, or Refused at the first that equals a held-out one."""
+        for text in texts:
+            if not self.allows_text(text):
+                raise Refused(f"held-out text must not train: {text!r}")
+        return texts
+
+    def train_rows(self, *sources):
+        """Rows that may train, of these sources (all where none is named), without held-out captions."""
+        found = []
+        for row in self.all_rows:
+            if self.allows_row(row) and (not sources or row["source"] in sources):
+                kept = [c for c in row.get("captions") or [] if self.allows_text(c)]
+                found.append({**row, "captions": kept})
+        return found
+
+    def train_lines(self, name):
+        """Lines of a text file below `text/` that may train; a line of several columns falls if one of them does."""
+        return [line for line in lines(os.path.join(self.data, name))
+                if line and all(self.allows_text(t) for t in line.split("\t"))]
+
+    def eval_rows(self, source, split="dev"):
+        """Rows for measuring only; nothing that trains may call this."""
+        return [r for r in self.all_rows if r["source"] == source and r["split"] == split]

@@ -1,0 +1,71 @@
+"""python3 training/test_guard.py: held-out rows and texts are refused. Needs no data and no packages."""
+
+import gzip
+import json
+import os
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from guard import PARALLEL, PARALLEL_HELD_LINES, Guard, Refused, normal  # noqa: E402
+
+ROWS = [
+    {"file": "a.jpg", "captions": ["A dog runs .", "A CAT sleeps!"], "source": "flickr8k", "split": "train"},
+    {"file": "b.jpg", "captions": ["a cat sleeps"], "source": "flickr8k", "split": "dev"},
+    {"file": "c.jpg", "captions": [], "source": "imagenet", "split": "held"},
+    {"file": "d.jpg", "captions": [], "source": "coco", "split": "extra"},
+    {"file": "moo.ogg", "captions": [], "label": "cow", "source": "animals", "split": "train"},
+    {"file": "clip.mp4", "captions": ["a cow making a sound"], "audio_file": "moo.ogg", "still": "e.jpg",
+     "source": "derived", "split": "dev"},
+    {"file": "e.jpg", "captions": [], "source": "imagenet", "split": "train"},
+]
+
+
+class GuardTest(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        root = self.folder.name
+        os.mkdir(os.path.join(root, "text"))
+        with open(os.path.join(root, "index.jsonl"), "w", encoding="utf-8") as f:
+            f.writelines(json.dumps(r) + "\n" for r in ROWS)
+        with gzip.open(os.path.join(root, PARALLEL), "wt", encoding="utf-8") as f:
+            f.write("an early line\teine frühe Zeile\tune ligne\třádek\n")
+            f.writelines(f"english {i}\tdeutsch {i}\tfrançais {i}\tčesky {i}\n" for i in range(PARALLEL_HELD_LINES))
+        with gzip.open(os.path.join(root, "text/de.txt.gz"), "wt", encoding="utf-8") as f:
+            f.write("Deutsch, 7!\neine andere Zeile\nA cat sleeps ...\n")
+        self.guard = Guard(root)
+
+    def tearDown(self):
+        self.folder.cleanup()
+
+    def test_only_train_rows_pass(self):
+        self.assertEqual([r["file"] for r in self.guard.train_rows()], ["a.jpg"])
+        for row in ROWS[1:]:
+            with self.assertRaises(Refused):
+                self.guard.check_row(row)
+        self.guard.check_row(ROWS[0])
+
+    def test_sounds_and_stills_of_dev_clips_are_refused(self):
+        self.assertFalse(self.guard.allows_row(ROWS[4]))
+        self.assertFalse(self.guard.allows_row(ROWS[6]))
+
+    def test_captions_equal_to_dev_captions_fall(self):
+        self.assertEqual(self.guard.train_rows("flickr8k")[0]["captions"], ["A dog runs ."])
+        with self.assertRaises(Refused):
+            self.guard.check_texts(["A dog runs .", "a Cat, sleeps ."])
+
+    def test_last_lines_of_the_parallel_file_fall_in_every_language(self):
+        for text in ("English 0", "deutsch 999", "FRANÇAIS 500.", "česky  3"):
+            self.assertFalse(self.guard.allows_text(text), text)
+        self.assertTrue(self.guard.allows_text("eine frühe Zeile"))
+        self.assertEqual(self.guard.train_lines("text/de.txt.gz"), ["eine andere Zeile"])
+        self.assertEqual(len(self.guard.train_lines(PARALLEL)), 1)
+
+    def test_comparison_ignores_case_spaces_and_punctuation(self):
+        self.assertEqual(normal("A dog's ball , on-grass ."), normal("a DOGS ball on grass"))
+        self.assertNotEqual(normal("a dog"), normal("a dig"))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,88 @@
+"""The frozen text tower: MiniLM-L6 out of stems/text.safetensors, strings -> unit vectors [n, 384].
+
+Mean over the mask, then L2; at most 256 tokens; padded only to the longest of a batch.
+"""
+
+import hashlib
+import os
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file
+from tokenizers import Tokenizer
+from torch import nn
+
+HEADS, LAYERS, MAX_TOKENS, EPS = 12, 6, 256, 1e-12
+
+
+class TextTower(nn.Module):
+    """BERT encoder in f32; the int8 word embeddings are widened at load."""
+
+    def __init__(self, stems):
+        super().__init__()
+        sd = load_file(os.path.join(stems, "text.safetensors"))
+        scale = sd.pop("embeddings.word_embeddings.scale")
+        words = "embeddings.word_embeddings.weight"
+        sd[words] = sd[words].float() * scale[:, None]
+        for name, value in sd.items():
+            self.register_buffer(name.replace(".", "_"), value.float())
+        self.tokenizer = Tokenizer.from_file(os.path.join(stems, "tokenizer.json"))
+        self.tokenizer.no_padding()
+        self.tokenizer.enable_truncation(MAX_TOKENS)
+
+    def w(self, name):
+        return getattr(self, name.replace(".", "_"))
+
+    def linear(self, x, name):
+        return F.linear(x, self.w(name + ".weight"), self.w(name + ".bias"))
+
+    def norm(self, x, name):
+        return F.layer_norm(x, x.shape[-1:], self.w(name + ".weight"), self.w(name + ".bias"), EPS)
+
+    def forward(self, ids, mask):
+        """ids and mask [B, T] int64 -> [B, 384]."""
+        e = "embeddings."
+        x = F.embedding(ids, self.w(e + "word_embeddings.weight")) + self.w(e + "token_type_embeddings.weight")[0]
+        x = self.norm(x + self.w(e + "position_embeddings.weight")[:ids.shape[1]], e + "LayerNorm")
+        bias = (mask[:, None, None, :] - 1).float() * 1e9
+        b, t, d = x.shape
+        for i in range(LAYERS):
+            p = f"encoder.layer.{i}."
+            q, k, v = (self.linear(x, p + "attention.self." + n).view(b, t, HEADS, -1).transpose(1, 2)
+                       for n in ("query", "key", "value"))
+            att = F.scaled_dot_product_attention(q, k, v, attn_mask=bias).transpose(1, 2).reshape(b, t, d)
+            x = self.norm(x + self.linear(att, p + "attention.output.dense"), p + "attention.output.LayerNorm")
+            h = self.linear(F.gelu(self.linear(x, p + "intermediate.dense")), p + "output.dense")
+            x = self.norm(x + h, p + "output.LayerNorm")
+        mask = mask[:, :, None].float()
+        return F.normalize((x * mask).sum(1) / mask.sum(1), dim=-1)
+
+    @torch.no_grad()
+    def encode(self, texts, batch=64):
+        """f32 [n, 384] of strings, batched by length."""
+        coded = self.tokenizer.encode_batch(list(texts))
+        out = np.zeros((len(coded), 384), np.float32)
+        order = sorted(range(len(coded)), key=lambda i: len(coded[i].ids))
+        for s in range(0, len(order), batch):
+            rows = order[s:s + batch]
+            longest = max(len(coded[i].ids) for i in rows)
+            ids = torch.zeros(len(rows), longest, dtype=torch.long)
+            mask = torch.zeros_like(ids)
+            for j, i in enumerate(rows):
+                n = len(coded[i].ids)
+                ids[j, :n], mask[j, :n] = torch.tensor(coded[i].ids), 1
+            out[rows] = self(ids, mask).numpy()
+        return out
+
+    def cached(self, texts, cache, name):
+        """encode, kept in CACHE/text/NAME.npy as f16 until the texts change."""
+        folder = os.path.join(cache, "text")
+        os.makedirs(folder, exist_ok=True)
+        key = hashlib.sha256("\n".join(texts).encode()).hexdigest()
+        path, note = os.path.join(folder, name + ".npy"), os.path.join(folder, name + ".key")
+        if not (os.path.exists(note) and open(note).read() == key):
+            np.save(path, self.encode(texts).astype(np.float16))
+            with open(note, "w") as f:
+                f.write(key)
+        return np.load(path).astype(np.float32)
