@@ -1,1 +1,146 @@
-//! tests
+//! Runs the built `sensorium` command as a user would, for the end-to-end tests in `tests/tests`.
+//!
+//! The command is named by `SENSORIUM_BIN`, which `make test` sets after `make build`; without it every test fails
+//! with a sentence that says so.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+
+/// A database folder of its own, removed at the end, and the command that works on it.
+#[derive(Debug)]
+pub struct Sensorium {
+    data: tempfile::TempDir,
+}
+
+/// What a finished command left.
+#[derive(Debug)]
+pub struct Finished {
+    /// Exit code, `None` after a signal.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+impl Finished {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// Standard output as JSON lines.
+    pub fn json(&self) -> Vec<Value> {
+        self.stdout
+            .lines()
+            .map(|line| {
+                serde_json::from_str(line)
+                    .unwrap_or_else(|e| panic!("{e} in {line:?}; stderr: {}", self.stderr))
+            })
+            .collect()
+    }
+
+    /// Fails the test unless the exit code is this one.
+    pub fn expect_code(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "stdout: {}\nstderr: {}", self.stdout, self.stderr);
+        self
+    }
+}
+
+/// The command under test.
+///
+/// # Panics
+/// If `SENSORIUM_BIN` is not set or names no file.
+pub fn program() -> PathBuf {
+    let path = std::env::var_os("SENSORIUM_BIN")
+        .unwrap_or_else(|| panic!("SENSORIUM_BIN is not set: run the tests by `make test`"));
+    let path = PathBuf::from(path);
+    assert!(path.is_file(), "SENSORIUM_BIN names no file: {}", path.display());
+    path
+}
+
+/// The repository's `samples/`.
+pub fn samples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the repository").join("samples")
+}
+
+impl Default for Sensorium {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Sensorium {
+    /// A command with an empty database.
+    pub fn new() -> Self {
+        Self { data: tempfile::tempdir().expect("temporary folder") }
+    }
+
+    /// The data folder.
+    pub fn data(&self) -> &Path {
+        self.data.path()
+    }
+
+    /// A command ready to run, with this database and nothing of the caller's settings.
+    pub fn command<S: AsRef<OsStr>>(&self, args: &[S]) -> Command {
+        let mut command = Command::new(program());
+        command
+            .args(args)
+            .env_remove("SENSORIUM_BUNDLE")
+            .env("SENSORIUM_DATA", self.data.path())
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a command to its end.
+    pub fn run<S: AsRef<OsStr>>(&self, args: &[S]) -> Finished {
+        Finished::from(self.command(args).output().expect("the command starts"))
+    }
+
+    /// Runs a command that must succeed, and gives its JSON lines.
+    pub fn json<S: AsRef<OsStr>>(&self, args: &[S]) -> Vec<Value> {
+        let mut args: Vec<&OsStr> = args.iter().map(AsRef::as_ref).collect();
+        args.push(OsStr::new("--json"));
+        self.run(&args).expect_code(0).json()
+    }
+
+    /// Starts a command with its standard output captured.
+    pub fn spawn<S: AsRef<OsStr>>(&self, args: &[S]) -> Child {
+        self.command(args).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the command starts")
+    }
+
+    /// Indexes a folder that must have no failures, and gives the events without the summary.
+    pub fn index(&self, folder: &Path) -> Vec<Value> {
+        let mut lines = self.json(&[OsStr::new("index"), folder.as_os_str()]);
+        let summary = lines.pop().expect("a summary");
+        assert_eq!(summary["event"], "summary");
+        lines
+    }
+}
+
+/// A small seeded generator (SplitMix64), so that a failure can be repeated.
+#[derive(Debug)]
+pub struct Seeded(pub u64);
+
+impl Seeded {
+    /// The next 64 bits.
+    pub fn next_u64(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `end`, which is above 0.
+    pub fn below(&mut self, end: usize) -> usize {
+        usize::try_from(self.next_u64() % end as u64).expect("below a usize")
+    }
+}

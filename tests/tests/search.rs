@@ -1,0 +1,128 @@
+//! One database of the samples, asked in every form.
+
+use std::sync::OnceLock;
+
+use sensorium_tests::{Sensorium, samples};
+use serde_json::Value;
+
+/// The samples, indexed once for all tests of this file.
+fn database() -> &'static Sensorium {
+    static DATABASE: OnceLock<Sensorium> = OnceLock::new();
+    DATABASE.get_or_init(|| {
+        let sensorium = Sensorium::new();
+        for folder in ["images", "sounds", "clips", "texts"] {
+            let events = sensorium.index(&samples().join(folder));
+            assert!(events.iter().all(|e| e["state"] == "indexed"), "{events:?}");
+        }
+        sensorium
+    })
+}
+
+fn first_file(folder: &str, suffix: &str) -> String {
+    let mut paths: Vec<_> = fs_err::read_dir(samples().join(folder))
+        .expect("samples")
+        .map(|entry| entry.expect("entry").path())
+        .filter(|path| path.extension().is_some_and(|s| s == suffix))
+        .collect();
+    paths.sort();
+    paths.first().expect("a sample").to_str().expect("UTF-8").to_owned()
+}
+
+const ROW_KEYS: [&str; 9] =
+    ["rank", "asset", "score", "cosine", "modality", "path", "moment", "range", "payload"];
+
+fn assert_rows(rows: &[Value]) {
+    for (index, row) in rows.iter().enumerate() {
+        let keys: Vec<&String> = row.as_object().expect("object").keys().collect();
+        assert_eq!(keys, ROW_KEYS, "keys of a search row");
+        assert_eq!(row["rank"], index + 1);
+    }
+    let scores: Vec<f64> = rows.iter().filter_map(|row| row["score"].as_f64()).collect();
+    assert!(scores.windows(2).all(|pair| pair[0] >= pair[1]), "best first: {scores:?}");
+}
+
+#[test]
+fn every_form_finds_itself_or_its_like() {
+    let sensorium = database();
+    for (folder, suffix) in [("images", "jpg"), ("sounds", "wav"), ("clips", "mp4")] {
+        let path = first_file(folder, suffix);
+        let rows = sensorium.json(&["search", &path]);
+        assert_rows(&rows);
+        assert_eq!(rows[0]["path"].as_str(), Some(path.as_str()), "{path} finds itself first");
+        assert!(rows[0]["cosine"].as_f64().expect("cosine") > 0.98);
+    }
+}
+
+#[test]
+fn one_text_asks_all_forms() {
+    let rows = database().json(&["search", "a dog on a beach", "--all"]);
+    assert_rows(&rows);
+    for modality in ["image", "audio", "video", "text"] {
+        assert!(rows.iter().any(|row| row["modality"] == modality), "{modality} is among the answers");
+    }
+}
+
+#[test]
+fn a_film_answers_with_a_moment_and_a_text_with_a_range() {
+    let rows = database().json(&["search", "the sea", "--all"]);
+    for row in &rows {
+        match row["modality"].as_str().expect("modality") {
+            "video" | "audio" => {
+                let moment = &row["moment"];
+                let [start, peak, end] =
+                    ["start_ms", "peak_ms", "end_ms"].map(|k| moment[k].as_u64().expect("ms"));
+                assert!(start <= peak && peak <= end && start < end, "{moment}");
+                assert!(!moment["tracks"].as_array().expect("tracks").is_empty());
+            }
+            "text" => assert!(row["range"].is_array(), "{row}"),
+            _ => assert!(row["moment"].is_null() && row["range"].is_null(), "{row}"),
+        }
+    }
+}
+
+#[test]
+fn a_stored_asset_is_left_out_of_its_own_answer() {
+    let sensorium = database();
+    let first = sensorium.json(&["search", &first_file("images", "jpg")]).remove(0);
+    let id = first["asset"].as_str().expect("id");
+    let rows = sensorium.json(&["search", &format!("asset:{id}"), "--all"]);
+    assert!(!rows.is_empty() && rows.iter().all(|row| row["asset"] != first["asset"]));
+}
+
+#[test]
+fn filters_modalities_and_limits_cut_the_list() {
+    let sensorium = database();
+    let pictures = sensorium.json(&["search", "a boat", "--modality", "image", "--limit", "3"]);
+    assert_eq!(pictures.len(), 3);
+    assert!(pictures.iter().all(|row| row["modality"] == "image"));
+    let wide = sensorium.json(&["search", "a boat", "--filter", "width >= 1", "--all"]);
+    assert!(wide.iter().all(|row| row["payload"]["width"].as_u64().is_some()));
+    assert!(sensorium.json(&["search", "a boat", "--filter", "width < 0", "--all"]).is_empty());
+}
+
+#[test]
+fn mistakes_are_usage_errors_with_a_way_out() {
+    let sensorium = database();
+    let dash = sensorium.run(&["search", "-40 degrees"]).expect_code(2);
+    assert!(dash.stderr.contains("text:-40 degrees") && dash.stderr.contains("--"), "{}", dash.stderr);
+    sensorium.run(&["search", "+"]).expect_code(2);
+    sensorium.run(&["search", "--", "-", "fruit"]).expect_code(2);
+    let filter = sensorium.run(&["search", "x", "--filter", "year >="]).expect_code(2);
+    assert!(filter.stderr.contains("character 8"), "{}", filter.stderr);
+    let missing = sensorium.run(&["search", "./no such file.jpg"]);
+    assert!(matches!(missing.code, Some(1 | 2)), "{missing:?}");
+}
+
+#[test]
+fn an_absent_database_is_an_empty_one() {
+    let sensorium = Sensorium::new();
+    let absent = sensorium.data().join("absent");
+    let absent = absent.to_str().expect("UTF-8");
+    for args in [["search", "x"].as_slice(), &["stats"], &["failures"], &["collections"]] {
+        let mut args = args.to_vec();
+        args.extend(["--data", absent]);
+        sensorium.run(&args).expect_code(0);
+    }
+    let verify = sensorium.run(&["verify", "--data", absent]).expect_code(0);
+    assert!(verify.stdout.contains("empty") || verify.stderr.contains("empty"), "{verify:?}");
+}
