@@ -1,1 +1,44 @@
-//! Ingest, query and moments: joins media, embed and a Store.
+//! Sensorium without a network: ingest, query and moments.
+//!
+//! [`Engine`] joins `media` (bytes to pixels, sound and passages), `embed` (those to vectors) and a
+//! [`Store`](sensorium_store::Store) (vectors to disk and back). Each is met through a trait, [`Decode`], [`Encode`]
+//! and `Store`, so that tests run without models and other stores can stand in.
+//!
+//! ```text
+//! index:   walk ─► decide ─► hash ─► Decode ─► Encode ─► Store::apply ─► one event a file
+//! query:   terms ─► vectors ─► one search for each content ─► calibrated scores ─► moments ─► hits
+//! ```
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | `config` | [`EngineConfig`], [`Access`] |
+//! | `engine` | [`Engine`]: opening, and the calls that only pass on to the store |
+//! | `adapter` | the embedded index behind `Store`, and a store that is empty |
+//! | `seams` | [`Decode`] and [`Encode`], and their real implementations |
+//! | `index` | a folder to assets: [`IndexRequest`], [`IndexEvent`] |
+//! | `query` | terms to hits: [`QueryRequest`], [`QueryReply`] |
+//! | `moments` | which neighbouring points make a moment (CONTRACTS.md section 6) |
+//! | `ingest` | items from a network: [`IngestItem`], [`ItemOutcome`] |
+//! | `copies` | media bytes kept below the data folder |
+//! | `server_file` | `server.json`: which process serves a data folder |
+
+mod config;
+mod error;
+mod index;
+mod ingest;
+mod query;
+mod server_file;
+
+pub use config::{Access, DEFAULT_COLLECTION, EngineConfig};
+pub use error::EngineError;
+pub use index::{AssetState, IndexEvent, IndexRequest, IndexSummary};
+pub use ingest::{IngestContent, IngestItem, IngestPart, ItemOutcome};
+pub use query::{
+    DEFAULT_LIMIT,
+    Explain, ExplainedHit, ExplainedSearch, ExplainedStep, Fusion, Hit, QueryReply, QueryRequest, Term, TermInput,
+    WEAK_SCORE,
+};
+pub use server_file::{ServerInfo, remove_server_info, running_server, write_server_info};
+
+/// Stops a run when told to.
+pub use sensorium_media::Cancel;

@@ -1,0 +1,255 @@
+//! Every error of the engine.
+
+use std::path::PathBuf;
+
+use sensorium_embed::EmbedError;
+use sensorium_index::IndexError;
+use sensorium_media::MediaError;
+use sensorium_store::StoreError;
+use sensorium_types::{AssetId, ErrorKind, FailureReason, PayloadError};
+
+/// What can go wrong in the engine. Failures of single files are no errors: they are recorded and told as events.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The store could not do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The database could not be opened or changed.
+    #[error(transparent)]
+    Database(#[from] IndexError),
+    /// The towers could not encode.
+    #[error(transparent)]
+    Embed(#[from] EmbedError),
+    /// The decoding workers could not be started.
+    #[error(transparent)]
+    Media(#[from] MediaError),
+    /// A file or folder could not be read or written.
+    #[error("{action}")]
+    Io {
+        /// What was being done.
+        action: &'static str,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A collection that is not there.
+    #[error("there is no collection {name:?}; there are: {known}")]
+    UnknownCollection {
+        /// The name asked for.
+        name: String,
+        /// The names there are, separated by commas.
+        known: String,
+    },
+    /// An asset that is not there.
+    #[error("there is no asset {asset}")]
+    UnknownAsset {
+        /// The asset asked for.
+        asset: AssetId,
+    },
+    /// A point that is not there.
+    #[error("there is no point {point}")]
+    UnknownPoint {
+        /// The point asked for, as people write it.
+        point: String,
+    },
+    /// The collection was made by another bundle than the one at hand.
+    #[error(
+        "collection {collection:?} was made with {stored}, and this is {bundle}: run `sensorium reembed`, or choose \
+         that bundle with SENSORIUM_BUNDLE"
+    )]
+    SpaceMismatch {
+        /// The collection.
+        collection: String,
+        /// The space of its vectors.
+        stored: String,
+        /// The space of the bundle.
+        bundle: String,
+    },
+    /// A write through an engine opened for reading.
+    #[error("the database is open for reading only")]
+    ReadOnly,
+    /// A PATH to index that is not there.
+    #[error("{}: no such file or folder", path.display())]
+    PathMissing {
+        /// The path.
+        path: PathBuf,
+    },
+    /// A PATH to prune below that is empty.
+    #[error(
+        "{}: the folder is empty, so nothing is pruned: it may be a disk that is not mounted; to forget its files \
+         use `sensorium delete`",
+        path.display()
+    )]
+    PruneEmptyPath {
+        /// The path.
+        path: PathBuf,
+    },
+    /// A folder whose every indexed file is gone.
+    #[error(
+        "{}: the folder is empty now and held {rows} indexed files, so nothing is pruned: mount the disk that \
+         belongs there, or repeat with --force to forget them",
+        path.display()
+    )]
+    PruneEmptyFolder {
+        /// The folder.
+        path: PathBuf,
+        /// Source rows below it.
+        rows: usize,
+    },
+    /// More than half of the sources are gone.
+    #[error(
+        "{gone} of {rows} indexed files are gone, more than half, so nothing is pruned: see that all disks are \
+         mounted, then repeat with --force to forget them"
+    )]
+    PruneTooMany {
+        /// Files that are gone.
+        gone: usize,
+        /// Files with a row.
+        rows: usize,
+    },
+    /// A glob that cannot be read.
+    #[error("{glob:?} is not a glob")]
+    Glob {
+        /// The glob.
+        glob: String,
+        /// What is wrong with it.
+        #[source]
+        source: globset::Error,
+    },
+    /// A metadata file that cannot be used.
+    #[error("{}:{line}: {problem}", path.display())]
+    Metadata {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// What is wrong with it.
+        problem: MetadataProblem,
+    },
+    /// User metadata that breaks the rules.
+    #[error(transparent)]
+    Payload(#[from] PayloadError),
+    /// A query without a term that counts above 0.
+    #[error("a query needs at least one term with a weight above 0")]
+    NoPositiveTerm,
+    /// Terms that cancel each other out.
+    #[error("the terms of the query cancel each other out: their sum has length {length:.6}")]
+    EmptySum {
+        /// Length of the weighted sum.
+        length: f32,
+    },
+    /// A weight that is no number.
+    #[error("a weight must be a finite number other than 0")]
+    BadWeight,
+    /// A vector of the wrong length, or with a length of 0.
+    #[error("a vector of this collection has {expected} finite numbers that are not all 0, received {received}")]
+    BadVector {
+        /// The dimension of the space.
+        expected: usize,
+        /// Numbers received.
+        received: usize,
+    },
+    /// A term that could not be decoded.
+    #[error("{term}: {reason}")]
+    BadTerm {
+        /// The file, or what stands for the bytes.
+        term: String,
+        /// Why not.
+        reason: FailureReason,
+    },
+    /// An item without parts.
+    #[error("an item needs at least one part")]
+    NoParts,
+    /// A fused part that is not there.
+    #[error("fuse names the part {name:?}, and the item has no such part")]
+    UnknownPart {
+        /// The name.
+        name: String,
+    },
+    /// Two parts of one name.
+    #[error("two parts of the item have the name {name:?}")]
+    RepeatedPart {
+        /// The name.
+        name: String,
+    },
+    /// The caller gave up.
+    #[error("cancelled")]
+    Cancelled,
+    /// The store of this engine cannot do it.
+    #[error("this store cannot {action}")]
+    NotSupported {
+        /// What was asked.
+        action: &'static str,
+    },
+    /// The media of an asset is not where it was.
+    #[error("the media of {asset} is not available: {reason}")]
+    MediaAway {
+        /// The asset.
+        asset: AssetId,
+        /// Why.
+        reason: FailureReason,
+    },
+    /// A task of ours panicked.
+    #[error("a task of the engine died: {action}")]
+    Task {
+        /// What it did.
+        action: &'static str,
+    },
+}
+
+/// What is wrong with a line of a metadata file.
+#[derive(Debug, thiserror::Error)]
+pub enum MetadataProblem {
+    /// Not JSON, or not an object.
+    #[error("not a JSON object: {0}")]
+    Json(String),
+    /// Not CSV.
+    #[error("not CSV: {0}")]
+    Csv(String),
+    /// No field that names a file.
+    #[error("no field `path`")]
+    NoPath,
+    /// Metadata that breaks the rules.
+    #[error("{0}")]
+    Payload(PayloadError),
+}
+
+impl EngineError {
+    /// What the caller can do.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Store(error) => error.kind,
+            Self::Database(error) => error.kind(),
+            Self::Embed(error) => error.kind(),
+            Self::Media(error) => error.kind(),
+            Self::Io { source, .. } => match source.kind() {
+                std::io::ErrorKind::NotFound => ErrorKind::NotFound,
+                _ => ErrorKind::Unavailable,
+            },
+            Self::UnknownCollection { .. }
+            | Self::UnknownAsset { .. }
+            | Self::UnknownPoint { .. }
+            | Self::PathMissing { .. } => ErrorKind::NotFound,
+            Self::SpaceMismatch { .. }
+            | Self::ReadOnly
+            | Self::PruneEmptyPath { .. }
+            | Self::PruneEmptyFolder { .. }
+            | Self::PruneTooMany { .. }
+            | Self::MediaAway { .. } => ErrorKind::FailedPrecondition,
+            Self::Glob { .. }
+            | Self::Metadata { .. }
+            | Self::Payload(_)
+            | Self::NoPositiveTerm
+            | Self::EmptySum { .. }
+            | Self::BadWeight
+            | Self::BadVector { .. }
+            | Self::BadTerm { .. }
+            | Self::NoParts
+            | Self::UnknownPart { .. }
+            | Self::RepeatedPart { .. } => ErrorKind::InvalidArgument,
+            Self::Cancelled => ErrorKind::Cancelled,
+            Self::NotSupported { .. } => ErrorKind::Unimplemented,
+            Self::Task { .. } => ErrorKind::Bug,
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! What a query asks.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use sensorium_types::{AssetId, Filter, Modality, Track};
+
+/// Hits given where no limit is named.
+pub const DEFAULT_LIMIT: usize = 10;
+
+/// One member of a query.
+#[derive(Debug, Clone)]
+pub struct Term {
+    /// How much it counts; below 0 to lead away from it.
+    pub weight: f32,
+    /// What it is.
+    pub input: TermInput,
+}
+
+/// What a term is made of.
+#[derive(Debug, Clone)]
+pub enum TermInput {
+    /// A text.
+    Text(String),
+    /// A file of any modality.
+    File(PathBuf),
+    /// The bytes of such a file.
+    Bytes(Arc<[u8]>),
+    /// A stored asset, by the mean of its main track. It is left out of the answer.
+    Asset(AssetId),
+    /// One point of a stored asset (`None`: of its main track). The asset is left out of the answer.
+    Point(AssetId, Option<Track>, u32),
+    /// A vector of the space; the query then has no calibrated score.
+    Vector(Vec<f32>),
+}
+
+/// A query.
+#[derive(Debug, Clone)]
+pub struct QueryRequest {
+    /// The terms; at least one counts above 0.
+    pub terms: Vec<Term>,
+    /// Only assets of these modalities (empty: of all).
+    pub modalities: Vec<Modality>,
+    /// Only assets that meet this.
+    pub filter: Option<Filter>,
+    /// Most rows to give.
+    pub limit: usize,
+    /// Exactly `min(limit, live matches)` rows, by exact search, whatever `min_score` says.
+    pub all: bool,
+    /// Compare every point.
+    pub exact: bool,
+    /// Drop hits whose score is lower.
+    pub min_score: Option<f32>,
+    /// A row for each moment instead of one for each asset.
+    pub every_moment: bool,
+    /// Ask each term alone and fuse the lists (late fusion).
+    pub legs: bool,
+    /// Tell how the answer came about.
+    pub explain: bool,
+}
+
+impl Default for QueryRequest {
+    fn default() -> Self {
+        Self {
+            terms: Vec::new(),
+            modalities: Vec::new(),
+            filter: None,
+            limit: DEFAULT_LIMIT,
+            all: false,
+            exact: false,
+            min_score: None,
+            every_moment: false,
+            legs: false,
+            explain: false,
+        }
+    }
+}
