@@ -1,1 +1,11 @@
-//! Exact-search oracle, seeded corpora, fake towers and temporary databases for integration tests.
+//! What integration tests share: an exact-search oracle, seeded corpora, temporary databases, and a store in memory.
+//!
+//! A dev-dependency only. The oracle and the corpora stand in `sensorium-store`, whose contract needs them too.
+
+mod memory;
+mod temporary;
+
+pub use memory::MemoryStore;
+pub use sensorium_store::contract::samples::{Seeded, corpus, normalize};
+pub use sensorium_store::contract::{oracle, samples};
+pub use temporary::TemporaryDatabase;

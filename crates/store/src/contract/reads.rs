@@ -1,0 +1,96 @@
+//! What must hold of scroll, count, thumbnails and statistics.
+
+use sensorium_types::{AssetId, Change, Filter, Modality, Payload, PointKey, Track};
+
+use super::Fresh;
+use super::samples::{Seeded, corpus, id, point, record, upsert};
+
+/// Pages of any size meet every matching asset once, in order of id.
+pub async fn a_scroll_meets_everything_once(fresh: Fresh) {
+    let store = &fresh.store;
+    let space = store.space();
+    let assets = corpus(23, &space, 11);
+    store
+        .apply(assets.iter().rev().map(|(asset, points)| upsert(asset.clone(), points.clone())).collect())
+        .await
+        .expect("applies");
+    let filter: Filter = "year >= 2010".parse().expect("a filter");
+    for filter in [None, Some(&filter)] {
+        let expected: Vec<AssetId> = assets
+            .iter()
+            .filter(|(asset, _)| filter.is_none_or(|filter| filter.matches(&asset.payload())))
+            .map(|(asset, _)| asset.id.clone())
+            .collect();
+        assert_eq!(store.count(filter).await.expect("counts"), expected.len() as u64);
+        for limit in [1, 5, 100] {
+            let mut met = Vec::new();
+            let mut after: Option<AssetId> = None;
+            loop {
+                let page = store.scroll(filter, after.as_ref(), limit, false).await.expect("scrolls");
+                assert!(page.assets.len() <= limit);
+                met.extend(page.assets.into_iter().map(|asset| asset.record.id));
+                match page.next {
+                    Some(next) => after = Some(next),
+                    None => break,
+                }
+            }
+            assert_eq!(met, expected, "pages of {limit}");
+        }
+    }
+}
+
+/// Filters see the user's own value where it hides a fact, also after a merge.
+pub async fn filters_see_facts_under_metadata(fresh: Fresh) {
+    let store = &fresh.store;
+    let space = store.space();
+    let mut image = record("image", Modality::Image, &space);
+    image.facts.set("year", 1999);
+    let vector = Seeded::new(12).unit(space.dim);
+    store.apply(vec![upsert(image, vec![point(Track::Image, 0, vector)])]).await.expect("applies");
+    let old: Filter = "year = 1999".parse().expect("a filter");
+    let new: Filter = "year = 2024 and modality = \"image\"".parse().expect("a filter");
+    assert_eq!(store.count(Some(&old)).await.expect("counts"), 1);
+    assert_eq!(store.count(Some(&new)).await.expect("counts"), 0);
+    let mut metadata = Payload::new();
+    metadata.set("year", 2024);
+    store.apply(vec![Change::MergeMetadata { asset: id("image"), metadata }]).await.expect("applies");
+    assert_eq!(store.count(Some(&old)).await.expect("counts"), 0);
+    assert_eq!(store.count(Some(&new)).await.expect("counts"), 1);
+}
+
+/// Thumbnails are kept by point, and go with it.
+pub async fn thumbnails_are_kept(fresh: Fresh) {
+    let store = &fresh.store;
+    let space = store.space();
+    let mut seeded = Seeded::new(13);
+    let mut points =
+        vec![point(Track::Video, 0, seeded.unit(space.dim)), point(Track::Video, 1, seeded.unit(space.dim))];
+    if let Some(first) = points.first_mut() {
+        first.thumb = Some(b"jpeg".to_vec());
+    }
+    store.apply(vec![upsert(record("film", Modality::Video, &space), points)]).await.expect("applies");
+    let key = |ordinal| PointKey { asset: id("film"), track: Track::Video, ordinal };
+    assert_eq!(store.thumb(&key(0)).await.expect("reads"), Some(b"jpeg".to_vec()));
+    assert_eq!(store.thumb(&key(1)).await.expect("reads"), None);
+    assert_eq!(store.thumb(&key(2)).await.expect("reads"), None);
+    store.apply(vec![Change::Delete { asset: id("film") }]).await.expect("applies");
+    assert_eq!(store.thumb(&key(0)).await.expect("reads"), None);
+}
+
+/// Statistics count live assets and points.
+pub async fn statistics_count(fresh: Fresh) {
+    let store = &fresh.store;
+    let assets = corpus(12, &store.space(), 14);
+    let all: usize = assets.iter().map(|(_, points)| points.len()).sum();
+    let first = assets.first().map(|(asset, points)| (asset.id.clone(), points.len()));
+    store
+        .apply(assets.into_iter().map(|(asset, points)| upsert(asset, points)).collect())
+        .await
+        .expect("applies");
+    let stats = store.stats().await.expect("has statistics");
+    assert_eq!((stats.assets, stats.points), (12, all as u64));
+    let Some((asset, points)) = first else { return };
+    store.apply(vec![Change::Delete { asset }]).await.expect("applies");
+    let stats = store.stats().await.expect("has statistics");
+    assert_eq!((stats.assets, stats.points), (11, (all - points) as u64));
+}

@@ -1,0 +1,138 @@
+//! What must hold of upserts, deletes and merges.
+
+use sensorium_types::{Modality, Payload, Track};
+
+use super::Fresh;
+use super::samples::{Seeded, ask, id, key, point, points, record, row, upsert};
+use sensorium_types::Change;
+
+/// Every reader answers on a store without assets.
+pub async fn an_empty_store_answers(fresh: Fresh) {
+    let store = &fresh.store;
+    let dim = store.space().dim;
+    let reply = store.search(ask(Seeded::new(1).unit(dim))).await.expect("searches");
+    assert!(reply.hits.is_empty(), "an empty store has no hits");
+    assert_eq!(store.get(&[id("a")], true).await.expect("gets"), vec![None]);
+    assert_eq!(store.count(None).await.expect("counts"), 0);
+    assert!(store.scroll(None, None, 10, false).await.expect("scrolls").assets.is_empty());
+    assert!(store.sources(b"").await.expect("lists sources").is_empty());
+    let stats = store.stats().await.expect("has statistics");
+    assert_eq!((stats.assets, stats.points, stats.sources_indexed, stats.sources_failed), (0, 0, 0, 0));
+    assert!(store.verify().await.expect("verifies").is_empty(), "an empty store is sound");
+    assert!(store.apply(Vec::new()).await.expect("applies nothing").is_empty());
+}
+
+/// What was written is read back, with vectors when asked for.
+pub async fn an_upsert_is_read_back(fresh: Fresh) {
+    let store = &fresh.store;
+    let space = store.space();
+    let mut film = record("film", Modality::Video, &space);
+    film.metadata.set("title", "Rain");
+    let written = points(Modality::Video, space.dim, &mut Seeded::new(2));
+    let applied = store.apply(vec![upsert(film.clone(), written.clone())]).await.expect("applies");
+    assert_eq!(applied.first().map(|applied| applied.points_written), Some(written.len()));
+    let read = store.get(&[id("other"), id("film")], true).await.expect("gets");
+    let [None, Some(read)] = read.as_slice() else { panic!("one unknown, one known: {read:?}") };
+    assert_eq!(read.record, film);
+    assert_eq!(read.points.len(), written.len());
+    assert_eq!(read.vectors.len(), written.len());
+    let mut in_order = written.clone();
+    in_order.sort_by_key(|point| (point.track.code(), point.ordinal));
+    for ((written, point), vector) in in_order.iter().zip(&read.points).zip(&read.vectors) {
+        assert_eq!((point.track, point.ordinal, point.span), (written.track, written.ordinal, written.span));
+        for (stored, given) in vector.iter().zip(&written.vector) {
+            assert!((stored - given).abs() < 1e-6, "vectors are kept as they were given");
+        }
+    }
+    let read = store.get(&[id("film")], false).await.expect("gets");
+    assert!(read.iter().flatten().all(|asset| asset.vectors.is_empty()), "no vectors unless asked for");
+    assert!(store.verify().await.expect("verifies").is_empty());
+}
+
+/// An upsert of a known id replaces record and points; the old points are found no more.
+pub async fn an_upsert_replaces(fresh: Fresh) {
+    let store = &fresh.store;
+    let space = store.space();
+    let mut seeded = Seeded::new(3);
+    let (old, new) = (seeded.unit(space.dim), seeded.unit(space.dim));
+    let sound = record("sound", Modality::Audio, &space);
+    let before = vec![point(Track::Audio, 0, old.clone()), point(Track::Audio, 1, old.clone())];
+    store.apply(vec![upsert(sound.clone(), before)]).await.expect("applies");
+    let mut changed = sound;
+    changed.facts.set("title", "Bark");
+    store.apply(vec![upsert(changed.clone(), vec![point(Track::Audio, 0, new)])]).await.expect("applies");
+    let reply = store.search(ask(old)).await.expect("searches");
+    assert_eq!(reply.hits.len(), 1, "an asset is found once");
+    assert!(reply.hits.iter().all(|hit| hit.cosine < 0.99), "the old points are gone");
+    let read = store.get(&[id("sound")], false).await.expect("gets");
+    assert_eq!(read.iter().flatten().map(|asset| asset.points.len()).sum::<usize>(), 1);
+    assert_eq!(read.into_iter().flatten().next().map(|asset| asset.record), Some(changed));
+    assert_eq!(store.stats().await.expect("has statistics").points, 1);
+    assert!(store.verify().await.expect("verifies").is_empty());
+}
+
+/// A delete takes record, points and source rows; one of an unknown asset finds nothing.
+pub async fn a_delete_takes_all_of_an_asset(fresh: Fresh) {
+    let store = &fresh.store;
+    let space = store.space();
+    let vector = Seeded::new(4).unit(space.dim);
+    let mut image = record("image", Modality::Image, &space);
+    image.from_source = true;
+    let source = Some((key("/r", "/r/a.jpg"), row(&image.id)));
+    let change = Change::Upsert { asset: image, points: vec![point(Track::Image, 0, vector.clone())], source };
+    store.apply(vec![change]).await.expect("applies");
+    let applied = store
+        .apply(vec![Change::Delete { asset: id("image") }, Change::Delete { asset: id("image") }])
+        .await
+        .expect("applies");
+    let [first, second] = applied.as_slice() else { panic!("one outcome a change: {applied:?}") };
+    assert!(first.found && first.assets_removed == vec![id("image")]);
+    assert!(!second.found && second.assets_removed.is_empty());
+    assert_eq!(store.get(&[id("image")], false).await.expect("gets"), vec![None]);
+    assert!(store.search(ask(vector)).await.expect("searches").hits.is_empty());
+    assert!(store.sources(b"").await.expect("lists sources").is_empty());
+    assert!(store.verify().await.expect("verifies").is_empty());
+}
+
+/// Metadata merges field by field, the new value wins; facts stay.
+pub async fn metadata_merges_and_the_new_value_wins(fresh: Fresh) {
+    let store = &fresh.store;
+    let space = store.space();
+    let mut text = record("text", Modality::Text, &space);
+    text.metadata.set("kept", 1);
+    text.metadata.set("changed", "before");
+    let vector = Seeded::new(5).unit(space.dim);
+    store.apply(vec![upsert(text.clone(), vec![point(Track::Text, 0, vector)])]).await.expect("applies");
+    let mut metadata = Payload::new();
+    metadata.set("changed", "after");
+    metadata.set("added", true);
+    let changes = vec![
+        Change::MergeMetadata { asset: id("text"), metadata: metadata.clone() },
+        Change::MergeMetadata { asset: id("nobody"), metadata: metadata.clone() },
+    ];
+    let applied = store.apply(changes).await.expect("applies");
+    assert_eq!(applied.iter().map(|applied| applied.found).collect::<Vec<_>>(), vec![true, false]);
+    text.metadata.merge(&metadata);
+    let read = store.get(&[id("text")], false).await.expect("gets");
+    assert_eq!(read.into_iter().flatten().next().map(|asset| asset.record), Some(text));
+}
+
+/// Later changes of a call see earlier ones.
+pub async fn changes_of_one_call_are_applied_in_order(fresh: Fresh) {
+    let store = &fresh.store;
+    let space = store.space();
+    let mut seeded = Seeded::new(6);
+    let image = record("image", Modality::Image, &space);
+    let vector = seeded.unit(space.dim);
+    let changes = vec![
+        upsert(image.clone(), vec![point(Track::Image, 0, seeded.unit(space.dim))]),
+        Change::Delete { asset: image.id.clone() },
+        upsert(image.clone(), vec![point(Track::Image, 0, vector.clone())]),
+    ];
+    let applied = store.apply(changes).await.expect("applies");
+    assert_eq!(applied.len(), 3);
+    let reply = store.search(ask(vector)).await.expect("searches");
+    assert!(reply.hits.first().is_some_and(|hit| hit.cosine > 0.999), "the last upsert stands");
+    assert_eq!(store.count(None).await.expect("counts"), 1);
+    assert!(store.verify().await.expect("verifies").is_empty());
+}

@@ -1,0 +1,258 @@
+//! A store in memory: slow, plain, and by the contract.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use async_trait::async_trait;
+use parking_lot::RwLock;
+use sensorium_store::contract::oracle;
+use sensorium_store::{Store, StoreError};
+use sensorium_types::{
+    Applied, AssetId, AssetRecord, Change, CollectionStats, Filter, Page, Plan, PointKey, PointRecord, Problem,
+    ScoredPoint, SearchReply, SearchRequest, SourceKey, SourceRow, SourceState, SpaceInfo, StoredAsset,
+};
+
+/// A store that keeps everything in maps and compares every vector.
+#[derive(Debug)]
+pub struct MemoryStore {
+    space: SpaceInfo,
+    state: RwLock<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    assets: BTreeMap<AssetId, (AssetRecord, Vec<PointRecord>)>,
+    /// Each row with the number of its writing.
+    sources: BTreeMap<SourceKey, (SourceRow, u64)>,
+    written: u64,
+}
+
+impl MemoryStore {
+    /// An empty store for vectors of this space.
+    pub fn new(space: SpaceInfo) -> Self {
+        Self { space, state: RwLock::default() }
+    }
+}
+
+impl State {
+    fn apply(&mut self, change: Change) -> Applied {
+        match change {
+            Change::Upsert { asset, mut points, source } => {
+                points.sort_by_key(|point| (point.track.code(), point.ordinal));
+                let points_written = points.len();
+                self.assets.insert(asset.id.clone(), (asset, points));
+                let assets_removed = source.map_or_else(Vec::new, |(key, row)| self.put(key, row));
+                Applied { points_written, assets_removed, found: true }
+            }
+            Change::PutSource { key, row } => {
+                Applied { points_written: 0, assets_removed: self.put(key, row), found: true }
+            }
+            Change::RemoveSources { keys } => {
+                let mut applied = Applied::default();
+                for key in keys {
+                    if let Some((row, _)) = self.sources.remove(&key) {
+                        applied.found = true;
+                        applied.assets_removed.extend(self.left_by(&row));
+                    }
+                }
+                applied
+            }
+            Change::MergeMetadata { asset, metadata } => {
+                let found = self.assets.get_mut(&asset);
+                let applied = Applied { found: found.is_some(), ..Applied::default() };
+                if let Some((record, _)) = found {
+                    record.metadata.merge(&metadata);
+                }
+                applied
+            }
+            Change::Delete { asset } => {
+                let found = self.assets.remove(&asset).is_some();
+                self.sources.retain(|_, (row, _)| points_at(row) != Some(&asset));
+                let assets_removed = if found { vec![asset] } else { Vec::new() };
+                Applied { points_written: 0, assets_removed, found }
+            }
+        }
+    }
+
+    fn put(&mut self, key: SourceKey, row: SourceRow) -> Vec<AssetId> {
+        let points_to = points_at(&row).cloned();
+        self.written += 1;
+        let number = self.written;
+        match self.sources.insert(key, (row, number)) {
+            Some((old, _)) if points_at(&old) != points_to.as_ref() => self.left_by(&old).into_iter().collect(),
+            Some(_) | None => Vec::new(),
+        }
+    }
+
+    /// The asset that goes because this row, gone now, was its last source.
+    fn left_by(&mut self, row: &SourceRow) -> Option<AssetId> {
+        let asset = points_at(row)?;
+        let others = self.sources.values().any(|(row, _)| points_at(row) == Some(asset));
+        let lives_by_sources = self.assets.get(asset).is_some_and(|(record, _)| record.from_source);
+        if others || !lives_by_sources {
+            return None;
+        }
+        self.assets.remove(asset).map(|(record, _)| record.id)
+    }
+
+    fn stored(&self, record: &AssetRecord, points: &[PointRecord], with_vectors: bool) -> StoredAsset {
+        let mut paths: Vec<(u64, &[u8])> = self
+            .sources
+            .iter()
+            .filter(|(_, (row, _))| points_at(row) == Some(&record.id))
+            .map(|(key, (_, number))| (*number, key.path.as_slice()))
+            .collect();
+        paths.sort_unstable();
+        let mut distinct: Vec<Vec<u8>> = Vec::new();
+        for (_, path) in paths {
+            if !distinct.iter().any(|known| known == path) {
+                distinct.push(path.to_vec());
+            }
+        }
+        StoredAsset {
+            record: record.clone(),
+            points: points.iter().map(oracle::info).collect(),
+            vectors: if with_vectors { points.iter().map(|p| p.vector.clone()).collect() } else { Vec::new() },
+            paths: distinct,
+        }
+    }
+}
+
+fn points_at(row: &SourceRow) -> Option<&AssetId> {
+    match &row.state {
+        SourceState::Indexed { asset } => Some(asset),
+        SourceState::Failed { .. } => None,
+    }
+}
+
+fn lies_below(path: &[u8], under: &[u8]) -> bool {
+    let under = under.strip_suffix(b"/").unwrap_or(under);
+    path.strip_prefix(under).is_some_and(|rest| under.is_empty() || rest.is_empty() || rest.first() == Some(&b'/'))
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    fn space(&self) -> SpaceInfo {
+        self.space.clone()
+    }
+
+    async fn apply(&self, changes: Vec<Change>) -> Result<Vec<Applied>, StoreError> {
+        let mut state = self.state.write();
+        Ok(changes.into_iter().map(|change| state.apply(change)).collect())
+    }
+
+    async fn search(&self, request: SearchRequest) -> Result<SearchReply, StoreError> {
+        let state = self.state.read();
+        let hits = oracle::search(state.assets.values().map(|(asset, p)| (asset, p.as_slice())), &request);
+        let points_compared = state.assets.values().map(|(_, points)| points.len()).sum();
+        Ok(SearchReply { hits, plan: Plan::ExactScan, points_compared })
+    }
+
+    async fn score_assets(
+        &self,
+        vector: &[f32],
+        assets: &[AssetId],
+    ) -> Result<Vec<Vec<ScoredPoint>>, StoreError> {
+        let state = self.state.read();
+        let score = |point: &PointRecord| ScoredPoint {
+            point: oracle::info(point),
+            cosine: oracle::cosine(vector, &point.vector),
+        };
+        let points = |asset| state.assets.get(asset).map_or_else(Vec::new, |(_, p)| p.iter().map(score).collect());
+        Ok(assets.iter().map(points).collect())
+    }
+
+    async fn get(
+        &self,
+        assets: &[AssetId],
+        with_vectors: bool,
+    ) -> Result<Vec<Option<StoredAsset>>, StoreError> {
+        let state = self.state.read();
+        let read = |asset| state.assets.get(asset).map(|(record, p)| state.stored(record, p, with_vectors));
+        Ok(assets.iter().map(read).collect())
+    }
+
+    async fn thumb(&self, point: &PointKey) -> Result<Option<Vec<u8>>, StoreError> {
+        let state = self.state.read();
+        let points = state.assets.get(&point.asset).map(|(_, points)| points.as_slice()).unwrap_or_default();
+        let found = points.iter().find(|p| p.track == point.track && p.ordinal == point.ordinal);
+        Ok(found.and_then(|point| point.thumb.clone()))
+    }
+
+    async fn count(&self, filter: Option<&Filter>) -> Result<u64, StoreError> {
+        let state = self.state.read();
+        let matching =
+            state.assets.values().filter(|(asset, _)| filter.is_none_or(|f| f.matches(&asset.payload())));
+        Ok(matching.count() as u64)
+    }
+
+    async fn scroll(
+        &self,
+        filter: Option<&Filter>,
+        after: Option<&AssetId>,
+        limit: usize,
+        with_vectors: bool,
+    ) -> Result<Page, StoreError> {
+        let state = self.state.read();
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut matching = state
+            .assets
+            .range::<AssetId, _>((from, Bound::Unbounded))
+            .map(|(_, asset)| asset)
+            .filter(|(asset, _)| filter.is_none_or(|filter| filter.matches(&asset.payload())));
+        let assets: Vec<StoredAsset> = matching
+            .by_ref()
+            .take(limit)
+            .map(|(record, points)| state.stored(record, points, with_vectors))
+            .collect();
+        let more = matching.next().is_some();
+        let next = assets.last().filter(|_| more).map(|asset| asset.record.id.clone());
+        Ok(Page { assets, next })
+    }
+
+    async fn sources(&self, under: &[u8]) -> Result<Vec<(SourceKey, SourceRow)>, StoreError> {
+        let state = self.state.read();
+        let below = state.sources.iter().filter(|(key, _)| lies_below(&key.path, under));
+        Ok(below.map(|(key, (row, _))| (key.clone(), row.clone())).collect())
+    }
+
+    async fn stats(&self) -> Result<CollectionStats, StoreError> {
+        let state = self.state.read();
+        let sources_indexed = state.sources.values().filter(|(row, _)| points_at(row).is_some()).count() as u64;
+        Ok(CollectionStats {
+            assets: state.assets.len() as u64,
+            points: state.assets.values().map(|(_, points)| points.len() as u64).sum(),
+            sources_indexed,
+            sources_failed: state.sources.len() as u64 - sources_indexed,
+            points_in_graph: 0,
+            bytes_on_disk: 0,
+            bytes_in_memory: 0,
+        })
+    }
+
+    async fn verify(&self) -> Result<Vec<Problem>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn seal(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use sensorium_store::contract::{Fresh, run_all};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_store_in_memory_keeps_the_contract() {
+        let space = SpaceInfo { id: "test".to_owned(), dim: 16, revision: "test@1".to_owned() };
+        run_all(async || {
+            Fresh { store: Arc::new(MemoryStore::new(space.clone())), keep: Box::new(()) }
+        })
+        .await;
+    }
+}
