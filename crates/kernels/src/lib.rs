@@ -1,1 +1,34 @@
-//! SIMD kernels with scalar references: distances, depthwise convolution, activations.
+//! SIMD kernels with scalar references, chosen at run time; the home of `unsafe`.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `level.rs` | which instruction set runs, found once |
+//! | `simd/` | a vector of floats as a trait, for AVX-512, AVX2 and plain Rust (which becomes NEON on its own) |
+//! | `distance.rs` | [`dot`], [`dot_many`], [`l2_normalize`] |
+//! | `gemm/` | [`PackedMatrix`]: weights packed once, multiplied with bias, activation and residual in one pass |
+//! | `depthwise.rs` | [`DepthwiseConv`]: depthwise convolution over rows of an NHWC picture |
+//! | `activation.rs` | [`Activation`]: bias and activation in place |
+//! | `rows.rs` | [`layer_norm_rows`], [`softmax_rows`], [`mean_of_rows`] |
+//! | `convert.rs` | [`f16_to_f32`], [`dequantize_row`] |
+//!
+//! Each kernel is written once over the trait of `simd/` and compiled for every level; tests compare all levels that the
+//! machine has with a reference in f64, within a bound that follows from the number of roundings.
+
+mod activation;
+mod convert;
+mod depthwise;
+mod distance;
+mod gemm;
+mod level;
+mod rows;
+mod simd;
+#[cfg(test)]
+mod testing;
+
+pub use activation::{Activation, add_bias_activate};
+pub use convert::{dequantize_row, f16_to_f32};
+pub use depthwise::{DepthwiseConv, SamePadding, Strip};
+pub use distance::{dot, dot_many, l2_normalize};
+pub use gemm::{Epilogue, PackedMatrix};
+pub use level::Level;
+pub use rows::{layer_norm_rows, mean_of_rows, softmax_rows};

@@ -1,0 +1,102 @@
+//! Products at every level against f64.
+
+use super::{Epilogue, PackedMatrix};
+use crate::testing::Random;
+use crate::{Activation, Level};
+
+struct Case {
+    m: usize,
+    n: usize,
+    k: usize,
+    stride: usize,
+}
+
+fn cases() -> Vec<Case> {
+    let sizes =
+        [(1, 1, 1), (2, 3, 5), (8, 48, 16), (9, 47, 7), (7, 49, 33), (13, 97, 64), (33, 16, 1), (5, 144, 24)];
+    let mut cases: Vec<Case> = sizes.map(|(m, n, k)| Case { m, n, k, stride: k }).into();
+    cases.push(Case { m: 6, n: 20, k: 9, stride: 13 });
+    // More rows than stay in the cache at once.
+    cases.push(Case { m: 70, n: 50, k: 2000, stride: 2000 });
+    cases
+}
+
+#[test]
+fn a_product_is_within_its_error_bound() {
+    let mut random = Random::new(6);
+    for level in Level::available() {
+        for Case { m, n, k, stride } in cases() {
+            let (weights, input) = (random.floats(n * k), random.floats(m * stride));
+            let (bias, residual) = (random.floats(n), random.floats(m * n));
+            let matrix = PackedMatrix::new_at(level, &weights, n, k);
+            for activation in [Activation::Identity, Activation::Relu6, Activation::GeluTanh] {
+                let epilogue = Epilogue { bias: Some(&bias), activation, residual: Some(&residual) };
+                let mut out = vec![f32::NAN; m * n];
+                matrix.multiply(&input, stride, epilogue, &mut out);
+                for (i, value) in out.iter().enumerate() {
+                    let (row, column) = (i / n, i % n);
+                    let products = (0..k)
+                        .map(|j| f64::from(input[row * stride + j]) * f64::from(weights[column * k + j]));
+                    let (sum, magnitude) =
+                        products.fold((0.0, 0.0), |(sum, all), x| (sum + x, all + x.abs()));
+                    let sum = sum + f64::from(bias[column]);
+                    let activated = match activation {
+                        Activation::Relu6 => sum.clamp(0.0, 6.0),
+                        Activation::GeluTanh => {
+                            let u = (2.0 / std::f64::consts::PI).sqrt() * (sum + 0.044_715 * sum.powi(3));
+                            0.5 * sum * (1.0 + u.tanh())
+                        }
+                        Activation::Identity | Activation::Relu | Activation::Gelu => sum,
+                    };
+                    let expected = activated + f64::from(residual[i]);
+                    // k roundings of the products' magnitudes, some more for bias, activation and residual.
+                    let bound = (k as f64 * magnitude + 8.0 * (1.0 + sum.abs())) * f64::from(f32::EPSILON);
+                    let error = (f64::from(*value) - expected).abs();
+                    assert!(
+                        error <= bound,
+                        "{level:?} {m}x{n}x{k} {activation:?} at {i}: {value}, not {expected}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_row_does_not_depend_on_its_neighbours() {
+    let mut random = Random::new(7);
+    for level in Level::available() {
+        let (n, k) = (53, 40);
+        let matrix = PackedMatrix::new_at(level, &random.floats(n * k), n, k);
+        let input = random.floats(11 * k);
+        let mut all = vec![0.0; 11 * n];
+        matrix.multiply(&input, k, Epilogue::default(), &mut all);
+        for (row, expected) in input.chunks(k).zip(all.chunks(n)) {
+            let mut one = vec![0.0; n];
+            matrix.multiply(row, k, Epilogue::default(), &mut one);
+            assert_eq!(one, expected, "{level:?}");
+        }
+    }
+}
+
+#[test]
+fn a_transposed_view_is_packed_like_its_copy() {
+    let mut random = Random::new(8);
+    let (n, k) = (19, 23);
+    let weights = random.floats(n * k);
+    let transposed: Vec<f32> = (0..k * n).map(|i| weights[(i % n) * k + i / n]).collect();
+    let input = random.floats(3 * k);
+    let (mut plain, mut viewed) = (vec![0.0; 3 * n], vec![0.0; 3 * n]);
+    PackedMatrix::new(&weights, n, k).multiply(&input, k, Epilogue::default(), &mut plain);
+    let mut matrix = PackedMatrix::empty();
+    matrix.repack(&random.floats(200 * 100), (200, 100), (100, 1));
+    matrix.repack(&transposed, (n, k), (1, n));
+    matrix.multiply(&input, k, Epilogue::default(), &mut viewed);
+    assert_eq!(plain, viewed);
+}
+
+#[test]
+#[should_panic(expected = "within the weights")]
+fn a_view_past_its_weights_is_refused() {
+    PackedMatrix::empty().repack(&[0.0; 5], (2, 3), (3, 1));
+}
