@@ -1,0 +1,14 @@
+//! Batches across callers: a bounded queue in front of one owner thread.
+//!
+//! ```text
+//! submit --chunks--> queue (bounded by cost) --planner: queries first, up to the budget--> owner thread --> Ticket::wait
+//! ```
+//! A submission is cut into chunks no larger than a batch, so that a query waits for at most one batch of bulk work. A dropped
+//! [`Ticket`] takes its chunks out of the queue.
+
+mod planner;
+mod queue;
+mod worker;
+
+pub use queue::{Priority, Ticket};
+pub use worker::{Encoder, EncoderConfig};

@@ -1,0 +1,158 @@
+//! The owner thread.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use super::Priority;
+use super::queue::{Chunk, Queue, Reply, Ticket};
+use crate::{Bundle, EmbedError, Embedding, Input};
+
+/// Budgets of an encoder, in millions of multiply-adds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EncoderConfig {
+    /// Most that waits.
+    pub queue_cost: u64,
+    /// Most that is encoded at once; a query waits at most for this.
+    pub batch_cost: u64,
+}
+
+impl Default for EncoderConfig {
+    /// A batch of sixteen pictures, and a queue of eight batches.
+    fn default() -> Self {
+        const BATCH: u64 = 16 * 1_100;
+        Self { queue_cost: 8 * BATCH, batch_cost: BATCH }
+    }
+}
+
+/// Encodes for many callers on one thread of its own, which is the only one that calls the towers.
+#[derive(Debug)]
+pub struct Encoder {
+    bundle: Arc<Bundle>,
+    queue: Arc<Queue>,
+    batch_cost: u64,
+    owner: Option<JoinHandle<()>>,
+}
+
+impl Encoder {
+    /// Starts the owner thread.
+    ///
+    /// # Errors
+    /// [`EmbedError::Compute`] if the system gives no thread.
+    pub fn start(bundle: Arc<Bundle>, config: EncoderConfig) -> Result<Self, EmbedError> {
+        let queue = Arc::new(Queue::new(config.queue_cost));
+        let owner = {
+            let (bundle, queue) = (Arc::clone(&bundle), Arc::clone(&queue));
+            std::thread::Builder::new()
+                .name("encoder".to_owned())
+                .spawn(move || run(&bundle, &queue, config.batch_cost))
+                .map_err(|source| EmbedError::Compute { source: source.into() })?
+        };
+        Ok(Self { bundle, queue, batch_cost: config.batch_cost, owner: Some(owner) })
+    }
+
+    /// The bundle that encodes.
+    pub fn bundle(&self) -> &Arc<Bundle> {
+        &self.bundle
+    }
+
+    /// Queues inputs. Bulk work waits here for room in the queue.
+    ///
+    /// # Errors
+    /// [`EmbedError::InvalidInput`] for an input that no tower can take, [`EmbedError::Overloaded`] for a query that finds
+    /// the queue full, [`EmbedError::Stopped`] after the encoder's end.
+    pub fn submit(&self, inputs: Vec<Input>, priority: Priority) -> Result<Ticket, EmbedError> {
+        self.bundle.check(&inputs)?;
+        let reply = Reply::new(inputs.len());
+        // From here on a failure must take its chunks back out, which dropping the ticket does.
+        let ticket = Ticket::new(Arc::clone(&reply));
+        let mut first = 0;
+        for (inputs, cost) in cut(inputs, self.batch_cost) {
+            let chunk_first = first;
+            first += inputs.len();
+            self.queue.push(Chunk {
+                inputs,
+                first: chunk_first,
+                cost,
+                priority,
+                reply: Arc::clone(&reply),
+            })?;
+        }
+        Ok(ticket)
+    }
+}
+
+impl Drop for Encoder {
+    fn drop(&mut self) {
+        self.queue.close();
+        if let Some(owner) = self.owner.take() {
+            // A panic of the owner was told to its callers already.
+            let _ = owner.join();
+        }
+    }
+}
+
+/// Runs of neighbours that cost no more than a batch, or one input that alone costs more.
+fn cut(inputs: Vec<Input>, budget: u64) -> Vec<(Vec<Input>, u64)> {
+    let mut chunks: Vec<(Vec<Input>, u64)> = Vec::new();
+    for input in inputs {
+        let cost = input.cost();
+        match chunks.last_mut() {
+            Some((chunk, spent)) if spent.saturating_add(cost) <= budget => {
+                chunk.push(input);
+                *spent += cost;
+            }
+            _ => chunks.push((vec![input], cost)),
+        }
+    }
+    chunks
+}
+
+fn run(bundle: &Bundle, queue: &Queue, batch_cost: u64) {
+    while let Some(batch) = queue.next_batch(batch_cost) {
+        encode(bundle, batch);
+    }
+}
+
+/// Encodes a batch. Where it fails, each chunk is tried alone, so that only the one at fault is told.
+fn encode(bundle: &Bundle, mut batch: Vec<Chunk>) {
+    let counts: Vec<usize> = batch.iter().map(|chunk| chunk.inputs.len()).collect();
+    let inputs: Vec<Input> = batch.iter_mut().flat_map(|chunk| std::mem::take(&mut chunk.inputs)).collect();
+    if let Ok(vectors) = embed(bundle, &inputs) {
+        let mut vectors = vectors.into_iter();
+        for (chunk, count) in batch.iter().zip(counts) {
+            chunk.reply.fill(chunk.first, vectors.by_ref().take(count).collect());
+        }
+        return;
+    }
+    let mut rest = inputs.as_slice();
+    for (chunk, count) in batch.iter().zip(counts) {
+        let (inputs, after) = rest.split_at(count);
+        rest = after;
+        match embed(bundle, inputs) {
+            Ok(vectors) => chunk.reply.fill(chunk.first, vectors),
+            Err(error) => chunk.reply.fail(error),
+        }
+    }
+}
+
+/// A panic of a tower is a bug of ours, and costs its callers an error instead of an answer that never comes.
+fn embed(bundle: &Bundle, inputs: &[Input]) -> Result<Vec<Embedding>, EmbedError> {
+    catch_unwind(AssertUnwindSafe(|| bundle.embed(inputs)))
+        .unwrap_or_else(|_| Err(EmbedError::Compute { source: "a tower panicked".into() }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn submissions_are_cut_to_batches_and_lose_nothing() {
+        let text = |words: usize| Input::Text("word ".repeat(words));
+        let inputs = vec![text(1), text(1), text(400), text(1), Input::Sound(vec![0.0; 160_000])];
+        let budget = text(1).cost() * 2;
+        let chunks = cut(inputs.clone(), budget);
+        assert_eq!(chunks.iter().map(|(chunk, _)| chunk.len()).collect::<Vec<_>>(), [2, 1, 1, 1]);
+        assert_eq!(chunks.into_iter().flat_map(|(chunk, _)| chunk).collect::<Vec<_>>(), inputs);
+    }
+}

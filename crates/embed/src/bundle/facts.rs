@@ -1,0 +1,235 @@
+//! What a manifest says, checked and ready.
+
+use sensorium_types::{Calibration, CalibrationTable, Content, Modality, SpaceInfo};
+use serde::Serialize;
+
+use super::manifest::{Manifest, Operation, ResizeMode, TowerRow};
+use crate::EmbedError;
+
+/// Words of a text passage, where the bundle says nothing.
+const DEFAULT_PASSAGE_WORDS: u32 = 120;
+/// Words that neighbouring passages share, where the bundle says nothing.
+const DEFAULT_PASSAGE_OVERLAP: u32 = 20;
+/// Window of a sound, where the bundle says nothing.
+const DEFAULT_SOUND_WINDOW_MS: u32 = 5_000;
+/// Longest part of a film, where the bundle says nothing.
+const DEFAULT_FILM_WINDOW_MS: u32 = 10_000;
+/// Frames a second of a film, where the bundle says nothing.
+const DEFAULT_FILM_FPS: f32 = 1.0;
+
+/// What a bundle is, for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BundleInfo {
+    /// Its name.
+    pub id: String,
+    /// Its revision.
+    pub revision: String,
+    /// The licences of its parts.
+    pub licences: Vec<Licence>,
+    /// Its spaces.
+    pub spaces: Vec<SpaceInfo>,
+    /// Its towers.
+    pub towers: Vec<TowerInfo>,
+}
+
+/// The licence of a part of a bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Licence {
+    /// Which part.
+    pub part: String,
+    /// SPDX identifier.
+    pub spdx: String,
+    /// Where the part comes from.
+    pub source: String,
+}
+
+/// One tower of a bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TowerInfo {
+    /// Its name.
+    pub id: String,
+    /// What it takes.
+    pub modality: Modality,
+    /// Which network it is.
+    pub family: String,
+    /// The space that it maps into.
+    pub space: String,
+}
+
+/// How media are cut and sized for the towers of a bundle.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Cutting {
+    /// Side of the square that pictures are brought to, in pixels.
+    pub image_size: u32,
+    /// How they are brought to it.
+    pub fit: Fit,
+    /// Samples a second of sounds, mono.
+    pub sample_rate_hz: u32,
+    /// Windows of sounds.
+    pub audio: AudioCutting,
+    /// Parts of films.
+    pub video: VideoCutting,
+    /// Passages of texts.
+    pub text: TextCutting,
+}
+
+/// How a picture becomes a square.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fit {
+    /// Both sides are scaled on their own.
+    Squash,
+    /// The shorter side is scaled, and the middle cut out.
+    CropCentre,
+}
+
+/// Windows of a sound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct AudioCutting {
+    /// Length of a window.
+    pub window_ms: u32,
+    /// From the start of one window to the next.
+    pub hop_ms: u32,
+}
+
+/// Parts of a film.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct VideoCutting {
+    /// Frames a second that are looked at.
+    pub fps: f32,
+    /// Longest part.
+    pub window_ms: u32,
+}
+
+/// Passages of a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct TextCutting {
+    /// Most words.
+    pub max_words: u32,
+    /// Words that neighbours share.
+    pub overlap_words: u32,
+}
+
+#[derive(Debug)]
+pub(super) struct Facts {
+    pub(super) info: BundleInfo,
+    pub(super) space: SpaceInfo,
+    pub(super) calibration: CalibrationTable,
+    pub(super) cutting: Cutting,
+}
+
+impl Facts {
+    pub(super) fn new(manifest: &Manifest) -> Result<Self, EmbedError> {
+        let [row] = manifest.spaces.as_slice() else {
+            return Err(fact(format!("{} spaces, this program reads bundles of one", manifest.spaces.len())));
+        };
+        let revision = format!("{}@{}", manifest.id, manifest.revision);
+        let space = SpaceInfo { id: row.id.clone(), dim: row.dim, revision };
+        if row.dim == 0 {
+            return Err(fact(format!("space {} has no dimension", row.id)));
+        }
+        for tower in &manifest.towers {
+            if tower.space != row.id {
+                return Err(fact(format!("tower {} maps into {}, an unknown space", tower.id, tower.space)));
+            }
+        }
+        if let Some(modality) = row.modalities.iter().find(|modality| manifest.tower(**modality).is_none()) {
+            return Err(fact(format!("space {} has {modality}, and no tower for it", row.id)));
+        }
+        let info = BundleInfo {
+            id: manifest.id.clone(),
+            revision: manifest.revision.clone(),
+            licences: manifest
+                .licences
+                .iter()
+                .map(|row| Licence {
+                    part: row.part.clone(),
+                    spdx: row.spdx.clone(),
+                    source: row.source.clone(),
+                })
+                .collect(),
+            spaces: vec![space.clone()],
+            towers: manifest.towers.iter().map(tower_info).collect(),
+        };
+        Ok(Self { info, space, calibration: calibration(manifest)?, cutting: cutting(manifest)? })
+    }
+}
+
+fn tower_info(row: &TowerRow) -> TowerInfo {
+    TowerInfo {
+        id: row.id.clone(),
+        modality: row.modality,
+        family: row.family.name().to_owned(),
+        space: row.space.clone(),
+    }
+}
+
+fn calibration(manifest: &Manifest) -> Result<CalibrationTable, EmbedError> {
+    let mut pairs: Vec<(Content, Content, Calibration)> = Vec::with_capacity(manifest.calibration.len());
+    for row in &manifest.calibration {
+        let pair = format!("the calibration of {} and {}", row.query, row.content);
+        if !row.mean.is_finite() || !row.deviation.is_finite() || row.deviation <= 0.0 {
+            return Err(fact(format!("{pair} is {} and {}", row.mean, row.deviation)));
+        }
+        if pairs.iter().any(|(query, content, _)| (*query, *content) == (row.query, row.content)) {
+            return Err(fact(format!("{pair} stands twice")));
+        }
+        pairs.push((row.query, row.content, Calibration { mean: row.mean, deviation: row.deviation }));
+    }
+    Ok(CalibrationTable { pairs })
+}
+
+fn cutting(manifest: &Manifest) -> Result<Cutting, EmbedError> {
+    let operations = |modality| manifest.tower(modality).map_or(&[][..], |tower| &tower.preprocess);
+    let resize = operations(Modality::Image).iter().find_map(|operation| match operation {
+        Operation::Resize { mode, size, filter: _ } => Some((*mode, *size)),
+        Operation::Normalise { .. }
+        | Operation::Resample { .. }
+        | Operation::Logmel { .. }
+        | Operation::Pad { .. } => None,
+    });
+    let rate = operations(Modality::Audio).iter().find_map(|operation| match operation {
+        Operation::Resample { hz } => Some(*hz),
+        Operation::Normalise { .. }
+        | Operation::Resize { .. }
+        | Operation::Logmel { .. }
+        | Operation::Pad { .. } => None,
+    });
+    let (mode, image_size) = resize.ok_or_else(|| fact("no resize for pictures".to_owned()))?;
+    let cut = |modality| manifest.tower(modality).map(|tower| &tower.cut);
+    let (text, audio, video) = (cut(Modality::Text), cut(Modality::Audio), cut(Modality::Video));
+    let window_ms = audio.and_then(|cut| cut.window_ms).unwrap_or(DEFAULT_SOUND_WINDOW_MS);
+    let cutting = Cutting {
+        image_size,
+        fit: match mode {
+            ResizeMode::Squash => Fit::Squash,
+            ResizeMode::Crop => Fit::CropCentre,
+        },
+        sample_rate_hz: rate.ok_or_else(|| fact("no sample rate for sounds".to_owned()))?,
+        audio: AudioCutting { window_ms, hop_ms: audio.and_then(|cut| cut.hop_ms).unwrap_or(window_ms / 2) },
+        video: VideoCutting {
+            fps: video.and_then(|cut| cut.fps).unwrap_or(DEFAULT_FILM_FPS),
+            window_ms: video.and_then(|cut| cut.window_ms).unwrap_or(DEFAULT_FILM_WINDOW_MS),
+        },
+        text: TextCutting {
+            max_words: text.and_then(|cut| cut.words).unwrap_or(DEFAULT_PASSAGE_WORDS),
+            overlap_words: text.and_then(|cut| cut.overlap).unwrap_or(DEFAULT_PASSAGE_OVERLAP),
+        },
+    };
+    let sizes = [cutting.image_size, cutting.sample_rate_hz, cutting.audio.window_ms, cutting.audio.hop_ms];
+    let steps = [cutting.video.window_ms, cutting.text.max_words];
+    if sizes.into_iter().chain(steps).any(|size| size == 0)
+        || cutting.video.fps.is_nan()
+        || cutting.video.fps <= 0.0
+    {
+        return Err(fact(format!("sizes of parts that are 0: {cutting:?}")));
+    }
+    if cutting.text.overlap_words >= cutting.text.max_words {
+        return Err(fact("passages that overlap wholly".to_owned()));
+    }
+    Ok(cutting)
+}
+
+pub(super) fn fact(what: String) -> EmbedError {
+    EmbedError::ManifestFact { what }
+}

@@ -1,0 +1,84 @@
+//! Where a bundle's bytes come from.
+
+use std::borrow::Cow;
+use std::io::ErrorKind;
+use std::path::{Component, Path, PathBuf};
+
+use crate::EmbedError;
+
+/// The files of a bundle, by their paths relative to `bundle.toml`.
+pub trait BundleFiles: Send + Sync + std::fmt::Debug {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// [`EmbedError::MissingFile`] if there is none, [`EmbedError::Read`] if it cannot be read.
+    fn read(&self, name: &str) -> Result<Cow<'_, [u8]>, EmbedError>;
+}
+
+/// A bundle in a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FolderFiles(pub PathBuf);
+
+impl BundleFiles for FolderFiles {
+    fn read(&self, name: &str) -> Result<Cow<'_, [u8]>, EmbedError> {
+        // A bundle may come from anywhere: its names stay inside its folder.
+        if !Path::new(name).components().all(|part| matches!(part, Component::Normal(_))) {
+            return Err(EmbedError::MissingFile { name: name.to_owned() });
+        }
+        match fs_err::read(self.0.join(name)) {
+            Ok(bytes) => Ok(Cow::Owned(bytes)),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                Err(EmbedError::MissingFile { name: self.0.join(name).display().to_string() })
+            }
+            Err(source) => Err(EmbedError::Read { name: name.to_owned(), source }),
+        }
+    }
+}
+
+/// A bundle compiled into the binary: names and bytes.
+#[derive(Clone, Copy)]
+pub struct StaticFiles(pub &'static [(&'static str, &'static [u8])]);
+
+impl std::fmt::Debug for StaticFiles {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(name, bytes)| (name, bytes.len()))).finish()
+    }
+}
+
+impl BundleFiles for StaticFiles {
+    fn read(&self, name: &str) -> Result<Cow<'_, [u8]>, EmbedError> {
+        match self.0.iter().find(|(file, _)| *file == name) {
+            Some((_, bytes)) => Ok(Cow::Borrowed(bytes)),
+            None => Err(EmbedError::MissingFile { name: name.to_owned() }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_read_and_missing_ones_named() {
+        let folder = tempfile::tempdir().unwrap();
+        fs_err::write(folder.path().join("a"), b"x").unwrap();
+        let files = FolderFiles(folder.path().to_owned());
+        assert_eq!(files.read("a").unwrap().as_ref(), b"x");
+        assert!(files.read("b").unwrap_err().to_string().ends_with("/b"));
+        let fixed = StaticFiles(&[("a", b"y")]);
+        assert_eq!(fixed.read("a").unwrap().as_ref(), b"y");
+        assert!(matches!(fixed.read("b"), Err(EmbedError::MissingFile { .. })));
+    }
+
+    #[test]
+    fn names_do_not_leave_the_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("inner");
+        fs_err::create_dir_all(&inner).unwrap();
+        fs_err::write(folder.path().join("secret"), b"x").unwrap();
+        let files = FolderFiles(inner);
+        for name in ["../secret", "/etc/hostname", "", "."] {
+            assert!(files.read(name).is_err(), "{name}");
+        }
+    }
+}

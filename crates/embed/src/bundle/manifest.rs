@@ -1,0 +1,204 @@
+//! `bundle.toml` as it is written. Unknown keys are refused everywhere but in a tower's `config`, which belongs to the
+//! tower's family.
+
+use sensorium_types::{Content, Modality};
+use serde::Deserialize;
+
+use crate::EmbedError;
+
+/// The format that this program reads.
+const FORMAT: u32 = 1;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Manifest {
+    #[serde(rename = "format")]
+    pub(super) _format: u32,
+    pub(super) id: String,
+    pub(super) revision: String,
+    #[serde(default)]
+    pub(super) licences: Vec<LicenceRow>,
+    pub(super) spaces: Vec<SpaceRow>,
+    pub(super) towers: Vec<TowerRow>,
+    #[serde(default)]
+    pub(super) calibration: Vec<CalibrationRow>,
+    pub(super) selftest: SelfTestRow,
+    /// Which tower answers which modality; left out in a bundle of one space.
+    #[serde(default, rename = "routes")]
+    pub(super) _routes: Vec<toml::Table>,
+    #[serde(default, rename = "generators")]
+    pub(super) _generators: Vec<toml::Table>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LicenceRow {
+    pub(super) part: String,
+    pub(super) spdx: String,
+    pub(super) source: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SpaceRow {
+    pub(super) id: String,
+    pub(super) dim: usize,
+    #[serde(rename = "metric")]
+    pub(super) _metric: Metric,
+    pub(super) modalities: Vec<Modality>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Metric {
+    Cosine,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TowerRow {
+    pub(super) id: String,
+    pub(super) modality: Modality,
+    pub(super) space: String,
+    pub(super) family: Family,
+    /// The tower that sees single frames.
+    pub(super) uses: Option<String>,
+    #[serde(rename = "pool")]
+    pub(super) _pool: Option<String>,
+    #[serde(default)]
+    pub(super) weights: Vec<WeightsRow>,
+    pub(super) tokenizer: Option<TokenizerRow>,
+    #[serde(default)]
+    pub(super) preprocess: Vec<Operation>,
+    #[serde(default)]
+    pub(super) cut: CutRow,
+    #[serde(default)]
+    pub(super) config: toml::Table,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Family {
+    Minilm,
+    HybridImage,
+    MelAudio,
+    FrameMean,
+}
+
+impl Family {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Minilm => "minilm",
+            Self::HybridImage => "hybrid-image",
+            Self::MelAudio => "mel-audio",
+            Self::FrameMean => "frame-mean",
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WeightsRow {
+    pub(super) role: Role,
+    pub(super) file: String,
+    #[serde(default)]
+    pub(super) sha256: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Role {
+    Stem,
+    Own,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TokenizerRow {
+    pub(super) file: String,
+    #[serde(default)]
+    pub(super) sha256: String,
+    pub(super) max_tokens: usize,
+}
+
+/// One step from decoded media to a tower's input.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(tag = "op", rename_all = "lowercase", deny_unknown_fields)]
+pub(super) enum Operation {
+    Resize { mode: ResizeMode, size: u32, filter: Filter },
+    Normalise { mean: f32, scale: f32 },
+    Resample { hz: u32 },
+    Logmel { frame: usize, hop: usize, fft: usize, mels: usize, fmin: f32, fmax: f32, offset: f32 },
+    Pad { multiple: usize, min: usize, max: usize },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum ResizeMode {
+    Squash,
+    Crop,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Filter {
+    BicubicPillow,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CutRow {
+    pub(super) words: Option<u32>,
+    pub(super) overlap: Option<u32>,
+    pub(super) window_ms: Option<u32>,
+    pub(super) hop_ms: Option<u32>,
+    pub(super) fps: Option<f32>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CalibrationRow {
+    pub(super) query: Content,
+    pub(super) content: Content,
+    pub(super) mean: f32,
+    pub(super) deviation: f32,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SelfTestRow {
+    pub(super) file: String,
+    pub(super) max_abs: f32,
+    #[serde(default)]
+    pub(super) text: Vec<String>,
+}
+
+impl Manifest {
+    /// Reads the file; the format is looked at first, so that a newer one is named and not its unknown keys.
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, EmbedError> {
+        #[derive(Deserialize)]
+        struct Version {
+            format: u32,
+        }
+        let damaged = |source: toml::de::Error| EmbedError::Manifest { source: source.into() };
+        let text =
+            std::str::from_utf8(bytes).map_err(|source| EmbedError::Manifest { source: source.into() })?;
+        let Version { format } = toml::from_str(text).map_err(damaged)?;
+        if format != FORMAT {
+            return Err(EmbedError::Format { received: format, supported: FORMAT });
+        }
+        toml::from_str(text).map_err(damaged)
+    }
+
+    /// The tower of a modality.
+    pub(super) fn tower(&self, modality: Modality) -> Option<&TowerRow> {
+        self.towers.iter().find(|tower| tower.modality == modality)
+    }
+}
+
+impl TowerRow {
+    /// The weights of a role.
+    pub(super) fn weights(&self, role: Role) -> Option<&WeightsRow> {
+        self.weights.iter().find(|row| row.role == role)
+    }
+}

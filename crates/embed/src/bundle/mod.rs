@@ -1,0 +1,226 @@
+//! A bundle: towers of one space, with what it takes to use them.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `manifest.rs` | `bundle.toml` as it is written |
+//! | `facts.rs` | what the manifest says, checked: [`BundleInfo`], [`Cutting`], calibration |
+//! | `files.rs` | [`BundleFiles`]: where bytes come from |
+//! | `load.rs` | from manifest and files to a tower |
+//! | `lazy.rs` | towers that load at first use |
+//! | `selftest.rs` | stored inputs and expected vectors |
+
+mod facts;
+mod files;
+mod lazy;
+mod load;
+mod manifest;
+mod selftest;
+
+use std::sync::Arc;
+
+use sensorium_types::{CalibrationTable, Modality, SpaceInfo};
+
+use crate::threads::Threads;
+use crate::{Batch, EmbedError, Embedding, Input, Picture, Tower};
+
+pub use facts::{AudioCutting, BundleInfo, Cutting, Fit, Licence, TextCutting, TowerInfo, VideoCutting};
+pub use files::{BundleFiles, FolderFiles, StaticFiles};
+
+use facts::Facts;
+use lazy::LazyTower;
+use manifest::Manifest;
+
+const MANIFEST_FILE: &str = "bundle.toml";
+
+/// How a bundle is loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LoadOptions {
+    /// Threads that towers compute on, at least 1.
+    pub threads: usize,
+}
+
+impl Default for LoadOptions {
+    /// As many threads as the machine runs at once.
+    fn default() -> Self {
+        Self { threads: std::thread::available_parallelism().map_or(1, usize::from) }
+    }
+}
+
+/// Towers of one space. Cheap to load: only `bundle.toml` is read, each tower loads when it is first asked, so that a text
+/// query pays for the text tower only.
+#[derive(Debug)]
+pub struct Bundle {
+    facts: Facts,
+    manifest: Manifest,
+    files: Box<dyn BundleFiles>,
+    threads: Threads,
+    text: LazyTower,
+    image: LazyTower,
+    audio: LazyTower,
+    video: LazyTower,
+}
+
+impl Bundle {
+    /// Reads `bundle.toml`.
+    ///
+    /// # Errors
+    /// If the manifest is missing, of another format, or contradicts itself. Faults of a tower's files show at its first
+    /// use, or at [`Bundle::self_test`].
+    pub fn load(files: impl BundleFiles + 'static, options: LoadOptions) -> Result<Arc<Self>, EmbedError> {
+        let manifest = Manifest::parse(&files.read(MANIFEST_FILE)?)?;
+        let facts = Facts::new(&manifest)?;
+        let threads = Threads::new(options.threads)?;
+        Ok(Arc::new(Self {
+            facts,
+            manifest,
+            files: Box::new(files),
+            threads,
+            text: LazyTower::default(),
+            image: LazyTower::default(),
+            audio: LazyTower::default(),
+            video: LazyTower::default(),
+        }))
+    }
+
+    /// What the bundle is.
+    pub fn info(&self) -> &BundleInfo {
+        &self.facts.info
+    }
+
+    /// The space that all towers map into.
+    pub fn space(&self) -> SpaceInfo {
+        self.facts.space.clone()
+    }
+
+    /// Mean and deviation of the cosine of random pairs.
+    pub fn calibration(&self) -> &CalibrationTable {
+        &self.facts.calibration
+    }
+
+    /// How media are cut and sized for these towers.
+    pub fn cutting(&self) -> Cutting {
+        self.facts.cutting
+    }
+
+    /// Loads every tower that the bundle has; each is tested as it loads.
+    ///
+    /// # Errors
+    /// The first fault of a file, a weight, or of the numbers.
+    pub fn self_test(&self) -> Result<(), EmbedError> {
+        for tower in &self.facts.info.towers {
+            self.tower(tower.modality)?;
+        }
+        Ok(())
+    }
+
+    /// The tower of a modality, loaded and tested.
+    ///
+    /// # Errors
+    /// [`EmbedError::NoTower`] if the bundle has none, else the first fault of its files or numbers.
+    pub fn tower(&self, modality: Modality) -> Result<Arc<dyn Tower>, EmbedError> {
+        let lazy = match modality {
+            Modality::Text => &self.text,
+            Modality::Image => &self.image,
+            Modality::Audio => &self.audio,
+            Modality::Video => &self.video,
+        };
+        lazy.get(|| {
+            let start = std::time::Instant::now();
+            let tower = load::tower(self, modality)?;
+            selftest::run(self, tower.as_ref())?;
+            tracing::debug!(%modality, ms = start.elapsed().as_millis() as u64, "loaded a tower");
+            Ok(tower)
+        })
+    }
+
+    /// Encodes inputs on the bundle's threads, those of one kind together.
+    ///
+    /// # Shapes
+    /// n inputs -> n vectors of L2 norm 1, in the order of the inputs
+    ///
+    /// # Errors
+    /// [`EmbedError::InvalidInput`] for an input that no tower can take; the faults of loading a tower.
+    pub fn embed(&self, inputs: &[Input]) -> Result<Vec<Embedding>, EmbedError> {
+        self.check(inputs)?;
+        let mut kinds = Kinds::default();
+        for (index, input) in inputs.iter().enumerate() {
+            kinds.add(index, input);
+        }
+        let mut vectors = vec![Vec::new(); inputs.len()];
+        let Kinds { texts, pictures, films, sounds } = kinds;
+        self.fill(Modality::Text, &texts.places, Batch::Texts(&texts.items), &mut vectors)?;
+        self.fill(Modality::Image, &pictures.places, Batch::Pictures(&pictures.items), &mut vectors)?;
+        self.fill(Modality::Video, &films.places, Batch::Films(&films.items), &mut vectors)?;
+        self.fill(Modality::Audio, &sounds.places, Batch::Sounds(&sounds.items), &mut vectors)?;
+        Ok(vectors)
+    }
+
+    /// Checks inputs without encoding them.
+    pub(crate) fn check(&self, inputs: &[Input]) -> Result<(), EmbedError> {
+        for (index, input) in inputs.iter().enumerate() {
+            input
+                .check(self.facts.cutting.image_size)
+                .map_err(|fault| EmbedError::InvalidInput { index, fault })?;
+        }
+        Ok(())
+    }
+
+    fn fill(
+        &self,
+        modality: Modality,
+        places: &[usize],
+        batch: Batch<'_>,
+        vectors: &mut [Embedding],
+    ) -> Result<(), EmbedError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        for (place, vector) in places.iter().zip(self.tower(modality)?.embed(batch)?) {
+            if let Some(slot) = vectors.get_mut(*place) {
+                *slot = vector;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Inputs of one kind, with their places among all.
+#[derive(Debug)]
+struct Kind<T> {
+    places: Vec<usize>,
+    items: Vec<T>,
+}
+
+impl<T> Default for Kind<T> {
+    fn default() -> Self {
+        Self { places: Vec::new(), items: Vec::new() }
+    }
+}
+
+impl<T> Kind<T> {
+    fn push(&mut self, place: usize, item: T) {
+        self.places.push(place);
+        self.items.push(item);
+    }
+}
+
+#[derive(Debug, Default)]
+struct Kinds<'a> {
+    texts: Kind<&'a str>,
+    pictures: Kind<&'a Picture>,
+    films: Kind<&'a [Picture]>,
+    sounds: Kind<&'a [f32]>,
+}
+
+impl<'a> Kinds<'a> {
+    fn add(&mut self, place: usize, input: &'a Input) {
+        match input {
+            Input::Text(text) => self.texts.push(place, text),
+            Input::Frames(frames) => match frames.as_slice() {
+                [picture] => self.pictures.push(place, picture),
+                film => self.films.push(place, film),
+            },
+            Input::Sound(samples) => self.sounds.push(place, samples),
+        }
+    }
+}

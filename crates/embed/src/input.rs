@@ -1,0 +1,112 @@
+//! What towers take.
+
+/// A picture at the size of the image tower.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Picture {
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// RGB, three bytes a pixel, row by row.
+    pub pixels: Vec<u8>,
+}
+
+/// One thing to encode.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// A query or a passage; the empty text has a vector as well.
+    Text(String),
+    /// Frames of one part: one for an image, several for a film. The vector is the mean of the frames' unit vectors,
+    /// normalized.
+    Frames(Vec<Picture>),
+    /// Mono samples at the rate that the bundle's [`crate::Cutting`] names, within -1..=1. What is longer than the
+    /// tower's window is cut.
+    Sound(Vec<f32>),
+}
+
+/// What is wrong with an input.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum InputFault {
+    /// Frames without a frame.
+    #[error("no frames")]
+    NoFrames,
+    /// A sound without a sample.
+    #[error("no samples")]
+    NoSamples,
+    /// A sample that is not a number.
+    #[error("sample {at} is not finite")]
+    SampleNotFinite {
+        /// Which sample, from 0.
+        at: usize,
+    },
+    /// A picture of another size than the tower's.
+    #[error("a picture of {width}x{height} pixels in {bytes} bytes, expected {size}x{size} in RGB")]
+    PictureSize {
+        /// Width received.
+        width: u32,
+        /// Height received.
+        height: u32,
+        /// Bytes received.
+        bytes: usize,
+        /// Side of the square that the tower takes.
+        size: u32,
+    },
+}
+
+impl Input {
+    /// Checks what any tower would refuse.
+    pub(crate) fn check(&self, size: u32) -> Result<(), InputFault> {
+        match self {
+            Self::Text(_) => Ok(()),
+            Self::Frames(frames) if frames.is_empty() => Err(InputFault::NoFrames),
+            Self::Frames(frames) => frames.iter().try_for_each(|frame| frame.check(size)),
+            Self::Sound(samples) if samples.is_empty() => Err(InputFault::NoSamples),
+            Self::Sound(samples) => match samples.iter().position(|sample| !sample.is_finite()) {
+                Some(at) => Err(InputFault::SampleNotFinite { at }),
+                None => Ok(()),
+            },
+        }
+    }
+
+    /// A rough cost in millions of multiply-adds, for budgets.
+    pub(crate) fn cost(&self) -> u64 {
+        const TOKEN: u64 = 11;
+        const MAX_TOKENS: u64 = 256;
+        const PICTURE: u64 = 1_100;
+        const SOUND_SECOND: u64 = 70;
+        const SAMPLES_A_SECOND: u64 = 16_000;
+        match self {
+            // Four bytes to a token, and the two marks around a text.
+            Self::Text(text) => (text.len() as u64 / 4 + 2).min(MAX_TOKENS) * TOKEN,
+            Self::Frames(frames) => frames.len() as u64 * PICTURE,
+            Self::Sound(samples) => (samples.len() as u64 / SAMPLES_A_SECOND + 1) * SOUND_SECOND,
+        }
+    }
+}
+
+impl Picture {
+    fn check(&self, size: u32) -> Result<(), InputFault> {
+        let side = size as usize;
+        if self.width == size && self.height == size && self.pixels.len() == side * side * 3 {
+            return Ok(());
+        }
+        let (width, height, bytes) = (self.width, self.height, self.pixels.len());
+        Err(InputFault::PictureSize { width, height, bytes, size })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_are_found_and_said() {
+        assert_eq!(Input::Frames(Vec::new()).check(2), Err(InputFault::NoFrames));
+        assert_eq!(Input::Sound(Vec::new()).check(2), Err(InputFault::NoSamples));
+        assert_eq!(Input::Sound(vec![0.0, f32::NAN]).check(2), Err(InputFault::SampleNotFinite { at: 1 }));
+        let small = Picture { width: 1, height: 2, pixels: vec![0; 6] };
+        let fault = Input::Frames(vec![small]).check(2).unwrap_err();
+        assert_eq!(fault.to_string(), "a picture of 1x2 pixels in 6 bytes, expected 2x2 in RGB");
+        assert_eq!(Input::Text(String::new()).check(2), Ok(()));
+    }
+}

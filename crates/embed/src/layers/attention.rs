@@ -1,0 +1,157 @@
+//! Multi-head self-attention over a ragged batch.
+
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
+use sensorium_kernels::{Epilogue, PackedMatrix, softmax_rows};
+
+use super::ops::floats;
+
+/// `softmax(Q K^T / sqrt(d_head)) V` for each head of each item.
+///
+/// Items need neither padding nor mask: each attends to its own rows only.
+///
+/// # Shapes
+/// (total, 3 d): queries, keys and values side by side, each split into heads -> (total, d)
+///
+/// # Source
+/// arXiv:1706.03762, section 3.2
+#[derive(Debug)]
+pub(crate) struct SelfAttention<'a> {
+    /// Rows of each item; their sum is `total`.
+    pub(crate) lengths: &'a [usize],
+    /// Heads; they divide d.
+    pub(crate) heads: usize,
+}
+
+impl SelfAttention<'_> {
+    pub(crate) fn forward(&self, qkv: &Tensor) -> Result<Tensor> {
+        qkv.apply_op1_no_bwd(self)
+    }
+}
+
+impl CustomOp1 for SelfAttention<'_> {
+    fn name(&self) -> &'static str {
+        "self-attention"
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let (total, width) = layout.shape().dims2()?;
+        let d = width / 3;
+        if d * 3 != width || self.heads == 0 || !d.is_multiple_of(self.heads) {
+            bail!("attention of {} heads over {width} numbers a row", self.heads);
+        }
+        if self.lengths.iter().sum::<usize>() != total {
+            bail!("items of {:?} rows in a batch of {total}", self.lengths);
+        }
+        let mut out = vec![0.0; total * d];
+        let mut scratch = Scratch::new();
+        let (mut qkv, mut to) = (floats(storage, layout)?, out.as_mut_slice());
+        for length in self.lengths {
+            let (item, rest) = qkv.split_at(length * width);
+            let (place, room) = to.split_at_mut(length * d);
+            for head in 0..self.heads {
+                scratch.head(item, place, Head { index: head, d, size: d / self.heads });
+            }
+            (qkv, to) = (rest, room);
+        }
+        Ok((CpuStorage::F32(out), (total, d).into()))
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Head {
+    index: usize,
+    d: usize,
+    size: usize,
+}
+
+struct Scratch {
+    keys: PackedMatrix,
+    values: PackedMatrix,
+    shares: Vec<f32>,
+    mixed: Vec<f32>,
+}
+
+impl Scratch {
+    fn new() -> Self {
+        Self {
+            keys: PackedMatrix::empty(),
+            values: PackedMatrix::empty(),
+            shares: Vec::new(),
+            mixed: Vec::new(),
+        }
+    }
+
+    fn head(&mut self, item: &[f32], out: &mut [f32], Head { index, d, size }: Head) {
+        let width = 3 * d;
+        let rows = item.len() / width;
+        if rows == 0 {
+            return;
+        }
+        let part = |number: usize| item.get(number * d + index * size..).unwrap_or_default();
+        self.keys.repack(part(1), (rows, size), (width, 1));
+        self.values.repack(part(2), (size, rows), (1, width));
+        self.shares.resize(rows * rows, 0.0);
+        self.keys.multiply(part(0), width, Epilogue::default(), &mut self.shares);
+        let scale = 1.0 / (size as f32).sqrt();
+        for share in &mut self.shares {
+            *share *= scale;
+        }
+        softmax_rows(&mut self.shares, rows);
+        self.mixed.resize(rows * size, 0.0);
+        self.values.multiply(&self.shares, rows, Epilogue::default(), &mut self.mixed);
+        for (row, mixed) in out.chunks_exact_mut(d).zip(self.mixed.chunks_exact(size)) {
+            for (to, value) in row.iter_mut().skip(index * size).zip(mixed) {
+                *to = *value;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ops::{matrix, rows_of};
+    use super::*;
+    use candle_core::D;
+
+    /// The same by candle's own operations, one item at a time.
+    fn reference(qkv: &Tensor, lengths: &[usize], heads: usize) -> Vec<f32> {
+        let d = qkv.dim(1).unwrap() / 3;
+        let mut start = 0;
+        let mut out = Vec::new();
+        for length in lengths {
+            let item = qkv.narrow(0, start, *length).unwrap();
+            let part = |number: usize| {
+                let part =
+                    item.narrow(1, number * d, d).unwrap().reshape((*length, heads, d / heads)).unwrap();
+                part.transpose(0, 1).unwrap().contiguous().unwrap()
+            };
+            let scores = part(0).matmul(&part(1).transpose(1, 2).unwrap().contiguous().unwrap()).unwrap();
+            let scores = (scores / ((d / heads) as f64).sqrt()).unwrap();
+            let shares = candle_nn::ops::softmax(&scores, D::Minus1).unwrap();
+            let mixed =
+                shares.matmul(&part(2)).unwrap().transpose(0, 1).unwrap().reshape((*length, d)).unwrap();
+            out.extend(rows_of(&mixed).unwrap());
+            start += length;
+        }
+        out
+    }
+
+    #[test]
+    fn it_agrees_with_candle_on_ragged_items() {
+        let (lengths, heads, d) = ([1, 5, 17, 2], 3, 12);
+        let total: usize = lengths.iter().sum();
+        let values = (0..total * 3 * d).map(|i| ((i * 7919 % 1000) as f32 / 500.0 - 1.0) * 2.0).collect();
+        let qkv = matrix(values, total, 3 * d).unwrap();
+        let ours = rows_of(&SelfAttention { lengths: &lengths, heads }.forward(&qkv).unwrap()).unwrap();
+        for (ours, theirs) in ours.iter().zip(reference(&qkv, &lengths, heads)) {
+            assert!((ours - theirs).abs() < 1e-5, "{ours}, not {theirs}");
+        }
+    }
+
+    #[test]
+    fn lengths_that_do_not_fit_are_refused() {
+        let qkv = matrix(vec![0.0; 12], 2, 6).unwrap();
+        assert!(SelfAttention { lengths: &[3], heads: 1 }.forward(&qkv).is_err());
+        assert!(SelfAttention { lengths: &[2], heads: 4 }.forward(&qkv).is_err());
+    }
+}

@@ -1,0 +1,118 @@
+//! `activation(x W^T + b)`, with the weight packed once.
+
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
+use candle_nn::Module;
+use sensorium_kernels::{Activation, Epilogue, PackedMatrix};
+
+use super::ops::floats;
+use crate::EmbedError;
+use crate::weights::Weights;
+
+/// A linear layer with its activation.
+///
+/// # Shapes
+/// (rows, inputs) -> (rows, outputs)
+#[derive(Debug)]
+pub(crate) struct Linear {
+    weight: PackedMatrix,
+    bias: Vec<f32>,
+    activation: Activation,
+}
+
+impl Linear {
+    /// Takes `NAME.weight` and `NAME.bias`.
+    pub(crate) fn load(
+        weights: &mut Weights<'_>,
+        name: &str,
+        (outputs, inputs): (usize, usize),
+        activation: Activation,
+    ) -> std::result::Result<Self, EmbedError> {
+        let weight = weights.floats(&format!("{name}.weight"), &[outputs, inputs])?;
+        let bias = weights.floats(&format!("{name}.bias"), &[outputs])?;
+        Ok(Self::new(&weight, bias, inputs, activation))
+    }
+
+    /// A layer of a row-major weight `(bias.len(), inputs)`.
+    pub(crate) fn new(weight: &[f32], bias: Vec<f32>, inputs: usize, activation: Activation) -> Self {
+        Self { weight: PackedMatrix::new(weight, bias.len(), inputs), bias, activation }
+    }
+
+    /// The layer over rows in a slice.
+    pub(crate) fn apply(&self, input: &[f32]) -> Vec<f32> {
+        let mut out = vec![0.0; input.len() / self.weight.k().max(1) * self.weight.n()];
+        self.apply_into(input, None, &mut out);
+        out
+    }
+
+    /// The layer over rows in a slice, plus a residual.
+    pub(crate) fn apply_into(&self, input: &[f32], residual: Option<&[f32]>, out: &mut [f32]) {
+        let epilogue = Epilogue { bias: Some(&self.bias), activation: self.activation, residual };
+        self.weight.multiply(input, self.weight.k(), epilogue, out);
+    }
+
+    /// `self(x) + residual`.
+    pub(crate) fn forward_add(&self, x: &Tensor, residual: &Tensor) -> Result<Tensor> {
+        x.apply_op2_no_bwd(residual, self)
+    }
+
+    fn run(&self, input: &[f32], layout: &Layout, residual: Option<&[f32]>) -> Result<(CpuStorage, Shape)> {
+        let (rows, inputs) = layout.shape().dims2()?;
+        let outputs = self.bias.len();
+        if inputs != self.weight.k() {
+            bail!("a linear layer of {} inputs was given {inputs}", self.weight.k());
+        }
+        if residual.is_some_and(|residual| residual.len() != rows * outputs) {
+            bail!("a residual of another shape than ({rows}, {outputs})");
+        }
+        let mut out = vec![0.0; rows * outputs];
+        self.apply_into(input, residual, &mut out);
+        Ok((CpuStorage::F32(out), (rows, outputs).into()))
+    }
+}
+
+impl Module for Linear {
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        x.apply_op1_no_bwd(self)
+    }
+}
+
+impl CustomOp1 for Linear {
+    fn name(&self) -> &'static str {
+        "linear"
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        self.run(floats(storage, layout)?, layout, None)
+    }
+}
+
+impl CustomOp2 for Linear {
+    fn name(&self) -> &'static str {
+        "linear-add"
+    }
+
+    fn cpu_fwd(
+        &self,
+        storage: &CpuStorage,
+        layout: &Layout,
+        residual: &CpuStorage,
+        residual_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        self.run(floats(storage, layout)?, layout, Some(floats(residual, residual_layout)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ops::{matrix, rows_of};
+    use super::*;
+
+    #[test]
+    fn a_layer_is_its_product_bias_activation_and_residual() {
+        let layer = Linear::new(&[1.0, 2.0, -1.0, 0.5], vec![0.5, -4.0], 2, Activation::Relu);
+        let x = matrix(vec![1.0, 1.0, 2.0, 0.0], 2, 2).unwrap();
+        assert_eq!(rows_of(&layer.forward(&x).unwrap()).unwrap(), [3.5, 0.0, 2.5, 0.0]);
+        assert_eq!(rows_of(&layer.forward_add(&x, &x).unwrap()).unwrap(), [4.5, 1.0, 4.5, 0.0]);
+        assert!(layer.forward(&matrix(vec![0.0; 3], 1, 3).unwrap()).is_err());
+    }
+}

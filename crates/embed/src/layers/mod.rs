@@ -1,0 +1,24 @@
+//! What towers are made of. Tensors are candle's; the operations are ours where candle's take too long on a CPU (see
+//! `ops.rs`).
+//!
+//! A Transformer's input is a ragged batch: the rows of all items below one another, `(total, d)`, and the length of each
+//! item. Only attention looks at lengths.
+
+mod attention;
+mod bert;
+mod efficientnet;
+mod linear;
+mod names;
+mod norm;
+mod ops;
+mod sound_stem;
+mod transformer;
+
+pub(crate) use bert::{BertConfig, BertEncoder};
+pub(crate) use efficientnet::{FEATURES, PhotoStem, Variant};
+pub(crate) use linear::Linear;
+pub(crate) use names::{NamedClasses, NamesConfig, unit_mix};
+pub(crate) use norm::LayerNorm;
+pub(crate) use ops::{matrix, rows_of};
+pub(crate) use sound_stem::SoundStem;
+pub(crate) use transformer::{Transformer, TransformerConfig};

@@ -1,0 +1,69 @@
+//! The seam: what a tower is, whatever library computes it.
+
+use sensorium_types::Modality;
+
+use crate::{EmbedError, Picture};
+
+/// A vector of L2 norm 1.
+pub type Embedding = Vec<f32>;
+
+/// Inputs of one kind.
+#[derive(Debug, Clone, Copy)]
+pub enum Batch<'a> {
+    /// Queries and passages.
+    Texts(&'a [&'a str]),
+    /// Still pictures at the tower's size.
+    Pictures(&'a [&'a Picture]),
+    /// Films, each by the frames of one part, at least one.
+    Films(&'a [&'a [Picture]]),
+    /// Sounds, each with at least one sample, all finite.
+    Sounds(&'a [&'a [f32]]),
+}
+
+impl Batch<'_> {
+    /// Inputs in the batch.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Texts(texts) => texts.len(),
+            Self::Pictures(pictures) => pictures.len(),
+            Self::Films(films) => films.len(),
+            Self::Sounds(sounds) => sounds.len(),
+        }
+    }
+
+    /// Whether there is no input.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What the batch holds, for messages.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Texts(_) => "texts",
+            Self::Pictures(_) => "pictures",
+            Self::Films(_) => "films",
+            Self::Sounds(_) => "sounds",
+        }
+    }
+}
+
+/// Maps inputs of one modality into a space.
+///
+/// A vector depends on its own input only: not on the other inputs of a batch, their order or their number. A tower may be
+/// called from many threads; it uses the threads of its bundle.
+pub trait Tower: Send + Sync + std::fmt::Debug {
+    /// What the tower takes.
+    fn modality(&self) -> Modality;
+
+    /// Length of its vectors.
+    fn dim(&self) -> usize;
+
+    /// Encodes a batch.
+    ///
+    /// # Shapes
+    /// n inputs -> n vectors of [`Tower::dim`] numbers, each of L2 norm 1, in the order of the inputs
+    ///
+    /// # Errors
+    /// [`EmbedError::WrongBatch`] for a batch of another kind, [`EmbedError::NotFinite`] where the numbers broke down.
+    fn embed(&self, batch: Batch<'_>) -> Result<Vec<Embedding>, EmbedError>;
+}

@@ -1,0 +1,124 @@
+//! Sentences: MiniLM, the mean over its tokens.
+
+use sensorium_kernels::{l2_normalize, mean_of_rows};
+use sensorium_types::Modality;
+
+use super::{finite, wrong_batch};
+use crate::layers::{BertConfig, BertEncoder, rows_of};
+use crate::threads::Threads;
+use crate::tokenizer::Tokenizer;
+use crate::weights::Weights;
+use crate::{Batch, EmbedError, Embedding, Tower};
+
+/// Tokens that go through the layers together: enough that each weight is read once for many rows, few enough that their
+/// rows stay in the cache.
+const CHUNK_TOKENS: usize = 512;
+
+/// Sizes of the tower.
+#[derive(Debug, Clone, Copy, serde::Deserialize)]
+pub(crate) struct TextConfig {
+    /// The encoder's.
+    #[serde(flatten)]
+    pub(crate) encoder: BertConfig,
+}
+
+/// Texts to vectors of the encoder's width.
+///
+/// # Source
+/// sentence-transformers `all-MiniLM-L6-v2`: mean pooling over the tokens, then L2
+#[derive(Debug)]
+pub(crate) struct TextTower {
+    tokenizer: Tokenizer,
+    encoder: BertEncoder,
+    dim: usize,
+    threads: Threads,
+}
+
+impl TextTower {
+    /// Takes every weight of the file.
+    pub(crate) fn load(
+        mut weights: Weights<'_>,
+        tokenizer: Tokenizer,
+        config: &TextConfig,
+        threads: Threads,
+    ) -> Result<Self, EmbedError> {
+        let encoder = BertEncoder::load(&mut weights, &config.encoder)?;
+        weights.finish()?;
+        Ok(Self { tokenizer, encoder, dim: config.encoder.d, threads })
+    }
+
+    /// Most tokens of a text.
+    pub(crate) fn max_tokens(&self) -> usize {
+        self.encoder.max_tokens()
+    }
+
+    fn chunk(&self, items: &[&[u32]]) -> Result<Vec<Embedding>, EmbedError> {
+        let rows = rows_of(&self.encoder.forward(items)?)?;
+        let mut rest = rows.as_slice();
+        items
+            .iter()
+            .map(|ids| {
+                let (item, after) = rest.split_at(ids.len() * self.dim);
+                rest = after;
+                let mut vector = vec![0.0; self.dim];
+                mean_of_rows(item, &mut vector);
+                l2_normalize(&mut vector);
+                finite(Modality::Text, vector)
+            })
+            .collect()
+    }
+}
+
+impl Tower for TextTower {
+    fn modality(&self) -> Modality {
+        Modality::Text
+    }
+
+    fn dim(&self) -> usize {
+        self.dim
+    }
+
+    fn embed(&self, batch: Batch<'_>) -> Result<Vec<Embedding>, EmbedError> {
+        let Batch::Texts(texts) = batch else { return Err(wrong_batch(self.modality(), &batch)) };
+        let ids = self.threads.map(texts, |text| self.tokenizer.ids(text))?;
+        let items: Vec<&[u32]> = ids.iter().map(Vec::as_slice).collect();
+        let chunks = chunks(&items, self.threads.count());
+        Ok(self.threads.map(&chunks, |chunk| self.chunk(chunk))?.into_iter().flatten().collect())
+    }
+}
+
+/// Cuts a batch into runs of neighbours: as many as there are threads, or more where a run would be too long.
+fn chunks<'a>(items: &'a [&'a [u32]], threads: usize) -> Vec<&'a [&'a [u32]]> {
+    let total: usize = items.iter().map(|ids| ids.len()).sum();
+    let budget = total.div_ceil(threads.max(1)).clamp(1, CHUNK_TOKENS);
+    let mut chunks = Vec::new();
+    let (mut rest, mut taken, mut tokens) = (items, 0, 0);
+    while let Some(ids) = rest.get(taken) {
+        if taken > 0 && tokens + ids.len() > budget {
+            let (chunk, after) = rest.split_at(taken);
+            chunks.push(chunk);
+            (rest, taken, tokens) = (after, 0, 0);
+        }
+        taken += 1;
+        tokens += ids.len();
+    }
+    if !rest.is_empty() {
+        chunks.push(rest);
+    }
+    chunks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_keep_order_and_lose_nothing() {
+        let ids = [vec![1; 300], vec![2; 300], vec![3; 5], vec![4; 5], vec![5; 600]];
+        let items: Vec<&[u32]> = ids.iter().map(Vec::as_slice).collect();
+        let cut = chunks(&items, 2);
+        assert_eq!(cut.iter().map(|chunk| chunk.len()).collect::<Vec<_>>(), [1, 3, 1]);
+        assert_eq!(cut.concat(), items);
+        assert!(chunks(&[], 2).is_empty());
+    }
+}
