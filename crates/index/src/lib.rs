@@ -1,1 +1,28 @@
-//! RocksDB storage, HNSW graphs, filters and queries of one collection.
+//! The embedded index: RocksDB storage, HNSW graphs, filters and queries of collections.
+//!
+//! Everything here is synchronous and blocks. RocksDB is the truth; graphs are caches of it, built in the background,
+//! checksummed, dropped when in doubt, and searches compare every point meanwhile.
+//!
+//! | folder | holds |
+//! | --- | --- |
+//! | `database/` | [`Database`]: the data folder, the writer's lock, the registry of collections |
+//! | `collection/` | [`Collection`]: changes, searches, reading, `verify` and `repair` |
+//! | `graph/` | building, storing and walking HNSW graphs |
+//! | `storage/` | column families, keys, records, the high-water mark |
+
+mod collection;
+mod database;
+mod distance;
+mod error;
+mod graph;
+mod options;
+mod storage;
+
+pub use collection::Collection;
+pub use database::{CollectionInfo, Database, MAX_COLLECTION_NAME_BYTES, MAX_OPEN_COLLECTIONS};
+pub use error::IndexError;
+pub use graph::{DEFAULT_EF, DEFAULT_EF_CONSTRUCT, DEFAULT_M, GraphParams};
+pub use options::{
+    DEFAULT_BLOCK_CACHE_BYTES, DEFAULT_SCAN_POINTS, DEFAULT_SEAL_POINTS, DEFAULT_WRITE_BUFFER_BYTES,
+    MemoryBudget, OpenOptions, Tuning,
+};

@@ -1,0 +1,74 @@
+//! What is refused before anything is written or searched.
+
+use sensorium_types::{Change, PointRecord, SourceState};
+
+use crate::distance::norm;
+use crate::error::IndexError;
+
+/// How far the L2 norm of a vector may be from 1.
+pub(crate) const NORM_TOLERANCE: f64 = 1e-3;
+
+/// Checks that a vector has the dimension, finite numbers and the norm 1.
+pub(crate) fn check_vector(vector: &[f32], dim: usize) -> Result<(), IndexError> {
+    if vector.len() != dim {
+        return Err(IndexError::Dimension { expected: dim, received: vector.len() });
+    }
+    if let Some((at, value)) = vector.iter().enumerate().find(|(_, value)| !value.is_finite()) {
+        return Err(IndexError::NotFinite { at, value: *value });
+    }
+    let norm = norm(vector);
+    if (norm - 1.0).abs() > NORM_TOLERANCE {
+        return Err(IndexError::NotUnit { norm, tolerance: NORM_TOLERANCE });
+    }
+    Ok(())
+}
+
+/// Checks all that can be said about a change without the collection.
+pub(super) fn check_change(change: &Change, dim: usize) -> Result<(), IndexError> {
+    match change {
+        Change::Upsert { asset, points, source } => {
+            let id = || asset.id.as_str().to_owned();
+            asset.metadata.check_user()?;
+            if points.is_empty() {
+                return Err(IndexError::NoPoints { asset: id() });
+            }
+            for point in points {
+                check_vector(&point.vector, dim)?;
+            }
+            if let Some(twice) = duplicate(points) {
+                return Err(IndexError::DuplicatePoint {
+                    asset: id(),
+                    track: twice.track.name(),
+                    ordinal: twice.ordinal,
+                });
+            }
+            match source {
+                Some((_, row)) if row.state != (SourceState::Indexed { asset: asset.id.clone() }) => {
+                    Err(IndexError::SourceMismatch { asset: id() })
+                }
+                Some(_) | None => Ok(()),
+            }
+        }
+        Change::MergeMetadata { metadata, .. } => Ok(metadata.check_user()?),
+        Change::PutSource { .. } | Change::RemoveSources { .. } | Change::Delete { .. } => Ok(()),
+    }
+}
+
+fn duplicate(points: &[PointRecord]) -> Option<&PointRecord> {
+    let mut seen = std::collections::HashSet::new();
+    points.iter().find(|point| !seen.insert((point.track, point.ordinal)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vectors_are_checked() {
+        assert!(check_vector(&[1.0, 0.0], 2).is_ok());
+        assert!(matches!(check_vector(&[1.0], 2), Err(IndexError::Dimension { expected: 2, received: 1 })));
+        assert!(matches!(check_vector(&[1.0, f32::NAN], 2), Err(IndexError::NotFinite { at: 1, .. })));
+        assert!(matches!(check_vector(&[0.0, 0.0], 2), Err(IndexError::NotUnit { .. })));
+        assert!(matches!(check_vector(&[1.0, 0.1], 2), Err(IndexError::NotUnit { .. })));
+    }
+}

@@ -1,0 +1,82 @@
+//! The best points, one for each asset.
+
+use std::cmp::Ordering;
+use std::collections::HashSet;
+
+use super::table::AssetTable;
+use crate::storage::{AssetOffset, PointOffset};
+
+/// Points taken beyond the limit before the list is cut.
+const SLACK: usize = 1024;
+
+/// A point met by a search.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Met {
+    /// Its cosine with the query.
+    pub(super) cosine: f32,
+    /// Its asset.
+    pub(super) asset: AssetOffset,
+    /// The point.
+    pub(super) point: PointOffset,
+}
+
+/// Collects points and keeps the best `limit` assets, each by its best point. The order is total: cosine, then asset
+/// id, then the point's place in its asset.
+#[derive(Debug, Clone)]
+pub(super) struct Collector<'a> {
+    assets: &'a AssetTable,
+    limit: usize,
+    met: Vec<Met>,
+    bar: f32,
+}
+
+impl<'a> Collector<'a> {
+    /// A collector of at most `limit` assets.
+    pub(super) const fn new(assets: &'a AssetTable, limit: usize) -> Self {
+        Self { assets, limit, met: Vec::new(), bar: f32::NEG_INFINITY }
+    }
+
+    /// Takes a point that counts.
+    pub(super) fn push(&mut self, met: Met) {
+        // Adding zero makes -0 and 0 one number, so that ties are ties.
+        let met = Met { cosine: met.cosine + 0.0, ..met };
+        if met.cosine >= self.bar {
+            self.met.push(met);
+            if self.met.len() >= self.limit.saturating_mul(2).saturating_add(SLACK) {
+                self.cut();
+            }
+        }
+    }
+
+    /// How many distinct assets there are, up to the limit.
+    pub(super) fn distinct(&mut self) -> usize {
+        self.cut();
+        self.met.len()
+    }
+
+    /// The best points, best first.
+    pub(super) fn finish(mut self) -> Vec<Met> {
+        self.cut();
+        self.met
+    }
+
+    fn cut(&mut self) {
+        let assets = self.assets;
+        self.met.sort_unstable_by(|left, right| order(assets, left, right));
+        let mut seen = HashSet::new();
+        self.met.retain(|met| seen.insert(met.asset));
+        self.met.truncate(self.limit);
+        if self.met.len() == self.limit {
+            self.bar = self.met.last().map_or(f32::INFINITY, |worst| worst.cosine);
+        }
+    }
+}
+
+fn order(assets: &AssetTable, left: &Met, right: &Met) -> Ordering {
+    let id = |met: &Met| assets.get(met.asset).map(|entry| &entry.record.id);
+    right
+        .cosine
+        .total_cmp(&left.cosine)
+        .then_with(|| if left.asset == right.asset { Ordering::Equal } else { id(left).cmp(&id(right)) })
+        .then(left.point.cmp(&right.point))
+}

@@ -1,0 +1,139 @@
+//! [`Core`]: what the handle, the commit thread and the optimizer share.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
+use std::thread::JoinHandle;
+
+use parking_lot::{Mutex, RwLock};
+use sensorium_types::{AssetId, SpaceInfo};
+
+use super::view::View;
+use super::writer::Writer;
+use crate::database::WriterLock;
+use crate::error::IndexError;
+use crate::options::Tuning;
+use crate::storage::{AssetOffset, LossRow, Rocks};
+
+/// Names of assets in their order.
+pub(crate) type Ids = BTreeMap<AssetId, AssetOffset>;
+
+/// A collection's shared parts.
+#[derive(Debug)]
+pub(crate) struct Core {
+    /// Its name for people.
+    pub(crate) name: String,
+    /// Its folder.
+    pub(crate) folder: PathBuf,
+    /// Its space.
+    pub(crate) space: SpaceInfo,
+    /// When graphs are built and walked.
+    pub(crate) tuning: Tuning,
+    /// Its storage.
+    pub(crate) rocks: Rocks,
+    /// Whether it is open for reading only.
+    pub(crate) read_only: bool,
+    /// Kept while the collection is open; none for a reader.
+    _lock: Option<Arc<WriterLock>>,
+    /// What readers see.
+    pub(super) view: RwLock<Arc<View>>,
+    /// Offsets by name. A name may be here a moment before or after its entry in a view; readers check both.
+    pub(super) ids: RwLock<Ids>,
+    /// The one who writes; held for a group of changes, a publication or a repair.
+    pub(super) writer: Mutex<Writer>,
+    /// The first failed write, after which nothing is written.
+    poison: OnceLock<String>,
+    /// Acknowledged changes that were gone at open.
+    pub(super) loss: Mutex<Option<LossRow>>,
+    /// Held while a graph is built.
+    pub(super) building: Mutex<()>,
+    /// Whether a background build waits or runs.
+    pub(super) build_wanted: AtomicBool,
+    /// The thread of the latest background build.
+    pub(super) builder: Mutex<Option<JoinHandle<()>>>,
+    /// Set when the collection closes.
+    pub(super) closing: AtomicBool,
+    /// Whether the graph was there and could not be used.
+    pub(super) graph_in_doubt: AtomicBool,
+}
+
+/// What a core is made of.
+#[derive(Debug)]
+pub(crate) struct CoreParts {
+    pub(crate) name: String,
+    pub(crate) folder: PathBuf,
+    pub(crate) space: SpaceInfo,
+    pub(crate) tuning: Tuning,
+    pub(crate) rocks: Rocks,
+    pub(crate) read_only: bool,
+    pub(crate) lock: Option<Arc<WriterLock>>,
+    pub(crate) view: View,
+    pub(crate) ids: Ids,
+    pub(crate) writer: Writer,
+    pub(crate) loss: Option<LossRow>,
+    pub(crate) graph_in_doubt: bool,
+}
+
+impl Core {
+    /// A core of its parts.
+    pub(crate) fn new(parts: CoreParts) -> Self {
+        let CoreParts { name, folder, space, tuning, rocks, read_only, .. } = parts;
+        Self {
+            name,
+            folder,
+            space,
+            tuning,
+            rocks,
+            read_only,
+            _lock: parts.lock,
+            view: RwLock::new(Arc::new(parts.view)),
+            ids: RwLock::new(parts.ids),
+            writer: Mutex::new(parts.writer),
+            poison: OnceLock::new(),
+            loss: Mutex::new(parts.loss),
+            building: Mutex::new(()),
+            build_wanted: AtomicBool::new(false),
+            builder: Mutex::new(None),
+            closing: AtomicBool::new(false),
+            graph_in_doubt: AtomicBool::new(parts.graph_in_doubt),
+        }
+    }
+
+    /// The collection as it is now.
+    pub(crate) fn view(&self) -> Arc<View> {
+        Arc::clone(&self.view.read())
+    }
+
+    /// Shows readers a new view.
+    pub(super) fn publish(&self, view: View) {
+        let view = Arc::new(view);
+        let before = std::mem::replace(&mut *self.view.write(), view);
+        // Freed after the lock is released: the last holder of a view may free much.
+        drop(before);
+    }
+
+    /// The offset of an asset.
+    pub(super) fn offset(&self, id: &AssetId) -> Option<AssetOffset> {
+        self.ids.read().get(id).copied()
+    }
+
+    /// Stops all writing after a failure.
+    pub(super) fn poison(&self, error: &IndexError) {
+        let first = self.poison.set(error.to_string()).is_ok();
+        if first {
+            tracing::error!(collection = %self.name, %error, "stop writing after a failure");
+        }
+    }
+
+    /// Refuses to write after a failure, or on a reader.
+    pub(super) fn check_writable(&self, action: &'static str) -> Result<(), IndexError> {
+        if self.read_only {
+            return Err(IndexError::ReadOnly { action });
+        }
+        match self.poison.get() {
+            Some(cause) => Err(IndexError::Poisoned { cause: cause.clone() }),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! [`Draft`]: one change in the making. Every step that can fail happens here, on the side; the collection in memory
+//! is touched only after the batch was written.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use sensorium_types::{Applied, AssetId, AssetRecord, PointRecord, SourceKey, SourceRow, SourceState};
+
+use super::core::Core;
+use super::table::{Entry, Point, Source};
+use super::tail::RowRef;
+use super::view::{SourceCounts, View};
+use crate::error::IndexError;
+use crate::storage::{
+    AssetOffset, AssetRow, Batch, Family, PointOffset, PointRow, Row as _, STATE_KEY, SourceValue, StateRow,
+    TombRow, asset_key, encode_vector, point_key, point_offset_key, source_key,
+};
+
+/// One change before it is written.
+#[derive(Debug)]
+pub(super) struct Draft<'a> {
+    core: &'a Core,
+    view: &'a View,
+    /// Points below are kept as tombs when they die, for a graph is walked across them.
+    tomb_below: PointOffset,
+    batch: Batch,
+    state: StateRow,
+    sources: SourceCounts,
+    entries: BTreeMap<AssetOffset, Option<Entry>>,
+    ids: HashMap<AssetId, Option<AssetOffset>>,
+    killed: Vec<PointOffset>,
+    pushed: Vec<(PointOffset, AssetOffset, u8, Vec<f32>)>,
+    /// What is told to the caller.
+    pub(super) applied: Applied,
+}
+
+/// What a written draft does to the collection in memory.
+#[derive(Debug)]
+pub(super) struct Effects {
+    state: StateRow,
+    sources: SourceCounts,
+    entries: BTreeMap<AssetOffset, Option<Entry>>,
+    ids: HashMap<AssetId, Option<AssetOffset>>,
+    killed: Vec<PointOffset>,
+    pushed: Vec<(PointOffset, AssetOffset, u8, Vec<f32>)>,
+}
+
+impl<'a> Draft<'a> {
+    pub(super) fn new(core: &'a Core, view: &'a View, tomb_below: PointOffset) -> Self {
+        let mut state = view.state;
+        state.operations += 1;
+        Self {
+            core,
+            view,
+            tomb_below,
+            batch: Batch::default(),
+            state,
+            sources: view.sources,
+            entries: BTreeMap::new(),
+            ids: HashMap::new(),
+            killed: Vec::new(),
+            pushed: Vec::new(),
+            applied: Applied { found: true, ..Applied::default() },
+        }
+    }
+
+    /// The batch with the state row, and what it does in memory once written.
+    pub(super) fn finish(mut self) -> Result<(Batch, Effects, Applied), IndexError> {
+        self.core.rocks.put(&mut self.batch, Family::Sys, STATE_KEY, &self.state.encode()?)?;
+        let Self { batch, state, sources, entries, ids, killed, pushed, applied, .. } = self;
+        Ok((batch, Effects { state, sources, entries, ids, killed, pushed }, applied))
+    }
+
+    fn put(&mut self, family: Family, key: &[u8], value: &[u8]) -> Result<(), IndexError> {
+        self.core.rocks.put(&mut self.batch, family, key, value)
+    }
+
+    fn delete(&mut self, family: Family, key: &[u8]) -> Result<(), IndexError> {
+        self.core.rocks.delete(&mut self.batch, family, key)
+    }
+
+    /// The offset of an asset, as this draft leaves it.
+    pub(super) fn offset(&self, id: &AssetId) -> Option<AssetOffset> {
+        self.ids.get(id).copied().unwrap_or_else(|| self.core.offset(id))
+    }
+
+    /// An asset, as this draft leaves it.
+    pub(super) fn entry(&self, asset: AssetOffset) -> Option<Entry> {
+        match self.entries.get(&asset) {
+            Some(entry) => entry.clone(),
+            None => self.view.assets.get(asset).map(|entry| Entry::clone(entry)),
+        }
+    }
+
+    /// Writes an asset with its points over one of the same id.
+    pub(super) fn put_asset(
+        &mut self,
+        record: AssetRecord,
+        mut points: Vec<PointRecord>,
+    ) -> Result<AssetOffset, IndexError> {
+        points.sort_by_key(|point| (point.track.code(), point.ordinal));
+        let known = self.offset(&record.id);
+        let asset = match known {
+            Some(asset) => asset,
+            None => AssetOffset(take_offset(&mut self.state.next_asset)?),
+        };
+        let before = self.entry(asset);
+        if let Some(before) = &before {
+            self.kill_points(asset, &before.points)?;
+        }
+        let mut kept = Vec::with_capacity(points.len());
+        for point in points {
+            let offset = PointOffset(take_offset(&mut self.state.next_point)?);
+            let PointRecord { track, ordinal, span, vector, thumb } = point;
+            self.put(
+                Family::Points,
+                &point_key(asset, track, ordinal),
+                &PointRow::new(offset.0, span).encode()?,
+            )?;
+            self.put(Family::Vectors, &point_offset_key(offset), &encode_vector(&vector))?;
+            if let Some(thumb) = thumb {
+                self.put(Family::Thumbs, &point_offset_key(offset), &thumb)?;
+            }
+            kept.push(Point { offset, track, ordinal, span });
+            self.pushed.push((offset, asset, track.code(), vector));
+        }
+        self.applied.points_written += kept.len();
+        self.put(Family::Assets, &asset_key(asset), &AssetRow::new(&record)?.encode()?)?;
+        if known.is_none() {
+            self.put(Family::Ids, record.id.as_str().as_bytes(), &asset_key(asset))?;
+            self.ids.insert(record.id.clone(), Some(asset));
+        }
+        let sources = before.map(|before| before.sources).unwrap_or_default();
+        let entry = Entry { record: Arc::new(record), points: kept.into(), sources };
+        self.entries.insert(asset, Some(entry));
+        Ok(asset)
+    }
+
+    /// Writes an asset's record over its own; points and sources stay.
+    pub(super) fn put_record(&mut self, asset: AssetOffset, entry: Entry) -> Result<(), IndexError> {
+        self.put(Family::Assets, &asset_key(asset), &AssetRow::new(&entry.record)?.encode()?)?;
+        self.entries.insert(asset, Some(entry));
+        Ok(())
+    }
+
+    /// Takes an asset away with its points and source rows.
+    pub(super) fn remove_asset(&mut self, asset: AssetOffset) -> Result<(), IndexError> {
+        let Some(entry) = self.entry(asset) else { return Ok(()) };
+        self.kill_points(asset, &entry.points)?;
+        for source in &entry.sources {
+            self.delete(Family::Sources, &source_key(&source.key))?;
+            self.sources.indexed = self.sources.indexed.saturating_sub(1);
+        }
+        self.delete(Family::Assets, &asset_key(asset))?;
+        self.delete(Family::Ids, entry.record.id.as_str().as_bytes())?;
+        self.entries.insert(asset, None);
+        self.ids.insert(entry.record.id.clone(), None);
+        self.applied.assets_removed.push(entry.record.id.clone());
+        Ok(())
+    }
+
+    fn kill_points(&mut self, asset: AssetOffset, points: &[Point]) -> Result<(), IndexError> {
+        for point in points {
+            let key = point_offset_key(point.offset);
+            self.delete(Family::Points, &point_key(asset, point.track, point.ordinal))?;
+            self.delete(Family::Thumbs, &key)?;
+            if point.offset < self.tomb_below {
+                let tomb = TombRow { operation: self.state.operations }.encode()?;
+                self.put(Family::Tomb, &key, &tomb)?;
+            } else {
+                self.delete(Family::Vectors, &key)?;
+            }
+            self.killed.push(point.offset);
+        }
+        Ok(())
+    }
+
+    /// Writes a source row and lets go of the asset that it pointed at before. `false` if it names an unknown asset.
+    pub(super) fn put_source(&mut self, key: &SourceKey, row: &SourceRow) -> Result<bool, IndexError> {
+        let asset = match &row.state {
+            SourceState::Indexed { asset } => match self.offset(asset) {
+                Some(asset) => Some(asset),
+                None => return Ok(false),
+            },
+            SourceState::Failed { .. } => None,
+        };
+        let before = self.stored_source(key)?;
+        let pointed = before.as_ref().and_then(SourceValue::asset).and_then(|id| self.offset(id));
+        let order = match &before {
+            Some(before) if asset.is_some() && pointed == asset => before.order,
+            Some(_) | None => self.state.operations,
+        };
+        self.count_source(before.as_ref(), false);
+        let value = SourceValue::new(order, row);
+        self.count_source(Some(&value), true);
+        self.put(Family::Sources, &source_key(key), &value.encode()?)?;
+        if let Some(asset) = asset
+            && let Some(mut entry) = self.entry(asset)
+        {
+            let source =
+                Source { order, key: Arc::new(key.clone()), bytes: row.bytes, mtime_ns: row.mtime_ns };
+            match entry.sources.iter_mut().find(|known| *known.key == *key) {
+                Some(known) => *known = source,
+                None => entry.sources.push(source),
+            }
+            self.entries.insert(asset, Some(entry));
+        }
+        if pointed != asset
+            && let Some(pointed) = pointed
+        {
+            self.release(pointed, key)?;
+        }
+        Ok(true)
+    }
+
+    /// Takes a source row away and lets go of its asset. `false` if there is no such row.
+    pub(super) fn remove_source(&mut self, key: &SourceKey) -> Result<bool, IndexError> {
+        let Some(before) = self.stored_source(key)? else { return Ok(false) };
+        let pointed = before.asset().and_then(|id| self.offset(id));
+        self.count_source(Some(&before), false);
+        self.delete(Family::Sources, &source_key(key))?;
+        if let Some(pointed) = pointed {
+            self.release(pointed, key)?;
+        }
+        Ok(true)
+    }
+
+    /// Takes a source off an asset; an asset from files goes with its last source.
+    fn release(&mut self, asset: AssetOffset, key: &SourceKey) -> Result<(), IndexError> {
+        let Some(mut entry) = self.entry(asset) else { return Ok(()) };
+        entry.sources.retain(|source| *source.key != *key);
+        let orphaned = entry.sources.is_empty() && entry.record.from_source;
+        self.entries.insert(asset, Some(entry));
+        if orphaned { self.remove_asset(asset) } else { Ok(()) }
+    }
+
+    fn stored_source(&self, key: &SourceKey) -> Result<Option<SourceValue>, IndexError> {
+        let Some(bytes) = self.core.rocks.get(Family::Sources, &source_key(key))? else { return Ok(None) };
+        SourceValue::decode(&bytes)
+            .map(Some)
+            .map_err(|what| IndexError::damaged(format!("sources {}", String::from_utf8_lossy(&key.path)), what))
+    }
+
+    fn count_source(&mut self, value: Option<&SourceValue>, added: bool) {
+        let Some(value) = value else { return };
+        let count =
+            if value.asset().is_some() { &mut self.sources.indexed } else { &mut self.sources.failed };
+        *count = if added { *count + 1 } else { count.saturating_sub(1) };
+    }
+}
+
+impl Effects {
+    /// Brings the collection in memory to where the disk is.
+    pub(super) fn apply(self, core: &Core, view: &mut View) {
+        view.state = self.state;
+        view.sources = self.sources;
+        for (asset, entry) in self.entries {
+            view.assets.set(asset, entry);
+        }
+        if !self.killed.is_empty() {
+            Arc::make_mut(&mut view.dead).extend(self.killed.iter().map(|point| point.0));
+        }
+        for (point, asset, track, vector) in &self.pushed {
+            view.tail.push(RowRef { point: *point, asset: *asset, track: *track, vector });
+        }
+        if !self.ids.is_empty() {
+            let mut ids = core.ids.write();
+            for (id, asset) in self.ids {
+                match asset {
+                    Some(asset) => ids.insert(id, asset),
+                    None => ids.remove(&id),
+                };
+            }
+        }
+    }
+}
+
+/// The next offset; the last one is never given.
+fn take_offset(next: &mut u32) -> Result<u32, IndexError> {
+    let taken = *next;
+    *next = taken.checked_add(1).ok_or_else(|| IndexError::Bug {
+        what: "the collection has used all its offsets; index the media into a new collection".to_owned(),
+    })?;
+    Ok(taken)
+}

@@ -1,0 +1,346 @@
+//! A collection from disk into memory.
+//!
+//! Strict: anything that does not fit together is an error, for a row that is passed over would be a silent loss.
+//! Only the graph may be in doubt: it is a cache, dropped and built again. `repair` alone loads leniently.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use roaring::RoaringBitmap;
+use sensorium_types::{AssetRecord, SpaceInfo};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::core::Ids;
+use super::sealed::{Columns, NO_ASSET, Sealed};
+use super::table::{Entry, Point, Source};
+use super::tail::RowRef;
+use super::view::View;
+use crate::error::IndexError;
+use crate::graph::{self, StoredGraph};
+use crate::storage::{
+    AssetOffset, AssetRow, FORMAT, Family, GRAPH_KEY, GraphRow, META_KEY, MetaRow, PointOffset, PointRow, RocksView,
+    Row, STATE_KEY, SourceValue, StateRow, decode_chunk_key, decode_offset_key, decode_point_key, decode_source_key,
+    decode_vector_into,
+};
+
+/// What is done about rows that do not fit together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Strictness {
+    /// They are an error.
+    Strict,
+    /// They are passed over.
+    Lenient,
+}
+
+/// A collection read from disk.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    /// The collection in memory.
+    pub(crate) view: View,
+    /// Offsets by name.
+    pub(crate) ids: Ids,
+    /// Whether a graph was named and could not be used.
+    pub(crate) graph_in_doubt: bool,
+    /// Generations with chunks that are not in use.
+    pub(crate) stray_generations: Vec<u64>,
+}
+
+/// Reads `meta/collection` and refuses formats that this program does not know.
+pub(crate) fn read_meta(rocks: &RocksView<'_>, place: &str) -> Result<Option<MetaRow>, IndexError> {
+    let Some(bytes) = rocks.get(Family::Meta, META_KEY)? else { return Ok(None) };
+    let meta = MetaRow::decode(&bytes).map_err(|what| IndexError::damaged(format!("{place} meta"), what))?;
+    check_format(u64::from(meta.format), place)?;
+    Ok(Some(meta))
+}
+
+/// Refuses formats that this program does not know.
+pub(crate) fn check_format(found: u64, place: &str) -> Result<(), IndexError> {
+    if found == 0 || found > u64::from(FORMAT) {
+        return Err(IndexError::NewerFormat { place: place.to_owned(), found, known: FORMAT });
+    }
+    Ok(())
+}
+
+/// Reads a whole collection.
+pub(crate) fn load(
+    rocks: &RocksView<'_>,
+    space: &SpaceInfo,
+    strictness: Strictness,
+) -> Result<Loaded, IndexError> {
+    let mut loader = Loader {
+        rocks,
+        dim: space.dim,
+        strictness,
+        view: View::empty(space.dim),
+        ids: Ids::new(),
+        entries: BTreeMap::new(),
+        owners: HashMap::new(),
+    };
+    loader.view.state = loader.state()?;
+    loader.assets()?;
+    loader.points()?;
+    loader.sources()?;
+    let graph = loader.graph()?;
+    loader.fill_table()?;
+    loader.tombs()?;
+    loader.vectors(graph.stored.map(|stored| (stored, graph.row)))?;
+    Ok(Loaded {
+        view: loader.view,
+        ids: loader.ids,
+        graph_in_doubt: graph.in_doubt,
+        stray_generations: graph.strays,
+    })
+}
+
+struct Loader<'a> {
+    rocks: &'a RocksView<'a>,
+    dim: usize,
+    strictness: Strictness,
+    view: View,
+    ids: Ids,
+    entries: BTreeMap<AssetOffset, (AssetRecord, Vec<Point>, Vec<Source>)>,
+    owners: HashMap<PointOffset, (AssetOffset, u8)>,
+}
+
+/// What was found in family `graph`.
+struct GraphFound {
+    stored: Option<StoredGraph>,
+    row: GraphRow,
+    in_doubt: bool,
+    strays: Vec<u64>,
+}
+
+impl Loader<'_> {
+    /// An error, or nothing where the load is lenient.
+    fn object(&self, family: Family, key: &[u8], what: impl Into<String>) -> Result<(), IndexError> {
+        match self.strictness {
+            Strictness::Strict => Err(IndexError::damaged(place(family, key), what)),
+            Strictness::Lenient => Ok(()),
+        }
+    }
+
+    fn state(&self) -> Result<StateRow, IndexError> {
+        match self.rocks.get(Family::Sys, STATE_KEY)? {
+            None => Ok(StateRow::default()),
+            Some(bytes) => match StateRow::decode(&bytes) {
+                Ok(state) => Ok(state),
+                Err(what) => self.object(Family::Sys, STATE_KEY, what).map(|()| StateRow::default()),
+            },
+        }
+    }
+
+    fn assets(&mut self) -> Result<(), IndexError> {
+        let rocks = self.rocks;
+        rocks.scan(Family::Assets, |key, value| {
+            let record = AssetRow::decode(value).and_then(AssetRow::into_record);
+            match (decode_offset_key(key), record) {
+                (Some(asset), Ok(record)) if asset < self.view.state.next_asset => {
+                    self.entries.insert(AssetOffset(asset), (record, Vec::new(), Vec::new()));
+                    Ok(())
+                }
+                (Some(_), Ok(_)) => self.object(Family::Assets, key, "the offset was never given"),
+                (None, _) => self.object(Family::Assets, key, "the key has no offset"),
+                (Some(_), Err(what)) => self.object(Family::Assets, key, what),
+            }
+        })
+    }
+
+    fn points(&mut self) -> Result<(), IndexError> {
+        let rocks = self.rocks;
+        rocks.scan(Family::Points, |key, value| {
+            let (Some((asset, track, ordinal)), Ok(row)) = (decode_point_key(key), PointRow::decode(value)) else {
+                return self.object(Family::Points, key, "the row cannot be read");
+            };
+            let offset = PointOffset(row.offset);
+            let given = row.offset < self.view.state.next_point;
+            match self.entries.get_mut(&asset) {
+                Some((_, points, _)) if given && !self.owners.contains_key(&offset) => {
+                    points.push(Point { offset, track, ordinal, span: row.span() });
+                    self.owners.insert(offset, (asset, track.code()));
+                    Ok(())
+                }
+                Some(_) => self.object(Family::Points, key, "its offset is not its own"),
+                None => self.object(Family::Points, key, "its asset is missing"),
+            }
+        })
+    }
+
+    fn sources(&mut self) -> Result<(), IndexError> {
+        let named: HashMap<_, _> =
+            self.entries.iter().map(|(asset, (record, _, _))| (record.id.clone(), *asset)).collect();
+        let rocks = self.rocks;
+        rocks.scan(Family::Sources, |key, value| {
+            let (Some(source), Ok(row)) = (decode_source_key(key), SourceValue::decode(value)) else {
+                return self.object(Family::Sources, key, "the row cannot be read");
+            };
+            let Some(id) = row.asset() else {
+                self.view.sources.failed += 1;
+                return Ok(());
+            };
+            let Some((_, _, sources)) = named.get(id).and_then(|asset| self.entries.get_mut(asset)) else {
+                return self.object(Family::Sources, key, "its asset is missing");
+            };
+            let order = row.order;
+            let (bytes, mtime_ns) = (row.bytes(), row.mtime_ns());
+            sources.push(Source { order, key: Arc::new(source), bytes, mtime_ns });
+            self.view.sources.indexed += 1;
+            Ok(())
+        })
+    }
+
+    /// Moves what was read into the table. Points of an asset must ascend in offset as in name.
+    fn fill_table(&mut self) -> Result<(), IndexError> {
+        for (asset, (record, points, mut sources)) in std::mem::take(&mut self.entries) {
+            let key = crate::storage::asset_key(asset);
+            if points.is_empty() || !points.is_sorted_by_key(|point| point.offset) {
+                self.object(Family::Assets, &key, "its points are missing or out of order")?;
+                for point in &points {
+                    self.owners.remove(&point.offset);
+                }
+                continue;
+            }
+            if self.ids.insert(record.id.clone(), asset).is_some() {
+                self.object(Family::Assets, &key, "its id is that of another asset")?;
+            }
+            sources.sort_by_key(|source| source.order);
+            let entry = Entry { record: Arc::new(record), points: points.into(), sources };
+            self.view.assets.set(asset, Some(entry));
+        }
+        Ok(())
+    }
+
+    fn tombs(&mut self) -> Result<(), IndexError> {
+        let mut dead = RoaringBitmap::new();
+        self.rocks.scan(Family::Tomb, |key, _| match decode_offset_key(key) {
+            Some(point) if !self.owners.contains_key(&PointOffset(point)) => {
+                dead.insert(point);
+                Ok(())
+            }
+            Some(_) => self.object(Family::Tomb, key, "the point is alive"),
+            None => self.object(Family::Tomb, key, "the key has no offset"),
+        })?;
+        self.view.dead = Arc::new(dead);
+        Ok(())
+    }
+
+    fn graph(&mut self) -> Result<GraphFound, IndexError> {
+        let none = GraphRow { generation: 0, chunks: 0, bytes: 0, checksum: 0, watermark: 0 };
+        let mut found = GraphFound { stored: None, row: none, in_doubt: false, strays: Vec::new() };
+        let row = match self.rocks.get(Family::Meta, GRAPH_KEY)? {
+            None => None,
+            Some(bytes) => GraphRow::decode(&bytes).map_err(|_| found.in_doubt = true).ok(),
+        };
+        found.row = row.unwrap_or(none);
+        let mut bytes = Vec::new();
+        let mut chunks = 0;
+        let scanned = self.rocks.scan(Family::Graph, |key, value| {
+            let Some((generation, chunk)) = decode_chunk_key(key) else { return Ok(()) };
+            self.view.generation = self.view.generation.max(generation);
+            if row.is_none_or(|row| row.generation != generation) {
+                if found.strays.last() != Some(&generation) {
+                    found.strays.push(generation);
+                }
+            } else if chunk == chunks && chunk < found.row.chunks {
+                // A chunk that cannot be read leaves `chunks` behind, and the graph in doubt.
+                chunks += u32::from(graph::assemble(value, &mut bytes).is_ok());
+            }
+            Ok(())
+        });
+        self.view.generation = self.view.generation.max(found.row.generation);
+        let Some(row) = row else { return Ok(found) };
+        let whole = scanned.is_ok()
+            && chunks == row.chunks
+            && bytes.len() as u64 == row.bytes
+            && xxh3_64(&bytes) == row.checksum;
+        let stored = if whole { graph::decode(&bytes) } else { Err("its chunks are not whole".to_owned()) };
+        match stored.and_then(|stored| self.check_graph(stored, row)) {
+            Ok(stored) => found.stored = Some(stored),
+            Err(what) => {
+                tracing::warn!(generation = row.generation, what, "drop the graph, search without it");
+                found.in_doubt = true;
+                found.strays.push(row.generation);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Whether a graph fits the points.
+    fn check_graph(&self, stored: StoredGraph, row: GraphRow) -> Result<StoredGraph, String> {
+        if stored.dim as usize != self.dim || stored.graph.len() != stored.points.len() {
+            return Err("it was built over other vectors".to_owned());
+        }
+        let inside: RoaringBitmap = stored.points.iter().copied().collect();
+        if inside.len() != stored.points.len() as u64 {
+            return Err("it has a point twice".to_owned());
+        }
+        let missing =
+            self.owners.keys().find(|point| point.0 < row.watermark && !inside.contains(point.0));
+        match missing {
+            Some(point) => Err(format!("it lacks the point {}", point.0)),
+            None => Ok(stored),
+        }
+    }
+
+    /// Places every vector: in the graph's order, or in the tail.
+    fn vectors(&mut self, graph: Option<(StoredGraph, GraphRow)>) -> Result<(), IndexError> {
+        let dim = self.dim;
+        let points = graph.as_ref().map_or(&[][..], |(stored, _)| &stored.points[..]);
+        let places: HashMap<u32, usize> =
+            points.iter().enumerate().map(|(place, point)| (*point, place)).collect();
+        let mut columns = Columns {
+            points: points.iter().map(|point| PointOffset(*point)).collect(),
+            assets: vec![NO_ASSET; points.len()],
+            tracks: vec![0; points.len()],
+            vectors: vec![0.0; points.len() * dim],
+        };
+        let mut unfilled = points.len();
+        let mut seen = 0;
+        let mut vector = Vec::with_capacity(dim);
+        let rocks = self.rocks;
+        rocks.scan(Family::Vectors, |key, value| {
+            vector.clear();
+            let Some(point) = decode_offset_key(key) else {
+                return self.object(Family::Vectors, key, "the key has no offset");
+            };
+            if let Err(what) = decode_vector_into(value, dim, &mut vector) {
+                return self.object(Family::Vectors, key, what);
+            }
+            let owner = self.owners.get(&PointOffset(point)).copied();
+            seen += usize::from(owner.is_some());
+            if let Some(place) = places.get(&point).copied() {
+                unfilled -= 1;
+                if let Some(slot) = columns.vectors.get_mut(place * dim..(place + 1) * dim) {
+                    slot.copy_from_slice(&vector);
+                }
+                if let (Some((asset, track)), Some(asset_slot), Some(track_slot)) =
+                    (owner, columns.assets.get_mut(place), columns.tracks.get_mut(place))
+                {
+                    (*asset_slot, *track_slot) = (asset, track);
+                }
+            } else if let Some((asset, track)) = owner {
+                self.view.tail.push(RowRef { point: PointOffset(point), asset, track, vector: &vector });
+            }
+            Ok(())
+        })?;
+        if seen != self.owners.len() {
+            self.object(Family::Vectors, &[], format!("{} vectors are missing", self.owners.len() - seen))?;
+        }
+        let Some((stored, row)) = graph else { return Ok(()) };
+        if unfilled > 0 {
+            self.object(Family::Vectors, &[], format!("{unfilled} vectors of the graph are missing"))?;
+        }
+        let sealed =
+            Sealed::new(row.generation, PointOffset(row.watermark), dim, columns, stored.graph);
+        // Rows that are neither alive nor tombs must not be found.
+        let gone = sealed.rows().filter(|row| row.asset == NO_ASSET).map(|row| row.point.0);
+        Arc::make_mut(&mut self.view.dead).extend(gone);
+        self.view.sealed = Some(Arc::new(sealed));
+        Ok(())
+    }
+}
+
+/// How a row is named to people.
+pub(super) fn place(family: Family, key: &[u8]) -> String {
+    let hex: String = key.iter().take(32).map(|byte| format!("{byte:02x}")).collect();
+    format!("{} {hex}", family.name())
+}

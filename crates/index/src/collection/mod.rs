@@ -1,0 +1,252 @@
+//! One collection.
+//!
+//! ```text
+//! apply ─► commit thread ─► Writer ─► batch ─► RocksDB       search, get, scroll, count ─► View (in memory)
+//!                              └────► next View ─publish─►                 thumb, sources ─► RocksDB
+//! ```
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `core.rs` | what the handle, the commit thread and the optimizer share |
+//! | `open.rs`, `load.rs` | from disk into memory; losses found at open |
+//! | `view.rs`, `table.rs`, `tail.rs`, `sealed.rs` | the collection in memory, shared between versions |
+//! | `check.rs`, `draft.rs`, `writer.rs`, `commit.rs` | changes: refused, drafted, written, grouped |
+//! | `select.rs`, `fields.rs`, `planner.rs`, `query.rs`, `collector.rs` | searches |
+//! | `read.rs`, `stats.rs` | the rest of reading |
+//! | `optimizer.rs` | when a graph is built, and its publication |
+//! | `verify/`, `repair.rs` | what is wrong, and what is dropped |
+
+mod check;
+mod collector;
+mod commit;
+mod core;
+mod draft;
+mod fields;
+mod load;
+mod open;
+mod optimizer;
+mod planner;
+mod query;
+mod read;
+mod repair;
+mod sealed;
+mod select;
+mod stats;
+mod table;
+mod tail;
+mod verify;
+mod view;
+mod writer;
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
+
+use parking_lot::Mutex;
+use sensorium_types::{
+    Applied, AssetId, Change, CollectionStats, Filter, Page, PointKey, Problem, ScoredPoint, SearchReply,
+    SearchRequest, SourceKey, SourceRow, SpaceInfo, StoredAsset,
+};
+
+use self::commit::Committer;
+use self::core::Core;
+use crate::error::IndexError;
+
+pub(crate) use load::check_format;
+pub(crate) use open::{OpenCollection, adopt, create, preview_lost, restore};
+
+/// A collection of assets whose vectors share a space. The meaning of each call is that of `Store` in
+/// `sensorium-store`; all of them block.
+#[derive(Debug)]
+pub struct Collection {
+    core: Arc<Core>,
+    committer: OnceLock<Committer>,
+    starting: Mutex<()>,
+}
+
+impl Collection {
+    fn new(core: Core) -> Self {
+        let core = Arc::new(core);
+        optimizer::consider(&core);
+        Self { core, committer: OnceLock::new(), starting: Mutex::new(()) }
+    }
+
+    /// The collection's name.
+    pub fn name(&self) -> &str {
+        &self.core.name
+    }
+
+    /// The space of its vectors.
+    pub fn space(&self) -> SpaceInfo {
+        self.core.space.clone()
+    }
+
+    /// Applies changes in order, each atomically, and returns when all are on disk and visible. One outcome a change.
+    ///
+    /// # Errors
+    /// Changes are checked before any is applied ([`IndexError::Dimension`] and the like). When a later step fails,
+    /// changes before it may be there; each is there whole or not at all.
+    pub fn apply(&self, changes: Vec<Change>) -> Result<Vec<Applied>, IndexError> {
+        self.core.check_writable("write")?;
+        for change in &changes {
+            check::check_change(change, self.core.space.dim)?;
+        }
+        if changes.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.committer()?.apply(changes)
+    }
+
+    fn committer(&self) -> Result<&Committer, IndexError> {
+        if self.committer.get().is_none() {
+            let _one_starts_it = self.starting.lock();
+            if self.committer.get().is_none() {
+                let started = Committer::start(Arc::clone(&self.core))?;
+                // Nobody else sets it while `starting` is held.
+                let _ = self.committer.set(started);
+            }
+        }
+        self.committer.get().ok_or_else(|| IndexError::Bug { what: "the commit thread is missing".to_owned() })
+    }
+
+    /// The nearest assets.
+    ///
+    /// # Errors
+    /// If the vector breaks the rules of the space.
+    pub fn search(&self, request: &SearchRequest) -> Result<SearchReply, IndexError> {
+        query::search(&self.core, &self.core.view(), request)
+    }
+
+    /// Cosines of the vector with every point of each asset, in order of track and ordinal; unknown assets give an
+    /// empty list.
+    ///
+    /// # Errors
+    /// If the vector breaks the rules of the space.
+    pub fn score_assets(
+        &self,
+        vector: &[f32],
+        assets: &[AssetId],
+    ) -> Result<Vec<Vec<ScoredPoint>>, IndexError> {
+        check::check_vector(vector, self.core.space.dim)?;
+        let view = self.core.view();
+        let scores = assets.iter().map(|id| {
+            read::entry(&self.core, &view, id)
+                .map(|entry| query::score(&view, vector, &entry.points))
+                .unwrap_or_default()
+        });
+        Ok(scores.collect())
+    }
+
+    /// Assets by id; `None` for unknown ones.
+    ///
+    /// # Errors
+    /// None now; kept for stores that read from disk.
+    pub fn get(
+        &self,
+        assets: &[AssetId],
+        with_vectors: bool,
+    ) -> Result<Vec<Option<StoredAsset>>, IndexError> {
+        let view = self.core.view();
+        let stored = assets.iter().map(|id| {
+            read::entry(&self.core, &view, id).map(|entry| read::stored(&view, entry, with_vectors))
+        });
+        Ok(stored.collect())
+    }
+
+    /// The thumbnail of a point.
+    ///
+    /// # Errors
+    /// If the storage cannot be read.
+    pub fn thumb(&self, point: &PointKey) -> Result<Option<Vec<u8>>, IndexError> {
+        read::thumb(&self.core, &self.core.view(), point)
+    }
+
+    /// Live assets that meet the filter.
+    ///
+    /// # Errors
+    /// None now; kept for stores that read from disk.
+    pub fn count(&self, filter: Option<&Filter>) -> Result<u64, IndexError> {
+        Ok(select::count(&self.core.view(), filter))
+    }
+
+    /// A page of assets that meet the filter, in order of id, after `after`.
+    ///
+    /// # Errors
+    /// None now; kept for stores that read from disk.
+    pub fn scroll(
+        &self,
+        filter: Option<&Filter>,
+        after: Option<&AssetId>,
+        limit: usize,
+        with_vectors: bool,
+    ) -> Result<Page, IndexError> {
+        let ask = read::Scroll { filter, after, limit, with_vectors };
+        Ok(read::scroll(&self.core, &self.core.view(), ask))
+    }
+
+    /// Source rows below a path (`path` starts with it at a `/`, or equals it), in order of key; an empty path gives
+    /// all.
+    ///
+    /// # Errors
+    /// If the storage cannot be read or a row is damaged.
+    pub fn sources(&self, under: &[u8]) -> Result<Vec<(SourceKey, SourceRow)>, IndexError> {
+        read::sources(&self.core, under)
+    }
+
+    /// Counts and sizes.
+    ///
+    /// # Errors
+    /// If the collection's folder cannot be read.
+    pub fn stats(&self) -> Result<CollectionStats, IndexError> {
+        stats::stats(&self.core)
+    }
+
+    /// Walks everything stored and reports what is wrong.
+    ///
+    /// # Errors
+    /// Only if nothing could be looked at; damage is reported, not an error.
+    pub fn verify(&self) -> Result<Vec<Problem>, IndexError> {
+        verify::verify(&self.core)
+    }
+
+    /// Says what it would drop or mend (`dry_run`), or does it and says what it did.
+    ///
+    /// # Errors
+    /// If the storage cannot be written.
+    pub fn repair(&self, dry_run: bool) -> Result<Vec<Problem>, IndexError> {
+        repair::repair(&self.core, dry_run)
+    }
+
+    /// Builds the graph over what is written so far; returns when it is in use.
+    ///
+    /// # Errors
+    /// If the collection is open for reading, or the storage cannot be written.
+    pub fn seal(&self) -> Result<(), IndexError> {
+        optimizer::seal(&self.core, optimizer::all_threads())
+    }
+
+    /// On a collection open for reading: reads what the writer wrote since. On a writer: nothing.
+    ///
+    /// # Errors
+    /// If the storage cannot be read.
+    pub fn refresh(&self) -> Result<(), IndexError> {
+        open::refresh(&self.core)
+    }
+
+    /// How many acknowledged changes were found missing, until `repair` takes note of them. It is 0 unless the disk or
+    /// the file system lost what it had promised to keep.
+    pub fn lost_changes(&self) -> u64 {
+        self.core.loss.lock().map_or(0, |loss| loss.known - loss.kept)
+    }
+}
+
+impl Drop for Collection {
+    fn drop(&mut self) {
+        self.core.closing.store(true, Ordering::Relaxed);
+        drop(self.committer.take());
+        let builder = self.core.builder.lock().take();
+        if let Some(builder) = builder {
+            // A panic there left no trace but a missing graph, which the next open finds.
+            let _ = builder.join();
+        }
+    }
+}

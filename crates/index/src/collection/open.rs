@@ -1,0 +1,247 @@
+//! Opening, creating and refreshing a collection, and what was lost while it was closed.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use fs_err as fs;
+use sensorium_types::SpaceInfo;
+
+use super::Collection;
+use super::core::{Core, CoreParts};
+use super::load::{Loaded, Strictness, load, read_meta};
+use super::writer::Writer;
+use crate::database::WriterLock;
+use crate::error::IndexError;
+use crate::options::Tuning;
+use crate::storage::{
+    Access, Batch, FORMAT, Family, GRAPH_KEY, HighWater, LOSS_KEY, LossRow, META_KEY, MetaRow, Recovery, Rocks,
+    Row as _, STATE_KEY, SharedMemory, chunk_range,
+};
+
+/// How often a reader looks again when what it read does not fit together: the writer was at work.
+const READ_TRIES: u32 = 8;
+/// Pause between two looks.
+const READ_PAUSE: Duration = Duration::from_millis(15);
+
+/// How a collection is opened.
+#[derive(Debug)]
+pub(crate) struct OpenCollection<'a> {
+    /// Its folder.
+    pub(crate) folder: PathBuf,
+    /// Its name, as the registry has it.
+    pub(crate) name: String,
+    /// Its space, as the registry has it.
+    pub(crate) space: SpaceInfo,
+    /// As the writer or beside it.
+    pub(crate) access: Access,
+    /// When graphs are built and walked.
+    pub(crate) tuning: Tuning,
+    /// The storage engine's memory.
+    pub(crate) memory: &'a SharedMemory,
+    /// The writer's lock of the database; none for a reader.
+    pub(crate) lock: Option<Arc<WriterLock>>,
+    /// Whether rows that do not fit together are passed over, as `repair` needs it.
+    pub(crate) lenient: bool,
+}
+
+impl OpenCollection<'_> {
+    /// Opens it.
+    pub(crate) fn open(self) -> Result<Collection, IndexError> {
+        let mark = HighWater::read(&self.folder)
+            .map_err(|error| IndexError::file("read the high-water mark", error))?;
+        let rocks = Rocks::open(&self.folder, self.access, Recovery::Strict, self.memory)?;
+        let read_only = self.access == Access::Read;
+        let strictness = if self.lenient { Strictness::Lenient } else { Strictness::Strict };
+        let mut loaded = match self.access {
+            Access::Write => load_checked(&rocks, &self.space, strictness)?,
+            Access::Read => load_beside_writer(&rocks, &self.space)?,
+        };
+        let mut loss = read_loss(&rocks)?;
+        let mark = match self.access {
+            Access::Read => None,
+            Access::Write => {
+                loss = note_loss(&rocks, &mut loaded, mark.unwrap_or(0), loss, &self.name)?;
+                sweep(&rocks, &loaded)?;
+                Some(HighWater::open(&self.folder)?)
+            }
+        };
+        let Loaded { view, ids, graph_in_doubt, .. } = loaded;
+        Ok(Collection::new(Core::new(CoreParts {
+            name: self.name,
+            folder: self.folder,
+            space: self.space,
+            tuning: self.tuning,
+            rocks,
+            read_only,
+            lock: self.lock,
+            writer: Writer::new(view.clone(), mark),
+            view,
+            ids,
+            loss,
+            graph_in_doubt,
+        })))
+    }
+}
+
+/// Makes the RocksDB of a new collection.
+pub(crate) fn create(folder: &Path, name: &str, space: &SpaceInfo, memory: &SharedMemory) -> Result<(), IndexError> {
+    let rocks = Rocks::open(folder, Access::Write, Recovery::Strict, memory)?;
+    let meta = MetaRow { format: FORMAT, name: name.to_owned(), space: space.clone() };
+    let mut batch = Batch::default();
+    rocks.put(&mut batch, Family::Meta, META_KEY, &meta.encode()?)?;
+    rocks.write(batch)?;
+    rocks.sync()
+}
+
+/// The name and space of a collection whose registration is missing; `None` if it was never finished.
+pub(crate) fn adopt(folder: &Path, memory: &SharedMemory) -> Result<Option<(String, SpaceInfo)>, IndexError> {
+    let rocks = Rocks::open(folder, Access::Write, Recovery::Strict, memory)?;
+    let meta = read_meta(&rocks.view(), &folder.display().to_string())?;
+    Ok(meta.map(|meta| (meta.name, meta.space)))
+}
+
+/// How many changes a collection with a damaged log would lose: those known to be on disk against those that are left
+/// before the damage. Nothing is changed.
+pub(crate) fn preview_lost(folder: &Path, memory: &SharedMemory) -> Result<LossRow, IndexError> {
+    let known = HighWater::read(folder)
+        .map_err(|error| IndexError::file("read the high-water mark", error))?
+        .unwrap_or(0);
+    let rocks = Rocks::peek(folder, memory)?;
+    let state = rocks.get(Family::Sys, STATE_KEY)?;
+    let kept = match state {
+        None => 0,
+        Some(bytes) => crate::storage::StateRow::decode(&bytes)
+            .map_err(|what| IndexError::damaged(format!("{} sys", folder.display()), what))?
+            .operations,
+    };
+    Ok(LossRow { kept, known: known.max(kept) })
+}
+
+/// Opens a collection whose log is damaged and drops the log from the damage on.
+pub(crate) fn restore(folder: &Path, memory: &SharedMemory) -> Result<(), IndexError> {
+    let rocks = Rocks::open(folder, Access::Write, Recovery::DropDamaged, memory)?;
+    rocks.flush()
+}
+
+fn load_checked(rocks: &Rocks, space: &SpaceInfo, strictness: Strictness) -> Result<Loaded, IndexError> {
+    let view = rocks.view();
+    let place = rocks.path().display().to_string();
+    if read_meta(&view, &place)?.is_none() && strictness == Strictness::Strict {
+        return Err(IndexError::damaged(place, "meta/collection is missing"));
+    }
+    load(&view, space, strictness)
+}
+
+fn load_beside_writer(rocks: &Rocks, space: &SpaceInfo) -> Result<Loaded, IndexError> {
+    let mut tries = 1;
+    loop {
+        let loaded = rocks.catch_up().and_then(|()| load_checked(rocks, space, Strictness::Strict));
+        match loaded {
+            Err(IndexError::Damaged { .. } | IndexError::Storage { .. }) if tries < READ_TRIES => {
+                tries += 1;
+                std::thread::sleep(READ_PAUSE);
+            }
+            Ok(_) | Err(_) => return loaded,
+        }
+    }
+}
+
+fn read_loss(rocks: &Rocks) -> Result<Option<LossRow>, IndexError> {
+    let bytes = rocks.get(Family::Sys, LOSS_KEY)?;
+    Ok(bytes.and_then(|bytes| LossRow::decode(&bytes).ok()))
+}
+
+/// Compares what came back with the high-water mark, and keeps a loss until `repair` takes note of it.
+fn note_loss(
+    rocks: &Rocks,
+    loaded: &mut Loaded,
+    known: u64,
+    before: Option<LossRow>,
+    name: &str,
+) -> Result<Option<LossRow>, IndexError> {
+    let kept = loaded.view.state.operations;
+    if kept >= known {
+        return Ok(before);
+    }
+    tracing::error!(collection = name, kept, known, "acknowledged changes are gone: the log was cut short");
+    let loss = LossRow { kept: before.map_or(kept, |before| before.kept.min(kept)), known };
+    loaded.view.state.operations = known;
+    let mut batch = Batch::default();
+    rocks.put(&mut batch, Family::Sys, LOSS_KEY, &loss.encode()?)?;
+    rocks.put(&mut batch, Family::Sys, STATE_KEY, &loaded.view.state.encode()?)?;
+    rocks.write(batch)?;
+    rocks.sync()?;
+    Ok(Some(loss))
+}
+
+/// Takes away graphs that were never put to use.
+fn sweep(rocks: &Rocks, loaded: &Loaded) -> Result<(), IndexError> {
+    if loaded.stray_generations.is_empty() {
+        return Ok(());
+    }
+    let mut batch = Batch::default();
+    for generation in &loaded.stray_generations {
+        let (from, to) = chunk_range(*generation);
+        rocks.delete_range(&mut batch, Family::Graph, &from, &to)?;
+    }
+    if loaded.graph_in_doubt {
+        rocks.delete(&mut batch, Family::Meta, GRAPH_KEY)?;
+    }
+    rocks.write(batch)
+}
+
+/// Reads what the writer wrote since, and shows it.
+pub(super) fn refresh(core: &Core) -> Result<(), IndexError> {
+    if !core.read_only {
+        return Ok(());
+    }
+    // Held so that two refreshes, or one and a walk of `verify`, do not cross.
+    let mut writer = core.writer.lock();
+    core.rocks.catch_up()?;
+    let state = core.rocks.get(Family::Sys, STATE_KEY)?;
+    let graph = core.rocks.get(Family::Meta, GRAPH_KEY)?;
+    let as_known = {
+        let known = &writer.view;
+        let generation = known.sealed.as_ref().map(|sealed| sealed.generation());
+        let same_state = match state {
+            Some(bytes) => crate::storage::StateRow::decode(&bytes).ok() == Some(known.state),
+            None => known.state == crate::storage::StateRow::default(),
+        };
+        let found = graph.map(|bytes| crate::storage::GraphRow::decode(&bytes).map(|row| row.generation).ok());
+        same_state && found.flatten() == generation
+    };
+    if as_known {
+        return Ok(());
+    }
+    let loaded = load_beside_writer(&core.rocks, &core.space)?;
+    *core.ids.write() = loaded.ids;
+    writer.view = loaded.view;
+    core.publish(writer.view.clone());
+    core.graph_in_doubt.store(loaded.graph_in_doubt, Ordering::Relaxed);
+    *core.loss.lock() = read_loss(&core.rocks)?;
+    Ok(())
+}
+
+/// Reads the whole collection again after `repair` changed it.
+pub(super) fn reload(core: &Core, writer: &mut Writer) -> Result<(), IndexError> {
+    let loaded = load_checked(&core.rocks, &core.space, Strictness::Lenient)?;
+    *core.ids.write() = loaded.ids;
+    writer.view = loaded.view;
+    core.publish(writer.view.clone());
+    core.graph_in_doubt.store(loaded.graph_in_doubt, Ordering::Relaxed);
+    Ok(())
+}
+
+/// Bytes of all files in a folder.
+pub(super) fn folder_bytes(folder: &Path) -> Result<u64, IndexError> {
+    let failed = |error| IndexError::file("read the collection's folder", error);
+    let mut bytes = 0;
+    for file in fs::read_dir(folder).map_err(failed)? {
+        // A file that went away in the meantime counts nothing.
+        bytes += file.map_err(failed)?.metadata().map_or(0, |metadata| metadata.len());
+    }
+    Ok(bytes)
+}
+

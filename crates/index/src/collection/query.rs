@@ -1,0 +1,152 @@
+//! A search: who may be given, which way to go, the points, the hits.
+//!
+//! ```text
+//! request ─► selection ─► plan ─┬─ scan: all candidates ────────────────────────┐
+//!                               └─ walk the graph + scan the tail, wider until  ├─► collector ─► hits
+//!                                  min(limit, matches) assets are met, else scan ┘
+//! ```
+
+use sensorium_types::{AssetHit, Plan, ScoredPoint, SearchReply, SearchRequest};
+
+use super::check::check_vector;
+use super::collector::{Collector, Met};
+use super::core::Core;
+use super::planner::{Facts, plan};
+use super::sealed::Sealed;
+use super::select::Selection;
+use super::tail::RowRef;
+use super::view::View;
+use crate::distance::dot;
+use crate::error::IndexError;
+
+/// Candidates are looked up one by one where they are fewer than one in so many points.
+const GATHER_SHARE: usize = 4;
+
+/// The nearest assets.
+pub(super) fn search(core: &Core, view: &View, request: &SearchRequest) -> Result<SearchReply, IndexError> {
+    check_vector(&request.vector, core.space.dim)?;
+    let selection = Selection::new(core, view, request);
+    let limit = request.limit.min(selection.assets);
+    let plan = plan(Facts {
+        exact: request.exact,
+        has_graph: view.sealed.is_some(),
+        narrowed: !selection.is_everything(),
+        candidates: selection.points,
+        points: view.assets.points(),
+        limit: request.limit,
+        scan_points: core.tuning.scan_points,
+    });
+    let mut search = Search { view, query: &request.vector, selection: &selection, limit, compared: 0 };
+    if limit == 0 {
+        return Ok(SearchReply { hits: Vec::new(), plan, points_compared: 0 });
+    }
+    let walked = match (plan, &view.sealed) {
+        (Plan::Graph | Plan::FilteredGraph, Some(sealed)) => {
+            let ef = request.ef.unwrap_or(core.tuning.graph.ef);
+            search.walk(sealed, ef).map(|best| (plan, best))
+        }
+        (Plan::ExactScan | Plan::Graph | Plan::FilteredGraph, _) => None,
+    };
+    let (plan, best) = walked.unwrap_or_else(|| (Plan::ExactScan, search.scan()));
+    let hits = best.into_iter().filter_map(|met| hit(view, met)).collect();
+    Ok(SearchReply { hits, plan, points_compared: search.compared })
+}
+
+fn hit(view: &View, met: Met) -> Option<AssetHit> {
+    let entry = view.assets.get(met.asset)?;
+    Some(AssetHit {
+        asset: entry.record.id.clone(),
+        modality: entry.record.modality,
+        point: entry.point(met.point)?.info(),
+        cosine: met.cosine,
+    })
+}
+
+struct Search<'a> {
+    view: &'a View,
+    query: &'a [f32],
+    selection: &'a Selection,
+    limit: usize,
+    compared: usize,
+}
+
+impl<'a> Search<'a> {
+    fn compare(&mut self, row: RowRef<'_>, into: &mut Collector<'a>) {
+        self.compared += 1;
+        into.push(Met { cosine: dot(self.query, row.vector), asset: row.asset, point: row.point });
+    }
+
+    fn counts(&self, row: RowRef<'_>) -> bool {
+        !self.view.is_dead(row.point) && self.selection.counts(row.asset, row.track)
+    }
+
+    /// Compares every candidate.
+    fn scan(&mut self) -> Vec<Met> {
+        let mut best = Collector::new(&self.view.assets, self.limit);
+        let rows = self.view.assets.points();
+        match self.selection.narrowed() {
+            Some(assets) if self.selection.points < rows / GATHER_SHARE => {
+                for asset in assets {
+                    let Some(entry) = self.view.assets.get(asset) else { continue };
+                    for point in entry.points.iter() {
+                        if let Some(row) = self.view.find(point.offset)
+                            && self.selection.counts(asset, row.track)
+                        {
+                            self.compare(row, &mut best);
+                        }
+                    }
+                }
+            }
+            Some(_) | None => {
+                for row in self.view.live_rows() {
+                    if self.selection.counts(row.asset, row.track) {
+                        self.compare(row, &mut best);
+                    }
+                }
+            }
+        }
+        best.finish()
+    }
+
+    /// Walks the graph and compares the tail. `None` if that does not give as many assets as there are, or costs more
+    /// than comparing every candidate.
+    fn walk(&mut self, sealed: &Sealed, ef: usize) -> Option<Vec<Met>> {
+        let view = self.view;
+        let mut tail = Collector::new(&view.assets, self.limit);
+        for row in view.tail.rows() {
+            if self.counts(row) {
+                self.compare(row, &mut tail);
+            }
+        }
+        let budget = self.selection.points;
+        let mut ef = ef.max(self.limit).min(sealed.len());
+        loop {
+            let (near, compared) = sealed.walk(self.query, ef, budget, |point, asset, track| {
+                !view.is_dead(point) && self.selection.counts(asset, track)
+            });
+            self.compared += compared;
+            let mut best = tail.clone();
+            for scored in near? {
+                if let Some(row) = sealed.row(scored.row) {
+                    best.push(Met { cosine: scored.cosine, asset: row.asset, point: row.point });
+                }
+            }
+            if best.distinct() >= self.limit {
+                return Some(best.finish());
+            }
+            if ef >= sealed.len() {
+                return None;
+            }
+            ef = ef.saturating_mul(2).min(sealed.len());
+        }
+    }
+}
+
+/// Cosines of a vector with every point of an asset.
+pub(super) fn score(view: &View, query: &[f32], points: &[super::table::Point]) -> Vec<ScoredPoint> {
+    let scored = points.iter().filter_map(|point| {
+        let row = view.find(point.offset)?;
+        Some(ScoredPoint { point: point.info(), cosine: dot(query, row.vector) + 0.0 })
+    });
+    scored.collect()
+}

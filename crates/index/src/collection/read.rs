@@ -1,0 +1,125 @@
+//! Reading without a query: get, thumbnails, scroll, sources.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use sensorium_types::{AssetId, Filter, Page, PointKey, SourceKey, SourceRow, StoredAsset};
+
+use super::core::Core;
+use super::fields::meets;
+use super::load::place;
+use super::table::Entry;
+use super::view::View;
+use crate::error::IndexError;
+use crate::storage::{Family, Row as _, SourceValue, decode_source_key, point_offset_key};
+
+/// Names looked at under one lock of the id map.
+const NAMES_AT_ONCE: usize = 1024;
+
+/// The asset of this name.
+pub(super) fn entry<'a>(core: &Core, view: &'a View, id: &AssetId) -> Option<&'a Arc<Entry>> {
+    view.assets.get_named(core.offset(id)?, id)
+}
+
+/// An asset as a reader gets it.
+pub(super) fn stored(view: &View, entry: &Entry, with_vectors: bool) -> StoredAsset {
+    let mut stored = entry.stored();
+    if with_vectors {
+        let vectors = entry.points.iter().map(|point| view.vector(point.offset).unwrap_or_default().to_vec());
+        stored.vectors = vectors.collect();
+    }
+    stored
+}
+
+/// The thumbnail of a point.
+pub(super) fn thumb(core: &Core, view: &View, point: &PointKey) -> Result<Option<Vec<u8>>, IndexError> {
+    let found = entry(core, view, &point.asset).and_then(|entry| entry.find(point.track, point.ordinal));
+    match found {
+        Some(point) => core.rocks.get(Family::Thumbs, &point_offset_key(point.offset)),
+        None => Ok(None),
+    }
+}
+
+/// What a page of a scroll is asked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scroll<'a> {
+    /// Only assets that meet this.
+    pub(super) filter: Option<&'a Filter>,
+    /// Only assets of a later id.
+    pub(super) after: Option<&'a AssetId>,
+    /// Most assets to give.
+    pub(super) limit: usize,
+    /// Whether vectors come along.
+    pub(super) with_vectors: bool,
+}
+
+/// A page of assets in order of id.
+pub(super) fn scroll(core: &Core, view: &View, ask: Scroll<'_>) -> Page {
+    let mut page = Page { assets: Vec::new(), next: None };
+    let mut after = ask.after.cloned();
+    loop {
+        let names = names_after(core, after.as_ref());
+        let Some((last, _)) = names.last() else { return page };
+        after = Some(last.clone());
+        for (id, asset) in names {
+            let Some(entry) = view.assets.get_named(asset, &id) else { continue };
+            if !ask.filter.is_none_or(|filter| meets(filter, entry)) {
+                continue;
+            }
+            if page.assets.len() >= ask.limit {
+                page.next = page.assets.last().map(|asset| asset.record.id.clone());
+                return page;
+            }
+            page.assets.push(stored(view, entry, ask.with_vectors));
+        }
+    }
+}
+
+fn names_after(core: &Core, after: Option<&AssetId>) -> Vec<(AssetId, crate::storage::AssetOffset)> {
+    let ids = core.ids.read();
+    let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+    let names = ids.range::<AssetId, _>((from, Bound::Unbounded)).take(NAMES_AT_ONCE);
+    names.map(|(id, asset)| (id.clone(), *asset)).collect()
+}
+
+/// Source rows below a path, in order of key.
+pub(super) fn sources(core: &Core, under: &[u8]) -> Result<Vec<(SourceKey, SourceRow)>, IndexError> {
+    let mut rows = BTreeMap::new();
+    core.rocks.view().scan(Family::Sources, |key, value| {
+        let damaged = |what: String| IndexError::damaged(place(Family::Sources, key), what);
+        let source =
+            decode_source_key(key).ok_or_else(|| damaged("the key cannot be read".to_owned()))?;
+        if is_below(&source.path, under) {
+            let row = SourceValue::decode(value).and_then(SourceValue::into_row).map_err(damaged)?;
+            rows.insert(source, row);
+        }
+        Ok(())
+    })?;
+    Ok(rows.into_iter().collect())
+}
+
+/// Whether a path is another or lies below it; everything lies below the empty path.
+fn is_below(path: &[u8], under: &[u8]) -> bool {
+    let under = under.strip_suffix(b"/").unwrap_or(under);
+    match path.strip_prefix(under) {
+        Some(rest) => under.is_empty() || rest.is_empty() || rest.starts_with(b"/"),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn below_means_at_a_slash() {
+        assert!(is_below(b"/a/b", b"/a"));
+        assert!(is_below(b"/a/b", b"/a/"));
+        assert!(is_below(b"/a", b"/a"));
+        assert!(is_below(b"/a", b""));
+        assert!(is_below(b"/a", b"/"));
+        assert!(!is_below(b"/ab", b"/a"));
+        assert!(!is_below(b"/a", b"/a/b"));
+    }
+}

@@ -1,0 +1,105 @@
+//! [`Writer`]: applies changes in order, each as one batch, to the disk and then to its own view.
+
+use std::sync::Arc;
+
+use sensorium_types::{Applied, Change};
+
+use super::core::Core;
+use super::draft::Draft;
+use super::view::View;
+use crate::error::IndexError;
+use crate::storage::{HighWater, PointOffset};
+
+/// The writing side of a collection. Its view runs ahead of the published one only while a group is written.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    /// The collection in memory, as the disk has it.
+    pub(super) view: View,
+    /// The high-water mark; none on a reader.
+    pub(super) mark: Option<HighWater>,
+    /// While a graph is built: points below this offset may be in it.
+    pub(super) building_below: Option<PointOffset>,
+    /// Whether a table was touched since open, so that a clean stop has something to flush.
+    pub(super) written: bool,
+}
+
+impl Writer {
+    /// A writer that goes on from a view.
+    pub(crate) const fn new(view: View, mark: Option<HighWater>) -> Self {
+        Self { view, mark, building_below: None, written: false }
+    }
+
+    /// Applies one change: writes its batch, not yet synced, and updates this writer's view.
+    pub(super) fn apply(&mut self, core: &Core, change: Change) -> Result<Applied, IndexError> {
+        let sealed_below = self.view.sealed.as_ref().map(|sealed| sealed.watermark());
+        let tomb_below = sealed_below.max(self.building_below).unwrap_or(PointOffset(0));
+        let mut draft = Draft::new(core, &self.view, tomb_below);
+        let found = plan(&mut draft, change)?;
+        if !found {
+            return Ok(Applied::default());
+        }
+        let (batch, effects, applied) = draft.finish()?;
+        core.rocks.write(batch).inspect_err(|error| core.poison(error))?;
+        self.written = true;
+        effects.apply(core, &mut self.view);
+        Ok(applied)
+    }
+
+    /// Waits until all written changes are on disk, then shows them to readers.
+    pub(super) fn sync_and_publish(&mut self, core: &Core) -> Result<(), IndexError> {
+        core.rocks.sync().inspect_err(|error| core.poison(error))?;
+        core.publish(self.view.clone());
+        Ok(())
+    }
+
+    /// Writes the high-water mark if changes came since it was written. All changes of the view must be on disk.
+    pub(super) fn mark(&mut self, core: &Core) -> Result<(), IndexError> {
+        let operations = self.view.state.operations;
+        match &mut self.mark {
+            Some(mark) if mark.value() < operations => {
+                mark.write(operations).inspect_err(|error| core.poison(error))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Whether the mark is behind.
+    pub(super) fn mark_is_due(&self) -> bool {
+        self.mark.as_ref().is_some_and(|mark| mark.value() < self.view.state.operations)
+    }
+}
+
+/// Drafts a change; `false` if what it names is not there.
+fn plan(draft: &mut Draft<'_>, change: Change) -> Result<bool, IndexError> {
+    match change {
+        Change::Upsert { asset, points, source } => {
+            draft.put_asset(asset, points)?;
+            match source {
+                Some((key, row)) => draft.put_source(&key, &row),
+                None => Ok(true),
+            }
+        }
+        Change::PutSource { key, row } => draft.put_source(&key, &row),
+        Change::RemoveSources { keys } => {
+            let mut found = false;
+            let mut seen = std::collections::HashSet::new();
+            for key in keys.iter().filter(|key| seen.insert(*key)) {
+                found |= draft.remove_source(key)?;
+            }
+            Ok(found)
+        }
+        Change::MergeMetadata { asset, metadata } => {
+            let found = draft.offset(&asset).and_then(|offset| Some((offset, draft.entry(offset)?)));
+            let Some((offset, mut entry)) = found else { return Ok(false) };
+            let record = Arc::make_mut(&mut entry.record);
+            record.metadata.merge(&metadata);
+            record.metadata.check_user()?;
+            draft.put_record(offset, entry)?;
+            Ok(true)
+        }
+        Change::Delete { asset } => match draft.offset(&asset) {
+            Some(offset) => draft.remove_asset(offset).map(|()| true),
+            None => Ok(false),
+        },
+    }
+}

@@ -1,0 +1,187 @@
+//! Which collections there are: a folder each below `<data>/collections`, named by a UUID, with `collection.json`.
+//!
+//! | field | what |
+//! | --- | --- |
+//! | `format` | format of the collection; it stands in the family `meta` too |
+//! | `name` | the name for people |
+//! | `space` | `id`, `dim`, `revision` |
+//!
+//! The file is written last when a collection is made, so a folder without it was never finished (or has lost it, and
+//! gets it back from the family `meta` when a writer opens the database).
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
+use sensorium_types::SpaceInfo;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::collection::check_format;
+use crate::error::IndexError;
+use crate::storage::FORMAT;
+
+const FILE: &str = "collection.json";
+const FOLDER: &str = "collections";
+/// Ending of a folder that is being removed.
+const DROPPED: &str = "dropped";
+
+/// A collection as the registry has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CollectionInfo {
+    /// Its name.
+    pub name: String,
+    /// The name of its folder.
+    pub uuid: String,
+    /// The space of its vectors.
+    pub space: SpaceInfo,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Registration {
+    format: u32,
+    name: String,
+    space: SpaceInfo,
+}
+
+/// The folder of all collections.
+pub(super) fn root(data: &Path) -> PathBuf {
+    data.join(FOLDER)
+}
+
+/// Every registered collection, in order of name. A data folder that is missing has none.
+pub(super) fn list(data: &Path) -> Result<Vec<CollectionInfo>, IndexError> {
+    let mut found = Vec::new();
+    for (uuid, folder) in folders(data)? {
+        if let Some(info) = read(&folder, uuid)? {
+            found.push(info);
+        }
+    }
+    found.sort_by(|left, right| left.name.cmp(&right.name));
+    Ok(found)
+}
+
+/// Folders that have files but no registration.
+pub(super) fn unregistered(data: &Path) -> Result<Vec<PathBuf>, IndexError> {
+    let folders = folders(data)?.into_iter().map(|(_, folder)| folder);
+    Ok(folders.filter(|folder| !folder.join(FILE).exists() && folder.join("CURRENT").exists()).collect())
+}
+
+/// Removes what is left of dropped collections.
+pub(super) fn sweep(data: &Path) -> Result<(), IndexError> {
+    let failed = |error| IndexError::file("remove a dropped collection", error);
+    for entry in read_dir(&root(data))? {
+        if entry.extension().is_some_and(|ending| ending == DROPPED) {
+            fs::remove_dir_all(&entry).map_err(failed)?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes a registration, on disk when this returns.
+pub(super) fn register(folder: &Path, name: &str, space: &SpaceInfo) -> Result<(), IndexError> {
+    let registration = Registration { format: FORMAT, name: name.to_owned(), space: space.clone() };
+    let json = serde_json::to_vec_pretty(&registration)
+        .map_err(|error| IndexError::Bug { what: format!("a registration cannot be encoded: {error}") })?;
+    let write = || -> std::io::Result<()> {
+        let new = folder.join("collection.json.new");
+        fs::write(&new, &json)?;
+        fs::File::open(&new)?.sync_all()?;
+        fs::rename(&new, folder.join(FILE))?;
+        fs::File::open(folder)?.sync_all()?;
+        match folder.parent() {
+            Some(parent) => fs::File::open(parent)?.sync_all(),
+            None => Ok(()),
+        }
+    };
+    write().map_err(|error| IndexError::file("register the collection", error))
+}
+
+/// Takes a collection's folder away, all at once for whoever looks, then its files.
+pub(super) fn remove(data: &Path, uuid: &str) -> Result<(), IndexError> {
+    let remove = || -> std::io::Result<()> {
+        let root = root(data);
+        let dropped = root.join(format!("{uuid}.{DROPPED}"));
+        fs::rename(root.join(uuid), &dropped)?;
+        fs::File::open(&root)?.sync_all()?;
+        fs::remove_dir_all(&dropped)
+    };
+    remove().map_err(|error| IndexError::file("remove the collection", error))
+}
+
+/// A new random name for a folder.
+pub(super) fn new_uuid() -> String {
+    let mut hasher = blake3::Hasher::new();
+    // Two seeds that the system chose, and facts that differ between processes.
+    for _ in 0..2 {
+        hasher.update(&RandomState::new().hash_one(std::process::id()).to_le_bytes());
+    }
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    hasher.update(&now.as_nanos().to_le_bytes());
+    let mut bits = [0_u8; 16];
+    hasher.finalize_xof().fill(&mut bits);
+    let number = u128::from_be_bytes(bits) & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62;
+    let hex = format!("{number:032x}");
+    let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
+    [part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)].join("-")
+}
+
+fn folders(data: &Path) -> Result<Vec<(String, PathBuf)>, IndexError> {
+    let named = read_dir(&root(data))?.into_iter().filter_map(|folder| {
+        let name = folder.file_name()?.to_str()?.to_owned();
+        (folder.is_dir() && !name.contains('.')).then_some((name, folder))
+    });
+    Ok(named.collect())
+}
+
+fn read_dir(folder: &Path) -> Result<Vec<PathBuf>, IndexError> {
+    let failed = |error| IndexError::file("list the collections", error);
+    match fs::read_dir(folder) {
+        Ok(entries) => {
+            entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>().map_err(failed)
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+fn read(folder: &Path, uuid: String) -> Result<Option<CollectionInfo>, IndexError> {
+    let path = folder.join(FILE);
+    let bytes = match fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(IndexError::file("read a registration", error)),
+    };
+    let place = path.display().to_string();
+    let damaged = |error: serde_json::Error| IndexError::damaged(&place, error.to_string());
+    // The format first: a newer one may have other fields.
+    let json: Value = serde_json::from_slice(&bytes).map_err(damaged)?;
+    let format = json.get("format").and_then(Value::as_u64);
+    check_format(format.ok_or_else(|| IndexError::damaged(&place, "it has no format"))?, &place)?;
+    let registration: Registration = serde_json::from_value(json).map_err(damaged)?;
+    let Registration { format: _, name, space } = registration;
+    Ok(Some(CollectionInfo { name, uuid, space }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn new_names_are_uuids_of_version_4_and_differ() {
+        let (one, two) = (new_uuid(), new_uuid());
+        assert_ne!(one, two);
+        assert_eq!(one.len(), 36);
+        assert_eq!(&one[14..15], "4");
+        assert!(matches!(&one[19..20], "8" | "9" | "a" | "b"));
+    }
+
+    #[test]
+    fn a_newer_format_is_refused_before_its_fields_are_read() {
+        let data = tempfile::tempdir().expect("folder");
+        let folder = root(data.path()).join(new_uuid());
+        fs::create_dir_all(&folder).expect("makes");
+        fs::write(folder.join(FILE), r#"{"format": 2, "other": true}"#).expect("writes");
+        assert!(matches!(list(data.path()), Err(IndexError::NewerFormat { found: 2, known: 1, .. })));
+    }
+}

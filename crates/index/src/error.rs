@@ -1,0 +1,242 @@
+//! Errors of the index, and what a caller can do about each.
+
+use std::path::PathBuf;
+
+use sensorium_types::{ErrorKind, PayloadError};
+
+/// An error of the index.
+#[derive(Debug, thiserror::Error)]
+pub enum IndexError {
+    /// Another process (or another handle of this one) writes to the data folder.
+    #[error("{} is in use by the process {}: stop it, or let commands go through it", .path.display(), Pid(*.pid))]
+    Locked {
+        /// The data folder.
+        path: PathBuf,
+        /// The process that holds it, where it wrote its number.
+        pid: Option<u32>,
+    },
+    /// The database was opened for reading.
+    #[error("cannot {action}: the database is open for reading only")]
+    ReadOnly {
+        /// What was asked.
+        action: &'static str,
+    },
+    /// The collection was written by a newer program.
+    #[error(
+        "{place} has format {found}, this program knows formats up to {known}: \
+         open it with the newer sensorium that wrote it, or index the media again into another data folder"
+    )]
+    NewerFormat {
+        /// Where the format stands.
+        place: String,
+        /// The format found.
+        found: u64,
+        /// The newest format known here.
+        known: u32,
+    },
+    /// Bytes on disk break their rules.
+    #[error("{place} is damaged: {what}; run `sensorium repair`, which says what it drops, or restore a copy")]
+    Damaged {
+        /// Where: a column family and key, or a file.
+        place: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// The storage engine failed.
+    #[error("cannot {action} in {}: {message}{}", .path.display(), hint(*.kind))]
+    Storage {
+        /// What was being done.
+        action: &'static str,
+        /// The folder of the collection.
+        path: PathBuf,
+        /// What the caller can do.
+        kind: ErrorKind,
+        /// The engine's own words.
+        message: String,
+    },
+    /// A file operation failed.
+    #[error("cannot {action}")]
+    File {
+        /// What was being done.
+        action: &'static str,
+        /// The failure; it names the file.
+        #[source]
+        source: std::io::Error,
+    },
+    /// An earlier write failed, so that nothing more is written before the database is opened again.
+    #[error("writing has stopped after a failure ({cause}); open the database again")]
+    Poisoned {
+        /// The first failure.
+        cause: String,
+    },
+    /// The name of a collection breaks the rules.
+    #[error("a collection's name has 1 to {limit} bytes without control characters or '/', received {name:?}")]
+    CollectionName {
+        /// The name received.
+        name: String,
+        /// The longest name.
+        limit: usize,
+    },
+    /// There is no collection of this name.
+    #[error("there is no collection {name:?}")]
+    UnknownCollection {
+        /// The name asked for.
+        name: String,
+    },
+    /// The collection is in use and cannot be dropped or repaired.
+    #[error("the collection {name:?} is in use")]
+    InUse {
+        /// Its name.
+        name: String,
+    },
+    /// Too many collections are in use at once.
+    #[error("{limit} collections are in use at once, and no more can be opened")]
+    TooManyOpen {
+        /// The bound.
+        limit: usize,
+    },
+    /// A vector has the wrong length.
+    #[error("a vector has {received} numbers, the space has {expected}")]
+    Dimension {
+        /// The dimension of the space.
+        expected: usize,
+        /// The length received.
+        received: usize,
+    },
+    /// A vector has a NaN or an infinity.
+    #[error("a vector has the number {value} at {at}, which is not finite")]
+    NotFinite {
+        /// Its place.
+        at: usize,
+        /// The number.
+        value: f32,
+    },
+    /// A vector is not of length 1.
+    #[error("a vector has the L2 norm {norm}, it must be 1 within {tolerance}")]
+    NotUnit {
+        /// The norm received.
+        norm: f64,
+        /// The deviation allowed.
+        tolerance: f64,
+    },
+    /// An asset without points.
+    #[error("the asset {asset:?} has no point, it needs at least one")]
+    NoPoints {
+        /// The asset.
+        asset: String,
+    },
+    /// Two points of an asset have one name.
+    #[error("the asset {asset:?} has the point {track}.{ordinal} twice")]
+    DuplicatePoint {
+        /// The asset.
+        asset: String,
+        /// The track.
+        track: &'static str,
+        /// The ordinal.
+        ordinal: u32,
+    },
+    /// The source of an upsert names another asset.
+    #[error("the source of the asset {asset:?} does not point at it")]
+    SourceMismatch {
+        /// The asset.
+        asset: String,
+    },
+    /// Metadata that breaks the rules.
+    #[error(transparent)]
+    Metadata(#[from] PayloadError),
+    /// The collection is being closed.
+    #[error("cannot {action}: the collection is being closed")]
+    Closing {
+        /// What was being done.
+        action: &'static str,
+    },
+    /// A mistake of ours.
+    #[error("a mistake in sensorium: {what}")]
+    Bug {
+        /// What was found.
+        what: String,
+    },
+}
+
+impl IndexError {
+    /// What the caller can do about it.
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Locked { .. } | Self::InUse { .. } => ErrorKind::Conflict,
+            Self::ReadOnly { .. } | Self::NewerFormat { .. } => ErrorKind::FailedPrecondition,
+            Self::Damaged { .. } => ErrorKind::Corrupt,
+            Self::Storage { kind, .. } => *kind,
+            Self::File { .. } | Self::Poisoned { .. } => ErrorKind::Unavailable,
+            Self::Closing { .. } => ErrorKind::Cancelled,
+            Self::UnknownCollection { .. } => ErrorKind::NotFound,
+            Self::TooManyOpen { .. } => ErrorKind::Overloaded,
+            Self::CollectionName { .. }
+            | Self::Dimension { .. }
+            | Self::NotFinite { .. }
+            | Self::NotUnit { .. }
+            | Self::NoPoints { .. }
+            | Self::DuplicatePoint { .. }
+            | Self::SourceMismatch { .. }
+            | Self::Metadata(_) => ErrorKind::InvalidArgument,
+            Self::Bug { .. } => ErrorKind::Bug,
+        }
+    }
+
+    /// A failed file operation.
+    pub(crate) fn file(action: &'static str, source: std::io::Error) -> Self {
+        Self::File { action, source }
+    }
+
+    /// Bytes that break their rules.
+    pub(crate) fn damaged(place: impl Into<String>, what: impl Into<String>) -> Self {
+        Self::Damaged { place: place.into(), what: what.into() }
+    }
+}
+
+/// Shows a process number that may be unknown.
+struct Pid(Option<u32>);
+
+impl std::fmt::Display for Pid {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Some(pid) => write!(f, "{pid}"),
+            None => f.write_str("(number unknown)"),
+        }
+    }
+}
+
+/// What to do about damage that the storage engine found.
+const fn hint(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Corrupt => "; run `sensorium repair`, which says what it drops, or restore a copy",
+        ErrorKind::InvalidArgument
+        | ErrorKind::NotFound
+        | ErrorKind::Conflict
+        | ErrorKind::FailedPrecondition
+        | ErrorKind::Overloaded
+        | ErrorKind::Cancelled
+        | ErrorKind::DeadlineExceeded
+        | ErrorKind::Unavailable
+        | ErrorKind::Unimplemented
+        | ErrorKind::Bug => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_holder_of_a_lock_is_named() {
+        let error = IndexError::Locked { path: PathBuf::from("data"), pid: Some(42) };
+        assert!(error.to_string().contains("the process 42"), "{error}");
+        assert_eq!(error.kind(), ErrorKind::Conflict);
+    }
+
+    #[test]
+    fn a_newer_format_says_what_to_do() {
+        let error = IndexError::NewerFormat { place: "x".to_owned(), found: 9, known: 1 };
+        assert!(error.to_string().contains("open it with the newer sensorium"), "{error}");
+        assert_eq!(error.kind(), ErrorKind::FailedPrecondition);
+    }
+}

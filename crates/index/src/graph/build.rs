@@ -1,0 +1,209 @@
+//! The one place that calls `hnsw_rs`, and reads its graph out.
+//!
+//! The builder panics or exits on input that breaks its rules, so everything it is given is made safe first: unit
+//! vectors (`DistDot` panics above 1), one dimension, bounds that fit a byte, 16 layers, the first point alone. Its
+//! points are read layer by layer, never through the iterator over all (which deadlocks beside inserts), and only
+//! when no insert runs. Its dumps are never written or loaded.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use hnsw_rs::prelude::{DistDot, Hnsw};
+
+use super::flat::{FlatGraph, Level};
+use super::params::GraphParams;
+use super::relink::relink;
+
+/// The builder wants exactly this many.
+const LAYERS: usize = 16;
+/// Points inserted between two looks at the cancel flag.
+const SLICE: usize = 256;
+
+/// A graph that was not built.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BuildError {
+    /// The caller gave up.
+    #[error("building the graph was cancelled")]
+    Cancelled,
+    /// The builder panicked.
+    #[error("the builder of the graph failed: {message}")]
+    Failed {
+        /// Its words.
+        message: String,
+    },
+}
+
+/// A graph over rows in an order of its own.
+#[derive(Debug)]
+pub(crate) struct Built {
+    /// For each row of the graph, which row of the input it is.
+    pub(crate) order: Vec<u32>,
+    /// The vectors in the graph's order.
+    pub(crate) vectors: Vec<f32>,
+    /// The graph.
+    pub(crate) graph: FlatGraph,
+}
+
+/// Builds a graph over `vectors`, rows of `dim` numbers. Rows are reordered so that neighbours lie close in memory.
+///
+/// # Cost
+/// About 3 kB a point while it builds.
+pub(crate) fn build(
+    vectors: &[f32],
+    dim: usize,
+    params: GraphParams,
+    threads: usize,
+    cancel: &AtomicBool,
+) -> Result<Built, BuildError> {
+    let params = params.clamped();
+    let unit = normalized(vectors, dim);
+    let drafted = catch_unwind(AssertUnwindSafe(|| draft(&unit, dim, params, threads, cancel)));
+    let draft = drafted.map_err(|panic| BuildError::Failed { message: panic_message(panic.as_ref()) })??;
+    let order = walk_order(&draft);
+    let mut graph = reorder(&draft, &order);
+    let mut ordered = Vec::with_capacity(vectors.len());
+    for row in &order {
+        let from = *row as usize * dim;
+        ordered.extend_from_slice(vectors.get(from..from + dim).unwrap_or_default());
+    }
+    relink(&mut graph, &ordered, dim, params.m0());
+    Ok(Built { order, vectors: ordered, graph })
+}
+
+/// The graph as the builder made it: for each row its lists, level by level.
+struct Draft {
+    entry: u32,
+    lists: Vec<Vec<Vec<u32>>>,
+}
+
+fn draft(
+    unit: &[f32],
+    dim: usize,
+    params: GraphParams,
+    threads: usize,
+    cancel: &AtomicBool,
+) -> Result<Draft, BuildError> {
+    let rows: Vec<(&[f32], usize)> =
+        unit.chunks_exact(dim.max(1)).enumerate().map(|(id, row)| (row, id)).collect();
+    let Some((first, rest)) = rows.split_first() else {
+        return Ok(Draft { entry: 0, lists: Vec::new() });
+    };
+    let builder = Hnsw::<f32, DistDot>::new(params.m, rows.len(), LAYERS, params.ef_construct, DistDot);
+    builder.insert_slice(*first);
+    if threads <= 1 {
+        for (count, row) in rest.iter().enumerate() {
+            if count % SLICE == 0 && cancel.load(Ordering::Relaxed) {
+                return Err(BuildError::Cancelled);
+            }
+            builder.insert_slice(*row);
+        }
+    } else {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .thread_name(|number| format!("graph-{number}"))
+            .build()
+            .map_err(|error| BuildError::Failed { message: error.to_string() })?;
+        for slice in rest.chunks(SLICE * threads) {
+            if cancel.load(Ordering::Relaxed) {
+                return Err(BuildError::Cancelled);
+            }
+            let slice = slice.to_vec();
+            pool.install(|| builder.parallel_insert_slice(&slice));
+        }
+    }
+    Ok(read_out(&builder, rows.len()))
+}
+
+/// Copies the links out of the builder.
+fn read_out(builder: &Hnsw<'_, f32, DistDot>, rows: usize) -> Draft {
+    let points = builder.get_point_indexation();
+    let mut draft = Draft { entry: 0, lists: vec![Vec::new(); rows] };
+    for layer in 0..LAYERS {
+        for point in points.get_layer_iterator(layer) {
+            let id = point.get_origin_id();
+            let mut lists = point.get_neighborhood_id();
+            lists.truncate(layer + 1);
+            draft.entry = u32::try_from(id).unwrap_or(0);
+            if let Some(kept) = draft.lists.get_mut(id) {
+                *kept = lists
+                    .iter()
+                    .map(|list| {
+                        let links = list.iter().filter_map(|link| u32::try_from(link.d_id).ok());
+                        let mut links: Vec<u32> = links.filter(|link| *link as usize != id).collect();
+                        let mut seen = std::collections::HashSet::new();
+                        links.retain(|link| seen.insert(*link));
+                        links
+                    })
+                    .collect();
+            }
+        }
+    }
+    // A link to a row that is not on the level would end every greedy step there.
+    let heights: Vec<usize> = draft.lists.iter().map(Vec::len).collect();
+    for lists in &mut draft.lists {
+        for (level, links) in lists.iter_mut().enumerate() {
+            links.retain(|link| heights.get(*link as usize).is_some_and(|height| *height > level));
+        }
+    }
+    draft
+}
+
+/// Rows in order of a breadth-first walk from the entry; rows it does not meet come last.
+fn walk_order(draft: &Draft) -> Vec<u32> {
+    let rows = u32::try_from(draft.lists.len()).unwrap_or(u32::MAX);
+    let mut order = Vec::with_capacity(draft.lists.len());
+    let mut met = vec![false; draft.lists.len()];
+    for start in std::iter::once(draft.entry).chain(0..rows) {
+        let mut open = VecDeque::from([start]);
+        while let Some(row) = open.pop_front() {
+            let Some(mark) = met.get_mut(row as usize) else { continue };
+            if !std::mem::replace(mark, true) {
+                order.push(row);
+                open.extend(draft.lists.get(row as usize).and_then(|lists| lists.first()).into_iter().flatten());
+            }
+        }
+    }
+    order
+}
+
+fn reorder(draft: &Draft, order: &[u32]) -> FlatGraph {
+    let mut places = vec![0_u32; order.len()];
+    for (place, row) in (0_u32..).zip(order) {
+        if let Some(slot) = places.get_mut(*row as usize) {
+            *slot = place;
+        }
+    }
+    let moved = |links: &Vec<u32>| -> Vec<u32> {
+        links.iter().filter_map(|link| places.get(*link as usize).copied()).collect()
+    };
+    let height = draft.lists.iter().map(Vec::len).max().unwrap_or(0);
+    let levels = (0..height).map(|level| {
+        let (rows, lists): (Vec<u32>, Vec<Vec<u32>>) = (0_u32..)
+            .zip(order)
+            .filter_map(|(place, row)| {
+                let links = draft.lists.get(*row as usize)?.get(level)?;
+                Some((place, moved(links)))
+            })
+            .unzip();
+        Level::from_lists(if level == 0 { Vec::new() } else { rows }, &lists)
+    });
+    FlatGraph { entry: places.get(draft.entry as usize).copied().unwrap_or(0), levels: levels.collect() }
+}
+
+/// Copies of the rows, of length 1 within rounding and never above.
+fn normalized(vectors: &[f32], dim: usize) -> Vec<f32> {
+    let mut unit = Vec::with_capacity(vectors.len());
+    for row in vectors.chunks_exact(dim.max(1)) {
+        let norm = row.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt();
+        let scale = if norm > 0.0 { (1.0 - 1e-6) / norm } else { 0.0 };
+        #[expect(clippy::cast_possible_truncation, reason = "a number of size at most 1, rounded to f32")]
+        unit.extend(row.iter().map(|value| (f64::from(*value) * scale) as f32));
+    }
+    unit
+}
+
+fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic".to_owned())
+}

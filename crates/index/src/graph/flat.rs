@@ -1,0 +1,85 @@
+//! [`FlatGraph`]: the links of a graph as dense numbers.
+//!
+//! Level 0 holds every row; a level above lists its rows in ascending order. On each level `starts[i]..starts[i + 1]`
+//! is the stretch of `links` that belongs to the i-th row of the level.
+
+/// One level of a graph.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Level {
+    /// Rows of the level in ascending order; empty on level 0, which has all.
+    pub(super) rows: Vec<u32>,
+    /// Where the links of each row begin, and one more: the end of the last.
+    pub(super) starts: Vec<u32>,
+    /// Rows linked to.
+    pub(super) links: Vec<u32>,
+}
+
+impl Level {
+    /// A level from lists of links; `rows` is empty on level 0.
+    pub(super) fn from_lists(rows: Vec<u32>, lists: &[Vec<u32>]) -> Self {
+        let mut level = Self { rows, starts: Vec::with_capacity(lists.len() + 1), links: Vec::new() };
+        level.starts.push(0);
+        for list in lists {
+            level.links.extend_from_slice(list);
+            level.starts.push(u32::try_from(level.links.len()).unwrap_or(u32::MAX));
+        }
+        level
+    }
+
+    /// The links at a place of the level (not a row number).
+    pub(super) fn at(&self, place: usize) -> &[u32] {
+        let from = self.starts.get(place).map_or(0, |start| *start as usize);
+        let to = self.starts.get(place + 1).map_or(0, |end| *end as usize);
+        self.links.get(from..to).unwrap_or_default()
+    }
+
+    /// Bytes in memory.
+    fn bytes(&self) -> usize {
+        (self.rows.len() + self.starts.len() + self.links.len()) * 4
+    }
+}
+
+/// A graph over rows `0..len`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct FlatGraph {
+    /// Where every walk begins: a row of the top level.
+    pub(super) entry: u32,
+    /// The levels from 0 upwards, at least one.
+    pub(super) levels: Vec<Level>,
+}
+
+impl FlatGraph {
+    /// How many rows there are.
+    pub(crate) fn len(&self) -> usize {
+        self.levels.first().map_or(0, |level| level.starts.len().saturating_sub(1))
+    }
+
+    /// Links of a row on level 0.
+    pub(super) fn base_links(&self, row: u32) -> &[u32] {
+        self.levels.first().map_or(&[], |level| level.at(row as usize))
+    }
+
+    /// Links of a row on a level above 0; none if it is not there.
+    pub(super) fn upper_links(&self, level: usize, row: u32) -> &[u32] {
+        let Some(level) = self.levels.get(level) else { return &[] };
+        level.rows.binary_search(&row).map_or(&[], |place| level.at(place))
+    }
+
+    /// Bytes in memory.
+    pub(crate) fn bytes(&self) -> usize {
+        self.levels.iter().map(Level::bytes).sum()
+    }
+
+    /// Rows that can be reached from the entry on level 0.
+    pub(super) fn reachable(&self) -> Vec<bool> {
+        let mut seen = vec![false; self.len()];
+        let mut open = vec![self.entry];
+        while let Some(row) = open.pop() {
+            let Some(mark) = seen.get_mut(row as usize) else { continue };
+            if !std::mem::replace(mark, true) {
+                open.extend_from_slice(self.base_links(row));
+            }
+        }
+        seen
+    }
+}

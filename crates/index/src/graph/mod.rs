@@ -1,0 +1,31 @@
+//! HNSW graphs (arXiv:1603.09320): built by `hnsw_rs`, served by our own code from a flat layout.
+//!
+//! ```text
+//! vectors ──build.rs──► FlatGraph ──blob.rs──► bytes with checksum (family `graph`)
+//!                          │  ▲                     │
+//!                      walk.rs └──── blob.rs ◄──────┘
+//! ```
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `params.rs` | [`GraphParams`]: the bounds |
+//! | `flat.rs` | [`FlatGraph`]: links as dense `u32`, level by level |
+//! | `build.rs` | the guarded use of `hnsw_rs`, and the order of rows that follows the graph |
+//! | `relink.rs` | a link to every row that the builder left unreachable |
+//! | `walk.rs` | greedy descent, then the beam; the visited marks |
+//! | `blob.rs` | the stored form |
+//! | `check.rs` | what `verify` asks of a graph |
+
+mod blob;
+mod build;
+mod check;
+mod flat;
+mod params;
+mod relink;
+mod walk;
+
+pub(crate) use blob::{StoredGraph, assemble, chunks, decode, encode};
+pub(crate) use build::{BuildError, build};
+pub(crate) use flat::FlatGraph;
+pub use params::{DEFAULT_EF, DEFAULT_EF_CONSTRUCT, DEFAULT_M, GraphParams};
+pub(crate) use walk::{Beam, Marks, Scored};

@@ -1,0 +1,57 @@
+//! How a database is opened, with named defaults.
+
+use crate::graph::GraphParams;
+
+/// Bytes of the block cache that all collections share.
+pub const DEFAULT_BLOCK_CACHE_BYTES: usize = 64 << 20;
+/// Bytes of memtables that all collections share before the fullest is written out.
+pub const DEFAULT_WRITE_BUFFER_BYTES: usize = 64 << 20;
+/// Points of a growing tail that make the optimizer build a graph.
+pub const DEFAULT_SEAL_POINTS: usize = 20_000;
+/// Points up to which candidates are compared one by one rather than by a walk of the graph.
+pub const DEFAULT_SCAN_POINTS: usize = 5_000;
+
+/// How a database is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OpenOptions {
+    /// Opens for reading beside a writer: nothing is written or locked, a folder that is missing is an empty database.
+    pub read_only: bool,
+    /// Memory that the storage engine may take.
+    pub budget: MemoryBudget,
+}
+
+/// Memory of the storage engine, for all collections together. Vectors and graphs come on top.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MemoryBudget {
+    /// Blocks read from disk; default [`DEFAULT_BLOCK_CACHE_BYTES`].
+    pub block_cache_bytes: usize,
+    /// Rows not yet written into tables; default [`DEFAULT_WRITE_BUFFER_BYTES`].
+    pub write_buffer_bytes: usize,
+}
+
+impl Default for MemoryBudget {
+    fn default() -> Self {
+        Self { block_cache_bytes: DEFAULT_BLOCK_CACHE_BYTES, write_buffer_bytes: DEFAULT_WRITE_BUFFER_BYTES }
+    }
+}
+
+/// When graphs are built and how, and when they are walked. The defaults suit a laptop; tests and benches set others.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Tuning {
+    /// Points of the tail at which a graph is built in the background; default [`DEFAULT_SEAL_POINTS`].
+    pub seal_points: usize,
+    /// Candidates up to which a search compares one by one; default [`DEFAULT_SCAN_POINTS`].
+    pub scan_points: usize,
+    /// The graph's bounds.
+    pub graph: GraphParams,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self {
+            seal_points: DEFAULT_SEAL_POINTS,
+            scan_points: DEFAULT_SCAN_POINTS,
+            graph: GraphParams::default(),
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! The column families of a collection: what each holds and how it is kept.
+//!
+//! One block cache and one write-buffer manager serve every collection of the database, so that the storage engine's
+//! memory is one number ([`crate::MemoryBudget`]).
+
+use rocksdb::{BlockBasedOptions, Cache, DBCompressionType, DBRecoveryMode, LogLevel, Options, WriteBufferManager};
+
+use super::rocks::Recovery;
+use crate::options::MemoryBudget;
+
+/// Bytes of one family's memtable before it is written out.
+const WRITE_BUFFER_BYTES: usize = 16 << 20;
+/// Bytes of write-ahead logs at which the quietest families are written out, so that old logs can go.
+const MAX_WAL_BYTES: u64 = 256 << 20;
+/// Bytes after which a file being written is handed to the disk.
+const SYNC_BYTES: u64 = 1 << 20;
+/// Bits of the filters for absent keys.
+const FILTER_BITS: f64 = 10.0;
+/// Files that a writer keeps open; a reader beside it keeps all (a file that the writer deletes must stay readable).
+const WRITER_OPEN_FILES: i32 = 512;
+
+/// A column family. Renaming one is a migration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Family {
+    /// `state`: how many changes were made, next offsets. `loss`: acknowledged changes that are gone.
+    Sys,
+    /// `collection`: format, name, space. `graph`: the generation in use.
+    Meta,
+    /// Source (root, path) -> size, time, state.
+    Sources,
+    /// Asset offset -> the asset.
+    Assets,
+    /// Asset offset, track, ordinal -> point offset and span.
+    Points,
+    /// Point offset -> vector.
+    Vectors,
+    /// Asset id -> asset offset.
+    Ids,
+    /// Point offset -> JPEG.
+    Thumbs,
+    /// Offset of a dead point whose vector the graph still needs.
+    Tomb,
+    /// Generation, chunk -> part of the graph.
+    Graph,
+}
+
+impl Family {
+    /// Every family, in the order of CONTRACTS.md section 5.
+    pub(crate) const ALL: [Self; 10] = [
+        Self::Sys,
+        Self::Meta,
+        Self::Sources,
+        Self::Assets,
+        Self::Points,
+        Self::Vectors,
+        Self::Ids,
+        Self::Thumbs,
+        Self::Tomb,
+        Self::Graph,
+    ];
+
+    /// The name on disk.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Sys => "sys",
+            Self::Meta => "meta",
+            Self::Sources => "sources",
+            Self::Assets => "assets",
+            Self::Points => "points",
+            Self::Vectors => "vectors",
+            Self::Ids => "ids",
+            Self::Thumbs => "thumbs",
+            Self::Tomb => "tomb",
+            Self::Graph => "graph",
+        }
+    }
+
+    /// Bytes of a block: large where values are, small where single rows are looked up.
+    const fn block_bytes(self) -> usize {
+        match self {
+            Self::Vectors | Self::Thumbs | Self::Graph => 16 << 10,
+            Self::Sys
+            | Self::Meta
+            | Self::Sources
+            | Self::Assets
+            | Self::Points
+            | Self::Ids
+            | Self::Tomb => 8 << 10,
+        }
+    }
+
+    /// Vectors, graphs and JPEGs do not shrink; text does.
+    const fn compression(self) -> DBCompressionType {
+        match self {
+            Self::Vectors | Self::Thumbs | Self::Graph => DBCompressionType::None,
+            Self::Sys
+            | Self::Meta
+            | Self::Sources
+            | Self::Assets
+            | Self::Points
+            | Self::Ids
+            | Self::Tomb => DBCompressionType::Lz4,
+        }
+    }
+
+    /// The options of the family.
+    pub(super) fn options(self, memory: &SharedMemory) -> Options {
+        let mut table = BlockBasedOptions::default();
+        table.set_block_cache(&memory.cache);
+        table.set_block_size(self.block_bytes());
+        table.set_cache_index_and_filter_blocks(true);
+        table.set_pin_l0_filter_and_index_blocks_in_cache(true);
+        table.set_bloom_filter(FILTER_BITS, false);
+        table.set_format_version(5);
+        let mut options = Options::default();
+        options.set_block_based_table_factory(&table);
+        options.set_compression_type(self.compression());
+        options.set_write_buffer_size(WRITE_BUFFER_BYTES);
+        options.set_optimize_filters_for_hits(self == Self::Vectors);
+        options
+    }
+}
+
+/// Memory that every collection of a database shares.
+pub(crate) struct SharedMemory {
+    cache: Cache,
+    write_buffers: WriteBufferManager,
+}
+
+impl std::fmt::Debug for SharedMemory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SharedMemory").field("cache", &self.cache.get_usage()).finish_non_exhaustive()
+    }
+}
+
+impl SharedMemory {
+    /// Memory within a budget.
+    pub(crate) fn new(budget: MemoryBudget) -> Self {
+        let cache = Cache::new_lru_cache(budget.block_cache_bytes);
+        Self { cache, write_buffers: WriteBufferManager::new_write_buffer_manager(budget.write_buffer_bytes, false) }
+    }
+
+    /// The options of a whole RocksDB.
+    pub(super) fn database_options(&self, secondary: bool, recovery: Recovery) -> Options {
+        let mut options = Options::default();
+        options.create_if_missing(!secondary);
+        options.create_missing_column_families(!secondary);
+        options.set_write_buffer_manager(&self.write_buffers);
+        options.set_wal_recovery_mode(match recovery {
+            Recovery::Strict => DBRecoveryMode::TolerateCorruptedTailRecords,
+            Recovery::DropDamaged => DBRecoveryMode::PointInTime,
+        });
+        options.set_paranoid_checks(true);
+        options.set_max_total_wal_size(MAX_WAL_BYTES);
+        options.set_bytes_per_sync(SYNC_BYTES);
+        options.set_wal_bytes_per_sync(SYNC_BYTES);
+        options.set_max_background_jobs(2);
+        options.set_avoid_unnecessary_blocking_io(true);
+        options.set_max_open_files(if secondary { -1 } else { WRITER_OPEN_FILES });
+        options.set_skip_stats_update_on_db_open(true);
+        options.set_stats_dump_period_sec(0);
+        options.set_stats_persist_period_sec(0);
+        options.set_log_level(LogLevel::Warn);
+        options.set_keep_log_file_num(4);
+        options.set_max_log_file_size(1 << 20);
+        options
+    }
+}

@@ -1,0 +1,40 @@
+//! How a collection lies on disk: one RocksDB with the families below, and two small files beside its own.
+//!
+//! ```text
+//! <data>/collections/<uuid>/
+//!     collection.json          name, space, format (see database/registry.rs)
+//!     high-water               newest operation known to be on disk (mark.rs)
+//!     CURRENT, MANIFEST-*, ... RocksDB's own
+//! ```
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `families.rs` | [`Family`]: the column families, what each holds, and their options |
+//! | `keys.rs` | typed keys, fixed width and big endian where they are ours |
+//! | `codec.rs` | a version byte before every record |
+//! | `rows.rs` | the records themselves |
+//! | `rocks.rs` | [`Rocks`]: the one place that names the `rocksdb` crate's handles |
+//! | `mark.rs` | the high-water mark |
+
+mod codec;
+mod families;
+mod keys;
+mod mark;
+mod rocks;
+mod rows;
+
+pub(crate) use codec::{decode_vector, decode_vector_into, encode_vector};
+pub(crate) use families::{Family, SharedMemory};
+pub(crate) use keys::{
+    AssetOffset, PointOffset, asset_key, chunk_key, chunk_range, decode_chunk_key, decode_offset_key,
+    decode_point_key, decode_source_key, point_key, point_offset_key, source_key,
+};
+pub(crate) use mark::HighWater;
+pub(crate) use rocks::{Access, Batch, Recovery, Rocks, View as RocksView};
+pub(crate) use rows::{
+    AssetRow, GraphRow, LossRow, MetaRow, PointRow, Row, SourceValue, StateRow, TombRow, GRAPH_KEY, LOSS_KEY,
+    META_KEY, STATE_KEY,
+};
+
+/// The newest format that this program reads and the one it writes. Version history: 1, the first.
+pub(crate) const FORMAT: u32 = 1;

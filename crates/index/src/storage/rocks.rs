@@ -1,0 +1,247 @@
+//! [`Rocks`]: a RocksDB with our families. Nothing outside `storage/` names the `rocksdb` crate.
+
+use std::path::{Path, PathBuf};
+
+use rocksdb::{ColumnFamily, ColumnFamilyDescriptor, DB, ReadOptions, Snapshot, WriteBatch, WriteOptions};
+use sensorium_types::ErrorKind;
+
+use super::families::{Family, SharedMemory};
+use crate::error::IndexError;
+
+/// Bytes that a full scan reads ahead.
+const READAHEAD_BYTES: usize = 2 << 20;
+/// How often a reader tries to open beside a writer that deletes files at that moment.
+const SECONDARY_TRIES: usize = 5;
+
+/// How a RocksDB is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// As the one writer.
+    Write,
+    /// Beside a writer, in another process or in this one.
+    Read,
+}
+
+/// What happens to damage in the write-ahead log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Recovery {
+    /// A record torn at the very end is dropped, any other damage is an error.
+    Strict,
+    /// Everything from the first damage on is dropped. Only `repair` asks for this.
+    DropDamaged,
+}
+
+/// An open RocksDB.
+#[derive(Debug)]
+pub(crate) struct Rocks {
+    database: DB,
+    path: PathBuf,
+    can_snapshot: bool,
+    /// Where a reader's log lies; removed with it. Declared after the database, which must close first.
+    _log_folder: Option<tempfile::TempDir>,
+}
+
+/// Rows that are written together or not at all.
+#[derive(Default)]
+pub(crate) struct Batch(WriteBatch);
+
+impl std::fmt::Debug for Batch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Batch").field("rows", &self.0.len()).finish()
+    }
+}
+
+/// The database as it was at one moment.
+pub(crate) struct View<'a> {
+    rocks: &'a Rocks,
+    /// None on a reader: it changes only when it catches up, and cannot make snapshots.
+    snapshot: Option<Snapshot<'a>>,
+}
+
+impl std::fmt::Debug for View<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("View").field("path", &self.rocks.path).finish_non_exhaustive()
+    }
+}
+
+impl Rocks {
+    /// Opens the RocksDB in a folder.
+    pub(crate) fn open(
+        path: &Path,
+        access: Access,
+        recovery: Recovery,
+        memory: &SharedMemory,
+    ) -> Result<Self, IndexError> {
+        let families =
+            || Family::ALL.map(|family| ColumnFamilyDescriptor::new(family.name(), family.options(memory)));
+        let failed = |error| storage_error("open the collection", path, error);
+        let options = memory.database_options(access == Access::Read, recovery);
+        if access == Access::Write {
+            let database = DB::open_cf_descriptors(&options, path, families()).map_err(failed)?;
+            return Ok(Self { database, path: path.to_owned(), can_snapshot: true, _log_folder: None });
+        }
+        let folder = tempfile::Builder::new()
+            .prefix("sensorium-reader-")
+            .tempdir()
+            .map_err(|error| IndexError::file("make a folder for the reader's log", error))?;
+        let mut tries = 1;
+        loop {
+            match DB::open_cf_descriptors_as_secondary(&options, path, folder.path(), families()) {
+                Ok(database) => {
+                    let path = path.to_owned();
+                    return Ok(Self { database, path, can_snapshot: false, _log_folder: Some(folder) });
+                }
+                Err(_) if tries < SECONDARY_TRIES => tries += 1,
+                Err(error) => return Err(failed(error)),
+            }
+        }
+    }
+
+    /// Opens for a look without changing anything, dropping damage of the log in memory only.
+    pub(crate) fn peek(path: &Path, memory: &SharedMemory) -> Result<Self, IndexError> {
+        let options = memory.database_options(true, Recovery::DropDamaged);
+        let families = Family::ALL.map(|f| ColumnFamilyDescriptor::new(f.name(), f.options(memory)));
+        let database = DB::open_cf_descriptors_read_only(&options, path, families, false)
+            .map_err(|error| storage_error("open the collection", path, error))?;
+        Ok(Self { database, path: path.to_owned(), can_snapshot: false, _log_folder: None })
+    }
+
+    /// The folder.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn family(&self, family: Family) -> Result<&ColumnFamily, IndexError> {
+        self.database.cf_handle(family.name()).ok_or_else(|| {
+            IndexError::damaged(self.path.display().to_string(), format!("the family {} is missing", family.name()))
+        })
+    }
+
+    /// One value.
+    pub(crate) fn get(&self, family: Family, key: &[u8]) -> Result<Option<Vec<u8>>, IndexError> {
+        self.database
+            .get_cf(self.family(family)?, key)
+            .map_err(|error| storage_error("read", &self.path, error))
+    }
+
+    /// The database as it is now, unchanged by later writes (on a reader: until it catches up).
+    pub(crate) fn view(&self) -> View<'_> {
+        let snapshot = self.can_snapshot.then(|| self.database.snapshot());
+        View { rocks: self, snapshot }
+    }
+
+    /// Adds a row to a batch.
+    pub(crate) fn put(
+        &self,
+        batch: &mut Batch,
+        family: Family,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<(), IndexError> {
+        batch.0.put_cf(self.family(family)?, key, value);
+        Ok(())
+    }
+
+    /// Takes a row away in a batch.
+    pub(crate) fn delete(&self, batch: &mut Batch, family: Family, key: &[u8]) -> Result<(), IndexError> {
+        batch.0.delete_cf(self.family(family)?, key);
+        Ok(())
+    }
+
+    /// Takes all rows from `from` to before `to` away in a batch.
+    pub(crate) fn delete_range(
+        &self,
+        batch: &mut Batch,
+        family: Family,
+        from: &[u8],
+        to: &[u8],
+    ) -> Result<(), IndexError> {
+        batch.0.delete_range_cf(self.family(family)?, from, to);
+        Ok(())
+    }
+
+    /// Writes a batch into the log; [`Rocks::sync`] makes it durable.
+    pub(crate) fn write(&self, batch: Batch) -> Result<(), IndexError> {
+        self.database
+            .write_opt(batch.0, &WriteOptions::default())
+            .map_err(|error| storage_error("write", &self.path, error))
+    }
+
+    /// Waits until everything written is on disk.
+    pub(crate) fn sync(&self) -> Result<(), IndexError> {
+        self.database.flush_wal(true).map_err(|error| storage_error("sync the log", &self.path, error))
+    }
+
+    /// Writes all memtables into tables.
+    pub(crate) fn flush(&self) -> Result<(), IndexError> {
+        let mut families = Vec::with_capacity(Family::ALL.len());
+        for family in Family::ALL {
+            families.push(self.family(family)?);
+        }
+        self.database
+            .flush_cfs_opt(&families, &rocksdb::FlushOptions::default())
+            .map_err(|error| storage_error("flush", &self.path, error))
+    }
+
+    /// Reads what the writer wrote since; for [`Access::Read`].
+    pub(crate) fn catch_up(&self) -> Result<(), IndexError> {
+        self.database
+            .try_catch_up_with_primary()
+            .map_err(|error| storage_error("catch up with the writer", &self.path, error))
+    }
+}
+
+impl View<'_> {
+    /// One value.
+    pub(crate) fn get(&self, family: Family, key: &[u8]) -> Result<Option<Vec<u8>>, IndexError> {
+        let Some(snapshot) = &self.snapshot else { return self.rocks.get(family, key) };
+        snapshot
+            .get_cf(self.rocks.family(family)?, key)
+            .map_err(|error| storage_error("read", &self.rocks.path, error))
+    }
+
+    /// Calls `each` with every row of a family in order of key, until it fails. Blocks read do not push others out of
+    /// the cache; their checksums are checked.
+    pub(crate) fn scan(
+        &self,
+        family: Family,
+        mut each: impl FnMut(&[u8], &[u8]) -> Result<(), IndexError>,
+    ) -> Result<(), IndexError> {
+        let mut options = ReadOptions::default();
+        options.fill_cache(false);
+        options.set_verify_checksums(true);
+        options.set_readahead_size(READAHEAD_BYTES);
+        let family = self.rocks.family(family)?;
+        let mut rows = match &self.snapshot {
+            Some(snapshot) => snapshot.raw_iterator_cf_opt(family, options),
+            None => self.rocks.database.raw_iterator_cf_opt(family, options),
+        };
+        rows.seek_to_first();
+        while let Some((key, value)) = rows.item() {
+            each(key, value)?;
+            rows.next();
+        }
+        rows.status().map_err(|error| storage_error("read", &self.rocks.path, error))
+    }
+}
+
+fn storage_error(action: &'static str, path: &Path, error: rocksdb::Error) -> IndexError {
+    let kind = match error.kind() {
+        rocksdb::ErrorKind::Corruption => ErrorKind::Corrupt,
+        rocksdb::ErrorKind::InvalidArgument | rocksdb::ErrorKind::NotSupported => ErrorKind::FailedPrecondition,
+        rocksdb::ErrorKind::NotFound
+        | rocksdb::ErrorKind::IOError
+        | rocksdb::ErrorKind::MergeInProgress
+        | rocksdb::ErrorKind::Incomplete
+        | rocksdb::ErrorKind::ShutdownInProgress
+        | rocksdb::ErrorKind::TimedOut
+        | rocksdb::ErrorKind::Aborted
+        | rocksdb::ErrorKind::Busy
+        | rocksdb::ErrorKind::Expired
+        | rocksdb::ErrorKind::TryAgain
+        | rocksdb::ErrorKind::CompactionTooLarge
+        | rocksdb::ErrorKind::ColumnFamilyDropped
+        | rocksdb::ErrorKind::Unknown => ErrorKind::Unavailable,
+    };
+    IndexError::Storage { action, path: path.to_owned(), kind, message: error.into_string() }
+}

@@ -1,0 +1,401 @@
+//! The records, as they lie on disk. Enums of `types` are written as numbers of our own, so that a new variant there
+//! never changes old bytes. JSON payloads are written as JSON: postcard cannot carry values of open shape.
+
+use sensorium_types::{
+    AssetId, AssetRecord, ContentHash, FailureReason, MediaPolicy, Modality, Payload, ReasonKind, SourceRow,
+    SourceState, SpaceInfo, Span,
+};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::codec;
+use crate::error::IndexError;
+
+/// Key of [`StateRow`] in `sys`.
+pub(crate) const STATE_KEY: &[u8] = b"state";
+/// Key of [`LossRow`] in `sys`.
+pub(crate) const LOSS_KEY: &[u8] = b"loss";
+/// Key of [`MetaRow`] in `meta`.
+pub(crate) const META_KEY: &[u8] = b"collection";
+/// Key of [`GraphRow`] in `meta`.
+pub(crate) const GRAPH_KEY: &[u8] = b"graph";
+
+/// A record that lies on disk after a version byte.
+pub(crate) trait Row: Serialize + DeserializeOwned {
+    /// The version that is written and read. A field table changes only with it.
+    const VERSION: u8;
+
+    /// The bytes of the record.
+    fn encode(&self) -> Result<Vec<u8>, IndexError> {
+        codec::encode(Self::VERSION, self)
+    }
+
+    /// The record in these bytes; `Err` says what is wrong.
+    fn decode(bytes: &[u8]) -> Result<Self, String> {
+        codec::decode(Self::VERSION, bytes)
+    }
+}
+
+/// `meta/collection`: what the collection is. Version history: 1.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct MetaRow {
+    /// Format of the whole collection.
+    pub(crate) format: u32,
+    /// The collection's name for people.
+    pub(crate) name: String,
+    /// The space of its vectors.
+    pub(crate) space: SpaceInfo,
+}
+
+impl Row for MetaRow {
+    const VERSION: u8 = 1;
+}
+
+/// `meta/graph`: which generation of the graph is in use. Version history: 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct GraphRow {
+    /// The generation, also in its chunks' keys.
+    pub(crate) generation: u64,
+    /// How many chunks it has.
+    pub(crate) chunks: u32,
+    /// Bytes of all chunks together.
+    pub(crate) bytes: u64,
+    /// xxh3 of those bytes.
+    pub(crate) checksum: u64,
+    /// Points up to this offset (not included) are in the graph or dead.
+    pub(crate) watermark: u32,
+}
+
+impl Row for GraphRow {
+    const VERSION: u8 = 1;
+}
+
+/// `sys/state`: written with every change. Version history: 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct StateRow {
+    /// How many changes were ever made.
+    pub(crate) operations: u64,
+    /// The offset of the next new asset.
+    pub(crate) next_asset: u32,
+    /// The offset of the next new point.
+    pub(crate) next_point: u32,
+}
+
+impl Row for StateRow {
+    const VERSION: u8 = 1;
+}
+
+/// `sys/loss`: changes that were acknowledged and are gone, until `repair` takes note. Version history: 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LossRow {
+    /// The newest change that is still there.
+    pub(crate) kept: u64,
+    /// The newest change that was known to be on disk.
+    pub(crate) known: u64,
+}
+
+impl Row for LossRow {
+    const VERSION: u8 = 1;
+}
+
+/// A row of `assets`. Version history: 1.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AssetRow {
+    id: AssetId,
+    hash: Option<[u8; 32]>,
+    modality: u8,
+    space_revision: String,
+    facts_json: String,
+    metadata_json: String,
+    media: u8,
+    from_source: bool,
+}
+
+impl Row for AssetRow {
+    const VERSION: u8 = 1;
+}
+
+impl AssetRow {
+    /// The row of a record.
+    pub(crate) fn new(record: &AssetRecord) -> Result<Self, IndexError> {
+        let json = |payload: &Payload| {
+            serde_json::to_string(payload)
+                .map_err(|error| IndexError::Bug { what: format!("a payload cannot be encoded: {error}") })
+        };
+        Ok(Self {
+            id: record.id.clone(),
+            hash: record.hash.map(|hash| *hash.as_bytes()),
+            modality: modality_code(record.modality),
+            space_revision: record.space_revision.clone(),
+            facts_json: json(&record.facts)?,
+            metadata_json: json(&record.metadata)?,
+            media: match record.media {
+                MediaPolicy::Reference => 0,
+                MediaPolicy::Copy => 1,
+                MediaPolicy::None => 2,
+            },
+            from_source: record.from_source,
+        })
+    }
+
+    /// The record of a row; `Err` says what is wrong.
+    pub(crate) fn into_record(self) -> Result<AssetRecord, String> {
+        let json = |text: &str| {
+            serde_json::from_str::<Payload>(text).map_err(|error| format!("the payload is not JSON: {error}"))
+        };
+        Ok(AssetRecord {
+            id: self.id,
+            hash: self.hash.map(ContentHash::from_bytes),
+            modality: modality_of(self.modality)?,
+            space_revision: self.space_revision,
+            facts: json(&self.facts_json)?,
+            metadata: json(&self.metadata_json)?,
+            media: match self.media {
+                0 => MediaPolicy::Reference,
+                1 => MediaPolicy::Copy,
+                2 => MediaPolicy::None,
+                other => return Err(format!("unknown media policy {other}")),
+            },
+            from_source: self.from_source,
+        })
+    }
+}
+
+/// A row of `points`; the key has asset, track and ordinal. Version history: 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PointRow {
+    /// The point's offset.
+    pub(crate) offset: u32,
+    span: SpanRow,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+enum SpanRow {
+    Whole,
+    Time { start_ms: u64, end_ms: u64 },
+    Chars { from: u64, to: u64 },
+}
+
+impl Row for PointRow {
+    const VERSION: u8 = 1;
+}
+
+impl PointRow {
+    /// The row of a point.
+    pub(crate) const fn new(offset: u32, span: Option<Span>) -> Self {
+        let span = match span {
+            None => SpanRow::Whole,
+            Some(Span::Time { start_ms, end_ms }) => SpanRow::Time { start_ms, end_ms },
+            Some(Span::Chars { from, to }) => SpanRow::Chars { from, to },
+        };
+        Self { offset, span }
+    }
+
+    /// The part of the asset that the point covers.
+    pub(crate) const fn span(&self) -> Option<Span> {
+        match self.span {
+            SpanRow::Whole => None,
+            SpanRow::Time { start_ms, end_ms } => Some(Span::Time { start_ms, end_ms }),
+            SpanRow::Chars { from, to } => Some(Span::Chars { from, to }),
+        }
+    }
+}
+
+/// A row of `tomb`: a dead point whose vector is kept, because the graph is walked across it. Version history: 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TombRow {
+    /// The change that killed it.
+    pub(crate) operation: u64,
+}
+
+impl Row for TombRow {
+    const VERSION: u8 = 1;
+}
+
+/// A row of `sources`. Version history: 1.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SourceValue {
+    /// The change that first pointed it at its asset: paths are given in this order.
+    pub(crate) order: u64,
+    bytes: u64,
+    mtime_ns: i64,
+    state: StateValue,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+enum StateValue {
+    Indexed { asset: AssetId },
+    Failed { reason: u8, detail: String, tries: u32 },
+}
+
+impl Row for SourceValue {
+    const VERSION: u8 = 1;
+}
+
+impl SourceValue {
+    /// The stored form of a row.
+    pub(crate) fn new(order: u64, row: &SourceRow) -> Self {
+        let state = match &row.state {
+            SourceState::Indexed { asset } => StateValue::Indexed { asset: asset.clone() },
+            SourceState::Failed { reason, tries } => StateValue::Failed {
+                reason: reason_code(reason.kind),
+                detail: reason.detail.clone(),
+                tries: *tries,
+            },
+        };
+        Self { order, bytes: row.bytes, mtime_ns: row.mtime_ns, state }
+    }
+
+    /// The asset that the source points at.
+    pub(crate) fn asset(&self) -> Option<&AssetId> {
+        match &self.state {
+            StateValue::Indexed { asset } => Some(asset),
+            StateValue::Failed { .. } => None,
+        }
+    }
+
+    /// Its size in bytes.
+    pub(crate) const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Its modification time.
+    pub(crate) const fn mtime_ns(&self) -> i64 {
+        self.mtime_ns
+    }
+
+    /// The row; `Err` says what is wrong.
+    pub(crate) fn into_row(self) -> Result<SourceRow, String> {
+        let state = match self.state {
+            StateValue::Indexed { asset } => SourceState::Indexed { asset },
+            StateValue::Failed { reason, detail, tries } => {
+                SourceState::Failed { reason: FailureReason::new(reason_of(reason)?, detail), tries }
+            }
+        };
+        Ok(SourceRow { bytes: self.bytes, mtime_ns: self.mtime_ns, state })
+    }
+}
+
+const fn modality_code(modality: Modality) -> u8 {
+    match modality {
+        Modality::Text => 0,
+        Modality::Image => 1,
+        Modality::Video => 2,
+        Modality::Audio => 3,
+    }
+}
+
+fn modality_of(code: u8) -> Result<Modality, String> {
+    Modality::ALL
+        .into_iter()
+        .find(|modality| modality_code(*modality) == code)
+        .ok_or_else(|| format!("unknown modality {code}"))
+}
+
+const REASONS: [ReasonKind; 8] = [
+    ReasonKind::Unsupported,
+    ReasonKind::Corrupt,
+    ReasonKind::TooLarge,
+    ReasonKind::TimedOut,
+    ReasonKind::DecoderMissing,
+    ReasonKind::Crashed,
+    ReasonKind::Moved,
+    ReasonKind::Unreadable,
+];
+
+const fn reason_code(kind: ReasonKind) -> u8 {
+    match kind {
+        ReasonKind::Unsupported => 0,
+        ReasonKind::Corrupt => 1,
+        ReasonKind::TooLarge => 2,
+        ReasonKind::TimedOut => 3,
+        ReasonKind::DecoderMissing => 4,
+        ReasonKind::Crashed => 5,
+        ReasonKind::Moved => 6,
+        ReasonKind::Unreadable => 7,
+    }
+}
+
+fn reason_of(code: u8) -> Result<ReasonKind, String> {
+    REASONS
+        .into_iter()
+        .find(|kind| reason_code(*kind) == code)
+        .ok_or_else(|| format!("unknown reason {code}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn assets_round_trip() {
+        let mut facts = Payload::new();
+        facts.set("width", 640);
+        facts.set("lat", 48.25);
+        let mut metadata = Payload::new();
+        metadata.set("tags", serde_json::json!(["a", {"b": null}]));
+        for (modality, media) in Modality::ALL.into_iter().zip([
+            MediaPolicy::Reference,
+            MediaPolicy::Copy,
+            MediaPolicy::None,
+            MediaPolicy::None,
+        ]) {
+            let record = AssetRecord {
+                id: AssetId::new("a b").expect("valid"),
+                hash: Some(ContentHash::of(b"x")),
+                modality,
+                space_revision: "mini@1".to_owned(),
+                facts: facts.clone(),
+                metadata: metadata.clone(),
+                media,
+                from_source: true,
+            };
+            let bytes = AssetRow::new(&record).and_then(|row| row.encode()).expect("encodes");
+            assert_eq!(AssetRow::decode(&bytes).and_then(AssetRow::into_record), Ok(record));
+        }
+    }
+
+    #[test]
+    fn sources_round_trip() {
+        for reason in REASONS {
+            let row = SourceRow {
+                bytes: 3,
+                mtime_ns: -5,
+                state: SourceState::Failed { reason: FailureReason::new(reason, "x"), tries: 2 },
+            };
+            let bytes = SourceValue::new(9, &row).encode().expect("encodes");
+            let value = SourceValue::decode(&bytes).expect("decodes");
+            assert_eq!((value.order, value.asset()), (9, None));
+            assert_eq!(value.into_row(), Ok(row));
+        }
+    }
+
+    #[test]
+    fn spans_round_trip() {
+        for span in
+            [None, Some(Span::Time { start_ms: 1, end_ms: 2 }), Some(Span::Chars { from: 3, to: u64::MAX })]
+        {
+            let bytes = PointRow::new(7, span).encode().expect("encodes");
+            let row = PointRow::decode(&bytes).expect("decodes");
+            assert_eq!((row.offset, row.span()), (7, span));
+        }
+    }
+
+    #[test]
+    fn damaged_rows_are_refused_without_a_panic() {
+        let row = SourceRow {
+            bytes: 3,
+            mtime_ns: 4,
+            state: SourceState::Indexed { asset: AssetId::new("abc").expect("valid") },
+        };
+        let bytes = SourceValue::new(1, &row).encode().expect("encodes");
+        for at in 0..bytes.len() {
+            for bit in 0..8 {
+                let mut damaged = bytes.clone();
+                damaged[at] ^= 1 << bit;
+                let _ = SourceValue::decode(&damaged).and_then(SourceValue::into_row);
+            }
+            assert!(SourceValue::decode(&bytes[..at]).is_err());
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! What each call of a collection promises.
+
+mod common;
+
+use common::*;
+use sensorium_index::{Database, IndexError, OpenOptions};
+use sensorium_types::{
+    Change, ErrorKind, FailureReason, Modality, Payload, Plan, PointKey, PointRecord, ReasonKind, SourceRow,
+    SourceState, Span, Track,
+};
+
+fn axis(at: usize) -> Vec<f32> {
+    (0..DIM).map(|i| if i == at { 1.0 } else { 0.0 }).collect()
+}
+
+#[test]
+fn what_is_written_is_read_back_also_after_reopening() {
+    let data = tempfile::tempdir().expect("folder");
+    let mut asset = record("film", Modality::Video);
+    asset.facts.set("duration_ms", 10_000);
+    asset.metadata.set("tags", serde_json::json!(["sea", "dog"]));
+    let sound = PointRecord {
+        span: Some(Span::Time { start_ms: 0, end_ms: 5000 }),
+        thumb: Some(vec![1, 2, 3]),
+        ..point(Track::Audio, 1, axis(2))
+    };
+    let points = vec![sound, point(Track::Video, 1, axis(1)), point(Track::Video, 0, axis(0))];
+    let change =
+        Change::Upsert { asset: asset.clone(), points, source: Some((source_key("a.mp4"), source_row("film"))) };
+    let check = |collection: &sensorium_index::Collection| {
+        let stored = collection.get(&[id("film"), id("none")], true).expect("reads");
+        assert!(stored[1].is_none());
+        let stored = stored[0].clone().expect("there");
+        assert_eq!(stored.record, asset);
+        let names: Vec<_> = stored.points.iter().map(|point| (point.track, point.ordinal)).collect();
+        assert_eq!(names, [(Track::Video, 0), (Track::Video, 1), (Track::Audio, 1)]);
+        assert_eq!(stored.points[2].span, Some(Span::Time { start_ms: 0, end_ms: 5000 }));
+        assert_eq!(stored.vectors, [axis(0), axis(1), axis(2)]);
+        assert_eq!(stored.paths, [b"/media/a.mp4".to_vec()]);
+        let key = |track, ordinal| PointKey { asset: id("film"), track, ordinal };
+        assert_eq!(collection.thumb(&key(Track::Audio, 1)).expect("reads"), Some(vec![1, 2, 3]));
+        assert_eq!(collection.thumb(&key(Track::Video, 0)).expect("reads"), None);
+        let scores = collection.score_assets(&axis(1), &[id("film"), id("none")]).expect("scores");
+        let cosines: Vec<_> = scores[0].iter().map(|scored| scored.cosine).collect();
+        assert_eq!(cosines, [0.0, 1.0, 0.0]);
+        assert!(scores[1].is_empty());
+        let reply = collection.search(&request(axis(2), 5)).expect("searches");
+        assert_eq!(reply.hits.len(), 1);
+        assert_eq!((reply.hits[0].point.track, reply.hits[0].cosine), (Track::Audio, 1.0));
+        assert_eq!(reply.hits[0].modality, Modality::Video);
+        let mut only_picture = request(axis(2), 5);
+        only_picture.tracks = vec![Track::Video];
+        let reply = collection.search(&only_picture).expect("searches");
+        assert_eq!((reply.hits[0].point.track, reply.hits[0].cosine), (Track::Video, 0.0));
+        let stats = collection.stats().expect("counts");
+        assert_eq!((stats.assets, stats.points, stats.sources_indexed), (1, 3, 1));
+        assert_clean(collection);
+    };
+    {
+        let (_database, collection) = open(data.path());
+        let applied = collection.apply(vec![change]).expect("applies");
+        assert_eq!((applied[0].points_written, applied[0].found), (3, true));
+        check(&collection);
+    }
+    for sealed in [false, true] {
+        let (_database, collection) = open(data.path());
+        if sealed {
+            collection.seal().expect("seals");
+            assert_eq!(collection.stats().expect("counts").points_in_graph, 3);
+        }
+        check(&collection);
+    }
+}
+
+#[test]
+fn upserts_replace_and_deletes_remove() {
+    let data = tempfile::tempdir().expect("folder");
+    let (_database, collection) = open(data.path());
+    collection.apply(vec![image("a", axis(0)), image("b", axis(1))]).expect("applies");
+    collection.apply(vec![image("a", axis(2))]).expect("applies");
+    let reply = collection.search(&request(axis(2), 10)).expect("searches");
+    assert_eq!(reply.hits.iter().map(|hit| hit.asset.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+    assert_eq!(reply.hits[0].cosine, 1.0);
+    let applied = collection
+        .apply(vec![Change::Delete { asset: id("a") }, Change::Delete { asset: id("a") }])
+        .expect("applies");
+    assert_eq!((applied[0].found, applied[1].found), (true, false));
+    assert_eq!(applied[0].assets_removed, [id("a")]);
+    assert_eq!(collection.count(None).expect("counts"), 1);
+    assert_clean(&collection);
+}
+
+#[test]
+fn an_asset_from_a_file_goes_with_its_last_source() {
+    let data = tempfile::tempdir().expect("folder");
+    let (_database, collection) = open(data.path());
+    let put = |path: &str, asset: &str| Change::PutSource { key: source_key(path), row: source_row(asset) };
+    let remove = |paths: &[&str]| Change::RemoveSources { keys: paths.iter().map(|p| source_key(p)).collect() };
+    let gone = |change: Change| {
+        let applied = collection.apply(vec![change]).expect("applies");
+        applied[0].assets_removed.iter().map(|id| id.as_str().to_owned()).collect::<Vec<_>>()
+    };
+    collection.apply(vec![file("a", "1", axis(0)), put("2", "a")]).expect("applies");
+    let stored = collection.get(&[id("a")], false).expect("reads")[0].clone().expect("there");
+    assert_eq!(stored.paths, [b"/media/1".to_vec(), b"/media/2".to_vec()]);
+    // One of two sources goes, then the file changes into another asset.
+    assert!(gone(remove(&["1"])).is_empty());
+    assert_eq!(gone(file("b", "2", axis(1))), ["a"]);
+    // The file becomes unreadable: its asset goes, the row stays and says why.
+    let failed = SourceRow {
+        bytes: 3,
+        mtime_ns: 4,
+        state: SourceState::Failed { reason: FailureReason::new(ReasonKind::Corrupt, "no frames"), tries: 1 },
+    };
+    assert_eq!(gone(Change::PutSource { key: source_key("2"), row: failed.clone() }), ["b"]);
+    assert_eq!(collection.sources(b"/media").expect("reads"), [(source_key("2"), failed)]);
+    // A row never points at an asset that is not there.
+    let applied = collection.apply(vec![put("3", "b")]).expect("applies");
+    assert!(!applied[0].found);
+    // An asset of the user's own stays without sources.
+    collection.apply(vec![image("own", axis(3)), put("4", "own")]).expect("applies");
+    assert!(gone(remove(&["4", "4", "missing"])).is_empty());
+    assert_eq!(collection.count(None).expect("counts"), 1);
+    let stats = collection.stats().expect("counts");
+    assert_eq!((stats.sources_indexed, stats.sources_failed), (0, 1));
+    // A delete takes the rows along.
+    collection.apply(vec![file("c", "5", axis(4)), put("6", "c")]).expect("applies");
+    assert_eq!(gone(Change::Delete { asset: id("c") }), ["c"]);
+    assert_eq!(collection.sources(b"").expect("reads").len(), 1);
+    assert_clean(&collection);
+}
+
+#[test]
+fn metadata_is_merged_and_seen_by_filters() {
+    let data = tempfile::tempdir().expect("folder");
+    let (_database, collection) = open(data.path());
+    let mut asset = record("a", Modality::Image);
+    asset.facts.set("year", 2019);
+    asset.facts.set("camera", "X100");
+    asset.from_source = true;
+    let points = vec![point(Track::Image, 0, axis(0))];
+    let source = Some((source_key("album/one.jpg"), source_row("a")));
+    collection.apply(vec![Change::Upsert { asset, points, source }]).expect("applies");
+    let matches = |text: &str| collection.count(Some(&filter(text))).expect("counts") == 1;
+    assert!(matches("year = 2019 and camera = \"X100\""));
+    assert!(matches("path = \"/media/album/one.jpg\" and name = \"one.jpg\" and bytes = 10"));
+    assert!(matches("modality = \"image\" and mtime > \"2023-01-01\" and paths = \"/media/album/one.jpg\""));
+    let mut metadata = Payload::new();
+    metadata.set("year", 2021);
+    metadata.set("place", serde_json::json!({"city": "Graz"}));
+    collection.apply(vec![Change::MergeMetadata { asset: id("a"), metadata }]).expect("applies");
+    assert!(matches("year = 2021 and camera = \"X100\" and place.city = \"Graz\""));
+    assert!(!matches("year = 2019"));
+    let unknown = Change::MergeMetadata { asset: id("b"), metadata: Payload::new() };
+    assert!(!collection.apply(vec![unknown]).expect("applies")[0].found);
+}
+
+#[test]
+fn what_breaks_the_rules_is_refused_and_nothing_is_written() {
+    let data = tempfile::tempdir().expect("folder");
+    let (_database, collection) = open(data.path());
+    let good = image("good", axis(0));
+    let bad = [
+        image("x", vec![1.0]),
+        image("x", vec![f32::NAN; DIM]),
+        image("x", vec![0.0; DIM]),
+        image("x", vec![1.0; DIM]),
+        Change::Upsert { asset: record("x", Modality::Image), points: Vec::new(), source: None },
+        Change::Upsert {
+            asset: record("x", Modality::Image),
+            points: vec![point(Track::Image, 0, axis(0)), point(Track::Image, 0, axis(1))],
+            source: None,
+        },
+        Change::Upsert {
+            asset: record("x", Modality::Image),
+            points: vec![point(Track::Image, 0, axis(0))],
+            source: Some((source_key("a"), source_row("other"))),
+        },
+    ];
+    for change in bad {
+        let error = collection.apply(vec![good.clone(), change]).expect_err("refuses");
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
+    }
+    assert_eq!(collection.count(None).expect("counts"), 0);
+    let error = collection.search(&request(vec![0.0; DIM], 1)).expect_err("refuses");
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+}
+
+#[test]
+fn extreme_requests_cost_little() {
+    let data = tempfile::tempdir().expect("folder");
+    let (_database, collection) = open(data.path());
+    fill(&collection, 200, &mut Random(1));
+    collection.seal().expect("seals");
+    let mut ask = request(axis(0), usize::MAX);
+    assert_eq!(collection.search(&ask).expect("searches").hits.len(), 200);
+    ask.limit = 3;
+    ask.ef = Some(usize::MAX);
+    assert_eq!(collection.search(&ask).expect("searches").hits.len(), 3);
+    ask.ef = None;
+    let reply = collection.search(&ask).expect("searches");
+    assert_eq!((reply.hits.len(), reply.plan), (3, Plan::Graph));
+    assert!(reply.points_compared < 200, "{}", reply.points_compared);
+    ask.limit = 0;
+    assert!(collection.search(&ask).expect("searches").hits.is_empty());
+    ask.limit = 5;
+    ask.filter = Some(filter("nothing exists"));
+    assert!(collection.search(&ask).expect("searches").hits.is_empty());
+}
+
+#[test]
+fn a_scroll_meets_every_asset_once_in_order() {
+    let data = tempfile::tempdir().expect("folder");
+    let (_database, collection) = open(data.path());
+    fill(&collection, 2500, &mut Random(2));
+    let (mut met, mut after) = (Vec::new(), None);
+    loop {
+        let page = collection.scroll(None, after.as_ref(), 99, false).expect("scrolls");
+        assert!(page.assets.len() <= 99);
+        met.extend(page.assets.into_iter().map(|asset| asset.record.id));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(met.len(), 2500);
+    assert!(met.is_sorted());
+}
+
+#[test]
+fn a_second_writer_is_refused_with_the_number_of_the_first() {
+    let data = tempfile::tempdir().expect("folder");
+    let (database, collection) = open(data.path());
+    let refused = || Database::open(data.path(), OpenOptions::default()).expect_err("refuses");
+    assert!(matches!(refused(), IndexError::Locked { pid: Some(pid), .. } if pid == std::process::id()));
+    // The lock is held until the last collection is closed.
+    drop(database);
+    assert!(matches!(refused(), IndexError::Locked { .. }));
+    drop(collection);
+    assert!(Database::open(data.path(), OpenOptions::default()).is_ok());
+}
+
+#[test]
+fn collections_are_listed_kept_apart_and_dropped() {
+    let data = tempfile::tempdir().expect("folder");
+    let (database, collection) = open(data.path());
+    collection.apply(vec![image("a", axis(0))]).expect("applies");
+    let other = database.create_or_open("other", &space()).expect("makes");
+    assert_eq!(other.count(None).expect("counts"), 0);
+    let names = || database.collections().expect("lists").into_iter().map(|c| c.name).collect::<Vec<_>>();
+    assert_eq!(names(), ["default", "other"]);
+    assert!(matches!(database.drop_collection("other"), Err(IndexError::InUse { .. })));
+    drop(other);
+    assert!(database.drop_collection("other").expect("drops"));
+    assert!(!database.drop_collection("other").expect("drops"));
+    assert_eq!(names(), ["default"]);
+    for name in ["", "a/b", "a\nb"] {
+        assert!(matches!(database.create_or_open(name, &space()), Err(IndexError::CollectionName { .. })));
+    }
+}
+
+#[test]
+fn concurrent_callers_share_syncs_and_all_is_there() {
+    let data = tempfile::tempdir().expect("folder");
+    let (_database, collection) = open(data.path());
+    std::thread::scope(|scope| {
+        for thread in 0..8_u64 {
+            let collection = &collection;
+            scope.spawn(move || {
+                let mut random = Random(thread);
+                for number in 0..25 {
+                    let name = format!("{thread}-{number}");
+                    collection.apply(vec![image(&name, random.unit(DIM))]).expect("applies");
+                    assert!(collection.get(&[id(&name)], false).expect("reads")[0].is_some());
+                }
+            });
+        }
+    });
+    assert_eq!(collection.count(None).expect("counts"), 200);
+    assert_clean(&collection);
+}
