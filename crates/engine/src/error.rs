@@ -160,6 +160,9 @@ pub enum EngineError {
     /// An item without parts.
     #[error("an item needs at least one part")]
     NoParts,
+    /// A reference to bytes that lie nowhere.
+    #[error("bytes sent with an item cannot be kept by reference: choose copy or none")]
+    NothingToRefer,
     /// A fused part that is not there.
     #[error("fuse names the part {name:?}, and the item has no such part")]
     UnknownPart {
@@ -222,10 +225,8 @@ impl EngineError {
             Self::Database(error) => error.kind(),
             Self::Embed(error) => error.kind(),
             Self::Media(error) => error.kind(),
-            Self::Io { source, .. } => match source.kind() {
-                std::io::ErrorKind::NotFound => ErrorKind::NotFound,
-                _ => ErrorKind::Unavailable,
-            },
+            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => ErrorKind::NotFound,
+            Self::Io { .. } => ErrorKind::Unavailable,
             Self::UnknownCollection { .. }
             | Self::UnknownAsset { .. }
             | Self::UnknownPoint { .. }
@@ -245,6 +246,7 @@ impl EngineError {
             | Self::BadVector { .. }
             | Self::BadTerm { .. }
             | Self::NoParts
+            | Self::NothingToRefer
             | Self::UnknownPart { .. }
             | Self::RepeatedPart { .. } => ErrorKind::InvalidArgument,
             Self::Cancelled => ErrorKind::Cancelled,

@@ -12,32 +12,45 @@
 //! | module | holds |
 //! | --- | --- |
 //! | `config` | [`EngineConfig`], [`Access`] |
-//! | `engine` | [`Engine`]: opening, and the calls that only pass on to the store |
+//! | `engine` | [`Engine`]: opening, collections |
+//! | `calls`, `upkeep` | the calls of [`Engine`] |
 //! | `adapter` | the embedded index behind `Store`, and a store that is empty |
 //! | `seams` | [`Decode`] and [`Encode`], and their real implementations |
 //! | `index` | a folder to assets: [`IndexRequest`], [`IndexEvent`] |
 //! | `query` | terms to hits: [`QueryRequest`], [`QueryReply`] |
 //! | `moments` | which neighbouring points make a moment (CONTRACTS.md section 6) |
 //! | `ingest` | items from a network: [`IngestItem`], [`ItemOutcome`] |
+//! | `encode`, `vectors` | parts to points; sums and means |
 //! | `copies` | media bytes kept below the data folder |
 //! | `server_file` | `server.json`: which process serves a data folder |
 
+mod adapter;
+mod calls;
 mod config;
+mod copies;
+mod encode;
+mod engine;
 mod error;
 mod index;
 mod ingest;
+mod moments;
 mod query;
+mod seams;
 mod server_file;
+mod upkeep;
+mod vectors;
 
+pub use calls::{DeleteOutcome, DeleteSelector, EngineStats, Failure, MediaFile};
 pub use config::{Access, DEFAULT_COLLECTION, EngineConfig};
-pub use error::EngineError;
+pub use engine::{CollectionSummary, Engine, EngineParts, SpaceMismatch};
+pub use error::{EngineError, MetadataProblem};
 pub use index::{AssetState, IndexEvent, IndexRequest, IndexSummary};
 pub use ingest::{IngestContent, IngestItem, IngestPart, ItemOutcome};
 pub use query::{
-    DEFAULT_LIMIT,
-    Explain, ExplainedHit, ExplainedSearch, ExplainedStep, Fusion, Hit, QueryReply, QueryRequest, Term, TermInput,
-    WEAK_SCORE,
+    DEFAULT_LIMIT, Explain, ExplainedHit, ExplainedSearch, ExplainedStep, Fusion, Hit, QueryReply, QueryRequest,
+    Term, TermInput, WEAK_SCORE,
 };
+pub use seams::{Decode, Encode, Pending};
 pub use server_file::{ServerInfo, remove_server_info, running_server, write_server_info};
 
 /// Stops a run when told to.

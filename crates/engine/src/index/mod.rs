@@ -1,7 +1,37 @@
-//! A folder to assets.
+//! A folder to assets (CONTRACTS.md section 2).
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `request.rs`, `event.rs` | what is asked, what is told |
+//! | `start.rs` | a run's beginning and end: PATHs, rows, metadata, pruning, sealing |
+//! | `run.rs` | its threads and queues |
+//! | `walk.rs`, `globs.rs` | folders to files |
+//! | `rows.rs`, `decide.rs` | what is known of a file, and what is done with it |
+//! | `hash.rs`, `work.rs`, `facts.rs` | files to parts, with the towers' vectors |
+//! | `job.rs`, `commit.rs`, `report.rs` | changes of the store, and events after them |
+//! | `meta.rs` | the user's metadata file |
+//! | `prune.rs` | which sources are taken away, and when not |
 
+mod commit;
+mod decide;
 mod event;
+mod facts;
+mod globs;
+mod hash;
+mod job;
+mod meta;
+mod prune;
+mod report;
 mod request;
+mod rows;
+mod run;
+mod start;
+mod walk;
+mod work;
 
 pub use event::{AssetState, IndexEvent, IndexSummary};
 pub use request::IndexRequest;
+
+pub(crate) use job::is_news;
+pub(crate) use start::{Setting, blocking, index};
+pub(crate) use walk::Stamp;

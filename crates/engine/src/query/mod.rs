@@ -1,7 +1,26 @@
 //! Terms to hits.
+//!
+//! ```text
+//! terms ─► vectors (terms.rs) ─► legs: one sum, or each alone (leg.rs)
+//!       ─► one search for each content: pictures, sounds, texts (search.rs)
+//!       ─► merged by calibrated score, or fused by rank (fusion.rs)
+//!       ─► every point of the best assets scored: moments ─► rows (rows.rs)
+//! ```
+//!
+//! A list over several contents is ranked by calibrated scores, never by raw cosine, which would put one content on top
+//! (CONTRACTS.md section 6).
 
+mod clock;
+mod fusion;
 mod hit;
+mod leg;
 mod request;
+mod rows;
+mod run;
+mod search;
+mod terms;
 
 pub use hit::{Explain, ExplainedHit, ExplainedSearch, ExplainedStep, Fusion, Hit, QueryReply, WEAK_SCORE};
 pub use request::{DEFAULT_LIMIT, QueryRequest, Term, TermInput};
+
+pub(crate) use run::{Sources, query};

@@ -1,10 +1,19 @@
 //! Items that arrive as bytes: one item of one or more parts becomes one asset.
+//!
+//! ```text
+//! check ─► hash ─► known? ─► decode each part ─► Encode ─► fused point ─► copies on disk ─► Store::apply
+//! ```
+
+mod item;
+mod parts;
 
 use std::sync::Arc;
 
 use sensorium_types::{AssetId, FailureReason, MediaPolicy, Modality, Payload, Track};
 
 use crate::AssetState;
+
+pub(crate) use item::Ingest;
 
 /// What a part is made of.
 #[derive(Debug, Clone)]

@@ -1,0 +1,329 @@
+//! The calls of [`Engine`] that need no pipeline of their own.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sensorium_media::Cancel;
+use sensorium_types::{
+    AssetId, Change, CollectionStats, FailureReason, Filter, MediaPolicy, Page, PointKey, Problem, ReasonKind,
+    SourceState, SpaceInfo, StoredAsset,
+};
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::engine::Engine;
+use crate::index::{Setting, Stamp, blocking};
+use crate::ingest::Ingest;
+use crate::query::Sources;
+use crate::{
+    EngineError, IndexEvent, IndexRequest, IndexSummary, IngestItem, ItemOutcome, QueryReply, QueryRequest,
+    TermInput, copies,
+};
+
+/// Assets deleted in one call of the store.
+const DELETE_BATCH: usize = 256;
+
+/// Which assets are deleted.
+#[derive(Debug, Clone)]
+pub enum DeleteSelector {
+    /// These.
+    Ids(Vec<AssetId>),
+    /// All that meet this.
+    Filter(Filter),
+}
+
+/// What a delete did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DeleteOutcome {
+    /// Assets that went.
+    pub deleted: Vec<AssetId>,
+    /// Assets named that were not there.
+    pub missing: Vec<AssetId>,
+}
+
+/// Counts and sizes of a collection, with what it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineStats {
+    /// Its name.
+    pub collection: String,
+    /// The space of its vectors.
+    pub space: SpaceInfo,
+    /// Counts and sizes.
+    pub counts: CollectionStats,
+}
+
+/// A file that was not indexed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The file.
+    pub path: PathBuf,
+    /// Why.
+    pub reason: FailureReason,
+    /// How many runs have tried it.
+    pub tries: u32,
+    /// Its size when it was read.
+    pub bytes: u64,
+}
+
+/// Where the bytes of an asset are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MediaFile {
+    /// The file.
+    pub path: PathBuf,
+    /// Its media type, if known.
+    pub mime: Option<String>,
+}
+
+impl Engine {
+    /// Brings files and folders in (CONTRACTS.md section 2). Each file that is met has exactly one `Asset` event, after
+    /// the commit that makes it true. A cancelled run ends with what is committed, and says so in its summary.
+    ///
+    /// # Errors
+    /// If a PATH is missing, pruning is refused, the space is another bundle's, or the store fails. Files that fail are
+    /// events, not errors.
+    pub async fn index(
+        &self,
+        request: IndexRequest,
+        events: UnboundedSender<IndexEvent>,
+        cancel: Cancel,
+    ) -> Result<IndexSummary, EngineError> {
+        self.check_writable()?;
+        self.check_space()?;
+        let _one_at_a_time = self.indexing.lock().await;
+        let setting = Setting {
+            store: self.store(),
+            encode: Arc::clone(&self.encode),
+            decode: Arc::clone(&self.decode),
+            data_dir: self.data_dir.clone(),
+            jobs: self.jobs,
+        };
+        Box::pin(crate::index::index(setting, request, events, cancel)).await
+    }
+
+    /// Answers a query.
+    ///
+    /// # Errors
+    /// Usage errors of the terms (CONTRACTS.md section 6), terms that cannot be decoded, unknown assets; text and media
+    /// terms when the space is another bundle's.
+    pub async fn query(&self, request: QueryRequest) -> Result<QueryReply, EngineError> {
+        let needs_towers = request.terms.iter().any(|term| match &term.input {
+            TermInput::Text(_) | TermInput::File(_) | TermInput::Bytes(_) => true,
+            TermInput::Asset(_) | TermInput::Point(..) | TermInput::Vector(_) => false,
+        });
+        if needs_towers {
+            self.check_space()?;
+        }
+        let calibration = self.space_mismatch().is_none().then(|| self.encode.calibration());
+        let sources = Sources {
+            store: self.store(),
+            encode: Arc::clone(&self.encode),
+            decode: Arc::clone(&self.decode),
+            calibration,
+        };
+        Box::pin(crate::query::query(sources, request)).await
+    }
+
+    /// Brings one item in.
+    ///
+    /// # Errors
+    /// If the item breaks a rule, the space is another bundle's, or the store fails. Bytes that cannot be decoded are
+    /// an outcome, not an error.
+    pub async fn ingest(&self, item: IngestItem) -> Result<ItemOutcome, EngineError> {
+        self.check_writable()?;
+        self.check_space()?;
+        let ingest = Ingest {
+            store: self.store(),
+            encode: Arc::clone(&self.encode),
+            decode: Arc::clone(&self.decode),
+            data_dir: self.data_dir.clone(),
+        };
+        Box::pin(ingest.item(item)).await
+    }
+
+    /// Assets by id; `None` for unknown ones.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn get(
+        &self,
+        assets: &[AssetId],
+        with_vectors: bool,
+    ) -> Result<Vec<Option<StoredAsset>>, EngineError> {
+        Ok(self.store.get(assets, with_vectors).await?)
+    }
+
+    /// Deletes assets with their points and source rows. The next `index` brings files back that are still there.
+    ///
+    /// # Errors
+    /// If the engine only reads, or the store fails.
+    pub async fn delete(&self, selector: DeleteSelector) -> Result<DeleteOutcome, EngineError> {
+        self.check_writable()?;
+        let mut outcome = DeleteOutcome::default();
+        match selector {
+            DeleteSelector::Ids(ids) => {
+                for batch in ids.chunks(DELETE_BATCH) {
+                    self.delete_batch(batch.to_vec(), &mut outcome).await?;
+                }
+            }
+            DeleteSelector::Filter(filter) => {
+                let mut after = None;
+                loop {
+                    let page = self.store.scroll(Some(&filter), after.as_ref(), DELETE_BATCH, false).await?;
+                    let ids = page.assets.into_iter().map(|asset| asset.record.id).collect();
+                    self.delete_batch(ids, &mut outcome).await?;
+                    match page.next {
+                        Some(next) => after = Some(next),
+                        None => break,
+                    }
+                }
+            }
+        }
+        Ok(outcome)
+    }
+
+    async fn delete_batch(&self, ids: Vec<AssetId>, outcome: &mut DeleteOutcome) -> Result<(), EngineError> {
+        let changes = ids.iter().map(|asset| Change::Delete { asset: asset.clone() }).collect();
+        let applied = self.store.apply(changes).await?;
+        for (asset, applied) in ids.into_iter().zip(applied) {
+            if applied.found {
+                outcome.deleted.push(asset);
+            } else {
+                outcome.missing.push(asset);
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts and sizes.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn stats(&self) -> Result<EngineStats, EngineError> {
+        let counts = self.store.stats().await?;
+        Ok(EngineStats { collection: self.collection.clone(), space: self.space(), counts })
+    }
+
+    /// Files that were not indexed, in order of path.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn failures(&self) -> Result<Vec<Failure>, EngineError> {
+        let rows = self.store.sources(b"").await?;
+        let mut failures: Vec<Failure> = rows
+            .into_iter()
+            .filter_map(|(key, row)| match row.state {
+                SourceState::Indexed { .. } => None,
+                SourceState::Failed { reason, tries } => {
+                    Some(Failure { path: path_of(&key.path), reason, tries, bytes: row.bytes })
+                }
+            })
+            .collect();
+        failures.sort_by(|a, b| a.path.cmp(&b.path));
+        failures.dedup_by(|a, b| a.path == b.path);
+        Ok(failures)
+    }
+
+    /// Walks everything stored and reports what is wrong.
+    ///
+    /// # Errors
+    /// If nothing could be looked at; damage is reported, not an error.
+    pub async fn verify(&self) -> Result<Vec<Problem>, EngineError> {
+        Ok(self.store.verify().await?)
+    }
+
+    /// Says what a repair would drop (`dry_run`), or does it and says what went. For a collection that does not open,
+    /// see [`Engine::repair_folder`].
+    ///
+    /// # Errors
+    /// If the engine only reads, or the store cannot be repaired.
+    pub async fn repair(&self, dry_run: bool) -> Result<Vec<Problem>, EngineError> {
+        if !dry_run {
+            self.check_writable()?;
+        }
+        let embedded = self.embedded("repair")?;
+        let Some(collection) = embedded.collection.clone() else { return Ok(Vec::new()) };
+        blocking("repair", move || Ok(collection.repair(dry_run)?)).await
+    }
+
+    /// A page of assets that meet the filter, in order of id, after `after`.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn scroll(
+        &self,
+        filter: Option<&Filter>,
+        after: Option<&AssetId>,
+        limit: usize,
+        with_vectors: bool,
+    ) -> Result<Page, EngineError> {
+        Ok(self.store.scroll(filter, after, limit, with_vectors).await?)
+    }
+
+    /// Live assets that meet the filter.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn count(&self, filter: Option<&Filter>) -> Result<u64, EngineError> {
+        Ok(self.store.count(filter).await?)
+    }
+
+    /// The thumbnail of a point, a JPEG.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn thumb(&self, point: &PointKey) -> Result<Option<Vec<u8>>, EngineError> {
+        Ok(self.store.thumb(point).await?)
+    }
+
+    /// Builds the graph over what is written so far; returns when it is in use.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn seal(&self) -> Result<(), EngineError> {
+        self.check_writable()?;
+        Ok(self.store.seal().await?)
+    }
+
+    /// The file that holds an asset's bytes: its copy, or a source that lies below an indexed root with size and time
+    /// unchanged (CONTRACTS.md section 3).
+    ///
+    /// # Errors
+    /// [`EngineError::UnknownAsset`]; [`EngineError::MediaAway`] if no such file is left.
+    pub async fn media(&self, asset: &AssetId) -> Result<MediaFile, EngineError> {
+        let found = self.store.get(std::slice::from_ref(asset), false).await?;
+        let Some(stored) = found.into_iter().next().flatten() else {
+            return Err(EngineError::UnknownAsset { asset: asset.clone() });
+        };
+        let mime = stored.record.facts.0.get("mime").and_then(|mime| mime.as_str()).map(str::to_owned);
+        if let (MediaPolicy::Copy, Some(hash)) = (stored.record.media, &stored.record.hash) {
+            let path = copies::path(&self.data_dir, hash);
+            if path.is_file() {
+                return Ok(MediaFile { path, mime });
+            }
+        }
+        for path in &stored.paths {
+            for (key, row) in self.store.sources(path).await? {
+                let is_its = matches!(&row.state, SourceState::Indexed { asset: other } if other == asset);
+                let path = path_of(&key.path);
+                let stamp = Stamp { bytes: row.bytes, mtime_ns: row.mtime_ns };
+                if is_its && fs_err::metadata(&path).is_ok_and(|found| Stamp::of(&found) == stamp) {
+                    return Ok(MediaFile { path, mime });
+                }
+            }
+        }
+        let reason = match (stored.record.media, stored.paths.is_empty()) {
+            (MediaPolicy::None | MediaPolicy::Reference, true) => {
+                FailureReason::new(ReasonKind::Moved, "its bytes were not kept")
+            }
+            (MediaPolicy::None | MediaPolicy::Reference | MediaPolicy::Copy, _) => {
+                FailureReason::new(ReasonKind::Moved, "")
+            }
+        };
+        Err(EngineError::MediaAway { asset: asset.clone(), reason })
+    }
+}
+
+fn path_of(bytes: &[u8]) -> PathBuf {
+    Path::new(OsStr::from_bytes(bytes)).to_path_buf()
+}

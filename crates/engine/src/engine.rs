@@ -1,0 +1,312 @@
+//! [`Engine`]: one collection of a data folder, with the towers and decoders that serve it.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use sensorium_index::{Collection, Database, MemoryBudget, OpenOptions};
+use sensorium_media::PoolConfig;
+use sensorium_store::Store;
+use sensorium_types::{ContentHash, MediaPolicy, SpaceInfo};
+
+use crate::adapter::{EmptyStore, IndexStore};
+use crate::index::blocking;
+use crate::seams::{Decode, Encode, Towers, Workers, tower_spec};
+use crate::{Access, DEFAULT_COLLECTION, EngineConfig, EngineError, copies};
+
+/// Field of an asset's facts that names the copies of its parts, where it has more than one.
+pub(crate) const PARTS_FIELD: &str = "_parts";
+/// Assets read at a time while copies are swept.
+const SWEEP_PAGE: usize = 1000;
+
+/// What an engine is made of, for tests and for stores other than the embedded one.
+#[derive(Debug, Clone)]
+pub struct EngineParts {
+    /// The data folder: media copies lie below it, and it is not walked.
+    pub data_dir: PathBuf,
+    /// Name of the collection.
+    pub collection: String,
+    /// Where assets are kept.
+    pub store: Arc<dyn Store>,
+    /// Parts to vectors.
+    pub encode: Arc<dyn Encode>,
+    /// Bytes to parts.
+    pub decode: Arc<dyn Decode>,
+    /// How many files are decoded at a time.
+    pub jobs: usize,
+    /// Whether the engine may write.
+    pub access: Access,
+}
+
+/// The two spaces of a collection that the bundle at hand cannot encode for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpaceMismatch {
+    /// The space of the collection's vectors.
+    pub stored: SpaceInfo,
+    /// The space of the bundle.
+    pub bundle: SpaceInfo,
+}
+
+/// A collection as `collections` lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CollectionSummary {
+    /// Its name.
+    pub name: String,
+    /// The space of its vectors.
+    pub space: SpaceInfo,
+}
+
+/// One collection, open. Every call may run beside every other; runs of `index` follow one another.
+#[derive(Debug)]
+pub struct Engine {
+    pub(crate) data_dir: PathBuf,
+    pub(crate) collection: String,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) encode: Arc<dyn Encode>,
+    pub(crate) decode: Arc<dyn Decode>,
+    pub(crate) jobs: usize,
+    pub(crate) access: Access,
+    /// One run of `index` at a time.
+    pub(crate) indexing: tokio::sync::Mutex<()>,
+    pub(crate) embedded: Option<Embedded>,
+}
+
+/// The embedded database behind an engine.
+#[derive(Debug)]
+pub(crate) struct Embedded {
+    pub(crate) database: Arc<Database>,
+    /// `None` where the collection does not exist and the engine only reads.
+    pub(crate) collection: Option<Arc<Collection>>,
+}
+
+impl Engine {
+    /// Opens a collection of a data folder. Towers and decoding workers start at their first use.
+    ///
+    /// With [`Access::Write`] the folder and the collection are made where they are missing, and media copies that no
+    /// asset names are swept. With [`Access::Read`] a missing folder, and a missing default collection, are empty.
+    ///
+    /// # Errors
+    /// If another process writes the folder, if its format is newer, or if a reader names an unknown collection.
+    pub async fn open(config: EngineConfig) -> Result<Arc<Self>, EngineError> {
+        let EngineConfig { data_dir, collection, bundle, worker_program, jobs, limits, access } = config;
+        let read_only = access == Access::Read;
+        let jobs = jobs.max(1);
+        let spec = tower_spec(bundle.cutting());
+        let encode: Arc<dyn Encode> = Arc::new(Towers::new(bundle));
+        let decode: Arc<dyn Decode> =
+            Arc::new(Workers::new(PoolConfig { worker_program, workers: jobs, limits, spec }));
+        let space = encode.space();
+        let (folder, name) = (data_dir.clone(), collection.clone());
+        let (database, held) = blocking("open the database", move || {
+            let options = OpenOptions { read_only, budget: MemoryBudget::default() };
+            let database = Arc::new(Database::open(&folder, options)?);
+            let held = hold(&database, &name, &space, access)?;
+            Ok((database, held))
+        })
+        .await?;
+        if access == Access::Write && copies::has_any(&data_dir) {
+            sweep_copies(&database, &data_dir).await?;
+        }
+        let store = store_of(held.as_ref(), encode.as_ref());
+        Ok(Arc::new(Self {
+            data_dir,
+            collection,
+            store,
+            encode,
+            decode,
+            jobs,
+            access,
+            indexing: tokio::sync::Mutex::default(),
+            embedded: Some(Embedded { database, collection: held }),
+        }))
+    }
+
+    /// An engine over parts made elsewhere.
+    pub fn from_parts(parts: EngineParts) -> Arc<Self> {
+        let EngineParts { data_dir, collection, store, encode, decode, jobs, access } = parts;
+        Arc::new(Self {
+            data_dir,
+            collection,
+            store,
+            encode,
+            decode,
+            jobs: jobs.max(1),
+            access,
+            indexing: tokio::sync::Mutex::default(),
+            embedded: None,
+        })
+    }
+
+    /// Another collection of the same data folder. It shares towers, decoders and the open database, and is made if
+    /// this engine may write.
+    ///
+    /// # Errors
+    /// [`EngineError::UnknownCollection`] for a reader, [`EngineError::NotSupported`] over another store.
+    pub async fn collection(&self, name: &str) -> Result<Arc<Self>, EngineError> {
+        let database = Arc::clone(&self.embedded("hold several collections")?.database);
+        let (owned, space, access) = (name.to_owned(), self.encode.space(), self.access);
+        let held = {
+            let database = Arc::clone(&database);
+            blocking("open a collection", move || hold(&database, &owned, &space, access)).await?
+        };
+        Ok(Arc::new(Self {
+            data_dir: self.data_dir.clone(),
+            collection: name.to_owned(),
+            store: store_of(held.as_ref(), self.encode.as_ref()),
+            encode: Arc::clone(&self.encode),
+            decode: Arc::clone(&self.decode),
+            jobs: self.jobs,
+            access: self.access,
+            indexing: tokio::sync::Mutex::default(),
+            embedded: Some(Embedded { database, collection: held }),
+        }))
+    }
+
+    /// Every collection of the data folder, in order of name.
+    ///
+    /// # Errors
+    /// If the registry of collections is damaged.
+    pub async fn collections(&self) -> Result<Vec<CollectionSummary>, EngineError> {
+        let database = Arc::clone(&self.embedded("list collections")?.database);
+        blocking("list collections", move || {
+            let listed = database.collections()?.into_iter();
+            Ok(listed.map(|info| CollectionSummary { name: info.name, space: info.space }).collect())
+        })
+        .await
+    }
+
+    /// Removes a collection with everything in it; `false` if there is none of this name.
+    ///
+    /// # Errors
+    /// If anybody holds the collection, this engine included, or the engine only reads.
+    pub async fn drop_collection(&self, name: &str) -> Result<bool, EngineError> {
+        self.check_writable()?;
+        let database = Arc::clone(&self.embedded("drop collections")?.database);
+        let name = name.to_owned();
+        blocking("drop a collection", move || Ok(database.drop_collection(&name)?)).await
+    }
+
+    /// The store of the collection.
+    pub fn store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.store)
+    }
+
+    /// The space of the collection's vectors.
+    pub fn space(&self) -> SpaceInfo {
+        self.store.space()
+    }
+
+    /// The name of the collection.
+    pub fn collection_name(&self) -> &str {
+        &self.collection
+    }
+
+    /// The data folder.
+    pub fn data_dir(&self) -> &Path {
+        &self.data_dir
+    }
+
+    /// The spaces of collection and bundle, if they differ. Then get, scroll, filters and queries by vectors and stored
+    /// assets go on; what needs the towers is refused.
+    pub fn space_mismatch(&self) -> Option<SpaceMismatch> {
+        let (stored, bundle) = (self.store.space(), self.encode.space());
+        (stored != bundle).then_some(SpaceMismatch { stored, bundle })
+    }
+
+    pub(crate) fn check_writable(&self) -> Result<(), EngineError> {
+        match self.access {
+            Access::Write => Ok(()),
+            Access::Read => Err(EngineError::ReadOnly),
+        }
+    }
+
+    /// That the bundle encodes into the collection's space.
+    pub(crate) fn check_space(&self) -> Result<(), EngineError> {
+        match self.space_mismatch() {
+            None => Ok(()),
+            Some(SpaceMismatch { stored, bundle }) => Err(EngineError::SpaceMismatch {
+                collection: self.collection.clone(),
+                stored: stored.revision,
+                bundle: bundle.revision,
+            }),
+        }
+    }
+
+    pub(crate) fn embedded(&self, action: &'static str) -> Result<&Embedded, EngineError> {
+        self.embedded.as_ref().ok_or(EngineError::NotSupported { action })
+    }
+}
+
+/// Opens a collection, or makes it for a writer. `None`: it is missing and stands for an empty one.
+fn hold(
+    database: &Database,
+    name: &str,
+    space: &SpaceInfo,
+    access: Access,
+) -> Result<Option<Arc<Collection>>, EngineError> {
+    if access == Access::Write {
+        return Ok(Some(database.create_or_open(name, space)?));
+    }
+    if let Some(collection) = database.open_collection(name)? {
+        return Ok(Some(collection));
+    }
+    let known = database.collections()?;
+    if known.is_empty() || name == DEFAULT_COLLECTION {
+        return Ok(None);
+    }
+    let known = known.into_iter().map(|info| info.name).collect::<Vec<_>>().join(", ");
+    Err(EngineError::UnknownCollection { name: name.to_owned(), known })
+}
+
+fn store_of(held: Option<&Arc<Collection>>, encode: &dyn Encode) -> Arc<dyn Store> {
+    match held {
+        Some(collection) => Arc::new(IndexStore::new(Arc::clone(collection))),
+        None => Arc::new(EmptyStore::new(encode.space())),
+    }
+}
+
+/// Takes away the copies that no asset of any collection names.
+async fn sweep_copies(database: &Arc<Database>, data_dir: &Path) -> Result<(), EngineError> {
+    let (database, data_dir) = (Arc::clone(database), data_dir.to_path_buf());
+    let swept = blocking("sweep media copies", move || {
+        let mut named = HashSet::new();
+        for info in database.collections()? {
+            if let Some(collection) = database.open_collection(&info.name)? {
+                collect_copies(&collection, &mut named)?;
+            }
+        }
+        copies::sweep(&data_dir, &named)
+    })
+    .await;
+    match swept {
+        Ok(0) => Ok(()),
+        Ok(swept) => {
+            tracing::info!(swept, "media copies without an asset");
+            Ok(())
+        }
+        // Copies are room on the disk, not a reason to keep the database shut.
+        Err(error) => {
+            tracing::warn!(%error, "media copies are not swept");
+            Ok(())
+        }
+    }
+}
+
+fn collect_copies(collection: &Collection, named: &mut HashSet<ContentHash>) -> Result<(), EngineError> {
+    let mut after = None;
+    loop {
+        let page = collection.scroll(None, after.as_ref(), SWEEP_PAGE, false)?;
+        for asset in page.assets.into_iter().filter(|asset| asset.record.media == MediaPolicy::Copy) {
+            named.extend(asset.record.hash);
+            if let Some(serde_json::Value::Array(parts)) = asset.record.facts.0.get(PARTS_FIELD) {
+                let hashes = parts.iter().filter_map(|part| part.as_str());
+                named.extend(hashes.filter_map(|hex| ContentHash::from_str(hex).ok()));
+            }
+        }
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return Ok(()),
+        }
+    }
+}

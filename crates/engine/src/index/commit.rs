@@ -1,0 +1,67 @@
+//! The end of a run's pipeline: changes to the store, events after them.
+
+use sensorium_types::{AssetId, FailureReason, Modality, Payload};
+use tokio::sync::mpsc::Receiver;
+
+use super::job::{Ready, is_news};
+use super::run::{Outcome, Run};
+use crate::EngineError;
+
+/// Most jobs of one call of the store.
+const BATCH: usize = 64;
+
+/// Writes jobs as they come, until no stage is left that could send one.
+pub(super) async fn commit(run: &Run, mut ready: Receiver<Outcome>) -> Result<(), EngineError> {
+    let mut received = Vec::with_capacity(BATCH);
+    loop {
+        if ready.recv_many(&mut received, BATCH).await == 0 {
+            return Ok(());
+        }
+        let mut batch = received.drain(..).collect::<Result<Vec<_>, _>>()?;
+        while !batch.is_empty() {
+            batch = write(run, batch).await?;
+        }
+    }
+}
+
+/// Writes a batch and tells of it. Returns the jobs that waited for it.
+async fn write(run: &Run, batch: Vec<Ready>) -> Result<Vec<Ready>, EngineError> {
+    let mut changes = Vec::new();
+    let mut written = Vec::with_capacity(batch.len());
+    for Ready { changes: own, told, settles } in batch {
+        written.push((own.len(), told, settles));
+        changes.extend(own);
+    }
+    let mut applied = if changes.is_empty() { Vec::new() } else { run.store.apply(changes).await? }.into_iter();
+    let mut next = Vec::new();
+    for (count, mut told, settles) in written {
+        told.points = applied.by_ref().take(count).map(|applied| applied.points_written as u64).sum();
+        let settled = Settled { failure: told.reason.clone(), modality: told.modality };
+        run.reporter.tell(told);
+        if let Some(asset) = settles {
+            settle(run, &asset, &settled, &mut next);
+        }
+    }
+    Ok(next)
+}
+
+/// How the file that others wait for ended.
+#[derive(Debug)]
+struct Settled {
+    failure: Option<FailureReason>,
+    modality: Option<Modality>,
+}
+
+/// Files of the same bytes share the fate of the first.
+fn settle(run: &Run, asset: &AssetId, settled: &Settled, next: &mut Vec<Ready>) {
+    let waiting = run.in_flight.lock().remove(asset).unwrap_or_default();
+    for job in waiting {
+        next.push(match &settled.failure {
+            Some(reason) => job.failed(&run.rows, reason.clone(), None),
+            None => {
+                let merge = is_news(&job.metadata, &Payload::new());
+                job.known(&run.rows, asset.clone(), settled.modality, merge, None)
+            }
+        });
+    }
+}

@@ -1,0 +1,100 @@
+//! Which files `--include` and `--exclude` let through.
+
+use std::path::Path;
+
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+
+use crate::EngineError;
+
+/// Globs of one option: those with a `/` are matched against the path below the PATH, the others against the name.
+#[derive(Debug)]
+struct Globs {
+    names: GlobSet,
+    paths: GlobSet,
+    is_empty: bool,
+}
+
+impl Globs {
+    fn new(globs: &[String]) -> Result<Self, EngineError> {
+        let mut names = GlobSetBuilder::new();
+        let mut paths = GlobSetBuilder::new();
+        for text in globs {
+            let wrong = |source| EngineError::Glob { glob: text.clone(), source };
+            let bare = text.trim_start_matches("./").trim_matches('/');
+            let glob = GlobBuilder::new(bare).literal_separator(true).build().map_err(wrong)?;
+            if bare.contains('/') {
+                paths.add(glob);
+            } else {
+                names.add(glob);
+            }
+        }
+        let wrong = |source| EngineError::Glob { glob: globs.join(" "), source };
+        Ok(Self {
+            names: names.build().map_err(wrong)?,
+            paths: paths.build().map_err(wrong)?,
+            is_empty: globs.is_empty(),
+        })
+    }
+
+    fn matches(&self, below: &Path) -> bool {
+        let name = below.file_name().unwrap_or(below.as_os_str());
+        self.names.is_match(name) || self.paths.is_match(below)
+    }
+}
+
+/// What a run lets through.
+#[derive(Debug)]
+pub(super) struct Selection {
+    include: Globs,
+    exclude: Globs,
+}
+
+impl Selection {
+    pub(super) fn new(include: &[String], exclude: &[String]) -> Result<Self, EngineError> {
+        Ok(Self { include: Globs::new(include)?, exclude: Globs::new(exclude)? })
+    }
+
+    /// Whether a file is met; `below` is its path below the PATH given.
+    pub(super) fn takes_file(&self, below: &Path) -> bool {
+        (self.include.is_empty || self.include.matches(below)) && !self.exclude.matches(below)
+    }
+
+    /// Whether a folder is walked.
+    pub(super) fn enters_folder(&self, below: &Path) -> bool {
+        !self.exclude.matches(below)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn selection(include: &[&str], exclude: &[&str]) -> Selection {
+        let owned = |globs: &[&str]| globs.iter().map(|glob| (*glob).to_owned()).collect::<Vec<_>>();
+        Selection::new(&owned(include), &owned(exclude)).expect("globs")
+    }
+
+    #[test]
+    fn names_and_paths_are_told_apart_by_a_slash() {
+        let selection = selection(&["*.jpg", "sounds/**/*.wav"], &["private", "a/b/*.jpg"]);
+        for (path, taken) in [
+            ("x.jpg", true),
+            ("deep/down/x.jpg", true),
+            ("x.wav", false),
+            ("sounds/x.wav", true),
+            ("sounds/a/b/x.wav", true),
+            ("a/b/x.jpg", false),
+            ("a/b/c/x.jpg", true),
+        ] {
+            assert_eq!(selection.takes_file(Path::new(path)), taken, "{path}");
+        }
+        assert!(!selection.enters_folder(Path::new("a/private")));
+        assert!(selection.enters_folder(Path::new("a/privates")));
+    }
+
+    #[test]
+    fn without_globs_everything_is_taken() {
+        assert!(selection(&[], &[]).takes_file(Path::new(".hidden")));
+        assert!(matches!(Selection::new(&["a[".to_owned()], &[]), Err(EngineError::Glob { .. })));
+    }
+}

@@ -1,0 +1,96 @@
+//! One run of `index`: its threads and queues.
+//!
+//! ```text
+//!   walk (1) ──work──► read, hash, decode (jobs) ──encoding──► wait for vectors (1) ──ready──► commit (async)
+//!      └───────────────────────────── rows that fail or move at once ────────────────────────►
+//! ```
+//!
+//! Every queue is bounded, and so is that of the towers, so that the slowest stage sets the pace and memory stays flat.
+//! A file is told of once: where nothing has to be written by the stage that sees so, else after its commit.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crossbeam_channel::bounded;
+use parking_lot::Mutex;
+use sensorium_media::Cancel;
+use sensorium_store::Store;
+use sensorium_types::AssetId;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::commit::commit;
+use super::globs::Selection;
+use super::job::{Job, Ready};
+use super::meta::MetaTable;
+use super::report::Reporter;
+use super::rows::Rows;
+use super::{decide, work};
+use crate::EngineError;
+use crate::seams::{Decode, Encode};
+
+/// Files that wait to be read.
+const WORK_QUEUE: usize = 256;
+/// Jobs that wait for the store.
+const READY_QUEUE: usize = 64;
+
+/// What all stages of a run share.
+#[derive(Debug)]
+pub(super) struct Run {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) encode: Arc<dyn Encode>,
+    pub(super) decode: Arc<dyn Decode>,
+    pub(super) cancel: Cancel,
+    pub(super) runtime: Handle,
+    pub(super) roots: Vec<PathBuf>,
+    /// Files and folders that are not walked.
+    pub(super) left_out: Vec<PathBuf>,
+    pub(super) selection: Selection,
+    pub(super) rows: Rows,
+    pub(super) meta: MetaTable,
+    pub(super) retry_all: bool,
+    pub(super) space_revision: String,
+    pub(super) jobs: usize,
+    pub(super) reporter: Reporter,
+    /// Assets on their way, with the files of the same bytes that wait for them.
+    pub(super) in_flight: Mutex<HashMap<AssetId, Vec<Job>>>,
+}
+
+/// What goes to the commit: a job, or what stops the run.
+pub(super) type Outcome = Result<Ready, EngineError>;
+
+impl Run {
+    /// Walks and writes until all is done, or the run is cancelled.
+    pub(super) async fn run(self: &Arc<Self>) -> Result<(), EngineError> {
+        let (work_in, work_out) = bounded(WORK_QUEUE);
+        let (encoding_in, encoding_out) = bounded(self.jobs);
+        let (ready_in, ready_out) = mpsc::channel(READY_QUEUE);
+        let mut stages = Vec::new();
+        stages.push(self.stage({
+            let ready = ready_in.clone();
+            move |run| decide::walk(run, &work_in, &ready)
+        }));
+        for _ in 0..self.jobs {
+            let (work, encoding, ready) = (work_out.clone(), encoding_in.clone(), ready_in.clone());
+            stages.push(self.stage(move |run| work::read_all(run, &work, &encoding, &ready)));
+        }
+        drop((work_out, encoding_in));
+        stages.push(self.stage(move |run| work::assemble_all(run, &encoding_out, &ready_in)));
+
+        let committed = commit(self, ready_out).await;
+        if committed.is_err() {
+            self.cancel.cancel();
+        }
+        for stage in stages {
+            stage.await.map_err(|_| EngineError::Task { action: "index files" })?;
+        }
+        committed
+    }
+
+    fn stage(self: &Arc<Self>, body: impl FnOnce(&Self) + Send + 'static) -> JoinHandle<()> {
+        let run = Arc::clone(self);
+        tokio::task::spawn_blocking(move || body(&run))
+    }
+}

@@ -1,0 +1,181 @@
+//! Folders to files (CONTRACTS.md section 2).
+//!
+//! Symlinked files and folders are followed, each folder once by device and inode; paths are shown as walked. Dotfiles,
+//! empty and unsupported files are met like any other. Only `stat` is called here, so that a FIFO never blocks.
+
+use std::collections::HashSet;
+use std::fs::Metadata;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use sensorium_media::Cancel;
+use sensorium_types::{FailureReason, ReasonKind};
+
+use super::globs::Selection;
+
+/// Identity of a file or folder on this machine.
+type Inode = (u64, u64);
+
+/// A file that was met.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Met {
+    /// The PATH under which it was met.
+    pub(super) root: PathBuf,
+    /// Its path as walked.
+    pub(super) path: PathBuf,
+    /// What it is.
+    pub(super) what: What,
+}
+
+/// What was met.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum What {
+    /// A regular file.
+    File(Stamp),
+    /// A FIFO, a socket or a device.
+    Special(Stamp, &'static str),
+    /// A file or folder that cannot be looked at.
+    Unreadable(FailureReason),
+}
+
+/// Size and time of a file: while both stay, its bytes count as unchanged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    /// Size in bytes.
+    pub(crate) bytes: u64,
+    /// Modification time in nanoseconds since 1970.
+    pub(crate) mtime_ns: i64,
+}
+
+impl Stamp {
+    /// The stamp of a file.
+    pub(crate) fn of(metadata: &Metadata) -> Self {
+        let seconds = metadata.mtime().saturating_mul(1_000_000_000);
+        Self { bytes: metadata.len(), mtime_ns: seconds.saturating_add(metadata.mtime_nsec()) }
+    }
+}
+
+/// A walk over PATHs.
+#[derive(Debug)]
+pub(super) struct Walk<'a> {
+    selection: &'a Selection,
+    cancel: &'a Cancel,
+    /// Files and folders that are not walked: the data folder, the metadata file.
+    left_out: HashSet<Inode>,
+    /// Folders walked.
+    entered: HashSet<Inode>,
+    /// Files met, where more than one PATH may lead to one.
+    met: Option<HashSet<PathBuf>>,
+}
+
+impl<'a> Walk<'a> {
+    /// A walk that leaves out these files and folders.
+    pub(super) fn new(selection: &'a Selection, left_out: &[&Path], cancel: &'a Cancel) -> Self {
+        let left_out = left_out.iter().filter_map(|path| fs_err::metadata(path).ok()).map(|m| inode(&m)).collect();
+        Self { selection, cancel, left_out, entered: HashSet::new(), met: None }
+    }
+
+    /// Walks the PATHs in order and hands each file to `meet`, until that says `false`.
+    pub(super) fn run(&mut self, roots: &[PathBuf], meet: &mut dyn FnMut(Met) -> bool) {
+        self.met = (roots.len() > 1).then(HashSet::new);
+        for root in roots {
+            if !self.visit(root, root, meet) {
+                return;
+            }
+        }
+    }
+
+    /// Walks what lies at `start`. Returns whether to go on. Folders wait on a stack of our own, so that no depth of
+    /// folders overflows the thread's.
+    fn visit(&mut self, root: &Path, start: &Path, meet: &mut dyn FnMut(Met) -> bool) -> bool {
+        let mut waiting = vec![start.to_path_buf()];
+        while let Some(path) = waiting.pop() {
+            if self.cancel.is_cancelled() {
+                return false;
+            }
+            let what = match fs_err::metadata(&path) {
+                Err(error) => What::Unreadable(unreadable(&error)),
+                Ok(metadata) if self.left_out.contains(&inode(&metadata)) => continue,
+                Ok(metadata) if metadata.is_dir() => match self.enter(root, &path, &metadata) {
+                    Ok(children) => {
+                        waiting.extend(children.into_iter().rev());
+                        continue;
+                    }
+                    Err(error) => What::Unreadable(unreadable(&error)),
+                },
+                Ok(metadata) if metadata.is_file() => What::File(Stamp::of(&metadata)),
+                Ok(metadata) => What::Special(Stamp::of(&metadata), special(&metadata)),
+            };
+            if !self.is_new(root, &path) {
+                continue;
+            }
+            if !meet(Met { root: root.to_path_buf(), path, what }) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// The children of a folder in order of name, files before folders, real folders before links to them; none if
+    /// the folder was walked already or is excluded.
+    fn enter(&mut self, root: &Path, path: &Path, metadata: &Metadata) -> std::io::Result<Vec<PathBuf>> {
+        let below = path.strip_prefix(root).unwrap_or(path);
+        let excluded = !below.as_os_str().is_empty() && !self.selection.enters_folder(below);
+        if excluded || !self.entered.insert(inode(metadata)) {
+            return Ok(Vec::new());
+        }
+        let mut children = Vec::new();
+        for entry in fs_err::read_dir(path)? {
+            let entry = entry?;
+            let rank = match entry.file_type() {
+                Ok(kind) if kind.is_dir() => 1,
+                Ok(kind) if kind.is_symlink() => 2,
+                Ok(_) | Err(_) => 0,
+            };
+            children.push((rank, entry.path()));
+        }
+        children.sort_unstable();
+        Ok(children.into_iter().map(|(_, path)| path).collect())
+    }
+
+    /// Whether a file is selected and was not met before.
+    fn is_new(&mut self, root: &Path, path: &Path) -> bool {
+        let below = match path.strip_prefix(root) {
+            Ok(below) if !below.as_os_str().is_empty() => below,
+            Ok(_) | Err(_) => path.file_name().map_or(path, Path::new),
+        };
+        self.selection.takes_file(below)
+            && self.met.as_mut().is_none_or(|met| met.insert(path.to_path_buf()))
+    }
+}
+
+fn inode(metadata: &Metadata) -> Inode {
+    (metadata.dev(), metadata.ino())
+}
+
+/// Why a file cannot be looked at.
+pub(super) fn unreadable(error: &std::io::Error) -> FailureReason {
+    let detail = match error.kind() {
+        std::io::ErrorKind::NotFound => "it is not there, or a link to nothing".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "no permission to read it".to_owned(),
+        _ => error.raw_os_error().map_or_else(
+            || error.to_string(),
+            |code| std::io::Error::from_raw_os_error(code).to_string(),
+        ),
+    };
+    FailureReason::new(ReasonKind::Unreadable, detail)
+}
+
+fn special(metadata: &Metadata) -> &'static str {
+    let kind = metadata.file_type();
+    if kind.is_fifo() {
+        "a FIFO"
+    } else if kind.is_socket() {
+        "a socket"
+    } else {
+        "a device"
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,182 @@
+//! The stages between walk and commit: read, hash and decode files, then wait for their vectors.
+
+use std::collections::hash_map::Entry;
+
+use crossbeam_channel::{Receiver, Sender};
+use sensorium_embed::Priority;
+use sensorium_media::{Decoded, MediaInput};
+use sensorium_types::{AssetId, ContentHash, ErrorKind, FailureReason, ReasonKind, StoredAsset};
+use tokio::sync::mpsc;
+
+use super::hash::{changed, hash_file, is_unchanged};
+use super::job::{Job, Ready, Seen, Task, is_news, told_failure};
+use super::run::{Outcome, Run};
+use crate::EngineError;
+use crate::encode::Encoding;
+
+/// A file whose parts are with the towers.
+#[derive(Debug)]
+pub(super) struct Encoded {
+    job: Job,
+    seen: Seen,
+    encoding: Encoding,
+}
+
+/// Where a job goes next.
+#[derive(Debug)]
+enum Next {
+    /// To the towers.
+    Encode(Box<Encoded>),
+    /// To the commit.
+    Commit(Ready),
+    /// Nowhere: it waits for another file of the same bytes, or the run is cancelled.
+    Nowhere,
+    /// Its failure says nothing about others of the same bytes, which are to be read now.
+    FailedAlone(Ready, Vec<Job>),
+}
+
+/// Reads, hashes and decodes until no work is left.
+pub(super) fn read_all(
+    run: &Run,
+    work: &Receiver<Job>,
+    encoding: &Sender<Encoded>,
+    ready: &mpsc::Sender<Outcome>,
+) {
+    while let Ok(job) = work.recv() {
+        let mut waiting = vec![job];
+        while let Some(job) = waiting.pop() {
+            if run.cancel.is_cancelled() {
+                return;
+            }
+            let goes_on = match advance(run, job) {
+                Ok(Next::Encode(encoded)) => encoding.send(*encoded).is_ok(),
+                Ok(Next::Commit(outcome)) => ready.blocking_send(Ok(outcome)).is_ok(),
+                Ok(Next::Nowhere) => true,
+                Ok(Next::FailedAlone(outcome, others)) => {
+                    waiting.extend(others);
+                    ready.blocking_send(Ok(outcome)).is_ok()
+                }
+                Err(error) => {
+                    let _ = ready.blocking_send(Err(error));
+                    false
+                }
+            };
+            if !goes_on {
+                return;
+            }
+        }
+    }
+}
+
+/// Waits for vectors, in order of decoding, until no file is left.
+pub(super) fn assemble_all(run: &Run, encoding: &Receiver<Encoded>, ready: &mpsc::Sender<Outcome>) {
+    while let Ok(encoded) = encoding.recv() {
+        if run.cancel.is_cancelled() {
+            continue;
+        }
+        let Encoded { job, seen, encoding } = encoded;
+        let outcome = match encoding.wait() {
+            Ok(points) => Ok(job.new_asset(&run.rows, seen, points, &run.space_revision)),
+            Err(error) if matches!(error.kind(), ErrorKind::InvalidArgument | ErrorKind::Bug) => {
+                let reason = FailureReason::new(ReasonKind::Corrupt, error.to_string());
+                Ok(job.failed(&run.rows, reason, Some(AssetId::from_content(&seen.hash))))
+            }
+            Err(_) if run.cancel.is_cancelled() => continue,
+            Err(error) => Err(error),
+        };
+        if ready.blocking_send(outcome).is_err() {
+            return;
+        }
+    }
+}
+
+fn advance(run: &Run, job: Job) -> Result<Next, EngineError> {
+    if let Task::Check { asset, .. } = &job.task
+        && let Some(stored) = look_up(run, asset)?
+    {
+        let merge = is_news(&job.metadata, &stored.record.metadata);
+        let asset = asset.clone();
+        return Ok(Next::Commit(job.known(&run.rows, asset, Some(stored.record.modality), merge, None)));
+    }
+    let job = Job { task: Task::Read { tries: tries(&job) }, ..job };
+    let hash = match hash_file(&job.path, job.stamp, &run.cancel) {
+        Ok(Some(hash)) => hash,
+        Ok(None) => return Ok(Next::Nowhere),
+        Err(reason) => return Ok(Next::Commit(failed_alone(run, job, reason))),
+    };
+    let asset = AssetId::from_content(&hash);
+    match run.in_flight.lock().entry(asset.clone()) {
+        Entry::Occupied(mut others) => {
+            others.get_mut().push(job);
+            return Ok(Next::Nowhere);
+        }
+        Entry::Vacant(place) => {
+            place.insert(Vec::new());
+        }
+    }
+    if let Some(stored) = look_up(run, &asset)? {
+        let merge = is_news(&job.metadata, &stored.record.metadata);
+        let modality = Some(stored.record.modality);
+        return Ok(Next::Commit(job.known(&run.rows, asset.clone(), modality, merge, Some(asset))));
+    }
+    decode(run, job, hash, asset)
+}
+
+fn decode(run: &Run, job: Job, hash: ContentHash, asset: AssetId) -> Result<Next, EngineError> {
+    let decoded = run.decode.decode(MediaInput::Path(job.path.clone()), &run.cancel)?;
+    if run.cancel.is_cancelled() {
+        return Ok(Next::Nowhere);
+    }
+    if !is_unchanged(&job.path, job.stamp) {
+        let others = run.in_flight.lock().remove(&asset).unwrap_or_default();
+        return Ok(Next::FailedAlone(failed_alone(run, job, changed()), others));
+    }
+    let Decoded { modality, mime, facts, parts } = match decoded {
+        Ok(decoded) => decoded,
+        Err(reason) if is_of_the_path(&reason) => {
+            let others = run.in_flight.lock().remove(&asset).unwrap_or_default();
+            return Ok(Next::FailedAlone(failed_alone(run, job, reason), others));
+        }
+        Err(reason) => return Ok(Next::Commit(job.failed(&run.rows, reason, Some(asset)))),
+    };
+    if parts.is_empty() {
+        let reason = FailureReason::new(ReasonKind::Corrupt, "there is nothing in it");
+        return Ok(Next::Commit(job.failed(&run.rows, reason, Some(asset))));
+    }
+    let encoding = Encoding::start(run.encode.as_ref(), parts, Priority::Bulk)?;
+    let seen = Seen { hash, modality, mime, facts };
+    Ok(Next::Encode(Box::new(Encoded { job, seen, encoding })))
+}
+
+/// A failure that says nothing about the bytes. A file that is indexed keeps its row, and is read again next time.
+fn failed_alone(run: &Run, job: Job, reason: FailureReason) -> Ready {
+    if run.rows.is_indexed(&job.path) {
+        return Ready { changes: Vec::new(), told: told_failure(job.path, reason), settles: None };
+    }
+    job.failed(&run.rows, reason, None)
+}
+
+/// Whether a failure is one of the path rather than of the bytes.
+fn is_of_the_path(reason: &FailureReason) -> bool {
+    match reason.kind {
+        ReasonKind::Moved | ReasonKind::Unreadable => true,
+        ReasonKind::Unsupported
+        | ReasonKind::Corrupt
+        | ReasonKind::TooLarge
+        | ReasonKind::TimedOut
+        | ReasonKind::DecoderMissing
+        | ReasonKind::Crashed => false,
+    }
+}
+
+fn tries(job: &Job) -> u32 {
+    match job.task {
+        Task::Read { tries } => tries,
+        Task::Check { .. } => 0,
+    }
+}
+
+fn look_up(run: &Run, asset: &AssetId) -> Result<Option<StoredAsset>, EngineError> {
+    let found = run.runtime.block_on(run.store.get(std::slice::from_ref(asset), false))?;
+    Ok(found.into_iter().next().flatten())
+}

@@ -1,0 +1,219 @@
+//! One item to one asset.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use sensorium_store::Store;
+use sensorium_types::{
+    AssetId, AssetRecord, Change, ContentHash, FailureReason, MediaPolicy, Modality, Payload, PointRecord,
+    Track,
+};
+use serde_json::Value;
+
+use super::parts::{self, Made};
+use super::{IngestContent, IngestItem, IngestPart, ItemOutcome};
+use crate::engine::PARTS_FIELD;
+use crate::index::{blocking, is_news};
+use crate::seams::{Decode, Encode};
+use crate::{AssetState, EngineError, copies, vectors};
+
+/// What an ingest has of its engine.
+#[derive(Debug, Clone)]
+pub(crate) struct Ingest {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) encode: Arc<dyn Encode>,
+    pub(crate) decode: Arc<dyn Decode>,
+    pub(crate) data_dir: PathBuf,
+}
+
+impl Ingest {
+    /// Brings an item in.
+    pub(crate) async fn item(&self, item: IngestItem) -> Result<ItemOutcome, EngineError> {
+        let item = check(item)?;
+        let hashes: Vec<ContentHash> = item.parts.iter().map(|part| hash_of(&part.content)).collect();
+        let hash = match hashes.as_slice() {
+            [only] => *only,
+            several => ContentHash::of_parts(several),
+        };
+        let id = item.id.clone().unwrap_or_else(|| AssetId::from_content(&hash));
+        if let Some(outcome) = self.known(&id, &hash, &item.metadata).await? {
+            return Ok(outcome);
+        }
+
+        let (encode, decode, parts) = (Arc::clone(&self.encode), Arc::clone(&self.decode), item.parts.clone());
+        let made = blocking("decode and encode an item", move || {
+            parts::make(encode.as_ref(), decode.as_ref(), parts)
+        })
+        .await?;
+        let made = match made {
+            Ok(made) => made,
+            Err(reason) => return Ok(failed(id, reason)),
+        };
+        let Some(modality) = modality_of(&made) else { return Err(EngineError::NoParts) };
+        let facts = facts(&item.parts, &made, &hashes, modality);
+        let points = points(made, &item.fuse)?;
+        if item.media == MediaPolicy::Copy {
+            self.keep_copies(&item.parts, &hashes).await?;
+        }
+        let asset = AssetRecord {
+            id: id.clone(),
+            hash: Some(hash),
+            modality,
+            space_revision: self.store.space().revision,
+            facts,
+            metadata: item.metadata,
+            media: item.media,
+            from_source: false,
+        };
+        let applied = self.store.apply(vec![Change::Upsert { asset, points, source: None }]).await?;
+        let points = applied.iter().map(|applied| applied.points_written as u64).sum();
+        let (asset, modality, state) = (Some(id), Some(modality), AssetState::Indexed);
+        Ok(ItemOutcome { asset, modality, points, state, reason: None })
+    }
+
+    /// The outcome for content that is there already: nothing, or other metadata merged.
+    async fn known(
+        &self,
+        id: &AssetId,
+        hash: &ContentHash,
+        metadata: &Payload,
+    ) -> Result<Option<ItemOutcome>, EngineError> {
+        let found = self.store.get(std::slice::from_ref(id), false).await?;
+        let Some(stored) = found.into_iter().next().flatten() else { return Ok(None) };
+        let space_is_same = stored.record.space_revision == self.store.space().revision;
+        if stored.record.hash.as_ref() != Some(hash) || !space_is_same {
+            return Ok(None);
+        }
+        let news = is_news(metadata, &stored.record.metadata);
+        if news {
+            let change = Change::MergeMetadata { asset: id.clone(), metadata: metadata.clone() };
+            self.store.apply(vec![change]).await?;
+        }
+        Ok(Some(ItemOutcome {
+            asset: Some(id.clone()),
+            modality: Some(stored.record.modality),
+            points: 0,
+            state: if news { AssetState::Indexed } else { AssetState::Unchanged },
+            reason: None,
+        }))
+    }
+
+    async fn keep_copies(&self, parts: &[IngestPart], hashes: &[ContentHash]) -> Result<(), EngineError> {
+        for (part, hash) in parts.iter().zip(hashes) {
+            let bytes: Arc<[u8]> = match &part.content {
+                IngestContent::Text(text) => text.as_bytes().into(),
+                IngestContent::Media(bytes) => Arc::clone(bytes),
+                IngestContent::Vector(..) => continue,
+            };
+            let (data_dir, hash) = (self.data_dir.clone(), *hash);
+            blocking("keep a copy", move || copies::keep(&data_dir, &hash, &bytes)).await?;
+        }
+        Ok(())
+    }
+}
+
+fn check(item: IngestItem) -> Result<IngestItem, EngineError> {
+    if item.parts.is_empty() {
+        return Err(EngineError::NoParts);
+    }
+    for (at, part) in item.parts.iter().enumerate() {
+        if item.parts.iter().take(at).any(|other| other.name == part.name) {
+            return Err(EngineError::RepeatedPart { name: part.name.clone() });
+        }
+    }
+    for (name, weight) in &item.fuse {
+        if !item.parts.iter().any(|part| part.name == *name) {
+            return Err(EngineError::UnknownPart { name: name.clone() });
+        }
+        if !weight.is_finite() || *weight == 0.0 {
+            return Err(EngineError::BadWeight);
+        }
+    }
+    if item.media == MediaPolicy::Reference {
+        return Err(EngineError::NothingToRefer);
+    }
+    item.metadata.check_user()?;
+    Ok(item)
+}
+
+fn hash_of(content: &IngestContent) -> ContentHash {
+    match content {
+        IngestContent::Text(text) => ContentHash::of(text.as_bytes()),
+        IngestContent::Media(bytes) => ContentHash::of(bytes),
+        IngestContent::Vector(vector, _) => {
+            let bytes: Vec<u8> = vector.iter().flat_map(|x| x.to_le_bytes()).collect();
+            ContentHash::of(&bytes)
+        }
+    }
+}
+
+/// What a product is as a whole: its one part's modality, else the richest of its parts'.
+fn modality_of(made: &[Made]) -> Option<Modality> {
+    let richest = [Modality::Video, Modality::Image, Modality::Audio, Modality::Text];
+    richest.into_iter().find(|modality| made.iter().any(|part| part.modality == *modality))
+}
+
+/// Facts of the asset: those of its first part of the asset's modality, and of all parts their hashes.
+fn facts(parts: &[IngestPart], made: &[Made], hashes: &[ContentHash], modality: Modality) -> Payload {
+    let mut facts = Payload::new();
+    let main = made.iter().zip(parts).find(|(part, _)| part.modality == modality);
+    if let Some((main, part)) = main {
+        if let Some(mime) = &main.mime {
+            facts.set("mime", mime.as_str());
+        }
+        let bytes = match &part.content {
+            IngestContent::Text(text) => Some(text.len()),
+            IngestContent::Media(bytes) => Some(bytes.len()),
+            IngestContent::Vector(..) => None,
+        };
+        if let Some(bytes) = bytes {
+            facts.set("bytes", bytes);
+        }
+        facts.merge(&main.facts);
+    }
+    facts.set("modality", modality.name());
+    if hashes.len() > 1 {
+        facts.set(PARTS_FIELD, hashes.iter().map(|hash| Value::from(hash.to_hex())).collect::<Vec<_>>());
+    }
+    facts
+}
+
+/// The points of all parts, numbered on through each track, with the fused one.
+fn points(made: Vec<Made>, fuse: &[(String, f32)]) -> Result<Vec<PointRecord>, EngineError> {
+    let fused = if fuse.is_empty() { None } else { Some(fused(&made, fuse)?) };
+    let mut points: Vec<PointRecord> = made.into_iter().flat_map(|part| part.points).collect();
+    points.extend(fused);
+    let mut next: HashMap<Track, u32> = HashMap::new();
+    for point in &mut points {
+        let ordinal = next.entry(point.track).or_default();
+        point.ordinal = *ordinal;
+        *ordinal += 1;
+    }
+    Ok(points)
+}
+
+fn fused(made: &[Made], fuse: &[(String, f32)]) -> Result<PointRecord, EngineError> {
+    let mut sum = Vec::new();
+    for (name, weight) in fuse {
+        let part = made.iter().find(|part| part.name == *name);
+        let part = part.ok_or_else(|| EngineError::UnknownPart { name: name.clone() })?;
+        vectors::add(&mut sum, *weight, &part.mean()?);
+    }
+    let length = vectors::normalize(&mut sum);
+    if length < vectors::MIN_LENGTH {
+        return Err(EngineError::EmptySum { length });
+    }
+    Ok(PointRecord {
+        track: Track::Fused,
+        ordinal: 0,
+        span: None,
+        vector: sum,
+        thumb: made.iter().flat_map(|part| &part.points).find_map(|point| point.thumb.clone()),
+    })
+}
+
+fn failed(id: AssetId, reason: FailureReason) -> ItemOutcome {
+    let state = AssetState::Failed;
+    ItemOutcome { asset: Some(id), modality: None, points: 0, state, reason: Some(reason) }
+}

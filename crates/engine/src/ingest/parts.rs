@@ -1,0 +1,81 @@
+//! The parts of an item to points.
+
+use std::sync::Arc;
+
+use sensorium_embed::Priority;
+use sensorium_media::{Cancel, Decoded, MediaInput};
+use sensorium_types::{FailureReason, Modality, Payload, PointRecord, ReasonKind, Track};
+
+use super::{IngestContent, IngestPart};
+use crate::encode::Encoding;
+use crate::seams::{Decode, Encode};
+use crate::{EngineError, vectors};
+
+/// A part with its points.
+#[derive(Debug)]
+pub(super) struct Made {
+    pub(super) name: String,
+    pub(super) modality: Modality,
+    pub(super) mime: Option<String>,
+    pub(super) facts: Payload,
+    pub(super) points: Vec<PointRecord>,
+}
+
+impl Made {
+    /// The part's one vector: the mean of its main track.
+    pub(super) fn mean(&self) -> Result<Vec<f32>, EngineError> {
+        let track = vectors::asking_track(self.modality, self.points.iter().map(|point| point.track));
+        let points = self.points.iter().filter(|point| Some(point.track) == track);
+        vectors::mean(points.map(|point| point.vector.as_slice())).ok_or(EngineError::EmptySum { length: 0.0 })
+    }
+}
+
+/// Decodes and encodes every part. Inner error: why a part cannot be used.
+pub(super) fn make(
+    encode: &dyn Encode,
+    decode: &dyn Decode,
+    parts: Vec<IngestPart>,
+) -> Result<Result<Vec<Made>, FailureReason>, EngineError> {
+    let mut made = Vec::with_capacity(parts.len());
+    for IngestPart { name, content } in parts {
+        let bytes: Arc<[u8]> = match content {
+            IngestContent::Text(text) => text.into_bytes().into(),
+            IngestContent::Media(bytes) => bytes,
+            IngestContent::Vector(vector, track) => {
+                let point = given(encode.space().dim, vector, track)?;
+                let (mime, facts) = (None, Payload::new());
+                made.push(Made { name, modality: modality_of(track), mime, facts, points: vec![point] });
+                continue;
+            }
+        };
+        let Decoded { modality, mime, facts, parts } =
+            match decode.decode(MediaInput::Bytes(bytes), &Cancel::default())? {
+                Ok(decoded) => decoded,
+                Err(reason) => return Ok(Err(reason)),
+            };
+        let points = Encoding::start(encode, parts, Priority::Bulk)?.wait()?;
+        if points.is_empty() {
+            return Ok(Err(FailureReason::new(ReasonKind::Corrupt, "there is nothing in it")));
+        }
+        made.push(Made { name, modality, mime: Some(mime), facts, points });
+    }
+    Ok(Ok(made))
+}
+
+fn given(expected: usize, mut vector: Vec<f32>, track: Track) -> Result<PointRecord, EngineError> {
+    let received = vector.len();
+    if received != expected || !vectors::is_usable(&vector) || vectors::normalize(&mut vector) < vectors::MIN_LENGTH {
+        return Err(EngineError::BadVector { expected, received });
+    }
+    Ok(PointRecord { track, ordinal: 0, span: None, vector, thumb: None })
+}
+
+/// What a vector on this track was made of.
+fn modality_of(track: Track) -> Modality {
+    match track {
+        Track::Video => Modality::Video,
+        Track::Audio => Modality::Audio,
+        Track::Image | Track::Fused => Modality::Image,
+        Track::Text => Modality::Text,
+    }
+}

@@ -1,0 +1,162 @@
+//! What is asked of the store: a vector, and what turns its cosines into scores.
+
+use sensorium_types::{AssetId, Calibration, CalibrationTable, Content};
+
+use super::terms::Asked;
+use crate::{EngineError, vectors};
+
+/// Deviation that a cosine is divided by where no calibration is known. It only serves the rule of moments, which
+/// speaks of deviations; such a score is never shown. Random pairs of the default bundle lie near it.
+const UNCALIBRATED_DEVIATION: f32 = 0.07;
+
+/// One vector that is searched for.
+#[derive(Debug, Clone)]
+pub(super) struct Leg {
+    /// The term, from 0; `None` for the sum of all.
+    pub(super) term: Option<usize>,
+    /// How much its list counts in late fusion.
+    pub(super) weight: f32,
+    /// The vector, of L2 norm 1.
+    pub(super) vector: Vec<f32>,
+    /// Calibration for each content, in the order of [`Content::ALL`]; `None` where scores mean nothing.
+    calibrations: Option<[Calibration; 3]>,
+}
+
+/// The legs of a query, and what their answers leave out.
+#[derive(Debug, Clone)]
+pub(super) struct Legs {
+    pub(super) legs: Vec<Leg>,
+    /// Stored assets that were asked by.
+    pub(super) exclude: Vec<AssetId>,
+}
+
+impl Legs {
+    /// One leg of the normalized sum, or one for each term.
+    pub(super) fn new(
+        terms: Vec<Asked>,
+        late: bool,
+        table: Option<&CalibrationTable>,
+    ) -> Result<Self, EngineError> {
+        if !terms.iter().any(|term| term.weight > 0.0) {
+            return Err(EngineError::NoPositiveTerm);
+        }
+        let exclude = terms.iter().filter_map(|term| term.asset.clone()).collect();
+        let legs = if late && terms.len() > 1 {
+            let alone = |(at, term): (usize, &Asked)| {
+                let calibrations = calibrations(&[(1.0, term.content)], 1.0, table);
+                Leg { term: Some(at), weight: term.weight, vector: term.vector.clone(), calibrations }
+            };
+            terms.iter().enumerate().map(alone).collect()
+        } else {
+            let mut vector = Vec::new();
+            for term in &terms {
+                vectors::add(&mut vector, term.weight, &term.vector);
+            }
+            let length = vectors::normalize(&mut vector);
+            if length < vectors::MIN_LENGTH {
+                return Err(EngineError::EmptySum { length });
+            }
+            let weights: Vec<_> = terms.iter().map(|term| (term.weight, term.content)).collect();
+            let calibrations = calibrations(&weights, length, table);
+            vec![Leg { term: None, weight: 1.0, vector, calibrations }]
+        };
+        Ok(Self { legs, exclude })
+    }
+}
+
+impl Leg {
+    /// The calibration of points of this content.
+    pub(super) fn calibration(&self, content: Content) -> Option<Calibration> {
+        let at = Content::ALL.iter().position(|other| *other == content)?;
+        self.calibrations.as_ref().and_then(|all| all.get(at)).copied()
+    }
+
+    /// The score that is shown.
+    pub(super) fn score(&self, content: Content, cosine: f32) -> Option<f32> {
+        self.calibration(content).map(|calibration| calibration.score(cosine))
+    }
+
+    /// The number that ranks: the score, or where there is none a cosine on a like scale.
+    pub(super) fn rank_by(&self, content: Content, cosine: f32) -> f32 {
+        self.score(content, cosine).unwrap_or(cosine / UNCALIBRATED_DEVIATION)
+    }
+}
+
+/// The calibration of a sum for each content; `None` if a term has none with any content.
+fn calibrations(
+    terms: &[(f32, Option<Content>)],
+    length: f32,
+    table: Option<&CalibrationTable>,
+) -> Option<[Calibration; 3]> {
+    let of = |content: Content| -> Option<Calibration> {
+        let pair = |(weight, term): &(f32, Option<Content>)| {
+            let calibration = table?.get((*term)?, content)?;
+            (calibration.deviation > 0.0).then_some((*weight, calibration))
+        };
+        let pairs: Option<Vec<_>> = terms.iter().map(pair).collect();
+        Some(Calibration::of_sum(&pairs?, length))
+    };
+    let [first, second, third] = Content::ALL.map(of);
+    Some([first?, second?, third?])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(weight: f32, vector: &[f32], content: Option<Content>) -> Asked {
+        Asked { weight, vector: vector.to_vec(), content, asset: None }
+    }
+
+    fn table() -> CalibrationTable {
+        let mut pairs = Vec::new();
+        for (at, query) in (1_u8..).zip(Content::ALL) {
+            for point in Content::ALL {
+                let mean = f32::from(at) / 10.0;
+                pairs.push((query, point, Calibration { mean, deviation: 0.1 }));
+            }
+        }
+        CalibrationTable { pairs }
+    }
+
+    #[test]
+    fn a_sum_is_one_leg_with_the_calibration_of_the_sum() {
+        let terms =
+            vec![asked(2.0, &[1.0, 0.0], Some(Content::Text)), asked(-1.0, &[0.0, 1.0], Some(Content::Picture))];
+        let legs = Legs::new(terms, false, Some(&table())).expect("legs");
+        let [leg] = legs.legs.as_slice() else { panic!("one leg") };
+        let length = 5.0_f32.sqrt();
+        assert!((leg.vector[0] - 2.0 / length).abs() < 1e-6 && (leg.vector[1] + 1.0 / length).abs() < 1e-6);
+        let calibration = leg.calibration(Content::Sound).expect("calibrated");
+        assert!((calibration.mean - (2.0 * 0.3 - 0.1) / length).abs() < 1e-6);
+        assert!((calibration.deviation - (0.04_f32 + 0.01).sqrt() / length).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_given_vector_takes_scores_away() {
+        let terms = vec![asked(1.0, &[1.0, 0.0], Some(Content::Text)), asked(1.0, &[0.0, 1.0], None)];
+        let legs = Legs::new(terms, false, Some(&table())).expect("legs");
+        assert_eq!(legs.legs[0].score(Content::Picture, 0.5), None);
+        assert!(legs.legs[0].rank_by(Content::Picture, 0.5) > legs.legs[0].rank_by(Content::Text, 0.4));
+    }
+
+    #[test]
+    fn legs_stand_alone() {
+        let terms = vec![asked(3.0, &[1.0, 0.0], Some(Content::Text)), asked(-2.0, &[0.0, 1.0], None)];
+        let legs = Legs::new(terms, true, Some(&table())).expect("legs").legs;
+        assert_eq!(legs.len(), 2);
+        let calibration = legs[0].calibration(Content::Picture).expect("calibrated");
+        assert!((calibration.mean - 0.3).abs() < 1e-6 && (calibration.deviation - 0.1).abs() < 1e-6);
+        assert_eq!((legs[1].term, legs[1].calibration(Content::Picture)), (Some(1), None));
+    }
+
+    #[test]
+    fn sums_that_point_nowhere_are_usage_errors() {
+        let one = |weight| asked(weight, &[1.0, 0.0], Some(Content::Text));
+        assert!(matches!(Legs::new(vec![one(-1.0)], false, None), Err(EngineError::NoPositiveTerm)));
+        assert!(matches!(Legs::new(Vec::new(), false, None), Err(EngineError::NoPositiveTerm)));
+        let cancelled = Legs::new(vec![one(1.0), one(-0.9995)], false, None);
+        assert!(matches!(cancelled, Err(EngineError::EmptySum { .. })));
+        assert!(Legs::new(vec![one(1.0), one(-0.99)], false, None).is_ok());
+    }
+}

@@ -1,0 +1,175 @@
+//! Assets found to rows shown: every point scored, moments made, fields and paths added.
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sensorium_store::Store;
+use sensorium_types::{AssetId, Modality, Moment, Payload, ScoredPoint, StoredAsset};
+
+use super::Hit;
+use super::fusion::Fused;
+use super::leg::Leg;
+use crate::EngineError;
+use crate::index::blocking;
+use crate::moments::{Found, Scored, moments};
+
+/// Paths looked at in one go.
+const PATHS_A_LOOK: usize = 1024;
+
+/// A row before its fields are read.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Row {
+    pub(super) asset: AssetId,
+    modality: Modality,
+    /// What the user sees.
+    pub(super) score: Option<f32>,
+    /// What ranks rows of moments.
+    rank_by: f32,
+    best: Scored,
+    moment: Option<Moment>,
+}
+
+/// What rows are made.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shape {
+    /// A row for each moment, not for each asset.
+    pub(super) every_moment: bool,
+    /// Rows with a lower score are dropped.
+    pub(super) min_score: Option<f32>,
+    /// Most rows.
+    pub(super) limit: usize,
+}
+
+/// Scores every point of the assets found and makes their rows, best first.
+pub(super) async fn rows(
+    store: &Arc<dyn Store>,
+    legs: &[Leg],
+    found: Vec<Fused>,
+    shape: Shape,
+) -> Result<Vec<Row>, EngineError> {
+    let mut points = HashMap::with_capacity(found.len());
+    for (at, leg) in legs.iter().enumerate() {
+        let assets: Vec<AssetId> =
+            found.iter().filter(|fused| fused.leg == at).map(|fused| fused.candidate.hit.asset.clone()).collect();
+        if assets.is_empty() {
+            continue;
+        }
+        let scored = store.score_assets(&leg.vector, &assets).await?;
+        points.extend(assets.into_iter().zip(scored));
+    }
+    let mut rows = Vec::new();
+    for fused in found {
+        let Some(leg) = legs.get(fused.leg) else { continue };
+        let hit = fused.candidate.hit;
+        let scored = points.remove(&hit.asset).unwrap_or_default();
+        for (best, moment) in of_asset(leg, &scored, shape.every_moment) {
+            let score = leg.score(best.point.track.content(), best.cosine);
+            let (asset, modality) = (hit.asset.clone(), hit.modality);
+            rows.push(Row { asset, modality, score, rank_by: best.score, best, moment });
+        }
+    }
+    if let Some(min) = shape.min_score {
+        rows.retain(|row| row.score.is_none_or(|score| score >= min));
+    }
+    if shape.every_moment && legs.len() == 1 {
+        // A stable sort: rows of one score stay in the order of their assets.
+        rows.sort_by(|a, b| b.rank_by.total_cmp(&a.rank_by));
+    }
+    rows.truncate(shape.limit);
+    Ok(rows)
+}
+
+/// The rows of an asset: its best point with the moment that this carries, or one for each moment.
+fn of_asset(leg: &Leg, points: &[ScoredPoint], every_moment: bool) -> Vec<(Scored, Option<Moment>)> {
+    let scored: Vec<Scored> = points
+        .iter()
+        .map(|ScoredPoint { point, cosine }| Scored {
+            point: *point,
+            score: leg.rank_by(point.track.content(), *cosine),
+            cosine: *cosine,
+        })
+        .collect();
+    let mut best: Option<Scored> = None;
+    for point in &scored {
+        if best.is_none_or(|best| point.score > best.score) {
+            best = Some(*point);
+        }
+    }
+    // Gone since it was found.
+    let Some(best) = best else { return Vec::new() };
+    let is_timed = best.point.span.is_some_and(|span| span.time().is_some());
+    let mut rows = Vec::new();
+    if !is_timed {
+        rows.push((best, None));
+    }
+    if is_timed || every_moment {
+        rows.extend(moments(&scored).into_iter().map(|Found { moment, best }| (best, Some(moment))));
+    }
+    if !every_moment {
+        rows.truncate(1);
+    }
+    rows
+}
+
+/// Adds fields and paths to rows.
+pub(super) async fn hits(store: &Arc<dyn Store>, rows: Vec<Row>) -> Result<Vec<Hit>, EngineError> {
+    let mut assets: Vec<AssetId> = rows.iter().map(|row| row.asset.clone()).collect();
+    assets.sort();
+    assets.dedup();
+    let mut shown: HashMap<AssetId, Shown> = HashMap::with_capacity(assets.len());
+    for batch in assets.chunks(PATHS_A_LOOK) {
+        let stored = store.get(batch, false).await?;
+        let batch = blocking("look at paths", move || {
+            Ok(stored.into_iter().flatten().map(Shown::new).collect::<Vec<_>>())
+        })
+        .await?;
+        shown.extend(batch.into_iter().map(|shown| (shown.asset.clone(), shown)));
+    }
+    let mut hits = Vec::with_capacity(rows.len());
+    for row in rows {
+        let Some(shown) = shown.get(&row.asset) else { continue };
+        let Row { asset, modality, score, rank_by: _, best, moment } = row;
+        hits.push(Hit {
+            rank: hits.len() + 1,
+            asset,
+            score,
+            cosine: best.cosine,
+            modality,
+            path: shown.path.clone(),
+            paths: shown.paths.clone(),
+            moment,
+            range: best.point.span.and_then(sensorium_types::Span::chars),
+            payload: shown.payload.clone(),
+            point: best.point,
+        });
+    }
+    Ok(hits)
+}
+
+/// What is shown of an asset.
+#[derive(Debug)]
+struct Shown {
+    asset: AssetId,
+    path: Option<PathBuf>,
+    paths: Vec<PathBuf>,
+    payload: Payload,
+}
+
+impl Shown {
+    /// Looks which of the paths still exist. The payload follows a file that moved, unless the user set the fields.
+    fn new(stored: StoredAsset) -> Self {
+        let paths: Vec<PathBuf> =
+            stored.paths.iter().map(|path| Path::new(OsStr::from_bytes(path)).to_path_buf()).collect();
+        let path = paths.iter().find(|path| path.exists()).cloned();
+        let mut payload = stored.record.facts.clone();
+        if let Some(path) = &path {
+            payload.set("path", path.to_string_lossy());
+            payload.set("name", path.file_name().unwrap_or_default().to_string_lossy());
+        }
+        payload.merge(&stored.record.metadata);
+        Self { asset: stored.record.id, path, paths, payload }
+    }
+}

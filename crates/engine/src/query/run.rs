@@ -1,0 +1,83 @@
+//! The steps of a query, in order.
+
+use std::sync::Arc;
+
+use sensorium_store::Store;
+use sensorium_types::CalibrationTable;
+
+use super::clock::Clock;
+use super::fusion::fuse;
+use super::leg::Legs;
+use super::rows::{Shape, hits, rows};
+use super::search::{Scope, search};
+use super::terms::Asker;
+use super::{Explain, Fusion, QueryReply, QueryRequest, WEAK_SCORE};
+use crate::EngineError;
+use crate::seams::{Decode, Encode};
+
+/// Least depth of the lists that late fusion fuses.
+const MIN_FUSION_DEPTH: usize = 100;
+
+/// What a query has of its engine.
+#[derive(Debug)]
+pub(crate) struct Sources {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) encode: Arc<dyn Encode>,
+    pub(crate) decode: Arc<dyn Decode>,
+    /// What turns cosines into scores, if the bundle's space is that of the collection.
+    pub(crate) calibration: Option<CalibrationTable>,
+}
+
+/// Answers a query.
+pub(crate) async fn query(sources: Sources, request: QueryRequest) -> Result<QueryReply, EngineError> {
+    let Sources { store, encode, decode, calibration } = sources;
+    let QueryRequest {
+        terms,
+        modalities,
+        filter,
+        limit,
+        all,
+        exact,
+        min_score,
+        every_moment,
+        legs: late,
+        explain,
+    } = request;
+    if !terms.iter().any(|term| term.weight > 0.0) {
+        return Err(EngineError::NoPositiveTerm);
+    }
+    let mut clock = Clock::start();
+    let asker = Asker { store: Arc::clone(&store), encode, decode };
+    let mut asked = Vec::with_capacity(terms.len());
+    for term in terms {
+        asked.push(asker.ask(term).await?);
+    }
+    clock.step("encode terms");
+
+    let Legs { legs, exclude } = Legs::new(asked, late, calibration.as_ref())?;
+    let fusion = if legs.len() > 1 { Fusion::Late } else { Fusion::Early };
+    let depth = match fusion {
+        Fusion::Early => limit,
+        Fusion::Late => limit.max(MIN_FUSION_DEPTH),
+    };
+    let scope = Scope { modalities, filter, exclude, limit: depth, exact: exact || all };
+    let mut lists = Vec::with_capacity(legs.len());
+    let mut searches = Vec::new();
+    for leg in &legs {
+        let (found, explained) = search(&store, leg, &scope).await?;
+        lists.push(found);
+        searches.extend(explained);
+    }
+    clock.step("search");
+
+    let found = fuse(&legs, lists, limit);
+    let min_score = if all { None } else { min_score };
+    let rows = rows(&store, &legs, found, Shape { every_moment, min_score, limit }).await?;
+    clock.step("score points and make moments");
+
+    let hits = hits(&store, rows).await?;
+    clock.step("read fields");
+    let best = hits.iter().filter_map(|hit| hit.score).max_by(f32::total_cmp);
+    let explain = explain.then(|| Explain { fusion, searches, steps: clock.into_steps() });
+    Ok(QueryReply { hits, weak: best.is_some_and(|best| best < WEAK_SCORE), explain })
+}

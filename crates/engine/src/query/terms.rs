@@ -1,0 +1,149 @@
+//! Terms to unit vectors.
+
+use std::sync::Arc;
+
+use sensorium_embed::{Input, Priority};
+use sensorium_media::{Cancel, Decoded, MediaInput};
+use sensorium_store::Store;
+use sensorium_types::{AssetId, Content, Modality, PointKey, Track};
+
+use super::{Term, TermInput};
+use crate::encode::Encoding;
+use crate::index::blocking;
+use crate::seams::{Decode, Encode};
+use crate::{EngineError, vectors};
+
+/// A term as a vector.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Asked {
+    /// How much it counts.
+    pub(super) weight: f32,
+    /// Its vector, of L2 norm 1.
+    pub(super) vector: Vec<f32>,
+    /// What the vector was made of; `None` for one that the user gave.
+    pub(super) content: Option<Content>,
+    /// The stored asset that it was taken from.
+    pub(super) asset: Option<AssetId>,
+}
+
+/// What turns terms into vectors.
+#[derive(Debug, Clone)]
+pub(super) struct Asker {
+    pub(super) store: Arc<dyn Store>,
+
+    pub(super) encode: Arc<dyn Encode>,
+    pub(super) decode: Arc<dyn Decode>,
+}
+
+impl Asker {
+    /// The vector of one term.
+    pub(super) async fn ask(&self, term: Term) -> Result<Asked, EngineError> {
+        let Term { weight, input } = term;
+        if !weight.is_finite() || weight == 0.0 {
+            return Err(EngineError::BadWeight);
+        }
+        let (vector, content, asset) = match input {
+            TermInput::Text(text) => (self.text(text).await?, Some(Content::Text), None),
+            TermInput::File(path) => {
+                let name = path.display().to_string();
+                let (vector, content) = self.media(MediaInput::Path(path), name).await?;
+                (vector, Some(content), None)
+            }
+            TermInput::Bytes(bytes) => {
+                let (vector, content) = self.media(MediaInput::Bytes(bytes), "the bytes".to_owned()).await?;
+                (vector, Some(content), None)
+            }
+            TermInput::Asset(asset) => {
+                let (vector, content) = self.stored(&asset, None).await?;
+                (vector, Some(content), Some(asset))
+            }
+            TermInput::Point(asset, track, ordinal) => {
+                let (vector, content) = self.stored(&asset, Some((track, ordinal))).await?;
+                (vector, Some(content), Some(asset))
+            }
+            TermInput::Vector(vector) => (self.given(vector)?, None, None),
+        };
+        Ok(Asked { weight, vector, content, asset })
+    }
+
+    async fn text(&self, text: String) -> Result<Vec<f32>, EngineError> {
+        let encode = Arc::clone(&self.encode);
+        blocking("encode a text", move || {
+            let vectors = encode.submit(vec![Input::Text(text)], Priority::Query)?.wait()?;
+            vectors.into_iter().next().ok_or(EngineError::Task { action: "encode a text" })
+        })
+        .await
+    }
+
+    /// The mean of the main track of a file, and what that track holds.
+    async fn media(&self, input: MediaInput, name: String) -> Result<(Vec<f32>, Content), EngineError> {
+        let (encode, decode) = (Arc::clone(&self.encode), Arc::clone(&self.decode));
+        blocking("decode a term", move || {
+            let decoded = decode.decode(input, &Cancel::default())?;
+            let Decoded { modality, mut parts, .. } =
+                decoded.map_err(|reason| EngineError::BadTerm { term: name, reason })?;
+            let track = asking_track(modality, parts.iter().map(|part| part.track))?;
+            parts.retain(|part| part.track == track);
+            let points = Encoding::start(encode.as_ref(), parts, Priority::Query)?.wait()?;
+            Ok((mean(points.iter().map(|point| point.vector.as_slice()))?, track.content()))
+        })
+        .await
+    }
+
+    /// The mean of the main track of a stored asset, or one of its points.
+    async fn stored(
+        &self,
+        asset: &AssetId,
+        place: Option<(Option<Track>, u32)>,
+    ) -> Result<(Vec<f32>, Content), EngineError> {
+        let found = self.store.get(std::slice::from_ref(asset), true).await?;
+        let Some(stored) = found.into_iter().next().flatten() else {
+            return Err(EngineError::UnknownAsset { asset: asset.clone() });
+        };
+        let modality = stored.record.modality;
+        let track = match place {
+            Some((Some(track), _)) => track,
+            Some((None, _)) | None => asking_track(modality, stored.points.iter().map(|point| point.track))?,
+        };
+        let ordinal = place.map(|(_, ordinal)| ordinal);
+        let mut chosen = stored
+            .points
+            .iter()
+            .zip(&stored.vectors)
+            .filter(|(point, _)| point.track == track && ordinal.is_none_or(|ordinal| point.ordinal == ordinal))
+            .map(|(_, vector)| vector.as_slice())
+            .peekable();
+        if let (None, Some(ordinal)) = (chosen.peek(), ordinal) {
+            let point = PointKey { asset: asset.clone(), track, ordinal }.show(modality);
+            return Err(EngineError::UnknownPoint { point });
+        }
+        Ok((mean(chosen)?, track.content()))
+    }
+
+    fn given(&self, mut vector: Vec<f32>) -> Result<Vec<f32>, EngineError> {
+        let expected = self.store.space().dim;
+        let wrong = EngineError::BadVector { expected, received: vector.len() };
+        if vector.len() != expected || !vectors::is_usable(&vector) {
+            return Err(wrong);
+        }
+        // Scaled by its largest number first, so that no length over- or underflows.
+        let largest = vector.iter().fold(0.0_f32, |largest, x| largest.max(x.abs()));
+        for x in &mut vector {
+            *x /= largest;
+        }
+        vectors::normalize(&mut vector);
+        Ok(vector)
+    }
+}
+
+fn asking_track(
+    modality: Modality,
+    tracks: impl IntoIterator<Item = Track> + Clone,
+) -> Result<Track, EngineError> {
+    vectors::asking_track(modality, tracks).ok_or(EngineError::EmptySum { length: 0.0 })
+}
+
+fn mean<'a>(vectors: impl IntoIterator<Item = &'a [f32]>) -> Result<Vec<f32>, EngineError> {
+    vectors::mean(vectors).ok_or(EngineError::EmptySum { length: 0.0 })
+}
+

@@ -1,0 +1,26 @@
+//! A bundle's cutting in the words of `media`.
+
+use sensorium_embed::Cutting;
+use sensorium_media::{Fit, PassageSpec, TowerSpec, VideoSpec, WindowSpec};
+
+/// What the decoders are asked for.
+pub(crate) fn tower_spec(cutting: Cutting) -> TowerSpec {
+    TowerSpec {
+        image_size: cutting.image_size,
+        image_fit: match cutting.fit {
+            sensorium_embed::Fit::Squash => Fit::Squash,
+            sensorium_embed::Fit::CropCentre => Fit::CropCentre,
+        },
+        sample_rate_hz: cutting.sample_rate_hz,
+        audio: WindowSpec { window_ms: cutting.audio.window_ms.into(), hop_ms: cutting.audio.hop_ms.into() },
+        video: VideoSpec {
+            fps: cutting.video.fps,
+            window_ms: cutting.video.window_ms.into(),
+            ..TowerSpec::default().video
+        },
+        text: PassageSpec {
+            max_words: cutting.text.max_words as usize,
+            overlap_words: cutting.text.overlap_words as usize,
+        },
+    }
+}

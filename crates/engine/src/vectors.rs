@@ -1,0 +1,73 @@
+//! Sums and means of unit vectors.
+
+use sensorium_types::{Modality, Track};
+
+/// A sum shorter than this points nowhere.
+pub(crate) const MIN_LENGTH: f32 = 0.001;
+
+/// L2 norm.
+pub(crate) fn length(vector: &[f32]) -> f32 {
+    vector.iter().map(|x| f64::from(*x) * f64::from(*x)).sum::<f64>().sqrt() as f32
+}
+
+/// Whether every number is finite and not all are 0.
+pub(crate) fn is_usable(vector: &[f32]) -> bool {
+    vector.iter().all(|x| x.is_finite()) && vector.iter().any(|x| *x != 0.0)
+}
+
+/// Adds `weight * vector` to a sum, which takes the vector's length if it is empty.
+pub(crate) fn add(sum: &mut Vec<f32>, weight: f32, vector: &[f32]) {
+    if sum.len() < vector.len() {
+        sum.resize(vector.len(), 0.0);
+    }
+    for (total, x) in sum.iter_mut().zip(vector) {
+        *total += weight * x;
+    }
+}
+
+/// Gives a vector L2 norm 1; returns the norm it had. A vector shorter than [`MIN_LENGTH`] is left as it is.
+pub(crate) fn normalize(vector: &mut [f32]) -> f32 {
+    let norm = length(vector);
+    if norm >= MIN_LENGTH {
+        for x in vector {
+            *x /= norm;
+        }
+    }
+    norm
+}
+
+/// The normalized mean of unit vectors; `None` of none, or where they cancel out.
+pub(crate) fn mean<'a>(vectors: impl IntoIterator<Item = &'a [f32]>) -> Option<Vec<f32>> {
+    let mut sum = Vec::new();
+    for vector in vectors {
+        add(&mut sum, 1.0, vector);
+    }
+    (normalize(&mut sum) >= MIN_LENGTH).then_some(sum)
+}
+
+/// The track by which points ask: the modality's main track, or else the first there is, pictures before sounds.
+pub(crate) fn asking_track(modality: Modality, tracks: impl IntoIterator<Item = Track> + Clone) -> Option<Track> {
+    let order = [modality.main_track(), Track::Video, Track::Image, Track::Fused, Track::Audio, Track::Text];
+    order.into_iter().find(|track| tracks.clone().into_iter().any(|other| other == *track))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mean_has_length_one_unless_it_cancels_out() {
+        let mean = mean([[1.0, 0.0].as_slice(), [0.0, 1.0].as_slice()]).expect("a mean");
+        assert!((length(&mean) - 1.0).abs() < 1e-6);
+        assert!((mean[0] - mean[1]).abs() < 1e-6);
+        assert_eq!(super::mean([[1.0, 0.0].as_slice(), [-1.0, 0.0].as_slice()]), None);
+        assert_eq!(super::mean([]), None);
+    }
+
+    #[test]
+    fn a_film_asks_by_its_picture_and_without_one_by_its_sound() {
+        assert_eq!(asking_track(Modality::Video, [Track::Audio, Track::Video]), Some(Track::Video));
+        assert_eq!(asking_track(Modality::Video, [Track::Audio]), Some(Track::Audio));
+        assert_eq!(asking_track(Modality::Text, []), None);
+    }
+}
