@@ -35,7 +35,9 @@ pub enum IndexError {
         known: u32,
     },
     /// Bytes on disk break their rules.
-    #[error("{place} is damaged: {what}; run `sensorium repair`, which says what it drops, or restore a copy")]
+    #[error(
+        "{place} is damaged: {what}; run `sensorium repair`, which says what it drops, or restore a copy"
+    )]
     Damaged {
         /// Where: a column family and key, or a file.
         place: String,
@@ -70,7 +72,9 @@ pub enum IndexError {
         cause: String,
     },
     /// The name of a collection breaks the rules.
-    #[error("a collection's name has 1 to {limit} bytes without control characters or '/', received {name:?}")]
+    #[error(
+        "a collection's name has 1 to {limit} bytes without control characters or '/', received {name:?}"
+    )]
     CollectionName {
         /// The name received.
         name: String,

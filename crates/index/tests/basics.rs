@@ -25,8 +25,11 @@ fn what_is_written_is_read_back_also_after_reopening() {
         ..point(Track::Audio, 1, axis(2))
     };
     let points = vec![sound, point(Track::Video, 1, axis(1)), point(Track::Video, 0, axis(0))];
-    let change =
-        Change::Upsert { asset: asset.clone(), points, source: Some((source_key("a.mp4"), source_row("film"))) };
+    let change = Change::Upsert {
+        asset: asset.clone(),
+        points,
+        source: Some((source_key("a.mp4"), source_row("film"))),
+    };
     let check = |collection: &sensorium_index::Collection| {
         let stored = collection.get(&[id("film"), id("none")], true).expect("reads");
         assert!(stored[1].is_none());
@@ -95,7 +98,8 @@ fn an_asset_from_a_file_goes_with_its_last_source() {
     let data = tempfile::tempdir().expect("folder");
     let (_database, collection) = open(data.path());
     let put = |path: &str, asset: &str| Change::PutSource { key: source_key(path), row: source_row(asset) };
-    let remove = |paths: &[&str]| Change::RemoveSources { keys: paths.iter().map(|p| source_key(p)).collect() };
+    let remove =
+        |paths: &[&str]| Change::RemoveSources { keys: paths.iter().map(|p| source_key(p)).collect() };
     let gone = |change: Change| {
         let applied = collection.apply(vec![change]).expect("applies");
         applied[0].assets_removed.iter().map(|id| id.as_str().to_owned()).collect::<Vec<_>>()

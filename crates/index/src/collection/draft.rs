@@ -236,9 +236,9 @@ impl<'a> Draft<'a> {
 
     fn stored_source(&self, key: &SourceKey) -> Result<Option<SourceValue>, IndexError> {
         let Some(bytes) = self.core.rocks.get(Family::Sources, &source_key(key))? else { return Ok(None) };
-        SourceValue::decode(&bytes)
-            .map(Some)
-            .map_err(|what| IndexError::damaged(format!("sources {}", String::from_utf8_lossy(&key.path)), what))
+        SourceValue::decode(&bytes).map(Some).map_err(|what| {
+            IndexError::damaged(format!("sources {}", String::from_utf8_lossy(&key.path)), what)
+        })
     }
 
     fn count_source(&mut self, value: Option<&SourceValue>, added: bool) {

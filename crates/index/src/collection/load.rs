@@ -18,9 +18,9 @@ use super::view::View;
 use crate::error::IndexError;
 use crate::graph::{self, StoredGraph};
 use crate::storage::{
-    AssetOffset, AssetRow, FORMAT, Family, GRAPH_KEY, GraphRow, META_KEY, MetaRow, PointOffset, PointRow, RocksView,
-    Row, STATE_KEY, SourceValue, StateRow, decode_chunk_key, decode_offset_key, decode_point_key, decode_source_key,
-    decode_vector_into,
+    AssetOffset, AssetRow, FORMAT, Family, GRAPH_KEY, GraphRow, META_KEY, MetaRow, PointOffset, PointRow,
+    RocksView, Row, STATE_KEY, SourceValue, StateRow, decode_chunk_key, decode_offset_key, decode_point_key,
+    decode_source_key, decode_vector_into,
 };
 
 /// What is done about rows that do not fit together.
@@ -148,7 +148,8 @@ impl Loader<'_> {
     fn points(&mut self) -> Result<(), IndexError> {
         let rocks = self.rocks;
         rocks.scan(Family::Points, |key, value| {
-            let (Some((asset, track, ordinal)), Ok(row)) = (decode_point_key(key), PointRow::decode(value)) else {
+            let (Some((asset, track, ordinal)), Ok(row)) = (decode_point_key(key), PointRow::decode(value))
+            else {
                 return self.object(Family::Points, key, "the row cannot be read");
             };
             let offset = PointOffset(row.offset);
@@ -273,8 +274,7 @@ impl Loader<'_> {
         if inside.len() != stored.points.len() as u64 {
             return Err("it has a point twice".to_owned());
         }
-        let missing =
-            self.owners.keys().find(|point| point.0 < row.watermark && !inside.contains(point.0));
+        let missing = self.owners.keys().find(|point| point.0 < row.watermark && !inside.contains(point.0));
         match missing {
             Some(point) => Err(format!("it lacks the point {}", point.0)),
             None => Ok(stored),
@@ -329,8 +329,7 @@ impl Loader<'_> {
         if unfilled > 0 {
             self.object(Family::Vectors, &[], format!("{unfilled} vectors of the graph are missing"))?;
         }
-        let sealed =
-            Sealed::new(row.generation, PointOffset(row.watermark), dim, columns, stored.graph);
+        let sealed = Sealed::new(row.generation, PointOffset(row.watermark), dim, columns, stored.graph);
         // Rows that are neither alive nor tombs must not be found.
         let gone = sealed.rows().filter(|row| row.asset == NO_ASSET).map(|row| row.point.0);
         Arc::make_mut(&mut self.view.dead).extend(gone);

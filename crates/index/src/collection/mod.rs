@@ -34,6 +34,8 @@ mod select;
 mod stats;
 mod table;
 mod tail;
+#[cfg(test)]
+mod tests;
 mod verify;
 mod view;
 mod writer;
@@ -105,7 +107,9 @@ impl Collection {
                 let _ = self.committer.set(started);
             }
         }
-        self.committer.get().ok_or_else(|| IndexError::Bug { what: "the commit thread is missing".to_owned() })
+        self.committer
+            .get()
+            .ok_or_else(|| IndexError::Bug { what: "the commit thread is missing".to_owned() })
     }
 
     /// The nearest assets.

@@ -16,8 +16,8 @@ use crate::database::WriterLock;
 use crate::error::IndexError;
 use crate::options::Tuning;
 use crate::storage::{
-    Access, Batch, FORMAT, Family, GRAPH_KEY, HighWater, LOSS_KEY, LossRow, META_KEY, MetaRow, Recovery, Rocks,
-    Row as _, STATE_KEY, SharedMemory, chunk_range,
+    Access, Batch, FORMAT, Family, GRAPH_KEY, HighWater, LOSS_KEY, LossRow, META_KEY, MetaRow, Recovery,
+    Rocks, Row as _, STATE_KEY, SharedMemory, chunk_range,
 };
 
 /// How often a reader looks again when what it read does not fit together: the writer was at work.
@@ -86,7 +86,12 @@ impl OpenCollection<'_> {
 }
 
 /// Makes the RocksDB of a new collection.
-pub(crate) fn create(folder: &Path, name: &str, space: &SpaceInfo, memory: &SharedMemory) -> Result<(), IndexError> {
+pub(crate) fn create(
+    folder: &Path,
+    name: &str,
+    space: &SpaceInfo,
+    memory: &SharedMemory,
+) -> Result<(), IndexError> {
     let rocks = Rocks::open(folder, Access::Write, Recovery::Strict, memory)?;
     let meta = MetaRow { format: FORMAT, name: name.to_owned(), space: space.clone() };
     let mut batch = Batch::default();
@@ -112,9 +117,11 @@ pub(crate) fn preview_lost(folder: &Path, memory: &SharedMemory) -> Result<LossR
     let state = rocks.get(Family::Sys, STATE_KEY)?;
     let kept = match state {
         None => 0,
-        Some(bytes) => crate::storage::StateRow::decode(&bytes)
-            .map_err(|what| IndexError::damaged(format!("{} sys", folder.display()), what))?
-            .operations,
+        Some(bytes) => {
+            crate::storage::StateRow::decode(&bytes)
+                .map_err(|what| IndexError::damaged(format!("{} sys", folder.display()), what))?
+                .operations
+        }
     };
     Ok(LossRow { kept, known: known.max(kept) })
 }
@@ -209,7 +216,8 @@ pub(super) fn refresh(core: &Core) -> Result<(), IndexError> {
             Some(bytes) => crate::storage::StateRow::decode(&bytes).ok() == Some(known.state),
             None => known.state == crate::storage::StateRow::default(),
         };
-        let found = graph.map(|bytes| crate::storage::GraphRow::decode(&bytes).map(|row| row.generation).ok());
+        let found =
+            graph.map(|bytes| crate::storage::GraphRow::decode(&bytes).map(|row| row.generation).ok());
         same_state && found.flatten() == generation
     };
     if as_known {
@@ -244,4 +252,3 @@ pub(super) fn folder_bytes(folder: &Path) -> Result<u64, IndexError> {
     }
     Ok(bytes)
 }
-

@@ -44,7 +44,11 @@ pub(super) fn consider(core: &Arc<Core>) {
     let in_doubt = core.graph_in_doubt.load(Ordering::Relaxed) && view.assets.len() > 0;
     let due = in_doubt || is_due(view.tail.len(), sealed, view.dead.len(), core.tuning.seal_points);
     let closing = core.closing.load(Ordering::Relaxed);
-    if !due || closing || core.check_writable("build").is_err() || core.build_wanted.swap(true, Ordering::AcqRel) {
+    if !due
+        || closing
+        || core.check_writable("build").is_err()
+        || core.build_wanted.swap(true, Ordering::AcqRel)
+    {
         return;
     }
     let shared = Arc::clone(core);
@@ -120,8 +124,8 @@ fn build(core: &Core, view: &View, threads: usize) -> Result<Fresh, IndexError> 
         columns.vectors.extend_from_slice(row.vector);
     }
     let params = core.tuning.graph.clamped();
-    let built = graph::build(&columns.vectors, dim, params, threads, &core.closing)
-        .map_err(|error| match error {
+    let built =
+        graph::build(&columns.vectors, dim, params, threads, &core.closing).map_err(|error| match error {
             BuildError::Cancelled => IndexError::Closing { action: "build the graph" },
             BuildError::Failed { .. } => IndexError::Bug { what: error.to_string() },
         })?;

@@ -58,7 +58,10 @@ mod tests {
         assert_eq!(plan(facts), Plan::Graph);
         assert_eq!(plan(Facts { narrowed: true, candidates: 20_000, ..facts }), Plan::FilteredGraph);
         assert_eq!(plan(Facts { narrowed: true, candidates: 5_000, ..facts }), Plan::ExactScan);
-        assert_eq!(plan(Facts { narrowed: true, candidates: 20_000, points: 2_000_000, ..facts }), Plan::ExactScan);
+        assert_eq!(
+            plan(Facts { narrowed: true, candidates: 20_000, points: 2_000_000, ..facts }),
+            Plan::ExactScan
+        );
         assert_eq!(plan(Facts { exact: true, ..facts }), Plan::ExactScan);
         assert_eq!(plan(Facts { has_graph: false, ..facts }), Plan::ExactScan);
         assert_eq!(plan(Facts { limit: usize::MAX, ..facts }), Plan::ExactScan);

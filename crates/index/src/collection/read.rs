@@ -88,8 +88,7 @@ pub(super) fn sources(core: &Core, under: &[u8]) -> Result<Vec<(SourceKey, Sourc
     let mut rows = BTreeMap::new();
     core.rocks.view().scan(Family::Sources, |key, value| {
         let damaged = |what: String| IndexError::damaged(place(Family::Sources, key), what);
-        let source =
-            decode_source_key(key).ok_or_else(|| damaged("the key cannot be read".to_owned()))?;
+        let source = decode_source_key(key).ok_or_else(|| damaged("the key cannot be read".to_owned()))?;
         if is_below(&source.path, under) {
             let row = SourceValue::decode(value).and_then(SourceValue::into_row).map_err(damaged)?;
             rows.insert(source, row);

@@ -70,7 +70,8 @@ impl Selection {
         let mut matching = OffsetSet::default();
         let (mut assets, mut points) = (0, 0);
         for (asset, entry) in view.assets.iter(ModalitySet::of_request(&request.modalities), tracks) {
-            if excluded.contains(&asset) || !request.filter.as_ref().is_none_or(|filter| meets(filter, entry)) {
+            if excluded.contains(&asset) || !request.filter.as_ref().is_none_or(|filter| meets(filter, entry))
+            {
                 continue;
             }
             matching.insert(asset);

@@ -60,7 +60,10 @@ pub(crate) struct Entry {
 impl Entry {
     /// The point with this offset.
     pub(crate) fn point(&self, offset: PointOffset) -> Option<&Point> {
-        self.points.binary_search_by_key(&offset, |point| point.offset).ok().and_then(|at| self.points.get(at))
+        self.points
+            .binary_search_by_key(&offset, |point| point.offset)
+            .ok()
+            .and_then(|at| self.points.get(at))
     }
 
     /// The point of this name.
@@ -97,7 +100,11 @@ impl TrackSet {
 
     /// The tracks of a request: an empty list means all.
     pub(crate) fn of_request(tracks: &[Track]) -> Self {
-        if tracks.is_empty() { Self::ALL } else { tracks.iter().fold(Self::EMPTY, |set, track| set.with(*track)) }
+        if tracks.is_empty() {
+            Self::ALL
+        } else {
+            tracks.iter().fold(Self::EMPTY, |set, track| set.with(*track))
+        }
     }
 
     /// The set with one more.

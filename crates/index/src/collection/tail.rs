@@ -87,7 +87,8 @@ impl Tail {
 
     /// The point with this offset.
     pub(crate) fn find(&self, point: PointOffset) -> Option<RowRef<'_>> {
-        let after = self.blocks.partition_point(|block| block.points.first().is_some_and(|first| *first <= point));
+        let after =
+            self.blocks.partition_point(|block| block.points.first().is_some_and(|first| *first <= point));
         let block = self.blocks.get(after.checked_sub(1)?)?;
         block.row(block.points.binary_search(&point).ok()?, self.dim)
     }

@@ -160,7 +160,9 @@ fn walk_order(draft: &Draft) -> Vec<u32> {
             let Some(mark) = met.get_mut(row as usize) else { continue };
             if !std::mem::replace(mark, true) {
                 order.push(row);
-                open.extend(draft.lists.get(row as usize).and_then(|lists| lists.first()).into_iter().flatten());
+                open.extend(
+                    draft.lists.get(row as usize).and_then(|lists| lists.first()).into_iter().flatten(),
+                );
             }
         }
     }

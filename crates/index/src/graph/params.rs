@@ -29,11 +29,7 @@ impl Default for GraphParams {
 impl GraphParams {
     /// The same with every number inside what the builder can take.
     pub(crate) fn clamped(self) -> Self {
-        Self {
-            m: self.m.clamp(2, MAX_M),
-            ef_construct: self.ef_construct.clamp(8, 4096),
-            ef: self.ef.max(1),
-        }
+        Self { m: self.m.clamp(2, MAX_M), ef_construct: self.ef_construct.clamp(8, 4096), ef: self.ef.max(1) }
     }
 
     /// Links of a row on level 0.

@@ -141,8 +141,7 @@ impl Beam<'_> {
             loop {
                 let links = graph.upper_links(level, best.row);
                 *compared += links.len();
-                let nearest =
-                    links.iter().map(|row| Scored { cosine: self.cosine(*row), row: *row }).max();
+                let nearest = links.iter().map(|row| Scored { cosine: self.cosine(*row), row: *row }).max();
                 match nearest {
                     Some(nearest) if nearest > best => best = nearest,
                     Some(_) | None => break,

@@ -3,7 +3,9 @@
 //! One block cache and one write-buffer manager serve every collection of the database, so that the storage engine's
 //! memory is one number ([`crate::MemoryBudget`]).
 
-use rocksdb::{BlockBasedOptions, Cache, DBCompressionType, DBRecoveryMode, LogLevel, Options, WriteBufferManager};
+use rocksdb::{
+    BlockBasedOptions, Cache, DBCompressionType, DBRecoveryMode, LogLevel, Options, WriteBufferManager,
+};
 
 use super::rocks::Recovery;
 use crate::options::MemoryBudget;
@@ -79,13 +81,9 @@ impl Family {
     const fn block_bytes(self) -> usize {
         match self {
             Self::Vectors | Self::Thumbs | Self::Graph => 16 << 10,
-            Self::Sys
-            | Self::Meta
-            | Self::Sources
-            | Self::Assets
-            | Self::Points
-            | Self::Ids
-            | Self::Tomb => 8 << 10,
+            Self::Sys | Self::Meta | Self::Sources | Self::Assets | Self::Points | Self::Ids | Self::Tomb => {
+                8 << 10
+            }
         }
     }
 
@@ -93,13 +91,9 @@ impl Family {
     const fn compression(self) -> DBCompressionType {
         match self {
             Self::Vectors | Self::Thumbs | Self::Graph => DBCompressionType::None,
-            Self::Sys
-            | Self::Meta
-            | Self::Sources
-            | Self::Assets
-            | Self::Points
-            | Self::Ids
-            | Self::Tomb => DBCompressionType::Lz4,
+            Self::Sys | Self::Meta | Self::Sources | Self::Assets | Self::Points | Self::Ids | Self::Tomb => {
+                DBCompressionType::Lz4
+            }
         }
     }
 
@@ -137,7 +131,10 @@ impl SharedMemory {
     /// Memory within a budget.
     pub(crate) fn new(budget: MemoryBudget) -> Self {
         let cache = Cache::new_lru_cache(budget.block_cache_bytes);
-        Self { cache, write_buffers: WriteBufferManager::new_write_buffer_manager(budget.write_buffer_bytes, false) }
+        Self {
+            cache,
+            write_buffers: WriteBufferManager::new_write_buffer_manager(budget.write_buffer_bytes, false),
+        }
     }
 
     /// The options of a whole RocksDB.

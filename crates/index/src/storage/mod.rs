@@ -32,8 +32,8 @@ pub(crate) use keys::{
 pub(crate) use mark::HighWater;
 pub(crate) use rocks::{Access, Batch, Recovery, Rocks, View as RocksView};
 pub(crate) use rows::{
-    AssetRow, GraphRow, LossRow, MetaRow, PointRow, Row, SourceValue, StateRow, TombRow, GRAPH_KEY, LOSS_KEY,
-    META_KEY, STATE_KEY,
+    AssetRow, GRAPH_KEY, GraphRow, LOSS_KEY, LossRow, META_KEY, MetaRow, PointRow, Row, STATE_KEY,
+    SourceValue, StateRow, TombRow,
 };
 
 /// The newest format that this program reads and the one it writes. Version history: 1, the first.

@@ -113,7 +113,10 @@ impl Rocks {
 
     fn family(&self, family: Family) -> Result<&ColumnFamily, IndexError> {
         self.database.cf_handle(family.name()).ok_or_else(|| {
-            IndexError::damaged(self.path.display().to_string(), format!("the family {} is missing", family.name()))
+            IndexError::damaged(
+                self.path.display().to_string(),
+                format!("the family {} is missing", family.name()),
+            )
         })
     }
 
@@ -228,7 +231,9 @@ impl View<'_> {
 fn storage_error(action: &'static str, path: &Path, error: rocksdb::Error) -> IndexError {
     let kind = match error.kind() {
         rocksdb::ErrorKind::Corruption => ErrorKind::Corrupt,
-        rocksdb::ErrorKind::InvalidArgument | rocksdb::ErrorKind::NotSupported => ErrorKind::FailedPrecondition,
+        rocksdb::ErrorKind::InvalidArgument | rocksdb::ErrorKind::NotSupported => {
+            ErrorKind::FailedPrecondition
+        }
         rocksdb::ErrorKind::NotFound
         | rocksdb::ErrorKind::IOError
         | rocksdb::ErrorKind::MergeInProgress

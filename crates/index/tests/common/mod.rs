@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use sensorium_index::{Collection, Database, GraphParams, OpenOptions, Tuning};
 use sensorium_types::{
-    AssetId, AssetRecord, Change, Filter, MediaPolicy, Modality, Payload, PointRecord, SearchRequest, SourceKey,
-    SourceRow, SourceState, SpaceInfo, Track,
+    AssetId, AssetRecord, Change, Filter, MediaPolicy, Modality, Payload, PointRecord, SearchRequest,
+    SourceKey, SourceRow, SourceState, SpaceInfo, Track,
 };
 
 pub const DIM: usize = 16;
@@ -55,11 +55,7 @@ pub fn space() -> SpaceInfo {
 
 /// Graphs from the first point on, and walked however few points there are.
 pub fn eager() -> Tuning {
-    Tuning {
-        seal_points: usize::MAX,
-        scan_points: 0,
-        graph: GraphParams { m: 8, ef_construct: 64, ef: 32 },
-    }
+    Tuning { seal_points: usize::MAX, scan_points: 0, graph: GraphParams { m: 8, ef_construct: 64, ef: 32 } }
 }
 
 pub fn open(data: &Path) -> (Database, Arc<Collection>) {
@@ -108,7 +104,11 @@ pub fn source_key(path: &str) -> SourceKey {
 }
 
 pub fn source_row(asset: &str) -> SourceRow {
-    SourceRow { bytes: 10, mtime_ns: 1_700_000_000_000_000_000, state: SourceState::Indexed { asset: id(asset) } }
+    SourceRow {
+        bytes: 10,
+        mtime_ns: 1_700_000_000_000_000_000,
+        state: SourceState::Indexed { asset: id(asset) },
+    }
 }
 
 pub fn file(name: &str, path: &str, vector: Vec<f32>) -> Change {

@@ -100,7 +100,8 @@ pub(super) fn find(core: &Core) -> Result<Vec<Finding>, IndexError> {
 }
 
 fn check_meta(core: &Core, walk: &mut Walk<'_>) -> Result<(), IndexError> {
-    let right = MetaRow { format: crate::storage::FORMAT, name: core.name.clone(), space: core.space.clone() };
+    let right =
+        MetaRow { format: crate::storage::FORMAT, name: core.name.clone(), space: core.space.clone() };
     let what = match read_meta(&core.rocks.view(), &core.folder.display().to_string()) {
         Ok(Some(meta)) if meta == right => return Ok(()),
         Ok(Some(_)) => "name or space differ from the registration".to_owned(),

@@ -256,8 +256,8 @@ impl<'a> Walk<'a> {
                 return walk.drop_row(Family::Vectors, key, "the key has no offset");
             };
             let vector = decode_vector(value, walk.dim);
-            let checked = vector
-                .and_then(|vector| check_vector(&vector, walk.dim).map_err(|error| error.to_string()));
+            let checked =
+                vector.and_then(|vector| check_vector(&vector, walk.dim).map_err(|error| error.to_string()));
             walk.vectors.insert(point);
             match (walk.owners.get(&point).copied(), checked) {
                 (Some(_), Ok(())) => {}

@@ -1,0 +1,147 @@
+//! Recall of the graph against the exact answer, with a floor for each share that a filter leaves, and what becomes of
+//! the graph under churn.
+
+mod common;
+
+use std::collections::BTreeSet;
+
+use common::*;
+use sensorium_index::{Collection, GraphParams, Tuning};
+use sensorium_types::{Change, Modality, Plan, SearchRequest, Track};
+
+const COUNT: usize = 4000;
+const CLUSTERS: usize = 60;
+const QUERIES: usize = 40;
+
+/// Points in clusters, as media are; the field `share` cuts off a part of them.
+fn clustered(collection: &Collection, random: &mut Random) -> Vec<Vec<f32>> {
+    let centres: Vec<_> = (0..CLUSTERS).map(|_| random.unit(DIM)).collect();
+    let changes = (0..COUNT)
+        .map(|number| {
+            let mut asset = record(&format!("asset {number:05}"), Modality::Image);
+            asset.facts.set("share", number % 100);
+            let vector = random.near(&centres[number % CLUSTERS], 0.5);
+            Change::Upsert { asset, points: vec![point(Track::Image, 0, vector)], source: None }
+        })
+        .collect();
+    collection.apply(changes).expect("applies");
+    centres
+}
+
+fn recall(collection: &Collection, ask: &SearchRequest, plan: Plan) -> f64 {
+    let exact = collection.search(&SearchRequest { exact: true, ..ask.clone() }).expect("searches");
+    let found = collection.search(ask).expect("searches");
+    assert_eq!(found.plan, plan);
+    assert!(found.points_compared < COUNT, "{}", found.points_compared);
+    assert_eq!(found.hits.len(), exact.hits.len());
+    let met: BTreeSet<_> = found.hits.iter().map(|hit| &hit.asset).collect();
+    exact.hits.iter().filter(|hit| met.contains(&hit.asset)).count() as f64 / exact.hits.len() as f64
+}
+
+#[test]
+fn recall_has_a_floor_for_every_share_and_beam() {
+    let data = tempfile::tempdir().expect("folder");
+    let tuning = Tuning { graph: GraphParams { m: 16, ef_construct: 100, ef: 64 }, ..eager() };
+    let (_database, collection) = open_tuned(data.path(), tuning);
+    let mut random = Random(7);
+    let centres = clustered(&collection, &mut random);
+    collection.seal().expect("seals");
+    assert_clean(&collection);
+    for (ef, share, floor) in
+        [(16, 100, 0.85), (64, 100, 0.97), (128, 100, 0.99), (64, 50, 0.97), (64, 20, 0.97), (64, 10, 0.97)]
+    {
+        let (mut sum, mut walks) = (0.0, 0);
+        for query in 0..QUERIES {
+            let mut ask = request(random.near(&centres[query % CLUSTERS], 0.5), 10);
+            ask.ef = Some(ef);
+            let plan = if share == 100 { Plan::Graph } else { Plan::FilteredGraph };
+            ask.filter = (share < 100).then(|| filter(&format!("share < {share}")));
+            // A walk that would cost more than comparing the candidates becomes a scan.
+            let found = collection.search(&ask).expect("searches");
+            if found.plan == plan {
+                sum += recall(&collection, &ask, plan);
+                walks += 1;
+            }
+        }
+        assert!(walks as usize >= QUERIES / 2, "ef {ef}, {share} %: {walks} walks");
+        let recall = sum / walks as f64;
+        println!("ef {ef:3} share {share:3} % recall@10 {recall:.4} over {walks} walks");
+        assert!(recall >= floor, "ef {ef}, {share} % of the points: {recall} < {floor}");
+    }
+}
+
+#[test]
+fn every_live_point_is_found_by_its_own_vector_and_no_dead_one() {
+    let data = tempfile::tempdir().expect("folder");
+    let (_database, collection) = open(data.path());
+    let mut random = Random(3);
+    fill(&collection, 1500, &mut random);
+    collection.seal().expect("seals");
+    let gone: Vec<_> = (0..1500)
+        .step_by(7)
+        .map(|number| Change::Delete { asset: id(&format!("asset {number:06}")) })
+        .collect();
+    collection.apply(gone).expect("applies");
+    assert_clean(&collection);
+    let page = collection.scroll(None, None, 2000, true).expect("scrolls");
+    for asset in &page.assets {
+        let mut ask = request(asset.vectors[0].clone(), 1);
+        ask.ef = Some(200);
+        let reply = collection.search(&ask).expect("searches");
+        assert_eq!(reply.hits[0].asset, asset.record.id);
+    }
+}
+
+#[test]
+fn equal_vectors_are_all_reachable() {
+    let data = tempfile::tempdir().expect("folder");
+    let (_database, collection) = open(data.path());
+    let mut random = Random(5);
+    let same = random.unit(DIM);
+    let changes = (0..600).map(|number| {
+        let vector = if number % 3 == 0 { random.unit(DIM) } else { same.clone() };
+        image(&format!("asset {number:06}"), vector)
+    });
+    collection.apply(changes.collect()).expect("applies");
+    collection.seal().expect("seals");
+    assert_clean(&collection);
+    let mut ask = request(same, 60);
+    ask.ef = Some(100);
+    let reply = collection.search(&ask).expect("searches");
+    assert_eq!(reply.hits.len(), 60);
+    // Ties are ordered by id.
+    assert!(reply.hits.iter().all(|hit| hit.cosine > 0.999));
+    assert!(reply.hits.is_sorted_by(|a, b| a.asset < b.asset));
+}
+
+#[test]
+fn the_tail_is_sealed_in_the_background_and_rebuilt_when_many_are_dead() {
+    let data = tempfile::tempdir().expect("folder");
+    let tuning = Tuning { seal_points: 500, ..eager() };
+    let (_database, collection) = open_tuned(data.path(), tuning);
+    let mut random = Random(9);
+    fill(&collection, 700, &mut random);
+    let wait = |points: u64| {
+        for _ in 0..500 {
+            if collection.stats().expect("counts").points_in_graph == points {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        panic!("{:?}", collection.stats());
+    };
+    // The build may have begun with the first 500; a later one takes the rest at the next seal.
+    for _ in 0..500 {
+        if collection.stats().expect("counts").points_in_graph >= 500 {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    collection.seal().expect("seals");
+    wait(700);
+    let gone = (0..160).map(|number| Change::Delete { asset: id(&format!("asset {number:06}")) });
+    collection.apply(gone.collect()).expect("applies");
+    wait(540);
+    assert_clean(&collection);
+    assert_eq!(collection.search(&request(random.unit(DIM), 600)).expect("searches").hits.len(), 540);
+}
