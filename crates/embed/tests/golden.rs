@@ -1,0 +1,179 @@
+//! The towers against the arrays that `training/golden.py` made with PyTorch, from the same weights.
+//!
+//! Reads `models/mini`, or the bundle that `SENSORIUM_BUNDLE` names.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use safetensors::SafeTensors;
+use sensorium_embed::{Bundle, FolderFiles, Input, LoadOptions, LogMel, LogMelSpec, Picture};
+use sensorium_types::Modality;
+
+/// Largest difference of a component of a unit vector: sums of some thousand products in f32, in another order.
+const VECTOR_TOLERANCE: f32 = 2e-4;
+/// The same for logarithms of mel bands.
+const MEL_TOLERANCE: f32 = 1e-4;
+/// An input's vector must not depend on its batch.
+const BATCH_TOLERANCE: f32 = 1e-5;
+
+fn folder() -> PathBuf {
+    std::env::var_os("SENSORIUM_BUNDLE")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../models/mini"), PathBuf::from)
+}
+
+fn bundle() -> Arc<Bundle> {
+    Bundle::load(FolderFiles(folder()), LoadOptions { threads: 2 })
+        .expect("models/mini is complete: run make weights")
+}
+
+/// A file of golden arrays.
+struct Golden(Vec<u8>);
+
+impl Golden {
+    fn open(name: &str) -> Self {
+        Self(
+            fs_err::read(folder().join("golden").join(name))
+                .expect("golden arrays: training/golden.py makes them"),
+        )
+    }
+
+    fn tensors(&self) -> SafeTensors<'_> {
+        SafeTensors::deserialize(&self.0).unwrap()
+    }
+
+    fn floats(&self, name: &str) -> Vec<f32> {
+        let tensors = self.tensors();
+        let data = tensors.tensor(name).unwrap().data().to_vec();
+        data.chunks_exact(4).map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap())).collect()
+    }
+
+    fn bytes(&self, name: &str) -> Vec<u8> {
+        self.tensors().tensor(name).unwrap().data().to_vec()
+    }
+}
+
+fn difference(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len(), "vectors of one length");
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+}
+
+#[track_caller]
+fn assert_near(a: &[f32], b: &[f32], tolerance: f32) {
+    let difference = difference(a, b);
+    assert!(difference <= tolerance, "off by {difference:e}");
+}
+
+fn strings() -> Vec<String> {
+    let golden = Golden::open("text.safetensors");
+    let (_, header) = SafeTensors::read_metadata(&golden.0).unwrap();
+    serde_json::from_str(&header.metadata().as_ref().unwrap()["strings"]).unwrap()
+}
+
+fn texts() -> Vec<Input> {
+    strings().into_iter().map(Input::Text).collect()
+}
+
+fn picture() -> Input {
+    let size = bundle().cutting().image_size;
+    let pixels = Golden::open("image.safetensors").bytes("resized");
+    Input::Frames(vec![Picture { width: size, height: size, pixels }])
+}
+
+#[test]
+fn texts_have_the_vectors_of_the_reference() {
+    let vectors = bundle().embed(&texts()).unwrap().concat();
+    assert_near(&vectors, &Golden::open("text.safetensors").floats("vectors"), VECTOR_TOLERANCE);
+}
+
+#[test]
+fn a_picture_has_the_vector_of_the_reference() {
+    let vectors = bundle().embed(&[picture()]).unwrap();
+    assert_near(&vectors[0], &Golden::open("image.safetensors").floats("vector"), VECTOR_TOLERANCE);
+}
+
+#[test]
+fn sounds_have_the_vectors_of_the_reference() {
+    let golden = Golden::open("audio.safetensors");
+    let inputs = ["samples", "tiny.samples"].map(|name| Input::Sound(golden.floats(name)));
+    let vectors = bundle().embed(&inputs).unwrap();
+    assert_near(&vectors[0], &golden.floats("vector"), VECTOR_TOLERANCE);
+    assert_near(&vectors[1], &golden.floats("tiny.vector"), VECTOR_TOLERANCE);
+
+    let samples = golden.floats("long.samples");
+    let cutting = bundle().cutting();
+    let count = |ms: u32| (cutting.sample_rate_hz * ms / 1000) as usize;
+    let windows: Vec<Input> = (0..samples.len() - count(cutting.audio.hop_ms))
+        .step_by(count(cutting.audio.hop_ms))
+        .map(|start| {
+            let end = (start + count(cutting.audio.window_ms)).min(samples.len());
+            Input::Sound(samples[start..end].to_vec())
+        })
+        .collect();
+    let vectors = bundle().embed(&windows).unwrap().concat();
+    assert_near(&vectors, &golden.floats("long.vectors"), VECTOR_TOLERANCE);
+}
+
+#[test]
+fn log_mels_are_those_of_the_reference() {
+    let golden = Golden::open("audio.safetensors");
+    let mel = LogMel::new(LogMelSpec {
+        sample_rate_hz: 16_000,
+        frame: 400,
+        hop: 160,
+        fft: 512,
+        mels: 64,
+        min_hz: 125.0,
+        max_hz: 7_500.0,
+        offset: 0.001,
+        multiple: 16,
+        min_frames: 32,
+        max_frames: 496,
+    });
+    for (samples, expected) in [("samples", "log_mel"), ("tiny.samples", "tiny.log_mel")] {
+        let computed = mel.compute(&golden.floats(samples)).unwrap();
+        assert_near(&computed, &golden.floats(expected), MEL_TOLERANCE);
+    }
+}
+
+#[test]
+fn a_batch_gives_each_input_the_vector_that_it_has_alone() {
+    let bundle = bundle();
+    let golden = Golden::open("audio.safetensors");
+    let mut inputs = texts();
+    inputs.push(picture());
+    inputs.push(Input::Sound(golden.floats("samples")));
+    inputs.extend(texts());
+    inputs.push(Input::Sound(golden.floats("tiny.samples")));
+    for (input, together) in inputs.iter().zip(bundle.embed(&inputs).unwrap()) {
+        let alone = bundle.embed(std::slice::from_ref(input)).unwrap();
+        assert_near(&alone[0], &together, BATCH_TOLERANCE);
+        let norm: f32 = together.iter().map(|value| value * value).sum();
+        assert!((norm - 1.0).abs() < 1e-4, "norm {norm}");
+    }
+}
+
+#[test]
+fn a_film_is_the_mean_of_its_frames() {
+    let bundle = bundle();
+    let Input::Frames(frames) = picture() else { unreachable!("a picture") };
+    let mut dark = frames[0].clone();
+    for value in &mut dark.pixels {
+        *value /= 3;
+    }
+    let (first, second) = (vec![frames[0].clone()], vec![dark.clone()]);
+    let film = Input::Frames(vec![frames[0].clone(), dark]);
+    let vectors = bundle.embed(&[Input::Frames(first), film, Input::Frames(second)]).unwrap();
+    let mut mean: Vec<f32> = vectors[0].iter().zip(&vectors[2]).map(|(a, b)| (a + b) / 2.0).collect();
+    let norm = mean.iter().map(|value| value * value).sum::<f32>().sqrt();
+    mean.iter_mut().for_each(|value| *value /= norm);
+    assert_near(&vectors[1], &mean, BATCH_TOLERANCE);
+}
+
+#[test]
+fn every_tower_passes_its_self_test_and_every_pair_is_calibrated() {
+    let bundle = bundle();
+    bundle.self_test().unwrap();
+    assert_eq!(bundle.info().towers.len(), Modality::ALL.len());
+    assert_eq!(bundle.calibration().pairs.len(), 9);
+    assert_eq!(bundle.space().dim, 384);
+}
