@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use sensorium_media::Cancel;
 use sensorium_types::{
-    AssetId, Change, CollectionStats, FailureReason, Filter, MediaPolicy, Page, PointKey, Problem, ReasonKind,
-    SourceState, SpaceInfo, StoredAsset,
+    AssetId, Change, CollectionStats, FailureReason, Filter, MediaPolicy, Page, PointKey, Problem,
+    ReasonKind, SourceState, SpaceInfo, StoredAsset,
 };
 use tokio::sync::mpsc::UnboundedSender;
 

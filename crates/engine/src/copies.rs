@@ -4,7 +4,6 @@
 //! names (left by a crash, or by a delete) is swept when a writer opens the data folder.
 
 use std::collections::HashSet;
-use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -42,7 +41,7 @@ fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     file.persist(path).map_err(|error| error.error)?;
     // The name, and those of the two folders above, which may be new.
     for folder in path.ancestors().skip(1).take(4) {
-        File::open(folder)?.sync_all()?;
+        fs_err::File::open(folder)?.sync_all()?;
     }
     Ok(())
 }

@@ -142,7 +142,9 @@ pub enum EngineError {
     #[error("a weight must be a finite number other than 0")]
     BadWeight,
     /// A vector of the wrong length, or with a length of 0.
-    #[error("a vector of this collection has {expected} finite numbers that are not all 0, received {received}")]
+    #[error(
+        "a vector of this collection has {expected} finite numbers that are not all 0, received {received}"
+    )]
     BadVector {
         /// The dimension of the space.
         expected: usize,

@@ -47,8 +47,8 @@ pub use error::{EngineError, MetadataProblem};
 pub use index::{AssetState, IndexEvent, IndexRequest, IndexSummary};
 pub use ingest::{IngestContent, IngestItem, IngestPart, ItemOutcome};
 pub use query::{
-    DEFAULT_LIMIT, Explain, ExplainedHit, ExplainedSearch, ExplainedStep, Fusion, Hit, QueryReply, QueryRequest,
-    Term, TermInput, WEAK_SCORE,
+    DEFAULT_LIMIT, Explain, ExplainedHit, ExplainedSearch, ExplainedStep, Fusion, Hit, QueryReply,
+    QueryRequest, Term, TermInput, WEAK_SCORE,
 };
 pub use seams::{Decode, Encode, Pending};
 pub use server_file::{ServerInfo, remove_server_info, running_server, write_server_info};

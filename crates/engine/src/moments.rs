@@ -54,7 +54,9 @@ struct Run {
 
 /// The moments of one asset, best first. Points without a stretch of time make none.
 pub(crate) fn moments(points: &[Scored]) -> Vec<Found> {
-    let Some(best) = points.iter().map(|scored| scored.score).max_by(f32::total_cmp) else { return Vec::new() };
+    let Some(best) = points.iter().map(|scored| scored.score).max_by(f32::total_cmp) else {
+        return Vec::new();
+    };
     let mut runs = Vec::new();
     for track in Track::ALL {
         runs.extend(runs_of_track(track, points, best));

@@ -5,9 +5,9 @@ use std::path::Path;
 use sensorium_index::{Database, MemoryBudget, OpenOptions};
 use sensorium_types::Problem;
 
+use crate::EngineError;
 use crate::engine::Engine;
 use crate::index::blocking;
-use crate::EngineError;
 
 impl Engine {
     /// Walks a collection even where it does not open; what keeps it from opening is the first problem. A collection

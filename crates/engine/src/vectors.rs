@@ -7,7 +7,9 @@ pub(crate) const MIN_LENGTH: f32 = 0.001;
 
 /// L2 norm.
 pub(crate) fn length(vector: &[f32]) -> f32 {
-    vector.iter().map(|x| f64::from(*x) * f64::from(*x)).sum::<f64>().sqrt() as f32
+    #[expect(clippy::cast_possible_truncation, reason = "a length needs no more than f32, its squares do")]
+    let length = vector.iter().map(|x| f64::from(*x) * f64::from(*x)).sum::<f64>().sqrt() as f32;
+    length
 }
 
 /// Whether every number is finite and not all are 0.
@@ -46,7 +48,10 @@ pub(crate) fn mean<'a>(vectors: impl IntoIterator<Item = &'a [f32]>) -> Option<V
 }
 
 /// The track by which points ask: the modality's main track, or else the first there is, pictures before sounds.
-pub(crate) fn asking_track(modality: Modality, tracks: impl IntoIterator<Item = Track> + Clone) -> Option<Track> {
+pub(crate) fn asking_track(
+    modality: Modality,
+    tracks: impl IntoIterator<Item = Track> + Clone,
+) -> Option<Track> {
     let order = [modality.main_track(), Track::Video, Track::Image, Track::Fused, Track::Audio, Track::Text];
     order.into_iter().find(|track| tracks.clone().into_iter().any(|other| other == *track))
 }

@@ -8,8 +8,9 @@ use parking_lot::RwLock;
 use sensorium_store::contract::oracle;
 use sensorium_store::{Store, StoreError};
 use sensorium_types::{
-    Applied, AssetId, AssetRecord, Change, CollectionStats, Filter, Page, Plan, PointKey, PointRecord, Problem,
-    ScoredPoint, SearchReply, SearchRequest, SourceKey, SourceRow, SourceState, SpaceInfo, StoredAsset,
+    Applied, AssetId, AssetRecord, Change, CollectionStats, Filter, Page, Plan, PointKey, PointRecord,
+    Problem, ScoredPoint, SearchReply, SearchRequest, SourceKey, SourceRow, SourceState, SpaceInfo,
+    StoredAsset,
 };
 
 /// A store that keeps everything in maps and compares every vector.
@@ -79,7 +80,9 @@ impl State {
         self.written += 1;
         let number = self.written;
         match self.sources.insert(key, (row, number)) {
-            Some((old, _)) if points_at(&old) != points_to.as_ref() => self.left_by(&old).into_iter().collect(),
+            Some((old, _)) if points_at(&old) != points_to.as_ref() => {
+                self.left_by(&old).into_iter().collect()
+            }
             Some(_) | None => Vec::new(),
         }
     }
@@ -112,7 +115,11 @@ impl State {
         StoredAsset {
             record: record.clone(),
             points: points.iter().map(oracle::info).collect(),
-            vectors: if with_vectors { points.iter().map(|p| p.vector.clone()).collect() } else { Vec::new() },
+            vectors: if with_vectors {
+                points.iter().map(|p| p.vector.clone()).collect()
+            } else {
+                Vec::new()
+            },
             paths: distinct,
         }
     }
@@ -127,7 +134,8 @@ fn points_at(row: &SourceRow) -> Option<&AssetId> {
 
 fn lies_below(path: &[u8], under: &[u8]) -> bool {
     let under = under.strip_suffix(b"/").unwrap_or(under);
-    path.strip_prefix(under).is_some_and(|rest| under.is_empty() || rest.is_empty() || rest.first() == Some(&b'/'))
+    path.strip_prefix(under)
+        .is_some_and(|rest| under.is_empty() || rest.is_empty() || rest.first() == Some(&b'/'))
 }
 
 #[async_trait]
@@ -158,7 +166,8 @@ impl Store for MemoryStore {
             point: oracle::info(point),
             cosine: oracle::cosine(vector, &point.vector),
         };
-        let points = |asset| state.assets.get(asset).map_or_else(Vec::new, |(_, p)| p.iter().map(score).collect());
+        let points =
+            |asset| state.assets.get(asset).map_or_else(Vec::new, |(_, p)| p.iter().map(score).collect());
         Ok(assets.iter().map(points).collect())
     }
 
@@ -218,7 +227,8 @@ impl Store for MemoryStore {
 
     async fn stats(&self) -> Result<CollectionStats, StoreError> {
         let state = self.state.read();
-        let sources_indexed = state.sources.values().filter(|(row, _)| points_at(row).is_some()).count() as u64;
+        let sources_indexed =
+            state.sources.values().filter(|(row, _)| points_at(row).is_some()).count() as u64;
         Ok(CollectionStats {
             assets: state.assets.len() as u64,
             points: state.assets.values().map(|(_, points)| points.len() as u64).sum(),
@@ -250,9 +260,7 @@ mod tests {
     #[tokio::test]
     async fn the_store_in_memory_keeps_the_contract() {
         let space = SpaceInfo { id: "test".to_owned(), dim: 16, revision: "test@1".to_owned() };
-        run_all(async || {
-            Fresh { store: Arc::new(MemoryStore::new(space.clone())), keep: Box::new(()) }
-        })
-        .await;
+        run_all(async || Fresh { store: Arc::new(MemoryStore::new(space.clone())), keep: Box::new(()) })
+            .await;
     }
 }

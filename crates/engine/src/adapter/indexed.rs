@@ -94,7 +94,8 @@ impl Store for IndexStore {
         with_vectors: bool,
     ) -> Result<Page, StoreError> {
         let (filter, after) = (filter.cloned(), after.cloned());
-        self.call(move |collection| collection.scroll(filter.as_ref(), after.as_ref(), limit, with_vectors)).await
+        self.call(move |collection| collection.scroll(filter.as_ref(), after.as_ref(), limit, with_vectors))
+            .await
     }
 
     async fn sources(&self, under: &[u8]) -> Result<Vec<(SourceKey, SourceRow)>, StoreError> {

@@ -32,7 +32,8 @@ async fn write(run: &Run, batch: Vec<Ready>) -> Result<Vec<Ready>, EngineError> 
         written.push((own.len(), told, settles));
         changes.extend(own);
     }
-    let mut applied = if changes.is_empty() { Vec::new() } else { run.store.apply(changes).await? }.into_iter();
+    let mut applied =
+        if changes.is_empty() { Vec::new() } else { run.store.apply(changes).await? }.into_iter();
     let mut next = Vec::new();
     for (count, mut told, settles) in written {
         told.points = applied.by_ref().take(count).map(|applied| applied.points_written as u64).sum();

@@ -100,7 +100,11 @@ mod tests {
         fs_err::remove_file(&path).expect("removed");
         let made = std::process::Command::new("mkfifo").arg(&path).status().expect("mkfifo runs");
         assert!(made.success());
-        assert_eq!(kind(hash_file(&path, before, &Cancel::default())), Err(ReasonKind::Moved), "does not block");
+        assert_eq!(
+            kind(hash_file(&path, before, &Cancel::default())),
+            Err(ReasonKind::Moved),
+            "does not block"
+        );
         fs_err::remove_file(&path).expect("removed");
         assert_eq!(kind(hash_file(&path, before, &Cancel::default())), Err(ReasonKind::Unreadable));
     }

@@ -40,7 +40,11 @@ impl MetaTable {
         let folder = absolute.parent().unwrap_or(&absolute).to_path_buf();
         let mut table = Self { folder, rows: HashMap::new() };
         let is_csv = path.extension().is_some_and(|suffix| suffix.eq_ignore_ascii_case("csv"));
-        if is_csv { table.read_csv(path)? } else { table.read_jsonl(path)? }
+        if is_csv {
+            table.read_csv(path)?
+        } else {
+            table.read_jsonl(path)?
+        }
         Ok(table)
     }
 
@@ -95,7 +99,8 @@ impl MetaTable {
         };
         let metadata = Payload(fields);
         metadata.check_user().map_err(MetadataProblem::Payload)?;
-        let row = self.rows.entry(path).or_insert_with(|| Row { metadata: Payload::new(), used: false.into() });
+        let row =
+            self.rows.entry(path).or_insert_with(|| Row { metadata: Payload::new(), used: false.into() });
         row.metadata.merge(&metadata);
         row.metadata.check_user().map_err(MetadataProblem::Payload)
     }

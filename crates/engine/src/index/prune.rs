@@ -44,7 +44,8 @@ pub(super) fn plan(roots: &[PathBuf], rows: &Rows, force: bool) -> Result<Vec<Go
             SourceState::Indexed { asset } => Some(asset.clone()),
             SourceState::Failed { .. } => None,
         });
-        let key = |root: &Vec<u8>| SourceKey { root: root.clone(), path: path.as_os_str().as_bytes().to_vec() };
+        let key =
+            |root: &Vec<u8>| SourceKey { root: root.clone(), path: path.as_os_str().as_bytes().to_vec() };
         let keys = entries.iter().map(|(root, _)| key(root)).collect();
         gone.push(Gone { path: path.to_path_buf(), keys, asset });
     }

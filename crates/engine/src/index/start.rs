@@ -109,9 +109,12 @@ pub(crate) async fn index(
 /// The absolute path of a PATH, which must be there. Links stay as they are written; `..` is resolved, for what it
 /// means depends on links.
 fn absolute(path: &Path) -> Result<PathBuf, EngineError> {
-    let failed = |source: std::io::Error| match source.kind() {
-        std::io::ErrorKind::NotFound => EngineError::PathMissing { path: path.to_path_buf() },
-        _ => EngineError::Io { action: "look at a path to index", source },
+    let failed = |source: std::io::Error| {
+        if source.kind() == std::io::ErrorKind::NotFound {
+            EngineError::PathMissing { path: path.to_path_buf() }
+        } else {
+            EngineError::Io { action: "look at a path to index", source }
+        }
     };
     fs_err::symlink_metadata(path).map_err(failed)?;
     if path.components().any(|component| component == Component::ParentDir) {
@@ -123,7 +126,8 @@ fn absolute(path: &Path) -> Result<PathBuf, EngineError> {
 
 /// Takes sources away whose files are gone; those that came back meanwhile stay.
 async fn take_away(run: &Run, gone: Vec<Gone>) -> Result<(), EngineError> {
-    let gone: Vec<Gone> = gone.into_iter().filter(|gone| fs_err::symlink_metadata(&gone.path).is_err()).collect();
+    let gone: Vec<Gone> =
+        gone.into_iter().filter(|gone| fs_err::symlink_metadata(&gone.path).is_err()).collect();
     for batch in gone.chunks(PRUNE_BATCH) {
         let keys = batch.iter().flat_map(|gone| gone.keys.iter().cloned()).collect();
         run.store.apply(vec![Change::RemoveSources { keys }]).await?;

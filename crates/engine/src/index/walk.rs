@@ -71,7 +71,8 @@ pub(super) struct Walk<'a> {
 impl<'a> Walk<'a> {
     /// A walk that leaves out these files and folders.
     pub(super) fn new(selection: &'a Selection, left_out: &[&Path], cancel: &'a Cancel) -> Self {
-        let left_out = left_out.iter().filter_map(|path| fs_err::metadata(path).ok()).map(|m| inode(&m)).collect();
+        let left_out =
+            left_out.iter().filter_map(|path| fs_err::metadata(path).ok()).map(|m| inode(&m)).collect();
         Self { selection, cancel, left_out, entered: HashSet::new(), met: None }
     }
 
@@ -144,8 +145,7 @@ impl<'a> Walk<'a> {
             Ok(below) if !below.as_os_str().is_empty() => below,
             Ok(_) | Err(_) => path.file_name().map_or(path, Path::new),
         };
-        self.selection.takes_file(below)
-            && self.met.as_mut().is_none_or(|met| met.insert(path.to_path_buf()))
+        self.selection.takes_file(below) && self.met.as_mut().is_none_or(|met| met.insert(path.to_path_buf()))
     }
 }
 
@@ -155,13 +155,15 @@ fn inode(metadata: &Metadata) -> Inode {
 
 /// Why a file cannot be looked at.
 pub(super) fn unreadable(error: &std::io::Error) -> FailureReason {
-    let detail = match error.kind() {
-        std::io::ErrorKind::NotFound => "it is not there, or a link to nothing".to_owned(),
-        std::io::ErrorKind::PermissionDenied => "no permission to read it".to_owned(),
-        _ => error.raw_os_error().map_or_else(
-            || error.to_string(),
-            |code| std::io::Error::from_raw_os_error(code).to_string(),
-        ),
+    let kind = error.kind();
+    let detail = if kind == std::io::ErrorKind::NotFound {
+        "it is not there, or a link to nothing".to_owned()
+    } else if kind == std::io::ErrorKind::PermissionDenied {
+        "no permission to read it".to_owned()
+    } else {
+        // Without the path, which stands beside the reason.
+        let bare = |code| std::io::Error::from_raw_os_error(code).to_string();
+        error.raw_os_error().map_or_else(|| error.to_string(), bare)
     };
     FailureReason::new(ReasonKind::Unreadable, detail)
 }

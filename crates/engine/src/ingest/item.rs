@@ -41,7 +41,8 @@ impl Ingest {
             return Ok(outcome);
         }
 
-        let (encode, decode, parts) = (Arc::clone(&self.encode), Arc::clone(&self.decode), item.parts.clone());
+        let (encode, decode, parts) =
+            (Arc::clone(&self.encode), Arc::clone(&self.decode), item.parts.clone());
         let made = blocking("decode and encode an item", move || {
             parts::make(encode.as_ref(), decode.as_ref(), parts)
         })

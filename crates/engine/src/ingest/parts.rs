@@ -26,7 +26,8 @@ impl Made {
     pub(super) fn mean(&self) -> Result<Vec<f32>, EngineError> {
         let track = vectors::asking_track(self.modality, self.points.iter().map(|point| point.track));
         let points = self.points.iter().filter(|point| Some(point.track) == track);
-        vectors::mean(points.map(|point| point.vector.as_slice())).ok_or(EngineError::EmptySum { length: 0.0 })
+        vectors::mean(points.map(|point| point.vector.as_slice()))
+            .ok_or(EngineError::EmptySum { length: 0.0 })
     }
 }
 
@@ -64,7 +65,10 @@ pub(super) fn make(
 
 fn given(expected: usize, mut vector: Vec<f32>, track: Track) -> Result<PointRecord, EngineError> {
     let received = vector.len();
-    if received != expected || !vectors::is_usable(&vector) || vectors::normalize(&mut vector) < vectors::MIN_LENGTH {
+    if received != expected
+        || !vectors::is_usable(&vector)
+        || vectors::normalize(&mut vector) < vectors::MIN_LENGTH
+    {
         return Err(EngineError::BadVector { expected, received });
     }
     Ok(PointRecord { track, ordinal: 0, span: None, vector, thumb: None })

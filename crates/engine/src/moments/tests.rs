@@ -36,11 +36,8 @@ fn stretches(points: &[Scored]) -> Vec<(u64, u64)> {
 #[test]
 fn nothing_makes_no_moment() {
     assert!(moments(&[]).is_empty());
-    let image = Scored {
-        point: PointInfo { track: Track::Image, ordinal: 0, span: None },
-        score: 9.0,
-        cosine: 0.9,
-    };
+    let image =
+        Scored { point: PointInfo { track: Track::Image, ordinal: 0, span: None }, score: 9.0, cosine: 0.9 };
     assert!(moments(&[image]).is_empty());
     let text = Span::Chars { from: 0, to: 10 };
     let passage = Scored { point: PointInfo { track: Track::Text, ordinal: 0, span: Some(text) }, ..image };
@@ -114,7 +111,8 @@ fn a_gap_of_one_second_joins_and_a_longer_one_parts() {
 
 #[test]
 fn dropped_parts_do_not_break_a_run() {
-    let mut points = vec![scored(Track::Audio, 0, 0, 5000, 8.0), scored(Track::Audio, 9, 22_500, 27_500, 7.5)];
+    let mut points =
+        vec![scored(Track::Audio, 0, 0, 5000, 8.0), scored(Track::Audio, 9, 22_500, 27_500, 7.5)];
     points.extend((0_u32..3).map(|i| scored(Track::Audio, 20 + i, 50_000, 55_000, 0.0)));
     assert_eq!(stretches(&points), [(0, 27_500)], "silence between them has no points");
 }

@@ -121,8 +121,10 @@ mod tests {
 
     #[test]
     fn a_sum_is_one_leg_with_the_calibration_of_the_sum() {
-        let terms =
-            vec![asked(2.0, &[1.0, 0.0], Some(Content::Text)), asked(-1.0, &[0.0, 1.0], Some(Content::Picture))];
+        let terms = vec![
+            asked(2.0, &[1.0, 0.0], Some(Content::Text)),
+            asked(-1.0, &[0.0, 1.0], Some(Content::Picture)),
+        ];
         let legs = Legs::new(terms, false, Some(&table())).expect("legs");
         let [leg] = legs.legs.as_slice() else { panic!("one leg") };
         let length = 5.0_f32.sqrt();

@@ -52,8 +52,11 @@ pub(super) async fn rows(
 ) -> Result<Vec<Row>, EngineError> {
     let mut points = HashMap::with_capacity(found.len());
     for (at, leg) in legs.iter().enumerate() {
-        let assets: Vec<AssetId> =
-            found.iter().filter(|fused| fused.leg == at).map(|fused| fused.candidate.hit.asset.clone()).collect();
+        let assets: Vec<AssetId> = found
+            .iter()
+            .filter(|fused| fused.leg == at)
+            .map(|fused| fused.candidate.hit.asset.clone())
+            .collect();
         if assets.is_empty() {
             continue;
         }

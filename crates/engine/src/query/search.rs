@@ -66,8 +66,7 @@ pub(super) async fn search(
         });
     }
     let mut candidates: Vec<Candidate> = best.into_values().collect();
-    candidates
-        .sort_by(|a, b| b.rank_by.total_cmp(&a.rank_by).then_with(|| a.hit.asset.cmp(&b.hit.asset)));
+    candidates.sort_by(|a, b| b.rank_by.total_cmp(&a.rank_by).then_with(|| a.hit.asset.cmp(&b.hit.asset)));
     candidates.truncate(scope.limit);
     Ok((candidates, explained))
 }

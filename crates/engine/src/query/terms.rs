@@ -110,7 +110,9 @@ impl Asker {
             .points
             .iter()
             .zip(&stored.vectors)
-            .filter(|(point, _)| point.track == track && ordinal.is_none_or(|ordinal| point.ordinal == ordinal))
+            .filter(|(point, _)| {
+                point.track == track && ordinal.is_none_or(|ordinal| point.ordinal == ordinal)
+            })
             .map(|(_, vector)| vector.as_slice())
             .peekable();
         if let (None, Some(ordinal)) = (chosen.peek(), ordinal) {
@@ -146,4 +148,3 @@ fn asking_track(
 fn mean<'a>(vectors: impl IntoIterator<Item = &'a [f32]>) -> Result<Vec<f32>, EngineError> {
     vectors::mean(vectors).ok_or(EngineError::EmptySum { length: 0.0 })
 }
-

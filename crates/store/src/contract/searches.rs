@@ -76,7 +76,8 @@ pub async fn points_of_assets_are_scored(fresh: Fresh) {
     let scored = store.score_assets(&query, &ids).await.expect("scores");
     assert_eq!(scored.len(), ids.len());
     for (asset, scored) in ids.iter().zip(scored) {
-        let mut points: Vec<&PointRecord> = model.get(asset).map_or_else(Vec::new, |(_, p)| p.iter().collect());
+        let mut points: Vec<&PointRecord> =
+            model.get(asset).map_or_else(Vec::new, |(_, p)| p.iter().collect());
         points.sort_by_key(|point| (point.track.code(), point.ordinal));
         assert_eq!(scored.len(), points.len());
         for (ScoredPoint { point, cosine }, expected) in scored.into_iter().zip(points) {
@@ -99,8 +100,7 @@ pub async fn exact_search_equals_the_oracle(fresh: Fresh) {
         }
         for filter in ["year >= 2000", "year = 2005 or modality = \"video\"", "not year exists"] {
             let filter: Filter = filter.parse().expect("a filter");
-            let request =
-                SearchRequest { filter: Some(filter), limit: 7, ..ask(seeded.unit(space.dim)) };
+            let request = SearchRequest { filter: Some(filter), limit: 7, ..ask(seeded.unit(space.dim)) };
             same_as_oracle(store.as_ref(), &model, &request).await;
         }
     }
@@ -120,7 +120,12 @@ pub async fn a_graph_answers_with_live_matches(fresh: Fresh) {
         let request = SearchRequest { filter, limit, exact: false, ..ask(seeded.unit(space.dim)) };
         let matches = oracle_hits(&model, &SearchRequest { limit: usize::MAX, ..request.clone() });
         let reply = store.search(request.clone()).await.expect("searches");
-        assert_eq!(reply.hits.len(), limit.min(matches.len()), "min(limit, matches) for {:?}", request.filter);
+        assert_eq!(
+            reply.hits.len(),
+            limit.min(matches.len()),
+            "min(limit, matches) for {:?}",
+            request.filter
+        );
         for hit in &reply.hits {
             assert!(matches.iter().any(|found| found.asset == hit.asset), "{} is no live match", hit.asset);
         }

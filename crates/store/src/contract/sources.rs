@@ -46,7 +46,7 @@ pub async fn an_asset_goes_with_its_last_source(fresh: Fresh) {
     let asset = from_source(store, "photo", key("/r", "/r/a")).await;
     let second = Change::PutSource { key: key("/r", "/r/b"), row: row(&asset.id) };
     store.apply(vec![second]).await.expect("applies");
-    let read = store.get(&[asset.id.clone()], false).await.expect("gets");
+    let read = store.get(std::slice::from_ref(&asset.id), false).await.expect("gets");
     let paths = read.into_iter().flatten().next().map(|asset| asset.paths);
     assert_eq!(paths, Some(vec![b"/r/a".to_vec(), b"/r/b".to_vec()]), "paths in order of writing");
     let applied =

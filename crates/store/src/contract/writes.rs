@@ -79,7 +79,8 @@ pub async fn a_delete_takes_all_of_an_asset(fresh: Fresh) {
     let mut image = record("image", Modality::Image, &space);
     image.from_source = true;
     let source = Some((key("/r", "/r/a.jpg"), row(&image.id)));
-    let change = Change::Upsert { asset: image, points: vec![point(Track::Image, 0, vector.clone())], source };
+    let change =
+        Change::Upsert { asset: image, points: vec![point(Track::Image, 0, vector.clone())], source };
     store.apply(vec![change]).await.expect("applies");
     let applied = store
         .apply(vec![Change::Delete { asset: id("image") }, Change::Delete { asset: id("image") }])

@@ -1,0 +1,300 @@
+//! Fakes that stand in for decoders and towers, and an engine over them.
+//!
+//! A fake file is a line: `image a dog on a beach`, `video dog|cat;bark` (shots, then windows of the soundtrack),
+//! `audio bark|rain`, `text a passage|another`, or the name of a failure: `corrupt`, `timeout`, `crash`. The fake
+//! towers give a text the sum of one random direction a word, whatever the modality, so that what shares words is near.
+
+#![allow(dead_code, reason = "not every test binary uses every helper")]
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use sensorium_embed::{Input, Priority};
+use sensorium_engine::{
+    Access, AssetState, Cancel, Decode, Encode, Engine, EngineError, EngineParts, IndexEvent, IndexRequest,
+    IndexSummary, Pending, QueryRequest, Term, TermInput,
+};
+use sensorium_media::{Decoded, MediaInput, Part, PartContent, Rgb};
+use sensorium_store::Store;
+use sensorium_testkit::{MemoryStore, Seeded, TemporaryDatabase, normalize};
+use sensorium_types::{
+    Calibration, CalibrationTable, Content, FailureReason, Modality, Payload, ReasonKind, SpaceInfo, Span,
+    Track,
+};
+use tokio::sync::mpsc::unbounded_channel;
+
+/// Dimension of the fake space.
+pub(crate) const DIM: usize = 64;
+
+/// The fake space.
+pub(crate) fn space() -> SpaceInfo {
+    SpaceInfo { id: "fake".to_owned(), dim: DIM, revision: "fake@1".to_owned() }
+}
+
+/// The direction of a text: the normalized sum of its words'.
+pub(crate) fn vector(text: &str) -> Vec<f32> {
+    let mut sum = vec![0.0; DIM];
+    for word in text.split_whitespace() {
+        let seed = word.bytes().fold(7_u64, |seed, byte| seed.wrapping_mul(31).wrapping_add(byte.into()));
+        for (total, x) in sum.iter_mut().zip(Seeded::new(seed).unit(DIM)) {
+            *total += x;
+        }
+    }
+    normalize(&mut sum);
+    sum
+}
+
+#[derive(Debug)]
+pub(crate) struct FakeTowers {
+    pub(crate) revision: String,
+}
+
+impl Encode for FakeTowers {
+    fn space(&self) -> SpaceInfo {
+        SpaceInfo { revision: self.revision.clone(), ..space() }
+    }
+
+    fn calibration(&self) -> CalibrationTable {
+        let mut pairs = Vec::new();
+        for query in Content::ALL {
+            for point in Content::ALL {
+                // Sounds have larger cosines by chance, so that an order by raw cosine would be wrong.
+                let mean = if point == Content::Sound { 0.4 } else { 0.0 };
+                pairs.push((query, point, Calibration { mean, deviation: 0.1 }));
+            }
+        }
+        CalibrationTable { pairs }
+    }
+
+    fn submit(&self, inputs: Vec<Input>, _: Priority) -> Result<Box<dyn Pending>, EngineError> {
+        Ok(Box::new(FakePending(inputs)))
+    }
+}
+
+#[derive(Debug)]
+struct FakePending(Vec<Input>);
+
+impl Pending for FakePending {
+    fn wait(self: Box<Self>) -> Result<Vec<Vec<f32>>, EngineError> {
+        let letter = |x: &f32| (0..=u8::MAX).find(|byte| f32::from(*byte) == *x).map_or('?', char::from);
+        let text = |input: Input| match input {
+            Input::Text(text) => text,
+            Input::Sound(samples) => samples.iter().map(letter).collect(),
+            Input::Frames(frames) => {
+                let pixels = frames.into_iter().next().map(|frame| frame.pixels);
+                String::from_utf8(pixels.unwrap_or_default()).expect("a text")
+            }
+        };
+        Ok(self.0.into_iter().map(|input| vector(&text(input))).collect())
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct FakeDecoder {
+    /// Files decoded so far.
+    pub(crate) decoded: AtomicUsize,
+    /// How long each takes.
+    pub(crate) delay: Duration,
+    /// Cancelled once this many files were decoded.
+    pub(crate) cancel_after: Option<(usize, Cancel)>,
+}
+
+impl Decode for FakeDecoder {
+    fn decode(&self, input: MediaInput, _: &Cancel) -> Result<Result<Decoded, FailureReason>, EngineError> {
+        std::thread::sleep(self.delay);
+        let count = self.decoded.fetch_add(1, Ordering::SeqCst) + 1;
+        if let Some((after, cancel)) = &self.cancel_after
+            && count > *after
+        {
+            cancel.cancel();
+        }
+        let bytes = match input {
+            MediaInput::Path(path) => fs_err::read(path).expect("the file is there"),
+            MediaInput::Bytes(bytes) => bytes.to_vec(),
+        };
+        Ok(decoded(&String::from_utf8_lossy(&bytes)))
+    }
+
+    fn max_bytes(&self) -> u64 {
+        100_000
+    }
+}
+
+fn decoded(file: &str) -> Result<Decoded, FailureReason> {
+    let (kind, rest) = file.trim().split_once(' ').unwrap_or((file.trim(), ""));
+    let (first, second) = rest.split_once(';').unwrap_or((rest, ""));
+    let failed = |kind| Err(FailureReason::new(kind, "as told"));
+    let (modality, parts) = match kind {
+        "image" => (Modality::Image, parts(Track::Image, rest)),
+        "audio" => (Modality::Audio, parts(Track::Audio, rest)),
+        "text" => (Modality::Text, parts(Track::Text, rest)),
+        "video" => {
+            let mut all = parts(Track::Video, first);
+            all.extend(parts(Track::Audio, second));
+            (Modality::Video, all)
+        }
+        "corrupt" => return failed(ReasonKind::Corrupt),
+        "timeout" => return failed(ReasonKind::TimedOut),
+        "crash" => return failed(ReasonKind::Crashed),
+        _ => return failed(ReasonKind::Unsupported),
+    };
+    let mut facts = Payload::new();
+    facts.set("words", rest.split_whitespace().count());
+    Ok(Decoded { modality, mime: format!("{kind}/fake"), facts, parts })
+}
+
+fn parts(track: Track, texts: &str) -> Vec<Part> {
+    (0_u32..)
+        .zip(texts.split('|').filter(|text| !text.trim().is_empty()))
+        .map(|(ordinal, text)| {
+            let at = u64::from(ordinal) * 10_000;
+            let time = Some(Span::Time { start_ms: at, end_ms: at + 10_000 });
+            let (content, span) = match track {
+                Track::Text => {
+                    (PartContent::Text(text.to_owned()), Some(Span::Chars { from: at, to: at + 10_000 }))
+                }
+                Track::Audio => (PartContent::Pcm(text.bytes().map(f32::from).collect()), time),
+                Track::Video | Track::Image | Track::Fused => {
+                    let pixels = text.as_bytes().to_vec();
+                    let frame = Rgb { width: 1, height: 1, pixels };
+                    (PartContent::Frames(vec![frame]), (track == Track::Video).then_some(time).flatten())
+                }
+            };
+            Part { track, ordinal, span, content, thumb: Some(b"thumb".to_vec()) }
+        })
+        .collect()
+}
+
+/// An engine over fakes, with its folders.
+pub(crate) struct Fixture {
+    pub(crate) files: TemporaryDatabase,
+    pub(crate) decoder: Arc<FakeDecoder>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) engine: Arc<Engine>,
+}
+
+impl Fixture {
+    pub(crate) fn new() -> Self {
+        Self::with(FakeDecoder::default())
+    }
+
+    pub(crate) fn with(decoder: FakeDecoder) -> Self {
+        Self::over(Arc::new(MemoryStore::new(space())), decoder, "fake@1")
+    }
+
+    pub(crate) fn over(store: Arc<dyn Store>, decoder: FakeDecoder, revision: &str) -> Self {
+        let files = TemporaryDatabase::new();
+        let decoder = Arc::new(decoder);
+        let engine = Engine::from_parts(EngineParts {
+            data_dir: files.data().to_path_buf(),
+            collection: "default".to_owned(),
+            store: Arc::clone(&store),
+            encode: Arc::new(FakeTowers { revision: revision.to_owned() }),
+            decode: Arc::clone(&decoder) as Arc<dyn Decode>,
+            jobs: 2,
+            access: Access::Write,
+        });
+        Self { files, decoder, store, engine }
+    }
+
+    /// The same store and folders behind a new engine, as after a restart.
+    pub(crate) fn reopened(self, decoder: FakeDecoder) -> Self {
+        let decoder = Arc::new(decoder);
+        let engine = Engine::from_parts(EngineParts {
+            data_dir: self.files.data().to_path_buf(),
+            collection: "default".to_owned(),
+            store: Arc::clone(&self.store),
+            encode: Arc::new(FakeTowers { revision: "fake@1".to_owned() }),
+            decode: Arc::clone(&decoder) as Arc<dyn Decode>,
+            jobs: 2,
+            access: Access::Write,
+        });
+        Self { decoder, engine, ..self }
+    }
+
+    /// Writes a file and gives its path.
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
+        self.files.write(name, text.as_bytes())
+    }
+
+    /// How many files were decoded.
+    pub(crate) fn decoded(&self) -> usize {
+        self.decoder.decoded.load(Ordering::SeqCst)
+    }
+
+    /// Indexes the media folder.
+    pub(crate) async fn index(&self) -> Run {
+        self.index_with(self.request()).await.expect("indexes")
+    }
+
+    /// A request for the media folder.
+    pub(crate) fn request(&self) -> IndexRequest {
+        IndexRequest { paths: vec![self.files.media().to_path_buf()], ..IndexRequest::default() }
+    }
+
+    pub(crate) async fn index_with(&self, request: IndexRequest) -> Result<Run, EngineError> {
+        self.index_until(request, Cancel::default()).await
+    }
+
+    pub(crate) async fn index_until(
+        &self,
+        request: IndexRequest,
+        cancel: Cancel,
+    ) -> Result<Run, EngineError> {
+        let (sender, mut receiver) = unbounded_channel();
+        let summary = self.engine.index(request, sender, cancel).await?;
+        let mut states = HashMap::new();
+        let mut events = Vec::new();
+        while let Some(event) = receiver.recv().await {
+            if let IndexEvent::Asset { path, state, .. } = &event {
+                let name = path.strip_prefix(self.files.media()).unwrap_or(path).display().to_string();
+                assert!(states.insert(name.clone(), *state).is_none(), "one event a file: {name}");
+            }
+            events.push(event);
+        }
+        Ok(Run { summary, states, events })
+    }
+
+    /// The hits of a text query.
+    pub(crate) async fn search(&self, text: &str) -> Vec<sensorium_engine::Hit> {
+        let reply = self.engine.query(ask(text)).await.expect("answers");
+        reply.hits
+    }
+}
+
+/// What a run told.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) summary: IndexSummary,
+    pub(crate) states: HashMap<String, AssetState>,
+    pub(crate) events: Vec<IndexEvent>,
+}
+
+impl Run {
+    /// Indexed, unchanged, failed, pruned.
+    pub(crate) fn counts(&self) -> (u64, u64, u64, u64) {
+        let summary = self.summary;
+        (summary.indexed, summary.unchanged, summary.failed, summary.pruned)
+    }
+
+    /// The reason told of a file.
+    pub(crate) fn reason(&self, name: &str) -> Option<FailureReason> {
+        self.events.iter().find_map(|event| match event {
+            IndexEvent::Asset { path, reason, .. } if path.ends_with(name) => reason.clone(),
+            IndexEvent::Asset { .. } | IndexEvent::Walked { .. } => None,
+        })
+    }
+}
+
+/// A query of one text.
+pub(crate) fn ask(text: &str) -> QueryRequest {
+    QueryRequest { terms: vec![term(1.0, TermInput::Text(text.to_owned()))], ..QueryRequest::default() }
+}
+
+/// A term.
+pub(crate) fn term(weight: f32, input: TermInput) -> Term {
+    Term { weight, input }
+}
