@@ -35,4 +35,13 @@ impl Threads {
         }
         self.0.install(|| items.par_iter().with_max_len(1).map(&call).collect())
     }
+
+    /// Two calls side by side.
+    pub(crate) fn join<A: Send, B: Send>(
+        &self,
+        a: impl FnOnce() -> A + Send,
+        b: impl FnOnce() -> B + Send,
+    ) -> (A, B) {
+        self.0.join(a, b)
+    }
 }

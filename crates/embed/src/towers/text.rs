@@ -36,15 +36,23 @@ pub(crate) struct TextTower {
 
 impl TextTower {
     /// Takes every weight of the file.
-    pub(crate) fn load(
+    pub(crate) fn load_encoder(
         mut weights: Weights<'_>,
-        tokenizer: Tokenizer,
         config: &TextConfig,
-        threads: Threads,
-    ) -> Result<Self, EmbedError> {
+    ) -> Result<BertEncoder, EmbedError> {
         let encoder = BertEncoder::load(&mut weights, &config.encoder)?;
         weights.finish()?;
-        Ok(Self { tokenizer, encoder, dim: config.encoder.d, threads })
+        Ok(encoder)
+    }
+
+    /// The tower of an encoder and its tokenizer.
+    pub(crate) fn new(
+        tokenizer: Tokenizer,
+        encoder: BertEncoder,
+        config: &TextConfig,
+        threads: Threads,
+    ) -> Self {
+        Self { tokenizer, encoder, dim: config.encoder.d, threads }
     }
 
     /// Most tokens of a text.

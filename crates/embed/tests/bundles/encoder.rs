@@ -1,0 +1,97 @@
+//! The encoder gives what the bundle gives, to whoever still waits.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::small::{Small, picture, sound, texts};
+use sensorium_embed::{Bundle, EmbedError, Encoder, EncoderConfig, Input, Priority};
+
+fn start(bundle: &Arc<Bundle>, config: EncoderConfig) -> Encoder {
+    Encoder::start(Arc::clone(bundle), config).unwrap()
+}
+
+#[test]
+fn many_callers_get_their_own_vectors_in_order() {
+    let small = Small::new();
+    let bundle = small.load().unwrap();
+    let encoder = start(&bundle, EncoderConfig { queue_cost: 3_000, batch_cost: 1_200 });
+    let mut inputs = texts();
+    inputs.extend([picture(1), sound(0.5), picture(2), sound(2.0)]);
+    let expected = bundle.embed(&inputs).unwrap();
+    std::thread::scope(|scope| {
+        for caller in 0..6 {
+            let (encoder, inputs, expected) = (&encoder, &inputs, &expected);
+            scope.spawn(move || {
+                let priority = if caller % 2 == 0 { Priority::Bulk } else { Priority::Query };
+                for round in 0..3 {
+                    // A full queue refuses a query: it asks again.
+                    let ticket = loop {
+                        match encoder.submit(inputs.clone(), priority) {
+                            Ok(ticket) => break ticket,
+                            Err(EmbedError::Overloaded) => std::thread::sleep(Duration::from_millis(5)),
+                            Err(error) => panic!("{error}"),
+                        }
+                    };
+                    let vectors = ticket.wait().unwrap();
+                    for (vector, expected) in vectors.iter().zip(expected) {
+                        let near = vector.iter().zip(expected).all(|(a, b)| (a - b).abs() <= 1e-5);
+                        assert!(near, "caller {caller}, round {round}");
+                    }
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_query_does_not_wait_for_the_bulk_before_it() {
+    let small = Small::new();
+    let bundle = small.load().unwrap();
+    bundle.self_test().unwrap();
+    let encoder = start(&bundle, EncoderConfig { queue_cost: 1_000_000, batch_cost: 2_200 });
+    let bulk = encoder.submit((0..60).map(picture).collect(), Priority::Bulk).unwrap();
+    let begin = Instant::now();
+    encoder.submit(texts(), Priority::Query).unwrap().wait().unwrap();
+    let query = begin.elapsed();
+    bulk.wait().unwrap();
+    let all = begin.elapsed();
+    assert!(query * 3 < all, "the query took {query:?} of {all:?}");
+}
+
+#[test]
+fn a_dropped_ticket_takes_its_work_along() {
+    let small = Small::new();
+    let bundle = small.load().unwrap();
+    bundle.self_test().unwrap();
+    let encoder = start(&bundle, EncoderConfig { queue_cost: 1_000_000, batch_cost: 1_100 });
+    let begin = Instant::now();
+    encoder.submit((0..40).map(picture).collect(), Priority::Bulk).unwrap().wait().unwrap();
+    let whole = begin.elapsed();
+    let begin = Instant::now();
+    drop(encoder.submit((0..40).map(picture).collect(), Priority::Bulk).unwrap());
+    encoder.submit(texts(), Priority::Bulk).unwrap().wait().unwrap();
+    assert!(begin.elapsed() * 2 < whole, "{:?} of {whole:?}", begin.elapsed());
+}
+
+#[test]
+fn an_invalid_input_is_refused_at_the_door() {
+    let small = Small::new();
+    let bundle = small.load().unwrap();
+    let encoder = start(&bundle, EncoderConfig::default());
+    let refused = encoder.submit(vec![Input::Sound(Vec::new())], Priority::Query);
+    assert!(matches!(refused, Err(EmbedError::InvalidInput { index: 0, .. })));
+    assert!(encoder.submit(Vec::new(), Priority::Query).unwrap().wait().unwrap().is_empty());
+}
+
+#[test]
+fn the_fault_of_a_tower_reaches_its_caller_and_nobody_else() {
+    let small = Small::new();
+    fs_err::remove_file(small.path("weights/audio.safetensors")).unwrap();
+    let bundle = small.load().unwrap();
+    let encoder = start(&bundle, EncoderConfig::default());
+    let tickets =
+        [texts(), vec![sound(1.0)], texts()].map(|inputs| encoder.submit(inputs, Priority::Bulk).unwrap());
+    let [first, faulty, last] = tickets.map(sensorium_embed::Ticket::wait);
+    assert_eq!(first.unwrap(), last.unwrap());
+    assert!(matches!(faulty, Err(EmbedError::MissingFile { .. })));
+}

@@ -1,0 +1,5 @@
+//! Bundles of small random weights, through the public face.
+
+mod encoder;
+mod refusal;
+mod small;
