@@ -24,6 +24,8 @@ mod error;
 mod input;
 mod layers;
 mod mel;
+#[cfg(test)]
+mod parity;
 mod threads;
 mod tokenizer;
 mod tower;

@@ -2,6 +2,8 @@
 //!
 //! Reads `models/mini`, or the bundle that `SENSORIUM_BUNDLE` names.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests, which fail by panics")]
+
 use std::path::PathBuf;
 use std::sync::Arc;
 

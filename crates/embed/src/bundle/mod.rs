@@ -128,7 +128,7 @@ impl Bundle {
             let start = std::time::Instant::now();
             let tower = load::tower(self, modality)?;
             selftest::run(self, tower.as_ref())?;
-            tracing::debug!(%modality, ms = start.elapsed().as_millis() as u64, "loaded a tower");
+            tracing::debug!(%modality, seconds = start.elapsed().as_secs_f64(), "load a tower");
             Ok(tower)
         })
     }

@@ -29,25 +29,23 @@ impl<'a> Weights<'a> {
     /// A weight of half or whole floats.
     pub(crate) fn floats(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>, EmbedError> {
         let view = self.take(name, shape)?;
-        match view.dtype() {
-            Dtype::F32 => {
-                Ok(view.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
-            }
-            Dtype::F16 => {
-                let mut wide = vec![0.0; view.data().len() / size_of::<f16>()];
-                match bytemuck::try_cast_slice(view.data()) {
-                    Ok(halves) => f16_to_f32(halves, &mut wide),
-                    // The file lies at an odd address.
-                    Err(_) => {
-                        for (to, bytes) in wide.iter_mut().zip(view.data().as_chunks().0) {
-                            *to = f16::from_le_bytes(*bytes).to_f32();
-                        }
-                    }
-                }
-                Ok(wide)
-            }
-            other => Err(self.wrong_type(name, "F16 or F32", other)),
+        if view.dtype() == Dtype::F32 {
+            return Ok(view.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect());
         }
+        if view.dtype() != Dtype::F16 {
+            return Err(self.wrong_type(name, "F16 or F32", view.dtype()));
+        }
+        let mut wide = vec![0.0; view.data().len() / size_of::<f16>()];
+        match bytemuck::try_cast_slice(view.data()) {
+            Ok(halves) => f16_to_f32(halves, &mut wide),
+            // The file lies at an odd address.
+            Err(_) => {
+                for (to, bytes) in wide.iter_mut().zip(view.data().as_chunks().0) {
+                    *to = f16::from_le_bytes(*bytes).to_f32();
+                }
+            }
+        }
+        Ok(wide)
     }
 
     /// A weight of signed bytes.

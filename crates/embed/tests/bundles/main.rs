@@ -1,5 +1,12 @@
 //! Bundles of small random weights, through the public face.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "helpers of tests, which fail by panics"
+)]
+
 mod encoder;
 mod refusal;
 mod small;
