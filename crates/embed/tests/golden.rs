@@ -12,9 +12,9 @@ use sensorium_embed::{Bundle, FolderFiles, Input, LoadOptions, LogMel, LogMelSpe
 use sensorium_types::Modality;
 
 /// Largest difference of a component of a unit vector: sums of some thousand products in f32, in another order.
-const VECTOR_TOLERANCE: f32 = 2e-4;
+const VECTOR_TOLERANCE: f32 = 1e-5;
 /// The same for logarithms of mel bands.
-const MEL_TOLERANCE: f32 = 1e-4;
+const MEL_TOLERANCE: f32 = 1e-5;
 /// An input's vector must not depend on its batch.
 const BATCH_TOLERANCE: f32 = 1e-5;
 

@@ -11,3 +11,31 @@ pub const NOTICE: &str = "sensorium-mini: own weights trained on media whose ter
                           stated; commercial use is not cleared; the code's licence does not cover them";
 
 static FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/files.rs"));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Most that the bundle may add to a binary, and to the repository.
+    const MAX_BYTES: usize = 80_000_000;
+    const MAX_OWN_BYTES: usize = 16_000_000;
+
+    #[test]
+    fn the_bundle_is_whole_and_keeps_its_size() {
+        let names: Vec<&str> = files().iter().map(|(name, _)| *name).collect();
+        for name in
+            ["bundle.toml", "stems/tokenizer.json", "weights/image.safetensors", "weights/audio.safetensors"]
+        {
+            assert!(names.contains(&name), "{name}");
+        }
+        let bytes = |own: bool| -> usize {
+            files()
+                .iter()
+                .filter(|(name, _)| !own || !name.starts_with("stems/"))
+                .map(|(_, bytes)| bytes.len())
+                .sum()
+        };
+        assert!(bytes(false) <= MAX_BYTES, "{} bytes", bytes(false));
+        assert!(bytes(true) <= MAX_OWN_BYTES, "{} bytes", bytes(true));
+    }
+}

@@ -18,10 +18,10 @@ pub struct EncoderConfig {
 }
 
 impl Default for EncoderConfig {
-    /// A batch of sixteen pictures, and a queue of eight batches.
+    /// A batch of eight pictures, and a queue of sixteen batches.
     fn default() -> Self {
-        const BATCH: u64 = 16 * 1_100;
-        Self { queue_cost: 8 * BATCH, batch_cost: BATCH }
+        const BATCH: u64 = 8 * 1_100;
+        Self { queue_cost: 16 * BATCH, batch_cost: BATCH }
     }
 }
 
