@@ -226,7 +226,7 @@ impl EngineError {
             Self::Store(error) => error.kind,
             Self::Database(error) => error.kind(),
             Self::Embed(error) => error.kind(),
-            Self::Media(error) => error.kind(),
+            Self::Media(_) => ErrorKind::Unavailable,
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => ErrorKind::NotFound,
             Self::Io { .. } => ErrorKind::Unavailable,
             Self::UnknownCollection { .. }

@@ -33,6 +33,9 @@ use crate::seams::{Decode, Encode};
 
 /// Files that wait to be read.
 const WORK_QUEUE: usize = 256;
+/// Files whose parts are with the towers. The queue of the towers bounds their pixels and samples; this only has to be
+/// long enough for whole batches of single pictures.
+const ENCODING_QUEUE: usize = 32;
 /// Jobs that wait for the store.
 const READY_QUEUE: usize = 64;
 
@@ -65,7 +68,7 @@ impl Run {
     /// Walks and writes until all is done, or the run is cancelled.
     pub(super) async fn run(self: &Arc<Self>) -> Result<(), EngineError> {
         let (work_in, work_out) = bounded(WORK_QUEUE);
-        let (encoding_in, encoding_out) = bounded(self.jobs);
+        let (encoding_in, encoding_out) = bounded(ENCODING_QUEUE);
         let (ready_in, ready_out) = mpsc::channel(READY_QUEUE);
         let mut stages = Vec::new();
         stages.push(self.stage({
