@@ -1,0 +1,44 @@
+//! Compiles `proto/` without protoc: protox reads it, tonic-prost-build writes the Rust.
+
+use std::error::Error;
+use std::path::PathBuf;
+
+use protox::prost::Message;
+
+const PROTOS: [&str; 12] = [
+    "admin",
+    "caption",
+    "collections",
+    "common",
+    "embed",
+    "failure",
+    "filter",
+    "ingest",
+    "jobs",
+    "points",
+    "query",
+    "snapshots",
+];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let root = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR")?).join("../../proto");
+    let out = PathBuf::from(std::env::var("OUT_DIR")?);
+    println!("cargo::rerun-if-changed={}", root.display());
+
+    let files = PROTOS.map(|name| format!("sensorium/v1/{name}.proto"));
+    let set = protox::compile(files, [&root])?;
+
+    // Comments make the docs of the Rust types; reflection does without them.
+    let mut bare = set.clone();
+    for file in &mut bare.file {
+        file.source_code_info = None;
+    }
+    fs_err::write(out.join("sensorium.v1.bin"), bare.encode_to_vec())?;
+
+    tonic_prost_build::configure()
+        .emit_rerun_if_changed(false)
+        .btree_map(".sensorium.v1")
+        .boxed(".sensorium.v1.Condition.condition.filter")
+        .compile_fds(set)?;
+    Ok(())
+}

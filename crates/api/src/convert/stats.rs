@@ -1,0 +1,91 @@
+//! Spaces, counts and problems.
+
+use sensorium_types::{CollectionStats, Problem, SpaceInfo};
+
+use crate::{ConvertError, v1};
+
+/// A space as a message.
+pub fn space(space: &SpaceInfo) -> v1::Space {
+    v1::Space {
+        id: space.id.clone(),
+        dim: u32::try_from(space.dim).unwrap_or(u32::MAX),
+        revision: space.revision.clone(),
+    }
+}
+
+/// A space from a message.
+///
+/// # Errors
+/// [`ConvertError::Missing`] if there is none.
+pub fn space_info(message: Option<v1::Space>) -> Result<SpaceInfo, ConvertError> {
+    let v1::Space { id, dim, revision } = message.ok_or(ConvertError::Missing { field: "space" })?;
+    Ok(SpaceInfo { id, dim: dim as usize, revision })
+}
+
+impl v1::StatsResponse {
+    /// The answer for a collection.
+    pub fn of(collection_name: &str, space_info: &SpaceInfo, counts: &CollectionStats) -> Self {
+        let CollectionStats {
+            assets,
+            points,
+            sources_indexed,
+            sources_failed,
+            points_in_graph,
+            bytes_on_disk,
+            bytes_in_memory,
+        } = counts;
+        Self {
+            collection_name: collection_name.to_owned(),
+            space: Some(space(space_info)),
+            assets: *assets,
+            points: *points,
+            sources_indexed: *sources_indexed,
+            sources_failed: *sources_failed,
+            points_in_graph: *points_in_graph,
+            bytes_on_disk: *bytes_on_disk,
+            bytes_in_memory: *bytes_in_memory,
+        }
+    }
+
+    /// The counts and sizes.
+    pub fn counts(&self) -> CollectionStats {
+        CollectionStats {
+            assets: self.assets,
+            points: self.points,
+            sources_indexed: self.sources_indexed,
+            sources_failed: self.sources_failed,
+            points_in_graph: self.points_in_graph,
+            bytes_on_disk: self.bytes_on_disk,
+            bytes_in_memory: self.bytes_in_memory,
+        }
+    }
+}
+
+impl From<Problem> for v1::Problem {
+    fn from(problem: Problem) -> Self {
+        let Problem { what, place, repair } = problem;
+        Self { what, place, repair }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_come_back_equal() {
+        let counts = CollectionStats {
+            assets: 1,
+            points: 2,
+            sources_indexed: 3,
+            sources_failed: 4,
+            points_in_graph: 5,
+            bytes_on_disk: 6,
+            bytes_in_memory: 7,
+        };
+        let before = SpaceInfo { id: "mini".to_owned(), dim: 384, revision: "m@1".to_owned() };
+        let message = v1::StatsResponse::of("default", &before, &counts);
+        assert_eq!(message.counts(), counts);
+        assert_eq!(space_info(message.space), Ok(before));
+    }
+}

@@ -1,0 +1,93 @@
+//! Messages that break a rule.
+
+use sensorium_types::{ErrorKind, FilterError, IdError, PayloadError};
+
+/// A message that cannot be understood. `field` is its path from the request, as protobuf names it.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ConvertError {
+    /// A field that must be there.
+    #[error("{field}: missing")]
+    Missing {
+        /// The field.
+        field: &'static str,
+    },
+    /// A number of an enum that has no meaning here.
+    #[error("{field}: {received} is not a known value")]
+    UnknownEnum {
+        /// The field.
+        field: &'static str,
+        /// What was received.
+        received: i32,
+    },
+    /// A number out of its range.
+    #[error("{field}: must be {expected}, received {received}")]
+    Number {
+        /// The field.
+        field: &'static str,
+        /// What is allowed.
+        expected: &'static str,
+        /// What was received.
+        received: String,
+    },
+    /// An id that breaks the rules.
+    #[error("{field}: {source}")]
+    Id {
+        /// The field.
+        field: &'static str,
+        /// What is wrong.
+        #[source]
+        source: IdError,
+    },
+    /// Text of the filter grammar that cannot be read.
+    #[error(transparent)]
+    Filter(#[from] FilterError),
+    /// A payload that breaks the rules.
+    #[error(transparent)]
+    Payload(#[from] PayloadError),
+    /// More than is allowed.
+    #[error("{field}: at most {limit}, received {received}")]
+    TooMany {
+        /// The field.
+        field: &'static str,
+        /// How many are allowed.
+        limit: usize,
+        /// How many were received.
+        received: usize,
+    },
+    /// Planned, and not built yet.
+    #[error("{what} is planned and not built yet")]
+    NotBuilt {
+        /// What was asked for.
+        what: &'static str,
+    },
+}
+
+impl ConvertError {
+    /// What the caller can do.
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Missing { .. }
+            | Self::UnknownEnum { .. }
+            | Self::Number { .. }
+            | Self::Id { .. }
+            | Self::Filter(_)
+            | Self::Payload(_)
+            | Self::TooMany { .. } => ErrorKind::InvalidArgument,
+            Self::NotBuilt { .. } => ErrorKind::Unimplemented,
+        }
+    }
+
+    /// The field that is wrong, where one is.
+    pub const fn field(&self) -> Option<&'static str> {
+        match self {
+            Self::Missing { field }
+            | Self::UnknownEnum { field, .. }
+            | Self::Number { field, .. }
+            | Self::Id { field, .. }
+            | Self::TooMany { field, .. } => Some(field),
+            Self::Filter(_) => Some("filter"),
+            Self::Payload(_) => Some("payload"),
+            Self::NotBuilt { .. } => None,
+        }
+    }
+}
