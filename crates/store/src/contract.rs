@@ -1,4 +1,4 @@
-//! One test body for every [`Store`](crate::Store).
+//! One test body for every [`Store`].
 //!
 //! An implementation's tests call each function below with a factory that gives a fresh, empty
 //! store; a function panics where the store breaks its contract. [`run_all`] runs every one.
