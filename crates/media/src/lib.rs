@@ -1,1 +1,47 @@
-//! Bytes to pixels, frames, PCM and passages, under hard limits.
+//! Bytes to pixels, frames, PCM and passages, under hard limits. This crate knows no model.
+//!
+//! ```text
+//! file ─► MediaPool ─► worker process: limits ─► sniff ─► image │ audio │ video │ text ─► parts ─► pipe ─► Decoded
+//! ```
+//!
+//! Decoders run in child processes of the same binary, which set their own limits before they read a byte: of 30,000
+//! mutated files a few abort the whole process from inside a decoder, and that must cost one file only.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `spec.rs` | [`TowerSpec`]: the sizes, rates and windows that the towers ask for |
+//! | `limits.rs` | [`Limits`] with their named defaults |
+//! | `decoded.rs` | [`Decoded`], [`Part`], [`PartContent`], [`Rgb`] |
+//! | `sniff.rs` | type by content |
+//! | `image/`, `audio/`, `video/`, `text.rs` | the four decoders and the cutting of each |
+//! | `resize.rs`, `thumb.rs` | the one resampler, thumbnails |
+//! | `worker/` | the protocol, the child's side, the pool |
+//! | `formats.rs` | what this build decodes, and whether its helpers are installed |
+
+mod audio;
+mod decoded;
+mod formats;
+mod image;
+mod limits;
+mod resize;
+mod sniff;
+mod spec;
+mod text;
+mod thumb;
+mod video;
+mod worker;
+
+pub use decoded::{Decoded, Part, PartContent, Rgb};
+pub use formats::{Check, FormatRow, doctor, formats};
+pub use limits::Limits;
+pub use resize::{crop_resize, resize_rgb};
+pub use sniff::{Family, Sniffed, sniff};
+pub use spec::{Fit, PassageSpec, TowerSpec, VideoSpec, WindowSpec};
+pub use worker::{Cancel, MediaError, MediaInput, MediaPool, PoolConfig, WORKER_SUBCOMMAND, worker_main};
+
+use sensorium_types::{FailureReason, ReasonKind};
+
+/// Shorthand for the typed reasons of this crate's decoders.
+fn reason(kind: ReasonKind, detail: impl Into<String>) -> FailureReason {
+    FailureReason::new(kind, detail)
+}

@@ -1,0 +1,60 @@
+//! What comes out of a file: facts and parts.
+
+use sensorium_types::{Modality, Payload, Span, Track};
+use serde::{Deserialize, Serialize};
+
+/// A picture of 8-bit RGB.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rgb {
+    /// Columns.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+    /// `height * width * 3` bytes, row by row.
+    pub pixels: Vec<u8>,
+}
+
+impl std::fmt::Debug for Rgb {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Rgb({}x{})", self.width, self.height)
+    }
+}
+
+/// What a part shows, sounds like or says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum PartContent {
+    /// Pictures of the tower's size: one of an image, several of a film's part.
+    Frames(Vec<Rgb>),
+    /// Mono samples in [-1, 1] at the tower's rate.
+    Pcm(Vec<f32>),
+    /// A passage.
+    Text(String),
+}
+
+/// One part of an asset, which becomes one point.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Part {
+    /// The strand.
+    pub track: Track,
+    /// The place in the strand, from 0.
+    pub ordinal: u32,
+    /// Where it lies; `None` for a whole image.
+    pub span: Option<Span>,
+    /// What it holds.
+    pub content: PartContent,
+    /// A JPEG of at most 320 px and 12 kB.
+    pub thumb: Option<Vec<u8>>,
+}
+
+/// A decoded file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decoded {
+    /// What it is.
+    pub modality: Modality,
+    /// Its media type, for instance `image/jpeg`.
+    pub mime: String,
+    /// Facts found in it (CONTRACTS.md section 4), without those of the file system.
+    pub facts: Payload,
+    /// Its parts, in order of track and ordinal; never empty.
+    pub parts: Vec<Part>,
+}

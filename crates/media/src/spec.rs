@@ -1,0 +1,72 @@
+//! What the towers ask of a decoder. The numbers come from a bundle; the defaults are those of the default bundle.
+
+use serde::{Deserialize, Serialize};
+
+/// How a picture of any aspect becomes a square.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fit {
+    /// The whole picture, both sides scaled.
+    Squash,
+    /// The largest centred square.
+    CropCentre,
+}
+
+/// Windows over a sound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WindowSpec {
+    /// Length of a window in milliseconds.
+    pub window_ms: u64,
+    /// From the start of one window to the next, in milliseconds.
+    pub hop_ms: u64,
+}
+
+/// Sampling and cutting of a film.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct VideoSpec {
+    /// Frames a second that are embedded.
+    pub fps: f32,
+    /// Longest part of a shot, in milliseconds.
+    pub window_ms: u64,
+    /// Most frames of one part that are embedded.
+    pub max_frames_per_part: usize,
+}
+
+/// Passages of a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PassageSpec {
+    /// Most words of a passage.
+    pub max_words: usize,
+    /// Words that a passage shares with the one before it.
+    pub overlap_words: usize,
+}
+
+/// Sizes, rates and windows of every modality.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TowerSpec {
+    /// Side of the square pictures, in pixels.
+    pub image_size: u32,
+    /// How pictures become squares.
+    pub image_fit: Fit,
+    /// Sample rate of sounds.
+    pub sample_rate_hz: u32,
+    /// Cutting of sounds.
+    pub audio: WindowSpec,
+    /// Cutting of films.
+    pub video: VideoSpec,
+    /// Cutting of texts.
+    pub text: PassageSpec,
+}
+
+impl Default for TowerSpec {
+    fn default() -> Self {
+        Self {
+            image_size: 260,
+            image_fit: Fit::Squash,
+            sample_rate_hz: 16_000,
+            audio: WindowSpec { window_ms: 5_000, hop_ms: 2_500 },
+            video: VideoSpec { fps: 1.0, window_ms: 10_000, max_frames_per_part: 4 },
+            text: PassageSpec { max_words: 120, overlap_words: 20 },
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Texts: UTF-8, Markdown, HTML stripped to text; cut into passages with their ranges in characters.
+
+use sensorium_types::{FailureReason, Modality, Payload, ReasonKind, Span, Track};
+
+use crate::{Decoded, Limits, Part, PartContent, PassageSpec, reason};
+
+/// Width to which HTML is laid out before it is read: wide, so that sentences stay whole.
+const HTML_WIDTH: usize = 100_000;
+
+/// Decodes a text file.
+pub(crate) fn decode(bytes: &[u8], html: bool, spec: &PassageSpec, limits: &Limits) -> Result<Decoded, FailureReason> {
+    if bytes.len() as u64 > limits.max_text_bytes {
+        let detail = format!("{} bytes of text, at most {}", bytes.len(), limits.max_text_bytes);
+        return Err(reason(ReasonKind::TooLarge, detail));
+    }
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    if bytes.contains(&0) {
+        return Err(reason(ReasonKind::Unsupported, "neither media nor text (it holds NUL bytes)"));
+    }
+    let text = String::from_utf8_lossy(bytes);
+    let mut facts = Payload::new();
+    if matches!(text, std::borrow::Cow::Owned(_)) {
+        facts.set("lossy", true);
+    }
+    let text = if html { strip(bytes)? } else { text.into_owned() };
+    let parts = passages(&text, spec)
+        .into_iter()
+        .take(limits.max_parts)
+        .zip(0_u32..)
+        .map(|((from, to, passage), ordinal)| Part {
+            track: Track::Text,
+            ordinal,
+            span: Some(Span::Chars { from, to }),
+            content: PartContent::Text(passage),
+            thumb: None,
+        })
+        .collect::<Vec<_>>();
+    if parts.is_empty() {
+        return Err(reason(ReasonKind::Unsupported, "the text has no words"));
+    }
+    let mime = if html { "text/html" } else { "text/plain" };
+    Ok(Decoded { modality: Modality::Text, mime: mime.to_owned(), facts, parts })
+}
+
+fn strip(html: &[u8]) -> Result<String, FailureReason> {
+    html2text::config::plain_no_decorate()
+        .string_from_read(html, HTML_WIDTH)
+        .map_err(|error| reason(ReasonKind::Corrupt, error.to_string()))
+}
+
+/// A word's place: first character, character after it, and whether a paragraph ends behind it.
+struct Word {
+    from: u64,
+    to: u64,
+    ends_paragraph: bool,
+    ends_sentence: bool,
+}
+
+/// Passages as (first character, character after, text): whole paragraphs where they fit, else cut at sentences,
+/// else at the most words that are allowed.
+fn passages(text: &str, spec: &PassageSpec) -> Vec<(u64, u64, String)> {
+    let chars: Vec<char> = text.chars().collect();
+    let words = words(&chars);
+    let most = spec.max_words.max(1);
+    let overlap = spec.overlap_words.min(most - 1);
+    let mut passages = Vec::new();
+    let mut start = 0;
+    while start < words.len() {
+        let room = words.len().min(start + most);
+        let end = if room == words.len() {
+            room
+        } else {
+            let at_least = start + most / 2;
+            let cut = |wanted: fn(&Word) -> bool| {
+                (at_least..room).rev().find(|i| words.get(*i).is_some_and(wanted)).map(|i| i + 1)
+            };
+            cut(|word| word.ends_paragraph).or_else(|| cut(|word| word.ends_sentence)).unwrap_or(room)
+        };
+        if let (Some(first), Some(last)) = (words.get(start), words.get(end - 1)) {
+            let (from, to) = (first.from, last.to);
+            let range = usize::try_from(from).unwrap_or(0)..usize::try_from(to).unwrap_or(0);
+            passages.push((from, to, chars.get(range).unwrap_or_default().iter().collect()));
+        }
+        if end == words.len() {
+            break;
+        }
+        start = (end - overlap).max(start + 1);
+    }
+    passages
+}
+
+fn words(chars: &[char]) -> Vec<Word> {
+    let mut words: Vec<Word> = Vec::new();
+    let mut begin = None;
+    let mut newlines = 0;
+    for (at, c) in chars.iter().chain(std::iter::once(&' ')).enumerate() {
+        match (c.is_whitespace(), begin) {
+            (false, None) => {
+                if let Some(last) = words.last_mut().filter(|_| newlines >= 2) {
+                    last.ends_paragraph = true;
+                }
+                begin = Some(at);
+                newlines = 0;
+            }
+            (true, Some(from)) => {
+                let last = chars.get(at.wrapping_sub(1));
+                words.push(Word {
+                    from: from as u64,
+                    to: at as u64,
+                    ends_paragraph: false,
+                    ends_sentence: last.is_some_and(|c| matches!(c, '.' | '!' | '?' | '。' | '…')),
+                });
+                begin = None;
+            }
+            (true, None) | (false, Some(_)) => {}
+        }
+        if *c == '\n' {
+            newlines += 1;
+        }
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SPEC: PassageSpec = PassageSpec { max_words: 8, overlap_words: 2 };
+
+    #[test]
+    fn ranges_are_in_characters_and_give_the_passage_back() {
+        let text = "Größe zählt. Ein Wal schwimmt im Meer, weit draußen.\n\nZwei Möwen fliegen über das Wasser und rufen laut.";
+        let chars: Vec<char> = text.chars().collect();
+        let found = passages(text, &SPEC);
+        assert!(found.len() > 1);
+        for (from, to, passage) in &found {
+            assert_eq!(&chars[*from as usize..*to as usize].iter().collect::<String>(), passage);
+            assert!(passage.split_whitespace().count() <= 8);
+        }
+        assert_eq!(found.last().map(|p| p.1), Some(chars.len() as u64));
+    }
+
+    #[test]
+    fn html_is_stripped_and_marks_are_dropped() {
+        let decoded =
+            decode(b"\xEF\xBB\xBF<html><body><p>A <b>red</b> boat</p><script>x()</script></body></html>", true, &SPEC, &Limits::default())
+                .expect("decodes");
+        let PartContent::Text(text) = &decoded.parts[0].content else { panic!("text") };
+        assert!(text.contains("red") && text.contains("boat") && !text.contains("x()"), "{text}");
+    }
+
+    #[test]
+    fn a_text_without_words_fails() {
+        assert!(decode(b" \n\t ", false, &SPEC, &Limits::default()).is_err());
+        assert!(decode(b"a\0b", false, &SPEC, &Limits::default()).is_err());
+    }
+}

@@ -1,0 +1,25 @@
+//! Decoding in child processes of the same binary.
+//!
+//! ```text
+//! MediaPool ── request (path, spec, limits) ──► worker ── exec ──► ffmpeg
+//!           ◄── head, parts, done │ failed ───
+//! ```
+//!
+//! A worker limits itself before it reads: address space, CPU time, open files, no output files. It dies with its
+//! parent, and its ffmpeg dies with it. The parent kills it at the file's deadline; a dead worker costs one file.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `protocol.rs` | messages and their framing |
+//! | `child.rs` | the worker's side, and how it runs other programs |
+//! | `process.rs` | one worker as its parent sees it |
+//! | `pool.rs` | the pool |
+
+mod child;
+mod pool;
+mod process;
+mod protocol;
+
+pub(crate) use child::{PROGRAM_MISSING, child_that_dies_with_us};
+pub use child::{WORKER_SUBCOMMAND, worker_main};
+pub use pool::{Cancel, MediaError, MediaInput, MediaPool, PoolConfig};

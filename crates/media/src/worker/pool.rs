@@ -1,0 +1,170 @@
+//! A fixed number of workers, started at need, replaced when they die.
+
+use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::{Condvar, Mutex};
+use sensorium_types::{FailureReason, ReasonKind};
+
+use super::process::{Outcome, Worker};
+use super::protocol::Request;
+use crate::{Decoded, Limits, TowerSpec, reason};
+
+/// Files after which a worker is replaced, so that no leak of a decoder grows for ever.
+const FILES_A_WORKER: usize = 2_000;
+
+/// What a pool needs.
+#[derive(Debug, Clone)]
+pub struct PoolConfig {
+    /// The binary whose hidden subcommand is the worker; usually the current executable.
+    pub worker_program: PathBuf,
+    /// Workers that decode at the same time.
+    pub workers: usize,
+    /// What one file may cost.
+    pub limits: Limits,
+    /// What the towers want.
+    pub spec: TowerSpec,
+}
+
+/// A pool that cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum MediaError {
+    /// No worker was asked for.
+    #[error("a pool needs at least one worker")]
+    NoWorkers,
+    /// The worker's program cannot be started.
+    #[error("start the decoding worker {program}", program = program.display())]
+    WorkerProgram {
+        /// The program.
+        program: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// Something to decode.
+#[derive(Debug, Clone)]
+pub enum MediaInput {
+    /// A file.
+    Path(PathBuf),
+    /// Bytes in memory, for instance from the network.
+    Bytes(Arc<[u8]>),
+}
+
+/// A flag that stops work. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Cancel(Arc<AtomicBool>);
+
+impl Cancel {
+    /// A flag that is not set.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the flag.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the flag is set.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Decodes files in worker processes. May be called from many threads; a call waits until a worker is free.
+#[derive(Debug)]
+pub struct MediaPool {
+    config: PoolConfig,
+    state: Mutex<State>,
+    freed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    idle: Vec<Worker>,
+    busy: usize,
+}
+
+impl MediaPool {
+    /// A pool with its first worker started, so that a wrong program shows at once.
+    ///
+    /// # Errors
+    /// [`MediaError`] if there would be no workers or the program cannot be started.
+    pub fn new(config: PoolConfig) -> Result<Self, MediaError> {
+        if config.workers == 0 {
+            return Err(MediaError::NoWorkers);
+        }
+        let first = Worker::start(&config.worker_program)
+            .map_err(|source| MediaError::WorkerProgram { program: config.worker_program.clone(), source })?;
+        let state = Mutex::new(State { idle: vec![first], busy: 0 });
+        Ok(Self { config, state, freed: Condvar::new() })
+    }
+
+    /// Decodes one file within its deadline.
+    ///
+    /// # Errors
+    /// The typed reason why it was not decoded. A worker that dies costs this file only.
+    pub fn decode(&self, input: MediaInput, cancel: &Cancel) -> Result<Decoded, FailureReason> {
+        match input {
+            MediaInput::Path(path) => self.decode_path(path, cancel),
+            MediaInput::Bytes(bytes) => {
+                let failed = |error: std::io::Error| reason(ReasonKind::Unreadable, error.to_string());
+                let mut file = tempfile::NamedTempFile::with_prefix("sensorium-").map_err(failed)?;
+                file.write_all(&bytes).and_then(|()| file.flush()).map_err(failed)?;
+                self.decode_path(file.path().to_owned(), cancel)
+            }
+        }
+    }
+
+    fn decode_path(&self, path: PathBuf, cancel: &Cancel) -> Result<Decoded, FailureReason> {
+        let bytes = fs_err::metadata(&path).map_or(0, |metadata| metadata.len());
+        let time = self.config.limits.deadline_of(bytes);
+        let request = Request {
+            path: path.as_os_str().as_bytes().to_vec(),
+            spec: self.config.spec.clone(),
+            limits: self.config.limits.clone(),
+        };
+        let mut worker = self.take()?;
+        match worker.decode(&request, time, cancel) {
+            Outcome::Fit(decoded) => {
+                self.give_back(Some(worker).filter(|worker| worker.files < FILES_A_WORKER));
+                decoded
+            }
+            Outcome::Dead(failed) => {
+                drop(worker);
+                self.give_back(None);
+                Err(failed)
+            }
+        }
+    }
+
+    /// An idle worker, or a new one where fewer than allowed are busy; else waits.
+    fn take(&self) -> Result<Worker, FailureReason> {
+        let mut state = self.state.lock();
+        while state.busy >= self.config.workers {
+            self.freed.wait(&mut state);
+        }
+        state.busy += 1;
+        if let Some(worker) = state.idle.pop() {
+            return Ok(worker);
+        }
+        drop(state);
+        Worker::start(&self.config.worker_program).map_err(|error| {
+            self.give_back(None);
+            reason(ReasonKind::Crashed, format!("no worker can be started: {error}"))
+        })
+    }
+
+    fn give_back(&self, worker: Option<Worker>) {
+        let mut state = self.state.lock();
+        state.busy -= 1;
+        state.idle.extend(worker);
+        drop(state);
+        self.freed.notify_one();
+    }
+}
