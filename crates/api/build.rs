@@ -38,6 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     tonic_prost_build::configure()
         .emit_rerun_if_changed(false)
         .btree_map(".sensorium.v1")
+        .bytes(".sensorium.v1.MediaInput")
         .boxed(".sensorium.v1.Condition.condition.filter")
         .compile_fds(set)?;
     Ok(())

@@ -43,15 +43,13 @@ fn shown(path: &[u8]) -> String {
 }
 
 impl v1::IngestItem {
-    /// What becomes of the item's bytes.
+    /// What becomes of the item's bytes; what is not said is a copy.
     ///
     /// # Errors
     /// [`ConvertError::UnknownEnum`]
     pub fn media_policy(&self) -> Result<MediaPolicy, ConvertError> {
         let unknown = ConvertError::UnknownEnum { field: "item.media", received: self.media };
-        match v1::MediaPolicy::try_from(self.media).map_err(|_| unknown)? {
-            v1::MediaPolicy::Unspecified => Ok(MediaPolicy::Copy),
-            named => named.try_into(),
-        }
+        let named = v1::MediaPolicy::try_from(self.media).map_err(|_| unknown)?;
+        if named == v1::MediaPolicy::Unspecified { Ok(MediaPolicy::Copy) } else { named.try_into() }
     }
 }

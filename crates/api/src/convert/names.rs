@@ -68,12 +68,9 @@ pub fn modalities(received: &[i32]) -> Result<Vec<Modality>, ConvertError> {
 /// # Errors
 /// [`ConvertError::UnknownEnum`]
 pub fn track(received: i32) -> Result<Option<Track>, ConvertError> {
-    let message =
+    let named =
         v1::Track::try_from(received).map_err(|_| ConvertError::UnknownEnum { field: "track", received })?;
-    match message {
-        v1::Track::Unspecified => Ok(None),
-        named => named.try_into().map(Some),
-    }
+    if named == v1::Track::Unspecified { Ok(None) } else { named.try_into().map(Some) }
 }
 
 #[cfg(test)]

@@ -1,0 +1,266 @@
+//! Connecting, and the small calls.
+
+use std::time::Duration;
+
+use sensorium_api::convert::{asset_id, space_info};
+use sensorium_api::v1;
+use sensorium_api::v1::admin_service_client::AdminServiceClient;
+use sensorium_api::v1::points_service_client::PointsServiceClient;
+use sensorium_api::v1::query_service_client::QueryServiceClient;
+use sensorium_types::{AssetId, CollectionStats, Filter, SpaceInfo};
+use tonic::transport::{Channel, Endpoint};
+
+use crate::{Asset, ClientError, Page, QueryReply, QueryRequest, Retry};
+
+/// Time to reach a server.
+pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Time that a call other than a stream may take.
+pub const DEFAULT_CALL_TIMEOUT: Duration = Duration::from_secs(120);
+/// Most bytes of an answer.
+pub const DEFAULT_MAX_REPLY_BYTES: usize = 256 * 1024 * 1024;
+/// Silence after which the server is asked whether it lives.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
+
+/// How a client behaves.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The collection that all calls are about; empty: the server's own.
+    pub collection: String,
+    /// [`DEFAULT_CONNECT_TIMEOUT`]
+    pub connect_timeout: Duration,
+    /// [`DEFAULT_CALL_TIMEOUT`]
+    pub call_timeout: Duration,
+    /// [`DEFAULT_MAX_REPLY_BYTES`]
+    pub max_reply_bytes: usize,
+    /// When a call is tried again.
+    pub retry: Retry,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            collection: String::new(),
+            connect_timeout: DEFAULT_CONNECT_TIMEOUT,
+            call_timeout: DEFAULT_CALL_TIMEOUT,
+            max_reply_bytes: DEFAULT_MAX_REPLY_BYTES,
+            retry: Retry::default(),
+        }
+    }
+}
+
+/// A server, seen from outside. Cheap to clone; clones share the connection.
+#[derive(Debug, Clone)]
+pub struct Client {
+    pub(crate) channel: Channel,
+    pub(crate) options: Options,
+}
+
+/// What a server is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Info {
+    /// Version of the program.
+    pub version: String,
+    /// Version of its protocol.
+    pub protocol: u32,
+    /// The collection that is meant where none is named.
+    pub collection: String,
+    /// Largest message that it takes, in bytes.
+    pub max_message_bytes: u64,
+}
+
+/// Counts and sizes of a collection, with what it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stats {
+    /// Its name.
+    pub collection: String,
+    /// The space of its vectors.
+    pub space: SpaceInfo,
+    /// Counts and sizes.
+    pub counts: CollectionStats,
+}
+
+/// Which assets are deleted.
+#[derive(Debug, Clone, PartialEq)]
+pub enum DeleteSelector {
+    /// These.
+    Ids(Vec<AssetId>),
+    /// All that meet this.
+    Filter(Filter),
+}
+
+/// What a delete did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DeleteOutcome {
+    /// Assets that went.
+    pub deleted: Vec<AssetId>,
+    /// Assets named that were not there.
+    pub missing: Vec<AssetId>,
+}
+
+impl Client {
+    /// Connects to `http://HOST:PORT` or `HOST:PORT` with the default options.
+    ///
+    /// # Errors
+    /// [`ClientError::Url`], or [`ClientError::Connect`] if no server answers.
+    pub async fn connect(url: &str) -> Result<Self, ClientError> {
+        Self::connect_with(url, Options::default()).await
+    }
+
+    /// Connects with these options.
+    ///
+    /// # Errors
+    /// [`ClientError::Url`], or [`ClientError::Connect`] if no server answers.
+    pub async fn connect_with(url: &str, options: Options) -> Result<Self, ClientError> {
+        let wrong = || ClientError::Url { url: url.to_owned() };
+        let full = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
+        if !full.starts_with("http://") {
+            return Err(wrong());
+        }
+        let endpoint = Endpoint::from_shared(full)
+            .map_err(|_| wrong())?
+            .connect_timeout(options.connect_timeout)
+            .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
+            .tcp_nodelay(true);
+        let connected = endpoint.connect().await;
+        let channel = connected.map_err(|source| ClientError::Connect { url: url.to_owned(), source })?;
+        Ok(Self { channel, options })
+    }
+
+    /// The same connection for another collection; empty: the server's own.
+    #[must_use]
+    pub fn with_collection(&self, name: &str) -> Self {
+        let options = Options { collection: name.to_owned(), ..self.options.clone() };
+        Self { channel: self.channel.clone(), options }
+    }
+
+    pub(crate) fn collection(&self) -> String {
+        self.options.collection.clone()
+    }
+
+    fn queries(&self) -> QueryServiceClient<Channel> {
+        QueryServiceClient::new(self.channel.clone()).max_decoding_message_size(self.options.max_reply_bytes)
+    }
+
+    fn points(&self) -> PointsServiceClient<Channel> {
+        PointsServiceClient::new(self.channel.clone()).max_decoding_message_size(self.options.max_reply_bytes)
+    }
+
+    fn admin(&self) -> AdminServiceClient<Channel> {
+        AdminServiceClient::new(self.channel.clone()).max_decoding_message_size(self.options.max_reply_bytes)
+    }
+
+    fn request<T>(&self, message: T) -> tonic::Request<T> {
+        let mut request = tonic::Request::new(message);
+        request.set_timeout(self.options.call_timeout);
+        request
+    }
+
+    /// What the server is.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn info(&self) -> Result<Info, ClientError> {
+        let call = || async { self.admin().info(self.request(v1::InfoRequest {})).await };
+        let v1::InfoResponse { version, protocol, collection_name, max_message_bytes } =
+            self.options.retry.call(call).await?;
+        Ok(Info { version, protocol, collection: collection_name, max_message_bytes })
+    }
+
+    /// Asks a query.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn query(&self, request: QueryRequest) -> Result<QueryReply, ClientError> {
+        let message = request.into_message(self.collection());
+        let call = || async { self.queries().query(self.request(message.clone())).await };
+        let response = self.options.retry.call(call).await?;
+        Ok(QueryReply::try_from(response)?)
+    }
+
+    /// Assets by id; `None` for unknown ones.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn get(&self, ids: &[AssetId], with_vectors: bool) -> Result<Vec<Option<Asset>>, ClientError> {
+        let asset_ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+        let message = v1::GetRequest { collection_name: self.collection(), asset_ids, with_vectors };
+        let call = || async { self.points().get(self.request(message.clone())).await };
+        let response = self.options.retry.call(call).await?;
+        let mut found =
+            response.assets.into_iter().map(Asset::try_from).collect::<Result<Vec<_>, _>>()?.into_iter().peekable();
+        Ok(ids.iter().map(|id| found.next_if(|asset| asset.id == *id)).collect())
+    }
+
+    /// Deletes assets with their points and source rows.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn delete(&self, selector: &DeleteSelector) -> Result<DeleteOutcome, ClientError> {
+        use v1::asset_selector::Selector;
+        let selector = match selector {
+            DeleteSelector::Ids(ids) => {
+                Selector::Ids(v1::AssetIds { asset_ids: ids.iter().map(ToString::to_string).collect() })
+            }
+            DeleteSelector::Filter(filter) => Selector::Filter(filter.into()),
+        };
+        let selector = Some(v1::AssetSelector { selector: Some(selector) });
+        let message = v1::DeleteRequest { collection_name: self.collection(), selector };
+        let call = || async { self.points().delete(self.request(message.clone())).await };
+        let v1::DeleteResponse { deleted, missing } = self.options.retry.call(call).await?;
+        Ok(DeleteOutcome { deleted: ids("deleted", &deleted)?, missing: ids("missing", &missing)? })
+    }
+
+    /// Counts and sizes.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn stats(&self) -> Result<Stats, ClientError> {
+        let message = v1::StatsRequest { collection_name: self.collection() };
+        let call = || async { self.admin().stats(self.request(message.clone())).await };
+        let response = self.options.retry.call(call).await?;
+        let counts = response.counts();
+        Ok(Stats { collection: response.collection_name, space: space_info(response.space)?, counts })
+    }
+
+    /// How many assets meet the filter.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn count(&self, filter: Option<&Filter>) -> Result<u64, ClientError> {
+        let (collection_name, filter) = (self.collection(), filter.map(v1::Filter::from));
+        let message = v1::CountRequest { collection_name, filter, filter_text: String::new() };
+        let call = || async { self.queries().count(self.request(message.clone())).await };
+        Ok(self.options.retry.call(call).await?.count)
+    }
+
+    /// A page of assets that meet the filter, in order of id, after `after`.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn scroll(
+        &self,
+        filter: Option<&Filter>,
+        after: Option<&AssetId>,
+        limit: u32,
+        with_vectors: bool,
+    ) -> Result<Page, ClientError> {
+        let message = v1::ScrollRequest {
+            collection_name: self.collection(),
+            filter: filter.map(v1::Filter::from),
+            filter_text: String::new(),
+            limit: Some(limit),
+            after: after.map(ToString::to_string).unwrap_or_default(),
+            with_vectors,
+        };
+        let call = || async { self.queries().scroll(self.request(message.clone())).await };
+        let v1::ScrollResponse { assets, next_after } = self.options.retry.call(call).await?;
+        Ok(Page {
+            assets: assets.into_iter().map(Asset::try_from).collect::<Result<_, _>>()?,
+            next: if next_after.is_empty() { None } else { Some(asset_id("next_after", &next_after)?) },
+        })
+    }
+}
+
+fn ids(field: &'static str, received: &[String]) -> Result<Vec<AssetId>, ClientError> {
+    Ok(received.iter().map(|id| asset_id(field, id)).collect::<Result<_, _>>()?)
+}

@@ -1,0 +1,54 @@
+//! Why a call did not succeed.
+
+use sensorium_api::{ConvertError, Fault};
+use sensorium_types::ErrorKind;
+use tonic::Status;
+
+/// What can go wrong on the way to a server and back.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Not the address of a server.
+    #[error("{url:?} is not the address of a server: write http://HOST:PORT")]
+    Url {
+        /// What was received.
+        url: String,
+    },
+    /// No server answers there.
+    #[error("no server answers at {url}")]
+    Connect {
+        /// The address.
+        url: String,
+        /// What the system said.
+        #[source]
+        source: tonic::transport::Error,
+    },
+    /// The server refused the call, or could not do it.
+    #[error(transparent)]
+    Refused(#[from] Fault),
+    /// The server's answer breaks a rule.
+    #[error("the server's answer cannot be understood")]
+    Answer(#[from] ConvertError),
+}
+
+impl ClientError {
+    /// What the caller can do.
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Url { .. } => ErrorKind::InvalidArgument,
+            Self::Connect { .. } => ErrorKind::Unavailable,
+            Self::Refused(fault) => fault.kind,
+            Self::Answer(_) => ErrorKind::Bug,
+        }
+    }
+
+    /// Whether the same call may succeed later.
+    pub const fn is_retryable(&self) -> bool {
+        self.kind().is_retryable()
+    }
+}
+
+impl From<Status> for ClientError {
+    fn from(status: Status) -> Self {
+        Self::Refused(Fault::from_status(&status))
+    }
+}

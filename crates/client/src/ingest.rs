@@ -1,0 +1,82 @@
+//! A stream of items to a stream of outcomes, over as many connections as it takes.
+
+use futures::stream::Fuse;
+use futures::{Stream, StreamExt};
+use sensorium_api::{Fault, v1};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+use crate::session::{Lost, session};
+use crate::{Client, ClientError, IngestItem, IngestOutcome};
+
+/// Outcomes that wait to be read.
+const UNREAD_OUTCOMES: usize = 64;
+
+/// An item without a result.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    /// Which item of the stream it is, from 0.
+    pub(crate) index: u64,
+    pub(crate) message: v1::IngestItem,
+    /// How often it found no room.
+    pub(crate) refused: u32,
+}
+
+/// Where outcomes go.
+pub(crate) type Outcomes = mpsc::Sender<Result<IngestOutcome, ClientError>>;
+
+/// What lives longer than a connection.
+pub(crate) struct Work<S> {
+    pub(crate) client: Client,
+    pub(crate) items: Fuse<S>,
+    pub(crate) next_index: u64,
+    /// Items to be sent again, in order.
+    pub(crate) again: Vec<Kept>,
+    pub(crate) outcomes: Outcomes,
+}
+
+impl Client {
+    /// Sends items, and gives one outcome for each, in the order in which they are done. Items are taken from the stream
+    /// as the server has room for them. After an error the stream of outcomes ends; items without an outcome may or may
+    /// not have been written, and may be sent again. Dropping the outcomes ends the work.
+    pub fn ingest<S>(&self, items: S) -> impl Stream<Item = Result<IngestOutcome, ClientError>> + Send + use<S>
+    where
+        S: Stream<Item = IngestItem> + Send + Unpin + 'static,
+    {
+        let (outcomes, receiver) = mpsc::channel(UNREAD_OUTCOMES);
+        let work =
+            Work { client: self.clone(), items: items.fuse(), next_index: 0, again: Vec::new(), outcomes };
+        tokio::spawn(run(work));
+        ReceiverStream::new(receiver)
+    }
+}
+
+async fn run<S>(mut work: Work<S>)
+where
+    S: Stream<Item = IngestItem> + Send + Unpin + 'static,
+{
+    let mut failed = 0;
+    loop {
+        let progress = match session(&mut work).await {
+            Ok(()) => return,
+            Err(lost) => lost,
+        };
+        let Lost { error, results } = progress;
+        // A connection that brought results begins the count anew.
+        failed = if results > 0 { 1 } else { failed + 1 };
+        let fault = match &error {
+            ClientError::Refused(fault) => fault.clone(),
+            ClientError::Url { .. } | ClientError::Connect { .. } | ClientError::Answer(_) => {
+                Fault::new(error.kind(), error.to_string())
+            }
+        };
+        match work.client.options.retry.wait_after(failed, &fault) {
+            Some(wait) => tokio::time::sleep(wait).await,
+            None => {
+                // Nobody reads any more if this fails, so nobody needs to know.
+                let _ = work.outcomes.send(Err(error)).await;
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Runs over files of the server's machine.
+
+use std::path::PathBuf;
+
+use sensorium_api::convert::failure_of_reason;
+use sensorium_api::v1;
+use sensorium_engine::{IndexEvent, IndexRequest, IndexSummary};
+
+use super::hit::shown;
+use super::item::item_state;
+
+/// What a run is asked for; the paths are allowed already.
+pub(crate) fn index_request(
+    message: v1::IndexPathsRequest,
+    paths: Vec<PathBuf>,
+    meta: Option<PathBuf>,
+) -> IndexRequest {
+    let v1::IndexPathsRequest { include, exclude, prune, force, retry_all, .. } = message;
+    IndexRequest { paths, include, exclude, prune, force, meta, retry_all }
+}
+
+/// One thing that happened.
+pub(crate) fn index_event(event: IndexEvent) -> v1::IndexPathsResponse {
+    use v1::index_paths_response::Event;
+    let event = match event {
+        IndexEvent::Walked { files, done } => Event::Walked(v1::IndexWalked { files, done }),
+        IndexEvent::Asset { path, asset, modality, points, state, reason } => Event::File(v1::IndexedFile {
+            path: shown(&path),
+            asset_id: asset.map(|asset| asset.to_string()).unwrap_or_default(),
+            modality: modality.map_or(v1::Modality::Unspecified, v1::Modality::from).into(),
+            points,
+            state: item_state(state).into(),
+            failure: reason.as_ref().map(failure_of_reason),
+        }),
+    };
+    v1::IndexPathsResponse { event: Some(event) }
+}
+
+/// The counts at the end.
+pub(crate) fn index_summary(summary: IndexSummary) -> v1::IndexPathsResponse {
+    let IndexSummary { indexed, unchanged, failed, pruned, points, seconds, interrupted, metadata_unused } =
+        summary;
+    let summary = v1::IndexSummary {
+        indexed,
+        unchanged,
+        failed,
+        pruned,
+        points,
+        seconds,
+        interrupted,
+        metadata_unused,
+    };
+    v1::IndexPathsResponse { event: Some(v1::index_paths_response::Event::Summary(summary)) }
+}

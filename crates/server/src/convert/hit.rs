@@ -1,0 +1,80 @@
+//! What a query is answered with.
+
+use std::path::Path;
+
+use sensorium_api::convert::payload_fields;
+use sensorium_api::v1;
+use sensorium_engine::{Explain, ExplainedHit, ExplainedSearch, ExplainedStep, Fusion, Hit, QueryReply};
+
+/// The answer without its first `offset` hits.
+pub(crate) fn query_response(reply: QueryReply, offset: usize, without_payload: bool) -> v1::QueryResponse {
+    let QueryReply { hits, weak, explain } = reply;
+    v1::QueryResponse {
+        hits: hits.into_iter().skip(offset).map(|hit| self::hit(&hit, without_payload)).collect(),
+        weak,
+        explain: explain.map(self::explain),
+    }
+}
+
+fn hit(hit: &Hit, without_payload: bool) -> v1::Hit {
+    let Hit { rank, asset, score, cosine, modality, path, paths, moment, range, payload, point } = hit;
+    v1::Hit {
+        rank: number(*rank),
+        asset_id: asset.to_string(),
+        score: *score,
+        cosine: *cosine,
+        modality: v1::Modality::from(*modality).into(),
+        path: path.as_deref().map(shown).unwrap_or_default(),
+        paths: paths.iter().map(|path| shown(path)).collect(),
+        moment: moment.as_ref().map(v1::Moment::from),
+        range: range.map(|(from, to)| v1::CharSpan { from, to }),
+        payload: if without_payload { Default::default() } else { payload_fields(payload) },
+        point: Some(point.into()),
+    }
+}
+
+fn explain(explain: Explain) -> v1::Explain {
+    let Explain { fusion, searches, steps } = explain;
+    let fusion = match fusion {
+        Fusion::Early => v1::Fusion::Early,
+        Fusion::Late => v1::Fusion::Late,
+    };
+    v1::Explain {
+        fusion: fusion.into(),
+        searches: searches.into_iter().map(search).collect(),
+        steps: steps
+            .into_iter()
+            .map(|ExplainedStep { name, seconds }| v1::ExplainedStep { name: name.to_owned(), seconds })
+            .collect(),
+    }
+}
+
+fn search(search: ExplainedSearch) -> v1::ExplainedSearch {
+    let ExplainedSearch { term, content, plan, points_compared, calibration, hits } = search;
+    v1::ExplainedSearch {
+        term: term.map(number),
+        content: v1::Content::from(content).into(),
+        plan: v1::Plan::from(plan).into(),
+        points_compared: points_compared as u64,
+        calibration: calibration.map(|c| v1::Calibration { mean: c.mean, deviation: c.deviation }),
+        hits: hits
+            .into_iter()
+            .map(|ExplainedHit { rank, asset, point, cosine, score }| v1::ExplainedHit {
+                rank: number(rank),
+                asset_id: asset.to_string(),
+                point: Some((&point).into()),
+                cosine,
+                score,
+            })
+            .collect(),
+    }
+}
+
+/// A path as text, with U+FFFD for what is not UTF-8.
+pub(super) fn shown(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+fn number(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,11 @@
+//! Messages to and from the words of the engine.
+
+mod event;
+mod hit;
+mod item;
+mod query;
+
+pub(crate) use event::{index_event, index_request, index_summary};
+pub(crate) use hit::query_response;
+pub(crate) use item::{failed_item, item, item_result};
+pub(crate) use query::{Asked, query_request};

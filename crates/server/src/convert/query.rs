@@ -1,0 +1,114 @@
+//! What a query asks.
+
+use std::sync::Arc;
+
+use sensorium_api::convert::{asset_id, filter, modalities, point_ref, vector};
+use sensorium_api::{ConvertError, v1};
+use sensorium_engine::{DEFAULT_LIMIT, QueryRequest, Term, TermInput};
+
+use crate::Settings;
+
+/// Most terms in a query.
+const MAX_TERMS: usize = 64;
+
+/// A query with what the engine does not see of it.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) collection_name: String,
+    /// The space that is meant, if one is named.
+    pub(crate) using: Option<String>,
+    /// Hits to skip.
+    pub(crate) offset: usize,
+    pub(crate) without_payload: bool,
+    pub(crate) request: QueryRequest,
+}
+
+/// Reads a query.
+pub(crate) fn query_request(message: v1::QueryRequest, settings: &Settings) -> Result<Asked, ConvertError> {
+    let v1::QueryRequest {
+        collection_name,
+        terms,
+        modalities: received_modalities,
+        filter: tree,
+        filter_text,
+        limit,
+        offset,
+        score_threshold,
+        all,
+        exact,
+        every_moment,
+        fusion,
+        explain,
+        without_payload,
+        using,
+    } = message;
+    if terms.is_empty() {
+        return Err(ConvertError::Missing { field: "terms" });
+    }
+    if terms.len() > MAX_TERMS {
+        return Err(ConvertError::TooMany { field: "terms", limit: MAX_TERMS, received: terms.len() });
+    }
+    let limit = limit.map_or(DEFAULT_LIMIT, |limit| limit as usize);
+    let offset = offset as usize;
+    let depth = limit.saturating_add(offset);
+    if depth > settings.max_limit {
+        return Err(ConvertError::TooMany { field: "limit", limit: settings.max_limit, received: depth });
+    }
+    if let Some(score) = score_threshold.filter(|score| score.is_nan()) {
+        return Err(ConvertError::Number {
+            field: "score_threshold",
+            expected: "a number",
+            received: score.to_string(),
+        });
+    }
+    let request = QueryRequest {
+        terms: terms.into_iter().map(term).collect::<Result<_, _>>()?,
+        modalities: modalities(&received_modalities)?,
+        filter: filter(tree, &filter_text)?,
+        limit: depth,
+        all,
+        exact,
+        min_score: score_threshold,
+        every_moment,
+        legs: is_late(fusion)?,
+        explain,
+    };
+    let using = if using.is_empty() { None } else { Some(using) };
+    Ok(Asked { collection_name, using, offset, without_payload, request })
+}
+
+fn is_late(received: i32) -> Result<bool, ConvertError> {
+    match v1::Fusion::try_from(received) {
+        Ok(v1::Fusion::Unspecified | v1::Fusion::Early) => Ok(false),
+        Ok(v1::Fusion::Late) => Ok(true),
+        Err(_) => Err(ConvertError::UnknownEnum { field: "fusion", received }),
+    }
+}
+
+fn term(message: v1::Term) -> Result<Term, ConvertError> {
+    use v1::term::Input;
+    let input = match message.input.ok_or(ConvertError::Missing { field: "terms.input" })? {
+        Input::Text(text) => TermInput::Text(text),
+        Input::Image(media) | Input::Audio(media) | Input::Video(media) | Input::Media(media) => {
+            TermInput::Bytes(bytes(media)?)
+        }
+        Input::AssetId(id) => TermInput::Asset(asset_id("terms.asset_id", &id)?),
+        Input::Point(point) => {
+            let (asset, track, ordinal) = point_ref(&point)?;
+            TermInput::Point(asset, track, ordinal)
+        }
+        Input::Vector(message) => TermInput::Vector(vector(message)?),
+    };
+    Ok(Term { weight: message.weight.unwrap_or(1.0), input })
+}
+
+/// The bytes of a medium; nothing is fetched or read on behalf of a caller.
+pub(super) fn bytes(media: v1::MediaInput) -> Result<Arc<[u8]>, ConvertError> {
+    use v1::media_input::Source;
+    match media.source {
+        Some(Source::Data(data)) => Ok(data.as_ref().into()),
+        Some(Source::UploadId(_)) => Err(ConvertError::NotBuilt { what: "media by upload_id" }),
+        Some(Source::Uri(_)) => Err(ConvertError::NotBuilt { what: "media by uri" }),
+        None => Err(ConvertError::Missing { field: "media.data" }),
+    }
+}

@@ -1,0 +1,112 @@
+//! Named sets of assets and points.
+
+use sensorium_api::convert::space;
+use sensorium_api::{ConvertError, v1};
+use sensorium_engine::Engine;
+use sensorium_types::SpaceInfo;
+use tonic::{Request, Response, Status};
+
+use super::planned::not_built;
+use crate::context::Context;
+use crate::gate::enter;
+
+/// `CollectionsService`.
+#[derive(Debug)]
+pub(super) struct Service {
+    context: Context,
+}
+
+impl Service {
+    pub(super) const fn new(context: Context) -> Self {
+        Self { context }
+    }
+}
+
+fn collection(name: &str, space_info: &SpaceInfo) -> v1::Collection {
+    v1::Collection { name: name.to_owned(), space: Some(space(space_info)), settings: None }
+}
+
+fn of(engine: &Engine) -> v1::Collection {
+    collection(engine.collection_name(), &engine.space())
+}
+
+#[tonic::async_trait]
+impl v1::collections_service_server::CollectionsService for Service {
+    async fn create_collection(
+        &self,
+        request: Request<v1::CreateCollectionRequest>,
+    ) -> Result<Response<v1::CreateCollectionResponse>, Status> {
+        let (_place, v1::CreateCollectionRequest { collection_name, settings }) = enter(request);
+        if collection_name.is_empty() {
+            return Err(ConvertError::Missing { field: "collection_name" }.into());
+        }
+        if settings.is_some_and(|settings| settings != v1::CollectionSettings::default()) {
+            return Err(not_built("settings of a collection"));
+        }
+        let engine = self.context.writer(&collection_name).await?;
+        Ok(Response::new(v1::CreateCollectionResponse { collection: Some(of(&engine)) }))
+    }
+
+    async fn get_collection(
+        &self,
+        request: Request<v1::GetCollectionRequest>,
+    ) -> Result<Response<v1::GetCollectionResponse>, Status> {
+        let (_place, v1::GetCollectionRequest { collection_name }) = enter(request);
+        let engine = self.context.reader(&collection_name).await?;
+        Ok(Response::new(v1::GetCollectionResponse { collection: Some(of(&engine)) }))
+    }
+
+    async fn list_collections(
+        &self,
+        request: Request<v1::ListCollectionsRequest>,
+    ) -> Result<Response<v1::ListCollectionsResponse>, Status> {
+        let (_place, v1::ListCollectionsRequest {}) = enter(request);
+        let listed = self.context.collections().await?;
+        let collections = listed.iter().map(|listed| collection(&listed.name, &listed.space)).collect();
+        Ok(Response::new(v1::ListCollectionsResponse { collections }))
+    }
+
+    async fn update_collection(
+        &self,
+        _: Request<v1::UpdateCollectionRequest>,
+    ) -> Result<Response<v1::UpdateCollectionResponse>, Status> {
+        Err(not_built("UpdateCollection"))
+    }
+
+    async fn delete_collection(
+        &self,
+        request: Request<v1::DeleteCollectionRequest>,
+    ) -> Result<Response<v1::DeleteCollectionResponse>, Status> {
+        let (_place, v1::DeleteCollectionRequest { collection_name }) = enter(request);
+        let deleted = self.context.drop_collection(&collection_name).await?;
+        Ok(Response::new(v1::DeleteCollectionResponse { deleted }))
+    }
+
+    async fn create_field_index(
+        &self,
+        _: Request<v1::CreateFieldIndexRequest>,
+    ) -> Result<Response<v1::CreateFieldIndexResponse>, Status> {
+        Err(not_built("CreateFieldIndex"))
+    }
+
+    async fn delete_field_index(
+        &self,
+        _: Request<v1::DeleteFieldIndexRequest>,
+    ) -> Result<Response<v1::DeleteFieldIndexResponse>, Status> {
+        Err(not_built("DeleteFieldIndex"))
+    }
+
+    async fn update_aliases(
+        &self,
+        _: Request<v1::UpdateAliasesRequest>,
+    ) -> Result<Response<v1::UpdateAliasesResponse>, Status> {
+        Err(not_built("UpdateAliases"))
+    }
+
+    async fn list_aliases(
+        &self,
+        _: Request<v1::ListAliasesRequest>,
+    ) -> Result<Response<v1::ListAliasesResponse>, Status> {
+        Err(not_built("ListAliases"))
+    }
+}

@@ -1,0 +1,85 @@
+//! Brings media in.
+//!
+//! ```text
+//! Start ─► Started                                        stream.rs
+//! Item  ─► room for it? (room.rs) ─► Engine::ingest in a task of its own ─► ItemResult, Ack (watermark.rs)
+//!            └─ no places: Backoff, and the stream is read no further; no bytes: OutOfMemory and a failed result
+//! Stop, or the server stops (ShuttingDown) ─► what is in progress ends ─► end of the stream
+//! ```
+
+mod paths;
+mod room;
+mod stream;
+mod watermark;
+
+use std::pin::Pin;
+
+use futures::Stream;
+use sensorium_api::v1;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::planned::not_built;
+use crate::context::Context;
+use crate::gate::{Place, enter};
+
+/// Answers that wait for the client to read them.
+const UNREAD_ANSWERS: usize = 64;
+
+/// A stream of answers.
+type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+/// `IngestService`.
+#[derive(Debug)]
+pub(super) struct Service {
+    context: Context,
+}
+
+impl Service {
+    pub(super) const fn new(context: Context) -> Self {
+        Self { context }
+    }
+}
+
+#[tonic::async_trait]
+impl v1::ingest_service_server::IngestService for Service {
+    type IngestStream = Answers<v1::IngestResponse>;
+    type IndexPathsStream = Answers<v1::IndexPathsResponse>;
+
+    async fn ingest(
+        &self,
+        request: Request<Streaming<v1::IngestRequest>>,
+    ) -> Result<Response<Self::IngestStream>, Status> {
+        let (place, messages) = enter(request);
+        let (sender, receiver) = mpsc::channel(UNREAD_ANSWERS);
+        let context = self.context.clone();
+        tokio::spawn(async move {
+            let _place: Option<Place> = place;
+            stream::run(context, messages, sender).await;
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
+    }
+
+    async fn upload(
+        &self,
+        _: Request<Streaming<v1::UploadRequest>>,
+    ) -> Result<Response<v1::UploadResponse>, Status> {
+        Err(not_built("Upload"))
+    }
+
+    async fn index_paths(
+        &self,
+        request: Request<v1::IndexPathsRequest>,
+    ) -> Result<Response<Self::IndexPathsStream>, Status> {
+        let (place, message) = enter(request);
+        let (sender, receiver) = mpsc::channel(UNREAD_ANSWERS);
+        let run = paths::prepare(&self.context, message).await?;
+        let stopping = self.context.stopping();
+        tokio::spawn(async move {
+            let _place: Option<Place> = place;
+            run.go(sender, stopping).await;
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
+    }
+}

@@ -1,0 +1,240 @@
+//! One stream of items.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sensorium_api::v1::ingest_request::Message as Asked;
+use sensorium_api::v1::ingest_response::Message as Answer;
+use sensorium_api::{Fault, v1};
+use sensorium_engine::Engine;
+use sensorium_types::ErrorKind;
+use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::timeout;
+use tonic::{Code, Status, Streaming};
+
+use super::room::{Room, Rooms};
+use super::watermark::Watermark;
+use crate::context::{Context, stopped};
+use crate::convert::{failed_item, item, item_result};
+use crate::fault::fault;
+
+/// How long a client waits before it sends an item again that found no room.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+type Sender = mpsc::Sender<Result<v1::IngestResponse, Status>>;
+
+/// Why a stream ends before its time.
+enum End {
+    /// The client has left, or does not read.
+    Gone,
+    /// The client is told why.
+    Told(Fault),
+}
+
+impl From<Fault> for End {
+    fn from(fault: Fault) -> Self {
+        Self::Told(fault)
+    }
+}
+
+/// Serves a stream to its end.
+pub(super) async fn run(context: Context, messages: Streaming<v1::IngestRequest>, answers: Sender) {
+    let mut stopping = context.stopping();
+    let ended = match open(&context, messages, answers.clone()).await {
+        Ok(mut stream) => stream.serve(&mut stopping).await,
+        Err(end) => Err(end),
+    };
+    match ended {
+        Ok(()) | Err(End::Gone) => {}
+        Err(End::Told(fault)) => {
+            let last = answers.send_timeout(Err(fault.into()), context.settings().unread_timeout);
+            if last.await.is_err() {
+                tracing::debug!("the client of an ingest stream left before it was told why it ends");
+            }
+        }
+    }
+}
+
+/// Waits for `start`.
+async fn open(
+    context: &Context,
+    mut messages: Streaming<v1::IngestRequest>,
+    answers: Sender,
+) -> Result<Stream, End> {
+    let idle = context.settings().idle_timeout;
+    let start = match next(&mut messages, idle).await? {
+        Some(Asked::Start(start)) => start,
+        Some(Asked::Item(_) | Asked::Stop(_)) => return Err(protocol("the first message must be start").into()),
+        None => return Err(End::Gone),
+    };
+    let v1::IngestStart { collection_name, idempotency_key } = start;
+    tracing::debug!(%collection_name, %idempotency_key, "ingest stream opened");
+    let mut stream = Stream {
+        engine: context.writer(&collection_name).await?,
+        messages,
+        answers,
+        rooms: Rooms::new(context),
+        max_in_flight: context.settings().max_items_of_stream.max(1),
+        idle,
+        unread: context.settings().unread_timeout,
+        working: JoinSet::new(),
+        names: HashSet::new(),
+        watermark: Watermark::default(),
+    };
+    let started = v1::IngestStarted {
+        max_in_flight: u32::try_from(stream.max_in_flight).unwrap_or(u32::MAX),
+        max_message_bytes: context.settings().max_message_bytes as u64,
+    };
+    stream.say(Answer::Started(started)).await?;
+    Ok(stream)
+}
+
+/// What a task leaves behind.
+struct Finished {
+    result: v1::IngestItemResult,
+    /// The name that the user gave the item.
+    name: String,
+}
+
+struct Stream {
+    engine: Arc<Engine>,
+    messages: Streaming<v1::IngestRequest>,
+    answers: Sender,
+    rooms: Rooms,
+    max_in_flight: usize,
+    idle: Duration,
+    unread: Duration,
+    /// Items in progress. Dropped with the stream: what has not begun to be written is not written.
+    working: JoinSet<Finished>,
+    /// Names given by the user among them: two items of one name follow one another.
+    names: HashSet<String>,
+    watermark: Watermark,
+}
+
+impl Stream {
+    /// Takes items until the client or the server stops, and ends when all have their results.
+    async fn serve(&mut self, stopping: &mut watch::Receiver<bool>) -> Result<(), End> {
+        let mut reading = true;
+        while reading || !self.working.is_empty() {
+            let more = reading && self.working.len() < self.max_in_flight;
+            tokio::select! {
+                biased;
+                () = self.answers.closed() => return Err(End::Gone),
+                Some(done) = self.working.join_next() => self.finished(done).await?,
+                () = stopped(stopping), if reading => {
+                    self.say(Answer::ShuttingDown(v1::IngestShuttingDown {})).await?;
+                    reading = false;
+                }
+                asked = next(&mut self.messages, self.idle), if more => match asked? {
+                    Some(Asked::Item(item)) => self.take(item).await?,
+                    Some(Asked::Stop(_)) | None => reading = false,
+                    Some(Asked::Start(_)) => return Err(protocol("start comes once").into()),
+                },
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins to work on an item.
+    async fn take(&mut self, message: v1::IngestItem) -> Result<(), End> {
+        let sequence = message.sequence;
+        if !self.watermark.begin(sequence) {
+            return Err(protocol("item.sequence must be above those before it").into());
+        }
+        while !message.asset_id.is_empty() && self.names.contains(&message.asset_id) {
+            let Some(done) = self.working.join_next().await else { break };
+            self.finished(done).await?;
+        }
+        let Some(room) = self.room(&message).await? else {
+            let wait_ms = u64::try_from(RETRY_AFTER.as_millis()).unwrap_or(u64::MAX);
+            self.say(Answer::OutOfMemory(v1::IngestOutOfMemory { sequence, wait_ms })).await?;
+            let refusal = "the bytes of the items in progress are at the server's limit: send it again";
+            let refusal = Fault::new(ErrorKind::Overloaded, refusal);
+            return self.result(failed_item(sequence, message.asset_id, refusal)).await;
+        };
+        let name = message.asset_id.clone();
+        if !name.is_empty() {
+            self.names.insert(name.clone());
+        }
+        self.working.spawn(work(Arc::clone(&self.engine), message, name, room));
+        Ok(())
+    }
+
+    /// Room for an item; its neighbours finish meanwhile.
+    async fn room(&mut self, item: &v1::IngestItem) -> Result<Option<Room>, End> {
+        if !self.rooms.has_place() {
+            let max_in_flight = u32::try_from(self.working.len().max(1)).unwrap_or(u32::MAX);
+            self.say(Answer::Backoff(v1::IngestBackoff { max_in_flight })).await?;
+        }
+        let mut room = Box::pin(self.rooms.clone().take(item));
+        loop {
+            tokio::select! {
+                room = &mut room => return Ok(room),
+                Some(done) = self.working.join_next() => self.finished(done).await?,
+                () = self.answers.closed() => return Err(End::Gone),
+            }
+        }
+    }
+
+    async fn finished(&mut self, done: Result<Finished, JoinError>) -> Result<(), End> {
+        let Finished { result, name } = done.map_err(|error| {
+            tracing::error!(%error, "a task of an ingest stream died");
+            Fault::new(ErrorKind::Bug, "an item's task died; items without a result may not be written")
+        })?;
+        self.names.remove(&name);
+        self.result(result).await
+    }
+
+    async fn result(&mut self, result: v1::IngestItemResult) -> Result<(), End> {
+        let sequence = result.sequence;
+        self.say(Answer::ItemResult(result)).await?;
+        if let Some(sequence) = self.watermark.finish(sequence) {
+            self.say(Answer::Ack(v1::IngestAck { sequence })).await?;
+        }
+        Ok(())
+    }
+
+    async fn say(&mut self, answer: Answer) -> Result<(), End> {
+        let answer = v1::IngestResponse { message: Some(answer) };
+        self.answers.send_timeout(Ok(answer), self.unread).await.map_err(|_| End::Gone)
+    }
+}
+
+/// One item to its result, after the commit that makes it true.
+async fn work(engine: Arc<Engine>, message: v1::IngestItem, name: String, room: Room) -> Finished {
+    let sequence = message.sequence;
+    let outcome = match item(message) {
+        Ok(item) => engine.ingest(item).await.map_err(|error| fault(&error)),
+        Err(error) => Err(error.into()),
+    };
+    drop(room);
+    let result = match outcome {
+        Ok(outcome) => item_result(sequence, &outcome),
+        Err(refusal) => failed_item(sequence, name.clone(), refusal),
+    };
+    Finished { result, name }
+}
+
+/// The next message; `None` at the end.
+async fn next(messages: &mut Streaming<v1::IngestRequest>, idle: Duration) -> Result<Option<Asked>, End> {
+    let received = timeout(idle, messages.message()).await.map_err(|_| {
+        let message = format!("no message came for {} s", idle.as_secs_f64());
+        Fault::new(ErrorKind::DeadlineExceeded, message)
+    })?;
+    match received {
+        Ok(Some(v1::IngestRequest { message: Some(message) })) => Ok(Some(message)),
+        Ok(Some(v1::IngestRequest { message: None })) => Err(protocol("a message without content").into()),
+        Ok(None) => Ok(None),
+        Err(status) => match status.code() {
+            Code::OutOfRange => Err(protocol(status.message()).into()),
+            Code::Internal => Err(protocol(&format!("not a message: {}", status.message())).into()),
+            _ => Err(End::Gone),
+        },
+    }
+}
+
+fn protocol(what: &str) -> Fault {
+    Fault::new(ErrorKind::InvalidArgument, format!("ingest: {what}"))
+}

@@ -1,0 +1,120 @@
+//! Finds assets.
+
+use sensorium_api::convert::{asset_id, failure_of_error, filter};
+use sensorium_api::{ConvertError, Fault, v1};
+use sensorium_types::ErrorKind;
+use tonic::{Request, Response, Status};
+
+use super::planned::not_built;
+use crate::context::Context;
+use crate::convert::{Asked, query_request, query_response};
+use crate::gate::enter;
+
+/// Assets of a page where a scroll does not say.
+const DEFAULT_PAGE: usize = 100;
+/// Most assets of a page.
+const MAX_PAGE: usize = 1000;
+/// Most queries of a batch.
+const MAX_BATCH: usize = 64;
+
+/// `QueryService`.
+#[derive(Debug)]
+pub(super) struct Service {
+    context: Context,
+}
+
+impl Service {
+    pub(super) const fn new(context: Context) -> Self {
+        Self { context }
+    }
+
+    async fn answer(&self, message: v1::QueryRequest) -> Result<v1::QueryResponse, Fault> {
+        let Asked { collection_name, using, offset, without_payload, request } =
+            query_request(message, self.context.settings())?;
+        let engine = self.context.reader(&collection_name).await?;
+        let space = engine.space().id;
+        if let Some(using) = using.filter(|using| *using != space) {
+            let message = format!("the collection has the space {space:?}, not {using:?}");
+            return Err(Fault::new(ErrorKind::NotFound, message));
+        }
+        let reply = self.context.within(engine.query(request)).await?;
+        Ok(query_response(reply, offset, without_payload))
+    }
+}
+
+#[tonic::async_trait]
+impl v1::query_service_server::QueryService for Service {
+    async fn query(
+        &self,
+        request: Request<v1::QueryRequest>,
+    ) -> Result<Response<v1::QueryResponse>, Status> {
+        let (_place, message) = enter(request);
+        Ok(Response::new(self.answer(message).await?))
+    }
+
+    async fn query_batch(
+        &self,
+        request: Request<v1::QueryBatchRequest>,
+    ) -> Result<Response<v1::QueryBatchResponse>, Status> {
+        use v1::query_outcome::Outcome;
+        let (_place, v1::QueryBatchRequest { queries }) = enter(request);
+        if queries.len() > MAX_BATCH {
+            let (limit, received) = (MAX_BATCH, queries.len());
+            return Err(ConvertError::TooMany { field: "queries", limit, received }.into());
+        }
+        let mut outcomes = Vec::with_capacity(queries.len());
+        for query in queries {
+            let outcome = match self.answer(query).await {
+                Ok(response) => Outcome::Response(response),
+                Err(fault) => Outcome::Failure(failure_of_error(fault.kind, fault.message)),
+            };
+            outcomes.push(v1::QueryOutcome { outcome: Some(outcome) });
+        }
+        Ok(Response::new(v1::QueryBatchResponse { outcomes }))
+    }
+
+    async fn query_groups(
+        &self,
+        _: Request<v1::QueryGroupsRequest>,
+    ) -> Result<Response<v1::QueryGroupsResponse>, Status> {
+        Err(not_built("QueryGroups"))
+    }
+
+    async fn scroll(
+        &self,
+        request: Request<v1::ScrollRequest>,
+    ) -> Result<Response<v1::ScrollResponse>, Status> {
+        let (_place, message) = enter(request);
+        let v1::ScrollRequest { collection_name, filter: tree, filter_text, limit, after, with_vectors } =
+            message;
+        let filter = filter(tree, &filter_text)?;
+        let limit = limit.map_or(DEFAULT_PAGE, |limit| limit as usize);
+        if !(1..=MAX_PAGE).contains(&limit) {
+            let (expected, received) = ("from 1 to 1000", limit.to_string());
+            return Err(ConvertError::Number { field: "limit", expected, received }.into());
+        }
+        let after = if after.is_empty() { None } else { Some(asset_id("after", &after)?) };
+        let engine = self.context.reader(&collection_name).await?;
+        let page = engine.scroll(filter.as_ref(), after.as_ref(), limit, with_vectors);
+        let page = self.context.within(page).await?;
+        Ok(Response::new(v1::ScrollResponse {
+            assets: page.assets.iter().map(v1::Asset::from).collect(),
+            next_after: page.next.map(|id| id.to_string()).unwrap_or_default(),
+        }))
+    }
+
+    async fn count(
+        &self,
+        request: Request<v1::CountRequest>,
+    ) -> Result<Response<v1::CountResponse>, Status> {
+        let (_place, v1::CountRequest { collection_name, filter: tree, filter_text }) = enter(request);
+        let filter = filter(tree, &filter_text)?;
+        let engine = self.context.reader(&collection_name).await?;
+        let count = self.context.within(engine.count(filter.as_ref())).await?;
+        Ok(Response::new(v1::CountResponse { count }))
+    }
+
+    async fn facet(&self, _: Request<v1::FacetRequest>) -> Result<Response<v1::FacetResponse>, Status> {
+        Err(not_built("Facet"))
+    }
+}

@@ -1,0 +1,101 @@
+//! Where a server listens, and its limits.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use sensorium_api::DEFAULT_MAX_MESSAGE_BYTES;
+
+/// Where a server listens unless it is told.
+pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7700);
+/// Most bytes in a message that carries no media: an id list, a filter, a scroll.
+pub const DEFAULT_MAX_SMALL_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
+/// Calls other than ingest that run at a time; more are answered RESOURCE_EXHAUSTED at once.
+pub const DEFAULT_MAX_CALLS: usize = 64;
+/// Ingest streams that are open at a time; more are answered RESOURCE_EXHAUSTED at once.
+pub const DEFAULT_MAX_INGEST_STREAMS: usize = 8;
+/// Items of one stream that are worked on at a time; more are not read meanwhile.
+pub const DEFAULT_MAX_ITEMS_OF_STREAM: usize = 16;
+/// Items of all streams that are worked on at a time.
+pub const DEFAULT_MAX_ITEMS_IN_FLIGHT: usize = 32;
+/// Bytes of all items that are worked on at a time.
+pub const DEFAULT_MAX_BYTES_IN_FLIGHT: usize = 512 * 1024 * 1024;
+/// Streams of HTTP/2 on one connection.
+pub const DEFAULT_MAX_STREAMS_OF_CONNECTION: u32 = 128;
+/// Most hits of a query and most assets named in a call.
+pub const DEFAULT_MAX_LIMIT: usize = 100_000;
+/// Time that a call other than a stream may take.
+pub const DEFAULT_CALL_TIMEOUT: Duration = Duration::from_secs(60);
+/// Time without a message after which an ingest stream is ended.
+pub const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(300);
+/// Time that an answer on a stream may stay unread.
+pub const DEFAULT_UNREAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// Silence after which a connection is asked whether it lives.
+pub const DEFAULT_KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
+/// Time to answer that; then the connection is closed.
+pub const DEFAULT_KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time that calls in progress have when the server stops.
+pub const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How a server runs.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where it listens: a loopback address; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Folders that `IndexPaths` may index, and everything below them. Empty: that call is refused.
+    pub allowed_paths: Vec<PathBuf>,
+    /// [`DEFAULT_MAX_MESSAGE_BYTES`]
+    pub max_message_bytes: usize,
+    /// [`DEFAULT_MAX_SMALL_MESSAGE_BYTES`]
+    pub max_small_message_bytes: usize,
+    /// [`DEFAULT_MAX_CALLS`]
+    pub max_calls: usize,
+    /// [`DEFAULT_MAX_INGEST_STREAMS`]
+    pub max_ingest_streams: usize,
+    /// [`DEFAULT_MAX_ITEMS_OF_STREAM`]
+    pub max_items_of_stream: usize,
+    /// [`DEFAULT_MAX_ITEMS_IN_FLIGHT`]
+    pub max_items_in_flight: usize,
+    /// [`DEFAULT_MAX_BYTES_IN_FLIGHT`]
+    pub max_bytes_in_flight: usize,
+    /// [`DEFAULT_MAX_STREAMS_OF_CONNECTION`]
+    pub max_streams_of_connection: u32,
+    /// [`DEFAULT_MAX_LIMIT`]
+    pub max_limit: usize,
+    /// [`DEFAULT_CALL_TIMEOUT`]
+    pub call_timeout: Duration,
+    /// [`DEFAULT_IDLE_TIMEOUT`]
+    pub idle_timeout: Duration,
+    /// [`DEFAULT_UNREAD_TIMEOUT`]
+    pub unread_timeout: Duration,
+    /// [`DEFAULT_KEEPALIVE_INTERVAL`]
+    pub keepalive_interval: Duration,
+    /// [`DEFAULT_KEEPALIVE_TIMEOUT`]
+    pub keepalive_timeout: Duration,
+    /// [`DEFAULT_DRAIN_TIMEOUT`]
+    pub drain_timeout: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            listen: DEFAULT_LISTEN,
+            allowed_paths: Vec::new(),
+            max_message_bytes: DEFAULT_MAX_MESSAGE_BYTES,
+            max_small_message_bytes: DEFAULT_MAX_SMALL_MESSAGE_BYTES,
+            max_calls: DEFAULT_MAX_CALLS,
+            max_ingest_streams: DEFAULT_MAX_INGEST_STREAMS,
+            max_items_of_stream: DEFAULT_MAX_ITEMS_OF_STREAM,
+            max_items_in_flight: DEFAULT_MAX_ITEMS_IN_FLIGHT,
+            max_bytes_in_flight: DEFAULT_MAX_BYTES_IN_FLIGHT,
+            max_streams_of_connection: DEFAULT_MAX_STREAMS_OF_CONNECTION,
+            max_limit: DEFAULT_MAX_LIMIT,
+            call_timeout: DEFAULT_CALL_TIMEOUT,
+            idle_timeout: DEFAULT_IDLE_TIMEOUT,
+            unread_timeout: DEFAULT_UNREAD_TIMEOUT,
+            keepalive_interval: DEFAULT_KEEPALIVE_INTERVAL,
+            keepalive_timeout: DEFAULT_KEEPALIVE_TIMEOUT,
+            drain_timeout: DEFAULT_DRAIN_TIMEOUT,
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! Calls other than ingest.
+
+mod common;
+
+use std::time::Duration;
+
+use common::{FakeDecoder, Running, ask, file, send, vector};
+use sensorium_api::{Fault, v1};
+use sensorium_api::v1::caption_service_client::CaptionServiceClient;
+use sensorium_api::v1::jobs_service_client::JobsServiceClient;
+use sensorium_api::v1::points_service_client::PointsServiceClient;
+use sensorium_api::v1::query_service_client::QueryServiceClient;
+use sensorium_client::{Client, ClientError, DeleteSelector, QueryRequest, Term, TermInput};
+use sensorium_server::Settings;
+use sensorium_types::{AssetId, ErrorKind, Modality};
+use tonic::Code;
+
+async fn filled() -> (Running, Client, Vec<AssetId>) {
+    let server = Running::new().await;
+    let client = server.client().await;
+    let mut items: Vec<_> = ["image dog", "image cat", "audio dog bark", "text dog story"].map(file).into();
+    for (item, year) in items.iter_mut().zip(2019..) {
+        item.metadata.set("year", year);
+    }
+    let outcomes = send(&client, items).await;
+    let ids = outcomes.into_iter().map(|outcome| outcome.asset.expect("named")).collect();
+    (server, client, ids)
+}
+
+fn kind<T: std::fmt::Debug>(answer: Result<T, ClientError>) -> ErrorKind {
+    answer.expect_err("an error").kind()
+}
+
+#[tokio::test]
+async fn queries_are_answered() {
+    let (server, client, ids) = filled().await;
+    let images =
+        QueryRequest { modalities: vec![Modality::Image], limit: Some(1), explain: true, ..ask("dog") };
+    let reply = client.query(images).await.expect("answers");
+    assert_eq!(reply.hits.len(), 1);
+    assert_eq!(reply.hits[0].asset, ids[0]);
+    assert_eq!(reply.hits[0].payload.get("year").and_then(|year| year.as_i64()), Some(2019));
+    assert!(!reply.explain.expect("asked for").steps.is_empty());
+
+    let filtered = QueryRequest { filter: Some("year >= 2020".parse().expect("a filter")), ..ask("dog") };
+    let hits = client.query(filtered).await.expect("answers").hits;
+    assert!(!hits.is_empty() && hits.iter().all(|hit| hit.asset != ids[0]));
+
+    let term = |weight, input| Term { weight, input };
+    let mixed = QueryRequest {
+        terms: vec![
+            term(1.0, TermInput::Bytes(b"image dog".to_vec())),
+            term(-0.5, TermInput::Asset(ids[1].clone())),
+            term(1.0, TermInput::Point(ids[2].clone(), None, 0)),
+        ],
+        ..QueryRequest::default()
+    };
+    let hits = client.query(mixed).await.expect("answers").hits;
+    assert!(hits.iter().all(|hit| hit.asset != ids[1] && hit.asset != ids[2]), "asking assets are left out");
+    let by_vector = QueryRequest {
+        terms: vec![term(1.0, TermInput::Vector(vector("cat")))],
+        ..QueryRequest::default()
+    };
+    let hits = client.query(by_vector).await.expect("answers").hits;
+    assert_eq!((&hits[0].asset, hits[0].score), (&ids[1], None));
+    server.end().await;
+}
+
+#[tokio::test]
+async fn the_filter_text_of_a_bare_call_and_offsets_work() {
+    let (server, _, ids) = filled().await;
+    let mut service = QueryServiceClient::new(server.channel().await);
+    let term = v1::Term { weight: None, input: Some(v1::term::Input::Text("dog".to_owned())) };
+    let query = v1::QueryRequest {
+        terms: vec![term],
+        filter_text: "year != 2020".to_owned(),
+        all: true,
+        ..Default::default()
+    };
+    let whole = service.query(query.clone()).await.expect("answers").into_inner().hits;
+    assert_eq!(whole.len(), 3);
+    let rest = v1::QueryRequest { offset: 1, limit: Some(1), without_payload: true, ..query.clone() };
+    let rest = service.query(rest).await.expect("answers").into_inner().hits;
+    assert_eq!(rest.len(), 1);
+    assert_eq!((rest[0].rank, &rest[0].asset_id), (2, &whole[1].asset_id));
+    assert!(rest[0].payload.is_empty());
+
+    let broken = v1::QueryRequest { filter_text: "year !".to_owned(), ..query.clone() };
+    let batch = v1::QueryBatchRequest { queries: vec![query, broken] };
+    let outcomes = service.query_batch(batch).await.expect("answers").into_inner().outcomes;
+    assert!(matches!(outcomes[0].outcome, Some(v1::query_outcome::Outcome::Response(_))));
+    assert!(matches!(outcomes[1].outcome, Some(v1::query_outcome::Outcome::Failure(_))));
+    assert_eq!(ids.len(), 4);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn assets_are_read_counted_and_deleted() {
+    let (server, client, ids) = filled().await;
+    let unknown = AssetId::new("nobody").expect("an id");
+    let asked = [ids[0].clone(), unknown.clone(), ids[2].clone()];
+    let found = client.get(&asked, false).await.expect("gets");
+    let found: Vec<_> = found.iter().map(|asset| asset.as_ref().map(|asset| &asset.id)).collect();
+    assert_eq!(found, [Some(&ids[0]), None, Some(&ids[2])]);
+
+    let filter = "year > 2019".parse().expect("a filter");
+    assert_eq!(client.count(Some(&filter)).await.expect("counts"), 3);
+    let mut listed = Vec::new();
+    let mut after = None;
+    loop {
+        let page = client.scroll(None, after.as_ref(), 3, false).await.expect("scrolls");
+        listed.extend(page.assets.into_iter().map(|asset| asset.id));
+        match page.next {
+            Some(next) => after = Some(next),
+            None => break,
+        }
+    }
+    let mut expected = ids.clone();
+    expected.sort();
+    assert_eq!(listed, expected);
+
+    let stats = client.stats().await.expect("stats");
+    assert_eq!((stats.counts.assets, stats.collection.as_str()), (4, "default"));
+    let outcome = client.delete(&DeleteSelector::Ids(asked.to_vec())).await.expect("deletes");
+    assert_eq!((outcome.deleted.len(), outcome.missing), (2, vec![unknown]));
+    let outcome = client.delete(&DeleteSelector::Filter(filter)).await.expect("deletes");
+    assert_eq!(outcome.deleted.len(), 2);
+    assert_eq!(client.count(None).await.expect("counts"), 0);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn bad_input_is_the_callers_fault() {
+    let (server, client, ids) = filled().await;
+    let with = |terms: Vec<Term>| QueryRequest { terms, ..QueryRequest::default() };
+    let term = |weight, input| Term { weight, input };
+    let text = || TermInput::Text("dog".to_owned());
+    for wrong in [
+        with(Vec::new()),
+        with(vec![term(-1.0, text())]),
+        with(vec![term(f32::NAN, text())]),
+        with(vec![term(1.0, TermInput::Vector(vec![1.0]))]),
+        with(vec![term(1.0, TermInput::Vector(vec![f32::INFINITY; 64]))]),
+        with(vec![term(1.0, TermInput::Vector(vec![0.0; 64]))]),
+        with(vec![term(1.0, TermInput::Bytes(b"corrupt".to_vec()))]),
+        QueryRequest { limit: Some(1 << 31), ..ask("dog") },
+        QueryRequest { min_score: Some(f32::NAN), ..ask("dog") },
+        with((0..65).map(|_| term(1.0, text())).collect()),
+    ] {
+        assert_eq!(kind(client.query(wrong.clone()).await), ErrorKind::InvalidArgument, "{wrong:?}");
+    }
+    let unknown = with(vec![term(1.0, TermInput::Asset(AssetId::new("nobody").expect("an id")))]);
+    assert_eq!(kind(client.query(unknown).await), ErrorKind::NotFound);
+    let point = with(vec![term(1.0, TermInput::Point(ids[0].clone(), None, 9))]);
+    assert_eq!(kind(client.query(point).await), ErrorKind::NotFound);
+
+    let mut points = PointsServiceClient::new(server.channel().await);
+    let bad_id = v1::GetRequest { asset_ids: vec!["a\nb".to_owned()], ..Default::default() };
+    let status = points.get(bad_id).await.expect_err("refused");
+    assert_eq!(status.code(), Code::InvalidArgument);
+    assert_eq!(Fault::from_status(&status).field.as_deref(), Some("asset_ids"));
+    let everything = v1::DeleteRequest {
+        selector: Some(v1::AssetSelector {
+            selector: Some(v1::asset_selector::Selector::Filter(v1::Filter::default())),
+        }),
+        ..Default::default()
+    };
+    for selector in [everything, v1::DeleteRequest::default()] {
+        assert_eq!(points.delete(selector).await.expect_err("refused").code(), Code::InvalidArgument);
+    }
+    assert_eq!(client.count(None).await.expect("counts"), 4);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn what_is_planned_says_so() {
+    let server = Running::new().await;
+    let mut jobs = JobsServiceClient::new(server.channel().await);
+    let status = jobs.list_jobs(v1::ListJobsRequest {}).await.expect_err("planned");
+    assert_eq!(status.code(), Code::Unimplemented);
+    let fault = Fault::from_status(&status);
+    assert_eq!((fault.kind, fault.is_retryable()), (ErrorKind::Unimplemented, false));
+    assert_eq!(fault.message, "ListJobs is planned and not built yet");
+    let mut caption = CaptionServiceClient::new(server.channel().await);
+    let status = caption.caption(v1::CaptionRequest::default()).await.expect_err("planned");
+    assert_eq!(status.code(), Code::Unimplemented);
+    let mut queries = QueryServiceClient::new(server.channel().await);
+    let source = Some(v1::media_input::Source::Uri("http://127.0.0.1/".to_owned()));
+    let input = Some(v1::term::Input::Media(v1::MediaInput { source }));
+    let by_uri = v1::QueryRequest { terms: vec![v1::Term { weight: None, input }], ..Default::default() };
+    assert_eq!(queries.query(by_uri).await.expect_err("planned").code(), Code::Unimplemented);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_message_above_the_limit_is_refused() {
+    let settings = Settings { max_message_bytes: 2000, max_small_message_bytes: 1000, ..Settings::default() };
+    let server = Running::with(settings, FakeDecoder::default()).await;
+    let client = server.client().await;
+    assert_eq!(kind(client.query(ask(&"x".repeat(3000))).await), ErrorKind::InvalidArgument);
+    let ids: Vec<_> = (0..500).map(|at| AssetId::new(&format!("asset {at}")).expect("an id")).collect();
+    assert_eq!(kind(client.get(&ids, false).await), ErrorKind::InvalidArgument);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_call_that_takes_too_long_is_ended() {
+    let decoder = FakeDecoder { delay: Duration::from_secs(2), ..FakeDecoder::default() };
+    let settings = Settings { call_timeout: Duration::from_millis(50), ..Settings::default() };
+    let server = Running::with(settings, decoder).await;
+    let client = server.client().await;
+    let term = Term { weight: 1.0, input: TermInput::Bytes(b"image dog".to_vec()) };
+    let query = QueryRequest { terms: vec![term], ..QueryRequest::default() };
+    let error = client.query(query).await.expect_err("too long");
+    assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::DeadlineExceeded, true));
+    server.end().await;
+}
+
+#[tokio::test]
+async fn more_calls_than_allowed_are_turned_away_at_once() {
+    let decoder = FakeDecoder { delay: Duration::from_millis(500), ..FakeDecoder::default() };
+    let settings = Settings { max_calls: 1, ..Settings::default() };
+    let server = Running::with(settings, decoder).await;
+    let client = server.client().await;
+    let term = Term { weight: 1.0, input: TermInput::Bytes(b"image dog".to_vec()) };
+    let slow = QueryRequest { terms: vec![term], ..QueryRequest::default() };
+    let (busy, other) = (client.clone(), server.client().await);
+    let running = tokio::spawn(async move { busy.query(slow).await });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let error = other.stats().await.expect_err("turned away");
+    assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Overloaded, true));
+    running.await.expect("no panic").expect("answers");
+    assert!(other.stats().await.is_ok());
+    server.end().await;
+}

@@ -1,0 +1,101 @@
+//! A server on a free port of this process, over fake decoders and towers and a store in memory.
+
+#![allow(dead_code, reason = "not every test binary uses every helper")]
+
+#[path = "../../../engine/tests/common/mod.rs"]
+mod fakes;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use sensorium_client::{Client, IngestItem, IngestOutcome, Options, QueryRequest, Retry, Term, TermInput};
+use sensorium_server::{ServerError, Settings, serve};
+use sensorium_types::MediaPolicy;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio_stream::StreamExt;
+use tonic::transport::{Channel, Endpoint};
+
+pub(crate) use fakes::{FakeDecoder, Fixture, vector};
+
+/// A server that runs.
+pub(crate) struct Running {
+    pub(crate) fixture: Fixture,
+    pub(crate) address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<Result<(), ServerError>>,
+}
+
+impl Running {
+    pub(crate) async fn new() -> Self {
+        Self::with(Settings::default(), FakeDecoder::default()).await
+    }
+
+    pub(crate) async fn with(settings: Settings, decoder: FakeDecoder) -> Self {
+        Self::over(Fixture::with(decoder), settings).await
+    }
+
+    pub(crate) async fn over(fixture: Fixture, settings: Settings) -> Self {
+        let settings = Settings { listen: "127.0.0.1:0".parse().expect("an address"), ..settings };
+        let (stop, stopped) = oneshot::channel();
+        let (ready, address) = oneshot::channel();
+        let engine = fixture.engine.clone();
+        let task = tokio::spawn(serve(
+            engine,
+            settings,
+            |address| ready.send(address).expect("awaited"),
+            async move { stopped.await.expect("told") },
+        ));
+        let address = address.await.expect("serves");
+        Self { fixture, address, stop, task }
+    }
+
+    /// A client that does not try again.
+    pub(crate) async fn client(&self) -> Client {
+        let options =
+            Options { retry: Retry { attempts: 1, ..Retry::default() }, ..Options::default() };
+        Client::connect_with(&self.address.to_string(), options).await.expect("connects")
+    }
+
+    /// A bare connection.
+    pub(crate) async fn channel(&self) -> Channel {
+        let endpoint = Endpoint::from_shared(format!("http://{}", self.address)).expect("an address");
+        endpoint.connect().await.expect("connects")
+    }
+
+    /// Tells the server to stop.
+    pub(crate) fn stop(self) -> (JoinHandle<Result<(), ServerError>>, Fixture) {
+        self.stop.send(()).expect("serves");
+        (self.task, self.fixture)
+    }
+
+    /// Stops the server and waits for its end.
+    pub(crate) async fn end(self) -> Fixture {
+        let (task, fixture) = self.stop();
+        let ended = tokio::time::timeout(Duration::from_secs(5), task).await;
+        ended.expect("in time").expect("no panic").expect("ends well");
+        fixture
+    }
+}
+
+/// An item of one fake file, not kept.
+pub(crate) fn file(text: &str) -> IngestItem {
+    IngestItem { media: MediaPolicy::None, ..IngestItem::of_bytes(text.as_bytes().to_vec()) }
+}
+
+/// Sends items and gives their outcomes, in order of the items.
+pub(crate) async fn send(client: &Client, items: Vec<IngestItem>) -> Vec<IngestOutcome> {
+    let mut outcomes = Vec::new();
+    let mut stream = client.ingest(tokio_stream::iter(items));
+    while let Some(outcome) = stream.next().await {
+        outcomes.push(outcome.expect("an outcome"));
+    }
+    outcomes.sort_by_key(|outcome| outcome.index);
+    outcomes
+}
+
+/// A query of one text.
+pub(crate) fn ask(text: &str) -> QueryRequest {
+    let term = Term { weight: 1.0, input: TermInput::Text(text.to_owned()) };
+    QueryRequest { terms: vec![term], ..QueryRequest::default() }
+}

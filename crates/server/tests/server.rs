@@ -1,0 +1,171 @@
+//! Start, health, reflection, files of the server's machine, and the end.
+
+mod common;
+
+use std::time::Duration;
+
+use common::{FakeDecoder, Fixture, Running, ask};
+use sensorium_client::{Client, IndexEvent, IndexPaths, ItemState};
+use sensorium_engine::running_server;
+use sensorium_server::{ServerError, Settings, serve};
+use sensorium_types::ErrorKind;
+use tokio_stream::StreamExt;
+use tonic::Code;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+use tonic_reflection::pb::v1::ServerReflectionRequest;
+use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
+use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
+use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
+
+#[tokio::test]
+async fn only_loopback_addresses_are_served() {
+    let fixture = Fixture::new();
+    for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
+        let settings = Settings { listen: address.parse().expect("an address"), ..Settings::default() };
+        let refused = serve(fixture.engine.clone(), settings, |_| panic!("serves"), std::future::pending()).await;
+        let error = refused.expect_err("refused");
+        assert!(matches!(error, ServerError::NotLoopback { .. }));
+        assert!(error.to_string().contains("can be reached from other machines"), "{error}");
+    }
+    assert_eq!(running_server(fixture.engine.data_dir()), None);
+}
+
+#[tokio::test]
+async fn a_taken_port_is_a_conflict() {
+    let server = Running::new().await;
+    let other = Fixture::new();
+    let settings = Settings { listen: server.address, ..Settings::default() };
+    let refused = serve(other.engine.clone(), settings, |_| panic!("serves"), std::future::pending()).await;
+    assert_eq!(refused.expect_err("taken").kind(), ErrorKind::Conflict);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn server_json_tells_the_actual_port_until_the_stop() {
+    let server = Running::new().await;
+    let data_dir = server.fixture.engine.data_dir().to_path_buf();
+    let info = running_server(&data_dir).expect("announced");
+    assert_eq!(info.address, server.address.to_string());
+    assert_ne!(server.address.port(), 0);
+    let client = Client::connect(&info.address).await.expect("connects");
+    let told = client.info().await.expect("info");
+    assert_eq!((told.protocol, told.collection.as_str()), (info.protocol, "default"));
+    drop(client);
+    let _fixture = server.end().await;
+    assert_eq!(running_server(&data_dir), None);
+}
+
+#[tokio::test]
+async fn health_is_checked_and_watched() {
+    let server = Running::new().await;
+    let mut health = HealthClient::new(server.channel().await);
+    for service in ["", "sensorium.v1.QueryService", "sensorium.v1.IngestService"] {
+        let request = HealthCheckRequest { service: service.to_owned() };
+        let response = health.check(request).await.expect("checked").into_inner();
+        assert_eq!(response.status(), ServingStatus::Serving, "{service}");
+    }
+    let unknown = HealthCheckRequest { service: "sensorium.v1.Nobody".to_owned() };
+    assert_eq!(health.check(unknown).await.expect_err("unknown").code(), Code::NotFound);
+
+    let mut watched = health.watch(HealthCheckRequest::default()).await.expect("watched").into_inner();
+    let first = watched.message().await.expect("an answer").expect("a status");
+    assert_eq!(first.status(), ServingStatus::Serving);
+    let (task, _fixture) = server.stop();
+    let second = watched.message().await.expect("an answer").expect("a status");
+    assert_eq!(second.status(), ServingStatus::NotServing);
+    drop((watched, health));
+    let ended = tokio::time::timeout(Duration::from_secs(5), task).await;
+    ended.expect("in time").expect("no panic").expect("ends well");
+}
+
+#[tokio::test]
+async fn reflection_lists_the_services() {
+    let server = Running::new().await;
+    let mut reflection = ServerReflectionClient::new(server.channel().await);
+    let ask = |message| ServerReflectionRequest { host: String::new(), message_request: Some(message) };
+    let asks = tokio_stream::iter([
+        ask(MessageRequest::ListServices(String::new())),
+        ask(MessageRequest::FileContainingSymbol("sensorium.v1.QueryRequest".to_owned())),
+    ]);
+    let mut answers = reflection.server_reflection_info(asks).await.expect("answers").into_inner();
+    let mut next = async || answers.message().await.expect("an answer").and_then(|answer| answer.message_response);
+    let Some(MessageResponse::ListServicesResponse(listed)) = next().await else { panic!("no list") };
+    let names: Vec<_> = listed.service.iter().map(|service| service.name.as_str()).collect();
+    for name in [
+        "sensorium.v1.IngestService",
+        "sensorium.v1.QueryService",
+        "sensorium.v1.PointsService",
+        "sensorium.v1.AdminService",
+        "sensorium.v1.CollectionsService",
+        "grpc.health.v1.Health",
+    ] {
+        assert!(names.contains(&name), "{name} in {names:?}");
+    }
+    let Some(MessageResponse::FileDescriptorResponse(file)) = next().await else { panic!("no file") };
+    assert!(!file.file_descriptor_proto.is_empty());
+    server.end().await;
+}
+
+#[tokio::test]
+async fn files_of_the_servers_machine_are_indexed_where_allowed() {
+    let fixture = Fixture::new();
+    fixture.write("dog.jpg", "image dog");
+    fixture.write("bad.jpg", "corrupt");
+    let folder = fixture.files.media().to_path_buf();
+    let settings = Settings { allowed_paths: vec![folder.clone()], ..Settings::default() };
+    let server = Running::over(fixture, settings).await;
+    let client = server.client().await;
+    let request = IndexPaths { paths: vec![folder.clone()], ..IndexPaths::default() };
+    let events = client.index_paths(request).await.expect("runs");
+    let events: Vec<_> = events.map(|event| event.expect("an event")).collect().await;
+    let states: Vec<_> = events
+        .iter()
+        .filter_map(|event| match event {
+            IndexEvent::Asset { state, .. } => Some(*state),
+            IndexEvent::Walked { .. } | IndexEvent::Summary(_) => None,
+        })
+        .collect();
+    assert_eq!(states.len(), 2);
+    assert!(states.contains(&ItemState::Indexed) && states.contains(&ItemState::Failed));
+    let Some(IndexEvent::Summary(summary)) = events.last() else { panic!("no summary") };
+    assert_eq!((summary.indexed, summary.failed, summary.interrupted), (1, 1, false));
+    let hits = client.query(ask("dog")).await.expect("answers").hits;
+    assert_eq!(hits[0].path, Some(folder.join("dog.jpg")));
+
+    let outside = IndexPaths { paths: vec!["/etc".into()], ..IndexPaths::default() };
+    let refused = client.index_paths(outside).await.map(|_| ()).expect_err("refused");
+    assert_eq!(refused.kind(), ErrorKind::InvalidArgument);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn files_of_the_servers_machine_are_refused_unless_allowed() {
+    let server = Running::with(Settings::default(), FakeDecoder::default()).await;
+    let client = server.client().await;
+    let request = IndexPaths { paths: vec!["/".into()], ..IndexPaths::default() };
+    let refused = client.index_paths(request).await.map(|_| ()).expect_err("refused");
+    assert_eq!(refused.kind(), ErrorKind::FailedPrecondition);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_stream_that_never_ends_does_not_hold_the_server() {
+    let settings = Settings { drain_timeout: Duration::from_millis(200), ..Settings::default() };
+    let server = Running::with(settings, FakeDecoder::default()).await;
+    let mut health = HealthClient::new(server.channel().await);
+    let watched = health.watch(HealthCheckRequest::default()).await.expect("watched").into_inner();
+    server.end().await;
+    drop(watched);
+}
+
+#[tokio::test]
+async fn no_server_is_unavailable() {
+    let server = Running::new().await;
+    let address = server.address.to_string();
+    server.end().await;
+    let error = Client::connect(&address).await.expect_err("gone");
+    assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Unavailable, true));
+    assert_eq!(Client::connect("ftp://x").await.expect_err("no address").kind(), ErrorKind::InvalidArgument);
+}
