@@ -3,6 +3,8 @@
 View 0 is the whole photo squashed to a square, as at inference. The others are crops of 55 to 100 % of the area
 with an aspect between 2:3 and 3:2 of the photo's own, every second one mirrored: users' photos have every aspect,
 the training photos come as squares.
+`white` holds ImageNet photos cut to a soft shape on a white square, as drawings and products with transparent
+surroundings look.
 
     python cache_photos.py --data DATA --stems FOLDER --cache DIR [--views 4]
 """
@@ -15,6 +17,7 @@ import random
 import time
 
 import numpy as np
+from PIL import Image, ImageDraw, ImageFilter
 
 from guard import Guard
 from preprocess import load_rgb, pixels, resize
@@ -43,7 +46,26 @@ def view_of(path, view, size):
     return out[:, ::-1] if view % 2 else out
 
 
-def cache(files, view, path, session, size, grid, batch=8):
+def white_view(path, view, size):
+    """u8 [size, size, 3]: a cut-out of the photo's middle on white."""
+    picture, rng = load_rgb(path), random.Random(f"{os.path.basename(path)}!{view}")
+    w, h = picture.size
+    corners = []
+    for i in range(14):
+        angle, radius = 2 * math.pi * i / 14, rng.uniform(0.36, 0.5)
+        corners.append((w * (0.5 + radius * math.cos(angle)), h * (0.5 + radius * math.sin(angle))))
+    mask = Image.new("L", picture.size, 0)
+    ImageDraw.Draw(mask).polygon(corners, fill=255)
+    mask = mask.filter(ImageFilter.GaussianBlur(rng.uniform(0.5, 3)))
+    cut = Image.composite(picture, Image.new("RGB", picture.size, (255, 255, 255)), mask)
+    inner = (round(size * rng.uniform(0.65, 1.0)), round(size * rng.uniform(0.65, 1.0)))
+    canvas = Image.new("RGB", (size, size), (255, 255, 255))
+    canvas.paste(cut.resize(inner, Image.Resampling.BICUBIC), ((size - inner[0]) // 2, (size - inner[1]) // 2))
+    out = np.asarray(canvas)
+    return out[:, ::-1] if rng.random() < 0.5 else out
+
+
+def cache(files, view, path, session, size, grid, make=view_of, batch=8):
     """Fills one file; an interrupted run goes on where its progress note says."""
     note = path + ".done"
     done = int(open(note).read()) if os.path.exists(note) and os.path.exists(path) else 0
@@ -53,7 +75,7 @@ def cache(files, view, path, session, size, grid, batch=8):
     out = np.lib.format.open_memmap(path, mode, np.float16, (len(files), grid * grid, 1280))
     start = time.time()
     for i in range(done, len(files), batch):
-        part = np.stack([pixels(view_of(f, view, size)) for f in files[i:i + batch]])
+        part = np.stack([pixels(make(f, view, size)) for f in files[i:i + batch]])
         out[i:i + len(part)] = session.run(None, {"pixels": part})[0]
         if i // batch % 100 == 99:
             with open(note, "w") as f:
@@ -79,15 +101,17 @@ def main():
     session = onnx_session(stem, os.path.join(a.cache, "stem.onnx"))
     grid = -(-stem.size // 32)
     sets = {"flickr": guard.train_rows("flickr8k"), "imagenet": guard.train_rows("imagenet-sample-images"),
-            "coco": guard.train_rows(*COCO), "dev": guard.eval_rows("flickr8k")}
+            "coco": guard.train_rows(*COCO), "white": guard.train_rows("imagenet-sample-images"),
+            "dev": guard.eval_rows("flickr8k")}
     jobs = [("flickr", 0), ("dev", 0), ("imagenet", 0)] + [("flickr", v) for v in range(1, a.views)]
-    jobs += [("imagenet", v) for v in range(1, a.views)] + [("coco", 0)]
+    jobs += [("imagenet", v) for v in range(1, a.views)] + [("coco", 0), ("white", 0), ("white", 1)]
     for name, view in jobs:
         rows = sets[name][:a.limit or None]
         with open(os.path.join(folder, name + ".json"), "w") as f:
             json.dump(rows, f)
         files = [os.path.join(a.data, r["file"]) for r in rows]
-        cache(files, view, os.path.join(folder, f"{name}.{view}.npy"), session, stem.size, grid)
+        cache(files, view, os.path.join(folder, f"{name}.{view}.npy"), session, stem.size, grid,
+              white_view if name == "white" else view_of)
 
 
 if __name__ == "__main__":

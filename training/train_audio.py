@@ -1,0 +1,237 @@
+"""Trains the audio tower from random weights; writes CACHE/AUDIO/last.pt after every round.
+
+Three losses on random crops, gains, speeds, noises and sums of two sounds: the teacher's class distribution (labels
+weigh half where there are any), the teacher's embedding, and contrast of the trained vector with the texts of labels;
+a sum of two sounds has both as positives.
+
+    python train_audio.py --data DATA --stems FOLDER --cache DIR [--minutes 30]
+"""
+
+import argparse
+import copy
+import os
+import time
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from figures import precision_by_label
+from preprocess import FFT, FRAME, FRAMES_MAX, HANN, HOP, LOG_OFFSET, MEL, WINDOW, log_mel, padded_frames, windows
+from sounds import Labels, Sounds, guarded
+from towers import AudioTower
+
+MEL_MEAN, MEL_STD = -4.0, 2.5
+
+
+def mels(samples):
+    """Normalised log-mels [B, T, 64] of [B, n] samples: the batched twin of preprocess.log_mel."""
+    frames = samples.unfold(1, FRAME, HOP) * torch.from_numpy(HANN)
+    return (torch.log(torch.fft.rfft(frames, FFT).abs() @ torch.from_numpy(MEL) + LOG_OFFSET) - MEL_MEAN) / MEL_STD
+
+
+def arguments():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("--data", required=True)
+    ap.add_argument("--stems", required=True)
+    ap.add_argument("--cache", default=os.path.join(os.path.dirname(__file__), ".cache"))
+    ap.add_argument("--name", default="audio")
+    ap.add_argument("--minutes", type=float, default=30, help="the schedule ends after so much time of training")
+    ap.add_argument("--batch", type=int, default=64)
+    ap.add_argument("--rate", type=float, default=1.2e-3)
+    ap.add_argument("--d", type=int, default=192)
+    ap.add_argument("--layers", type=int, default=3)
+    ap.add_argument("--ffn", type=int, default=384)
+    ap.add_argument("--longest", type=float, default=2.2, help="seconds of most crops")
+    ap.add_argument("--seed", type=int, default=1)
+    ap.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    return ap.parse_args()
+
+
+class Crops:
+    """Draws augmented batches."""
+
+    def __init__(self, sounds, labels, seed, longest):
+        self.sounds, self.labels, self.longest = sounds, labels, int(longest * 16000)
+        self.rng = np.random.default_rng(seed)
+        weight = {"animal_sounds": 5.0, "esc10_babycry": 3.0, "extra": 1.0, "dirt_samples": 0.6, "fsdd": 0.3, "spoken_flickr8k": 0.6}
+        count = {}
+        for r in sounds.rows:
+            count[r["label"]] = count.get(r["label"], 0) + 1
+        w = np.array([weight[r["source"]] * (min(4.0, (60 / count[r["label"]]) ** 0.5)
+                                             if r["source"] == "animal_sounds" else 1.0) for r in sounds.rows])
+        self.p = w / w.sum()
+
+    def crop(self, i):
+        """Samples of a random part, and the teacher's scores and embedding there."""
+        rng, s = self.rng, self.sounds.sound(i)
+        limit = WINDOW if rng.random() < 0.08 else int(self.longest * rng.uniform(0.45, 1.0))
+        begin = int(rng.integers(0, max(1, len(s) - limit + 1)))
+        score, embed = self.sounds.teacher(i, begin, begin + min(limit, len(s)))
+        part = s[begin:begin + limit]
+        peak = np.abs(part).max()
+        if peak < 1e-3:
+            return self.crop(int(rng.choice(len(self.p), p=self.p)))
+        if rng.random() < 0.4 and len(part) > 1000:
+            speed = rng.uniform(0.88, 1.14)
+            part = np.interp(np.arange(0, len(part) - 1, speed), np.arange(len(part)), part).astype(np.float32)
+        return i, part / peak, score, embed
+
+    def target(self, i, score):
+        """Class distribution [521] and the label's word, or the teacher's surest class as a word."""
+        q = np.where(score > 0.03, score, 0)
+        total = q.sum()
+        q = q / total if total > 0 else np.full(521, 1 / 521)
+        word = self.labels.word(self.sounds.rows[i])
+        classes = self.labels.groups[word][0] if word else []
+        if classes:
+            known = np.zeros(521)
+            known[classes] = 1 / len(classes)
+            q = 0.4 * q + 0.6 * known
+        return q.astype(np.float32), word, int(score.argmax()) if score.max() > 0.35 else None
+
+    def positives(self, word, top):
+        """Rows of the bank that are right, and rows that are neither right nor wrong."""
+        if word:
+            classes, phrases = self.labels.groups[word]
+            return phrases, classes + ([top] if top is not None else [])
+        return ([top], []) if top is not None else ([], [])
+
+    def batches(self, batch, count=4):
+        """`count` batches of like lengths."""
+        drawn = sorted((self.crop(int(i)) for i in self.rng.choice(len(self.p), batch * count, p=self.p)), key=lambda c: len(c[1]))
+        parts = [drawn[k * batch:(k + 1) * batch] for k in range(count)]
+        self.rng.shuffle(parts)
+        return [self.collate(p) for p in parts]
+
+    def collate(self, part):
+        rng, bank = self.rng, len(self.labels.bank)
+        frames = min(FRAMES_MAX, padded_frames(max(len(c[1]) for c in part)))
+        size = (frames - 1) * HOP + FRAME
+        x = np.zeros((len(part), size), np.float32)
+        q, e = np.zeros((len(part), 521), np.float32), np.zeros((len(part), 1024), np.float32)
+        right, free = np.zeros((len(part), bank), bool), np.zeros((len(part), bank), bool)
+        for n, (i, s, score, embed) in enumerate(part):
+            mixed = [(i, s, score, 1.0)]
+            if rng.random() < 0.3:
+                j, other, second, _ = part[int(rng.integers(len(part)))]
+                mixed.append((j, other, second, rng.uniform(0.3, 1.0)))
+            for i2, s2, score2, gain in mixed:
+                s2 = s2[:size]
+                at = int(rng.integers(0, size - len(s2) + 1))
+                x[n, at:at + len(s2)] += gain * s2
+                q2, word, top = self.target(i2, score2)
+                q[n] += gain * q2
+                yes, neither = self.positives(word, top)
+                right[n, yes], free[n, neither] = True, True
+            q[n] /= q[n].sum()
+            e[n] = embed if len(mixed) == 1 else 0
+            x[n] *= 10 ** rng.uniform(-1.3, 0) / max(1e-3, np.abs(x[n]).max())
+            if rng.random() < 0.6:
+                x[n] += rng.standard_normal(size).astype(np.float32) * 10 ** rng.uniform(-4.5, -2)
+        mel = mels(torch.from_numpy(x))
+        tilt = torch.from_numpy(rng.standard_normal((len(part), 1, 4)).astype(np.float32) * 0.25)
+        mel = mel + F.interpolate(tilt, size=64, mode="linear", align_corners=True)
+        for n in range(len(part)):
+            if rng.random() < 0.4:
+                f, t = int(rng.integers(0, 56)), int(rng.integers(0, max(1, frames - 12)))
+                mel[n, :, f:f + int(rng.integers(1, 9))] = mel[n].mean()
+                mel[n, t:t + int(rng.integers(1, 1 + frames // 8)), :] = mel[n].mean()
+        return mel, torch.from_numpy(q), torch.from_numpy(e), torch.from_numpy(right), torch.from_numpy(free & ~right)
+
+
+def contrast(v, bank, right, free, scale):
+    """Each right text against all that are neither right nor free."""
+    logits = scale * v @ bank.t()
+    wrong = logits.masked_fill(right | free, float("-inf")).logsumexp(1)
+    rows, cols = right.nonzero(as_tuple=True)
+    if len(rows) == 0:
+        return logits.sum() * 0
+    each = F.softplus(wrong[rows] - logits[rows, cols])
+    share = 1 / right.sum(1).clamp_min(1).float()
+    return (each * share[rows]).sum() / len(v)
+
+
+@torch.no_grad()
+def dev_figures(tower, dev, query, gate=None):
+    """p10 over the labels with the trained vector, the class names, and a fixed mixture of both."""
+    tower.eval()
+    labels = [r["label"] for r in dev.rows]
+    nets, names = [], []
+    for i in range(len(dev.rows)):
+        parts = [(log_mel(w) - MEL_MEAN) / MEL_STD for w in windows(dev.sound(i))]
+        outs = [tower.parts(torch.from_numpy(p)[None].float()) for p in parts]
+        nets.append(torch.cat([o[0] for o in outs]))
+        names.append(torch.cat([tower.named(o[1])[1] for o in outs]))
+    out = {}
+    for key, g in (("net", 0.0), ("half", 0.5), ("names", 1.0)):
+        scores = {l: np.array([float((F.normalize((1 - g) * n + g * c, dim=-1) @ t).max()) for n, c in zip(nets, names)])
+                  for l, t in query.items()}
+        found = precision_by_label(scores, labels)
+        out[key] = float(np.mean([p for p, _ in found.values()]))
+    return out
+
+
+def main():
+    a = arguments()
+    torch.manual_seed(a.seed)
+    folder = os.path.join(a.cache, a.name)
+    os.makedirs(folder, exist_ok=True)
+    guard, sounds = guarded(a.data, a.cache)
+    labels, dev = Labels(a.data, a.stems, a.cache, guard), Sounds(a.cache, "dev.")
+    from text import TextTower
+    words = sorted({r["label"] for r in dev.rows})
+    query = dict(zip(words, torch.from_numpy(TextTower(a.stems).eval().encode([f"the sound of a {w}" for w in words]))))
+    crops = Crops(sounds, labels, a.seed, a.longest)
+    tower = AudioTower(a.d, 4, a.layers, a.ffn).to(a.device)
+    tower.names["weight"].data = torch.from_numpy(labels.classes).to(a.device)
+    project = nn.Linear(a.d, 1024).to(a.device)
+    scale = nn.Parameter(torch.tensor(2.7, device=a.device))
+    average = copy.deepcopy(tower)
+    parameters = [p for n, p in tower.named_parameters() if p.requires_grad and not n.startswith("gate")]
+    optimiser = torch.optim.AdamW([*parameters, *project.parameters(), scale], lr=a.rate, weight_decay=0.03, betas=(0.9, 0.98))
+    bank = torch.from_numpy(labels.bank).to(a.device)
+    last, spent, step = os.path.join(folder, "last.pt"), 0.0, 0
+    if os.path.exists(last):
+        s = torch.load(last, map_location=a.device, weights_only=False)
+        tower.load_state_dict(s["tower"]), average.load_state_dict(s["average"]), project.load_state_dict(s["project"])
+        optimiser.load_state_dict(s["optimiser"])
+        scale.data, spent, step = s["scale"], s["spent"], s["step"]
+    total, shown, sums = a.minutes * 60, time.time(), np.zeros(3)
+    while spent < total:
+        start = time.time()
+        tower.train()
+        for mel, q, e, right, free in crops.batches(a.batch):
+            for group in optimiser.param_groups:
+                group["lr"] = a.rate * min(1, (step + 1) / 60) * (0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * min(1, spent / total))))
+            v, logits, features = tower.parts(mel.to(a.device))
+            heard = e.abs().sum(1) > 0
+            losses = [-(q.to(a.device) * logits.log_softmax(1)).sum(1).mean(),
+                      contrast(v, bank, right.to(a.device), free.to(a.device), scale.exp().clamp(max=60)),
+                      1 - F.cosine_similarity(project(features[heard]), e[heard].to(a.device), dim=1).mean()]
+            optimiser.zero_grad(set_to_none=True)
+            (losses[0] + losses[1] + 2 * losses[2]).backward()
+            nn.utils.clip_grad_norm_(tower.parameters(), 3.0)
+            optimiser.step()
+            step += 1
+            keep = min(0.995, (1 + step) / (10 + step))
+            with torch.no_grad():
+                for x, y in zip(average.state_dict().values(), tower.state_dict().values()):
+                    x.copy_(y) if not x.dtype.is_floating_point else x.lerp_(y, 1 - keep)
+            sums += [float(l) for l in losses]
+        spent += time.time() - start
+        if time.time() - shown > 90 or spent >= total:
+            figures = dev_figures(average, dev, query)
+            print(f"{a.name} step {step} {spent:.0f} s scale {scale.exp().item():.1f} classes/contrast/embedding "
+                  f"{(sums / max(1, step - getattr(main, 'at', 0))).round(3)} p10 "
+                  + " ".join(f"{k} {v:.3f}" for k, v in figures.items()), flush=True)
+            main.at, sums, shown = step, np.zeros(3), time.time()
+            torch.save({"tower": tower.state_dict(), "average": average.state_dict(), "project": project.state_dict(),
+                        "optimiser": optimiser.state_dict(), "scale": scale.data, "spent": spent, "step": step,
+                        "config": tower.config, "mel_mean": MEL_MEAN, "mel_std": MEL_STD, "figures": figures}, last + ".part")
+            os.replace(last + ".part", last)
+
+
+if __name__ == "__main__":
+    main()
