@@ -64,7 +64,11 @@ impl TryFrom<v1::Asset> for Asset {
             modality: modality(modality_number)?,
             payload: payload(fields)?,
             points: infos,
-            vectors: points.into_iter().filter_map(|point| point.vector).map(|vector| vector.values).collect(),
+            vectors: points
+                .into_iter()
+                .filter_map(|point| point.vector)
+                .map(|vector| vector.values)
+                .collect(),
             paths: paths.into_iter().map(PathBuf::from).collect(),
             media: v1::MediaPolicy::try_from(media).map_err(|_| unknown)?.try_into()?,
             space_revision,

@@ -186,8 +186,13 @@ impl Client {
         let message = v1::GetRequest { collection_name: self.collection(), asset_ids, with_vectors };
         let call = || async { self.points().get(self.request(message.clone())).await };
         let response = self.options.retry.call(call).await?;
-        let mut found =
-            response.assets.into_iter().map(Asset::try_from).collect::<Result<Vec<_>, _>>()?.into_iter().peekable();
+        let mut found = response
+            .assets
+            .into_iter()
+            .map(Asset::try_from)
+            .collect::<Result<Vec<_>, _>>()?
+            .into_iter()
+            .peekable();
         Ok(ids.iter().map(|id| found.next_if(|asset| asset.id == *id)).collect())
     }
 

@@ -39,7 +39,10 @@ impl Client {
     /// Sends items, and gives one outcome for each, in the order in which they are done. Items are taken from the stream
     /// as the server has room for them. After an error the stream of outcomes ends; items without an outcome may or may
     /// not have been written, and may be sent again. Dropping the outcomes ends the work.
-    pub fn ingest<S>(&self, items: S) -> impl Stream<Item = Result<IngestOutcome, ClientError>> + Send + use<S>
+    pub fn ingest<S>(
+        &self,
+        items: S,
+    ) -> impl Stream<Item = Result<IngestOutcome, ClientError>> + Send + use<S>
     where
         S: Stream<Item = IngestItem> + Send + Unpin + 'static,
     {

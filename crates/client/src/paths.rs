@@ -115,14 +115,16 @@ impl TryFrom<v1::IndexPathsResponse> for IndexEvent {
         use v1::index_paths_response::Event;
         Ok(match message.event.ok_or(ConvertError::Missing { field: "event" })? {
             Event::Walked(v1::IndexWalked { files, done }) => Self::Walked { files, done },
-            Event::File(v1::IndexedFile { path, asset_id, modality, points, state, failure }) => Self::Asset {
-                path: path.into(),
-                asset: optional_id(&asset_id)?,
-                modality: optional_modality(modality)?,
-                points,
-                state: ItemState::read(state)?,
-                failure: failure.map(ItemFailure::from),
-            },
+            Event::File(v1::IndexedFile { path, asset_id, modality, points, state, failure }) => {
+                Self::Asset {
+                    path: path.into(),
+                    asset: optional_id(&asset_id)?,
+                    modality: optional_modality(modality)?,
+                    points,
+                    state: ItemState::read(state)?,
+                    failure: failure.map(ItemFailure::from),
+                }
+            }
             Event::Summary(summary) => Self::Summary(summary.into()),
         })
     }

@@ -95,18 +95,8 @@ pub struct QueryReply {
 
 impl QueryRequest {
     pub(crate) fn into_message(self, collection_name: String) -> v1::QueryRequest {
-        let Self {
-            terms,
-            modalities,
-            filter,
-            limit,
-            all,
-            exact,
-            min_score,
-            every_moment,
-            legs,
-            explain,
-        } = self;
+        let Self { terms, modalities, filter, limit, all, exact, min_score, every_moment, legs, explain } =
+            self;
         let fusion = if legs { v1::Fusion::Late } else { v1::Fusion::Early };
         v1::QueryRequest {
             collection_name,

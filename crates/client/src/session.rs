@@ -86,7 +86,8 @@ impl Session {
     where
         S: Stream<Item = IngestItem> + Send + Unpin + 'static,
     {
-        let start = v1::IngestStart { collection_name: work.client.collection(), idempotency_key: String::new() };
+        let start =
+            v1::IngestStart { collection_name: work.client.collection(), idempotency_key: String::new() };
         self.say(Ask::Start(start)).await?;
         let mut service = IngestServiceClient::new(work.client.channel.clone());
         let mut answers = service.ingest(ReceiverStream::new(asks)).await?.into_inner();

@@ -42,7 +42,9 @@ impl ServerError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::NotLoopback { .. } => ErrorKind::InvalidArgument,
-            Self::Listen { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse => ErrorKind::Conflict,
+            Self::Listen { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse => {
+                ErrorKind::Conflict
+            }
             Self::Listen { .. } | Self::Transport(_) => ErrorKind::Unavailable,
             Self::Engine(error) => error.kind(),
             Self::Reflection(_) => ErrorKind::Bug,

@@ -37,7 +37,8 @@ impl Interceptor for Gate {
                 Ok(request)
             }
             Err(_) => {
-                let message = format!("the server is busy with {} {}, its limit: ask again", self.limit, self.what);
+                let message =
+                    format!("the server is busy with {} {}, its limit: ask again", self.limit, self.what);
                 Err(Fault::new(ErrorKind::Overloaded, message).retry_after(RETRY_AFTER).into())
             }
         }

@@ -5,11 +5,11 @@ mod common;
 use std::time::Duration;
 
 use common::{FakeDecoder, Running, ask, file, send, vector};
-use sensorium_api::{Fault, v1};
 use sensorium_api::v1::caption_service_client::CaptionServiceClient;
 use sensorium_api::v1::jobs_service_client::JobsServiceClient;
 use sensorium_api::v1::points_service_client::PointsServiceClient;
 use sensorium_api::v1::query_service_client::QueryServiceClient;
+use sensorium_api::{Fault, v1};
 use sensorium_client::{Client, ClientError, DeleteSelector, QueryRequest, Term, TermInput};
 use sensorium_server::Settings;
 use sensorium_types::{AssetId, ErrorKind, Modality};
@@ -57,10 +57,8 @@ async fn queries_are_answered() {
     };
     let hits = client.query(mixed).await.expect("answers").hits;
     assert!(hits.iter().all(|hit| hit.asset != ids[1] && hit.asset != ids[2]), "asking assets are left out");
-    let by_vector = QueryRequest {
-        terms: vec![term(1.0, TermInput::Vector(vector("cat")))],
-        ..QueryRequest::default()
-    };
+    let by_vector =
+        QueryRequest { terms: vec![term(1.0, TermInput::Vector(vector("cat")))], ..QueryRequest::default() };
     let hits = client.query(by_vector).await.expect("answers").hits;
     assert_eq!((&hits[0].asset, hits[0].score), (&ids[1], None));
     server.end().await;

@@ -9,7 +9,7 @@ use sensorium_api::v1;
 use sensorium_api::v1::ingest_request::Message as Ask;
 use sensorium_api::v1::ingest_response::Message as Answer;
 use sensorium_api::v1::ingest_service_client::IngestServiceClient;
-use sensorium_client::{IngestContent, IngestItem, IngestPart, ItemState};
+use sensorium_client::{Client, IngestContent, IngestItem, IngestPart, ItemState, Options, Retry};
 use sensorium_server::Settings;
 use sensorium_types::{AssetId, ErrorKind, Modality, Payload, ReasonKind, Track};
 use tokio::sync::mpsc;
@@ -149,15 +149,15 @@ async fn acks_rise_and_the_stream_ends_after_stop() {
     stream.say(Ask::Stop(v1::IngestStop {})).await;
     let (mut results, mut acks) = (Vec::new(), Vec::new());
     while let Some(answer) = stream.next().await {
-        match answer {
+        match &answer {
             Answer::ItemResult(result) => results.push(result.sequence),
             Answer::Ack(v1::IngestAck { sequence }) => {
-                let done = (1..=sequence / 10).all(|at| results.contains(&(at * 10)));
+                let done = (1..=*sequence / 10).all(|at| results.contains(&(at * 10)));
                 assert!(done, "an ack comes after the results that it speaks of");
-                acks.push(sequence);
+                acks.push(*sequence);
             }
             Answer::Backoff(_) => {}
-            other => panic!("{other:?}"),
+            Answer::Started(_) | Answer::OutOfMemory(_) | Answer::ShuttingDown(_) => panic!("{answer:?}"),
         }
     }
     results.sort_unstable();
@@ -239,12 +239,11 @@ async fn an_idle_stream_is_ended() {
 
 #[tokio::test]
 async fn what_is_in_progress_at_the_stop_is_finished() {
-    let decoder = FakeDecoder { delay: Duration::from_millis(200), ..FakeDecoder::default() };
+    let decoder = FakeDecoder { delay: Duration::from_secs(1), ..FakeDecoder::default() };
     let server = Running::with(Settings::default(), decoder).await;
     let mut stream = ByHand::started(&server).await;
     stream.item(1, "image dog").await;
-    while server.fixture.store.stats().await.is_err() {}
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
     let (task, fixture) = server.stop();
     assert!(matches!(stream.next().await, Some(Answer::ShuttingDown(_))));
     let Some(Answer::ItemResult(result)) = stream.next().await else { panic!("no result") };
@@ -254,4 +253,70 @@ async fn what_is_in_progress_at_the_stop_is_finished() {
     drop(stream);
     task.await.expect("no panic").expect("ends well");
     assert_eq!(fixture.store.stats().await.expect("stats").assets, 1);
+}
+
+#[tokio::test]
+async fn items_without_room_for_their_bytes_are_refused_for_now() {
+    let settings = Settings { max_bytes_in_flight: 1024, ..Settings::default() };
+    let decoder = FakeDecoder { delay: Duration::from_millis(1500), ..FakeDecoder::default() };
+    let server = Running::with(settings, decoder).await;
+    let mut stream = ByHand::started(&server).await;
+    stream.item(1, "image dog").await;
+    stream.item(2, "image cat").await;
+    stream.say(Ask::Stop(v1::IngestStop {})).await;
+    let Some(Answer::OutOfMemory(notice)) = stream.next().await else { panic!("room for both") };
+    assert_eq!(notice.sequence, 2);
+    let Some(Answer::ItemResult(refused)) = stream.next().await else { panic!("no result") };
+    let failure = refused.failure.expect("a failure");
+    assert_eq!((refused.sequence, failure.error_kind()), (2, Some(ErrorKind::Overloaded)));
+    assert!(failure.retryable);
+    let Some(Answer::ItemResult(taken)) = stream.next().await else { panic!("no result") };
+    assert_eq!((taken.sequence, taken.state), (1, v1::ItemState::Indexed.into()));
+    assert!(matches!(stream.next().await, Some(Answer::Ack(v1::IngestAck { sequence: 2 }))));
+    assert_eq!(stream.next().await, None);
+
+    // The typed client waits and sends again.
+    let outcomes = send(&server.client().await, vec![file("image cow"), file("image hen")]).await;
+    assert!(outcomes.iter().all(|outcome| outcome.state == ItemState::Indexed));
+    server.end().await;
+}
+
+#[tokio::test]
+async fn two_items_of_one_name_follow_one_another() {
+    let decoder = FakeDecoder { delay: Duration::from_millis(20), ..FakeDecoder::default() };
+    let server = Running::with(Settings::default(), decoder).await;
+    let client = server.client().await;
+    let id = AssetId::new("one").expect("an id");
+    let items = (0..10).map(|at| IngestItem { id: Some(id.clone()), ..file(&format!("image number{at}")) });
+    let outcomes = send(&client, items.collect()).await;
+    assert!(outcomes.iter().all(|outcome| outcome.state == ItemState::Indexed));
+    let last = client.query(ask("number9")).await.expect("answers").hits;
+    assert_eq!((last.len(), last[0].cosine > 0.99), (1, true));
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_client_goes_on_where_a_server_comes_back() {
+    let slow = || FakeDecoder { delay: Duration::from_millis(30), ..FakeDecoder::default() };
+    let settings = Settings { max_items_of_stream: 2, ..Settings::default() };
+    let server = Running::with(settings.clone(), slow()).await;
+    let address = server.address;
+    let retry = Retry { attempts: 20, first_wait: Duration::from_millis(50) };
+    let options = Options { retry, ..Options::default() };
+    let client = Client::connect_with(&address.to_string(), options).await.expect("connects");
+    let sending = {
+        let client = client.clone();
+        let items = (0..20).map(|at| file(&format!("image number{at}"))).collect();
+        tokio::spawn(async move { send(&client, items).await })
+    };
+    while server.fixture.decoded() < 4 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let fixture = server.end().await.reopened(slow());
+    let server = Running::at(fixture, Settings { listen: address, ..settings }).await;
+    let outcomes = sending.await.expect("no panic");
+    assert_eq!(outcomes.iter().map(|outcome| outcome.index).collect::<Vec<_>>(), (0..20).collect::<Vec<_>>());
+    assert!(outcomes.iter().all(|outcome| outcome.failure.is_none()));
+    assert_eq!(client.stats().await.expect("stats").counts.assets, 20);
+    server.end().await;
 }

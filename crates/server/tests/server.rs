@@ -24,7 +24,8 @@ async fn only_loopback_addresses_are_served() {
     let fixture = Fixture::new();
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
         let settings = Settings { listen: address.parse().expect("an address"), ..Settings::default() };
-        let refused = serve(fixture.engine.clone(), settings, |_| panic!("serves"), std::future::pending()).await;
+        let refused =
+            serve(fixture.engine.clone(), settings, |_| panic!("serves"), std::future::pending()).await;
         let error = refused.expect_err("refused");
         assert!(matches!(error, ServerError::NotLoopback { .. }));
         assert!(error.to_string().contains("can be reached from other machines"), "{error}");
@@ -90,7 +91,8 @@ async fn reflection_lists_the_services() {
         ask(MessageRequest::FileContainingSymbol("sensorium.v1.QueryRequest".to_owned())),
     ]);
     let mut answers = reflection.server_reflection_info(asks).await.expect("answers").into_inner();
-    let mut next = async || answers.message().await.expect("an answer").and_then(|answer| answer.message_response);
+    let mut next =
+        async || answers.message().await.expect("an answer").and_then(|answer| answer.message_response);
     let Some(MessageResponse::ListServicesResponse(listed)) = next().await else { panic!("no list") };
     let names: Vec<_> = listed.service.iter().map(|service| service.name.as_str()).collect();
     for name in [

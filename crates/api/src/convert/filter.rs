@@ -153,7 +153,8 @@ impl Reader {
                 value: self.literal(value)?,
             }),
             Some(Kind::InList(v1::InList { field, values })) => {
-                let values = values.into_iter().map(|value| self.literal(Some(value))).collect::<Result<_, _>>()?;
+                let values =
+                    values.into_iter().map(|value| self.literal(Some(value))).collect::<Result<_, _>>()?;
                 Ok(Filter::In { field: named(field)?, values })
             }
             Some(Kind::Exists(field)) => Ok(Filter::Exists { field: named(field)? }),

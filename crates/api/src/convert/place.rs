@@ -46,7 +46,8 @@ impl TryFrom<v1::Moment> for Moment {
 
     fn try_from(message: v1::Moment) -> Result<Self, ConvertError> {
         let v1::Moment { start_ms, end_ms, peak_ms, tracks } = message;
-        let tracks = tracks.into_iter().filter_map(|number| track(number).transpose()).collect::<Result<_, _>>()?;
+        let tracks =
+            tracks.into_iter().filter_map(|number| track(number).transpose()).collect::<Result<_, _>>()?;
         Ok(Self { start_ms, end_ms, peak_ms, tracks })
     }
 }

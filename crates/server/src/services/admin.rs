@@ -34,10 +34,7 @@ impl v1::admin_service_server::AdminService for Service {
         }))
     }
 
-    async fn stats(
-        &self,
-        request: Request<v1::StatsRequest>,
-    ) -> Result<Response<v1::StatsResponse>, Status> {
+    async fn stats(&self, request: Request<v1::StatsRequest>) -> Result<Response<v1::StatsResponse>, Status> {
         let (_place, v1::StatsRequest { collection_name }) = enter(request);
         let engine = self.context.reader(&collection_name).await?;
         let stats = self.context.within(engine.stats()).await?;

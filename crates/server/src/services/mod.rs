@@ -33,9 +33,22 @@ pub(crate) fn routes(context: &Context) -> Routes {
     let shared = || context.clone();
     let planned = || planned::Planned;
     let routes = Routes::default();
-    let routes = add!(routes, ingest_service_server::IngestServiceServer, ingest::Service::new(shared()), large, streams);
-    let routes = add!(routes, query_service_server::QueryServiceServer, query::Service::new(shared()), large, calls);
-    let routes = add!(routes, points_service_server::PointsServiceServer, points::Service::new(shared()), small, calls);
+    let routes = add!(
+        routes,
+        ingest_service_server::IngestServiceServer,
+        ingest::Service::new(shared()),
+        large,
+        streams
+    );
+    let routes =
+        add!(routes, query_service_server::QueryServiceServer, query::Service::new(shared()), large, calls);
+    let routes = add!(
+        routes,
+        points_service_server::PointsServiceServer,
+        points::Service::new(shared()),
+        small,
+        calls
+    );
     let routes = add!(
         routes,
         collections_service_server::CollectionsServiceServer,
@@ -43,7 +56,8 @@ pub(crate) fn routes(context: &Context) -> Routes {
         small,
         calls
     );
-    let routes = add!(routes, admin_service_server::AdminServiceServer, admin::Service::new(shared()), small, calls);
+    let routes =
+        add!(routes, admin_service_server::AdminServiceServer, admin::Service::new(shared()), small, calls);
     let routes = add!(routes, embed_service_server::EmbedServiceServer, planned(), large, calls);
     let routes = add!(routes, caption_service_server::CaptionServiceServer, planned(), large, calls);
     let routes = add!(routes, snapshots_service_server::SnapshotsServiceServer, planned(), small, calls);

@@ -44,10 +44,7 @@ impl Service {
 
 #[tonic::async_trait]
 impl v1::query_service_server::QueryService for Service {
-    async fn query(
-        &self,
-        request: Request<v1::QueryRequest>,
-    ) -> Result<Response<v1::QueryResponse>, Status> {
+    async fn query(&self, request: Request<v1::QueryRequest>) -> Result<Response<v1::QueryResponse>, Status> {
         let (_place, message) = enter(request);
         Ok(Response::new(self.answer(message).await?))
     }
@@ -103,10 +100,7 @@ impl v1::query_service_server::QueryService for Service {
         }))
     }
 
-    async fn count(
-        &self,
-        request: Request<v1::CountRequest>,
-    ) -> Result<Response<v1::CountResponse>, Status> {
+    async fn count(&self, request: Request<v1::CountRequest>) -> Result<Response<v1::CountResponse>, Status> {
         let (_place, v1::CountRequest { collection_name, filter: tree, filter_text }) = enter(request);
         let filter = filter(tree, &filter_text)?;
         let engine = self.context.reader(&collection_name).await?;

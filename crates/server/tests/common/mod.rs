@@ -1,6 +1,6 @@
 //! A server on a free port of this process, over fake decoders and towers and a store in memory.
 
-#![allow(dead_code, reason = "not every test binary uses every helper")]
+#![allow(dead_code, unused_imports, reason = "not every test binary uses every helper")]
 
 #[path = "../../../engine/tests/common/mod.rs"]
 mod fakes;
@@ -36,7 +36,11 @@ impl Running {
     }
 
     pub(crate) async fn over(fixture: Fixture, settings: Settings) -> Self {
-        let settings = Settings { listen: "127.0.0.1:0".parse().expect("an address"), ..settings };
+        let listen = "127.0.0.1:0".parse().expect("an address");
+        Self::at(fixture, Settings { listen, ..settings }).await
+    }
+
+    pub(crate) async fn at(fixture: Fixture, settings: Settings) -> Self {
         let (stop, stopped) = oneshot::channel();
         let (ready, address) = oneshot::channel();
         let engine = fixture.engine.clone();
@@ -52,8 +56,7 @@ impl Running {
 
     /// A client that does not try again.
     pub(crate) async fn client(&self) -> Client {
-        let options =
-            Options { retry: Retry { attempts: 1, ..Retry::default() }, ..Options::default() };
+        let options = Options { retry: Retry { attempts: 1, ..Retry::default() }, ..Options::default() };
         Client::connect_with(&self.address.to_string(), options).await.expect("connects")
     }
 

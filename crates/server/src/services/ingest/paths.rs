@@ -130,7 +130,11 @@ mod tests {
             PathBuf::from("in"),
             PathBuf::from("/"),
         ] {
-            assert_eq!(ask(refused.clone()).map_err(|fault| fault.kind), Err(ErrorKind::InvalidArgument), "{refused:?}");
+            assert_eq!(
+                ask(refused.clone()).map_err(|fault| fault.kind),
+                Err(ErrorKind::InvalidArgument),
+                "{refused:?}"
+            );
         }
     }
 }

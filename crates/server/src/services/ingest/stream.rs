@@ -66,7 +66,9 @@ async fn open(
     let idle = context.settings().idle_timeout;
     let start = match next(&mut messages, idle).await? {
         Some(Asked::Start(start)) => start,
-        Some(Asked::Item(_) | Asked::Stop(_)) => return Err(protocol("the first message must be start").into()),
+        Some(Asked::Item(_) | Asked::Stop(_)) => {
+            return Err(protocol("the first message must be start").into());
+        }
         None => return Err(End::Gone),
     };
     let v1::IngestStart { collection_name, idempotency_key } = start;
@@ -227,11 +229,11 @@ async fn next(messages: &mut Streaming<v1::IngestRequest>, idle: Duration) -> Re
         Ok(Some(v1::IngestRequest { message: Some(message) })) => Ok(Some(message)),
         Ok(Some(v1::IngestRequest { message: None })) => Err(protocol("a message without content").into()),
         Ok(None) => Ok(None),
-        Err(status) => match status.code() {
-            Code::OutOfRange => Err(protocol(status.message()).into()),
-            Code::Internal => Err(protocol(&format!("not a message: {}", status.message())).into()),
-            _ => Err(End::Gone),
-        },
+        Err(status) if status.code() == Code::OutOfRange => Err(protocol(status.message()).into()),
+        Err(status) if status.code() == Code::Internal => {
+            Err(protocol(&format!("not a message: {}", status.message())).into())
+        }
+        Err(_) => Err(End::Gone),
     }
 }
 
