@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
+use prost::Message;
 use sensorium_types::{AssetId, AssetRecord, MediaPolicy, StoredAsset};
 
 use super::payload_fields;
@@ -43,6 +44,11 @@ fn shown(path: &[u8]) -> String {
 }
 
 impl v1::IngestItem {
+    /// Its size as a message.
+    pub fn message_bytes(&self) -> usize {
+        self.encoded_len()
+    }
+
     /// What becomes of the item's bytes; what is not said is a copy.
     ///
     /// # Errors

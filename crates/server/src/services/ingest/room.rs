@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use prost::Message;
 use sensorium_api::v1;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -45,7 +44,7 @@ impl Rooms {
 
     /// Waits for a place, then for the bytes of the item; `None` if those are not free in time.
     pub(super) async fn take(self, item: &v1::IngestItem) -> Option<Room> {
-        let units = u32::try_from(item.encoded_len().div_ceil(BYTES_UNIT)).unwrap_or(u32::MAX);
+        let units = u32::try_from(item.message_bytes().div_ceil(BYTES_UNIT)).unwrap_or(u32::MAX);
         // One item alone always fits.
         let units = units.clamp(1, self.units.max(1));
         let place = self.places.acquire_owned().await.ok()?;
