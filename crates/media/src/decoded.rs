@@ -46,6 +46,29 @@ pub struct Part {
     pub thumb: Option<Vec<u8>>,
 }
 
+impl Part {
+    /// Bytes of its content and thumbnail.
+    pub fn bytes(&self) -> u64 {
+        let content: usize = match &self.content {
+            PartContent::Frames(frames) => frames.iter().map(|frame| frame.pixels.len()).sum(),
+            PartContent::Pcm(samples) => std::mem::size_of_val(samples.as_slice()),
+            PartContent::Text(text) => text.len(),
+        };
+        (content + self.thumb.as_ref().map_or(0, Vec::len)) as u64
+    }
+}
+
+/// What a file is, without its parts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Head {
+    /// What it is.
+    pub modality: Modality,
+    /// Its media type, for instance `image/jpeg`.
+    pub mime: String,
+    /// Facts found in it (CONTRACTS.md section 4), without those of the file system.
+    pub facts: Payload,
+}
+
 /// A decoded file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decoded {

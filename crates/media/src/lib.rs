@@ -11,19 +11,24 @@
 //! | --- | --- |
 //! | `spec.rs` | [`TowerSpec`]: the sizes, rates and windows that the towers ask for |
 //! | `limits.rs` | [`Limits`] with their named defaults |
+//! | `decode.rs` | from a path to the decoder of its content |
+//! | `sink.rs` | where decoders put parts as they come |
 //! | `decoded.rs` | [`Decoded`], [`Part`], [`PartContent`], [`Rgb`] |
 //! | `sniff.rs` | type by content |
 //! | `image/`, `audio/`, `video/`, `text.rs` | the four decoders and the cutting of each |
-//! | `resize.rs`, `thumb.rs` | the one resampler, thumbnails |
+//! | `resize.rs`, `thumb.rs`, `blank.rs` | the one resampler, thumbnails, blank pictures |
 //! | `worker/` | the protocol, the child's side, the pool |
 //! | `formats.rs` | what this build decodes, and whether its helpers are installed |
 
 mod audio;
+mod blank;
+mod decode;
 mod decoded;
 mod formats;
 mod image;
 mod limits;
 mod resize;
+mod sink;
 mod sniff;
 mod spec;
 mod text;
@@ -31,12 +36,13 @@ mod thumb;
 mod video;
 mod worker;
 
-pub use decoded::{Decoded, Part, PartContent, Rgb};
+pub use decoded::{Decoded, Head, Part, PartContent, Rgb};
 pub use formats::{Check, FormatRow, doctor, formats};
 pub use limits::Limits;
 pub use resize::{crop_resize, resize_rgb};
 pub use sniff::{Family, Sniffed, sniff};
 pub use spec::{Fit, PassageSpec, TowerSpec, VideoSpec, WindowSpec};
+pub use thumb::decode_thumbnail;
 pub use worker::{Cancel, MediaError, MediaInput, MediaPool, PoolConfig, WORKER_SUBCOMMAND, worker_main};
 
 use sensorium_types::{FailureReason, ReasonKind};

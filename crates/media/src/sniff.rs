@@ -11,6 +11,8 @@ pub enum Family {
     MaybeAnimated,
     /// BMP, TIFF, PNM, QOI: still pictures.
     Still,
+    /// Camera RAW that is no TIFF: its embedded preview.
+    Raw,
     /// HEIC and AVIF: still pictures that need ffmpeg.
     Heif,
     /// Sounds that Rust decodes.
@@ -73,6 +75,10 @@ fn picture(head: &[u8]) -> Option<Sniffed> {
     if at(head, 0, b"II*\0") || at(head, 0, b"MM\0*") || at(head, 0, b"II+\0") || at(head, 0, b"MM\0+") {
         return found(Image, "image/tiff", Family::Still);
     }
+    let raw: [&[u8]; 5] = [b"FUJIFILMCCD-RAW ", b"IIU\0", b"IIRO", b"IIRS", b"MMOR"];
+    if raw.iter().any(|magic| at(head, 0, magic)) {
+        return found(Image, "image/x-dcraw", Family::Raw);
+    }
     if at(head, 0, b"qoif") {
         return found(Image, "image/qoi", Family::Still);
     }
@@ -94,7 +100,7 @@ fn picture(head: &[u8]) -> Option<Sniffed> {
             return found(Modality::Video, "video/mp4", Family::Container);
         }
         if has(b"crx ") {
-            return found(Image, "image/x-canon-cr3", Family::Heif);
+            return found(Image, "image/x-dcraw", Family::Raw);
         }
     }
     None
@@ -122,7 +128,7 @@ fn container(head: &[u8]) -> Option<Sniffed> {
     if at(head, 0, b"\x30\x26\xB2\x75\x8E\x66\xCF\x11") {
         return found(Video, "video/x-ms-asf", Family::Container);
     }
-    if at(head, 0, b"\0\0\x01\xBA") || at(head, 0, b"\0\0\x01\xB3") {
+    if at(head, 0, b"\0\0\x01\xBA") {
         return found(Video, "video/mpeg", Family::Container);
     }
     if at(head, 0, b"G") && at(head, 188, b"G") && at(head, 376, b"G") {
@@ -162,9 +168,16 @@ fn sound(head: &[u8]) -> Option<Sniffed> {
     if at(head, 0, b"ID3") {
         return found(Audio, "audio/mpeg", Family::Sound);
     }
-    match (head.first(), head.get(1)) {
-        (Some(0xFF), Some(second)) if second & 0xF6 == 0xF0 => found(Audio, "audio/aac", Family::Sound),
-        (Some(0xFF), Some(second)) if second & 0xE0 == 0xE0 && second & 0x18 != 0x08 && second & 0x06 != 0 => {
+    match head {
+        [0xFF, second, ..] if second & 0xF6 == 0xF0 => found(Audio, "audio/aac", Family::Sound),
+        // MPEG audio: version, layer, bit rate and sample rate must all be known ones.
+        [0xFF, second, third, ..]
+            if second & 0xE0 == 0xE0
+                && second & 0x18 != 0x08
+                && second & 0x06 != 0
+                && third & 0xF0 != 0xF0
+                && third & 0x0C != 0x0C =>
+        {
             found(Audio, "audio/mpeg", Family::Sound)
         }
         _ => None,
@@ -185,16 +198,30 @@ fn text(head: &[u8]) -> Option<Sniffed> {
     };
     let start = valid.trim_start_matches('\u{feff}').trim_start();
     let begin: String = start.chars().take(512).collect::<String>().to_ascii_lowercase();
-    if begin.starts_with("<svg") || (begin.starts_with("<?xml") && begin.contains("<svg")) {
+    let markup = first_tag(&begin);
+    if markup.starts_with("<svg") || markup.starts_with("<!doctype svg") || begin.starts_with("#extm3u") {
         return None;
     }
-    if begin.starts_with("<!doctype html") || begin.starts_with("<html") || begin.contains("<html") {
+    if markup.starts_with("<!doctype html") || markup.starts_with("<html") {
         return found(Modality::Text, "text/html", Family::Html);
     }
-    if begin.starts_with("#extm3u") {
-        return None;
-    }
     found(Modality::Text, "text/plain", Family::Text)
+}
+
+/// Markup from its first tag, behind declarations and comments.
+fn first_tag(markup: &str) -> &str {
+    let mut rest = markup;
+    loop {
+        let skipped = match rest {
+            _ if rest.starts_with("<?") => rest.split_once("?>"),
+            _ if rest.starts_with("<!--") => rest.split_once("-->"),
+            _ => None,
+        };
+        match skipped {
+            Some((_, behind)) => rest = behind.trim_start(),
+            None => return rest,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -216,6 +243,9 @@ mod tests {
         assert_eq!(mime(b"\xFF\xF1\x50\x80"), Some("audio/aac"));
         assert_eq!(mime("ein Stra\u{df}enhund".as_bytes()), Some("text/plain"));
         assert_eq!(mime(b"<!DOCTYPE html><p>x"), Some("text/html"));
+        assert_eq!(mime(b"<!-- a page --><html><p>x"), Some("text/html"));
+        assert_eq!(mime(b"How to write <html> tags"), Some("text/plain"));
+        assert_eq!(mime(b"FUJIFILMCCD-RAW 0201"), Some("image/x-dcraw"));
     }
 
     #[test]
@@ -223,6 +253,8 @@ mod tests {
         assert_eq!(mime(b""), None);
         assert_eq!(mime(b"\0\x01\x02\x03"), None);
         assert_eq!(mime(b"<?xml version='1.0'?><svg width='1'/>"), None);
+        assert_eq!(mime(b"<?xml version='1.0'?><!-- drawn --><!DOCTYPE svg>"), None);
+        assert_eq!(mime(b"\xFF\xFE\xFF\xFE"), None);
         assert_eq!(mime(b"#EXTM3U\nhttp://example.org"), None);
         assert_eq!(mime(b"caf\xE9 in Latin-1"), None);
     }

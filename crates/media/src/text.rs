@@ -2,13 +2,16 @@
 
 use sensorium_types::{FailureReason, Modality, Payload, ReasonKind, Span, Track};
 
-use crate::{Decoded, Limits, Part, PartContent, PassageSpec, reason};
+use crate::decode::Job;
+use crate::sink::Sink;
+use crate::{Head, PartContent, PassageSpec, reason};
 
 /// Width to which HTML is laid out before it is read: wide, so that sentences stay whole.
 const HTML_WIDTH: usize = 100_000;
 
 /// Decodes a text file.
-pub(crate) fn decode(bytes: &[u8], html: bool, spec: &PassageSpec, limits: &Limits) -> Result<Decoded, FailureReason> {
+pub(crate) fn decode(bytes: &[u8], html: bool, job: &Job, sink: &mut Sink) -> Result<Head, FailureReason> {
+    let Job { spec, limits, .. } = job;
     if bytes.len() as u64 > limits.max_text_bytes {
         let detail = format!("{} bytes of text, at most {}", bytes.len(), limits.max_text_bytes);
         return Err(reason(ReasonKind::TooLarge, detail));
@@ -20,26 +23,17 @@ pub(crate) fn decode(bytes: &[u8], html: bool, spec: &PassageSpec, limits: &Limi
     let text = String::from_utf8_lossy(bytes);
     let mut facts = Payload::new();
     if matches!(text, std::borrow::Cow::Owned(_)) {
-        facts.set("lossy", true);
+        facts.set("_lossy", true);
     }
     let text = if html { strip(bytes)? } else { text.into_owned() };
-    let parts = passages(&text, spec)
-        .into_iter()
-        .take(limits.max_parts)
-        .zip(0_u32..)
-        .map(|((from, to, passage), ordinal)| Part {
-            track: Track::Text,
-            ordinal,
-            span: Some(Span::Chars { from, to }),
-            content: PartContent::Text(passage),
-            thumb: None,
-        })
-        .collect::<Vec<_>>();
-    if parts.is_empty() {
+    let passages = passages(&text, &spec.text);
+    if passages.is_empty() {
         return Err(reason(ReasonKind::Unsupported, "the text has no words"));
     }
-    let mime = if html { "text/html" } else { "text/plain" };
-    Ok(Decoded { modality: Modality::Text, mime: mime.to_owned(), facts, parts })
+    for (from, to, passage) in passages {
+        sink.put(Track::Text, Some(Span::Chars { from, to }), PartContent::Text(passage), None)?;
+    }
+    Ok(Head { modality: Modality::Text, mime: job.mime.to_owned(), facts })
 }
 
 fn strip(html: &[u8]) -> Result<String, FailureReason> {
@@ -123,7 +117,11 @@ fn words(chars: &[char]) -> Vec<Word> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+    use crate::sink::collect;
+    use crate::{Limits, TowerSpec};
 
     const SPEC: PassageSpec = PassageSpec { max_words: 8, overlap_words: 2 };
 
@@ -134,24 +132,40 @@ mod tests {
         let found = passages(text, &SPEC);
         assert!(found.len() > 1);
         for (from, to, passage) in &found {
-            assert_eq!(&chars[*from as usize..*to as usize].iter().collect::<String>(), passage);
+            let (skip, take) = (usize::try_from(*from).expect("short"), usize::try_from(to - from).expect("short"));
+            assert_eq!(&chars.iter().skip(skip).take(take).collect::<String>(), passage);
             assert!(passage.split_whitespace().count() <= 8);
         }
         assert_eq!(found.last().map(|p| p.1), Some(chars.len() as u64));
     }
 
+    fn decoded(bytes: &[u8], html: bool) -> Result<(Head, Vec<String>), FailureReason> {
+        let (spec, limits) = (TowerSpec::default(), Limits::default());
+        let job = Job { path: Path::new("absent"), mime: "text/plain", threads: 1, spec: &spec, limits: &limits };
+        let (head, parts) = collect(100, |sink| decode(bytes, html, &job, sink))?;
+        let texts = parts.into_iter().map(|part| match part.content {
+            PartContent::Text(text) => text,
+            PartContent::Frames(_) | PartContent::Pcm(_) => panic!("text"),
+        });
+        Ok((head, texts.collect()))
+    }
+
     #[test]
     fn html_is_stripped_and_marks_are_dropped() {
-        let decoded =
-            decode(b"\xEF\xBB\xBF<html><body><p>A <b>red</b> boat</p><script>x()</script></body></html>", true, &SPEC, &Limits::default())
-                .expect("decodes");
-        let PartContent::Text(text) = &decoded.parts[0].content else { panic!("text") };
-        assert!(text.contains("red") && text.contains("boat") && !text.contains("x()"), "{text}");
+        let html = b"\xEF\xBB\xBF<html><body><p>A <b>red</b> boat</p><script>x()</script></body></html>";
+        let (_, texts) = decoded(html, true).expect("decodes");
+        assert_eq!(texts, ["A red boat"]);
+    }
+
+    #[test]
+    fn what_is_no_utf_8_behind_the_head_is_reported() {
+        assert_eq!(decoded(b"caf\xE9 au lait", false).expect("decodes").0.facts.get("_lossy"), Some(&true.into()));
+        assert_eq!(decoded(b"tea", false).expect("decodes").0.facts.get("_lossy"), None);
     }
 
     #[test]
     fn a_text_without_words_fails() {
-        assert!(decode(b" \n\t ", false, &SPEC, &Limits::default()).is_err());
-        assert!(decode(b"a\0b", false, &SPEC, &Limits::default()).is_err());
+        assert!(decoded(b" \n\t ", false).is_err());
+        assert!(decoded(b"a\0b", false).is_err());
     }
 }

@@ -72,6 +72,18 @@ pub(crate) fn waveform(samples: &[f32]) -> Option<Vec<u8>> {
     encode(&Rgb { width, height, pixels }, 70)
 }
 
+/// A thumbnail of ours as pixels, its longest side at most `side`; `None` if it is no JPEG of a thumbnail's size.
+pub fn decode_thumbnail(jpeg: &[u8], side: u32) -> Option<Rgb> {
+    let header = turbojpeg::read_header(jpeg).ok()?;
+    let most = THUMB_SIDE as usize;
+    if header.width > most || header.height > most {
+        return None;
+    }
+    let image = turbojpeg::decompress(jpeg, PixelFormat::RGB).ok()?;
+    let edge = |length: usize| u32::try_from(length).ok();
+    fit_inside(&Rgb { width: edge(image.width)?, height: edge(image.height)?, pixels: image.pixels }, side)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

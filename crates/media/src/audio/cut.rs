@@ -24,31 +24,35 @@ struct Frame {
     high: f32,
 }
 
-/// Windows of a sound in samples, silent ones left out. With `keep_one`, a sound that is silent throughout keeps its
-/// first window.
-pub(super) fn windows(samples: &[f32], rate_hz: u32, spec: &WindowSpec, keep_one: bool) -> Vec<Range<usize>> {
-    let rate = rate_hz.max(1) as usize;
-    let window = (spec.window_ms as usize * rate / 1000).max(1);
-    let hop = (spec.hop_ms as usize * rate / 1000).max(1);
-    if samples.is_empty() {
-        return Vec::new();
-    }
-    let step = (rate / FRAMES_A_SECOND).max(1);
+/// The windows of a stretch of sound in samples, and the sample from which the rest is to be looked at again with
+/// what follows. `last` says that nothing follows.
+pub(super) fn windows(samples: &[f32], rate_hz: u32, spec: &WindowSpec, last: bool) -> (Vec<Range<usize>>, usize) {
+    let (window, hop) = (samples_of(spec.window_ms, rate_hz), samples_of(spec.hop_ms, rate_hz));
+    let step = (rate_hz as usize / FRAMES_A_SECOND).max(1);
     let frames = frames(samples, step);
+    let sounds = sounds(&frames);
     let mut found = Vec::new();
-    for sound in sounds(&frames) {
+    let mut rest = samples.len();
+    for (sound, number) in sounds.iter().zip(1..) {
         let (start, end) = (sound.start * step, (sound.end * step).min(samples.len()));
+        let goes_on = !last && number == sounds.len() && frames.len() - sound.end < SILENT_FRAMES;
         let mut at = start;
         while at + window < end {
             found.push(at..at + window);
             at += hop;
         }
-        found.push(end.saturating_sub(window).max(start)..end);
+        if goes_on {
+            rest = at;
+        } else {
+            found.push(end.saturating_sub(window).max(start)..end);
+        }
     }
-    if found.is_empty() && keep_one {
-        found.push(0..window.min(samples.len()));
-    }
-    found
+    (found, rest)
+}
+
+/// Milliseconds in samples, at least one.
+pub(super) fn samples_of(ms: u64, rate_hz: u32) -> usize {
+    usize::try_from(ms.saturating_mul(u64::from(rate_hz)) / 1000).unwrap_or(usize::MAX).max(1)
 }
 
 fn frames(samples: &[f32], step: usize) -> Vec<Frame> {
@@ -130,27 +134,29 @@ mod tests {
     const SPEC: WindowSpec = WindowSpec { window_ms: 5000, hop_ms: 2500 };
     const RATE: u32 = 16_000;
 
+    fn whole(samples: &[f32]) -> Vec<Range<usize>> {
+        windows(samples, RATE, &SPEC, true).0
+    }
+
     fn tone(seconds: usize, hz: f32) -> Vec<f32> {
         (0..seconds * RATE as usize).map(|at| (at as f32 * hz * std::f32::consts::TAU / RATE as f32).sin() * 0.3).collect()
     }
 
     #[test]
     fn a_long_sound_has_overlapping_windows_to_its_end() {
-        let found = windows(&tone(12, 300.0), RATE, &SPEC, true);
+        let found = whole(&tone(12, 300.0));
         assert_eq!(found.first(), Some(&(0..80_000)));
         assert_eq!(found.last(), Some(&(112_000..192_000)));
         assert!(found.windows(2).all(|pair| pair[0].end > pair[1].start));
     }
 
     #[test]
-    fn silence_is_dropped_but_an_asset_keeps_one_part() {
-        let silence = vec![0.0; 20 * RATE as usize];
-        assert_eq!(windows(&silence, RATE, &SPEC, true), vec![0..80_000]);
-        assert!(windows(&silence, RATE, &SPEC, false).is_empty());
+    fn silence_is_dropped() {
+        assert!(whole(&vec![0.0; 20 * RATE as usize]).is_empty());
         let mut sound = tone(2, 300.0);
         sound.extend(vec![0.0; 6 * RATE as usize]);
         sound.extend(tone(2, 300.0));
-        let found = windows(&sound, RATE, &SPEC, true);
+        let found = whole(&sound);
         assert_eq!(found.len(), 2, "{found:?}");
     }
 
@@ -159,14 +165,23 @@ mod tests {
         let mut sound = tone(10, 200.0);
         sound.extend(tone(10, 3000.0));
         let boundary = 10 * RATE as usize;
-        let found = windows(&sound, RATE, &SPEC, true);
+        let found = whole(&sound);
         assert!(found.iter().any(|w| w.start.abs_diff(boundary) <= RATE as usize / 2), "{found:?}");
         assert!(found.iter().any(|w| w.end.abs_diff(boundary) <= RATE as usize / 2), "{found:?}");
     }
 
     #[test]
     fn short_sounds_are_one_window() {
-        assert_eq!(windows(&tone(1, 300.0), RATE, &SPEC, true), vec![0..16_000]);
-        assert!(windows(&[], RATE, &SPEC, true).is_empty());
+        assert_eq!(whole(&tone(1, 300.0)), vec![0..16_000]);
+        assert!(whole(&[]).is_empty());
+    }
+
+    #[test]
+    fn what_goes_on_is_left_for_the_next_stretch() {
+        let (found, rest) = windows(&tone(12, 300.0), RATE, &SPEC, false);
+        assert_eq!(found.last(), Some(&(80_000 - 40_000 + 40_000..160_000)));
+        assert_eq!(rest, 120_000, "the next window begins a hop further");
+        let (_, rest) = windows(&[tone(3, 300.0), vec![0.0; 64_000]].concat(), RATE, &SPEC, false);
+        assert_eq!(rest, 7 * RATE as usize, "all is cut where silence follows");
     }
 }

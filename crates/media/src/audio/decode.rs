@@ -3,17 +3,17 @@
 use std::path::Path;
 
 use sensorium_types::{FailureReason, Payload, ReasonKind};
-use symphonia::core::codecs::audio::AudioDecoderOptions;
+use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
+use symphonia::core::common::Limit;
 use symphonia::core::errors::Error;
 use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
 use symphonia::core::io::MediaSourceStream;
-use symphonia::core::common::Limit;
 use symphonia::core::meta::{MetadataOptions, StandardTag};
 
-use super::Sound;
+use super::cutter::Cutter;
 use super::resample::Resample;
-use crate::{Limits, TowerSpec, reason};
+use crate::{TowerSpec, reason};
 
 /// Damaged packets after which a file is given up.
 const MAX_BAD_PACKETS: usize = 200;
@@ -22,7 +22,11 @@ const MAX_TAG_BYTES: usize = 1 << 20;
 /// Longest text tag that becomes a fact, in characters.
 const MAX_TAG_CHARS: usize = 500;
 
-pub(super) fn decode(path: &Path, spec: &TowerSpec, limits: &Limits) -> Result<Sound, FailureReason> {
+/// Streams a file's first sound track into the cutter; gives what the file says about itself.
+///
+/// # Errors
+/// Only while the cutter has no sample yet: damage behind that ends the sound.
+pub(super) fn decode(path: &Path, spec: &TowerSpec, cutter: &mut Cutter) -> Result<Payload, FailureReason> {
     let file = fs_err::File::open(path).map_err(|error| reason(ReasonKind::Unreadable, error.to_string()))?;
     let stream = MediaSourceStream::new(Box::new(file.into_parts().0), Default::default());
     let meta = MetadataOptions::default()
@@ -41,16 +45,28 @@ pub(super) fn decode(path: &Path, spec: &TowerSpec, limits: &Limits) -> Result<S
         .and_then(|params| params.audio())
         .ok_or_else(|| reason(ReasonKind::Unsupported, "a sound track of unknown codec"))?
         .clone();
-    let codecs = symphonia::default::get_codecs();
-    let mut decoder =
-        codecs.make_audio_decoder(&params, &AudioDecoderOptions::default()).map_err(|error| failure(&error))?;
-
+    let mut decoder = symphonia::default::get_codecs()
+        .make_audio_decoder(&params, &AudioDecoderOptions::default())
+        .map_err(|error| failure(&error))?;
     let mut facts = Payload::new();
     facts.set("codec", decoder.codec_info().short_name);
-    let mut resample: Option<Resample> = None;
-    let mut interleaved = Vec::new();
+    packets(format.as_mut(), decoder.as_mut(), track_id, spec, cutter, &mut facts)?;
+    read_tags(format.as_mut(), &mut facts);
+    Ok(facts)
+}
+
+fn packets(
+    format: &mut dyn FormatReader,
+    decoder: &mut dyn AudioDecoder,
+    track_id: u32,
+    spec: &TowerSpec,
+    cutter: &mut Cutter,
+    facts: &mut Payload,
+) -> Result<(), FailureReason> {
+    let mut resample: Option<(u32, Resample)> = None;
+    let (mut interleaved, mut mono, mut ready) = (Vec::new(), Vec::new(), Vec::new());
     let mut bad = 0;
-    loop {
+    while !cutter.is_full() {
         let packet = match format.next_packet() {
             Ok(Some(packet)) => packet,
             Ok(None) | Err(Error::ResetRequired) => break,
@@ -66,31 +82,29 @@ pub(super) fn decode(path: &Path, spec: &TowerSpec, limits: &Limits) -> Result<S
                 bad += 1;
                 continue;
             }
+            Err(_) if resample.is_some() => break,
             Err(error) => return Err(failure(&error)),
         };
-        let channels = buffer.spec().channels().count();
-        let rate = buffer.spec().rate();
-        if resample.is_none() {
-            facts.set("sample_rate_hz", rate);
-            facts.set("channels", channels);
-            resample = Some(Resample::new(rate, spec.sample_rate_hz)?);
-        }
-        let Some(resample) = resample.as_mut() else { break };
-        buffer.copy_to_vec_interleaved::<f32>(&mut interleaved);
-        for frame in interleaved.chunks_exact(channels.max(1)) {
-            resample.push(frame.iter().sum::<f32>() / frame.len() as f32)?;
-        }
-        if resample.seconds() > limits.max_media_seconds {
+        let (channels, rate) = (buffer.spec().channels().count().max(1), buffer.spec().rate());
+        let known = resample.get_or_insert((rate, Resample::new(rate, spec.sample_rate_hz)?));
+        if known.0 != rate {
+            // A chained stream of another rate: what was before it stays.
             break;
         }
+        facts.set("sample_rate_hz", rate);
+        facts.set("channels", channels);
+        buffer.copy_to_vec_interleaved::<f32>(&mut interleaved);
+        mono.clear();
+        mono.extend(interleaved.chunks_exact(channels).map(|frame| frame.iter().sum::<f32>() / frame.len() as f32));
+        known.1.push(&mono, &mut ready)?;
+        cutter.push(&ready)?;
+        ready.clear();
     }
-    read_tags(format.as_mut(), &mut facts);
-    let samples = match resample {
-        Some(resample) => resample.finish()?,
-        None => return Err(reason(ReasonKind::Corrupt, format!("no sound could be decoded, {bad} damaged packets"))),
+    let Some((_, resample)) = resample else {
+        return Err(reason(ReasonKind::Corrupt, format!("no sound could be decoded, {bad} damaged packets")));
     };
-    facts.set("duration_ms", samples.len() as u64 * 1000 / u64::from(spec.sample_rate_hz.max(1)));
-    Ok(Sound { samples, facts })
+    resample.finish(&mut ready)?;
+    cutter.push(&ready)
 }
 
 fn read_tags(format: &mut dyn FormatReader, facts: &mut Payload) {
@@ -101,6 +115,16 @@ fn read_tags(format: &mut dyn FormatReader, facts: &mut Payload) {
             Some(StandardTag::TrackTitle(title)) => ("title", title),
             Some(StandardTag::Artist(artist)) => ("artist", artist),
             Some(StandardTag::Album(album)) => ("album", album),
+            Some(StandardTag::ReleaseYear(year) | StandardTag::RecordingYear(year)) => {
+                facts.set("year", *year);
+                continue;
+            }
+            Some(StandardTag::ReleaseDate(date) | StandardTag::RecordingDate(date)) => {
+                if let Some(year) = date.get(..4).and_then(|year| year.parse::<u16>().ok()) {
+                    facts.set("year", year);
+                }
+                continue;
+            }
             Some(_) | None => continue,
         };
         let text: String = value.chars().take(MAX_TAG_CHARS).collect();
@@ -111,10 +135,12 @@ fn read_tags(format: &mut dyn FormatReader, facts: &mut Payload) {
 }
 
 fn failure(error: &Error) -> FailureReason {
-    let kind = match error {
-        Error::Unsupported(_) => ReasonKind::Unsupported,
-        Error::LimitError(_) => ReasonKind::TooLarge,
-        _ => ReasonKind::Corrupt,
+    let kind = if matches!(error, Error::Unsupported(_)) {
+        ReasonKind::Unsupported
+    } else if matches!(error, Error::LimitError(_)) {
+        ReasonKind::TooLarge
+    } else {
+        ReasonKind::Corrupt
     };
     reason(kind, error.to_string())
 }

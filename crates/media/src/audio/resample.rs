@@ -1,82 +1,140 @@
-//! Any sample rate to the tower's, by rubato's FFT resampler, block by block so that memory stays bounded.
+//! Any sample rate to the tower's, by rubato's FFT resampler, as a stream.
 
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
-use rubato::{Fft, FixedSync, Resampler};
+use rubato::{Fft, FixedSync, Indexing, Resampler};
 use sensorium_types::{FailureReason, ReasonKind};
 
 use crate::reason;
 
-/// Samples of one resampled block: half a minute at 48 kHz.
-const BLOCK: usize = 1_440_000;
+/// Samples that are resampled together, about; rubato rounds it to what the two rates need.
 const CHUNK: usize = 1024;
 /// Rates that a sound may claim.
 const RATES: std::ops::RangeInclusive<u32> = 1_000..=768_000;
 
-/// Collects mono samples of one rate and gives them at another.
+/// Turns mono samples of one rate into another's.
 pub(super) struct Resample {
-    from: u32,
-    to: u32,
+    from: u64,
+    to: u64,
+    /// `None` where the rates are equal.
+    fft: Option<Fft<f32>>,
     waiting: Vec<f32>,
-    done: Vec<f32>,
+    block: Vec<f32>,
+    /// Samples at the start that are the resampler's own delay.
+    skip: usize,
+    taken: u64,
+    given: u64,
 }
 
 impl Resample {
     pub(super) fn new(from: u32, to: u32) -> Result<Self, FailureReason> {
-        if !RATES.contains(&from) {
+        if !RATES.contains(&from) || to == 0 {
             return Err(reason(ReasonKind::Corrupt, format!("a sample rate of {from} Hz")));
         }
-        Ok(Self { from, to, waiting: Vec::new(), done: Vec::new() })
+        let fft = if from == to {
+            None
+        } else {
+            let fft = Fft::<f32>::new(from as usize, to as usize, CHUNK, 1, FixedSync::Input);
+            Some(fft.map_err(|error| wrong(&error))?)
+        };
+        let (skip, most) = fft.as_ref().map_or((0, 0), |fft| (fft.output_delay(), fft.output_frames_max()));
+        let (from, to) = (u64::from(from), u64::from(to));
+        Ok(Self { from, to, fft, waiting: Vec::new(), block: vec![0.0; most], skip, taken: 0, given: 0 })
     }
 
-    /// Seconds collected so far.
-    pub(super) fn seconds(&self) -> u64 {
-        self.done.len() as u64 / u64::from(self.to.max(1)) + self.waiting.len() as u64 / u64::from(self.from.max(1))
-    }
-
-    pub(super) fn push(&mut self, sample: f32) -> Result<(), FailureReason> {
-        self.waiting.push(if sample.is_finite() { sample.clamp(-1.0, 1.0) } else { 0.0 });
-        if self.waiting.len() >= BLOCK { self.flush() } else { Ok(()) }
-    }
-
-    pub(super) fn finish(mut self) -> Result<Vec<f32>, FailureReason> {
-        self.flush()?;
-        Ok(self.done)
-    }
-
-    fn flush(&mut self) -> Result<(), FailureReason> {
-        let block = std::mem::take(&mut self.waiting);
-        if self.from == self.to {
-            self.done.extend_from_slice(&block);
+    /// Takes samples and appends what is ready.
+    pub(super) fn push(&mut self, samples: &[f32], out: &mut Vec<f32>) -> Result<(), FailureReason> {
+        let sane = samples.iter().map(|sample| if sample.is_finite() { sample.clamp(-1.0, 1.0) } else { 0.0 });
+        self.taken += samples.len() as u64;
+        if self.fft.is_none() {
+            self.given += samples.len() as u64;
+            out.extend(sane);
             return Ok(());
         }
-        if block.is_empty() {
-            return Ok(());
+        self.waiting.extend(sane);
+        let mut used = 0;
+        while let Some(count) = self.step(used, None, out)? {
+            used += count;
         }
-        let wrong = |what: String| reason(ReasonKind::Corrupt, format!("cannot be resampled: {what}"));
-        let (from, to) = (self.from as usize, self.to as usize);
-        let mut fft = Fft::<f32>::new(from, to, CHUNK, 1, FixedSync::Input).map_err(|e| wrong(e.to_string()))?;
-        let input = InterleavedSlice::new(&block, 1, block.len()).map_err(|e| wrong(e.to_string()))?;
-        let output = fft.process_all(&input, block.len(), None).map_err(|e| wrong(e.to_string()))?;
-        self.done.extend_from_slice(&output.take_data());
+        self.waiting.drain(..used);
         Ok(())
     }
+
+    /// Appends the rest.
+    pub(super) fn finish(mut self, out: &mut Vec<f32>) -> Result<(), FailureReason> {
+        let wanted = (self.taken * self.to).div_ceil(self.from);
+        let mut left = Some(self.waiting.len());
+        // The resampler's delay holds back samples: silence pushes them out.
+        while self.given < wanted && self.fft.is_some() {
+            self.step(0, Some(left.take().unwrap_or(0)), out)?;
+        }
+        let surplus = usize::try_from(self.given.saturating_sub(wanted)).unwrap_or(0);
+        out.truncate(out.len().saturating_sub(surplus));
+        Ok(())
+    }
+
+    /// Resamples one chunk from `waiting[used..]`; with `partial`, that many samples followed by silence. `None` if
+    /// there are too few.
+    fn step(
+        &mut self,
+        used: usize,
+        partial: Option<usize>,
+        out: &mut Vec<f32>,
+    ) -> Result<Option<usize>, FailureReason> {
+        let Some(fft) = self.fft.as_mut() else { return Ok(None) };
+        let input = self.waiting.get(used..).unwrap_or_default();
+        if partial.is_none() && input.len() < fft.input_frames_next() {
+            return Ok(None);
+        }
+        let indexing = partial.map(|count| Indexing::new().partial_len(count.min(input.len())));
+        let from = InterleavedSlice::new(input, 1, input.len()).map_err(|error| wrong(&error))?;
+        let room = self.block.len();
+        let mut to = InterleavedSlice::new_mut(&mut self.block, 1, room).map_err(|error| wrong(&error))?;
+        let (read, written) =
+            fft.process_into_buffer(&from, &mut to, indexing.as_ref()).map_err(|error| wrong(&error))?;
+        let skipped = self.skip.min(written);
+        self.skip -= skipped;
+        let fresh = self.block.get(skipped..written).unwrap_or_default();
+        self.given += fresh.len() as u64;
+        out.extend_from_slice(fresh);
+        Ok(Some(read))
+    }
+}
+
+fn wrong(error: &impl std::fmt::Display) -> FailureReason {
+    reason(ReasonKind::Corrupt, format!("cannot be resampled: {error}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_tone_keeps_its_pitch_and_length() {
-        let mut resample = Resample::new(48_000, 16_000).expect("a rate");
-        for at in 0..48_000_u32 {
-            let phase = f64::from(at) / 48_000.0 * 440.0 * std::f64::consts::TAU;
-            resample.push(phase.sin() as f32 * 0.5).expect("fits");
+    fn resampled(from: u32, piece: usize) -> Vec<f32> {
+        let tone: Vec<f32> = (0..from).map(|at| (at as f32 / from as f32 * 440.0 * std::f32::consts::TAU).sin() / 2.0).collect();
+        let mut resample = Resample::new(from, 16_000).expect("a rate");
+        let mut out = Vec::new();
+        for piece in tone.chunks(piece) {
+            resample.push(piece, &mut out).expect("resamples");
         }
-        let samples = resample.finish().expect("resamples");
-        assert!(samples.len().abs_diff(16_000) <= 2, "{}", samples.len());
-        let crossings = samples.windows(2).filter(|pair| pair[0] < 0.0 && pair[1] >= 0.0).count();
-        assert!(crossings.abs_diff(440) <= 2, "{crossings} periods in a second");
+        resample.finish(&mut out).expect("resamples");
+        out
+    }
+
+    #[test]
+    fn a_tone_keeps_its_pitch_phase_and_length() {
+        for from in [8_000, 16_000, 22_050, 44_100, 48_000] {
+            let samples = resampled(from, 1000);
+            assert_eq!(samples.len(), 16_000, "{from}");
+            let worst = (200..15_800)
+                .map(|at| ((at as f32 / 16_000.0 * 440.0 * std::f32::consts::TAU).sin() / 2.0 - samples[at]).abs())
+                .fold(0.0, f32::max);
+            // Half a sample of phase is what rubato rounds its delay to.
+            assert!(worst < 0.05, "{from}: {worst}");
+        }
+    }
+
+    #[test]
+    fn pieces_do_not_matter() {
+        assert_eq!(resampled(44_100, 44_100), resampled(44_100, 77));
     }
 
     #[test]

@@ -27,12 +27,8 @@ pub(super) fn read(bytes: &[u8]) -> Exif {
     let Ok(exif) = Reader::new().read_from_container(&mut Cursor::new(bytes)) else { return found };
     let field = |tag| exif.get_field(tag, In::PRIMARY);
     let text = |tag| {
-        field(tag).and_then(|field| match &field.value {
-            Value::Ascii(lines) => {
-                lines.first().map(|line| String::from_utf8_lossy(line).trim_matches(['\0', ' ']).to_owned())
-            }
-            _ => None,
-        })
+        let Value::Ascii(lines) = &field(tag)?.value else { return None };
+        lines.first().map(|line| String::from_utf8_lossy(line).trim_matches(['\0', ' ']).to_owned())
     };
     if let Some(turn) = field(Tag::Orientation).and_then(|f| f.value.get_uint(0)).filter(|turn| (1..=8).contains(turn)) {
         found.orientation = turn;

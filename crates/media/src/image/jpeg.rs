@@ -4,11 +4,15 @@ use sensorium_types::{FailureReason, ReasonKind};
 use turbojpeg::{Colorspace, Decompressor, Image, PixelFormat, ScalingFactor};
 
 use super::{Picture, check_sides};
-use crate::{Limits, Rgb, reason};
+use crate::{Limits, Rgb, blank, reason};
 
 /// Progressive scans of one picture; thousands of empty ones are an attack.
 const MAX_SCANS: u32 = 500;
+/// Scales for which libjpeg-turbo has SIMD code.
 const SCALES: [(usize, usize); 4] = [(1, 8), (1, 4), (1, 2), (1, 1)];
+/// What libjpeg says of damage behind which it goes on: cameras write such files, and browsers show them. The binding
+/// tells warnings from errors only by their words.
+const WARNINGS: [&str; 2] = ["Corrupt JPEG data", "Premature end of JPEG"];
 
 /// Decodes a JPEG so that both sides keep at least `wanted` pixels (or all that they have).
 pub(super) fn decode(bytes: &[u8], wanted: u32, limits: &Limits) -> Result<Picture, FailureReason> {
@@ -16,11 +20,9 @@ pub(super) fn decode(bytes: &[u8], wanted: u32, limits: &Limits) -> Result<Pictu
     let mut decoder = Decompressor::new().map_err(corrupt)?;
     decoder.set_scan_limit(MAX_SCANS).map_err(corrupt)?;
     let header = decoder.read_header(bytes).map_err(corrupt)?;
-    let side = |edge: usize| u32::try_from(edge).unwrap_or(u32::MAX);
     let (width, height) = (side(header.width), side(header.height));
     check_sides(width, height, limits)?;
 
-    let lossless = header.is_lossless;
     let scale = SCALES
         .into_iter()
         .map(|(num, denom)| ScalingFactor::new(num, denom))
@@ -28,36 +30,77 @@ pub(super) fn decode(bytes: &[u8], wanted: u32, limits: &Limits) -> Result<Pictu
             let enough = |edge: usize| scale.scale(edge) >= (wanted as usize).min(edge);
             enough(header.width) && enough(header.height)
         })
-        .filter(|_| !lossless)
+        .filter(|_| !header.is_lossless)
         .unwrap_or(ScalingFactor::ONE);
-    if !lossless {
+    if !header.is_lossless {
         decoder.set_scaling_factor(scale).map_err(corrupt)?;
     }
     let (w, h) = (scale.scale(header.width), scale.scale(header.height));
     let cmyk = matches!(header.colorspace, Colorspace::CMYK | Colorspace::YCCK);
     let (format, channels) = if cmyk { (PixelFormat::CMYK, 4) } else { (PixelFormat::RGB, 3) };
-    let size = (w as u64) * (h as u64) * channels;
+    let size = w as u64 * h as u64 * channels as u64;
     if size > limits.max_decoded_bytes {
-        return Err(reason(ReasonKind::TooLarge, format!("{size} bytes when decoded, at most {}", limits.max_decoded_bytes)));
+        let detail = format!("{size} bytes when decoded, at most {}", limits.max_decoded_bytes);
+        return Err(reason(ReasonKind::TooLarge, detail));
     }
-    let pitch = w * if cmyk { 4 } else { 3 };
-    let mut pixels = vec![0_u8; pitch * h];
-    let image = Image { pixels: pixels.as_mut_slice(), width: w, pitch, height: h, format };
-    decoder.decompress(bytes, image).map_err(corrupt)?;
-    let pixels = if cmyk { inverted_cmyk_to_rgb(&pixels) } else { pixels };
-    Ok(Picture { rgb: Rgb { width: side(w), height: side(h), pixels }, width, height })
+    let mut pixels = vec![0_u8; w * channels * h];
+    let image = Image { pixels: pixels.as_mut_slice(), width: w, pitch: w * channels, height: h, format };
+    let damage = decoder.decompress(bytes, image).err();
+    if let Some(error) = &damage
+        && !WARNINGS.iter().any(|warning| error.to_string().contains(warning))
+    {
+        let memory = error.to_string().contains("memory");
+        return Err(reason(if memory { ReasonKind::TooLarge } else { ReasonKind::Corrupt }, error.to_string()));
+    }
+    if cmyk {
+        cmyk_to_rgb(&mut pixels, is_adobe(bytes));
+    }
+    let rgb = Rgb { width: side(w), height: side(h), pixels };
+    match damage {
+        Some(error) if blank::is_blank(&rgb) => Err(corrupt(error)),
+        Some(_) | None => Ok(Picture { rgb, width, height }),
+    }
 }
 
-/// CMYK as Adobe's programs store it in JPEG: every channel inverted.
-fn inverted_cmyk_to_rgb(pixels: &[u8]) -> Vec<u8> {
-    let mut rgb = Vec::with_capacity(pixels.len() / 4 * 3);
-    for pixel in pixels.chunks_exact(4) {
-        if let [c, m, y, k] = pixel {
-            for ink in [c, m, y] {
-                let light = u16::from(*ink) * u16::from(*k) / 255;
-                rgb.push(u8::try_from(light).unwrap_or(u8::MAX));
-            }
-        }
+/// Columns and rows of a JPEG that can be decoded here; `None` for others (the lossless ones hold a camera's raw
+/// data).
+pub(super) fn size_of(bytes: &[u8]) -> Option<(u32, u32)> {
+    let header = Decompressor::new().ok()?.read_header(bytes).ok()?;
+    (!header.is_lossless).then(|| (side(header.width), side(header.height)))
+}
+
+fn side(edge: usize) -> u32 {
+    u32::try_from(edge).unwrap_or(u32::MAX)
+}
+
+/// Whether an Adobe marker stands in the head: its programs store the inks of CMYK inverted.
+fn is_adobe(bytes: &[u8]) -> bool {
+    let head = bytes.get(..bytes.len().min(1 << 16)).unwrap_or_default();
+    head.windows(9).any(|window| window.starts_with(b"\xFF\xEE") && window.ends_with(b"Adobe"))
+}
+
+/// Four inks to three colours, in place.
+fn cmyk_to_rgb(pixels: &mut Vec<u8>, inverted: bool) {
+    let light = |ink: u8| if inverted { ink } else { 255 - ink };
+    super::compact(pixels, |[c, m, y, k]| {
+        [c, m, y].map(|ink| {
+            let product = u16::from(light(ink)) * u16::from(light(k)) / 255;
+            u8::try_from(product).unwrap_or(u8::MAX)
+        })
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inks_become_colours() {
+        let mut pixels = vec![255, 0, 255, 255, 0, 0, 0, 0];
+        cmyk_to_rgb(&mut pixels, true);
+        assert_eq!(pixels, [255, 0, 255, 0, 0, 0]);
+        let mut pixels = vec![0, 255, 0, 0];
+        cmyk_to_rgb(&mut pixels, false);
+        assert_eq!(pixels, [255, 0, 255]);
     }
-    rgb
 }

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `jpeg.rs` | JPEG by libjpeg-turbo, at a reduced DCT scale where the picture is large |
 //! | `still.rs` | the formats of the `image` crate |
+//! | `moving.rs` | animated GIF, PNG and WebP, frame by frame |
 //! | `exif.rs` | orientation, time, camera, place |
 //! | `raw.rs` | the JPEG preview inside camera RAW files |
 //!
@@ -12,16 +13,20 @@
 
 mod exif;
 mod jpeg;
+mod moving;
 mod raw;
 mod still;
 
-use sensorium_types::{FailureReason, Modality, Payload, ReasonKind, Track};
+use sensorium_types::{FailureReason, Modality, ReasonKind, Track};
 
+use self::exif::Exif;
+use crate::decode::Job;
 use crate::resize::square;
-use crate::thumb::{fit_inside, thumbnail};
-use crate::{Decoded, Limits, Part, PartContent, Rgb, TowerSpec, reason};
+use crate::sink::Sink;
+use crate::thumb::{THUMB_SIDE, fit_inside, thumbnail};
+use crate::{Head, Limits, PartContent, Rgb, TowerSpec, reason};
 
-pub(crate) use still::is_animated;
+pub(crate) use moving::{Moving, frames};
 
 /// A decoded picture, perhaps scaled down, with the size that the file has.
 pub(crate) struct Picture {
@@ -35,7 +40,7 @@ pub(crate) struct Picture {
 
 /// Sides below which a picture is never scaled while it is decoded: twice what tower and thumbnail want.
 pub(crate) fn wanted_side(spec: &TowerSpec) -> u32 {
-    2 * spec.image_size.max(crate::thumb::THUMB_SIDE)
+    2 * spec.image_size.max(THUMB_SIDE)
 }
 
 /// Checks a picture's claimed sides before anything is allocated for it.
@@ -54,67 +59,86 @@ pub(crate) fn check_sides(width: u32, height: u32, limits: &Limits) -> Result<()
 }
 
 /// Decodes a JPEG.
-pub(crate) fn decode_jpeg(bytes: &[u8], spec: &TowerSpec, limits: &Limits) -> Result<Decoded, FailureReason> {
-    let picture = jpeg::decode(bytes, wanted_side(spec), limits)?;
-    finish(picture, exif::read(bytes), "image/jpeg", spec)
+pub(crate) fn decode_jpeg(
+    bytes: &[u8],
+    job: &Job,
+    sink: &mut Sink,
+) -> Result<Head, FailureReason> {
+    let picture = jpeg::decode(bytes, wanted_side(job.spec), job.limits)?;
+    put(picture, exif::read(bytes), job.mime, job.spec, sink)
 }
 
-/// Decodes one of the formats of the `image` crate, or the preview of a camera RAW file.
+/// Decodes one of the formats of the `image` crate.
 pub(crate) fn decode_still(
     bytes: &[u8],
-    mime: &'static str,
-    spec: &TowerSpec,
-    limits: &Limits,
-) -> Result<Decoded, FailureReason> {
-    if mime == "image/tiff" && raw::is_camera_raw(bytes) {
-        return decode_raw(bytes, spec, limits);
+    job: &Job,
+    sink: &mut Sink,
+) -> Result<Head, FailureReason> {
+    if job.mime == "image/tiff" && raw::is_camera_raw(bytes) {
+        return decode_raw(bytes, job, sink);
     }
-    match still::decode(bytes, mime, limits) {
-        Ok(picture) => finish(picture, exif::read(bytes), mime, spec),
-        Err(_) if mime == "image/tiff" && raw::preview(bytes).is_some() => decode_raw(bytes, spec, limits),
-        Err(error) => Err(error),
-    }
+    let picture = still::decode(bytes, job.mime, job.limits)?;
+    put(picture, exif::read(bytes), job.mime, job.spec, sink)
 }
 
-fn decode_raw(bytes: &[u8], spec: &TowerSpec, limits: &Limits) -> Result<Decoded, FailureReason> {
+/// Decodes the preview of a camera RAW file.
+pub(crate) fn decode_raw(
+    bytes: &[u8],
+    job: &Job,
+    sink: &mut Sink,
+) -> Result<Head, FailureReason> {
     let preview = raw::preview(bytes)
         .ok_or_else(|| reason(ReasonKind::DecoderMissing, "camera RAW without an embedded JPEG preview"))?;
-    let picture = jpeg::decode(preview, wanted_side(spec), limits)?;
-    let mut found = exif::read(bytes);
-    if found.orientation == 1 {
-        found.orientation = exif::read(preview).orientation;
+    let picture = jpeg::decode(preview, wanted_side(job.spec), job.limits)?;
+    let (outer, inner) = (exif::read(bytes), exif::read(preview));
+    let mut found = Exif { orientation: outer.orientation, facts: inner.facts };
+    if outer.orientation == 1 {
+        found.orientation = inner.orientation;
     }
-    finish(picture, found, "image/x-dcraw", spec)
+    found.facts.merge(&outer.facts);
+    put(picture, found, "image/x-dcraw", job.spec, sink)
 }
 
-/// A picture that another program decoded.
-pub(crate) fn from_pixels(rgb: Rgb, mime: &str, spec: &TowerSpec) -> Result<Decoded, FailureReason> {
-    let (width, height) = (rgb.width, rgb.height);
-    finish(Picture { rgb, width, height }, exif::Exif::default(), mime, spec)
+/// Puts out a picture that another program decoded upright.
+pub(crate) fn put_pixels(
+    picture: Picture,
+    mime: &str,
+    spec: &TowerSpec,
+    sink: &mut Sink,
+) -> Result<Head, FailureReason> {
+    put(picture, Exif::default(), mime, spec, sink)
 }
 
-fn finish(picture: Picture, exif: exif::Exif, mime: &str, spec: &TowerSpec) -> Result<Decoded, FailureReason> {
-    let turned = exif.orientation >= 5;
-    let (width, height) =
-        if turned { (picture.height, picture.width) } else { (picture.width, picture.height) };
-    let upright = exif::turn(picture.rgb, exif.orientation);
-    let tower = square(&upright, spec.image_size, spec.image_fit)?;
-    let mut facts: Payload = exif.facts;
+fn put(
+    picture: Picture,
+    exif: Exif,
+    mime: &str,
+    spec: &TowerSpec,
+    sink: &mut Sink,
+) -> Result<Head, FailureReason> {
+    let Picture { rgb, width, height } = picture;
+    let Exif { orientation, mut facts } = exif;
+    let (width, height) = if orientation >= 5 { (height, width) } else { (width, height) };
     facts.set("width", width);
     facts.set("height", height);
-    let thumb = fit_inside(&upright, crate::thumb::THUMB_SIDE).and_then(|small| thumbnail(&small));
-    Ok(Decoded {
-        modality: Modality::Image,
-        mime: mime.to_owned(),
-        facts,
-        parts: vec![Part {
-            track: Track::Image,
-            ordinal: 0,
-            span: None,
-            content: PartContent::Frames(vec![tower]),
-            thumb,
-        }],
-    })
+    // Turned after scaling: a few pixels instead of all.
+    let tower = exif::turn(square(&rgb, spec.image_size, spec.image_fit)?, orientation);
+    let thumb = fit_inside(&rgb, THUMB_SIDE).and_then(|small| thumbnail(&exif::turn(small, orientation)));
+    sink.put(Track::Image, None, PartContent::Frames(vec![tower]), thumb)?;
+    Ok(Head { modality: Modality::Image, mime: mime.to_owned(), facts })
+}
+
+/// Turns pixels of four bytes into pixels of three, in place.
+fn compact(pixels: &mut Vec<u8>, convert: impl Fn([u8; 4]) -> [u8; 3]) {
+    let count = pixels.len() / 4;
+    for at in 0..count {
+        let Some([a, b, c, d]) = pixels.get(at * 4..at * 4 + 4) else { break };
+        let three = convert([*a, *b, *c, *d]);
+        if let Some(place) = pixels.get_mut(at * 3..at * 3 + 3) {
+            place.copy_from_slice(&three);
+        }
+    }
+    pixels.truncate(count * 3);
 }
 
 #[cfg(test)]

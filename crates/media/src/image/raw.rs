@@ -1,36 +1,36 @@
-//! Camera RAW files that are TIFF inside: the largest JPEG in them is the camera's own preview.
+//! Camera RAW files: the largest JPEG in them is the camera's own preview.
 
-/// Smallest preview worth showing, in bytes.
-const MIN_PREVIEW_BYTES: usize = 4_000;
-/// Makers that begin the Make field of RAW files.
-const MAKERS: [&[u8]; 9] =
-    [b"Canon", b"NIKON", b"Nikon", b"SONY", b"OLYMPUS", b"PENTAX", b"FUJIFILM", b"Panasonic", b"LEICA"];
+use exif::{Context, In, Reader, Tag};
 
-/// Whether TIFF bytes look like a camera's RAW file: a maker's name near the start and a JPEG inside.
+use super::jpeg;
+
+/// Smallest preview worth showing, in pixels.
+const MIN_PREVIEW_PIXELS: u64 = 100 * 100;
+/// Starts of JPEGs that are looked at; raw data holds some by chance.
+const MAX_CANDIDATES: usize = 256;
+
+/// Whether TIFF bytes are a camera's RAW file: a DNG, a CR2, or a maker's name beside pictures below the first.
 pub(super) fn is_camera_raw(bytes: &[u8]) -> bool {
-    let head = bytes.get(..bytes.len().min(4096)).unwrap_or_default();
-    let maker = MAKERS.iter().any(|maker| head.windows(maker.len()).any(|window| window == *maker));
-    maker && preview(bytes).is_some()
-}
-
-/// The longest stretch from a JPEG's start to its end marker.
-pub(super) fn preview(bytes: &[u8]) -> Option<&[u8]> {
-    let mut best: Option<&[u8]> = None;
-    let mut from = 0;
-    while let Some(start) = find(bytes, b"\xFF\xD8\xFF", from) {
-        let Some(end) = find(bytes, b"\xFF\xD9", start) else { break };
-        // A thumbnail inside the preview ends first: go on to the last end marker before the next start.
-        let next = find(bytes, b"\xFF\xD8\xFF", end).unwrap_or(bytes.len());
-        let stretch = bytes.get(start..next)?;
-        if stretch.len() >= MIN_PREVIEW_BYTES && best.is_none_or(|found| stretch.len() > found.len()) {
-            best = Some(stretch);
-        }
-        from = end + 2;
+    if bytes.get(8..10) == Some(b"CR") {
+        return true;
     }
-    best
+    let Ok(exif) = Reader::new().read_from_container(&mut std::io::Cursor::new(bytes)) else { return false };
+    let has = |tag| exif.get_field(tag, In::PRIMARY).is_some();
+    let (dng_version, sub_pictures) = (Tag(Context::Tiff, 0xC612), Tag(Context::Tiff, 0x014A));
+    has(dng_version) || (has(sub_pictures) && has(Tag::Make))
 }
 
-fn find(bytes: &[u8], needle: &[u8], from: usize) -> Option<usize> {
-    let rest = bytes.get(from..)?;
-    rest.windows(needle.len()).position(|window| window == needle).map(|at| from + at)
+/// The largest JPEG in the bytes, from its start.
+pub(super) fn preview(bytes: &[u8]) -> Option<&[u8]> {
+    let starts = bytes.windows(3).enumerate().filter(|(_, window)| *window == b"\xFF\xD8\xFF");
+    starts
+        .take(MAX_CANDIDATES)
+        .filter_map(|(start, _)| {
+            let found = bytes.get(start..)?;
+            let (width, height) = jpeg::size_of(found)?;
+            Some((u64::from(width) * u64::from(height), found))
+        })
+        .filter(|(pixels, _)| *pixels >= MIN_PREVIEW_PIXELS)
+        .max_by_key(|(pixels, _)| *pixels)
+        .map(|(_, found)| found)
 }

@@ -2,10 +2,7 @@
 
 use std::io::Cursor;
 
-use image::codecs::gif::GifDecoder;
-use image::codecs::png::PngDecoder;
-use image::codecs::webp::WebPDecoder;
-use image::{AnimationDecoder, DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader};
+use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader};
 use sensorium_types::{FailureReason, ReasonKind};
 
 use super::{Picture, check_sides};
@@ -13,7 +10,7 @@ use crate::{Limits, Rgb, reason};
 
 fn format_of(mime: &str) -> Option<ImageFormat> {
     match mime {
-        "image/png" => Some(ImageFormat::Png),
+        "image/png" | "image/apng" => Some(ImageFormat::Png),
         "image/gif" => Some(ImageFormat::Gif),
         "image/webp" => Some(ImageFormat::WebP),
         "image/bmp" => Some(ImageFormat::Bmp),
@@ -24,27 +21,43 @@ fn format_of(mime: &str) -> Option<ImageFormat> {
     }
 }
 
-pub(super) fn decode(bytes: &[u8], mime: &str, limits: &Limits) -> Result<Picture, FailureReason> {
-    let format = format_of(mime).ok_or_else(|| reason(ReasonKind::Unsupported, mime))?;
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+/// The decoders' own limits.
+pub(super) fn bounds(limits: &Limits) -> image::Limits {
     let mut bounds = image::Limits::no_limits();
     bounds.max_alloc = Some(limits.max_decoded_bytes);
     bounds.max_image_width = Some(limits.max_side);
     bounds.max_image_height = Some(limits.max_side);
-    reader.limits(bounds);
-    let decoder = reader.into_decoder().map_err(failure)?;
+    bounds
+}
+
+/// Checks what a picture claims before it is decoded: sides, and memory with the copy that a conversion to 8 bits
+/// makes.
+pub(super) fn check(decoder: &impl ImageDecoder, limits: &Limits) -> Result<(u32, u32), FailureReason> {
     let (width, height) = decoder.dimensions();
     check_sides(width, height, limits)?;
-    if decoder.total_bytes() > limits.max_decoded_bytes {
-        let detail = format!("{} bytes when decoded, at most {}", decoder.total_bytes(), limits.max_decoded_bytes);
+    let color = decoder.color_type();
+    let in_place = matches!(color, ColorType::Rgb8 | ColorType::Rgba8);
+    let copy = if in_place { 0 } else { 3 + u64::from(color.has_alpha()) };
+    let size = decoder.total_bytes().saturating_add(u64::from(width) * u64::from(height) * copy);
+    if size > limits.max_decoded_bytes {
+        let detail = format!("{size} bytes when decoded, at most {}", limits.max_decoded_bytes);
         return Err(reason(ReasonKind::TooLarge, detail));
     }
+    Ok((width, height))
+}
+
+pub(super) fn decode(bytes: &[u8], mime: &str, limits: &Limits) -> Result<Picture, FailureReason> {
+    let format = format_of(mime).ok_or_else(|| reason(ReasonKind::Unsupported, mime))?;
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    reader.limits(bounds(limits));
+    let decoder = reader.into_decoder().map_err(failure)?;
+    let (width, height) = check(&decoder, limits)?;
     let image = DynamicImage::from_decoder(decoder).map_err(failure)?;
-    Ok(Picture { rgb: over_white(&image), width, height })
+    Ok(Picture { rgb: over_white(image), width, height })
 }
 
 /// What an error of the `image` crate means to us.
-fn failure(error: ImageError) -> FailureReason {
+pub(super) fn failure(error: ImageError) -> FailureReason {
     let kind = match &error {
         ImageError::Limits(_) => ReasonKind::TooLarge,
         ImageError::Unsupported(_) => ReasonKind::Unsupported,
@@ -55,33 +68,23 @@ fn failure(error: ImageError) -> FailureReason {
     reason(kind, error.to_string())
 }
 
-/// Blends transparent pixels over white.
-fn over_white(image: &DynamicImage) -> Rgb {
+/// Blends transparent pixels over white, in place where the pixels have 8 bits already.
+fn over_white(image: DynamicImage) -> Rgb {
     let (width, height) = (image.width(), image.height());
     if !image.color().has_alpha() {
-        return Rgb { width, height, pixels: image.to_rgb8().into_raw() };
+        return Rgb { width, height, pixels: image.into_rgb8().into_raw() };
     }
-    let rgba = image.to_rgba8().into_raw();
-    let mut pixels = Vec::with_capacity(rgba.len() / 4 * 3);
-    for pixel in rgba.chunks_exact(4) {
-        if let [red, green, blue, alpha] = pixel {
-            for colour in [red, green, blue] {
-                let blended = u32::from(*colour) * u32::from(*alpha) + 255 * (255 - u32::from(*alpha));
-                pixels.push(u8::try_from((blended + 127) / 255).unwrap_or(u8::MAX));
-            }
-        }
-    }
+    let mut pixels = image.into_rgba8().into_raw();
+    blend(&mut pixels);
     Rgb { width, height, pixels }
 }
 
-/// Whether a PNG, GIF or WebP moves: it has more than one frame.
-pub(crate) fn is_animated(bytes: &[u8], mime: &str) -> bool {
-    match mime {
-        "image/png" => PngDecoder::new(Cursor::new(bytes)).is_ok_and(|png| png.is_apng().unwrap_or(false)),
-        "image/webp" => WebPDecoder::new(Cursor::new(bytes)).is_ok_and(|webp| webp.has_animation()),
-        "image/gif" => {
-            GifDecoder::new(Cursor::new(bytes)).is_ok_and(|gif| gif.into_frames().take(2).filter(Result::is_ok).count() == 2)
-        }
-        _ => false,
-    }
+/// RGBA to RGB over white, in place.
+pub(super) fn blend(pixels: &mut Vec<u8>) {
+    super::compact(pixels, |[red, green, blue, alpha]| {
+        [red, green, blue].map(|colour| {
+            let blended = u32::from(colour) * u32::from(alpha) + 255 * (255 - u32::from(alpha));
+            u8::try_from((blended + 127) / 255).unwrap_or(u8::MAX)
+        })
+    });
 }

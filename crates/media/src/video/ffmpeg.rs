@@ -1,101 +1,131 @@
 //! Runs ffmpeg and ffprobe as children that read one local file and nothing else.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Read};
-use std::os::unix::ffi::OsStrExt;
+use std::os::fd::AsFd;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 
+use rustix::event::{PollFd, PollFlags, poll};
 use sensorium_types::{FailureReason, ReasonKind};
 
 use crate::reason;
 
 /// Demuxers that may be used. No playlists and no concatenation: they would name other files and addresses.
-const FORMATS: &str = "mov,matroska,avi,mpegts,mpeg,mpegvideo,ogg,flv,asf,h264,hevc,gif,apng,wav,mp3,flac,aac";
+const FORMATS: &str = "mov,matroska,avi,mpegts,mpeg,ogg,flv,asf,h264,hevc,gif,apng,wav,mp3,flac,aac";
+/// Largest single allocation of ffmpeg.
+const MAX_ALLOCATION: &str = "268435456";
+/// Most pixels of a frame that its decoders accept.
+const MAX_PIXELS: &str = "120000000";
 /// Most of a child's complaints that are kept.
-const MAX_COMPLAINT_BYTES: u64 = 4096;
+const MAX_COMPLAINT_BYTES: usize = 4096;
+/// Longest complaint that is shown, in characters.
+const MAX_COMPLAINT_CHARS: usize = 200;
 
-/// A running ffmpeg whose standard output is read. It is killed when dropped.
+/// A running child whose standard output is read. It is killed when dropped.
+#[derive(Debug)]
 pub(crate) struct Ffmpeg {
+    program: &'static str,
     child: Child,
     output: ChildStdout,
+    complaints: Option<ChildStderr>,
+    complaint: Vec<u8>,
 }
 
 /// The path as ffmpeg takes it: absolute, with its protocol.
-pub(super) fn file_url(path: &Path) -> OsString {
+fn file_url(path: &Path) -> OsString {
     let mut url = OsString::from("file:");
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    url.push(std::ffi::OsStr::from_bytes(absolute.as_os_str().as_bytes()));
+    url.push(std::path::absolute(path).as_deref().unwrap_or(path));
     url
 }
 
-/// A command with what every run has: no terminal, no protocol but files and pipes, known demuxers only.
-pub(super) fn command(program: &str) -> Command {
-    let mut command = crate::worker::child_that_dies_with_us(program);
-    command.args(["-v", "error", "-protocol_whitelist", "file,pipe", "-format_whitelist", FORMATS]);
-    command.stdin(Stdio::null());
-    command
-}
-
-/// What it means that the program is not there.
-pub(super) fn missing(program: &str) -> FailureReason {
-    reason(ReasonKind::DecoderMissing, format!("{program} is not installed (Debian package ffmpeg)"))
-}
-
-/// What a failed start means.
-pub(super) fn start_failure(program: &str, error: &io::Error) -> FailureReason {
-    reason(ReasonKind::Crashed, format!("{program} cannot be started: {error}"))
-}
-
 impl Ffmpeg {
-    /// Starts ffmpeg on a file: `before` go ahead of the input, `after` behind it.
-    pub(crate) fn start(path: &Path, before: &[&str], after: &[&str]) -> Result<Self, FailureReason> {
-        let mut child = command("ffmpeg")
-            .args(["-nostdin", "-threads", "1"])
+    /// Starts ffmpeg on a file with this many threads of its decoder; `after` goes behind the input.
+    pub(crate) fn start(path: &Path, threads: usize, after: &[&str]) -> Result<Self, FailureReason> {
+        let threads = threads.to_string();
+        let before = ["-nostdin", "-threads", &threads, "-max_pixels", MAX_PIXELS, "-filter_threads", "1"];
+        Self::run("ffmpeg", &before, path, after)
+    }
+
+    /// Starts ffprobe on a file.
+    pub(super) fn probe(path: &Path, after: &[&str]) -> Result<Self, FailureReason> {
+        Self::run("ffprobe", &[], path, after)
+    }
+
+    fn run(program: &'static str, before: &[&str], path: &Path, after: &[&str]) -> Result<Self, FailureReason> {
+        let cannot = |error: io::Error| {
+            let crashed = || reason(ReasonKind::Crashed, format!("{program} cannot be started: {error}"));
+            if error.kind() == io::ErrorKind::NotFound { missing(program) } else { crashed() }
+        };
+        let mut command: Command = crate::worker::child_that_dies_with_us(program);
+        command
+            .args(["-v", "error", "-max_alloc", MAX_ALLOCATION])
+            .args(["-protocol_whitelist", "file,pipe", "-format_whitelist", FORMATS])
             .args(before)
-            .arg("-i")
-            .arg(file_url(path))
+            .args([OsStr::new("-i"), &file_url(path)])
             .args(after)
+            .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|error| start_failure("ffmpeg", &error))?;
-        let output = child.stdout.take().ok_or_else(|| reason(ReasonKind::Crashed, "ffmpeg has no output"))?;
-        Ok(Self { child, output })
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().map_err(cannot)?;
+        let output = child.stdout.take().ok_or_else(|| cannot(io::Error::other("no output")))?;
+        let complaints = child.stderr.take();
+        Ok(Self { program, child, output, complaints, complaint: Vec::new() })
     }
 
     /// Waits for its end; an error if it failed, with its first complaint.
     pub(crate) fn finish(mut self) -> Result<(), FailureReason> {
-        let _ = io::copy(&mut self.output, &mut io::sink());
-        let mut complaint = String::new();
-        if let Some(stderr) = self.child.stderr.take() {
-            let _ = stderr.take(MAX_COMPLAINT_BYTES).read_to_string(&mut complaint);
+        let mut rest = vec![0_u8; 1 << 16];
+        while self.read(&mut rest).is_ok_and(|count| count > 0) {}
+        while self.complaints.is_some() {
+            self.listen();
         }
         let status = self.child.wait().map_err(|error| reason(ReasonKind::Crashed, error.to_string()))?;
         if status.success() {
             return Ok(());
         }
         if status.code() == Some(crate::worker::PROGRAM_MISSING) {
-            return Err(missing("ffmpeg"));
+            return Err(missing(self.program));
         }
-        Err(complaint_of("ffmpeg", &complaint))
+        if let Some(signal) = status.signal() {
+            return Err(reason(ReasonKind::Crashed, format!("{}, signal {signal}", self.program)));
+        }
+        Err(complaint_of(self.program, &String::from_utf8_lossy(&self.complaint)))
     }
-}
 
-/// A failed run by its first line of complaint, without the file's name.
-pub(super) fn complaint_of(program: &str, complaint: &str) -> FailureReason {
-    let line = complaint.lines().find(|line| !line.trim().is_empty()).unwrap_or("no reason given");
-    let line = line.rsplit_once("file:").map_or(line, |(_, rest)| rest.split_once(": ").map_or(rest, |(_, why)| why));
-    let kind = if line.contains("not found") && line.contains("ecoder") {
-        ReasonKind::DecoderMissing
-    } else {
-        ReasonKind::Corrupt
-    };
-    reason(kind, format!("{program}: {}", line.trim().chars().take(200).collect::<String>()))
+    /// Takes some complaints, so that the child never waits for a reader of them; keeps the first.
+    fn listen(&mut self) {
+        let Some(complaints) = self.complaints.as_mut() else { return };
+        let mut some = [0_u8; 1024];
+        match complaints.read(&mut some) {
+            Ok(count) if count > 0 => {
+                let room = MAX_COMPLAINT_BYTES.saturating_sub(self.complaint.len());
+                self.complaint.extend(some.iter().take(count.min(room)));
+            }
+            Ok(_) | Err(_) => self.complaints = None,
+        }
+    }
 }
 
 impl Read for Ffmpeg {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(complaints) = &self.complaints {
+            let (output, complaints) = (self.output.as_fd(), complaints.as_fd());
+            let mut fds = [PollFd::new(&output, PollFlags::IN), PollFd::new(&complaints, PollFlags::IN)];
+            match poll(&mut fds, None) {
+                Ok(_) => {}
+                Err(rustix::io::Errno::INTR) => continue,
+                Err(error) => return Err(error.into()),
+            }
+            let [output, complaints] = fds.map(|fd| !fd.revents().is_empty());
+            if complaints {
+                self.listen();
+            }
+            if output {
+                break;
+            }
+        }
         self.output.read(buffer)
     }
 }
@@ -104,5 +134,45 @@ impl Drop for Ffmpeg {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// What it means that the program is not there.
+fn missing(program: &str) -> FailureReason {
+    reason(ReasonKind::DecoderMissing, format!("{program} is not installed (Debian package ffmpeg)"))
+}
+
+/// A failed run by its first line of complaint, without the file's name and the decoder's address.
+fn complaint_of(program: &str, complaint: &str) -> FailureReason {
+    let line = complaint.lines().find(|line| !line.trim().is_empty()).unwrap_or("no reason given").trim();
+    let line = line.strip_prefix('[').and_then(|line| line.split_once("] ")).map_or(line, |(_, rest)| rest);
+    let line = match line.split_once("file:") {
+        Some((_, named)) => named.rsplit_once(": ").map_or("it cannot be opened", |(_, why)| why),
+        None => line,
+    };
+    let kind = if line.contains("Cannot allocate memory") {
+        ReasonKind::TooLarge
+    } else if line.contains("ecoder") && line.contains("not found") {
+        ReasonKind::DecoderMissing
+    } else {
+        ReasonKind::Corrupt
+    };
+    reason(kind, format!("{program}: {}", line.chars().take(MAX_COMPLAINT_CHARS).collect::<String>()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn complaints_name_no_path() {
+        let said = |line| complaint_of("ffprobe", line).to_string();
+        assert_eq!(
+            said("\nfile:/home/x: y/a.mp4: Invalid data found when processing input\n"),
+            "corrupt: ffprobe: Invalid data found when processing input"
+        );
+        assert_eq!(said("[h264 @ 0x55d0] no frame!\nmore"), "corrupt: ffprobe: no frame!");
+        assert_eq!(complaint_of("ffmpeg", "file:/a: Cannot allocate memory").kind, ReasonKind::TooLarge);
+        assert_eq!(complaint_of("ffmpeg", "Decoder (codec x) not found for y").kind, ReasonKind::DecoderMissing);
     }
 }

@@ -7,25 +7,33 @@
 //! | --- | --- |
 //! | `ffmpeg.rs` | the one way in which ffmpeg and ffprobe are run |
 //! | `probe.rs` | streams and facts of a container |
-//! | `shots.rs` | blank frames and changes of shot |
+//! | `shots.rs` | changes of shot |
 //! | `parts.rs` | frames to parts |
+//! | `animation.rs` | animated pictures |
+//! | `still.rs` | pictures that only ffmpeg decodes |
 
+mod animation;
 mod ffmpeg;
 mod parts;
 mod probe;
 mod shots;
+mod still;
 
-use std::io::Read;
-use std::path::Path;
+use std::io::{ErrorKind, Read};
 
-use sensorium_types::{FailureReason, Modality, ReasonKind};
+use sensorium_types::{FailureReason, Modality, Payload, ReasonKind, Track};
 
-use crate::audio::{self, Sound};
-use crate::{Decoded, Limits, Rgb, TowerSpec, reason};
+use crate::audio::{self, Cutter};
+use crate::decode::Job;
+use crate::image::check_sides;
+use crate::sink::Sink;
+use crate::{Head, Rgb, reason};
 
+pub(crate) use animation::animation;
 pub(crate) use ffmpeg::Ffmpeg;
-use parts::PartMaker;
+use parts::{BlankPart, PartMaker};
 use probe::Probe;
+pub(crate) use still::still;
 
 /// Frames a second that are looked at for changes of shot.
 const SCAN_FPS: u32 = 4;
@@ -33,107 +41,75 @@ const SCAN_FPS: u32 = 4;
 const SCAN_SIDE: u32 = 260;
 /// Longer side of them at most.
 const MAX_SCAN_SIDE: u32 = 780;
+/// Frames as they are, one after the other.
+const RAW_RGB: [&str; 5] = ["-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"];
 
 /// Decodes a container: a film if it holds a moving picture, else a sound.
-pub(crate) fn decode(path: &Path, mime: &str, spec: &TowerSpec, limits: &Limits) -> Result<Decoded, FailureReason> {
-    let probe = probe::probe(path)?;
-    let Some((width, height)) = probe.picture else {
-        if !probe.has_sound {
-            return Err(reason(ReasonKind::Unsupported, "the container holds neither picture nor sound"));
-        }
-        let mime = mime.replace("video/", "audio/");
-        return audio::decode(path, &mime, spec, limits);
-    };
-    film(path, mime, (width, height), &probe, spec, limits)
+pub(crate) fn decode(job: &Job, sink: &mut Sink) -> Result<Head, FailureReason> {
+    let probe = probe::probe(job.path)?;
+    match probe.picture {
+        Some(size) => film(job, size, probe, sink),
+        None if probe.has_sound => audio::decode(job, sink),
+        None => Err(reason(ReasonKind::Unsupported, "the container holds neither picture nor sound")),
+    }
 }
 
-fn film(
-    path: &Path,
-    mime: &str,
-    (width, height): (u32, u32),
-    probe: &Probe,
-    spec: &TowerSpec,
-    limits: &Limits,
-) -> Result<Decoded, FailureReason> {
-    if width > limits.max_side || height > limits.max_side {
-        return Err(reason(ReasonKind::TooLarge, format!("{width} x {height} pixels a frame")));
+fn film(job: &Job, (width, height): (u32, u32), probe: Probe, sink: &mut Sink) -> Result<Head, FailureReason> {
+    check_sides(width, height, job.limits)?;
+    let (blank, scanned_ms) = picture(job, (width, height), probe.duration_ms, sink)?;
+    if probe.has_sound {
+        let mut cutter = Cutter::new(job.spec, job.limits, sink);
+        match audio::stream(job, &mut cutter) {
+            // A broken soundtrack leaves a film silent.
+            Ok(()) | Err(_) => cutter.finish(false)?,
+        };
     }
-    let (w, h) = scan_size(width, height, spec.image_size.max(SCAN_SIDE));
-    let mut maker = PartMaker::new(spec, f64::from(SCAN_FPS), limits);
-    let filter = format!("fps={SCAN_FPS}:start_time=0,scale={w}:{h}:flags=bicubic,format=rgb24");
-    let seconds = limits.max_media_seconds.to_string();
-    let after =
-        ["-map", "0:v:0", "-an", "-sn", "-dn", "-t", &seconds, "-vf", &filter, "-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"];
-    let mut ffmpeg = Ffmpeg::start(path, &[], &after)?;
-    let mut frame = Rgb { width: w, height: h, pixels: vec![0; w as usize * h as usize * 3] };
-    while read_whole(&mut ffmpeg, &mut frame.pixels)? {
-        maker.push(&frame)?;
-        if mime.starts_with("image/") && maker.frames() >= limits.max_animation_frames {
-            break;
-        }
-    }
-    let ended = if maker.frames() == 0 { ffmpeg.finish() } else { Ok(()) };
-    if maker.frames() == 0 {
-        return Err(ended.err().unwrap_or_else(|| reason(ReasonKind::Corrupt, "no frame could be decoded")));
-    }
-    let mut pictures = maker.finish(probe.duration_ms)?;
-
-    let sound = if probe.has_sound { audio::samples_of(path, spec, limits).unwrap_or_default() } else { Vec::new() };
-    let sounds = audio::parts(&sound, false, spec, limits);
     // Blank parts are dropped, unless nothing else would be left of the asset.
-    if pictures.iter().any(|(_, blank)| !blank) || !sounds.is_empty() {
-        pictures.retain(|(_, blank)| !blank);
-    } else {
-        pictures.truncate(1);
+    if let Some(blank) = blank
+        && sink.count(Track::Video) + sink.count(Track::Audio) == 0
+    {
+        sink.put(Track::Video, Some(blank.span), blank.content, blank.thumb)?;
     }
-    let mut parts: Vec<_> = pictures.into_iter().map(|(part, _)| part).collect();
-    for (part, ordinal) in parts.iter_mut().zip(0_u32..) {
-        part.ordinal = ordinal;
-    }
-    parts.extend(sounds);
-    let mut facts = probe.facts.clone();
+    let mut facts = probe.facts;
     if probe.duration_ms == 0 {
-        let ends = parts.iter().filter_map(|part| part.span?.time()).map(|(_, end)| end);
-        facts.set("duration_ms", ends.max().unwrap_or(0));
+        facts.set("duration_ms", scanned_ms);
     }
-    Ok(Decoded { modality: Modality::Video, mime: mime.to_owned(), facts, parts })
+    Ok(Head { modality: Modality::Video, mime: job.mime.replace("audio/", "video/"), facts })
 }
 
-/// The first picture of a file that only ffmpeg decodes (HEIC, AVIF).
-pub(crate) fn still(path: &Path, mime: &str, spec: &TowerSpec, limits: &Limits) -> Result<Decoded, FailureReason> {
-    let missing = |error: FailureReason| match error.kind {
-        ReasonKind::Corrupt => reason(ReasonKind::DecoderMissing, format!("{mime} is not decoded here ({})", error.detail)),
-        _ => error,
-    };
-    let probe = probe::probe(path).map_err(missing)?;
-    let (width, height) = probe
-        .picture
-        .ok_or_else(|| reason(ReasonKind::DecoderMissing, format!("{mime} is not decoded here")))?;
-    crate::image::check_sides(width, height, limits)?;
-    let (w, h) = scan_size(width, height, crate::image::wanted_side(spec).min(width.min(height)));
-    let filter = format!("scale={w}:{h}:flags=bicubic,format=rgb24");
-    let after = ["-map", "0:v:0", "-frames:v", "1", "-vf", &filter, "-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"];
-    let mut ffmpeg = Ffmpeg::start(path, &[], &after)?;
-    let mut rgb = Rgb { width: w, height: h, pixels: vec![0; w as usize * h as usize * 3] };
-    if !read_whole(&mut ffmpeg, &mut rgb.pixels)? {
-        let ended = ffmpeg.finish().err();
-        return Err(missing(ended.unwrap_or_else(|| reason(ReasonKind::Corrupt, "no picture could be decoded"))));
+/// Cuts the picture; gives the first blank part, which is not put out, and the milliseconds seen.
+fn picture(
+    job: &Job,
+    (width, height): (u32, u32),
+    duration_ms: u64,
+    sink: &mut Sink,
+) -> Result<(Option<BlankPart>, u64), FailureReason> {
+    let (w, h) = scan_size(width, height, job.spec.image_size.max(SCAN_SIDE));
+    let filter = format!("fps={SCAN_FPS}:start_time=0,scale={w}:{h}:flags=bicubic,format=rgb24");
+    let seconds = job.limits.max_media_seconds.to_string();
+    let args = ["-map", "0:V:0", "-an", "-sn", "-dn", "-t", &seconds, "-vf", &filter];
+    let mut ffmpeg = Ffmpeg::start(job.path, job.threads, &[&args, &RAW_RGB[..]].concat())?;
+    let mut maker = PartMaker::new(job.spec, f64::from(SCAN_FPS), sink);
+    let mut frame = Rgb { width: w, height: h, pixels: vec![0; w as usize * h as usize * 3] };
+    while !maker.is_full() && read_whole(&mut ffmpeg, &mut frame.pixels)? {
+        maker.push(&frame)?;
     }
-    let mut decoded = crate::image::from_pixels(rgb, mime, spec)?;
-    decoded.facts.set("width", width);
-    decoded.facts.set("height", height);
-    Ok(decoded)
+    if maker.frames() == 0 {
+        ffmpeg.finish()?;
+        return Err(reason(ReasonKind::Corrupt, "no frame could be decoded"));
+    }
+    let scanned_ms = maker.frames() as u64 * 1000 / u64::from(SCAN_FPS);
+    Ok((maker.finish(duration_ms)?, scanned_ms))
 }
 
-/// The sound of a file that symphonia does not decode.
-pub(crate) fn sound_only(path: &Path, spec: &TowerSpec, limits: &Limits) -> Result<Sound, FailureReason> {
-    let mut probe = probe::probe(path)?;
+/// The sound of a file that symphonia does not decode, and its facts.
+pub(crate) fn sound_only(job: &Job, cutter: &mut Cutter) -> Result<Payload, FailureReason> {
+    let probe = probe::probe(job.path)?;
     if !probe.has_sound {
         return Err(reason(ReasonKind::Unsupported, "no sound track"));
     }
-    let samples = audio::samples_of(path, spec, limits)?;
-    probe.facts.set("duration_ms", samples.len() as u64 * 1000 / u64::from(spec.sample_rate_hz.max(1)));
-    Ok(Sound { samples, facts: probe.facts })
+    audio::stream(job, cutter)?;
+    Ok(probe.facts)
 }
 
 /// Sides of a frame whose shorter one is `short`, even numbers, never larger than the film's own by more than that.
@@ -150,7 +126,7 @@ fn scan_size(width: u32, height: u32, short: u32) -> (u32, u32) {
 fn read_whole(ffmpeg: &mut Ffmpeg, buffer: &mut [u8]) -> Result<bool, FailureReason> {
     match ffmpeg.read_exact(buffer) {
         Ok(()) => Ok(true),
-        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Ok(false),
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(false),
         Err(error) => Err(reason(ReasonKind::Corrupt, error.to_string())),
     }
 }

@@ -1,16 +1,21 @@
 //! What a container holds, by ffprobe.
 
+use std::io::Read;
 use std::path::Path;
+use std::time::Duration;
 
 use sensorium_types::{FailureReason, Payload, ReasonKind};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::ffmpeg::{command, complaint_of, file_url, missing, start_failure};
+use super::Ffmpeg;
 use crate::reason;
 
 /// Most output of ffprobe that is read.
-const MAX_OUTPUT_BYTES: usize = 4 << 20;
+const MAX_OUTPUT_BYTES: u64 = 4 << 20;
+/// Longest text tag that becomes a fact, in characters.
 const MAX_TAG_CHARS: usize = 500;
+/// Longest length that a container is believed.
+const MAX_SECONDS: f64 = 1e9;
 
 /// The streams and facts of a container.
 #[derive(Debug, Default)]
@@ -27,18 +32,14 @@ pub(crate) struct Probe {
 
 /// Asks ffprobe.
 pub(crate) fn probe(path: &Path) -> Result<Probe, FailureReason> {
-    let output = command("ffprobe")
-        .args(["-show_streams", "-show_format", "-of", "json", "-i"])
-        .arg(file_url(path))
-        .output()
-        .map_err(|error| start_failure("ffprobe", &error))?;
-    if output.status.code() == Some(crate::worker::PROGRAM_MISSING) {
-        return Err(missing("ffprobe"));
-    }
-    if !output.status.success() || output.stdout.len() > MAX_OUTPUT_BYTES {
-        return Err(complaint_of("ffprobe", &String::from_utf8_lossy(&output.stderr)));
-    }
-    let report: Value = serde_json::from_slice(&output.stdout)
+    let mut ffprobe = Ffmpeg::probe(path, &["-show_streams", "-show_format", "-of", "json"])?;
+    let mut report = Vec::new();
+    Read::by_ref(&mut ffprobe)
+        .take(MAX_OUTPUT_BYTES)
+        .read_to_end(&mut report)
+        .map_err(|error| reason(ReasonKind::Corrupt, error.to_string()))?;
+    ffprobe.finish()?;
+    let report: Value = serde_json::from_slice(&report)
         .map_err(|_| reason(ReasonKind::Corrupt, "ffprobe: its report cannot be read"))?;
     Ok(read(&report))
 }
@@ -49,20 +50,7 @@ fn read(report: &Value) -> Probe {
     for stream in streams {
         match stream.get("codec_type").and_then(Value::as_str) {
             Some("video") if probe.picture.is_none() && !is_cover(stream) => read_picture(stream, &mut probe),
-            Some("audio") if !probe.has_sound => {
-                probe.has_sound = true;
-                if let Some(rate) = number(stream.get("sample_rate")) {
-                    probe.facts.set("sample_rate_hz", rate as u64);
-                }
-                if let Some(channels) = stream.get("channels").and_then(Value::as_u64) {
-                    probe.facts.set("channels", channels);
-                }
-                if let Some(codec) = stream.get("codec_name").and_then(Value::as_str)
-                    && probe.picture.is_none()
-                {
-                    probe.facts.set("codec", codec);
-                }
-            }
+            Some("audio") if !probe.has_sound => read_sound(stream, &mut probe),
             _ => {}
         }
     }
@@ -70,24 +58,72 @@ fn read(report: &Value) -> Probe {
     let of_streams = streams.iter().filter_map(|stream| number(stream.get("duration"))).fold(0.0, f64::max);
     let seconds = number(format.get("duration")).unwrap_or(of_streams);
     if seconds.is_finite() && seconds > 0.0 {
-        probe.duration_ms = (seconds * 1000.0).min(1e12) as u64;
+        probe.duration_ms = Duration::try_from_secs_f64(seconds.min(MAX_SECONDS))
+            .ok()
+            .and_then(|length| u64::try_from(length.as_millis()).ok())
+            .unwrap_or(0);
         probe.facts.set("duration_ms", probe.duration_ms);
     }
-    let tags = format.get("tags").and_then(Value::as_object);
+    // Ogg carries its tags on the streams.
+    for holder in streams.iter().chain([format]) {
+        if let Some(tags) = holder.get("tags").and_then(Value::as_object) {
+            read_tags(tags, &mut probe.facts);
+        }
+    }
+    probe
+}
+
+fn read_tags(tags: &Map<String, Value>, facts: &mut Payload) {
     let tag = |name: &str| {
-        let value = tags?.iter().find(|(key, _)| key.eq_ignore_ascii_case(name))?.1.as_str()?;
+        let value = tags.iter().find(|(key, _)| key.eq_ignore_ascii_case(name))?.1.as_str()?;
         Some(value.chars().take(MAX_TAG_CHARS).collect::<String>()).filter(|text| !text.trim().is_empty())
     };
     for name in ["title", "artist", "album"] {
         if let Some(value) = tag(name) {
-            probe.facts.set(name, value);
+            facts.set(name, value);
         }
     }
-    if let Some(time) = tag("creation_time").and_then(|time| time.parse::<jiff::Timestamp>().ok()) {
-        probe.facts.set("captured_at", time.to_string());
-        probe.facts.set("year", time.to_zoned(jiff::tz::TimeZone::UTC).year());
+    if let Some(model) = tag("com.apple.quicktime.model") {
+        facts.set("camera", model);
     }
-    probe
+    let time = tag("com.apple.quicktime.creationdate").or_else(|| tag("creation_time"));
+    if let Some(time) = time.and_then(|time| time.parse::<jiff::Timestamp>().ok()) {
+        let year = time.to_zoned(jiff::tz::TimeZone::UTC).year();
+        // Clocks that were never set begin in 1904 or 1970.
+        if year > 1980 {
+            facts.set("captured_at", time.to_string());
+            facts.set("year", year);
+        }
+    }
+    let place = tag("com.apple.quicktime.location.ISO6709").or_else(|| tag("location"));
+    if let Some((lat, lon)) = place.as_deref().and_then(degrees) {
+        facts.set("lat", lat);
+        facts.set("lon", lon);
+    }
+}
+
+/// Latitude and longitude of an ISO 6709 string such as `+48.8577+002.2950+035/`.
+fn degrees(place: &str) -> Option<(f64, f64)> {
+    let second = place.get(1..)?.find(['+', '-'])? + 1;
+    let (lat, rest) = place.split_at(second);
+    let end = rest.get(1..)?.find(['+', '-', '/']).map_or(rest.len(), |at| at + 1);
+    let (lat, lon): (f64, f64) = (lat.parse().ok()?, rest.get(..end)?.parse().ok()?);
+    (lat.abs() <= 90.0 && lon.abs() <= 180.0).then_some((lat, lon))
+}
+
+fn read_sound(stream: &Value, probe: &mut Probe) {
+    probe.has_sound = true;
+    for (name, value) in [("sample_rate_hz", number(stream.get("sample_rate"))), ("channels", number(stream.get("channels")))] {
+        if let Some(value) = value.filter(|value| (1.0..1e9).contains(value)) {
+            #[expect(clippy::cast_possible_truncation, reason = "within the range above")]
+            probe.facts.set(name, value as u64);
+        }
+    }
+    if let Some(codec) = stream.get("codec_name").and_then(Value::as_str)
+        && probe.picture.is_none()
+    {
+        probe.facts.set("codec", codec);
+    }
 }
 
 fn read_picture(stream: &Value, probe: &mut Probe) {
@@ -148,6 +184,24 @@ mod tests {
         assert!(probe.picture.is_none() && probe.has_sound);
         assert_eq!(probe.duration_ms, 12_500);
         assert_eq!(probe.facts.get("title"), Some(&"Song".into()));
+    }
+
+    #[test]
+    fn tags_become_facts() {
+        let report = serde_json::json!({
+            "streams": [{"codec_type": "audio", "codec_name": "opus", "tags": {"ARTIST": "Someone"}}],
+            "format": {"duration": "nonsense", "tags": {
+                "creation_time": "2021-07-03T10:00:00.000000Z", "location": "+48.8577-002.2950/",
+            }},
+        });
+        let probe = read(&report);
+        let fact = |name| probe.facts.get(name).cloned();
+        assert_eq!(fact("artist"), Some("Someone".into()));
+        assert_eq!(fact("captured_at"), Some("2021-07-03T10:00:00Z".into()));
+        assert_eq!((fact("lat"), fact("lon"), fact("duration_ms")), (Some(48.8577.into()), Some((-2.295).into()), None));
+        assert_eq!(degrees("+27.5916+086.5640+8850/"), Some((27.5916, 86.564)));
+        assert_eq!(degrees("+95+10/"), None);
+        assert_eq!(degrees("here"), None);
     }
 
     #[test]

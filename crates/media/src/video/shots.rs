@@ -1,4 +1,4 @@
-//! Where a film is cut: at changes of shot, and at the longest window.
+//! Where a film changes from one shot to the next.
 
 use crate::Rgb;
 
@@ -8,12 +8,13 @@ pub(super) struct Likeness(Vec<f32>);
 
 const CELLS: usize = 8;
 /// A new shot differs from the frame before by more than this mean difference of 0 to 255.
-const CUT: f32 = 22.0;
+const CUT: f32 = 18.0;
 /// And by this many times the median difference of the frames before it (a pan is no cut).
 const CUT_OVER_MEDIAN: f32 = 3.0;
+/// Differences that the median is taken over.
 const MEMORY: usize = 8;
-/// A frame whose cells all lie within this much of each other is blank.
-const BLANK: f32 = 6.0;
+/// Fewest frames of a shot: flashes and fades are one cut, not many.
+const SHORTEST: usize = 3;
 
 impl Likeness {
     pub(super) fn of(frame: &Rgb) -> Self {
@@ -34,24 +35,17 @@ impl Likeness {
                 }
             }
         }
-        for (sum, index) in sums.iter_mut().zip(0..) {
-            *sum /= counts.get(index / 3).copied().unwrap_or(1.0).max(1.0);
+        for (cell, count) in sums.chunks_exact_mut(3).zip(counts) {
+            for sum in cell {
+                *sum /= count.max(1.0);
+            }
         }
         Self(sums)
     }
 
     /// Mean difference of the cells, 0 to 255.
-    pub(super) fn difference(&self, other: &Self) -> f32 {
+    fn difference(&self, other: &Self) -> f32 {
         self.0.iter().zip(&other.0).map(|(a, b)| (a - b).abs()).sum::<f32>() / self.0.len().max(1) as f32
-    }
-
-    /// Whether nothing is to be seen: one flat colour.
-    pub(super) fn is_blank(&self) -> bool {
-        (0..3).all(|channel| {
-            let values = self.0.iter().skip(channel).step_by(3);
-            let (low, high) = values.fold((f32::MAX, f32::MIN), |(low, high), v| (low.min(*v), high.max(*v)));
-            high - low < BLANK
-        })
     }
 }
 
@@ -60,24 +54,27 @@ impl Likeness {
 pub(super) struct CutFinder {
     last: Option<Likeness>,
     differences: Vec<f32>,
+    /// Frames since the last cut.
+    since_cut: usize,
 }
 
 impl CutFinder {
     /// Whether this frame begins a new shot.
-    pub(super) fn is_cut(&mut self, likeness: &Likeness) -> bool {
-        let Some(last) = self.last.replace(likeness.clone()) else { return false };
-        let difference = last.difference(likeness);
+    pub(super) fn is_cut(&mut self, likeness: Likeness) -> bool {
+        let difference = self.last.as_ref().map(|last| last.difference(&likeness));
+        self.last = Some(likeness);
+        let Some(difference) = difference else { return false };
         let mut before = self.differences.clone();
         before.sort_by(f32::total_cmp);
         let median = before.get(before.len() / 2).copied().unwrap_or(0.0);
-        let cut = difference > CUT && difference > CUT_OVER_MEDIAN * median;
+        self.differences.push(difference);
+        if self.differences.len() > MEMORY {
+            self.differences.remove(0);
+        }
+        self.since_cut += 1;
+        let cut = difference > CUT && difference > CUT_OVER_MEDIAN * median && self.since_cut >= SHORTEST;
         if cut {
-            self.differences.clear();
-        } else {
-            self.differences.push(difference);
-            if self.differences.len() > MEMORY {
-                self.differences.remove(0);
-            }
+            self.since_cut = 0;
         }
         cut
     }
@@ -97,19 +94,22 @@ mod tests {
     }
 
     #[test]
-    fn a_flat_frame_is_blank_and_a_picture_is_not() {
-        assert!(Likeness::of(&flat(0)).is_blank());
-        assert!(Likeness::of(&flat(255)).is_blank());
-        assert!(!Likeness::of(&ramp(0)).is_blank());
-    }
-
-    #[test]
     fn a_change_of_scene_is_a_cut_and_a_drift_is_not() {
         let mut finder = CutFinder::default();
         for shift in 0..10 {
-            assert!(!finder.is_cut(&Likeness::of(&ramp(shift * 2))), "drift {shift}");
+            assert!(!finder.is_cut(Likeness::of(&ramp(shift * 2))), "drift {shift}");
         }
-        assert!(finder.is_cut(&Likeness::of(&flat(250))));
-        assert!(!finder.is_cut(&Likeness::of(&flat(250))));
+        assert!(finder.is_cut(Likeness::of(&flat(250))));
+        assert!(!finder.is_cut(Likeness::of(&flat(250))));
+    }
+
+    #[test]
+    fn a_fast_pan_is_no_cut() {
+        let mut finder = CutFinder::default();
+        let cuts = (0..30).filter(|shift| finder.is_cut(Likeness::of(&ramp(shift * 25)))).count();
+        assert!(cuts <= 1, "{cuts}");
+        let mut flash = CutFinder::default();
+        let shades = [40, 40, 40, 40, 250, 40, 40, 40];
+        assert_eq!(shades.into_iter().filter(|shade| flash.is_cut(Likeness::of(&flat(*shade)))).count(), 1);
     }
 }

@@ -13,12 +13,14 @@
 //! | `protocol.rs` | messages and their framing |
 //! | `child.rs` | the worker's side, and how it runs other programs |
 //! | `process.rs` | one worker as its parent sees it |
+//! | `spawner.rs` | the thread that starts workers |
 //! | `pool.rs` | the pool |
 
 mod child;
 mod pool;
 mod process;
 mod protocol;
+mod spawner;
 
 pub(crate) use child::{PROGRAM_MISSING, child_that_dies_with_us};
 pub use child::{WORKER_SUBCOMMAND, worker_main};

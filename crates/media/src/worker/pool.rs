@@ -2,19 +2,25 @@
 
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 use sensorium_types::{FailureReason, ReasonKind};
 
-use super::process::{Outcome, Worker};
+use super::process::{OnPart, Outcome, Worker};
 use super::protocol::Request;
-use crate::{Decoded, Limits, TowerSpec, reason};
+use super::spawner::Spawner;
+use crate::{Decoded, Head, Limits, Part, TowerSpec, reason};
 
 /// Files after which a worker is replaced, so that no leak of a decoder grows for ever.
 const FILES_A_WORKER: usize = 2_000;
+/// Most threads of a film's decoder while no other file is decoded.
+const MAX_THREADS: usize = 2;
+/// How often a wait for a worker looks at the cancel flag.
+const TICK: Duration = Duration::from_millis(50);
 
 /// What a pool needs.
 #[derive(Debug, Clone)]
@@ -82,6 +88,7 @@ pub struct MediaPool {
     config: PoolConfig,
     state: Mutex<State>,
     freed: Condvar,
+    spawner: Spawner,
 }
 
 #[derive(Debug, Default)]
@@ -99,38 +106,69 @@ impl MediaPool {
         if config.workers == 0 {
             return Err(MediaError::NoWorkers);
         }
-        let first = Worker::start(&config.worker_program)
-            .map_err(|source| MediaError::WorkerProgram { program: config.worker_program.clone(), source })?;
+        let cannot = |source| MediaError::WorkerProgram { program: config.worker_program.clone(), source };
+        let spawner = Spawner::new(config.worker_program.clone()).map_err(cannot)?;
+        let first = spawner.start().map_err(cannot)?;
         let state = Mutex::new(State { idle: vec![first], busy: 0 });
-        Ok(Self { config, state, freed: Condvar::new() })
+        Ok(Self { config, state, freed: Condvar::new(), spawner })
     }
 
-    /// Decodes one file within its deadline.
+    /// Decodes one file within its deadline and collects its parts.
     ///
     /// # Errors
     /// The typed reason why it was not decoded. A worker that dies costs this file only.
     pub fn decode(&self, input: MediaInput, cancel: &Cancel) -> Result<Decoded, FailureReason> {
+        let mut parts = Vec::new();
+        let mut bytes = 0_u64;
+        let most = self.config.limits.max_asset_bytes;
+        let Head { modality, mime, facts } = self.decode_each(input, cancel, &mut |part| {
+            bytes = bytes.saturating_add(part.bytes());
+            if bytes > most {
+                return Err(reason(ReasonKind::TooLarge, format!("its parts take more than {most} bytes")));
+            }
+            parts.push(part);
+            Ok(())
+        })?;
+        if parts.is_empty() {
+            return Err(reason(ReasonKind::Corrupt, "nothing in it could be decoded"));
+        }
+        Ok(Decoded { modality, mime, facts, parts })
+    }
+
+    /// Decodes one file within its deadline and gives its parts as they come, in order of track and ordinal; what the
+    /// file is becomes known at its end. A slow taker slows the decoder and does not use up the deadline. If the file
+    /// fails, parts that were given are void.
+    ///
+    /// # Errors
+    /// The typed reason why it was not decoded, or the taker's own, which stops the file.
+    pub fn decode_each(
+        &self,
+        input: MediaInput,
+        cancel: &Cancel,
+        on_part: &mut dyn FnMut(Part) -> Result<(), FailureReason>,
+    ) -> Result<Head, FailureReason> {
         match input {
-            MediaInput::Path(path) => self.decode_path(path, cancel),
+            MediaInput::Path(path) => self.decode_path(&path, cancel, on_part),
             MediaInput::Bytes(bytes) => {
                 let failed = |error: std::io::Error| reason(ReasonKind::Unreadable, error.to_string());
                 let mut file = tempfile::NamedTempFile::with_prefix("sensorium-").map_err(failed)?;
                 file.write_all(&bytes).and_then(|()| file.flush()).map_err(failed)?;
-                self.decode_path(file.path().to_owned(), cancel)
+                self.decode_path(file.path(), cancel, on_part)
             }
         }
     }
 
-    fn decode_path(&self, path: PathBuf, cancel: &Cancel) -> Result<Decoded, FailureReason> {
-        let bytes = fs_err::metadata(&path).map_or(0, |metadata| metadata.len());
+    fn decode_path(&self, path: &Path, cancel: &Cancel, on_part: OnPart) -> Result<Head, FailureReason> {
+        let bytes = fs_err::metadata(path).map_or(0, |metadata| metadata.len());
         let time = self.config.limits.deadline_of(bytes);
+        let (mut worker, alone) = self.take(cancel)?;
         let request = Request {
             path: path.as_os_str().as_bytes().to_vec(),
             spec: self.config.spec.clone(),
             limits: self.config.limits.clone(),
+            threads: if alone { self.config.workers.min(MAX_THREADS) } else { 1 },
         };
-        let mut worker = self.take()?;
-        match worker.decode(&request, time, cancel) {
+        match worker.decode(&request, time, cancel, on_part) {
             Outcome::Fit(decoded) => {
                 self.give_back(Some(worker).filter(|worker| worker.files < FILES_A_WORKER));
                 decoded
@@ -143,21 +181,28 @@ impl MediaPool {
         }
     }
 
-    /// An idle worker, or a new one where fewer than allowed are busy; else waits.
-    fn take(&self) -> Result<Worker, FailureReason> {
+    /// An idle worker, or a new one where fewer than allowed are busy, else waits; and whether no other is busy.
+    fn take(&self, cancel: &Cancel) -> Result<(Worker, bool), FailureReason> {
         let mut state = self.state.lock();
         while state.busy >= self.config.workers {
-            self.freed.wait(&mut state);
+            if cancel.is_cancelled() {
+                return Err(reason(ReasonKind::TimedOut, "interrupted"));
+            }
+            self.freed.wait_for(&mut state, TICK);
         }
         state.busy += 1;
-        if let Some(worker) = state.idle.pop() {
-            return Ok(worker);
+        let alone = state.busy == 1;
+        while let Some(mut worker) = state.idle.pop() {
+            if worker.is_alive() {
+                return Ok((worker, alone));
+            }
         }
         drop(state);
-        Worker::start(&self.config.worker_program).map_err(|error| {
+        let worker = self.spawner.start().map_err(|error| {
             self.give_back(None);
             reason(ReasonKind::Crashed, format!("no worker can be started: {error}"))
-        })
+        })?;
+        Ok((worker, alone))
     }
 
     fn give_back(&self, worker: Option<Worker>) {

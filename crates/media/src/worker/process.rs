@@ -4,20 +4,24 @@ use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process_group};
-use sensorium_types::{FailureReason, Payload, ReasonKind};
+use sensorium_types::{FailureReason, ReasonKind};
 
+use super::WORKER_SUBCOMMAND;
 use super::pool::Cancel;
 use super::protocol::{Reply, Request, receive, send};
-use super::WORKER_SUBCOMMAND;
-use crate::{Decoded, reason};
+use crate::{Head, Part, reason};
 
 /// How often a wait looks at the cancel flag.
 const TICK: Duration = Duration::from_millis(50);
+/// How long a worker that closed its pipe may take to end before it is killed.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+/// Most of a worker's standard error that is kept.
+const MAX_COMPLAINT_BYTES: usize = 2048;
 
 /// A worker and its pipes. Killed, with its whole process group, when dropped.
 #[derive(Debug)]
@@ -25,17 +29,23 @@ pub(super) struct Worker {
     child: Child,
     input: ChildStdin,
     output: ChildStdout,
+    complaints: Option<ChildStderr>,
+    /// The beginning of what it wrote to standard error.
+    complaint: Vec<u8>,
     /// Files it has decoded.
     pub files: usize,
 }
 
-/// Why a worker cannot be used any more, or only the file's own failure.
+/// What became of a file and of the worker that had it.
 pub(super) enum Outcome {
     /// The file was decoded or failed; the worker is fit.
-    Fit(Result<Decoded, FailureReason>),
-    /// The worker is dead or was killed.
+    Fit(Result<Head, FailureReason>),
+    /// The worker is dead or in the middle of something: it must be dropped.
     Dead(FailureReason),
 }
+
+/// Who takes parts as they come; an error stops the file.
+pub(super) type OnPart<'a> = &'a mut dyn FnMut(Part) -> Result<(), FailureReason>;
 
 impl Worker {
     pub(super) fn start(program: &Path) -> io::Result<Self> {
@@ -43,78 +53,117 @@ impl Worker {
             .arg(WORKER_SUBCOMMAND)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .process_group(0)
             .spawn()?;
         let pipes = child.stdin.take().zip(child.stdout.take());
         let (input, output) = pipes.ok_or_else(|| io::Error::other("the worker has no pipes"))?;
-        Ok(Self { child, input, output, files: 0 })
+        let complaints = child.stderr.take();
+        Ok(Self { child, input, output, complaints, complaint: Vec::new(), files: 0 })
     }
 
-    /// Decodes one file within the time.
-    pub(super) fn decode(&mut self, request: &Request, time: Duration, cancel: &Cancel) -> Outcome {
-        let deadline = Instant::now() + time;
+    /// Whether it has not ended.
+    pub(super) fn is_alive(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Decodes one file within the time. The time that `on_part` takes does not count.
+    pub(super) fn decode(
+        &mut self,
+        request: &Request,
+        time: Duration,
+        cancel: &Cancel,
+        on_part: OnPart,
+    ) -> Outcome {
+        let mut deadline = Instant::now() + time;
         self.files += 1;
         if send(&mut self.input, request).is_err() {
             return Outcome::Dead(self.cause_of_death());
         }
-        let mut decoded: Option<Decoded> = None;
         loop {
-            let mut reader = Waiting { output: &mut self.output, deadline, cancel, stopped: None };
+            let mut reader = Waiting { worker: self, deadline, cancel, stopped: None };
             let reply = receive::<Reply>(&mut reader);
             if let Some(stopped) = reader.stopped {
                 return Outcome::Dead(stopped);
             }
-            match (reply, &mut decoded) {
-                (Ok(Some(Reply::Head { modality, mime, facts })), None) => {
-                    let facts: Payload = serde_json::from_str(&facts).unwrap_or_default();
-                    decoded = Some(Decoded { modality, mime, facts, parts: Vec::new() });
+            match reply {
+                Ok(Some(Reply::Part(part))) => {
+                    let before = Instant::now();
+                    if let Err(stopped) = on_part(part) {
+                        return Outcome::Dead(stopped);
+                    }
+                    deadline += before.elapsed();
                 }
-                (Ok(Some(Reply::Part(part))), Some(decoded)) => decoded.parts.push(part),
-                (Ok(Some(Reply::Done)), Some(_)) => {
-                    let whole = decoded.take().ok_or_else(|| reason(ReasonKind::Crashed, "no answer"));
-                    return Outcome::Fit(whole);
+                Ok(Some(Reply::Done { modality, mime, facts })) => {
+                    let facts = serde_json::from_str(&facts).unwrap_or_default();
+                    return Outcome::Fit(Ok(Head { modality, mime, facts }));
                 }
-                (Ok(Some(Reply::Failed(failed))), None) => return Outcome::Fit(Err(failed)),
-                (Ok(None), _) => return Outcome::Dead(self.cause_of_death()),
-                (Ok(Some(_)) | Err(_), _) => {
-                    return Outcome::Dead(reason(ReasonKind::Crashed, "an answer that makes no sense"));
-                }
+                Ok(Some(Reply::Failed(failed))) => return Outcome::Fit(Err(failed)),
+                // The pipe closed, or what came through it is no message: either way the worker is done for.
+                Ok(None) | Err(_) => return Outcome::Dead(self.cause_of_death()),
             }
         }
     }
 
     fn cause_of_death(&mut self) -> FailureReason {
-        let status = self.child.wait();
-        let cause = match status {
-            Ok(status) => match (status.signal(), status.code()) {
+        let cause = match self.wait(LAST_WORDS) {
+            Some(status) => match (status.signal(), status.code()) {
                 (Some(signal), _) => format!("signal {signal}"),
                 (None, Some(code)) => format!("exit code {code}"),
                 (None, None) => "unknown".to_owned(),
             },
-            Err(error) => error.to_string(),
+            None => "an answer that makes no sense".to_owned(),
         };
+        while self.complaints.is_some() && !self.is_alive() {
+            self.listen();
+        }
+        let said = String::from_utf8_lossy(&self.complaint);
+        tracing::debug!(pid = self.child.id(), %cause, %said, "a decoding worker died");
         reason(ReasonKind::Crashed, cause)
+    }
+
+    fn wait(&mut self, most: Duration) -> Option<ExitStatus> {
+        let end = Instant::now() + most;
+        loop {
+            match self.child.try_wait() {
+                Ok(Some(status)) => return Some(status),
+                Ok(None) if Instant::now() < end => std::thread::sleep(Duration::from_millis(5)),
+                Ok(None) | Err(_) => return None,
+            }
+        }
+    }
+
+    /// Takes some of its standard error, so that it never waits for a reader; keeps the beginning.
+    fn listen(&mut self) {
+        let Some(complaints) = self.complaints.as_mut() else { return };
+        let mut some = [0_u8; 1024];
+        match complaints.read(&mut some) {
+            Ok(count) if count > 0 => {
+                let room = MAX_COMPLAINT_BYTES.saturating_sub(self.complaint.len());
+                self.complaint.extend(some.iter().take(count.min(room)));
+            }
+            Ok(_) | Err(_) => self.complaints = None,
+        }
     }
 }
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        if let Ok(Some(_)) = self.child.try_wait() {
-            return;
-        }
+        // Also when it has ended: what it ran may live on in its group, which exists until this wait.
         let group = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        let killed = group.is_some_and(|group| kill_process_group(group, Signal::KILL).is_ok());
-        if !killed {
-            let _ = self.child.kill();
+        if self.is_alive() {
+            let killed = group.is_some_and(|group| kill_process_group(group, Signal::KILL).is_ok());
+            if !killed {
+                let _ = self.child.kill();
+            }
         }
         let _ = self.child.wait();
     }
 }
 
-/// A reader that gives up at a deadline or when it is cancelled.
+/// A reader of a worker's output that gives up at a deadline or when it is cancelled.
 struct Waiting<'a> {
-    output: &'a mut ChildStdout,
+    worker: &'a mut Worker,
     deadline: Instant,
     cancel: &'a Cancel,
     stopped: Option<FailureReason>,
@@ -131,18 +180,24 @@ impl Read for Waiting<'_> {
                 self.stopped = Some(reason(ReasonKind::TimedOut, ""));
                 return Err(io::ErrorKind::TimedOut.into());
             }
-            let ready = {
-                let fd = self.output.as_fd();
-                let mut fds = [PollFd::new(&fd, PollFlags::IN)];
+            let (readable, complaining) = {
+                let output = self.worker.output.as_fd();
+                let complaints = self.worker.complaints.as_ref().map(AsFd::as_fd);
+                let mut fds = vec![PollFd::new(&output, PollFlags::IN)];
+                fds.extend(complaints.as_ref().map(|complaints| PollFd::new(complaints, PollFlags::IN)));
                 let tick = Timespec::try_from(TICK).map_err(io::Error::other)?;
                 match poll(&mut fds, Some(&tick)) {
-                    Ok(count) => count > 0,
-                    Err(rustix::io::Errno::INTR) => false,
+                    Ok(_) | Err(rustix::io::Errno::INTR) => {}
                     Err(error) => return Err(error.into()),
                 }
+                let is_ready = |fd: Option<&PollFd>| fd.is_some_and(|fd| !fd.revents().is_empty());
+                (is_ready(fds.first()), is_ready(fds.get(1)))
             };
-            if ready {
-                return self.output.read(buffer);
+            if complaining {
+                self.worker.listen();
+            }
+            if readable {
+                return self.worker.output.read(buffer);
             }
         }
     }

@@ -3,9 +3,8 @@
 use std::io::{self, Read, Write};
 
 use sensorium_types::{FailureReason, Modality};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{Limits, Part, TowerSpec};
 
@@ -21,13 +20,17 @@ pub(super) struct Request {
     pub spec: TowerSpec,
     /// What it may cost.
     pub limits: Limits,
+    /// Threads that a film's decoder may use.
+    pub threads: usize,
 }
 
-/// What a worker says of a file: a head, its parts, and the end; or a failure.
+/// What a worker says of a file: its parts as they come, then what it is; or, perhaps after some parts, a failure.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Reply {
-    /// What the file is. The facts are JSON, which postcard cannot carry as such.
-    Head {
+    /// One part.
+    Part(Part),
+    /// The end of the file. The facts are JSON, which postcard cannot carry as such.
+    Done {
         /// Its modality.
         modality: Modality,
         /// Its media type.
@@ -35,10 +38,6 @@ pub(super) enum Reply {
         /// Its facts.
         facts: String,
     },
-    /// One part.
-    Part(Part),
-    /// The end of the file.
-    Done,
     /// It could not be decoded.
     Failed(FailureReason),
 }
@@ -83,13 +82,14 @@ mod tests {
             content: PartContent::Pcm(vec![0.5, -0.5]),
             thumb: Some(vec![1, 2]),
         };
+        let done = Reply::Done { modality: Modality::Audio, mime: "audio/wav".to_owned(), facts: "{}".to_owned() };
         let mut wire = Vec::new();
         send(&mut wire, &Reply::Part(part.clone())).expect("sends");
-        send(&mut wire, &Reply::Done).expect("sends");
+        send(&mut wire, &done).expect("sends");
         let mut wire = wire.as_slice();
         let Some(Reply::Part(read)) = receive(&mut wire).expect("receives") else { panic!("a part") };
         assert_eq!(read, part);
-        assert!(matches!(receive(&mut wire).expect("receives"), Some(Reply::Done)));
+        assert!(matches!(receive(&mut wire).expect("receives"), Some(Reply::Done { .. })));
         assert!(receive::<Reply>(&mut wire).expect("ends").is_none());
     }
 

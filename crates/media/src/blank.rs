@@ -1,0 +1,41 @@
+//! Pictures on which nothing is to be seen.
+
+use crate::Rgb;
+
+/// Deviation of the brightness, of 0 to 255, below which a picture is blank; a black film after compression has 0 to 2.
+const MIN_DEVIATION: f64 = 3.0;
+/// About how many pixels are looked at.
+const SAMPLES: usize = 20_000;
+
+/// Whether a picture is one flat colour.
+pub(crate) fn is_blank(picture: &Rgb) -> bool {
+    // An odd step that no common width divides, so that the samples do not stand in columns.
+    let step = (picture.pixels.len() / 3 / SAMPLES).max(1) | 1;
+    let (mut count, mut sums, mut squares) = (0.0_f64, [0.0_f64; 3], [0.0_f64; 3]);
+    for pixel in picture.pixels.chunks_exact(3).step_by(step) {
+        count += 1.0;
+        for ((value, sum), square) in pixel.iter().zip(&mut sums).zip(&mut squares) {
+            *sum += f64::from(*value);
+            *square += f64::from(*value).powi(2);
+        }
+    }
+    let count = count.max(1.0);
+    sums.iter().zip(&squares).all(|(sum, square)| square / count - (sum / count).powi(2) < MIN_DEVIATION.powi(2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flat_pictures_are_blank_and_patterns_are_not() {
+        let picture = |pixels| Rgb { width: 64, height: 64, pixels };
+        assert!(is_blank(&picture(vec![0; 64 * 64 * 3])));
+        assert!(is_blank(&picture([200, 30, 90].repeat(64 * 64))));
+        assert!(is_blank(&picture([16, 17, 18, 17, 16, 18].repeat(32 * 64))));
+        assert!(!is_blank(&picture([0, 0, 0, 255, 255, 255].repeat(32 * 64))), "a fine pattern");
+        let mut line = vec![0; 64 * 64 * 3];
+        line[64 * 3 * 30..64 * 3 * 31].fill(200);
+        assert!(!is_blank(&picture(line)), "one bright line");
+    }
+}
