@@ -1,0 +1,43 @@
+"""Compares the figures of an evaluation with the bars: bars.py RESULTS.jsonl [--strict]
+
+Without --strict a figure below its bar is said aloud and does not fail the run.
+"""
+
+import json
+import sys
+
+BARS = [
+    ("text to image, Flickr8k dev", ("text_to_image", "r1"), 0.19),
+    ("text to image, Flickr8k dev", ("text_to_image", "r10"), 0.59),
+    ("text to sound of an animal", ("text_to_audio", "p10"), 0.5),
+    ("soundtracks under a black picture", ("soundtracks", "p10"), 0.4),
+    ("moments (IoU at least 0.5)", ("moments", "right"), 0.6),
+]
+PUBLIC = [("text to image, stamps", ("text_to_image", "r10"), 0.42)]
+
+
+def main():
+    bars = PUBLIC if "--public" in sys.argv else BARS
+    results = {}
+    with open(sys.argv[1], encoding="utf-8") as lines:
+        for line in lines:
+            results.update(json.loads(line))
+    below, skipped = 0, 0
+    print(f"{'bar':<36}{'figure':<8}{'wanted':>8}{'found':>9}  95 %")
+    for name, (task, figure), wanted in bars:
+        found = results.get(task, {}).get(figure)
+        if found is None:
+            skipped += 1
+            print(f"{name:<36}{figure:<8}{wanted:>8.3f}{'-':>9}  SKIPPED: no data")
+            continue
+        ci = results[task].get("ci", {})
+        ci = ci.get(figure) if isinstance(ci, dict) else ci
+        verdict = "" if found >= wanted else "  BELOW THE BAR"
+        below += found < wanted
+        print(f"{name:<36}{figure:<8}{wanted:>8.3f}{found:>9.3f}  {ci}{verdict}")
+    print(f"{len(bars) - below - skipped} bars met, {below} below, {skipped} skipped")
+    sys.exit(1 if below and "--strict" in sys.argv else 0)
+
+
+if __name__ == "__main__":
+    main()

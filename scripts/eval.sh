@@ -1,0 +1,46 @@
+#!/bin/bash
+# The quality bars on the data folder: eval.sh DATA
+#
+# Environment: SENSORIUM_BIN (set by make), FILMS and SOUNDS (how many clips the moments suite makes; 150 and 50),
+# STRICT=1 (a figure below its bar fails the run; hostile media always do).
+set -eu
+
+data=$1
+manifest=$data/index.jsonl
+: "${SENSORIUM_BIN:?set by make eval}"
+if [ ! -f "$manifest" ]; then
+    echo "SKIPPED: $manifest is not here, so nothing was evaluated; name the folder by make eval DATA=..." >&2
+    echo "0 passed, 0 failed, 5 skipped"
+    exit 0
+fi
+
+results=$(mktemp)
+trap 'rm -f "$results"' EXIT
+failed=0 passed=0 skipped=0
+suite() {
+    name=$1
+    shift
+    begun=$SECONDS
+    echo "--- $name"
+    if "$@" >"$results.part"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+    cat "$results.part"
+    cat "$results.part" >>"$results"
+    rm -f "$results.part"
+    echo "--- $name: $((SECONDS - begun)) s"
+}
+
+suite "retrieval" "$SENSORIUM_BIN" eval --manifest "$manifest" --json
+suite "soundtracks" python3 scripts/eval_soundtracks.py "$manifest"
+suite "moments" python3 scripts/eval_moments.py "$manifest" --films "${FILMS:-150}" --sounds "${SOUNDS:-50}"
+if [ -d "$data/malformed" ]; then
+    suite "hostile media" python3 scripts/eval_hostile.py "$data/malformed"
+else
+    echo "SKIPPED: hostile media, for $data/malformed is not here" >&2
+    skipped=$((skipped + 1))
+fi
+
+strict=()
+[ "${STRICT:-0}" = 0 ] || strict=(--strict)
+if python3 scripts/bars.py "$results" "${strict[@]}"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,21 @@
+#!/bin/bash
+# The check that anyone can repeat: pictures and sound effects of the Debian package tuxpaint-stamps-default, asked by
+# their descriptions in English, German, French and Czech. Nothing in it was trained on.
+set -eu
+
+: "${SENSORIUM_BIN:?set by make eval-public}"
+cache=${CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/sensorium}
+scripts/stamps.sh "$cache/stamps"
+folder=$cache/stamps/usr/share/tuxpaint/stamps
+
+results=$(mktemp)
+trap 'rm -f "$results"' EXIT
+for language in en de fr cs; do
+    python3 scripts/stamps.py manifest "$folder" "$language" >"$folder/index.$language.jsonl"
+    figures=$("$SENSORIUM_BIN" eval --manifest "$folder/index.$language.jsonl" --json)
+    printf '{"language":"%s","figures":%s}\n' "$language" "$figures"
+    [ "$language" != en ] || printf '%s\n' "$figures" >"$results"
+done
+strict=()
+[ "${STRICT:-0}" = 0 ] || strict=(--strict)
+python3 scripts/bars.py "$results" --public "${strict[@]}"

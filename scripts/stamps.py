@@ -1,0 +1,76 @@
+"""Lists what the package tuxpaint-stamps-default holds: pictures and sound effects with their descriptions.
+
+    stamps.py manifest FOLDER LANGUAGE > index.jsonl    rows for `sensorium eval`, files relative to FOLDER
+    stamps.py link FOLDER TARGET                        links the media into TARGET and writes TARGET/meta.jsonl
+
+Left out: symbols/ (letters and signs) and the thousands of spoken descriptions (NAME_desc*.ogg).
+"""
+
+import json
+import os
+import sys
+
+PICTURES, SOUNDS = (".png",), (".ogg", ".wav")
+
+
+def descriptions(path):
+    """English and other descriptions from NAME.txt: {"en": .., "de": ..}."""
+    with open(path, encoding="utf-8", errors="replace") as lines:
+        text = [line.strip() for line in lines]
+    found = {"en": text[0]} if text and text[0] else {}
+    for line in text[1:]:
+        name, equals, value = line.partition("=")
+        if equals and name.endswith(".utf8") and value.strip():
+            found[name[: -len(".utf8")]] = value.strip()
+    return found
+
+
+def media(folder):
+    """(file relative to the folder, kind, descriptions) of every picture and every sound effect, in order."""
+    found = []
+    for root, folders, names in os.walk(folder):
+        folders[:] = sorted(f for f in folders if f != "symbols")
+        present = set(names)
+        for name in names:
+            stem, suffix = os.path.splitext(name)
+            note = f"{stem}.txt"
+            if note not in present:
+                continue
+            if suffix in PICTURES:
+                kind = "picture"
+            elif suffix in SOUNDS and (f"{stem}.png" in present or f"{stem}.svg" in present):
+                kind = "sound"
+            else:
+                continue
+            texts = descriptions(os.path.join(root, note))
+            if "en" in texts:
+                found.append((os.path.relpath(os.path.join(root, name), folder), kind, texts))
+    return sorted(found)
+
+
+def manifest(folder, language):
+    for file, kind, texts in media(folder):
+        captions = [texts[language]] if language in texts else []
+        source = "stamps" if kind == "sound" else "stamps_pictures"
+        row = {"file": file, "captions": captions, "label": None, "source": source, "split": "dev"}
+        print(json.dumps(row, ensure_ascii=False))
+
+
+def link(folder, target):
+    os.makedirs(target, exist_ok=True)
+    with open(os.path.join(target, "meta.jsonl"), "w", encoding="utf-8") as meta:
+        for file, _, texts in media(folder):
+            place = os.path.join(target, file)
+            os.makedirs(os.path.dirname(place), exist_ok=True)
+            if not os.path.lexists(place):
+                os.symlink(os.path.abspath(os.path.join(folder, file)), place)
+            meta.write(json.dumps({"file": file, "description": texts["en"]}, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["manifest"] and len(sys.argv) == 4:
+        manifest(sys.argv[2], sys.argv[3])
+    elif sys.argv[1:2] == ["link"] and len(sys.argv) == 4:
+        link(sys.argv[2], sys.argv[3])
+    else:
+        sys.exit(__doc__)

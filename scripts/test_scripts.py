@@ -1,0 +1,82 @@
+"""Tests of what the scripts compute, and of samples/ against its manifest. Plain Python."""
+
+import json
+import os
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import common
+import eval_moments
+import show_hits
+import stamps
+
+SAMPLES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "samples")
+
+
+class Figures(unittest.TestCase):
+    def test_overlap_is_intersection_over_union(self):
+        self.assertEqual(common.overlap((0, 1000), (0, 1000)), 1.0)
+        self.assertEqual(common.overlap((0, 1000), (500, 1500)), 500 / 1500)
+        self.assertEqual(common.overlap((0, 1000), (2000, 3000)), 0.0)
+
+    def test_precision_looks_at_no_more_than_there_are(self):
+        self.assertEqual(common.precision(["cat", "dog", "cat"], "cat", 2), 0.5)
+        self.assertEqual(common.precision(["cat"] * 20, "cat", 15), 1.0)
+
+    def test_interval_holds_the_mean(self):
+        low, high = common.interval([0.0, 1.0] * 50)
+        self.assertTrue(0.35 < low < 0.5 < high < 0.65)
+
+    def test_the_plan_of_moments_is_seeded_and_its_labels_differ(self):
+        rows = [{"source": "flickr8k", "captions": ["c"], "file": f"{n}.jpg"} for n in range(20)]
+        rows += [{"source": "animal_sounds", "label": f"animal{n % 5}", "file": f"{n}.ogg"} for n in range(20)]
+        first, second = (list(eval_moments.plan(rows, 3, 3, 7)) for _ in range(2))
+        self.assertEqual(first, second)
+        self.assertEqual(len(first), 6)
+        for _, files, seconds, asked, _ in first:
+            self.assertEqual(len(files), len(seconds))
+            self.assertTrue(0 <= asked < len(files))
+
+
+class Shown(unittest.TestCase):
+    def test_a_hit_shows_its_moment_and_description(self):
+        moment = {"start_ms": 1000, "end_ms": 62_500, "peak_ms": 2000, "tracks": ["video"]}
+        hit = {"rank": 1, "score": 3.5, "modality": "video", "path": "/a/b.mp4", "asset": "x", "moment": moment}
+        text = show_hits.line({**hit, "payload": {"description": "a dog"}})
+        for part in ("3.50", "b.mp4", "00:01.0-01:02.5 video", "a dog"):
+            self.assertIn(part, text)
+
+
+class Stamps(unittest.TestCase):
+    def test_pictures_and_effects_are_listed_and_the_rest_is_not(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for name in ("a/cow.png", "a/cow.ogg", "a/cow_desc.ogg", "a/cow_desc_fr.ogg", "a/bare.png", "symbols/x.png"):
+                os.makedirs(os.path.join(folder, os.path.dirname(name)), exist_ok=True)
+                open(os.path.join(folder, name), "wb").close()
+            for name in ("a/cow.txt", "symbols/x.txt"):
+                with open(os.path.join(folder, name), "w", encoding="utf-8") as note:
+                    note.write("A cow.\nde.utf8=Eine Kuh.\n")
+            found = stamps.media(folder)
+        self.assertEqual([(f, k) for f, k, _ in found], [("a/cow.ogg", "sound"), ("a/cow.png", "picture")])
+        self.assertEqual(found[0][2], {"en": "A cow.", "de": "Eine Kuh."})
+
+
+class Samples(unittest.TestCase):
+    def test_every_sample_has_a_row_and_every_row_a_sample(self):
+        with open(os.path.join(SAMPLES, "index.jsonl"), encoding="utf-8") as lines:
+            rows = [json.loads(line) for line in lines]
+        listed = [row["file"] for row in rows]
+        folders = ("images", "sounds", "clips", "texts")
+        present = sorted(f"{folder}/{name}" for folder in folders for name in os.listdir(os.path.join(SAMPLES, folder)))
+        self.assertEqual(sorted(listed), present)
+        for row in rows:
+            self.assertTrue(row["description"], row["file"])
+            self.assertEqual((row["source"], row["split"]), ("samples", "dev"))
+            self.assertLessEqual({"captions", "label"}, row.keys())
+
+
+if __name__ == "__main__":
+    unittest.main()
