@@ -75,6 +75,8 @@ def make_picture(name, scene, facts):
         image = image.resize((round(image.width * facts["height"] / image.height), facts["height"]), Image.Resampling.LANCZOS)
     if "colours" in facts:
         image = image.quantize(facts["colours"], dither=Image.Dither.NONE)
+        if suffix == "tiff":  # few colours still, so that it stays small, but not as a palette
+            image = image.convert("RGB")
     if facts.get("orientation") == 6:  # stored lying on its side: turn it a quarter clockwise to see it upright
         image = image.transpose(Image.Transpose.ROTATE_90)
     options = {"jpg": {"quality": 82, "exif": exif(facts)}, "webp": {"quality": 78}, "png": {"optimize": True}, "tiff": {"compression": "tiff_lzw"}}

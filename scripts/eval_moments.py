@@ -31,8 +31,8 @@ def join_photos(photos, seconds, target):
 def join_sounds(sounds, target):
     inputs, chain = [], ""
     for number, sound in enumerate(sounds):
-        inputs += ["-stream_loop", "-1", "-t", "10", "-i", sound]
-        chain += f"[{number}:a]aformat=sample_rates=16000:channel_layouts=mono,atrim=0:10,asetpts=PTS-STARTPTS[a{number}];"
+        inputs += ["-i", sound]
+        chain += f"[{number}:a]aformat=sample_rates=16000:channel_layouts=mono,aloop=loop=-1:size=16000000,atrim=0:10,asetpts=N/SR/TB[a{number}];"
     chain += "".join(f"[a{n}]" for n in range(len(sounds))) + f"concat=n={len(sounds)}:v=0:a=1[out]"
     common.ffmpeg(*inputs, "-filter_complex", chain, "-map", "[out]", target)
 
