@@ -26,7 +26,7 @@ endif
 export SENSORIUM_BIN := $(BIN)
 export DATA CACHE
 
-.PHONY: help setup weights build test lint eval eval-public demo bench stress
+.PHONY: help setup weights build test lint eval eval-public demo bench stress readme
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 20
@@ -68,3 +68,6 @@ bench: build ## speed, beside peers, with machine and commit
 
 stress: build ## long runs: kills, mutated media, ignored tests
 	@$(STEP) stress scripts/stress.sh
+
+readme: build ## runs the examples of README.md and writes their output into it
+	@$(STEP) readme python3 scripts/readme.py

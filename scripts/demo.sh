@@ -17,7 +17,12 @@ mkdir -p "$cache/demo"
 ask() {
     echo
     printf 'sensorium search'
-    printf ' %q' "$@"
+    for word in "$@"; do
+        case $word in
+            *[!A-Za-z0-9_./,:+-]*) printf " '%s'" "$word" ;;
+            *) printf ' %s' "$word" ;;
+        esac
+    done
     echo
     hits=$("$SENSORIUM_BIN" search "$@" --limit 5 --data "$data" --json)
     asked=$((asked + 1))
@@ -58,7 +63,8 @@ else
     ask "a boat on the water"
     ask "something sweet to eat"
     ask "a bird singing" --modality audio,video
-    ask "a thunderstorm with rain"
+    ask "the sound of a cow" --modality audio
+    ask "rain" --modality video,audio
     ask "the rules of a ball game"
     ask "a city at night" --modality video
     ask "a day at the sea" --filter 'camera = "Paintbox 1" and captured_at >= "2020-01-01"'
@@ -70,7 +76,7 @@ else
     echo
     echo "--- mixed"
     ask "2:a dog" + ./samples/images/beach.jpg
-    ask ./samples/images/fruit_bowl.jpg - banana
+    ask 2:./samples/images/fruit_bowl.jpg - banana
 fi
 
 echo
