@@ -1,1 +1,118 @@
-fn main(){}
+//! The `sensorium` command.
+//!
+//! ```text
+//! argv ─► worker? ─► args (low, high) ─► commands/… ─► Engine on the data folder, or Client to a server
+//!                                            └─► output: results on standard output, the rest on standard error
+//! ```
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | `args` | what can be typed, and what it means |
+//! | `query` | the grammar of query terms |
+//! | `commands` | one file a command |
+//! | `backend` | the calls that a data folder and a server both answer |
+//! | `model` | what both tell, in one form |
+//! | `eval` | retrieval measured on a manifest |
+//! | `output` | tables, JSON, the progress bar |
+//! | `contact` | hits as pictures |
+//! | `npy` | vectors from files |
+//! | `failure` | errors and exit codes |
+
+mod args;
+mod backend;
+mod commands;
+mod contact;
+mod eval;
+mod failure;
+mod interrupt;
+mod model;
+mod npy;
+mod output;
+mod query;
+
+use std::ffi::OsString;
+use std::io;
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use sensorium_media::{WORKER_SUBCOMMAND, worker_main};
+use tracing_subscriber::EnvFilter;
+
+use crate::args::dash;
+use crate::args::high::Setting;
+use crate::args::low::{Cli, Command, Environment};
+use crate::commands::Context;
+use crate::failure::{CliError, Exit, exit_of};
+use crate::output::{Out, note};
+
+/// What is logged where `SENSORIUM_LOG` says nothing.
+const DEFAULT_LOG: &str = "error";
+
+fn main() -> ExitCode {
+    let args: Vec<OsString> = std::env::args_os().collect();
+    // A decoding worker comes before everything else: it must set its limits before it does anything.
+    if let [_, first, ..] = args.as_slice()
+        && first == WORKER_SUBCOMMAND
+    {
+        return worker_main();
+    }
+    match run(&args) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            note(&format!("sensorium: {error:#}"));
+            exit_of(&error).into()
+        }
+    }
+}
+
+fn run(args: &[OsString]) -> anyhow::Result<Exit> {
+    let refuse = |word: &str| CliError::Dash { sentence: dash::sentence(word) };
+    if let Some(word) = dash::word_like_help(args) {
+        return Err(refuse(&word).into());
+    }
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => match dash::refused_word(args, &error) {
+            Some(word) => return Err(refuse(&word).into()),
+            None => return Ok(told(&error)),
+        },
+    };
+    let environment = Environment::read();
+    start_log(environment.log.as_deref());
+    let mut out = Out::new(cli.global.json, environment.no_color);
+    let command = match (cli.version, cli.command) {
+        (true, _) => Command::Version { long: cli.long },
+        (false, Some(command)) => command,
+        (false, None) => {
+            note("sensorium: a command is needed; `sensorium --help` lists them");
+            return Ok(Exit::Usage);
+        }
+    };
+    let command = match commands::without_setting(command, &cli.global, &environment, &mut out)? {
+        commands::Done::Yes(exit) => return Ok(exit),
+        commands::Done::NotYet(command) => command,
+    };
+    let setting = Setting::new(&cli.global, &environment)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let result = runtime.block_on(commands::run(command, Context { setting, out }));
+    // Work that was dropped midway must not hold the command up.
+    runtime.shutdown_background();
+    result
+}
+
+/// Help, versions and usage errors of the parser.
+fn told(error: &clap::Error) -> Exit {
+    // A reader that went away is no error.
+    let _ = error.print();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Done,
+        _ => Exit::Usage,
+    }
+}
+
+fn start_log(filter: Option<&str>) {
+    let filter =
+        EnvFilter::try_new(filter.unwrap_or(DEFAULT_LOG)).unwrap_or_else(|_| EnvFilter::new(DEFAULT_LOG));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false).init();
+}

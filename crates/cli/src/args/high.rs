@@ -1,0 +1,181 @@
+//! What was typed, settled once: where the data lie, which collection is meant, who answers.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sensorium_embed::{Bundle, FolderFiles, LoadOptions, StaticFiles};
+use sensorium_engine::{Access, DEFAULT_COLLECTION, Engine, EngineConfig, running_server};
+use sensorium_media::Limits;
+
+use super::low::{Environment, Global};
+use crate::failure::CliError;
+
+/// Name of the data folder in the XDG data home.
+const FOLDER_NAME: &str = "sensorium";
+/// The XDG data home, below the home folder.
+const DEFAULT_DATA_HOME: &str = ".local/share";
+
+/// Values that hold for the whole command.
+#[derive(Debug, Clone)]
+pub(crate) struct Setting {
+    /// The data folder, absolute.
+    pub(crate) data_dir: PathBuf,
+    /// The collection.
+    pub(crate) collection: String,
+    /// Whether the collection was named on the command line.
+    pub(crate) collection_named: bool,
+    /// The server named on the command line.
+    pub(crate) server: Option<String>,
+    /// Folder of another bundle than the one built in.
+    pub(crate) bundle_dir: Option<PathBuf>,
+    /// The user's home folder.
+    pub(crate) home: Option<PathBuf>,
+}
+
+/// Who answers a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The data folder itself.
+    Folder,
+    /// A server at this URL.
+    Server {
+        /// Its address.
+        url: String,
+        /// Whether it was named on the command line, and not found by `server.json`.
+        named: bool,
+    },
+}
+
+impl Setting {
+    /// Settles what was typed.
+    ///
+    /// # Errors
+    /// If no data folder can be found.
+    pub(crate) fn new(global: &Global, environment: &Environment) -> Result<Self, CliError> {
+        let data_dir = data_dir(global, environment).ok_or(CliError::NoDataFolder)?;
+        let data_dir = std::path::absolute(&data_dir)
+            .map_err(|source| CliError::Path { path: data_dir.clone(), source })?;
+        Ok(Self {
+            data_dir,
+            collection: global.collection.clone().unwrap_or_else(|| DEFAULT_COLLECTION.to_owned()),
+            collection_named: global.collection.is_some(),
+            server: global.server.clone(),
+            bundle_dir: environment.bundle.clone(),
+            home: environment.home.clone(),
+        })
+    }
+
+    /// Who answers `index`, `search`, `get`, `delete` and `stats`.
+    pub(crate) fn place(&self) -> Place {
+        if let Some(url) = &self.server {
+            return Place::Server { url: url.clone(), named: true };
+        }
+        match running_server(&self.data_dir) {
+            Some(info) => Place::Server { url: format!("http://{}", info.address), named: false },
+            None => Place::Folder,
+        }
+    }
+
+    /// Refuses `--server` where a command works on the data folder only.
+    ///
+    /// # Errors
+    /// If a server was named.
+    pub(crate) fn folder_only(&self, command: &'static str) -> Result<(), CliError> {
+        match &self.server {
+            Some(_) => Err(CliError::FolderOnly { command }),
+            None => Ok(()),
+        }
+    }
+
+    /// The bundle of models; its towers load at first use.
+    ///
+    /// # Errors
+    /// If its manifest cannot be read.
+    pub(crate) fn bundle(&self) -> anyhow::Result<Arc<Bundle>> {
+        let options = LoadOptions::default();
+        Ok(match &self.bundle_dir {
+            Some(folder) => Bundle::load(FolderFiles(folder.clone()), options)?,
+            None => Bundle::load(StaticFiles(sensorium_mini::files()), options)?,
+        })
+    }
+
+    /// Opens the collection in the data folder.
+    ///
+    /// # Errors
+    /// If it cannot be opened, or another process writes it.
+    pub(crate) async fn open(&self, access: Access, jobs: Option<u16>) -> anyhow::Result<Arc<Engine>> {
+        self.open_at(&self.data_dir, &self.collection, access, jobs).await
+    }
+
+    /// Opens a collection of a folder.
+    ///
+    /// # Errors
+    /// If it cannot be opened, or another process writes it.
+    pub(crate) async fn open_at(
+        &self,
+        data_dir: &Path,
+        collection: &str,
+        access: Access,
+        jobs: Option<u16>,
+    ) -> anyhow::Result<Arc<Engine>> {
+        let config = EngineConfig {
+            data_dir: data_dir.to_path_buf(),
+            collection: collection.to_owned(),
+            bundle: self.bundle()?,
+            worker_program: std::env::current_exe().map_err(|source| CliError::OwnProgram { source })?,
+            jobs: jobs.map_or_else(cores, usize::from),
+            limits: Limits::default(),
+            access,
+        };
+        Ok(Engine::open(config).await?)
+    }
+}
+
+/// Cores of this machine.
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn data_dir(global: &Global, environment: &Environment) -> Option<PathBuf> {
+    if let Some(folder) = global.data.as_ref().or(environment.data.as_ref()) {
+        return Some(folder.clone());
+    }
+    let data_home = match &environment.xdg_data_home {
+        Some(folder) => folder.clone(),
+        None => environment.home.as_ref()?.join(DEFAULT_DATA_HOME),
+    };
+    Some(data_home.join(FOLDER_NAME))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_data_folder_is_the_first_of_option_variable_and_xdg() {
+        let mut environment = Environment { home: Some("/home/a".into()), ..Environment::default() };
+        let mut global = Global::default();
+        let folder = |global: &Global, environment: &Environment| {
+            Setting::new(global, environment).expect("a folder").data_dir
+        };
+        assert_eq!(folder(&global, &environment), Path::new("/home/a/.local/share/sensorium"));
+        environment.xdg_data_home = Some("/xdg".into());
+        assert_eq!(folder(&global, &environment), Path::new("/xdg/sensorium"));
+        environment.data = Some("/env".into());
+        assert_eq!(folder(&global, &environment), Path::new("/env"));
+        global.data = Some("/typed".into());
+        assert_eq!(folder(&global, &environment), Path::new("/typed"));
+        assert!(Setting::new(&Global::default(), &Environment::default()).is_err());
+    }
+
+    #[test]
+    fn a_named_server_answers() {
+        let environment = Environment { data: Some("/nowhere/at/all".into()), ..Environment::default() };
+        let mut global = Global::default();
+        assert_eq!(Setting::new(&global, &environment).expect("settled").place(), Place::Folder);
+        global.server = Some("http://127.0.0.1:1".to_owned());
+        let setting = Setting::new(&global, &environment).expect("settled");
+        assert_eq!(setting.place(), Place::Server { url: "http://127.0.0.1:1".to_owned(), named: true });
+        assert!(setting.folder_only("verify").is_err());
+    }
+}

@@ -1,0 +1,358 @@
+//! What can be typed. This layer only parses, and is the only one that reads the environment.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use sensorium_types::Modality;
+
+/// Where a server listens where nothing is typed.
+const DEFAULT_LISTEN: &str = "127.0.0.1:7700";
+
+/// Find media by meaning: index text, pictures, sounds and films, and ask with any of them.
+#[derive(Debug, Parser)]
+#[command(
+    name = "sensorium",
+    disable_version_flag = true,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    subcommand_required = false,
+    after_help = "Exit codes: 0 done, 1 error, 2 usage, 3 failed files under --strict, 130 interrupted."
+)]
+pub(crate) struct Cli {
+    /// Options of every command.
+    #[command(flatten)]
+    pub(crate) global: Global,
+    /// Print the version.
+    #[arg(short = 'V', long)]
+    pub(crate) version: bool,
+    /// With --version: also the bundle and the licence of its weights.
+    #[arg(long, requires = "version")]
+    pub(crate) long: bool,
+    /// What is done.
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// Options that every command takes.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Global {
+    /// Data folder [default: SENSORIUM_DATA, else `sensorium` in the XDG data home]
+    #[arg(long, value_name = "DIR", global = true, help_heading = "Global options")]
+    pub(crate) data: Option<PathBuf>,
+    /// Collection [default: default]
+    #[arg(long, value_name = "NAME", global = true, help_heading = "Global options")]
+    pub(crate) collection: Option<String>,
+    /// Ask this server instead of the data folder
+    #[arg(long, value_name = "URL", global = true, help_heading = "Global options")]
+    pub(crate) server: Option<String>,
+    /// One JSON object a line
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub(crate) json: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Bring files and folders into the collection
+    Index(Index),
+    /// Find what the terms mean
+    Search(Search),
+    /// Serve the data folder over gRPC, on this machine
+    Serve(Serve),
+    /// Measure retrieval on a manifest of captioned media
+    Eval(Eval),
+    /// Show assets by id or filter
+    Get(Get),
+    /// Delete assets by id or filter
+    Delete(Delete),
+    /// List the collections
+    Collections(Collections),
+    /// List the files that could not be indexed, with their reasons
+    Failures(Failures),
+    /// List the formats that are decoded
+    Formats,
+    /// Check that everything needed is here and works
+    Doctor,
+    /// Check everything stored
+    Verify,
+    /// Drop what `verify` finds broken
+    Repair(Repair),
+    /// Counts and sizes
+    Stats,
+    /// The bundles of models
+    Models {
+        /// What about them.
+        #[command(subcommand)]
+        command: Models,
+    },
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the version
+    Version {
+        /// Also the bundle and the licence of its weights
+        #[arg(long)]
+        long: bool,
+    },
+}
+
+/// `index`
+#[derive(Debug, Args)]
+pub(crate) struct Index {
+    /// Files and folders
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Only files that match (may be repeated)
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) include: Vec<String>,
+    /// No files or folders that match (may be repeated)
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) exclude: Vec<String>,
+    /// Forget files below the PATHs that are gone
+    #[arg(long)]
+    pub(crate) prune: bool,
+    /// With --prune: also where it looks like an unmounted disk
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Files decoded at a time [default: one a core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) jobs: Option<u16>,
+    /// JSONL or CSV with your own fields, joined by `path`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) meta: Option<PathBuf>,
+    /// Exit with 3 if a file failed
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+/// `search`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Terms: [+|-][N:]TERM. Neighbouring words are one text: sensorium search a dog on a beach
+  ./FILE ../FILE /FILE ~/FILE file:FILE   a picture, sound, film or text
+  asset:ID  asset:ID#3  asset:ID#audio.7  something stored, or one point of it
+  vector:FILE.npy                         a vector of the space
+  text:WORDS                              text, whatever it begins with
+  sensorium search '2:golden retriever' + ./pool.jpg - fruit
+Everything after -- is terms.")]
+pub(crate) struct Search {
+    /// What to look for
+    #[arg(required = true, value_name = "TERM")]
+    pub(crate) terms: Vec<OsString>,
+    /// Only these, separated by commas: text, image, video, audio
+    #[arg(long, value_name = "M,..", value_delimiter = ',')]
+    pub(crate) modality: Vec<Modality>,
+    /// Only assets whose fields meet this, for instance 'year >= 2020 and camera = "X100"'
+    #[arg(long, value_name = "CONDITION")]
+    pub(crate) filter: Option<String>,
+    /// Most hits [default: 10; with --all: every match]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) limit: Option<u32>,
+    /// Exactly min(N, matches) hits, by exact search, whatever their score
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Drop hits with a lower score (0 is chance)
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    pub(crate) min_score: Option<f32>,
+    /// A row for each moment
+    #[arg(long)]
+    pub(crate) moments: bool,
+    /// Ask each term alone and fuse the lists
+    #[arg(long)]
+    pub(crate) legs: bool,
+    /// Say how the answer came about
+    #[arg(long)]
+    pub(crate) explain: bool,
+    /// Write the hits as pictures
+    #[arg(long, value_name = "FILE.html|FILE.png")]
+    pub(crate) contact_sheet: Option<PathBuf>,
+}
+
+/// `serve`
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Address; only addresses of this machine
+    #[arg(long, value_name = "ADDR:PORT", default_value = DEFAULT_LISTEN)]
+    pub(crate) listen: SocketAddr,
+    /// A folder whose files clients may have indexed by path (may be repeated)
+    #[arg(long, value_name = "DIR")]
+    pub(crate) allow_path: Vec<PathBuf>,
+    /// Files decoded at a time [default: one a core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) jobs: Option<u16>,
+}
+
+/// `eval`
+#[derive(Debug, Args)]
+pub(crate) struct Eval {
+    /// JSONL with a row for each file: file, captions, label, source, split
+    #[arg(long, value_name = "FILE")]
+    pub(crate) manifest: PathBuf,
+    /// Split that is measured; ALL takes every row but `held`
+    #[arg(long, value_name = "NAME", default_value = "dev")]
+    pub(crate) split: String,
+    /// Only these tasks, separated by commas
+    #[arg(long, value_name = "TASK,..", value_delimiter = ',')]
+    pub(crate) task: Vec<crate::eval::TaskName>,
+    /// Files decoded at a time [default: one a core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) jobs: Option<u16>,
+}
+
+/// `get`
+#[derive(Debug, Args)]
+#[group(skip)]
+pub(crate) struct Get {
+    /// Ids of assets
+    #[arg(value_name = "ID", required_unless_present = "filter", conflicts_with = "filter")]
+    pub(crate) ids: Vec<String>,
+    /// All assets whose fields meet this
+    #[arg(long, value_name = "CONDITION")]
+    pub(crate) filter: Option<String>,
+    /// With the vectors of the points
+    #[arg(long)]
+    pub(crate) vectors: bool,
+}
+
+/// `delete`
+#[derive(Debug, Args)]
+#[group(skip)]
+pub(crate) struct Delete {
+    /// Ids of assets
+    #[arg(value_name = "ID", required_unless_present = "filter", conflicts_with = "filter")]
+    pub(crate) ids: Vec<String>,
+    /// All assets whose fields meet this
+    #[arg(long, value_name = "CONDITION")]
+    pub(crate) filter: Option<String>,
+}
+
+/// `collections`
+#[derive(Debug, Args)]
+pub(crate) struct Collections {
+    /// Drop this collection with everything in it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) drop: Option<String>,
+}
+
+/// `failures`
+#[derive(Debug, Args)]
+pub(crate) struct Failures {
+    /// Try all of them again
+    #[arg(long)]
+    pub(crate) retry: bool,
+}
+
+/// `repair`
+#[derive(Debug, Args)]
+pub(crate) struct Repair {
+    /// Do it without asking
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(crate) yes: bool,
+    /// Only say what would be dropped
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// `models`
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(crate) enum Models {
+    /// The bundle in use: its parts, its space, its licences
+    Info,
+    /// The bundles that are here
+    List,
+}
+
+/// The variables that are read. Empty ones count as absent.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Environment {
+    /// `SENSORIUM_DATA`: the data folder.
+    pub(crate) data: Option<PathBuf>,
+    /// `SENSORIUM_BUNDLE`: the folder of another bundle.
+    pub(crate) bundle: Option<PathBuf>,
+    /// `XDG_DATA_HOME`, if absolute.
+    pub(crate) xdg_data_home: Option<PathBuf>,
+    /// `HOME`.
+    pub(crate) home: Option<PathBuf>,
+    /// `NO_COLOR` is set.
+    pub(crate) no_color: bool,
+    /// `SENSORIUM_LOG`: what is logged, for instance `debug`.
+    pub(crate) log: Option<String>,
+}
+
+impl Environment {
+    /// Reads the variables of this process.
+    pub(crate) fn read() -> Self {
+        let path = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        Self {
+            data: path("SENSORIUM_DATA"),
+            bundle: path("SENSORIUM_BUNDLE"),
+            xdg_data_home: path("XDG_DATA_HOME").filter(|path| path.is_absolute()),
+            home: path("HOME"),
+            no_color: path("NO_COLOR").is_some(),
+            log: std::env::var("SENSORIUM_LOG").ok().filter(|value| !value.is_empty()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn options_may_come_anywhere_and_global_ones_after_every_command() {
+        let cli = Cli::try_parse_from(["sensorium", "search", "a", "--limit", "3", "dog", "--json"])
+            .expect("parses");
+        assert!(cli.global.json);
+        let Some(Command::Search(search)) = cli.command else { panic!("search") };
+        assert_eq!((search.terms.len(), search.limit), (2, Some(3)));
+        let global = ["--data", "d", "--collection", "c", "--server", "http://x:1", "--json"];
+        for command in ["stats", "verify", "formats", "doctor", "failures", "collections", "repair"] {
+            let line = ["sensorium", command].into_iter().chain(global);
+            let cli = Cli::try_parse_from(line).expect("parses");
+            assert_eq!(cli.global.data, Some(PathBuf::from("d")), "{command}");
+            assert!(cli.global.json);
+        }
+        let line = ["sensorium", "models", "info"].into_iter().chain(global);
+        assert!(Cli::try_parse_from(line).expect("parses").global.json);
+    }
+
+    #[test]
+    fn everything_after_two_dashes_is_terms() {
+        let cli =
+            Cli::try_parse_from(["sensorium", "search", "dog", "--", "-fruit", "--json"]).expect("parses");
+        assert!(!cli.global.json);
+        let Some(Command::Search(search)) = cli.command else { panic!("search") };
+        assert_eq!(search.terms, ["dog", "-fruit", "--json"]);
+    }
+
+    #[test]
+    fn lone_signs_are_terms_and_modalities_have_commas() {
+        let line = ["sensorium", "search", "dog", "-", "cat", "+", "./x.jpg", "--modality", "image,audio"];
+        let Some(Command::Search(search)) = Cli::try_parse_from(line).expect("parses").command else {
+            panic!("search")
+        };
+        assert_eq!(search.terms, ["dog", "-", "cat", "+", "./x.jpg"]);
+        assert_eq!(search.modality, [Modality::Image, Modality::Audio]);
+    }
+
+    #[test]
+    fn get_and_delete_take_ids_or_a_filter() {
+        for command in ["get", "delete"] {
+            assert!(Cli::try_parse_from(["sensorium", command]).is_err());
+            assert!(Cli::try_parse_from(["sensorium", command, "id", "--filter", "x exists"]).is_err());
+            assert!(Cli::try_parse_from(["sensorium", command, "--filter", "x exists"]).is_ok());
+            assert!(Cli::try_parse_from(["sensorium", command, "id", "id2"]).is_ok());
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! `index`: files and folders into the collection.
+
+use futures::StreamExt;
+use sensorium_client::{self as client, Client, ClientError};
+use sensorium_engine::{Access, Cancel, Engine, IndexRequest};
+use sensorium_types::ErrorKind;
+use tokio::sync::mpsc::unbounded_channel;
+
+use super::{Context, upload};
+use crate::args::low::Index;
+use crate::backend::Backend;
+use crate::failure::Exit;
+use crate::interrupt::{or_cancel, or_interrupt};
+use crate::model::{Event, Failure, FileEvent, Summary, state_of};
+use crate::output::progress::{Progress, sentence};
+use crate::output::{Out, json, note};
+
+/// Brings files and folders in.
+pub(super) async fn run(args: Index, context: &mut Context) -> anyhow::Result<Exit> {
+    let Index { paths, include, exclude, prune, force, jobs, meta, strict } = args;
+    let paths = paths.into_iter().map(std::path::absolute).collect::<Result<Vec<_>, _>>()?;
+    let meta = meta.map(std::path::absolute).transpose()?;
+    let request = IndexRequest { paths, include, exclude, prune, force, meta, retry_all: false };
+    let backend = Backend::open(&context.setting, Access::Write, jobs).await?;
+    let summary = match &backend {
+        Backend::Folder(engine) => local(engine, request, &mut context.out).await?,
+        Backend::Server(client) => remote(client, request, &mut context.out).await?,
+    };
+    finish(summary, strict, &mut context.out)
+}
+
+/// Tells the end of a run.
+pub(super) fn finish(summary: Option<Summary>, strict: bool, out: &mut Out) -> anyhow::Result<Exit> {
+    let Some(summary) = summary else { return Ok(Exit::Interrupted) };
+    if out.is_json() {
+        out.object(&json::summary(&summary))?;
+    } else {
+        out.line(&sentence(&summary))?;
+    }
+    Ok(if summary.interrupted {
+        Exit::Interrupted
+    } else if strict && summary.failed > 0 {
+        Exit::FailedFiles
+    } else {
+        Exit::Done
+    })
+}
+
+/// Indexes into the data folder; `None` if it was dropped midway.
+pub(super) async fn local(
+    engine: &Engine,
+    request: IndexRequest,
+    out: &mut Out,
+) -> anyhow::Result<Option<Summary>> {
+    let cancel = Cancel::new();
+    let (sender, mut events) = unbounded_channel();
+    let mut show = Show::new();
+    let work = async {
+        let run = engine.index(request, sender, cancel.clone());
+        let tell = async {
+            while let Some(event) = events.recv().await {
+                show.event(&event.into(), out)?;
+            }
+            anyhow::Ok(())
+        };
+        let (summary, told) = tokio::join!(run, tell);
+        told?;
+        anyhow::Ok(Summary::from(summary?))
+    };
+    let summary = or_cancel(&cancel, Box::pin(work)).await;
+    show.end();
+    summary.transpose()
+}
+
+/// Has a server index: by path where it may read these, else by sending the bytes.
+async fn remote(client: &Client, request: IndexRequest, out: &mut Out) -> anyhow::Result<Option<Summary>> {
+    let IndexRequest { paths, include, exclude, prune, force, meta, retry_all } = request.clone();
+    // What only files of the server's machine can be asked for is not sent in another way.
+    let can_be_sent = !prune && meta.is_none();
+    let by_path = client::IndexPaths { paths, include, exclude, prune, force, meta, retry_all };
+    let mut show = Show::new();
+    let work = async {
+        match by_paths(client, by_path, &mut show, out).await {
+            Err(error) if can_be_sent && may_not_read(&error) => {
+                note("the server may not read these files itself (see `serve --allow-path`): sending them");
+                upload::run(client, request, &mut |event| show.event(event, out)).await
+            }
+            result => result,
+        }
+    };
+    let summary = or_interrupt(Box::pin(work)).await;
+    show.end();
+    summary.transpose()
+}
+
+async fn by_paths(
+    client: &Client,
+    request: client::IndexPaths,
+    show: &mut Show,
+    out: &mut Out,
+) -> anyhow::Result<Summary> {
+    let mut events = client.index_paths(request).await?;
+    let mut summary = Summary { interrupted: true, ..Summary::default() };
+    while let Some(event) = events.next().await {
+        match event? {
+            client::IndexEvent::Walked { files, done } => show.event(&Event::Walked { files, done }, out)?,
+            client::IndexEvent::Asset { path, asset, modality, points, state, failure } => {
+                let (state, failure) = (state_of(state), failure.map(Failure::from));
+                show.event(&Event::File(FileEvent { path, asset, modality, points, state, failure }), out)?;
+            }
+            client::IndexEvent::Summary(counts) => summary = counts.into(),
+        }
+    }
+    Ok(summary)
+}
+
+/// Whether the server refused because its operator does not let it read the paths.
+fn may_not_read(error: &anyhow::Error) -> bool {
+    match error.downcast_ref::<ClientError>() {
+        Some(ClientError::Refused(fault)) => {
+            matches!(fault.kind, ErrorKind::FailedPrecondition | ErrorKind::InvalidArgument)
+        }
+        Some(ClientError::Url { .. } | ClientError::Connect { .. } | ClientError::Answer(_)) | None => false,
+    }
+}
+
+/// Events to the bar and to standard output.
+struct Show {
+    progress: Progress,
+}
+
+impl Show {
+    fn new() -> Self {
+        Self { progress: Progress::new() }
+    }
+
+    fn event(&mut self, event: &Event, out: &mut Out) -> anyhow::Result<()> {
+        self.progress.show(event);
+        match event {
+            Event::File(file) if out.is_json() => {
+                self.progress.aside(|| out.object(&json::file_event(file)))?;
+            }
+            Event::File(_) | Event::Walked { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn end(self) {
+        for line in self.progress.end() {
+            note(&line);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn out() -> Out {
+        Out::new(true, true)
+    }
+
+    #[test]
+    fn the_exit_code_follows_the_summary() {
+        let code = |summary, strict| finish(summary, strict, &mut out()).expect("written");
+        let failed = Summary { failed: 1, ..Summary::default() };
+        assert_eq!(code(Some(failed), false), Exit::Done);
+        assert_eq!(code(Some(failed), true), Exit::FailedFiles);
+        assert_eq!(code(Some(Summary { interrupted: true, ..failed }), true), Exit::Interrupted);
+        assert_eq!(code(None, true), Exit::Interrupted);
+    }
+
+    #[test]
+    fn only_a_refused_path_is_sent_as_bytes() {
+        assert!(!may_not_read(&anyhow::anyhow!("x")));
+        let url = ClientError::Url { url: "x".to_owned() };
+        assert!(!may_not_read(&url.into()));
+    }
+}

@@ -1,0 +1,116 @@
+//! One file a command.
+
+mod assets;
+mod collections;
+mod doctor;
+mod eval;
+mod failures;
+mod formats;
+mod index;
+mod models;
+mod repair;
+mod search;
+mod serve;
+mod stats;
+mod upload;
+mod verify;
+mod version;
+
+use sensorium_types::{AssetId, Filter};
+
+use crate::args::high::Setting;
+use crate::args::low::{Command, Environment, Global};
+use crate::failure::{CliError, Exit};
+use crate::interrupt::or_interrupt;
+use crate::output::Out;
+
+/// What every command gets.
+#[derive(Debug)]
+pub(crate) struct Context {
+    /// Values that hold for the whole command.
+    pub(crate) setting: Setting,
+    /// Standard output.
+    pub(crate) out: Out,
+}
+
+/// Whether a command was done without a data folder.
+#[derive(Debug)]
+pub(crate) enum Done {
+    /// It ended so.
+    Yes(Exit),
+    /// It needs more.
+    NotYet(Command),
+}
+
+/// Runs the commands that need no data folder and no runtime.
+///
+/// # Errors
+/// Those of the command.
+pub(crate) fn without_setting(
+    command: Command,
+    global: &Global,
+    environment: &Environment,
+    out: &mut Out,
+) -> anyhow::Result<Done> {
+    let bundle_dir = environment.bundle.as_deref();
+    match command {
+        Command::Version { long } => version::run(long, out)?,
+        Command::Formats => formats::run(out)?,
+        Command::Models { command } => models::run(command, bundle_dir, out)?,
+        Command::Completions { shell } => version::completions(shell, out)?,
+        Command::Index(_)
+        | Command::Search(_)
+        | Command::Serve(_)
+        | Command::Eval(_)
+        | Command::Get(_)
+        | Command::Delete(_)
+        | Command::Collections(_)
+        | Command::Failures(_)
+        | Command::Doctor
+        | Command::Verify
+        | Command::Repair(_)
+        | Command::Stats => return Ok(Done::NotYet(command)),
+    }
+    let _ = global;
+    Ok(Done::Yes(Exit::Done))
+}
+
+/// Runs a command to its end, or until Ctrl-C.
+///
+/// # Errors
+/// Those of the command.
+pub(crate) async fn run(command: Command, mut context: Context) -> anyhow::Result<Exit> {
+    let context = &mut context;
+    let done = match command {
+        // These end in their own way.
+        Command::Index(args) => return Box::pin(index::run(args, context)).await,
+        Command::Eval(args) => return Box::pin(eval::run(args, context)).await,
+        Command::Serve(args) => return Box::pin(serve::run(args, context)).await,
+        Command::Failures(args) => return Box::pin(failures::run(args, context)).await,
+        Command::Search(args) => or_interrupt(Box::pin(search::run(args, context))).await,
+        Command::Get(args) => or_interrupt(Box::pin(assets::get(args, context))).await,
+        Command::Delete(args) => or_interrupt(Box::pin(assets::delete(args, context))).await,
+        Command::Collections(args) => or_interrupt(Box::pin(collections::run(args, context))).await,
+        Command::Doctor => or_interrupt(Box::pin(doctor::run(context))).await,
+        Command::Verify => or_interrupt(Box::pin(verify::run(context))).await,
+        Command::Repair(args) => or_interrupt(Box::pin(repair::run(args, context))).await,
+        Command::Stats => or_interrupt(Box::pin(stats::run(context))).await,
+        Command::Version { .. } | Command::Formats | Command::Models { .. } | Command::Completions { .. } => {
+            Some(Ok(Exit::Done))
+        }
+    };
+    done.unwrap_or(Ok(Exit::Interrupted))
+}
+
+/// Reads a filter that was typed.
+fn filter(text: Option<&str>) -> Result<Option<Filter>, CliError> {
+    Ok(text.map(str::parse).transpose()?)
+}
+
+/// Reads ids that were typed, with or without `asset:`.
+fn ids(texts: &[String]) -> Result<Vec<AssetId>, CliError> {
+    Ok(texts
+        .iter()
+        .map(|text| AssetId::new(text.strip_prefix("asset:").unwrap_or(text)))
+        .collect::<Result<_, _>>()?)
+}

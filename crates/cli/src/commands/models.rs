@@ -1,0 +1,77 @@
+//! `models`: the bundles of models.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use sensorium_embed::{Bundle, BundleInfo, FolderFiles, LoadOptions, StaticFiles};
+use serde_json::{Value, json};
+
+use crate::args::low::Models;
+use crate::output::{Out, json};
+
+/// Shows the bundle in use, or lists those that are here.
+pub(super) fn run(command: Models, folder: Option<&Path>, out: &mut Out) -> anyhow::Result<()> {
+    match command {
+        Models::Info => info(folder, out),
+        Models::List => list(folder, out),
+    }
+}
+
+/// The bundle in a folder, else the one built in.
+pub(super) fn load(folder: Option<&Path>) -> anyhow::Result<Arc<Bundle>> {
+    let options = LoadOptions::default();
+    Ok(match folder {
+        Some(folder) => Bundle::load(FolderFiles(folder.to_path_buf()), options)?,
+        None => Bundle::load(StaticFiles(sensorium_mini::files()), options)?,
+    })
+}
+
+fn info(folder: Option<&Path>, out: &mut Out) -> anyhow::Result<()> {
+    let bundle = load(folder)?;
+    let BundleInfo { id, revision, licences, spaces, towers } = bundle.info();
+    let notice = folder.is_none().then_some(sensorium_mini::NOTICE);
+    if out.is_json() {
+        let spaces: Vec<Value> = spaces.iter().map(json::space).collect();
+        out.object(&json!({
+            "id": id,
+            "revision": revision,
+            "built_in": folder.is_none(),
+            "spaces": spaces,
+            "towers": towers,
+            "licences": licences,
+            "notice": notice,
+        }))?;
+        return Ok(());
+    }
+    out.line(&out.paint().bold(&format!("{id}@{revision}")))?;
+    for space in spaces {
+        out.line(&format!("space {}: {} dimensions", space.id, space.dim))?;
+    }
+    for tower in towers {
+        out.line(&format!("tower {}: {}, {}", tower.id, tower.modality, tower.family))?;
+    }
+    for licence in licences {
+        out.line(&format!("licence of {}: {} ({})", licence.part, licence.spdx, licence.source))?;
+    }
+    if let Some(notice) = notice {
+        out.line(notice)?;
+    }
+    Ok(())
+}
+
+fn list(folder: Option<&Path>, out: &mut Out) -> anyhow::Result<()> {
+    let mut bundles = vec![(load(None)?, "built in".to_owned(), folder.is_none())];
+    if let Some(folder) = folder {
+        bundles.push((load(Some(folder))?, folder.display().to_string(), true));
+    }
+    for (bundle, place, in_use) in bundles {
+        let BundleInfo { id, revision, .. } = bundle.info();
+        if out.is_json() {
+            out.object(&json!({ "id": id, "revision": revision, "place": place, "in_use": in_use }))?;
+        } else {
+            let used = if in_use { ", in use" } else { "" };
+            out.line(&format!("{id}@{revision}  {place}{used}"))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,99 @@
+//! `search`: terms to hits.
+
+use std::path::Path;
+
+use sensorium_engine::{Access, Hit};
+
+use super::{Context, filter};
+use crate::args::high::Place;
+use crate::args::low::Search;
+use crate::backend::{Answer, Ask, Backend};
+use crate::contact;
+use crate::failure::Exit;
+use crate::output::{hits, json, note};
+use crate::query;
+
+/// Hits where neither a limit nor all are asked for.
+const DEFAULT_LIMIT: u32 = 10;
+
+/// Answers a query.
+pub(super) async fn run(args: Search, context: &mut Context) -> anyhow::Result<Exit> {
+    let terms = query::terms(&args.terms, context.setting.home.as_deref())?;
+    for hint in query::hints(&terms, Path::exists) {
+        note(&hint);
+    }
+    let filter = filter(args.filter.as_deref())?;
+    let sheet = args.contact_sheet.as_deref().map(contact::Sheet::new).transpose()?;
+    let backend = Backend::open(&context.setting, Access::Read, None).await?;
+    let limit = match (args.limit, args.all) {
+        (Some(limit), _) => limit,
+        (None, false) => DEFAULT_LIMIT,
+        (None, true) => u32::try_from(backend.count(filter.as_ref()).await?)?.max(1),
+    };
+    let ask = Ask {
+        modalities: args.modality,
+        filter,
+        limit,
+        all: args.all,
+        min_score: args.min_score,
+        moments: args.moments,
+        legs: args.legs,
+        explain: args.explain,
+    };
+    let Answer { hits, weak, explain } = backend.search(terms, ask).await?;
+    show(&hits, context)?;
+    if let Some(explain) = explain {
+        if context.out.is_json() {
+            context.out.object(&explain.object())?;
+        } else {
+            for line in explain.lines() {
+                context.out.line(&line)?;
+            }
+        }
+    }
+    if hits.is_empty() {
+        note("no hits");
+    } else if weak {
+        note("even the best hit is weak: its score is within what chance reaches");
+    }
+    if let Some(sheet) = sheet {
+        let title = title(&args.terms);
+        let engine = thumbs(&backend, context).await?;
+        contact::write(&sheet, &title, &hits, engine.as_deref()).await?;
+        note(&format!("wrote {}", sheet.path().display()));
+    }
+    Ok(Exit::Done)
+}
+
+fn show(found: &[Hit], context: &mut Context) -> anyhow::Result<()> {
+    if context.out.is_json() {
+        for hit in found {
+            context.out.object(&json::hit(hit))?;
+        }
+        return Ok(());
+    }
+    let here = std::env::current_dir().ok();
+    for line in hits::table(found, here.as_deref(), context.out.paint()) {
+        context.out.line(&line)?;
+    }
+    Ok(())
+}
+
+/// What the pictures of a contact sheet are read from: the open engine, or the data folder of a server of this machine.
+async fn thumbs(
+    backend: &Backend,
+    context: &Context,
+) -> anyhow::Result<Option<std::sync::Arc<sensorium_engine::Engine>>> {
+    match (backend, context.setting.place()) {
+        (Backend::Folder(engine), _) => Ok(Some(engine.clone())),
+        (Backend::Server(_), Place::Server { named: false, .. }) => {
+            Ok(Some(context.setting.open(Access::Read, None).await?))
+        }
+        (Backend::Server(_), Place::Server { named: true, .. } | Place::Folder) => Ok(None),
+    }
+}
+
+fn title(terms: &[std::ffi::OsString]) -> String {
+    let words: Vec<_> = terms.iter().map(|term| term.to_string_lossy()).collect();
+    words.join(" ")
+}

@@ -1,0 +1,38 @@
+//! `serve`: the data folder over gRPC.
+
+use std::net::SocketAddr;
+
+use sensorium_engine::{Access, running_server};
+use sensorium_server::Settings;
+use serde_json::json;
+
+use super::Context;
+use crate::args::low::Serve;
+use crate::failure::{CliError, Exit};
+use crate::interrupt::stop_signal;
+use crate::output::note;
+
+/// Serves until it is told to stop.
+pub(super) async fn run(args: Serve, context: &mut Context) -> anyhow::Result<Exit> {
+    let Serve { listen, allow_path, jobs } = args;
+    context.setting.folder_only("serve")?;
+    if let Some(server) = running_server(&context.setting.data_dir) {
+        return Err(CliError::Served { pid: server.pid }.into());
+    }
+    let allowed_paths = allow_path.into_iter().map(fs_err::canonicalize).collect::<Result<Vec<_>, _>>()?;
+    let engine = context.setting.open(Access::Write, jobs).await?;
+    let settings = Settings { listen, allowed_paths, ..Settings::default() };
+    let (folder, out) = (context.setting.data_dir.display().to_string(), &mut context.out);
+    let ready = |address: SocketAddr| {
+        if out.is_json() {
+            let object =
+                json!({ "event": "ready", "address": address.to_string(), "pid": std::process::id() });
+            // A reader that went away does not stop the server.
+            let _ = out.object(&object);
+        } else {
+            note(&format!("serving {folder} on {address}; Ctrl-C stops"));
+        }
+    };
+    Box::pin(sensorium_server::serve(engine, settings, ready, stop_signal())).await?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,48 @@
+//! `stats`: counts and sizes.
+
+use sensorium_engine::Access;
+use sensorium_types::{CollectionStats, SpaceInfo};
+
+use super::Context;
+use crate::backend::Backend;
+use crate::failure::Exit;
+use crate::model::Stats;
+use crate::output::{json, words};
+
+/// Shows counts and sizes.
+pub(super) async fn run(context: &mut Context) -> anyhow::Result<Exit> {
+    let backend = Backend::open(&context.setting, Access::Read, None).await?;
+    let Stats { collection, space, counts } = backend.stats().await?;
+    let out = &mut context.out;
+    if out.is_json() {
+        out.object(&json::stats(&collection, &space, &counts))?;
+        return Ok(Exit::Done);
+    }
+    for (name, value) in rows(&collection, &space, &counts) {
+        let name = format!("{name:<12}");
+        let line = format!("{}  {value}", out.paint().dim(&name));
+        out.line(&line)?;
+    }
+    Ok(Exit::Done)
+}
+
+fn rows(collection: &str, space: &SpaceInfo, counts: &CollectionStats) -> Vec<(&'static str, String)> {
+    let CollectionStats {
+        assets,
+        points,
+        sources_indexed,
+        sources_failed,
+        points_in_graph,
+        bytes_on_disk,
+        bytes_in_memory,
+    } = counts;
+    vec![
+        ("collection", collection.to_owned()),
+        ("assets", assets.to_string()),
+        ("points", format!("{points}, {points_in_graph} of them in the graph")),
+        ("files", format!("{sources_indexed} indexed, {sources_failed} failed")),
+        ("on disk", words::size(*bytes_on_disk)),
+        ("in memory", words::size(*bytes_in_memory)),
+        ("space", format!("{}, {} dimensions, {}", space.id, space.dim, space.revision)),
+    ]
+}

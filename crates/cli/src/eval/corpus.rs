@@ -1,0 +1,289 @@
+//! The media of a split as vectors, by the code path of `index`.
+//!
+//! The files are linked into a temporary folder under the numbers of their rows and indexed into a temporary database;
+//! stills that only ask go into a second one, so that they are in no gallery.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sensorium_embed::{Bundle, Input};
+use sensorium_engine::{Access, Cancel, DEFAULT_COLLECTION, Engine, IndexRequest};
+use sensorium_types::{AssetId, CalibrationTable, Content, Modality};
+use tempfile::TempDir;
+use tokio::sync::mpsc::unbounded_channel;
+
+use super::manifest::{Manifest, Row};
+use super::scoring::Vector;
+use super::{EvalError, TaskName};
+use crate::args::high::Setting;
+use crate::interrupt::or_cancel;
+use crate::model::{Event, FileEvent};
+use crate::output::progress::Progress;
+
+/// Assets read in one go.
+const PAGE: usize = 512;
+/// Texts encoded in one go.
+const TEXTS_A_BATCH: usize = 64;
+/// Bytes at the beginning of a file that tell its type.
+const HEAD_BYTES: usize = 4096;
+
+/// One row of the split with what became of it.
+#[derive(Debug)]
+pub(super) struct Item {
+    /// The row.
+    pub(super) row: Row,
+    /// What it is, as far as that is known of a file that failed.
+    pub(super) modality: Option<Modality>,
+    /// Its asset; `None` if it failed.
+    pub(super) asset: Option<AssetId>,
+}
+
+/// The media of a split.
+#[derive(Debug)]
+pub(super) struct Corpus {
+    /// The rows.
+    pub(super) items: Vec<Item>,
+    vectors: HashMap<AssetId, Vec<Vector>>,
+    /// Vectors of stills, by their names in the manifest.
+    stills: HashMap<PathBuf, Vec<Vector>>,
+    bundle: Arc<Bundle>,
+    notes: Vec<String>,
+}
+
+impl Corpus {
+    /// Indexes a split; `None` if the user interrupted it.
+    pub(super) async fn build(
+        manifest: Manifest,
+        tasks: &[TaskName],
+        setting: &Setting,
+        jobs: Option<u16>,
+    ) -> anyhow::Result<Option<Self>> {
+        let folder = tempfile::Builder::new()
+            .prefix("sensorium-eval-")
+            .tempdir()
+            .map_err(|source| EvalError::Temporary { source })?;
+        let Manifest { folder: root, rows } = manifest;
+        let files: Vec<PathBuf> = rows.iter().map(|row| root.join(&row.file)).collect();
+        let stills = if tasks.contains(&TaskName::ImageToAudio) { stills(&rows) } else { Vec::new() };
+        let still_files: Vec<PathBuf> = stills.iter().map(|still| root.join(still)).collect();
+        let (Some(mut gallery), Some(mut asking)) = (
+            Box::pin(Indexed::build(&folder, "gallery", &files, setting, jobs)).await?,
+            Box::pin(Indexed::build(&folder, "asking", &still_files, setting, jobs)).await?,
+        ) else {
+            return Ok(None);
+        };
+        let mut notes = std::mem::take(&mut gallery.failures);
+        notes.append(&mut asking.failures);
+        let items = rows
+            .into_iter()
+            .zip(&files)
+            .enumerate()
+            .map(|(place, (row, file))| {
+                let event = gallery.events.get(&place);
+                let modality = event.and_then(|event| event.modality).or_else(|| modality_of(file));
+                Item { row, modality, asset: event.and_then(|event| event.asset.clone()) }
+            })
+            .collect();
+        let stills = stills
+            .into_iter()
+            .enumerate()
+            .filter_map(|(place, still)| {
+                let asset = asking.events.get(&place)?.asset.as_ref()?;
+                Some((still, asking.vectors.get(asset)?.clone()))
+            })
+            .collect();
+        Ok(Some(Self { items, vectors: gallery.vectors, stills, bundle: setting.bundle()?, notes }))
+    }
+
+    /// The points of an asset.
+    pub(super) fn points(&self, asset: &AssetId) -> &[Vector] {
+        self.vectors.get(asset).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The points of a still; none if it failed.
+    pub(super) fn still(&self, name: &Path) -> &[Vector] {
+        self.stills.get(name).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Texts as queries, by the tower that answers searches.
+    pub(super) fn texts(&self, texts: &[String]) -> anyhow::Result<Vec<Vector>> {
+        let mut vectors = Vec::with_capacity(texts.len());
+        for batch in texts.chunks(TEXTS_A_BATCH) {
+            let inputs: Vec<Input> = batch.iter().cloned().map(Input::Text).collect();
+            let encoded = self.bundle.embed(&inputs)?;
+            vectors.extend(encoded.into_iter().map(|numbers| Vector { content: Content::Text, numbers }));
+        }
+        Ok(vectors)
+    }
+
+    /// What turns cosines into scores.
+    pub(super) fn calibration(&self) -> &CalibrationTable {
+        self.bundle.calibration()
+    }
+
+    /// The bundle, as `id@revision`.
+    pub(super) fn revision(&self) -> String {
+        self.bundle.space().revision
+    }
+
+    /// What the user should know beside the figures.
+    pub(super) fn notes(&self) -> Vec<String> {
+        self.notes.clone()
+    }
+}
+
+/// The distinct stills that films were made of, with a label to look for.
+fn stills(rows: &[Row]) -> Vec<PathBuf> {
+    let mut seen = HashSet::new();
+    rows.iter()
+        .filter(|row| row.label.is_some())
+        .filter_map(|row| row.still.clone())
+        .filter(|still| seen.insert(still.clone()))
+        .collect()
+}
+
+/// Files as a database.
+#[derive(Debug, Default)]
+struct Indexed {
+    /// What became of each file, by its place.
+    events: HashMap<usize, FileEvent>,
+    vectors: HashMap<AssetId, Vec<Vector>>,
+    /// Lines about files that failed.
+    failures: Vec<String>,
+}
+
+impl Indexed {
+    async fn build(
+        folder: &TempDir,
+        name: &str,
+        files: &[PathBuf],
+        setting: &Setting,
+        jobs: Option<u16>,
+    ) -> anyhow::Result<Option<Self>> {
+        if files.is_empty() {
+            return Ok(Some(Self::default()));
+        }
+        let links = folder.path().join(name);
+        link(&links, files).map_err(|source| EvalError::Temporary { source })?;
+        let data = folder.path().join(format!("{name}-data"));
+        let engine = setting.open_at(&data, DEFAULT_COLLECTION, Access::Write, jobs).await?;
+        let Some(events) = Box::pin(index(&engine, links)).await? else { return Ok(None) };
+        let failures = events
+            .iter()
+            .filter_map(|event| {
+                let place = place_of(&event.path)?;
+                let reason = &event.failure.as_ref()?.reason;
+                Some(format!("{}: {reason}", files.get(place)?.display()))
+            })
+            .collect();
+        let vectors = vectors(&engine).await?;
+        let events = events.into_iter().filter_map(|event| Some((place_of(&event.path)?, event))).collect();
+        Ok(Some(Self { events, vectors, failures }))
+    }
+}
+
+/// Links each file under the number of its place; suffixes stay, for decoders that look at them.
+fn link(folder: &Path, files: &[PathBuf]) -> std::io::Result<()> {
+    fs_err::create_dir_all(folder)?;
+    for (place, file) in files.iter().enumerate() {
+        let mut name = PathBuf::from(format!("{place:08}"));
+        if let Some(suffix) = file.extension() {
+            name.set_extension(suffix);
+        }
+        fs_err::os::unix::fs::symlink(file, folder.join(name))?;
+    }
+    Ok(())
+}
+
+/// The place that a link is named for.
+fn place_of(link: &Path) -> Option<usize> {
+    link.file_stem()?.to_str()?.parse().ok()
+}
+
+async fn index(engine: &Engine, folder: PathBuf) -> anyhow::Result<Option<Vec<FileEvent>>> {
+    let request = IndexRequest { paths: vec![folder], ..IndexRequest::default() };
+    let cancel = Cancel::new();
+    let (sender, mut receiver) = unbounded_channel();
+    let mut progress = Progress::new();
+    let work = async {
+        let run = engine.index(request, sender, cancel.clone());
+        let listen = async {
+            let mut events = Vec::new();
+            while let Some(event) = receiver.recv().await {
+                let event = Event::from(event);
+                progress.show(&event);
+                match event {
+                    Event::File(event) => events.push(event),
+                    Event::Walked { .. } => {}
+                }
+            }
+            events
+        };
+        tokio::join!(run, listen)
+    };
+    let done = or_cancel(&cancel, Box::pin(work)).await;
+    progress.end();
+    match done {
+        Some((summary, events)) => Ok(if summary?.interrupted { None } else { Some(events) }),
+        None => Ok(None),
+    }
+}
+
+/// Reads the vectors of every asset back.
+async fn vectors(engine: &Engine) -> anyhow::Result<HashMap<AssetId, Vec<Vector>>> {
+    let mut vectors = HashMap::new();
+    let mut after = None;
+    loop {
+        let page = engine.scroll(None, after.as_ref(), PAGE, true).await?;
+        for asset in page.assets {
+            let points = asset.points.iter().zip(asset.vectors);
+            let points =
+                points.map(|(point, numbers)| Vector { content: point.track.content(), numbers }).collect();
+            vectors.insert(asset.record.id, points);
+        }
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return Ok(vectors),
+        }
+    }
+}
+
+/// What a file that failed seems to be.
+fn modality_of(file: &Path) -> Option<Modality> {
+    use std::io::Read;
+    let mut head = Vec::new();
+    let file = fs_err::File::open(file).ok()?;
+    file.take(HEAD_BYTES as u64).read_to_end(&mut head).ok()?;
+    sensorium_media::sniff(&head).map(|sniffed| sniffed.modality)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_are_numbered_and_keep_their_suffix() {
+        let folder = tempfile::tempdir().expect("folder");
+        let links = folder.path().join("links");
+        link(&links, &["/x/a.jpg".into(), "/x/b".into()]).expect("linked");
+        let target = fs_err::read_link(links.join("00000000.jpg")).expect("a link");
+        assert_eq!(target, Path::new("/x/a.jpg"));
+        assert_eq!(place_of(&links.join("00000001")), Some(1));
+        assert_eq!(place_of(Path::new("x.jpg")), None);
+    }
+
+    #[test]
+    fn a_still_asks_once() {
+        let row = |still: &str, label: Option<&str>| Row {
+            file: "v.mp4".into(),
+            captions: Vec::new(),
+            label: label.map(str::to_owned),
+            source: None,
+            split: None,
+            still: Some(still.into()),
+        };
+        let rows = [row("a.jpg", Some("dog")), row("a.jpg", Some("cat")), row("b.jpg", None)];
+        assert_eq!(stills(&rows), [Path::new("a.jpg")]);
+    }
+}

@@ -1,0 +1,92 @@
+//! The tasks: one file each. A new one is a file here, a [`TaskName`], and a row in CONTRACTS.md section 9.
+
+mod gallery;
+mod image_to_audio;
+mod image_to_text;
+mod labels;
+mod ranks;
+mod text_to_audio;
+mod text_to_image;
+mod text_to_sound;
+mod text_to_video;
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::corpus::Corpus;
+use super::report::Figures;
+
+/// A task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TaskName {
+    /// Captions find their photos.
+    TextToImage,
+    /// Photos find their captions.
+    ImageToText,
+    /// Captions find their films.
+    TextToVideo,
+    /// Labels find animal sounds.
+    TextToAudio,
+    /// Captions find stamps' sounds.
+    TextToSound,
+    /// Pictures of animals find their sounds.
+    ImageToAudio,
+}
+
+/// A name that is no task.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown task {received:?}, expected one of {}", TaskName::ALL.map(TaskName::name).join(", "))]
+pub(crate) struct UnknownTask {
+    received: String,
+}
+
+impl TaskName {
+    /// Every task, in the order of the report.
+    pub(crate) const ALL: [Self; 6] = [
+        Self::TextToImage,
+        Self::ImageToText,
+        Self::TextToVideo,
+        Self::TextToAudio,
+        Self::TextToSound,
+        Self::ImageToAudio,
+    ];
+
+    /// The name in reports and on the command line.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::TextToImage => "text_to_image",
+            Self::ImageToText => "image_to_text",
+            Self::TextToVideo => "text_to_video",
+            Self::TextToAudio => "text_to_audio",
+            Self::TextToSound => "text_to_sound",
+            Self::ImageToAudio => "image_to_audio",
+        }
+    }
+
+    /// Measures it; `None` if the split has no data for it.
+    pub(super) fn measure(self, corpus: &Corpus) -> anyhow::Result<Option<Figures>> {
+        match self {
+            Self::TextToImage => text_to_image::measure(corpus),
+            Self::ImageToText => image_to_text::measure(corpus),
+            Self::TextToVideo => text_to_video::measure(corpus),
+            Self::TextToAudio => text_to_audio::measure(corpus),
+            Self::TextToSound => text_to_sound::measure(corpus),
+            Self::ImageToAudio => Ok(image_to_audio::measure(corpus)),
+        }
+    }
+}
+
+impl FromStr for TaskName {
+    type Err = UnknownTask;
+
+    fn from_str(name: &str) -> Result<Self, UnknownTask> {
+        let known = Self::ALL.into_iter().find(|task| task.name() == name);
+        known.ok_or_else(|| UnknownTask { received: name.to_owned() })
+    }
+}
+
+impl fmt::Display for TaskName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -1,0 +1,85 @@
+//! Queries that have one rank each: recall at 1, 5 and 10, and the median rank.
+
+use rayon::prelude::*;
+
+use super::gallery::{Member, scores};
+use crate::eval::bootstrap;
+use crate::eval::corpus::Corpus;
+use crate::eval::metrics::{median_rank, rank, recall};
+use crate::eval::report::Figures;
+
+/// A text with the group that it is resampled with.
+#[derive(Debug)]
+pub(super) struct Asked<'a> {
+    /// The text.
+    pub(super) text: &'a str,
+    /// The photo or the clip that it belongs to, from 0 without gaps.
+    pub(super) group: usize,
+}
+
+/// Figures of texts that look for the members which bear them.
+pub(super) fn of_captions(
+    corpus: &Corpus,
+    asked: &[Asked<'_>],
+    members: &[Member<'_>],
+) -> anyhow::Result<Option<Figures>> {
+    if asked.is_empty() || members.is_empty() {
+        return Ok(None);
+    }
+    let texts: Vec<String> = asked.iter().map(|asked| asked.text.to_owned()).collect();
+    let queries = corpus.texts(&texts)?;
+    let ranks: Vec<(usize, Option<usize>)> = asked
+        .par_iter()
+        .zip(&queries)
+        .map(|(asked, query)| {
+            let scores = scores(corpus, query, members);
+            let known = scores
+                .iter()
+                .zip(members)
+                .filter_map(|(score, member)| Some(((*score)?, member.bears(asked.text))));
+            (asked.group, rank(known))
+        })
+        .collect();
+    Ok(Some(figures(&ranks, members.len())))
+}
+
+/// Figures of ranks, each with the group that it is resampled with.
+pub(super) fn figures(ranks: &[(usize, Option<usize>)], gallery: usize) -> Figures {
+    const NAMES: [&str; 4] = ["r1", "r5", "r10", "median_rank"];
+    let of = |ranks: &[Option<usize>]| {
+        let shares = [1, 5, 10].map(|k| recall(ranks, k));
+        shares.into_iter().chain([median_rank(ranks, gallery)]).collect::<Vec<f64>>()
+    };
+    let groups = ranks.iter().map(|(group, _)| group + 1).max().unwrap_or_default();
+    let values = of(&ranks.iter().map(|(_, rank)| *rank).collect::<Vec<_>>());
+    let intervals = bootstrap::intervals(groups, |times| {
+        let drawn = ranks.iter().flat_map(|(group, rank)| {
+            std::iter::repeat_n(*rank, times.get(*group).copied().unwrap_or_default())
+        });
+        of(&drawn.collect::<Vec<_>>())
+    });
+    let shares = NAMES
+        .into_iter()
+        .zip(values)
+        .zip(intervals)
+        .map(|((name, value), interval)| (name, value, interval))
+        .collect();
+    Figures { shares, counts: vec![("queries", ranks.len()), ("gallery", gallery)] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_and_intervals_stand_beside_each_other() {
+        let ranks: Vec<(usize, Option<usize>)> =
+            (0..100).map(|n| (n / 5, if n % 2 == 0 { Some(1) } else { None })).collect();
+        let figures = figures(&ranks, 20);
+        assert_eq!(figures.counts, [("queries", 100), ("gallery", 20)]);
+        let (name, value, [low, high]) = figures.shares[0];
+        assert_eq!(name, "r1");
+        assert!((value - 0.5).abs() < 1e-12 && low <= 0.5 && 0.5 <= high);
+        assert_eq!(figures.shares[3].0, "median_rank");
+    }
+}

@@ -1,0 +1,24 @@
+//! Each caption of the stamps' sounds looks for a sound that bears it, among those sounds.
+
+use sensorium_types::Modality;
+
+use super::gallery::gallery;
+use super::ranks::{Asked, of_captions};
+use crate::eval::corpus::Corpus;
+use crate::eval::report::Figures;
+
+/// The source of such rows.
+const SOURCE: &str = "stamps";
+
+pub(super) fn measure(corpus: &Corpus) -> anyhow::Result<Option<Figures>> {
+    let members = gallery(corpus, |item| {
+        item.modality == Some(Modality::Audio) && item.row.source.as_deref() == Some(SOURCE)
+    });
+    let asked: Vec<Asked<'_>> = members
+        .iter()
+        .filter(|member| !member.captions.is_empty())
+        .enumerate()
+        .flat_map(|(group, member)| member.captions.iter().map(move |text| Asked { text, group }))
+        .collect();
+    of_captions(corpus, &asked, &members)
+}

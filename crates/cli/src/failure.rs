@@ -1,0 +1,196 @@
+//! What can go wrong in the command itself, and the exit code of every error (CONTRACTS.md section 8).
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use sensorium_client::ClientError;
+use sensorium_embed::EmbedError;
+use sensorium_engine::EngineError;
+use sensorium_server::ServerError;
+use sensorium_types::{ErrorKind, FilterError, IdError};
+
+use crate::contact::ContactError;
+use crate::eval::EvalError;
+use crate::npy::NpyError;
+use crate::query::TermError;
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// It did what was asked.
+    Done,
+    /// An error, or a problem that `verify` found.
+    Error,
+    /// The command line breaks a rule.
+    Usage,
+    /// Files failed under `--strict`.
+    FailedFiles,
+    /// The user interrupted it.
+    Interrupted,
+}
+
+impl Exit {
+    /// The number that the shell sees.
+    pub(crate) const fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Error => 1,
+            Self::Usage => 2,
+            Self::FailedFiles => 3,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}
+
+/// An error of the command line itself.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CliError {
+    /// Nothing says where the data lie.
+    #[error("no data folder: give --data DIR, or set SENSORIUM_DATA or HOME")]
+    NoDataFolder,
+    /// A path that cannot be made absolute.
+    #[error("{}", path.display())]
+    Path {
+        /// The path.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The path of this program is not known, and so none to start workers with.
+    #[error("find the program of the decoding workers")]
+    OwnProgram {
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A command that a server cannot answer.
+    #[error("`{command}` works on the data folder; --server is for index, search, get, delete and stats")]
+    FolderOnly {
+        /// The command.
+        command: &'static str,
+    },
+    /// A word that begins with `-` and is no option.
+    #[error("{sentence}")]
+    Dash {
+        /// What to do.
+        sentence: String,
+    },
+    /// The terms break a rule.
+    #[error(transparent)]
+    Term(#[from] TermError),
+    /// The filter breaks a rule.
+    #[error(transparent)]
+    Filter(#[from] FilterError),
+    /// An id breaks a rule.
+    #[error(transparent)]
+    Id(#[from] IdError),
+    /// `repair` needs a yes, and nobody is there to give it.
+    #[error("nothing was changed: repeat with --yes to drop what is listed above")]
+    NeedsYes,
+    /// A data folder that a server holds.
+    #[error("a server holds this data folder (process {pid}): stop it first")]
+    Served {
+        /// Its process.
+        pid: u32,
+    },
+    /// A collection that is not there.
+    #[error("there is no collection {name:?}")]
+    NoCollection {
+        /// Its name.
+        name: String,
+    },
+}
+
+/// The exit code that an error deserves.
+pub(crate) fn exit_of(error: &anyhow::Error) -> Exit {
+    error.chain().find_map(exit_of_cause).unwrap_or(Exit::Error)
+}
+
+fn exit_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
+    if let Some(error) = cause.downcast_ref::<CliError>() {
+        return Some(match error {
+            CliError::NoDataFolder
+            | CliError::FolderOnly { .. }
+            | CliError::Dash { .. }
+            | CliError::Term(_)
+            | CliError::Filter(_)
+            | CliError::Id(_)
+            | CliError::NeedsYes => Exit::Usage,
+            CliError::Path { .. }
+            | CliError::OwnProgram { .. }
+            | CliError::Served { .. }
+            | CliError::NoCollection { .. } => Exit::Error,
+        });
+    }
+    if let Some(error) = cause.downcast_ref::<EngineError>() {
+        // A file whose bytes are bad is no mistake of the command line.
+        let is_of_bytes = matches!(
+            error,
+            EngineError::BadTerm { .. } | EngineError::Metadata { .. } | EngineError::Payload(_)
+        );
+        return Some(if is_of_bytes { Exit::Error } else { exit_of_kind(error.kind()) });
+    }
+    if let Some(error) = cause.downcast_ref::<ClientError>() {
+        return Some(exit_of_kind(error.kind()));
+    }
+    if let Some(error) = cause.downcast_ref::<ServerError>() {
+        return Some(exit_of_kind(error.kind()));
+    }
+    if let Some(error) = cause.downcast_ref::<EmbedError>() {
+        return Some(exit_of_kind(error.kind()));
+    }
+    if let Some(error) = cause.downcast_ref::<EvalError>() {
+        return Some(error.exit());
+    }
+    if let Some(error) = cause.downcast_ref::<ContactError>() {
+        return Some(error.exit());
+    }
+    cause.downcast_ref::<NpyError>().map(|_| Exit::Error)
+}
+
+const fn exit_of_kind(kind: ErrorKind) -> Exit {
+    match kind {
+        ErrorKind::InvalidArgument => Exit::Usage,
+        ErrorKind::Cancelled => Exit::Interrupted,
+        ErrorKind::NotFound
+        | ErrorKind::Conflict
+        | ErrorKind::FailedPrecondition
+        | ErrorKind::Overloaded
+        | ErrorKind::DeadlineExceeded
+        | ErrorKind::Unavailable
+        | ErrorKind::Corrupt
+        | ErrorKind::Unimplemented
+        | ErrorKind::Bug => Exit::Error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mistakes_of_the_command_line_are_usage_errors() {
+        let of = |error: anyhow::Error| exit_of(&error.context("answer the query"));
+        assert_eq!(of(CliError::NeedsYes.into()), Exit::Usage);
+        assert_eq!(of(EngineError::NoPositiveTerm.into()), Exit::Usage);
+        assert_eq!(of(EngineError::ReadOnly.into()), Exit::Error);
+        assert_eq!(of(EngineError::Cancelled.into()), Exit::Interrupted);
+        assert_eq!(of(CliError::Served { pid: 1 }.into()), Exit::Error);
+        assert_eq!(of(anyhow::anyhow!("anything else")), Exit::Error);
+    }
+
+    #[test]
+    fn exit_codes_are_those_of_the_contract() {
+        let codes =
+            [Exit::Done, Exit::Error, Exit::Usage, Exit::FailedFiles, Exit::Interrupted].map(Exit::code);
+        assert_eq!(codes, [0, 1, 2, 3, 130]);
+    }
+}
