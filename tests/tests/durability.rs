@@ -1,5 +1,7 @@
 //! Kills the command with SIGKILL at random moments of an ingest; what it acknowledged must be there afterwards.
 
+#![expect(clippy::indexing_slicing, reason = "a test may panic; JSON is indexed by name")]
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::Path;

@@ -1,5 +1,7 @@
 //! Two thousand seeded mutations of the samples: no crash, no hang, and every file indexed or recorded with a reason.
 
+#![expect(clippy::indexing_slicing, reason = "a test may panic; JSON is indexed by name")]
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 

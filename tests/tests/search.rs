@@ -1,5 +1,7 @@
 //! One database of the samples, asked in every form.
 
+#![expect(clippy::indexing_slicing, reason = "a test may panic; JSON is indexed by name")]
+
 use std::sync::OnceLock;
 
 use sensorium_tests::{Sensorium, samples};

@@ -1,5 +1,7 @@
 //! Files that change, move, double and vanish (CONTRACTS.md section 2), through the command line.
 
+#![expect(clippy::indexing_slicing, reason = "a test may panic; JSON is indexed by name")]
+
 use std::ffi::OsStr;
 use std::path::Path;
 

@@ -6,7 +6,6 @@ use crate::Track;
 
 /// The part of an asset that a point covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(untagged)]
 pub enum Span {
     /// A stretch of time, in integer milliseconds from the start of the asset.
     Time {
