@@ -1,5 +1,7 @@
 //! Damage on disk: every case is an error, a rebuild, or reported; never a silent wrong answer.
 
+#![expect(clippy::cast_possible_truncation, reason = "small numbers of tests")]
+
 mod common;
 
 use std::path::{Path, PathBuf};

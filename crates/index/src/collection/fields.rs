@@ -12,29 +12,42 @@ use super::table::Entry;
 /// Fields that are made up from the record and the sources.
 const MADE_UP: [&str; 6] = ["path", "paths", "name", "bytes", "mtime", "modality"];
 
-/// Whether an asset meets a filter.
-pub(super) fn meets(filter: &Filter, entry: &Entry) -> bool {
-    let fields = filter.fields();
-    let record = &entry.record;
-    let plain = record.metadata.is_empty() && !fields.iter().any(|field| MADE_UP.contains(&head(field)));
-    if plain {
-        return filter.matches(&record.facts);
+/// A filter, made ready to be asked of many assets.
+#[derive(Debug)]
+pub(super) struct Matcher<'a> {
+    filter: &'a Filter,
+    /// Top-level names that the filter may read.
+    names: Vec<&'a str>,
+    /// Whether one of them is made up.
+    made_up: bool,
+}
+
+impl<'a> Matcher<'a> {
+    /// Makes a filter ready.
+    pub(super) fn new(filter: &'a Filter) -> Self {
+        let mut names = Vec::new();
+        for field in filter.fields() {
+            // A field may be a whole name, or reach into the object of any of its heads.
+            let heads = field.match_indices('.').filter_map(|(at, _)| field.get(..at));
+            names.extend(heads.chain([field]));
+        }
+        let made_up = names.iter().any(|name| MADE_UP.contains(name));
+        Self { filter, names, made_up }
     }
-    let mut seen = Payload::new();
-    for field in fields {
-        // A field may be a whole name, or reach into the object of any of its heads.
-        let heads = field.match_indices('.').map(|(at, _)| field.get(..at).unwrap_or(field));
-        for name in heads.chain([field]) {
+
+    /// Whether an asset meets the filter.
+    pub(super) fn meets(&self, entry: &Entry) -> bool {
+        if !self.made_up && entry.record.metadata.is_empty() {
+            return self.filter.matches(&entry.record.facts);
+        }
+        let mut seen = Payload::new();
+        for name in &self.names {
             if let Some(value) = value(entry, name) {
                 seen.set(name, value);
             }
         }
+        self.filter.matches(&seen)
     }
-    filter.matches(&seen)
-}
-
-fn head(field: &str) -> &str {
-    field.split('.').next().unwrap_or(field)
 }
 
 /// The value of a top-level field.

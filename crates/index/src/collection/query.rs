@@ -118,7 +118,9 @@ impl<'a> Search<'a> {
                 self.compare(row, &mut tail);
             }
         }
-        let budget = self.selection.points;
+        // A walk among few matches meets many rows that do not count: it may cost half of what a scan does, no more.
+        let budget =
+            if self.selection.is_everything() { self.selection.points } else { self.selection.points / 2 };
         let mut ef = ef.max(self.limit).min(sealed.len());
         loop {
             let (near, compared) = sealed.walk(self.query, ef, budget, |point, asset, track| {

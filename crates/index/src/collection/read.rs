@@ -7,7 +7,7 @@ use std::sync::Arc;
 use sensorium_types::{AssetId, Filter, Page, PointKey, SourceKey, SourceRow, StoredAsset};
 
 use super::core::Core;
-use super::fields::meets;
+use super::fields::Matcher;
 use super::load::place;
 use super::table::Entry;
 use super::view::View;
@@ -58,13 +58,14 @@ pub(super) struct Scroll<'a> {
 pub(super) fn scroll(core: &Core, view: &View, ask: Scroll<'_>) -> Page {
     let mut page = Page { assets: Vec::new(), next: None };
     let mut after = ask.after.cloned();
+    let matcher = ask.filter.map(Matcher::new);
     loop {
         let names = names_after(core, after.as_ref());
         let Some((last, _)) = names.last() else { return page };
         after = Some(last.clone());
         for (id, asset) in names {
             let Some(entry) = view.assets.get_named(asset, &id) else { continue };
-            if !ask.filter.is_none_or(|filter| meets(filter, entry)) {
+            if !matcher.as_ref().is_none_or(|matcher| matcher.meets(entry)) {
                 continue;
             }
             if page.assets.len() >= ask.limit {

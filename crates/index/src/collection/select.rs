@@ -6,7 +6,7 @@
 use sensorium_types::{AssetId, Filter, SearchRequest};
 
 use super::core::Core;
-use super::fields::meets;
+use super::fields::Matcher;
 use super::table::{ModalitySet, TrackSet};
 use super::view::View;
 use crate::storage::AssetOffset;
@@ -67,11 +67,11 @@ impl Selection {
                 tracks,
             };
         }
+        let matcher = request.filter.as_ref().map(Matcher::new);
         let mut matching = OffsetSet::default();
         let (mut assets, mut points) = (0, 0);
         for (asset, entry) in view.assets.iter(ModalitySet::of_request(&request.modalities), tracks) {
-            if excluded.contains(&asset) || !request.filter.as_ref().is_none_or(|filter| meets(filter, entry))
-            {
+            if excluded.contains(&asset) || !matcher.as_ref().is_none_or(|matcher| matcher.meets(entry)) {
                 continue;
             }
             matching.insert(asset);
@@ -115,8 +115,8 @@ fn offsets(core: &Core, view: &View, ids: &[AssetId]) -> Vec<AssetOffset> {
 
 /// How many assets meet a filter.
 pub(super) fn count(view: &View, filter: Option<&Filter>) -> u64 {
-    match filter {
+    match filter.map(Matcher::new) {
         None => view.assets.len() as u64,
-        Some(filter) => view.assets.all().filter(|(_, entry)| meets(filter, entry)).count() as u64,
+        Some(matcher) => view.assets.all().filter(|(_, entry)| matcher.meets(entry)).count() as u64,
     }
 }

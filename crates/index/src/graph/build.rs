@@ -1,7 +1,7 @@
 //! The one place that calls `hnsw_rs`, and reads its graph out.
 //!
 //! The builder panics or exits on input that breaks its rules, so everything it is given is made safe first: unit
-//! vectors (`DistDot` panics above 1), one dimension, bounds that fit a byte, 16 layers, the first point alone. Its
+//! vectors, a distance that is never negative (its own `DistDot` panics above 1, and is slower), one dimension, bounds that fit a byte, 16 layers, the first point alone. Its
 //! points are read layer by layer, never through the iterator over all (which deadlocks beside inserts), and only
 //! when no insert runs. Its dumps are never written or loaded.
 
@@ -9,16 +9,27 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use hnsw_rs::prelude::{DistDot, Hnsw};
+use hnsw_rs::prelude::{Distance, Hnsw};
 
 use super::flat::{FlatGraph, Level};
 use super::params::GraphParams;
 use super::relink::relink;
+use crate::distance::dot;
 
 /// The builder wants exactly this many.
 const LAYERS: usize = 16;
 /// Points inserted between two looks at the cancel flag.
 const SLICE: usize = 256;
+
+/// One less the cosine of unit vectors.
+#[derive(Debug, Clone, Copy)]
+struct UnitDot;
+
+impl Distance<f32> for UnitDot {
+    fn eval(&self, left: &[f32], right: &[f32]) -> f32 {
+        (1.0 - dot(left, right)).max(0.0)
+    }
+}
 
 /// A graph that was not built.
 #[derive(Debug, thiserror::Error)]
@@ -89,7 +100,7 @@ fn draft(
     let Some((first, rest)) = rows.split_first() else {
         return Ok(Draft { entry: 0, lists: Vec::new() });
     };
-    let builder = Hnsw::<f32, DistDot>::new(params.m, rows.len(), LAYERS, params.ef_construct, DistDot);
+    let builder = Hnsw::<f32, UnitDot>::new(params.m, rows.len(), LAYERS, params.ef_construct, UnitDot);
     builder.insert_slice(*first);
     if threads <= 1 {
         for (count, row) in rest.iter().enumerate() {
@@ -116,7 +127,7 @@ fn draft(
 }
 
 /// Copies the links out of the builder.
-fn read_out(builder: &Hnsw<'_, f32, DistDot>, rows: usize) -> Draft {
+fn read_out(builder: &Hnsw<'_, f32, UnitDot>, rows: usize) -> Draft {
     let points = builder.get_point_indexation();
     let mut draft = Draft { entry: 0, lists: vec![Vec::new(); rows] };
     for layer in 0..LAYERS {

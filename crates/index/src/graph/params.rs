@@ -3,7 +3,7 @@
 /// Links that a new row gets on each level.
 pub const DEFAULT_M: usize = 16;
 /// Beam while building.
-pub const DEFAULT_EF_CONSTRUCT: usize = 200;
+pub const DEFAULT_EF_CONSTRUCT: usize = 128;
 /// Beam while searching, where the request does not say.
 pub const DEFAULT_EF: usize = 128;
 /// Largest `m` that the builder takes: it keeps the number in a byte.
