@@ -137,11 +137,14 @@ fn container(head: &[u8]) -> Option<Sniffed> {
     if at(head, 4, b"G") && at(head, 196, b"G") && at(head, 388, b"G") {
         return found(Video, "video/mp2t", Family::Container);
     }
-    if at(head, 0, b"\0\0\0\x01\x67") || at(head, 0, b"\0\0\0\x01\x27") || at(head, 0, b"\0\0\x01\x67") {
-        return found(Video, "video/h264", Family::Container);
-    }
-    if at(head, 0, b"\0\0\0\x01\x40\x01") || at(head, 0, b"\0\0\x01\x40\x01") {
-        return found(Video, "video/h265", Family::Container);
+    if let Some(unit) = head.strip_prefix(b"\0\0\0\x01").or_else(|| head.strip_prefix(b"\0\0\x01")) {
+        match unit {
+            // H.265: video parameters, or a delimiter before them.
+            [0x40 | 0x46, 0x01, ..] => return found(Video, "video/h265", Family::Container),
+            // H.264: sequence parameters, or a delimiter or remark before them.
+            [0x67 | 0x47 | 0x27 | 0x09 | 0x06, ..] => return found(Video, "video/h264", Family::Container),
+            _ => {}
+        }
     }
     if at(head, 0, b"OggS") {
         let packet = head.get(28..).unwrap_or_default();
@@ -245,6 +248,8 @@ mod tests {
         assert_eq!(mime(b"<!DOCTYPE html><p>x"), Some("text/html"));
         assert_eq!(mime(b"<!-- a page --><html><p>x"), Some("text/html"));
         assert_eq!(mime(b"How to write <html> tags"), Some("text/plain"));
+        assert_eq!(mime(b"\0\0\0\x01\x09\x10\0\0"), Some("video/h264"));
+        assert_eq!(mime(b"\0\0\x01\x40\x01\x0C\0"), Some("video/h265"));
         assert_eq!(mime(b"FUJIFILMCCD-RAW 0201"), Some("image/x-dcraw"));
     }
 

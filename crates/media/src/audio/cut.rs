@@ -12,6 +12,8 @@ const FRAMES_A_SECOND: usize = 10;
 const SILENCE_DB: f32 = -60.0;
 /// Silence this long ends a sound, in frames.
 const SILENT_FRAMES: usize = 10;
+/// Unless both sounds fit into one window: a dog that barks twice is one sound. Then silence this long does, in frames.
+const SILENT_FRAMES_IN_WINDOW: usize = 20;
 /// How far apart two seconds must be (in their own deviations and units) to be two sounds.
 const CHANGE: f32 = 2.5;
 /// Shortest sound between two changes, in frames.
@@ -30,7 +32,7 @@ pub(super) fn windows(samples: &[f32], rate_hz: u32, spec: &WindowSpec, last: bo
     let (window, hop) = (samples_of(spec.window_ms, rate_hz), samples_of(spec.hop_ms, rate_hz));
     let step = (rate_hz as usize / FRAMES_A_SECOND).max(1);
     let frames = frames(samples, step);
-    let sounds = sounds(&frames);
+    let sounds = sounds(&frames, window / step);
     let mut found = Vec::new();
     let mut rest = samples.len();
     for (sound, number) in sounds.iter().zip(1..) {
@@ -73,8 +75,8 @@ fn frames(samples: &[f32], step: usize) -> Vec<Frame> {
         .collect()
 }
 
-/// Stretches of frames that hold one sound each.
-fn sounds(frames: &[Frame]) -> Vec<Range<usize>> {
+/// Stretches of frames that hold one sound each; `window` is the longest part in frames.
+fn sounds(frames: &[Frame], window: usize) -> Vec<Range<usize>> {
     let mut loud: Vec<Range<usize>> = Vec::new();
     for (at, frame) in frames.iter().enumerate() {
         if frame.level_db < SILENCE_DB {
@@ -85,7 +87,18 @@ fn sounds(frames: &[Frame]) -> Vec<Range<usize>> {
             _ => loud.push(at..at + 1),
         }
     }
-    loud.into_iter().flat_map(|stretch| split(frames, stretch)).collect()
+    let mut sounds: Vec<Range<usize>> = Vec::new();
+    for stretch in loud {
+        let gap = |last: &Range<usize>| stretch.start - last.end;
+        let joins = |last: &&mut Range<usize>| {
+            gap(last) < SILENT_FRAMES_IN_WINDOW && stretch.end - last.start <= window
+        };
+        match sounds.last_mut().filter(joins) {
+            Some(last) => last.end = stretch.end,
+            None => sounds.extend(split(frames, stretch)),
+        }
+    }
+    sounds
 }
 
 /// Splits a stretch at its changes of sound.
@@ -158,6 +171,16 @@ mod tests {
         sound.extend(tone(2, 300.0));
         let found = whole(&sound);
         assert_eq!(found.len(), 2, "{found:?}");
+    }
+
+    #[test]
+    fn a_short_silence_within_a_window_is_no_cut() {
+        let barks = |tenths: usize| {
+            let silence = vec![0.0; RATE as usize / 10 * tenths];
+            [tone(1, 300.0), silence, tone(1, 300.0)].concat()
+        };
+        assert_eq!(whole(&barks(15)).len(), 1);
+        assert_eq!(whole(&barks(25)).len(), 2);
     }
 
     #[test]

@@ -69,7 +69,12 @@ impl<'a, 'b> Cutter<'a, 'b> {
     }
 
     fn cut(&mut self, last: bool) -> Result<(), FailureReason> {
-        let (found, rest) = windows(&self.pending, self.spec.sample_rate_hz, &self.spec.audio, last);
+        let (mut found, rest) = windows(&self.pending, self.spec.sample_rate_hz, &self.spec.audio, last);
+        let window = samples_of(self.spec.audio.window_ms, self.spec.sample_rate_hz);
+        if last && self.before == 0 && self.pending.len() <= window && !found.is_empty() {
+            // A short sound is one part, with the silence in it, as the towers learnt it.
+            found = std::iter::once(0..self.pending.len()).collect();
+        }
         for window in found {
             self.put(window)?;
         }
@@ -116,6 +121,12 @@ mod tests {
         assert_eq!(found.last(), Some(&(695_000, 700_000)));
         assert!(found.windows(2).all(|pair| pair[1].0 - pair[0].0 <= 2_500), "no hole");
         assert_eq!(found.len(), 279);
+    }
+
+    #[test]
+    fn a_short_sound_is_one_part() {
+        assert_eq!(spans(4, 0.3, true), (4_000, vec![(0, 4_000)]));
+        assert_eq!(spans(5, 0.3, false), (5_000, vec![(0, 5_000)]));
     }
 
     #[test]

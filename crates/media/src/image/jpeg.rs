@@ -12,7 +12,14 @@ const MAX_SCANS: u32 = 500;
 const SCALES: [(usize, usize); 4] = [(1, 8), (1, 4), (1, 2), (1, 1)];
 /// What libjpeg says of damage behind which it goes on: cameras write such files, and browsers show them. The binding
 /// tells warnings from errors only by their words.
-const WARNINGS: [&str; 2] = ["Corrupt JPEG data", "Premature end of JPEG"];
+const WARNINGS: [&str; 6] = [
+    "Corrupt JPEG data",
+    "Premature end of JPEG",
+    "Inconsistent progression sequence",
+    "Invalid SOS parameters",
+    "Unknown Adobe color transform",
+    "unknown JFIF revision",
+];
 
 /// Decodes a JPEG so that both sides keep at least `wanted` pixels (or all that they have).
 pub(super) fn decode(bytes: &[u8], wanted: u32, limits: &Limits) -> Result<Picture, FailureReason> {

@@ -150,7 +150,9 @@ fn complaint_of(program: &str, complaint: &str) -> FailureReason {
         Some((_, named)) => named.rsplit_once(": ").map_or("it cannot be opened", |(_, why)| why),
         None => line,
     };
-    let kind = if line.contains("Cannot allocate memory") {
+    let kind = if line.contains("not on whitelist") {
+        ReasonKind::Unsupported
+    } else if line.contains("Cannot allocate memory") {
         ReasonKind::TooLarge
     } else if line.contains("ecoder") && line.contains("not found") {
         ReasonKind::DecoderMissing

@@ -1,0 +1,211 @@
+//! The pool with the real worker: the binary that `SENSORIUM_BIN` names.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+use sensorium_media::{
+    Cancel, Decoded, Limits, MediaInput, MediaPool, PartContent, PoolConfig, TowerSpec,
+};
+use sensorium_types::{FailureReason, Modality, ReasonKind, Track};
+
+fn pool_with(workers: usize, limits: Limits) -> MediaPool {
+    let program = std::env::var_os("SENSORIUM_BIN")
+        .expect("SENSORIUM_BIN names the built binary, whose hidden subcommand decodes; `make test` sets it");
+    let config = PoolConfig { worker_program: PathBuf::from(program), workers, limits, spec: TowerSpec::default() };
+    MediaPool::new(config).expect("a pool")
+}
+
+fn decode(path: &Path) -> Result<Decoded, FailureReason> {
+    pool_with(1, Limits::default()).decode(MediaInput::Path(path.to_owned()), &Cancel::new())
+}
+
+/// Media that ffmpeg makes from these arguments.
+fn made(folder: &tempfile::TempDir, name: &str, args: &[&str]) -> PathBuf {
+    let path = folder.path().join(name);
+    let done = Command::new("ffmpeg")
+        .args(["-nostdin", "-v", "error", "-y"])
+        .args(args)
+        .arg(&path)
+        .status()
+        .expect("ffmpeg is installed");
+    assert!(done.success(), "ffmpeg makes {name}");
+    path
+}
+
+fn spans(decoded: &Decoded, track: Track) -> Vec<(u64, u64)> {
+    decoded.parts.iter().filter(|part| part.track == track).filter_map(|part| part.span?.time()).collect()
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a folder")
+}
+
+const PATTERN: [&str; 4] = ["-f", "lavfi", "-i", "testsrc=size=320x180:rate=12:duration=3"];
+const BLACK: [&str; 4] = ["-f", "lavfi", "-i", "color=black:size=320x180:rate=12:duration=3"];
+const TONE: [&str; 4] = ["-f", "lavfi", "-i", "sine=frequency=600:duration=3"];
+const SILENCE: [&str; 4] = ["-f", "lavfi", "-i", "anullsrc=r=16000:cl=mono:d=3"];
+
+#[test]
+fn a_film_gives_picture_and_sound() {
+    let folder = folder();
+    let film = made(&folder, "film.mp4", &[&PATTERN[..], &TONE, &["-pix_fmt", "yuv420p"]].concat());
+    let decoded = decode(&film).expect("decodes");
+    assert_eq!((decoded.modality, decoded.mime.as_str()), (Modality::Video, "video/mp4"));
+    assert_eq!(spans(&decoded, Track::Video), [(0, 3_000)]);
+    assert_eq!(spans(&decoded, Track::Audio).len(), 1);
+    assert_eq!(decoded.facts.get("width"), Some(&320.into()));
+    assert_eq!(decoded.facts.get("fps"), Some(&12.0.into()));
+    let PartContent::Frames(frames) = &decoded.parts[0].content else { panic!("frames") };
+    assert!(frames.iter().all(|frame| (frame.width, frame.height) == (260, 260)) && !frames.is_empty());
+    let thumb = decoded.parts[0].thumb.as_ref().expect("a thumbnail");
+    assert!(thumb.starts_with(b"\xFF\xD8") && thumb.len() <= 12_000);
+}
+
+#[test]
+fn cuts_are_found() {
+    let folder = folder();
+    let three = ["smptebars", "color=blue,noise=alls=60", "testsrc"].map(|source| {
+        let source = source.replacen("color=blue", "color=blue:s=320x180:r=12:d=2", 1);
+        let sized = if source.contains(":s=") { source } else { format!("{source}=s=320x180:r=12:d=2") };
+        ["-f".to_owned(), "lavfi".to_owned(), "-i".to_owned(), sized]
+    });
+    let mut args: Vec<&str> = three.iter().flatten().map(String::as_str).collect();
+    args.extend(["-filter_complex", "[0:v][1:v][2:v]concat=n=3[v]", "-map", "[v]", "-pix_fmt", "yuv420p"]);
+    let decoded = decode(&made(&folder, "cuts.mkv", &args)).expect("decodes");
+    let found = spans(&decoded, Track::Video);
+    assert_eq!(found.len(), 3, "{found:?}");
+    for (span, expected) in found.iter().zip([0, 2_000, 4_000]) {
+        assert!(span.0.abs_diff(expected) <= 250, "{found:?}");
+    }
+}
+
+#[test]
+fn blank_and_silent_films_keep_one_part() {
+    let folder = folder();
+    let blank = made(&folder, "blank.mp4", &[&BLACK[..], &SILENCE].concat());
+    let decoded = decode(&blank).expect("decodes");
+    assert_eq!((decoded.modality, decoded.parts.len()), (Modality::Video, 1));
+    assert_eq!(decoded.parts[0].track, Track::Video);
+    let sounding = decode(&made(&folder, "sounding.mp4", &[&BLACK[..], &TONE].concat())).expect("decodes");
+    assert_eq!(sounding.modality, Modality::Video);
+    assert!(sounding.parts.iter().all(|part| part.track == Track::Audio), "the black picture is dropped");
+}
+
+#[test]
+fn a_song_with_a_cover_is_a_sound() {
+    let folder = folder();
+    let cover = ["-map", "0:v", "-map", "1:a", "-frames:v", "1", "-c:v", "mjpeg", "-disposition:v", "attached_pic"];
+    let tags = ["-metadata", "title=Tone", "-metadata", "artist=Nobody"];
+    for name in ["song.m4a", "song.mp3"] {
+        let song = made(&folder, name, &[&PATTERN[..], &TONE, &cover, &tags].concat());
+        let decoded = decode(&song).expect("decodes");
+        assert_eq!(decoded.modality, Modality::Audio, "{name}");
+        assert!(decoded.mime.starts_with("audio/"), "{name}: {}", decoded.mime);
+        assert_eq!(decoded.facts.get("title"), Some(&"Tone".into()), "{name}");
+        assert_eq!(decoded.facts.get("artist"), Some(&"Nobody".into()), "{name}");
+    }
+}
+
+#[test]
+fn sounds_of_many_codecs_are_decoded() {
+    let folder = folder();
+    for (name, codec) in [
+        ("a.wav", "pcm_s16le"),
+        ("a.flac", "flac"),
+        ("a.mp3", "libmp3lame"),
+        ("a.ogg", "libvorbis"),
+        ("a.opus", "libopus"),
+        ("a.m4a", "aac"),
+        ("b.m4a", "alac"),
+        ("a.aac", "aac"),
+        ("a.mka", "libopus"),
+        ("a.aiff", "pcm_s16be"),
+    ] {
+        let decoded = decode(&made(&folder, name, &[&TONE[..], &["-c:a", codec]].concat())).expect(name);
+        assert_eq!(decoded.modality, Modality::Audio, "{name}");
+        let PartContent::Pcm(samples) = &decoded.parts[0].content else { panic!("{name}: samples") };
+        assert!(samples.len().abs_diff(48_000) < 3_000, "{name}: {} samples", samples.len());
+        let crossings = samples.windows(2).filter(|pair| pair[0] < 0.0 && pair[1] >= 0.0).count();
+        assert!(crossings.abs_diff(1_800) < 60, "{name}: {crossings} periods");
+    }
+}
+
+#[test]
+fn animations_are_films() {
+    let folder = folder();
+    for name in ["a.gif", "a.apng", "a.webp"] {
+        let decoded = decode(&made(&folder, name, &[&PATTERN[..], &["-loop", "0"]].concat())).expect(name);
+        assert_eq!(decoded.modality, Modality::Video, "{name}");
+        let length = decoded.facts.get("duration_ms").and_then(serde_json::Value::as_u64).expect("a length");
+        assert!(length.abs_diff(3_000) < 200, "{name}: {length} ms");
+    }
+    let still = decode(&made(&folder, "still.gif", &[&PATTERN[..], &["-frames:v", "1"]].concat())).expect("decodes");
+    assert_eq!(still.modality, Modality::Image);
+}
+
+#[test]
+fn playlists_reach_no_other_file() {
+    let folder = folder();
+    let film = made(&folder, "film.mp4", &PATTERN);
+    let list = format!("ffconcat version 1.0\nfile '{}'\n", film.display());
+    let path = folder.path().join("list.mp4");
+    fs_err::write(&path, list).expect("writes");
+    assert_eq!(decode(&path).expect("a text").modality, Modality::Text);
+    let playlist = format!("#EXTM3U\n#EXTINF:3,\nfile:{}\n", film.display());
+    fs_err::write(&path, playlist).expect("writes");
+    assert_eq!(decode(&path).expect_err("refused").kind, ReasonKind::Unsupported);
+}
+
+#[test]
+fn memory_is_bounded_by_the_kernel() {
+    // 8,000 x 8,000 pixels of one colour: a few kB of PNG, 192 MB when decoded.
+    let folder = folder();
+    let source = ["-f", "lavfi", "-i", "color=red:size=8000x8000", "-frames:v", "1"];
+    let path = made(&folder, "wide.png", &source);
+    assert!(decode(&path).is_ok(), "within the limits");
+    let limits = Limits { max_memory_bytes: 100 << 20, ..Limits::default() };
+    let pool = pool_with(1, limits);
+    let failed = pool.decode(MediaInput::Path(path.clone()), &Cancel::new()).expect_err("no memory");
+    assert!(matches!(failed.kind, ReasonKind::Crashed | ReasonKind::TooLarge), "{failed}");
+    let text = MediaInput::Bytes(Arc::from(b"still here".as_slice()));
+    assert_eq!(pool.decode(text, &Cancel::new()).expect("another worker").modality, Modality::Text);
+    let limits = Limits { max_pixels: 1_000_000, ..Limits::default() };
+    let failed = pool_with(1, limits).decode(MediaInput::Path(path), &Cancel::new()).expect_err("too large");
+    assert_eq!(failed.kind, ReasonKind::TooLarge);
+}
+
+#[test]
+fn many_callers_share_the_workers() {
+    let pool = pool_with(2, Limits::default());
+    std::thread::scope(|scope| {
+        for caller in 0..8 {
+            let pool = &pool;
+            scope.spawn(move || {
+                for turn in 0..20 {
+                    let words = format!("caller {caller} turn {turn}");
+                    let input = MediaInput::Bytes(Arc::from(words.as_bytes()));
+                    let decoded = pool.decode(input, &Cancel::new()).expect("decodes");
+                    assert_eq!(decoded.parts[0].content, PartContent::Text(words));
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn parts_come_one_by_one_and_a_taker_may_stop() {
+    let folder = folder();
+    let film = made(&folder, "film.mp4", &[&PATTERN[..], &TONE, &["-pix_fmt", "yuv420p"]].concat());
+    let pool = pool_with(1, Limits::default());
+    let mut tracks = Vec::new();
+    let head = pool.decode_each(MediaInput::Path(film.clone()), &Cancel::new(), &mut |part| {
+        tracks.push(part.track);
+        Ok(())
+    });
+    assert_eq!(head.expect("decodes").modality, Modality::Video);
+    assert_eq!(tracks, [Track::Video, Track::Audio]);
+    let stop = FailureReason::new(ReasonKind::TooLarge, "enough");
+    let stopped = pool.decode_each(MediaInput::Path(film), &Cancel::new(), &mut |_| Err(stop.clone()));
+    assert_eq!(stopped.expect_err("stopped"), stop);
+}

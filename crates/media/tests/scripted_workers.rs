@@ -1,0 +1,105 @@
+//! The pool against workers that misbehave: shell scripts in the place of the real one.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sensorium_media::{Cancel, Limits, MediaError, MediaInput, MediaPool, PoolConfig, TowerSpec};
+use sensorium_types::{FailureReason, ReasonKind};
+
+struct Script {
+    folder: tempfile::TempDir,
+}
+
+impl Script {
+    fn new(body: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("worker");
+        fs_err::write(&path, format!("#!/bin/sh\n{body}\n")).expect("writes");
+        let executable = std::fs::Permissions::from_mode(0o755);
+        fs_err::set_permissions(&path, executable).expect("executable");
+        Self { folder }
+    }
+
+    fn program(&self) -> PathBuf {
+        self.folder.path().join("worker")
+    }
+
+    fn pool(&self, workers: usize, deadline: Duration) -> MediaPool {
+        MediaPool::new(config(&self.program(), workers, deadline)).expect("a pool")
+    }
+}
+
+fn config(program: &Path, workers: usize, deadline: Duration) -> PoolConfig {
+    let limits = Limits { deadline, ..Limits::default() };
+    PoolConfig { worker_program: program.to_owned(), workers, limits, spec: TowerSpec::default() }
+}
+
+fn decode(pool: &MediaPool, cancel: &Cancel) -> FailureReason {
+    pool.decode(MediaInput::Bytes(Arc::from(b"a text".as_slice())), cancel).expect_err("no real worker")
+}
+
+const LONG: Duration = Duration::from_secs(30);
+
+#[test]
+fn a_crash_costs_one_file_and_is_named() {
+    let script = Script::new("echo 'alloc failed' >&2; head -c 4 >/dev/null; kill -ABRT $$");
+    let pool = script.pool(1, LONG);
+    for _ in 0..3 {
+        let failed = decode(&pool, &Cancel::new());
+        assert_eq!(failed.to_string(), "decoder crashed (signal 6)");
+        assert!(failed.is_retryable());
+    }
+}
+
+#[test]
+fn an_exit_and_nonsense_are_crashes_too() {
+    assert_eq!(decode(&Script::new("exit 3").pool(1, LONG), &Cancel::new()).to_string(), "decoder crashed (exit code 3)");
+    let nonsense = Script::new("echo 'not a message at all'; exec sleep 60");
+    let start = Instant::now();
+    assert_eq!(decode(&nonsense.pool(1, LONG), &Cancel::new()).kind, ReasonKind::Crashed);
+    assert!(start.elapsed() < LONG / 3);
+}
+
+#[test]
+fn a_deadline_kills_the_worker_and_what_it_runs() {
+    let script = Script::new("sleep 61 & echo $! >\"$0.pid\"; cat >/dev/null; sleep 61");
+    let pool = script.pool(1, Duration::from_millis(400));
+    let start = Instant::now();
+    assert_eq!(decode(&pool, &Cancel::new()).kind, ReasonKind::TimedOut);
+    assert!(start.elapsed() < Duration::from_secs(5));
+    let pid = fs_err::read_to_string(script.program().with_extension("pid")).expect("it had started");
+    let state = fs_err::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+    assert!(state.is_empty() || state.contains(") Z"), "its child lives on: {state}");
+}
+
+#[test]
+fn a_flood_of_complaints_blocks_nothing() {
+    let script = Script::new("head -c 1000000 /dev/zero >&2; exit 9");
+    assert_eq!(decode(&script.pool(1, LONG), &Cancel::new()).to_string(), "decoder crashed (exit code 9)");
+}
+
+#[test]
+fn cancelling_stops_a_file_and_those_that_wait() {
+    let script = Script::new("exec sleep 60");
+    let pool = script.pool(1, LONG);
+    let cancel = Cancel::new();
+    let start = Instant::now();
+    std::thread::scope(|scope| {
+        let waiting: Vec<_> = (0..3).map(|_| scope.spawn(|| decode(&pool, &cancel))).collect();
+        std::thread::sleep(Duration::from_millis(200));
+        cancel.cancel();
+        for failed in waiting {
+            assert_eq!(failed.join().expect("no panic").detail, "interrupted");
+        }
+    });
+    assert!(start.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn a_program_that_is_not_there_shows_at_once() {
+    let absent = MediaPool::new(config(Path::new("/absent/worker"), 1, LONG));
+    assert!(matches!(absent, Err(MediaError::WorkerProgram { .. })));
+    assert!(matches!(MediaPool::new(config(Path::new("/bin/true"), 0, LONG)), Err(MediaError::NoWorkers)));
+}
