@@ -50,7 +50,7 @@ fn recall_has_a_floor_for_every_share_and_beam() {
     collection.seal().expect("seals");
     assert_clean(&collection);
     for (ef, share, floor) in
-        [(16, 100, 0.85), (64, 100, 0.97), (128, 100, 0.99), (64, 70, 0.97), (32, 50, 0.95), (64, 10, 0.97)]
+        [(16, 100, 0.85), (64, 100, 0.97), (128, 100, 0.99), (64, 70, 0.97), (64, 50, 0.97), (32, 50, 0.95)]
     {
         let (mut sum, mut walks) = (0.0, 0);
         for query in 0..QUERIES {

@@ -22,6 +22,8 @@ mod check;
 mod flat;
 mod params;
 mod relink;
+#[cfg(test)]
+mod tests;
 mod walk;
 
 pub(crate) use blob::{StoredGraph, assemble, chunks, decode, encode};

@@ -1,0 +1,138 @@
+//! A graph as a whole: built, stored, damaged, walked.
+
+use std::sync::atomic::AtomicBool;
+
+use super::build::Built;
+use super::flat::{FlatGraph, Level};
+use super::relink::relink;
+use super::{Beam, BuildError, GraphParams, Marks, StoredGraph, assemble, build, chunks, decode, encode};
+use crate::distance::dot;
+
+const DIM: usize = 12;
+const PARAMS: GraphParams = GraphParams { m: 6, ef_construct: 48, ef: 32 };
+
+fn vectors(rows: u32, seed: u64) -> Vec<f32> {
+    let mut state = seed | 1;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        f32::from(u16::try_from(state >> 48).unwrap_or(0)) / 32768.0 - 1.0
+    };
+    (0..rows)
+        .flat_map(|_| {
+            let row: Vec<f32> = (0..DIM).map(|_| next()).collect();
+            let norm = dot(&row, &row).sqrt();
+            row.into_iter().map(move |value| value / norm)
+        })
+        .collect()
+}
+
+fn built(rows: u32, threads: usize) -> Built {
+    build(&vectors(rows, 5), DIM, PARAMS, threads, &AtomicBool::new(false)).expect("builds")
+}
+
+fn stored(rows: u32) -> StoredGraph {
+    let built = built(rows, 1);
+    StoredGraph { dim: 12, m: 6, points: built.order, graph: built.graph }
+}
+
+#[test]
+fn every_size_is_built_whole() {
+    for rows in [0, 1, 2, 3, 10, 500] {
+        for threads in [1, 2] {
+            let Built { order, vectors: ordered, graph } = built(rows, threads);
+            assert_eq!(graph.len(), rows as usize);
+            let mut sorted = order.clone();
+            sorted.sort_unstable();
+            assert!(sorted.into_iter().eq(0..rows));
+            let input = vectors(rows, 5);
+            for (place, row) in order.iter().enumerate() {
+                let row = *row as usize;
+                assert_eq!(ordered[place * DIM..(place + 1) * DIM], input[row * DIM..(row + 1) * DIM]);
+            }
+            if rows > 0 {
+                assert_eq!(graph.check_structure(), Ok(()));
+                assert_eq!(graph.check_quality(PARAMS.m), Ok(()));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_cancelled_build_stops() {
+    let cancelled = build(&vectors(50, 1), DIM, PARAMS, 1, &AtomicBool::new(true));
+    assert!(matches!(cancelled, Err(BuildError::Cancelled)));
+}
+
+#[test]
+fn a_wide_beam_gives_the_exact_answer() {
+    let Built { vectors: rows, graph, .. } = built(400, 1);
+    let mut marks = Marks::default();
+    let queries = vectors(20, 77);
+    for query in queries.chunks_exact(DIM) {
+        let beam = Beam { query, vectors: &rows, ef: 400, budget: usize::MAX };
+        for share in [1, 3] {
+            let counts = |row: u32| row.is_multiple_of(share);
+            let (found, compared) = beam.walk(&graph, &mut marks, counts);
+            let mut right: Vec<(f32, u32)> = (0..400_u32)
+                .filter(|row| counts(*row))
+                .map(|row| (dot(query, &rows[row as usize * DIM..(row as usize + 1) * DIM]), row))
+                .collect();
+            right.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+            let found: Vec<_> = found.expect("no budget").iter().map(|met| (met.cosine, met.row)).collect();
+            assert_eq!(found, right);
+            assert!(compared >= 400);
+        }
+        let poor = Beam { budget: 10, ..beam };
+        assert!(poor.walk(&graph, &mut marks, |_| true).0.is_none());
+    }
+}
+
+#[test]
+fn rows_without_a_way_get_one() {
+    let rows = 60_u32;
+    // A graph in which only the first ten know each other.
+    let lists: Vec<Vec<u32>> =
+        (0..rows).map(|row| if row < 10 { vec![(row + 1) % 10] } else { Vec::new() }).collect();
+    let mut graph = FlatGraph { entry: 0, levels: vec![Level::from_lists(Vec::new(), &lists)] };
+    assert!(graph.check_quality(4).is_err());
+    relink(&mut graph, &vectors(rows, 3), DIM, 8);
+    assert_eq!(graph.check_structure(), Ok(()));
+    assert_eq!(graph.check_quality(4), Ok(()));
+}
+
+#[test]
+fn a_stored_graph_comes_back_and_damage_is_refused() {
+    let stored = stored(300);
+    let bytes = encode(&stored);
+    assert_eq!(decode(&bytes), Ok(stored));
+    let mut joined = Vec::new();
+    for value in chunks(&bytes) {
+        assemble(&value, &mut joined).expect("whole");
+        let mut damaged = value.clone();
+        damaged[9] ^= 1;
+        assert!(assemble(&damaged, &mut Vec::new()).is_err());
+    }
+    assert_eq!(joined, bytes);
+}
+
+#[test]
+fn whatever_is_decoded_is_safe_to_walk() {
+    let bytes = encode(&stored(40));
+    let rows = vectors(40, 5);
+    let query = &rows[..DIM];
+    let mut walked = 0;
+    for at in 0..bytes.len() {
+        for bit in [0, 3, 7] {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 1 << bit;
+            if let Ok(stored) = decode(&damaged) {
+                let beam = Beam { query, vectors: &rows, ef: 10, budget: usize::MAX };
+                beam.walk(&stored.graph, &mut Marks::default(), |_| true);
+                let _ = stored.graph.check_quality(6);
+                walked += 1;
+            }
+        }
+        assert!(decode(&bytes[..at]).is_err());
+    }
+    assert!(walked > 0);
+}
