@@ -38,7 +38,7 @@ class TextTower(nn.Module):
         return F.linear(x, self.w(name + ".weight"), self.w(name + ".bias"))
 
     def norm(self, x, name):
-        return F.layer_norm(x, x.shape[-1:], self.w(name + ".weight"), self.w(name + ".bias"), EPS)
+        return F.layer_norm(x, (384,), self.w(name + ".weight"), self.w(name + ".bias"), EPS)
 
     def forward(self, ids, mask):
         """ids and mask [B, T] int64 -> [B, 384]."""

@@ -9,6 +9,7 @@ import math
 
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 from torch import nn
 
 DIM = 384
@@ -103,7 +104,7 @@ class ImageTower(Named):
             keep = torch.randperm(count, device=grid.device)[:max(1, round(count * (1 - self.token_drop)))]
             grid, pos = grid[:, keep], pos[keep]
         x = self.drop(self.in_proj(self.in_norm(grid))) + pos
-        x = torch.cat([(self.cls + self.pos[0]).expand(len(x), 1, -1), x], 1)
+        x = torch.cat([(self.cls + self.pos[0]).expand(x.shape[0], 1, -1), x], 1)
         for layer in self.layers:
             x = layer(x)
         return F.normalize(self.out_proj(self.out_norm(x[:, 0])) + pooled, dim=-1), features
@@ -164,3 +165,12 @@ class AudioTower(Named):
             conv.bias.data = (conv.bias - bn.running_mean) * scale + bn.bias
         self.bn = nn.ModuleList([nn.Identity() for _ in self.bn])
         return self
+
+
+def warm(tower, path, prefix):
+    """Starts a tower from exported weights; batch norms, which export folds away, begin anew as identities."""
+    stored = {k.removeprefix(prefix): v.float() for k, v in load_file(path).items()}
+    missing, extra = tower.load_state_dict(stored, strict=False)
+    if extra or [m for m in missing if not m.startswith("bn.")]:
+        raise ValueError(f"{path} does not fit: missing {missing}, extra {extra}")
+    return tower

@@ -20,7 +20,7 @@ from torch import nn
 from figures import precision_by_label
 from preprocess import FFT, FRAME, FRAMES_MAX, HANN, HOP, LOG_OFFSET, MEL, WINDOW, log_mel, padded_frames, windows
 from sounds import Labels, Sounds, guarded
-from towers import AudioTower
+from towers import AudioTower, warm
 
 MEL_MEAN, MEL_STD = -4.0, 2.5
 
@@ -43,7 +43,9 @@ def arguments():
     ap.add_argument("--d", type=int, default=192)
     ap.add_argument("--layers", type=int, default=3)
     ap.add_argument("--ffn", type=int, default=384)
+    ap.add_argument("--share", type=float, default=0.4, help="share of the class names: the gate is a constant so far")
     ap.add_argument("--longest", type=float, default=2.2, help="seconds of most crops")
+    ap.add_argument("--warm", default="", help="bundle folder to start from where no checkpoint is left")
     ap.add_argument("--seed", type=int, default=1)
     ap.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     return ap.parse_args()
@@ -186,6 +188,7 @@ def main():
     crops = Crops(sounds, labels, a.seed, a.longest)
     tower = AudioTower(a.d, 4, a.layers, a.ffn).to(a.device)
     tower.names["weight"].data = torch.from_numpy(labels.classes).to(a.device)
+    nn.init.constant_(tower.gate["fc2"].bias, float(np.log(a.share / (1 - a.share))))
     project = nn.Linear(a.d, 1024).to(a.device)
     scale = nn.Parameter(torch.tensor(2.7, device=a.device))
     average = copy.deepcopy(tower)
@@ -198,6 +201,9 @@ def main():
         tower.load_state_dict(s["tower"]), average.load_state_dict(s["average"]), project.load_state_dict(s["project"])
         optimiser.load_state_dict(s["optimiser"])
         scale.data, spent, step = s["scale"], s["spent"], s["step"]
+    elif a.warm:
+        for one in (tower, average):
+            warm(one, os.path.join(a.warm, "weights/audio.safetensors"), "audio.")
     total, shown, sums = a.minutes * 60, time.time(), np.zeros(3)
     while spent < total:
         start = time.time()

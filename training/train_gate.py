@@ -1,6 +1,7 @@
 """Stage 2 of the image tower: when are class names to be trusted?  CACHE/NAME/best.pt -> CACHE/NAME/final.pt.
 
-Everything but the gate is frozen. Flickr8k training photos must still find their captions, ImageNet photos (whole and
+Everything but the gate is frozen. Its hidden units only lower its answer, so a picture unlike anything that training
+saw gets the one share that the bias says: shares that differ from picture to picture make scores incomparable. Flickr8k training photos must still find their captions, ImageNet photos (whole and
 cut out on white) their class's bare name among 1,000 names and the captions; dev photos only measure.
 
     python train_gate.py --data DATA --stems FOLDER --wordnet FOLDER --cache DIR --checkpoint FILE --out FILE
@@ -30,6 +31,13 @@ def parts(tower, stem_weight, photos, rows, views, batch=64):
     return [torch.cat(o) for o in zip(*out)]
 
 
+def kept(path, make):
+    """What make() gives, kept beside the checkpoint; delete the files after a new stage 1."""
+    if not os.path.exists(path):
+        torch.save(make(), path)
+    return torch.load(path)
+
+
 def mixed(tower, net, features, logits, g=None):
     """The tower's output; g overrides the gate."""
     p, named = tower.named(logits)
@@ -45,6 +53,8 @@ def main():
     ap.add_argument("--cache", default=os.path.join(os.path.dirname(__file__), ".cache"))
     ap.add_argument("--photos", type=int, default=1000, help="Flickr8k photos used")
     ap.add_argument("--steps", type=int, default=400)
+    ap.add_argument("--even", type=float, default=0.5, help="weight of the shares' variance within a source")
+    ap.add_argument("--batch", type=int, default=320)
     ap.add_argument("--rate", type=float, default=2e-3)
     ap.add_argument("--decay", type=float, default=0.3)
     ap.add_argument("--class-scale", type=float, default=1.5)
@@ -63,19 +73,18 @@ def main():
     stem = (m.weight, m.bias)
 
     rows = rng.choice(len(m.flickr.rows), a.photos, replace=False)
-    flickr = parts(tower, stem, m.flickr, rows, rng.integers(0, 4, len(rows)))
+    flickr = kept(a.out + ".flickr", lambda: parts(tower, stem, m.flickr, rows, rng.integers(0, 4, len(rows))))
     held = [i for i in range(len(m.imagenet.rows)) if i % 2]  # the net never trains on these
     twice = np.array(held * 2)
-    named = parts(tower, stem, m.imagenet, twice, np.repeat([0, 2], len(held)))
+    named = kept(a.out + ".named", lambda: parts(tower, stem, m.imagenet, twice, np.repeat([0, 2], len(held))))
     if m.white is not None:
-        white = parts(tower, stem, m.white, twice, np.repeat([0, 1], len(held)))
+        white = kept(a.out + ".white", lambda: parts(tower, stem, m.white, twice, np.repeat([0, 1], len(held))))
         named, twice = [torch.cat(x) for x in zip(named, white)], np.concatenate([twice, twice])
     classes = torch.from_numpy(m.imagenet_class[twice])
     hidden = named[2].clone()  # the same photos as if their class were unknown, as most of the world's things are
     hidden[torch.arange(len(classes)), classes] = -1e4
     named = [torch.cat([named[0]] * 2), torch.cat([named[1]] * 2), torch.cat([named[2], hidden])]
     classes = torch.cat([classes] * 2)
-    half = len(classes) // 2
     first = [words[0] for words, _ in m.names]
     bare = torch.from_numpy(m.text.cached(first + [article(w) for w in first], a.cache, "bare_names"))
     bare = F.normalize(bare[:1000] + bare[1000:], dim=-1)
@@ -83,28 +92,34 @@ def main():
     captions = m.captions[chosen]
     bank = torch.cat([bare, captions])
 
+    torch.nn.init.constant_(tower.gate["fc2"].weight, -0.4)
+    torch.nn.init.constant_(tower.gate["fc2"].bias, 0.8)
+    tower.gate["fc1"].weight.data *= 0.5
     optimiser = torch.optim.AdamW(tower.gate.parameters(), lr=a.rate, weight_decay=a.decay)
     for step in range(a.steps):
-        drop = lambda f: F.dropout(f, 0.5, True)  # noqa: E731
-        own, g1 = mixed(tower, flickr[0], drop(flickr[1]), flickr[2])
-        other, g2 = mixed(tower, named[0], drop(named[1]), named[2])
-        loss = a.flickr * (F.cross_entropy(20 * own @ captions.t(), torch.arange(len(own)))
-                           + F.cross_entropy(20 * captions @ own.t(), torch.arange(len(own))))
-        loss = loss + 0.5 * F.cross_entropy(20 * other @ bank.t(), classes)
-        for part in (slice(0, half), slice(half, None)):  # a name finds one of its photos among all photos
-            scores = 20 * bare[classes[part]] @ torch.cat([other[part], own]).t()
-            same = classes[part][:, None] == torch.cat([classes[part], torch.full((len(own),), -1)])[None]
-            right = scores.masked_fill(~same, float("-inf")).logsumexp(1)
-            loss = loss + 0.5 * (scores.logsumexp(1) - right).mean()
+        i, j = torch.from_numpy(rng.choice(len(rows), a.batch)).unique(), torch.from_numpy(rng.choice(len(classes), a.batch))
+        own, g1 = mixed(tower, flickr[0][i], F.dropout(flickr[1][i], 0.5), flickr[2][i])
+        other, g2 = mixed(tower, named[0][j], F.dropout(named[1][j], 0.5), named[2][j])
+        mine, order = captions[i], torch.arange(len(i))
+        loss = a.flickr * (F.cross_entropy(20 * own @ captions.t(), i) + F.cross_entropy(20 * mine @ own.t(), order))
+        loss = loss + 0.5 * F.cross_entropy(20 * other @ bank.t(), classes[j])
+        # a name finds its photos among all photos, so the gate may not favour some of them by its own whim
+        scores = 20 * bare[classes[j]] @ torch.cat([other, own]).t()
+        same = classes[j][:, None] == torch.cat([classes[j], torch.full((len(own),), -1)])[None]
+        right = scores.masked_fill(~same, float("-inf")).logsumexp(1)
+        loss = loss + 0.5 * (scores.logsumexp(1) - right).mean()
+        loss = loss + a.even * (torch.logit(g1, 1e-4).var() + torch.logit(g2, 1e-4).var())
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
+        tower.gate["fc2"].weight.data.clamp_(max=0)
         if step % 100 == 99:
             spread = f"{g1.mean():.3f} +- {g1.std():.3f}, ImageNet {g2.mean():.3f} +- {g2.std():.3f}"
             print(f"step {step} loss {loss.item():.3f} Flickr8k {spread}", flush=True)
     print(f"gate: Flickr8k {g1.mean():.3f}, ImageNet and cut-outs {g2.mean():.3f}, loss {loss.item():.3f}")
 
-    dev = parts(tower, stem, m.dev, np.arange(len(m.dev.rows)), np.zeros(len(m.dev.rows), int))
+    every = np.arange(len(m.dev.rows))
+    dev = kept(a.out + ".dev", lambda: parts(tower, stem, m.dev, every, 0 * every))
     with torch.no_grad():
         for label, g in (("net", 0.0), ("0.15", 0.15), ("0.3", 0.3), ("gate", None)):
             v, used = mixed(tower, *dev, g)

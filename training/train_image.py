@@ -1,11 +1,11 @@
 """Trains the image tower by contrast with frozen text vectors; writes CACHE/image/last.pt after every epoch.
 
-Stage 1, `net`: Flickr8k photos against their five captions (image -> text over all training captions, text -> image
-over the batch and a queue of recent photos), ImageNet photos against their class's names, and the stem's 1,000 class
-prototypes through the pooled path. An average of the weights (EMA) is what counts.
+Stage 1, `net`: Flickr8k photos, two mixed at a time, against all five captions of each of the batch; every second
+ImageNet photo against its class's names; and the stem's 1,000 class prototypes through the pooled path. An average of
+the weights (EMA) is what counts.
 Stage 2, `gate`: see train_gate.py.
 
-    python train_image.py --data DATA --stems FOLDER --wordnet FOLDER --cache DIR [--epochs 12] [--name image]
+    python train_image.py --data DATA --stems FOLDER --wordnet FOLDER --cache DIR [--epochs 14] [--name image]
 """
 
 import argparse
@@ -19,7 +19,7 @@ import torch.nn.functional as F
 
 from figures import ranks_to_images, recall
 from photos import Material
-from towers import ImageTower
+from towers import ImageTower, warm
 
 
 def arguments():
@@ -29,48 +29,36 @@ def arguments():
     ap.add_argument("--wordnet", required=True)
     ap.add_argument("--cache", default=os.path.join(os.path.dirname(__file__), ".cache"))
     ap.add_argument("--name", default="image")
-    ap.add_argument("--epochs", type=int, default=12)
-    ap.add_argument("--batch", type=int, default=128)
-    ap.add_argument("--rate", type=float, default=6e-4)
-    ap.add_argument("--decay", type=float, default=0.05)
-    ap.add_argument("--drop", type=float, default=0.2)
-    ap.add_argument("--token-drop", type=float, default=0.6)
-    ap.add_argument("--mix", type=float, default=0.0, help="share of batches whose features are mixed (feature mixup)")
+    ap.add_argument("--epochs", type=int, default=14)
+    ap.add_argument("--batch", type=int, default=384)
+    ap.add_argument("--rate", type=float, default=7e-4)
+    ap.add_argument("--decay", type=float, default=0.2)
+    ap.add_argument("--drop", type=float, default=0.25)
+    ap.add_argument("--token-drop", type=float, default=0.5)
+    ap.add_argument("--mix", type=float, default=0.3, help="beta of the mixture of two photos' features")
     ap.add_argument("--d", type=int, default=256)
     ap.add_argument("--layers", type=int, default=2)
     ap.add_argument("--ffn", type=int, default=512)
-    ap.add_argument("--queue", type=int, default=2048)
-    ap.add_argument("--ema", type=float, default=0.995)
-    ap.add_argument("--prototypes", type=float, default=0.3, help="weight of the prototypes' loss")
-    ap.add_argument("--teacher", default="", help="f16 .npy [photos, 384] of targets to distil from")
+    ap.add_argument("--ema", type=float, default=0.998)
+    ap.add_argument("--named", type=int, default=32, help="ImageNet photos a batch")
+    ap.add_argument("--names", type=float, default=0.05, help="weight of their loss")
+    ap.add_argument("--prototypes", type=float, default=0.05, help="weight of the class prototypes' loss")
+    ap.add_argument("--warm", default="", help="bundle folder to start from where no checkpoint is left")
     ap.add_argument("--seed", type=int, default=1)
     ap.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     return ap.parse_args()
 
 
-def to_texts(v, bank, positive, scale):
-    """Image -> text: each positive caption against all captions that are not positives. positive: bool [B, n]."""
-    logits = scale * v @ bank.t()
-    negatives = logits.masked_fill(positive, float("-inf")).logsumexp(1, keepdim=True)
-    rows, cols = positive.nonzero(as_tuple=True)
-    picked = logits[rows, cols]
-    return F.softplus(negatives[rows, 0] - picked).mean()
-
-
-def to_images(t, owner, v, queue, queue_owner, scale):
-    """Text -> image: the own photo against the others of the batch and the queue."""
-    logits = scale * torch.cat([t @ v.t(), t @ queue.t()], 1)
-    same = torch.cat([torch.zeros(len(t), len(v), dtype=torch.bool), owner[:, None] == queue_owner[None]], 1).to(t.device)
-    return F.cross_entropy(logits.masked_fill(same, float("-inf")), owner_index(owner, t.device))
-
-
-def owner_index(owner, device):
-    """Position of each text's photo within the batch: texts come photo by photo."""
-    return torch.unique_consecutive(owner, return_inverse=True)[1].to(device)
+def both_ways(v, texts, target, scale):
+    """Cross entropy image -> text and text -> image; target [images, texts] says how far each text is an image's own."""
+    logits = scale * v @ texts.t()
+    forward = -(logits.log_softmax(1) * target).sum(1) / target.sum(1)
+    back = -(logits.log_softmax(0) * target).sum(0) / target.sum(0)
+    return (forward.mean() + back.mean()) / 2
 
 
 class Trainer:
-    """State of one run: tower, average, optimiser, queue."""
+    """State of one run: tower, average, optimiser."""
 
     def __init__(self, a, m):
         torch.manual_seed(a.seed)
@@ -88,12 +76,10 @@ class Trainer:
         self.steps_an_epoch = self.photos // a.batch
         self.step, self.best = 0, {}
         self.captions_of = [np.flatnonzero(m.own == i) for i in range(self.photos)]
-        self.queue = torch.zeros(0, 384, device=a.device)
-        self.queue_owner = torch.zeros(0, dtype=torch.long)
-        self.captions, self.owner_all = m.captions.to(a.device), torch.from_numpy(m.own)
+        self.captions = m.captions.to(a.device)
+        self.named = [i for i in range(len(m.imagenet.rows)) if i % 2 == 0]  # the odd ones are left to train_gate.py
         self.class_names = m.name_vectors.to(a.device)
         self.mean = torch.from_numpy(m.flickr.views[0][:512].astype(np.float32).mean((0, 1))).to(a.device)
-        self.teacher = torch.from_numpy(np.load(a.teacher).astype(np.float32)).to(a.device) if a.teacher else None
 
     def rate(self):
         total, warm = self.a.epochs * self.steps_an_epoch, 100
@@ -111,32 +97,24 @@ class Trainer:
         return F.cross_entropy(self.scale.exp() * v @ self.class_names.t(), pick)
 
     def losses(self, which):
-        a, m = self.a, self.m
-        extra = self.rng.integers(0, len(m.imagenet.rows), max(4, a.batch // 8))
-        views = self.rng.integers(0, 10_000, len(which) + len(extra))
-        grid = torch.cat([m.flickr.grids(which, views), m.imagenet.grids(extra, views[len(which):])]).to(a.device)
-        v, _ = self.tower.net(grid)
-        own, scale = v[:len(which)], self.scale.exp().clamp(max=100)
+        a, m, rng = self.a, self.m, self.rng
+        extra = rng.choice(self.named, a.named)
+        grid = torch.cat([m.flickr.grids(which, rng.integers(0, 12, len(which))),
+                          m.imagenet.grids(extra, rng.integers(0, 12, len(extra)))]).to(a.device)
+        n = len(which)
+        share = rng.beta(a.mix, a.mix, n)
+        share = torch.from_numpy(np.maximum(share, 1 - share).astype(np.float32)).to(a.device)
+        other = torch.from_numpy(rng.permutation(n)).to(a.device)
+        own = share[:, None, None] * grid[:n] + (1 - share)[:, None, None] * grid[other]
+        v, _ = self.tower.net(torch.cat([own, grid[n:]]))
+        scale = self.scale.exp().clamp(max=100)
         picked = np.concatenate([self.captions_of[i] for i in which])
-        owner = self.owner_all[picked]
-        positive = (torch.tensor(which)[:, None] == self.owner_all[None]).to(a.device)
-        loss = to_texts(own, self.captions, positive, scale)
-        loss = loss + to_images(self.captions[picked], owner, own, self.queue, self.queue_owner, scale)
+        right = torch.from_numpy(m.own[picked][None] == np.asarray(which)[:, None]).float().to(a.device)
+        target = share[:, None] * right + (1 - share)[:, None] * right[other]
+        loss = both_ways(v[:n], self.captions[picked], target, scale)
         classes = torch.from_numpy(m.imagenet_class[extra]).to(a.device)
-        loss = loss + 0.1 * F.cross_entropy(scale * v[len(which):] @ self.class_names.t(), classes)
-        if a.prototypes:
-            loss = loss + a.prototypes * 0.3 * self.prototypes()
-        if self.teacher is not None:
-            loss = loss + self.distil(own, which, picked, scale)
-        self.queue = torch.cat([own.detach(), self.queue])[:a.queue]
-        self.queue_owner = torch.cat([torch.tensor(which), self.queue_owner])[:a.queue]
-        return loss
-
-    def distil(self, own, which, picked, scale):
-        """Soft targets of an ensemble: its image -> text distribution over the batch's captions."""
-        t = self.captions[picked]
-        target = (scale.detach() * self.teacher[which] @ t.t()).softmax(1)
-        return 2.0 * F.kl_div((scale * own @ t.t()).log_softmax(1), target, reduction="batchmean")
+        loss = loss + a.names * F.cross_entropy(scale * v[n:] @ self.class_names.t(), classes)
+        return loss + a.prototypes * self.prototypes()
 
     def epoch(self):
         self.tower.train()
@@ -147,10 +125,10 @@ class Trainer:
             loss = self.losses(order[s * self.a.batch:(s + 1) * self.a.batch])
             self.optimiser.zero_grad(set_to_none=True)
             loss.backward()
-            torch.nn.utils.clip_grad_norm_(self.tower.parameters(), 5.0)
+            torch.nn.utils.clip_grad_norm_(self.tower.parameters(), 1.0)
             self.optimiser.step()
             self.step += 1
-            keep = min(self.a.ema, (1 + self.step) / (10 + self.step))
+            keep = min(self.a.ema, (1 + self.step) / (20 + self.step))
             with torch.no_grad():
                 for e, p in zip(self.average.parameters(), self.tower.parameters()):
                     e.lerp_(p, 1 - keep)
@@ -191,6 +169,9 @@ def main():
     last = os.path.join(folder, "last.pt")
     if os.path.exists(last):
         trainer.resume(last)
+    elif a.warm:
+        for tower in (trainer.tower, trainer.average):
+            warm(tower, os.path.join(a.warm, "weights/image.safetensors"), "image.")
     for epoch in range(trainer.step // trainer.steps_an_epoch, a.epochs):
         loss, seconds = trainer.epoch()
         figures = trainer.dev()

@@ -1,1 +1,109 @@
-//! benches
+//! What every bench needs: the machine and commit beside each figure, the bundle, media made by a fixed recipe.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sensorium_embed::{Bundle, LoadOptions, StaticFiles};
+use sensorium_media::{Limits, MediaPool, PoolConfig, TowerSpec};
+use serde_json::{Value, json};
+
+/// Threads and workers of every bench: the project's reference machine has two cores.
+pub const THREADS: usize = 2;
+
+/// Prints one figure row as a JSON line, with the machine and the commit.
+#[expect(clippy::print_stdout, reason = "a bench reports on standard output")]
+pub fn report(bench: &str, mut figures: Value) {
+    if let Some(fields) = figures.as_object_mut() {
+        fields.insert("bench".to_owned(), json!(bench));
+        fields.insert("machine".to_owned(), json!(machine()));
+        fields.insert("commit".to_owned(), json!(output_of("git", &["rev-parse", "--short", "HEAD"])));
+    }
+    println!("{figures}");
+}
+
+/// The processor's name and the number of cores.
+pub fn machine() -> String {
+    let cpuinfo = fs_err::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name =
+        cpuinfo.lines().find_map(|line| line.strip_prefix("model name\t: ")).unwrap_or("unknown processor");
+    let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
+    format!("{name}, {cores} cores")
+}
+
+/// The trimmed standard output of a command, empty if it cannot run.
+pub fn output_of(program: &str, args: &[&str]) -> String {
+    Command::new(program)
+        .args(args)
+        .output()
+        .map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        .unwrap_or_default()
+}
+
+/// How long a piece of work takes.
+pub fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+    let begun = Instant::now();
+    let result = work();
+    (result, begun.elapsed())
+}
+
+/// The default bundle.
+///
+/// # Panics
+/// If it does not load.
+pub fn bundle() -> Arc<Bundle> {
+    Bundle::load(StaticFiles(sensorium_mini::files()), LoadOptions { threads: THREADS })
+        .expect("the bundle loads")
+}
+
+/// The program that decodes, from `SENSORIUM_BIN`.
+///
+/// # Panics
+/// If it is not set.
+pub fn worker_program() -> PathBuf {
+    PathBuf::from(std::env::var_os("SENSORIUM_BIN").expect("SENSORIUM_BIN is set by `make bench`"))
+}
+
+/// A pool of [`THREADS`] workers for the bundle's towers.
+///
+/// # Panics
+/// If the workers cannot start.
+pub fn pool(spec: TowerSpec) -> MediaPool {
+    MediaPool::new(PoolConfig {
+        worker_program: worker_program(),
+        workers: THREADS,
+        limits: Limits::default(),
+        spec,
+    })
+    .expect("the workers start")
+}
+
+/// The data folder, from `DATA`; `None` (said aloud) where it does not stand.
+#[expect(clippy::print_stderr, reason = "a skipped bench is said aloud")]
+pub fn data() -> Option<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
+    let data = root.join(std::env::var_os("DATA").unwrap_or_else(|| "../shared/data".into()));
+    if data.join("index.jsonl").is_file() {
+        return Some(data);
+    }
+    eprintln!("SKIPPED: no data at {}", data.display());
+    None
+}
+
+/// The files of a folder with this suffix, sorted, at most `limit`.
+///
+/// # Errors
+/// If the folder cannot be read.
+pub fn files(folder: &Path, suffix: &str, limit: usize) -> std::io::Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for entry in fs_err::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|found| found.eq_ignore_ascii_case(suffix)) {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    paths.truncate(limit);
+    Ok(paths)
+}

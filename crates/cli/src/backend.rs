@@ -7,6 +7,7 @@ use sensorium_engine::{self as engine, Access, Engine};
 use sensorium_types::{AssetId, Filter};
 
 use crate::args::high::{Place, Setting};
+use crate::failure::CliError;
 use crate::model::{Asset, Deleted, Stats, hit_of};
 use crate::npy;
 use crate::output::explain::Explain;
@@ -236,8 +237,9 @@ fn local_term(term: Term) -> anyhow::Result<engine::Term> {
         Input::Text(text) => engine::TermInput::Text(text),
         Input::File(path) => {
             // Says why in the system's own words, before anything is started.
-            fs_err::metadata(&path)?;
-            engine::TermInput::File(std::path::absolute(path)?)
+            let shown = |source| CliError::Path { path: path.clone(), source };
+            std::fs::metadata(&path).map_err(shown)?;
+            engine::TermInput::File(std::path::absolute(&path).map_err(shown)?)
         }
         Input::Asset(asset) => engine::TermInput::Asset(asset),
         Input::Point(asset, track, ordinal) => engine::TermInput::Point(asset, track, ordinal),

@@ -105,9 +105,10 @@ fn run(args: &[OsString]) -> anyhow::Result<Exit> {
 fn told(error: &clap::Error) -> Exit {
     // A reader that went away is no error.
     let _ = error.print();
-    match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Done,
-        _ => Exit::Usage,
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        Exit::Done
+    } else {
+        Exit::Usage
     }
 }
 

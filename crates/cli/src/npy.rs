@@ -104,7 +104,7 @@ fn parse(bytes: &[u8]) -> Result<Vec<f32>, Problem> {
         _ => return Err(Problem::Type { descr: descr.to_owned() }),
     };
     match kind {
-        "f4" => numbers_of::<4>(numbers, length, is_big, |bytes| f32::from_le_bytes(bytes)),
+        "f4" => numbers_of::<4>(numbers, length, is_big, f32::from_le_bytes),
         "f8" => numbers_of::<8>(numbers, length, is_big, |bytes| narrow(f64::from_le_bytes(bytes))),
         _ => Err(Problem::Type { descr: descr.to_owned() }),
     }

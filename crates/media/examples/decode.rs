@@ -41,7 +41,8 @@ fn drive() -> Result<(), Error> {
     }
     files.sort();
     let worker_program = std::env::current_exe()?;
-    let config = PoolConfig { worker_program, workers: jobs, limits: Limits::default(), spec: TowerSpec::default() };
+    let config =
+        PoolConfig { worker_program, workers: jobs, limits: Limits::default(), spec: TowerSpec::default() };
     let pool = MediaPool::new(config)?;
     let tally = Mutex::new(Tally::default());
     let next = Mutex::new(files.iter());

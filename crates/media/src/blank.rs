@@ -20,7 +20,9 @@ pub(crate) fn is_blank(picture: &Rgb) -> bool {
         }
     }
     let count = count.max(1.0);
-    sums.iter().zip(&squares).all(|(sum, square)| square / count - (sum / count).powi(2) < MIN_DEVIATION.powi(2))
+    sums.iter()
+        .zip(&squares)
+        .all(|(sum, square)| square / count - (sum / count).powi(2) < MIN_DEVIATION.powi(2))
 }
 
 #[cfg(test)]

@@ -36,11 +36,15 @@ pub(crate) fn decode(
     let mut file = open_regular(path)?;
     let bytes = file.metadata().map_err(|error| unreadable(&error))?.len();
     let mut head = Vec::with_capacity(HEAD_BYTES);
-    Read::by_ref(&mut file).take(HEAD_BYTES as u64).read_to_end(&mut head).map_err(|error| unreadable(&error))?;
+    Read::by_ref(&mut file)
+        .take(HEAD_BYTES as u64)
+        .read_to_end(&mut head)
+        .map_err(|error| unreadable(&error))?;
     if head.is_empty() {
         return Err(reason(ReasonKind::Unsupported, "the file is empty"));
     }
-    let sniffed = sniff(&head).ok_or_else(|| reason(ReasonKind::Unsupported, "neither media nor UTF-8 text"))?;
+    let sniffed =
+        sniff(&head).ok_or_else(|| reason(ReasonKind::Unsupported, "neither media nor UTF-8 text"))?;
     let most = match sniffed.family {
         Family::Container | Family::Sound => limits.max_stream_bytes,
         Family::Jpeg | Family::MaybeAnimated | Family::Still | Family::Raw | Family::Heif => limits.max_bytes,
@@ -85,7 +89,11 @@ fn open_regular(path: &Path) -> Result<std::fs::File, FailureReason> {
         _ => reason(ReasonKind::Unreadable, error.to_string()),
     })?;
     let stat = rustix::fs::fstat(file.as_fd()).map_err(|error| unreadable(&error.into()))?;
-    if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile { Ok(file.into()) } else { Err(no_file()) }
+    if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile {
+        Ok(file.into())
+    } else {
+        Err(no_file())
+    }
 }
 
 fn unreadable(error: &io::Error) -> FailureReason {
@@ -126,7 +134,8 @@ mod tests {
         io::Write::write_all(&mut file, &[b'a'; 6000]).expect("writes");
         let limits = Limits { max_text_bytes: 5000, ..Limits::default() };
         let spec = TowerSpec::default();
-        let failed = collect(1, |sink| decode(file.path(), 1, (&spec, &limits), sink)).expect_err("too large");
+        let failed =
+            collect(1, |sink| decode(file.path(), 1, (&spec, &limits), sink)).expect_err("too large");
         assert_eq!(failed.kind, ReasonKind::TooLarge);
     }
 }

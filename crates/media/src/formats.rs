@@ -34,7 +34,11 @@ pub fn formats() -> Vec<FormatRow> {
         row("image", "HEIC, AVIF", "ffmpeg, where it can"),
         row("audio", "WAV, FLAC, MP3, Ogg Vorbis, AAC, ALAC, AIFF", "symphonia"),
         row("audio", "Opus and others in the containers below", "ffmpeg"),
-        row("video", "MP4, MOV, Matroska, WebM, AVI, MPEG, MPEG-TS, Ogg, FLV, ASF, raw H.264 and H.265", "ffmpeg"),
+        row(
+            "video",
+            "MP4, MOV, Matroska, WebM, AVI, MPEG, MPEG-TS, Ogg, FLV, ASF, raw H.264 and H.265",
+            "ffmpeg",
+        ),
         row("video", "animated GIF and PNG", "ffmpeg"),
         row("text", "UTF-8 text, Markdown, HTML", "built in"),
     ]

@@ -22,17 +22,26 @@ pub fn resize_rgb(picture: &Rgb, width: u32, height: u32) -> Result<Rgb, Failure
 pub fn crop_resize(picture: &Rgb, area: [f64; 4], width: u32, height: u32) -> Result<Rgb, FailureReason> {
     let wrong = |what: String| reason(ReasonKind::Corrupt, format!("cannot be scaled: {what}"));
     let [left, top, w, h] = area;
-    if picture.width == width && picture.height == height && left == 0.0 && top == 0.0 && w == f64::from(width) {
+    if picture.width == width
+        && picture.height == height
+        && left == 0.0
+        && top == 0.0
+        && w == f64::from(width)
+    {
         return Ok(picture.clone());
     }
     let source = ImageRef::new(picture.width, picture.height, &picture.pixels, PixelType::U8x3)
         .map_err(|error| wrong(error.to_string()))?;
+    let bicubic =
+        ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom)).use_alpha(false);
+    // Rows first, then columns, as Pillow does: values that overshoot are clipped in between, so the order shows.
+    let mut rows = Image::new(width, picture.height, PixelType::U8x3);
+    let mut resizer = Resizer::new();
+    let whole_columns = bicubic.crop(left, 0.0, w, f64::from(picture.height));
+    resizer.resize(&source, &mut rows, &whole_columns).map_err(|error| wrong(error.to_string()))?;
     let mut target = Image::new(width, height, PixelType::U8x3);
-    let options = ResizeOptions::new()
-        .resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom))
-        .crop(left, top, w, h)
-        .use_alpha(false);
-    Resizer::new().resize(&source, &mut target, &options).map_err(|error| wrong(error.to_string()))?;
+    let whole_rows = bicubic.crop(0.0, top, f64::from(width), h);
+    resizer.resize(&rows, &mut target, &whole_rows).map_err(|error| wrong(error.to_string()))?;
     Ok(Rgb { width, height, pixels: target.into_vec() })
 }
 

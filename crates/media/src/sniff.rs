@@ -69,7 +69,10 @@ fn picture(head: &[u8]) -> Option<Sniffed> {
     if at(head, 0, b"RIFF") && at(head, 8, b"WEBP") {
         return found(Image, "image/webp", Family::MaybeAnimated);
     }
-    if at(head, 0, b"BM") && head.len() > 26 && matches!(head.get(14), Some(12 | 40 | 52 | 56 | 64 | 108 | 124)) {
+    if at(head, 0, b"BM")
+        && head.len() > 26
+        && matches!(head.get(14), Some(12 | 40 | 52 | 56 | 64 | 108 | 124))
+    {
         return found(Image, "image/bmp", Family::Still);
     }
     if at(head, 0, b"II*\0") || at(head, 0, b"MM\0*") || at(head, 0, b"II+\0") || at(head, 0, b"MM\0+") {

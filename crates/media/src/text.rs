@@ -132,7 +132,8 @@ mod tests {
         let found = passages(text, &SPEC);
         assert!(found.len() > 1);
         for (from, to, passage) in &found {
-            let (skip, take) = (usize::try_from(*from).expect("short"), usize::try_from(to - from).expect("short"));
+            let (skip, take) =
+                (usize::try_from(*from).expect("short"), usize::try_from(to - from).expect("short"));
             assert_eq!(&chars.iter().skip(skip).take(take).collect::<String>(), passage);
             assert!(passage.split_whitespace().count() <= 8);
         }
@@ -141,7 +142,8 @@ mod tests {
 
     fn decoded(bytes: &[u8], html: bool) -> Result<(Head, Vec<String>), FailureReason> {
         let (spec, limits) = (TowerSpec::default(), Limits::default());
-        let job = Job { path: Path::new("absent"), mime: "text/plain", threads: 1, spec: &spec, limits: &limits };
+        let job =
+            Job { path: Path::new("absent"), mime: "text/plain", threads: 1, spec: &spec, limits: &limits };
         let (head, parts) = collect(100, |sink| decode(bytes, html, &job, sink))?;
         let texts = parts.into_iter().map(|part| match part.content {
             PartContent::Text(text) => text,
@@ -159,7 +161,10 @@ mod tests {
 
     #[test]
     fn what_is_no_utf_8_behind_the_head_is_reported() {
-        assert_eq!(decoded(b"caf\xE9 au lait", false).expect("decodes").0.facts.get("_lossy"), Some(&true.into()));
+        assert_eq!(
+            decoded(b"caf\xE9 au lait", false).expect("decodes").0.facts.get("_lossy"),
+            Some(&true.into())
+        );
         assert_eq!(decoded(b"tea", false).expect("decodes").0.facts.get("_lossy"), None);
     }
 

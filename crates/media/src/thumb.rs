@@ -46,7 +46,13 @@ fn encode(picture: &Rgb, quality: i32) -> Option<Vec<u8>> {
     compressor.set_quality(quality).ok()?;
     compressor.set_subsamp(Subsamp::Sub2x2).ok()?;
     let (width, height) = (picture.width as usize, picture.height as usize);
-    let image = Image { pixels: picture.pixels.as_slice(), width, pitch: width * 3, height, format: PixelFormat::RGB };
+    let image = Image {
+        pixels: picture.pixels.as_slice(),
+        width,
+        pitch: width * 3,
+        height,
+        format: PixelFormat::RGB,
+    };
     compressor.compress_to_vec(image).ok()
 }
 

@@ -4,15 +4,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use sensorium_media::{
-    Cancel, Decoded, Limits, MediaInput, MediaPool, PartContent, PoolConfig, TowerSpec,
-};
+use sensorium_media::{Cancel, Decoded, Limits, MediaInput, MediaPool, PartContent, PoolConfig, TowerSpec};
 use sensorium_types::{FailureReason, Modality, ReasonKind, Track};
 
 fn pool_with(workers: usize, limits: Limits) -> MediaPool {
     let program = std::env::var_os("SENSORIUM_BIN")
         .expect("SENSORIUM_BIN names the built binary, whose hidden subcommand decodes; `make test` sets it");
-    let config = PoolConfig { worker_program: PathBuf::from(program), workers, limits, spec: TowerSpec::default() };
+    let config =
+        PoolConfig { worker_program: PathBuf::from(program), workers, limits, spec: TowerSpec::default() };
     MediaPool::new(config).expect("a pool")
 }
 
@@ -95,10 +94,22 @@ fn blank_and_silent_films_keep_one_part() {
 #[test]
 fn a_song_with_a_cover_is_a_sound() {
     let folder = folder();
-    let cover = ["-map", "0:v", "-map", "1:a", "-frames:v", "1", "-c:v", "mjpeg", "-disposition:v", "attached_pic"];
+    let cover = made(&folder, "cover.jpg", &[&PATTERN[..], &["-frames:v", "1"]].concat());
+    let cover = [
+        "-i",
+        cover.to_str().expect("UTF-8"),
+        "-map",
+        "1:v",
+        "-map",
+        "0:a",
+        "-c:v",
+        "copy",
+        "-disposition:v",
+        "attached_pic",
+    ];
     let tags = ["-metadata", "title=Tone", "-metadata", "artist=Nobody"];
     for name in ["song.m4a", "song.mp3"] {
-        let song = made(&folder, name, &[&PATTERN[..], &TONE, &cover, &tags].concat());
+        let song = made(&folder, name, &[&TONE[..], &cover, &tags].concat());
         let decoded = decode(&song).expect("decodes");
         assert_eq!(decoded.modality, Modality::Audio, "{name}");
         assert!(decoded.mime.starts_with("audio/"), "{name}: {}", decoded.mime);
@@ -140,7 +151,8 @@ fn animations_are_films() {
         let length = decoded.facts.get("duration_ms").and_then(serde_json::Value::as_u64).expect("a length");
         assert!(length.abs_diff(3_000) < 200, "{name}: {length} ms");
     }
-    let still = decode(&made(&folder, "still.gif", &[&PATTERN[..], &["-frames:v", "1"]].concat())).expect("decodes");
+    let still =
+        decode(&made(&folder, "still.gif", &[&PATTERN[..], &["-frames:v", "1"]].concat())).expect("decodes");
     assert_eq!(still.modality, Modality::Image);
 }
 

@@ -2,7 +2,11 @@
 //!
 //! The tolerance: no value differs by more than 2 of 255, and the mean difference is below 0.05.
 
-#![expect(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "a test stops at its first error")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "a test stops at its first error"
+)]
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -51,9 +55,11 @@ fn gradient(width: u32, height: u32) -> Rgb {
         for column in 0..width {
             let (x, y) = (column as f32, row as f32);
             let disc = (x - w * 0.4).powi(2) + (y - h * 0.55).powi(2) < radius;
-            let colours = [255.0 * x / (w - 1.0), 255.0 * y / (h - 1.0), 127.5 + 127.5 * (x / 5.0 + y / 11.0).sin()];
+            let colours =
+                [255.0 * x / (w - 1.0), 255.0 * y / (h - 1.0), 127.5 + 127.5 * (x / 5.0 + y / 11.0).sin()];
             let colours = if disc { [240.0, 200.0, 30.0] } else { colours };
-            pixels.extend(colours.map(|colour| u8::try_from(colour.round_ties_even() as i32).expect("a byte")));
+            pixels
+                .extend(colours.map(|colour| u8::try_from(colour.round_ties_even() as i32).expect("a byte")));
         }
     }
     Rgb { width, height, pixels }

@@ -55,7 +55,10 @@ fn a_crash_costs_one_file_and_is_named() {
 
 #[test]
 fn an_exit_and_nonsense_are_crashes_too() {
-    assert_eq!(decode(&Script::new("exit 3").pool(1, LONG), &Cancel::new()).to_string(), "decoder crashed (exit code 3)");
+    assert_eq!(
+        decode(&Script::new("exit 3").pool(1, LONG), &Cancel::new()).to_string(),
+        "decoder crashed (exit code 3)"
+    );
     let nonsense = Script::new("echo 'not a message at all'; exec sleep 60");
     let start = Instant::now();
     assert_eq!(decode(&nonsense.pool(1, LONG), &Cancel::new()).kind, ReasonKind::Crashed);

@@ -111,6 +111,7 @@ pub struct SourceRow {
 
 /// One change of a collection. Each is atomic: all of it is there after a crash, or nothing.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "upserts, the large variant, are nearly all changes")]
 pub enum Change {
     /// Writes an asset and all its points, replacing an asset of that id, together with the source it came from.
     Upsert {

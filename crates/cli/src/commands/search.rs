@@ -28,6 +28,8 @@ pub(super) async fn run(args: Search, context: &mut Context) -> anyhow::Result<E
     let limit = match (args.limit, args.all) {
         (Some(limit), _) => limit,
         (None, false) => DEFAULT_LIMIT,
+        // A moment has at least one point.
+        (None, true) if args.moments => u32::try_from(backend.stats().await?.counts.points)?.max(1),
         (None, true) => u32::try_from(backend.count(filter.as_ref()).await?)?.max(1),
     };
     let ask = Ask {

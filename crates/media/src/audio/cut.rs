@@ -28,7 +28,12 @@ struct Frame {
 
 /// The windows of a stretch of sound in samples, and the sample from which the rest is to be looked at again with
 /// what follows. `last` says that nothing follows.
-pub(super) fn windows(samples: &[f32], rate_hz: u32, spec: &WindowSpec, last: bool) -> (Vec<Range<usize>>, usize) {
+pub(super) fn windows(
+    samples: &[f32],
+    rate_hz: u32,
+    spec: &WindowSpec,
+    last: bool,
+) -> (Vec<Range<usize>>, usize) {
     let (window, hop) = (samples_of(spec.window_ms, rate_hz), samples_of(spec.hop_ms, rate_hz));
     let step = (rate_hz as usize / FRAMES_A_SECOND).max(1);
     let frames = frames(samples, step);
@@ -70,7 +75,11 @@ fn frames(samples: &[f32], step: usize) -> Vec<Frame> {
                 before = *sample;
             }
             let total = (energy * chunk.len() as f32).max(1e-12);
-            Frame { level_db: 10.0 * energy.max(1e-12).log10(), low: low / total, high: (high / total / 4.0).min(1.0) }
+            Frame {
+                level_db: 10.0 * energy.max(1e-12).log10(),
+                low: low / total,
+                high: (high / total / 4.0).min(1.0),
+            }
         })
         .collect()
 }
@@ -104,11 +113,13 @@ fn sounds(frames: &[Frame], window: usize) -> Vec<Range<usize>> {
 /// Splits a stretch at its changes of sound.
 fn split(frames: &[Frame], stretch: Range<usize>) -> Vec<Range<usize>> {
     let mut cuts = vec![stretch.start];
-    let scores: Vec<(usize, f32)> = (stretch.start + FRAMES_A_SECOND..stretch.end.saturating_sub(FRAMES_A_SECOND))
+    let scores: Vec<(usize, f32)> = (stretch.start + FRAMES_A_SECOND
+        ..stretch.end.saturating_sub(FRAMES_A_SECOND))
         .map(|at| (at, change(frames, at)))
         .collect();
     for (at, score) in &scores {
-        let best = scores.iter().filter(|(other, _)| other.abs_diff(*at) <= SHORTEST / 2).all(|(_, s)| s <= score);
+        let best =
+            scores.iter().filter(|(other, _)| other.abs_diff(*at) <= SHORTEST / 2).all(|(_, s)| s <= score);
         let far = cuts.last().is_none_or(|last| at - last >= SHORTEST) && stretch.end - at >= SHORTEST;
         if *score >= CHANGE && best && far {
             cuts.push(*at);
@@ -152,7 +163,9 @@ mod tests {
     }
 
     fn tone(seconds: usize, hz: f32) -> Vec<f32> {
-        (0..seconds * RATE as usize).map(|at| (at as f32 * hz * std::f32::consts::TAU / RATE as f32).sin() * 0.3).collect()
+        (0..seconds * RATE as usize)
+            .map(|at| (at as f32 * hz * std::f32::consts::TAU / RATE as f32).sin() * 0.3)
+            .collect()
     }
 
     #[test]

@@ -48,7 +48,8 @@ impl<'a, 'b> Cutter<'a, 'b> {
 
     /// Takes samples.
     pub(crate) fn push(&mut self, samples: &[f32]) -> Result<(), FailureReason> {
-        let room = samples_of(self.spec.audio.window_ms, self.spec.sample_rate_hz).saturating_sub(self.first.len());
+        let room =
+            samples_of(self.spec.audio.window_ms, self.spec.sample_rate_hz).saturating_sub(self.first.len());
         self.first.extend(samples.iter().take(room));
         self.pending.extend_from_slice(samples);
         let block = samples_of(BLOCK_SECONDS * 1000, self.spec.sample_rate_hz);

@@ -95,7 +95,9 @@ fn packets(
         facts.set("channels", channels);
         buffer.copy_to_vec_interleaved::<f32>(&mut interleaved);
         mono.clear();
-        mono.extend(interleaved.chunks_exact(channels).map(|frame| frame.iter().sum::<f32>() / frame.len() as f32));
+        mono.extend(
+            interleaved.chunks_exact(channels).map(|frame| frame.iter().sum::<f32>() / frame.len() as f32),
+        );
         known.1.push(&mono, &mut ready)?;
         cutter.push(&ready)?;
         ready.clear();

@@ -29,10 +29,7 @@ pub(crate) use cutter::Cutter;
 pub(crate) use soundtrack::stream;
 
 /// Decodes a sound file; what symphonia does not know goes through ffmpeg.
-pub(crate) fn decode(
-    job: &Job,
-    sink: &mut Sink,
-) -> Result<Head, FailureReason> {
+pub(crate) fn decode(job: &Job, sink: &mut Sink) -> Result<Head, FailureReason> {
     let mut cutter = Cutter::new(job.spec, job.limits, sink);
     let facts = match decode::decode(job.path, job.spec, &mut cutter) {
         Ok(facts) => facts,

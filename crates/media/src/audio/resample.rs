@@ -43,7 +43,8 @@ impl Resample {
 
     /// Takes samples and appends what is ready.
     pub(super) fn push(&mut self, samples: &[f32], out: &mut Vec<f32>) -> Result<(), FailureReason> {
-        let sane = samples.iter().map(|sample| if sample.is_finite() { sample.clamp(-1.0, 1.0) } else { 0.0 });
+        let sane =
+            samples.iter().map(|sample| if sample.is_finite() { sample.clamp(-1.0, 1.0) } else { 0.0 });
         self.taken += samples.len() as u64;
         if self.fft.is_none() {
             self.given += samples.len() as u64;
@@ -109,7 +110,9 @@ mod tests {
     use super::*;
 
     fn resampled(from: u32, piece: usize) -> Vec<f32> {
-        let tone: Vec<f32> = (0..from).map(|at| (at as f32 / from as f32 * 440.0 * std::f32::consts::TAU).sin() / 2.0).collect();
+        let tone: Vec<f32> = (0..from)
+            .map(|at| (at as f32 / from as f32 * 440.0 * std::f32::consts::TAU).sin() / 2.0)
+            .collect();
         let mut resample = Resample::new(from, 16_000).expect("a rate");
         let mut out = Vec::new();
         for piece in tone.chunks(piece) {
@@ -125,7 +128,9 @@ mod tests {
             let samples = resampled(from, 1000);
             assert_eq!(samples.len(), 16_000, "{from}");
             let worst = (200..15_800)
-                .map(|at| ((at as f32 / 16_000.0 * 440.0 * std::f32::consts::TAU).sin() / 2.0 - samples[at]).abs())
+                .map(|at| {
+                    ((at as f32 / 16_000.0 * 440.0 * std::f32::consts::TAU).sin() / 2.0 - samples[at]).abs()
+                })
                 .fold(0.0, f32::max);
             // Half a sample of phase is what rubato rounds its delay to.
             assert!(worst < 0.05, "{from}: {worst}");

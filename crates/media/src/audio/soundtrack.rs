@@ -18,7 +18,10 @@ const BLOCK_BYTES: usize = 1 << 16;
 pub(crate) fn stream(job: &Job, cutter: &mut Cutter) -> Result<(), FailureReason> {
     let rate = job.spec.sample_rate_hz.to_string();
     let seconds = job.limits.max_media_seconds.to_string();
-    let args = ["-map", "0:a:0", "-vn", "-sn", "-dn", "-t", &seconds, "-ac", "1", "-ar", &rate, "-f", "s16le", "pipe:1"];
+    let args = [
+        "-map", "0:a:0", "-vn", "-sn", "-dn", "-t", &seconds, "-ac", "1", "-ar", &rate, "-f", "s16le",
+        "pipe:1",
+    ];
     let mut ffmpeg = Ffmpeg::start(job.path, 1, &args)?;
     let mut block = vec![0_u8; BLOCK_BYTES];
     let mut filled = 0;

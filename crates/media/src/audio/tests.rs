@@ -1,8 +1,8 @@
 use std::io::Write;
 
 use super::*;
-use crate::{Limits, PartContent, TowerSpec};
 use crate::sink::collect;
+use crate::{Limits, PartContent, TowerSpec};
 
 /// A WAV file of 16-bit samples.
 fn wav(rate: u32, channels: u16, samples: &[i16]) -> Vec<u8> {
@@ -25,12 +25,15 @@ fn decoded(bytes: &[u8]) -> Result<(Head, Vec<crate::Part>), FailureReason> {
     let mut file = tempfile::NamedTempFile::new().expect("a file");
     file.write_all(bytes).expect("writes");
     let (spec, limits) = (TowerSpec::default(), Limits::default());
-    collect(100, |sink| decode(&Job { path: file.path(), mime: "audio/wav", threads: 1, spec: &spec, limits: &limits }, sink))
+    collect(100, |sink| {
+        decode(&Job { path: file.path(), mime: "audio/wav", threads: 1, spec: &spec, limits: &limits }, sink)
+    })
 }
 
 #[test]
 fn stereo_becomes_mono_at_the_towers_rate() {
-    let samples: Vec<i16> = (0..44_100).flat_map(|at| if at % 2 == 0 { [16_384, 0] } else { [0, 16_384] }).collect();
+    let samples: Vec<i16> =
+        (0..44_100).flat_map(|at| if at % 2 == 0 { [16_384, 0] } else { [0, 16_384] }).collect();
     let (head, parts) = decoded(&wav(44_100, 2, &samples)).expect("decodes");
     assert_eq!(head.facts.get("sample_rate_hz"), Some(&44_100.into()));
     assert_eq!(head.facts.get("channels"), Some(&2.into()));
@@ -38,7 +41,10 @@ fn stereo_becomes_mono_at_the_towers_rate() {
     let [part] = parts.as_slice() else { panic!("one part, not {}", parts.len()) };
     let PartContent::Pcm(samples) = &part.content else { panic!("samples") };
     assert_eq!(samples.len(), 16_000);
-    assert!(samples[2000..14_000].iter().all(|sample| (sample - 0.25).abs() < 0.01), "the mean of both channels");
+    assert!(
+        samples[2000..14_000].iter().all(|sample| (sample - 0.25).abs() < 0.01),
+        "the mean of both channels"
+    );
     assert!(part.thumb.is_some());
 }
 

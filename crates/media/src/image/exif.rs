@@ -30,7 +30,9 @@ pub(super) fn read(bytes: &[u8]) -> Exif {
         let Value::Ascii(lines) = &field(tag)?.value else { return None };
         lines.first().map(|line| String::from_utf8_lossy(line).trim_matches(['\0', ' ']).to_owned())
     };
-    if let Some(turn) = field(Tag::Orientation).and_then(|f| f.value.get_uint(0)).filter(|turn| (1..=8).contains(turn)) {
+    if let Some(turn) =
+        field(Tag::Orientation).and_then(|f| f.value.get_uint(0)).filter(|turn| (1..=8).contains(turn))
+    {
         found.orientation = turn;
     }
     let facts = &mut found.facts;
@@ -96,7 +98,8 @@ pub(super) fn turn(picture: Rgb, orientation: u32) -> Rgb {
             pixels.extend_from_slice(picture.pixels.get(start..start + 3).unwrap_or(&[0, 0, 0]));
         }
     }
-    let (width, height) = if orientation >= 5 { (picture.height, picture.width) } else { (picture.width, picture.height) };
+    let (width, height) =
+        if orientation >= 5 { (picture.height, picture.width) } else { (picture.width, picture.height) };
     Rgb { width, height, pixels }
 }
 

@@ -57,7 +57,10 @@ pub(super) fn decode(bytes: &[u8], wanted: u32, limits: &Limits) -> Result<Pictu
         && !WARNINGS.iter().any(|warning| error.to_string().contains(warning))
     {
         let memory = error.to_string().contains("memory");
-        return Err(reason(if memory { ReasonKind::TooLarge } else { ReasonKind::Corrupt }, error.to_string()));
+        return Err(reason(
+            if memory { ReasonKind::TooLarge } else { ReasonKind::Corrupt },
+            error.to_string(),
+        ));
     }
     if cmyk {
         cmyk_to_rgb(&mut pixels, is_adobe(bytes));

@@ -52,28 +52,23 @@ pub(crate) fn check_sides(width: u32, height: u32, limits: &Limits) -> Result<()
     if width > limits.max_side || height > limits.max_side || pixels > limits.max_pixels {
         return Err(reason(
             ReasonKind::TooLarge,
-            format!("{width} x {height} pixels, at most {} a side and {} in all", limits.max_side, limits.max_pixels),
+            format!(
+                "{width} x {height} pixels, at most {} a side and {} in all",
+                limits.max_side, limits.max_pixels
+            ),
         ));
     }
     Ok(())
 }
 
 /// Decodes a JPEG.
-pub(crate) fn decode_jpeg(
-    bytes: &[u8],
-    job: &Job,
-    sink: &mut Sink,
-) -> Result<Head, FailureReason> {
+pub(crate) fn decode_jpeg(bytes: &[u8], job: &Job, sink: &mut Sink) -> Result<Head, FailureReason> {
     let picture = jpeg::decode(bytes, wanted_side(job.spec), job.limits)?;
     put(picture, exif::read(bytes), job.mime, job.spec, sink)
 }
 
 /// Decodes one of the formats of the `image` crate.
-pub(crate) fn decode_still(
-    bytes: &[u8],
-    job: &Job,
-    sink: &mut Sink,
-) -> Result<Head, FailureReason> {
+pub(crate) fn decode_still(bytes: &[u8], job: &Job, sink: &mut Sink) -> Result<Head, FailureReason> {
     if job.mime == "image/tiff" && raw::is_camera_raw(bytes) {
         return decode_raw(bytes, job, sink);
     }
@@ -82,11 +77,7 @@ pub(crate) fn decode_still(
 }
 
 /// Decodes the preview of a camera RAW file.
-pub(crate) fn decode_raw(
-    bytes: &[u8],
-    job: &Job,
-    sink: &mut Sink,
-) -> Result<Head, FailureReason> {
+pub(crate) fn decode_raw(bytes: &[u8], job: &Job, sink: &mut Sink) -> Result<Head, FailureReason> {
     let preview = raw::preview(bytes)
         .ok_or_else(|| reason(ReasonKind::DecoderMissing, "camera RAW without an embedded JPEG preview"))?;
     let picture = jpeg::decode(preview, wanted_side(job.spec), job.limits)?;

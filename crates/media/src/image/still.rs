@@ -61,9 +61,10 @@ pub(super) fn failure(error: ImageError) -> FailureReason {
     let kind = match &error {
         ImageError::Limits(_) => ReasonKind::TooLarge,
         ImageError::Unsupported(_) => ReasonKind::Unsupported,
-        ImageError::Decoding(_) | ImageError::Encoding(_) | ImageError::Parameter(_) | ImageError::IoError(_) => {
-            ReasonKind::Corrupt
-        }
+        ImageError::Decoding(_)
+        | ImageError::Encoding(_)
+        | ImageError::Parameter(_)
+        | ImageError::IoError(_) => ReasonKind::Corrupt,
     };
     reason(kind, error.to_string())
 }

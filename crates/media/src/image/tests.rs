@@ -25,7 +25,9 @@ fn gradient(width: u32, height: u32) -> Rgb {
     let mut pixels = Vec::new();
     for y in 0..height {
         for x in 0..width {
-            pixels.extend([x * 255 / width, y * 255 / height, 90].map(|value| u8::try_from(value).expect("a byte")));
+            pixels.extend(
+                [x * 255 / width, y * 255 / height, 90].map(|value| u8::try_from(value).expect("a byte")),
+            );
         }
     }
     Rgb { width, height, pixels }
@@ -112,12 +114,16 @@ fn a_preview_is_found_in_a_camera_file() {
         let picture = gradient(side, side);
         let (width, pitch) = (side as usize, side as usize * 3);
         let format = turbojpeg::PixelFormat::RGB;
-        let image = turbojpeg::Image { pixels: picture.pixels.as_slice(), width, pitch, height: width, format };
+        let image =
+            turbojpeg::Image { pixels: picture.pixels.as_slice(), width, pitch, height: width, format };
         turbojpeg::compress(image, 80, turbojpeg::Subsamp::Sub2x2).expect("encodes").to_vec()
     };
-    let raw = [b"FUJIFILMCCD-RAW ".to_vec(), encoded(120), vec![7; 50_000], encoded(300), vec![9; 90_000]].concat();
-    let (head, _) = collect(9, |sink| decode_raw(&raw, &job("", &spec(), &Limits::default()), sink)).expect("decodes");
+    let raw =
+        [b"FUJIFILMCCD-RAW ".to_vec(), encoded(120), vec![7; 50_000], encoded(300), vec![9; 90_000]].concat();
+    let (head, _) =
+        collect(9, |sink| decode_raw(&raw, &job("", &spec(), &Limits::default()), sink)).expect("decodes");
     assert_eq!(head.facts.get("width"), Some(&300.into()));
-    let failed = collect(9, |sink| decode_raw(&[7; 5000], &job("", &spec(), &Limits::default()), sink)).expect_err("no preview");
+    let failed = collect(9, |sink| decode_raw(&[7; 5000], &job("", &spec(), &Limits::default()), sink))
+        .expect_err("no preview");
     assert_eq!(failed.kind, ReasonKind::DecoderMissing);
 }

@@ -10,11 +10,7 @@ use crate::sink::Sink;
 use crate::{Head, decode::Job};
 
 /// Cuts an animated picture as a film.
-pub(crate) fn animation(
-    moving: Moving,
-    job: &Job,
-    sink: &mut Sink,
-) -> Result<Head, FailureReason> {
+pub(crate) fn animation(moving: Moving, job: &Job, sink: &mut Sink) -> Result<Head, FailureReason> {
     let Job { mime, spec, limits, .. } = *job;
     let (w, h) = scan_size(moving.width, moving.height, spec.image_size.max(SCAN_SIDE));
     let step = 1000 / u64::from(SCAN_FPS);

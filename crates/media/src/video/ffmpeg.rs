@@ -53,7 +53,12 @@ impl Ffmpeg {
         Self::run("ffprobe", &[], path, after)
     }
 
-    fn run(program: &'static str, before: &[&str], path: &Path, after: &[&str]) -> Result<Self, FailureReason> {
+    fn run(
+        program: &'static str,
+        before: &[&str],
+        path: &Path,
+        after: &[&str],
+    ) -> Result<Self, FailureReason> {
         let cannot = |error: io::Error| {
             let crashed = || reason(ReasonKind::Crashed, format!("{program} cannot be started: {error}"));
             if error.kind() == io::ErrorKind::NotFound { missing(program) } else { crashed() }
@@ -175,6 +180,9 @@ mod tests {
         );
         assert_eq!(said("[h264 @ 0x55d0] no frame!\nmore"), "corrupt: ffprobe: no frame!");
         assert_eq!(complaint_of("ffmpeg", "file:/a: Cannot allocate memory").kind, ReasonKind::TooLarge);
-        assert_eq!(complaint_of("ffmpeg", "Decoder (codec x) not found for y").kind, ReasonKind::DecoderMissing);
+        assert_eq!(
+            complaint_of("ffmpeg", "Decoder (codec x) not found for y").kind,
+            ReasonKind::DecoderMissing
+        );
     }
 }

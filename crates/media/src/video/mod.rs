@@ -54,7 +54,12 @@ pub(crate) fn decode(job: &Job, sink: &mut Sink) -> Result<Head, FailureReason> 
     }
 }
 
-fn film(job: &Job, (width, height): (u32, u32), probe: Probe, sink: &mut Sink) -> Result<Head, FailureReason> {
+fn film(
+    job: &Job,
+    (width, height): (u32, u32),
+    probe: Probe,
+    sink: &mut Sink,
+) -> Result<Head, FailureReason> {
     check_sides(width, height, job.limits)?;
     let (blank, scanned_ms) = picture(job, (width, height), probe.duration_ms, sink)?;
     if probe.has_sound {

@@ -134,7 +134,11 @@ impl<'a, 'b> PartMaker<'a, 'b> {
     pub(super) fn finish(mut self, duration_ms: u64) -> Result<Option<BlankPart>, FailureReason> {
         let scanned = self.ms(self.seen);
         // A container's length is believed where the frames agree with it within two scanned frames.
-        let end = if duration_ms > 0 && duration_ms.abs_diff(scanned) <= self.ms(2) { duration_ms } else { scanned };
+        let end = if duration_ms > 0 && duration_ms.abs_diff(scanned) <= self.ms(2) {
+            duration_ms
+        } else {
+            scanned
+        };
         self.end_shot(Some(end))?;
         let Some((window, end_ms)) = self.blank.take() else { return Ok(None) };
         let (span, content) = self.part(&window, end_ms);
@@ -217,7 +221,9 @@ mod tests {
     use crate::sink::collect;
 
     fn frame(value: usize) -> Rgb {
-        let pixels = (0..64 * 36 * 3).map(|at| u8::try_from((at / 3 % 64 * 3 + value) % 256).expect("a byte")).collect();
+        let pixels = (0..64 * 36 * 3)
+            .map(|at| u8::try_from((at / 3 % 64 * 3 + value) % 256).expect("a byte"))
+            .collect();
         Rgb { width: 64, height: 36, pixels }
     }
 

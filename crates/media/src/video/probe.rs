@@ -113,7 +113,9 @@ fn degrees(place: &str) -> Option<(f64, f64)> {
 
 fn read_sound(stream: &Value, probe: &mut Probe) {
     probe.has_sound = true;
-    for (name, value) in [("sample_rate_hz", number(stream.get("sample_rate"))), ("channels", number(stream.get("channels")))] {
+    for (name, value) in
+        [("sample_rate_hz", number(stream.get("sample_rate"))), ("channels", number(stream.get("channels")))]
+    {
         if let Some(value) = value.filter(|value| (1.0..1e9).contains(value)) {
             #[expect(clippy::cast_possible_truncation, reason = "within the range above")]
             probe.facts.set(name, value as u64);
@@ -127,7 +129,8 @@ fn read_sound(stream: &Value, probe: &mut Probe) {
 }
 
 fn read_picture(stream: &Value, probe: &mut Probe) {
-    let side = |name: &str| stream.get(name).and_then(Value::as_u64).and_then(|side| u32::try_from(side).ok());
+    let side =
+        |name: &str| stream.get(name).and_then(Value::as_u64).and_then(|side| u32::try_from(side).ok());
     let (Some(width), Some(height)) = (side("width"), side("height")) else { return };
     if width == 0 || height == 0 {
         return;
@@ -198,7 +201,10 @@ mod tests {
         let fact = |name| probe.facts.get(name).cloned();
         assert_eq!(fact("artist"), Some("Someone".into()));
         assert_eq!(fact("captured_at"), Some("2021-07-03T10:00:00Z".into()));
-        assert_eq!((fact("lat"), fact("lon"), fact("duration_ms")), (Some(48.8577.into()), Some((-2.295).into()), None));
+        assert_eq!(
+            (fact("lat"), fact("lon"), fact("duration_ms")),
+            (Some(48.8577.into()), Some((-2.295).into()), None)
+        );
         assert_eq!(degrees("+27.5916+086.5640+8850/"), Some((27.5916, 86.564)));
         assert_eq!(degrees("+95+10/"), None);
         assert_eq!(degrees("here"), None);

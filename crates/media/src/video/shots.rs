@@ -27,7 +27,8 @@ impl Likeness {
             for x in (0..w).step_by(3) {
                 let cell = cell_row * CELLS + x * CELLS / w.max(1);
                 let start = (y * w + x) * 3;
-                if let (Some(pixel), Some(count)) = (frame.pixels.get(start..start + 3), counts.get_mut(cell)) {
+                if let (Some(pixel), Some(count)) = (frame.pixels.get(start..start + 3), counts.get_mut(cell))
+                {
                     *count += 1.0;
                     for (sum, value) in sums.iter_mut().skip(cell * 3).zip(pixel) {
                         *sum += f32::from(*value);
@@ -89,7 +90,9 @@ mod tests {
     }
 
     fn ramp(shift: usize) -> Rgb {
-        let pixels = (0..32 * 18 * 3).map(|at| u8::try_from((at / 3 % 32 * 7 + shift) % 256).expect("a byte")).collect();
+        let pixels = (0..32 * 18 * 3)
+            .map(|at| u8::try_from((at / 3 % 32 * 7 + shift) % 256).expect("a byte"))
+            .collect();
         Rgb { width: 32, height: 18, pixels }
     }
 

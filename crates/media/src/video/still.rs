@@ -13,7 +13,8 @@ use crate::{Head, Rgb, reason};
 /// # Errors
 /// [`ReasonKind::DecoderMissing`] if the ffmpeg that is installed makes nothing of it: a newer one may.
 pub(crate) fn still(job: &Job, sink: &mut Sink) -> Result<Head, FailureReason> {
-    let missing = |why: &str| reason(ReasonKind::DecoderMissing, format!("{} is not decoded here ({why})", job.mime));
+    let missing =
+        |why: &str| reason(ReasonKind::DecoderMissing, format!("{} is not decoded here ({why})", job.mime));
     let not_here = |error: FailureReason| {
         if error.kind == ReasonKind::Corrupt { missing(&error.detail) } else { error }
     };

@@ -8,7 +8,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use rustix::process::{Resource, Rlimit, Signal, getpid, getppid, set_parent_process_death_signal, setrlimit};
+use rustix::process::{
+    Resource, Rlimit, Signal, getpid, getppid, set_parent_process_death_signal, setrlimit,
+};
 use sensorium_types::ReasonKind;
 
 use super::protocol::{Reply, Request, receive, send};
@@ -40,7 +42,8 @@ pub fn worker_main() -> ExitCode {
 
 /// Becomes another program, unless the parent has died before the kernel was asked to watch it.
 fn execute(parent: &OsStr, program: &OsStr, args: &[OsString]) -> ExitCode {
-    let alive = getppid().is_some_and(|pid| parent.to_str() == Some(pid.as_raw_nonzero().to_string().as_str()));
+    let alive =
+        getppid().is_some_and(|pid| parent.to_str() == Some(pid.as_raw_nonzero().to_string().as_str()));
     if !alive {
         return ExitCode::FAILURE;
     }

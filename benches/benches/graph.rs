@@ -1,0 +1,129 @@
+//! The graph against exact search on seeded clusters: recall@10 beside queries a second, p50 and p99, for each beam.
+
+#![expect(clippy::expect_used, reason = "a bench stops at its first error")]
+
+use std::time::Duration;
+
+use sensorium_benches::{report, timed};
+use sensorium_index::{Collection, Database, OpenOptions};
+use sensorium_types::{
+    AssetId, AssetRecord, Change, MediaPolicy, Modality, Payload, PointRecord, SearchRequest, SpaceInfo,
+    Track,
+};
+use serde_json::json;
+
+const POINTS: usize = 30_000;
+const DIM: usize = 384;
+const CLUSTERS: usize = 300;
+const QUERIES: usize = 300;
+const K: usize = 10;
+const SEED: u64 = 3;
+
+fn main() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let database = Database::open(folder.path(), OpenOptions::default()).expect("opens");
+    let space = SpaceInfo { id: "mini".to_owned(), dim: DIM, revision: "bench".to_owned() };
+    let collection = database.create_or_open("default", &space).expect("creates");
+    let mut random = Random(SEED);
+    let centres: Vec<Vec<f32>> = (0..CLUSTERS).map(|_| random.unit(DIM)).collect();
+    let (_, ingest) = timed(|| {
+        for start in (0..POINTS).step_by(1000) {
+            let changes = (start..start + 1000).map(|number| asset(number, random.near(&centres))).collect();
+            collection.apply(changes).expect("applies");
+        }
+    });
+    let (_, build) = timed(|| collection.seal().expect("seals"));
+    let queries: Vec<Vec<f32>> = (0..QUERIES).map(|_| random.near(&centres)).collect();
+    let (truth, exact) =
+        timed(|| queries.iter().map(|q| search(&collection, q, true, None)).collect::<Vec<_>>());
+    for ef in [32, 64, 128, 256] {
+        let mut times = Vec::new();
+        let mut found = 0;
+        for (query, truth) in queries.iter().zip(&truth) {
+            let (hits, took) = timed(|| search(&collection, query, false, Some(ef)));
+            times.push(took);
+            found += hits.iter().filter(|hit| truth.contains(hit)).count();
+        }
+        times.sort();
+        let at = |share: f64| {
+            times.get((share * QUERIES as f64) as usize).map_or(0.0, Duration::as_secs_f64) * 1e3
+        };
+        let total: Duration = times.iter().sum();
+        report(
+            "graph",
+            json!({
+                "points": POINTS, "dim": DIM, "ef": ef, "recall_at_10": found as f64 / (QUERIES * K) as f64,
+                "queries_a_second": QUERIES as f64 / total.as_secs_f64(), "p50_ms": at(50), "p99_ms": at(99),
+                "exact_queries_a_second": QUERIES as f64 / exact.as_secs_f64(),
+                "ingest_s": ingest.as_secs_f64(), "build_s": build.as_secs_f64(),
+                "bytes_a_point": collection.stats().expect("stats").bytes_in_memory as f64 / POINTS as f64,
+            }),
+        );
+    }
+}
+
+fn search(collection: &Collection, query: &[f32], exact: bool, ef: Option<usize>) -> Vec<AssetId> {
+    let request = SearchRequest {
+        vector: query.to_vec(),
+        tracks: Vec::new(),
+        modalities: Vec::new(),
+        filter: None,
+        exclude: Vec::new(),
+        limit: K,
+        exact,
+        ef,
+    };
+    collection.search(&request).expect("answers").hits.into_iter().map(|hit| hit.asset).collect()
+}
+
+fn asset(number: usize, vector: Vec<f32>) -> Change {
+    Change::Upsert {
+        asset: AssetRecord {
+            id: AssetId::new(&format!("asset {number}")).expect("valid"),
+            hash: None,
+            modality: Modality::Image,
+            space_revision: "bench".to_owned(),
+            facts: Payload::new(),
+            metadata: Payload::new(),
+            media: MediaPolicy::None,
+            from_source: false,
+        },
+        points: vec![PointRecord { track: Track::Image, ordinal: 0, span: None, vector, thumb: None }],
+        source: None,
+    }
+}
+
+/// SplitMix64.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> f32 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((z ^ (z >> 31)) >> 40) as f32 / (1_u64 << 24) as f32
+    }
+
+    /// About normal: the sum of four uniform draws.
+    fn normal(&mut self) -> f32 {
+        (0..4).map(|_| self.next()).sum::<f32>() - 2.0
+    }
+
+    fn unit(&mut self, dim: usize) -> Vec<f32> {
+        normalized((0..dim).map(|_| self.normal()).collect())
+    }
+
+    fn near(&mut self, centres: &[Vec<f32>]) -> Vec<f32> {
+        #[expect(clippy::cast_possible_truncation, reason = "a share of a small count")]
+        let pick = (self.next() * centres.len() as f32) as usize;
+        let centre = centres.get(pick.min(centres.len() - 1)).expect("a centre");
+        normalized(centre.iter().map(|value| value + self.normal() * 0.05).collect())
+    }
+}
+
+fn normalized(mut vector: Vec<f32>) -> Vec<f32> {
+    let norm = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
+    vector.iter_mut().for_each(|value| *value /= norm);
+    vector
+}

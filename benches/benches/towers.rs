@@ -1,0 +1,46 @@
+//! Towers alone: pictures, texts and sounds a second from decoded inputs, 2 threads.
+//!
+//! `make bench` runs the same work through ONNX Runtime beside it (`benches/peers/onnx.py`) and prints the ratio.
+
+#![expect(clippy::expect_used, reason = "a bench stops at its first error")]
+
+use sensorium_benches::{bundle, report, timed};
+use sensorium_embed::{Input, Picture};
+use serde_json::json;
+
+const BATCH: usize = 8;
+const ROUNDS: usize = 12;
+
+fn main() {
+    let bundle = bundle();
+    let size = bundle.cutting().image_size;
+    let pictures: Vec<Input> = (0..BATCH)
+        .map(|index| {
+            let bytes = size as usize * size as usize * 3;
+            let pixels =
+                (0..bytes).map(|at| u8::try_from((at * (index + 3) / 7) % 251).expect("below 251")).collect();
+            Input::Frames(vec![Picture { width: size, height: size, pixels }])
+        })
+        .collect();
+    let texts: Vec<Input> = (0..BATCH)
+        .map(|index| Input::Text(format!("a brown dog number {index} runs over wet sand")))
+        .collect();
+    let sounds: Vec<Input> = (0..BATCH)
+        .map(|index| {
+            let step = 0.05 + 0.01 * index as f32;
+            Input::Sound((0..80_000).map(|at| (at as f32 * step).sin() * 0.3).collect())
+        })
+        .collect();
+
+    for (name, inputs) in
+        [("pictures", pictures), ("texts_of_ten_tokens", texts), ("sounds_of_five_seconds", sounds)]
+    {
+        bundle.embed(&inputs).expect("warm");
+        let mut best = f64::INFINITY;
+        for _ in 0..ROUNDS {
+            let (_, took) = timed(|| bundle.embed(&inputs).expect("embeds"));
+            best = best.min(took.as_secs_f64());
+        }
+        report("towers", json!({"what": name, "batch": BATCH, "a_second_best": BATCH as f64 / best}));
+    }
+}

@@ -1,0 +1,66 @@
+"""Mean and deviation of the cosine of 10,000 random pairs for each pair of query and content -> a JSON for export.py.
+
+Pictures: Flickr8k training photos and coco6k; sounds: training sounds of every source; texts: half training captions
+of photos, half of AudioCaps (texts only), as queries name both things seen and things heard.
+
+    python calibrate.py --data DATA --bundle ../models/mini --cache DIR --out FILE.json
+"""
+
+import argparse
+import json
+import os
+
+import numpy as np
+
+from bundle import Bundle
+from guard import Guard
+from photos import Photos
+from preprocess import windows
+from sounds import guarded
+
+PAIRS = 10_000
+
+
+def pool(bundle, a, rng):
+    """{text, picture, sound: unit rows}."""
+    guard = Guard(a.data)
+    flickr, coco = Photos(a.cache, "flickr", guard), Photos(a.cache, "coco", guard)
+    grids = [p.views[0][np.sort(rng.choice(len(p.rows), a.pictures // 2, replace=False))] for p in (flickr, coco)]
+    pictures = bundle.grids(np.concatenate(grids))
+    _, sounds = guarded(a.data, a.cache)
+    by_source = {}
+    for i, row in enumerate(sounds.rows):
+        by_source.setdefault(row["source"], []).append(i)
+    each = a.sounds // len(by_source)
+    chosen = [i for rows in by_source.values() for i in rng.permutation(rows)[:each]]
+    heard = np.stack([bundle.window(windows(sounds.sound(i))[0]) for i in chosen])
+    captions = [c for r in flickr.rows for c in r["captions"]]
+    audiocaps = guard.train_lines("text/audiocaps_train_en.txt.gz")
+    texts = [t for source in (captions, audiocaps) for t in rng.choice(source, a.texts // 2, replace=False)]
+    return {"text": bundle.texts(texts), "picture": pictures, "sound": heard}
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in ("data", "bundle", "out"):
+        ap.add_argument("--" + name, required=True)
+    ap.add_argument("--cache", default=os.path.join(os.path.dirname(__file__), ".cache"))
+    ap.add_argument("--pictures", type=int, default=2000)
+    ap.add_argument("--sounds", type=int, default=800)
+    ap.add_argument("--texts", type=int, default=2000)
+    a = ap.parse_args()
+    rng = np.random.default_rng(1)
+    pools, out = pool(Bundle(a.bundle), a, rng), []
+    for query, left in pools.items():
+        for content, right in pools.items():
+            i, j = rng.integers(0, len(left), 2 * PAIRS), rng.integers(0, len(right), 2 * PAIRS)
+            keep = np.flatnonzero((i != j) | (query != content))[:PAIRS]
+            cosine = (left[i[keep]] * right[j[keep]]).sum(1)
+            out.append({"query": query, "content": content, "mean": float(cosine.mean()), "deviation": float(cosine.std())})
+            print(query, content, round(out[-1]["mean"], 4), round(out[-1]["deviation"], 4))
+    with open(a.out, "w", encoding="utf-8") as f:
+        json.dump(out, f, indent=1)
+
+
+if __name__ == "__main__":
+    main()
