@@ -44,11 +44,13 @@ fn assert_rows(rows: &[Value]) {
 }
 
 #[test]
-fn every_form_finds_itself_or_its_like() {
+fn every_form_finds_itself_first_among_its_kind() {
     let sensorium = database();
-    for (folder, suffix) in [("images", "jpg"), ("sounds", "wav"), ("clips", "mp4")] {
+    for (folder, suffix, modality) in
+        [("images", "jpg", "image"), ("sounds", "wav", "audio"), ("clips", "mp4", "video")]
+    {
         let path = first_file(folder, suffix);
-        let rows = sensorium.json(&["search", &path]);
+        let rows = sensorium.json(&["search", &path, "--modality", modality]);
         assert_rows(&rows);
         assert_eq!(rows[0]["path"].as_str(), Some(path.as_str()), "{path} finds itself first");
         assert!(rows[0]["cosine"].as_f64().expect("cosine") > 0.98);

@@ -138,6 +138,9 @@ fn exit_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
         );
         return Some(if is_of_bytes { Exit::Error } else { exit_of_kind(error.kind()) });
     }
+    if cause.is::<TermError>() || cause.is::<FilterError>() || cause.is::<IdError>() {
+        return Some(Exit::Usage);
+    }
     if let Some(error) = cause.downcast_ref::<ClientError>() {
         return Some(exit_of_kind(error.kind()));
     }

@@ -66,7 +66,7 @@ fn a_flipped_bit_in_the_log_is_an_error_and_repair_says_what_goes() {
     let (_database, collection) = open(data.path());
     write_slowly(&collection, 60);
     // Long enough for the mark to be written.
-    std::thread::sleep(std::time::Duration::from_millis(1300));
+    std::thread::sleep(std::time::Duration::from_secs(4));
     let crashed = crashed_copy(data.path());
     let log = files(crashed.path(), ".log").pop().expect("a log");
     let bytes = fs::read(&log).expect("reads");
@@ -100,7 +100,7 @@ fn a_log_cut_short_is_reported_until_repair_takes_note() {
     let data = tempfile::tempdir().expect("folder");
     let (_database, collection) = open(data.path());
     write_slowly(&collection, 60);
-    std::thread::sleep(std::time::Duration::from_millis(1300));
+    std::thread::sleep(std::time::Duration::from_secs(4));
     let copy = crashed_copy(data.path());
     let log = files(copy.path(), ".log").pop().expect("a log");
     let length = fs::metadata(&log).expect("reads").len();

@@ -9,7 +9,7 @@ use symphonia::core::errors::Error;
 use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
 use symphonia::core::io::MediaSourceStream;
-use symphonia::core::meta::{MetadataOptions, StandardTag};
+use symphonia::core::meta::{MetadataOptions, MetadataRevision, StandardTag};
 
 use super::cutter::Cutter;
 use super::resample::Resample;
@@ -111,7 +111,18 @@ fn packets(
 
 fn read_tags(format: &mut dyn FormatReader, facts: &mut Payload) {
     let mut metadata = format.metadata();
-    let Some(revision) = metadata.skip_to_latest() else { return };
+    // A file may hold several sets of tags (ID3 at its start and end, an encoder's own); the later win.
+    loop {
+        if let Some(revision) = metadata.current() {
+            read_revision(revision, facts);
+        }
+        if metadata.pop().is_none() {
+            return;
+        }
+    }
+}
+
+fn read_revision(revision: &MetadataRevision, facts: &mut Payload) {
     for tag in &revision.media.tags {
         let (name, value) = match &tag.std {
             Some(StandardTag::TrackTitle(title)) => ("title", title),
