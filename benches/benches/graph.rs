@@ -45,9 +45,7 @@ fn main() {
             found += hits.iter().filter(|hit| truth.contains(hit)).count();
         }
         times.sort();
-        let at = |share: f64| {
-            times.get((share * QUERIES as f64) as usize).map_or(0.0, Duration::as_secs_f64) * 1e3
-        };
+        let at = |percent: usize| times.get(percent * QUERIES / 100).map_or(0.0, Duration::as_secs_f64) * 1e3;
         let total: Duration = times.iter().sum();
         report(
             "graph",
