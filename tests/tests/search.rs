@@ -53,7 +53,9 @@ fn every_form_finds_itself_first_among_its_kind() {
         let rows = sensorium.json(&["search", &path, "--modality", modality]);
         assert_rows(&rows);
         assert_eq!(rows[0]["path"].as_str(), Some(path.as_str()), "{path} finds itself first");
-        assert!(rows[0]["cosine"].as_f64().expect("cosine") > 0.98);
+        // A sound or film of several parts asks by their mean, which lies near to each of them, not on one.
+        let least = if modality == "image" { 0.98 } else { 0.5 };
+        assert!(rows[0]["cosine"].as_f64().expect("cosine") > least, "{path}: {}", rows[0]["cosine"]);
     }
 }
 
