@@ -8,7 +8,7 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `manifest.rs` | rows, splits |
-//! | `corpus.rs` | [`Corpus`](corpus::Corpus): the media of a split as vectors |
+//! | `corpus.rs` | `Corpus`: the media of a split as vectors |
 //! | `scoring.rs` | calibrated scores of one thing against another |
 //! | `metrics.rs` | ranks, recall, precision at 10, mean average precision |
 //! | `bootstrap.rs` | 95 % intervals |
