@@ -249,13 +249,28 @@ async fn vectors(engine: &Engine) -> anyhow::Result<HashMap<AssetId, Vec<Vector>
     }
 }
 
-/// What a file that failed seems to be.
+/// What a file that failed seems to be: by its first bytes, else by its suffix, so that it stays in its gallery.
 fn modality_of(file: &Path) -> Option<Modality> {
+    by_content(file).or_else(|| by_suffix(file))
+}
+
+fn by_content(file: &Path) -> Option<Modality> {
     use std::io::Read;
     let mut head = Vec::new();
     let file = fs_err::File::open(file).ok()?;
     file.take(HEAD_BYTES as u64).read_to_end(&mut head).ok()?;
     sensorium_media::sniff(&head).map(|sniffed| sniffed.modality)
+}
+
+fn by_suffix(file: &Path) -> Option<Modality> {
+    const SUFFIXES: [(Modality, &[&str]); 3] = [
+        (Modality::Image, &["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "heic", "avif"]),
+        (Modality::Audio, &["wav", "mp3", "ogg", "oga", "opus", "flac", "m4a", "aac", "aiff"]),
+        (Modality::Video, &["mp4", "m4v", "mov", "mkv", "webm", "avi", "mpg", "mpeg", "ts", "264", "265"]),
+    ];
+    let suffix = file.extension()?.to_str()?.to_ascii_lowercase();
+    let known = SUFFIXES.into_iter().find(|(_, suffixes)| suffixes.contains(&suffix.as_str()));
+    known.map(|(modality, _)| modality)
 }
 
 #[cfg(test)]
@@ -271,6 +286,16 @@ mod tests {
         assert_eq!(target, Path::new("/x/a.jpg"));
         assert_eq!(place_of(&links.join("00000001")), Some(1));
         assert_eq!(place_of(Path::new("x.jpg")), None);
+    }
+
+    #[test]
+    fn a_file_that_failed_stays_what_it_seems_to_be() {
+        let folder = tempfile::tempdir().expect("folder");
+        let empty = folder.path().join("a.JPG");
+        fs_err::write(&empty, b"").expect("file");
+        assert_eq!(modality_of(&empty), Some(Modality::Image));
+        assert_eq!(modality_of(&folder.path().join("absent.ogg")), Some(Modality::Audio));
+        assert_eq!(modality_of(&folder.path().join("absent")), None);
     }
 
     #[test]
