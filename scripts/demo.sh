@@ -64,14 +64,14 @@ else
     ask "something sweet to eat"
     ask "a bird singing" --modality audio,video
     ask "the sound of a cow" --modality audio
-    ask "rain" --modality video,audio
+    ask "a cello or a violin" --modality audio
     ask "the rules of a ball game"
-    ask "a city at night" --modality video
+    ask "a car on the road" --modality video
     ask "a day at the sea" --filter 'camera = "Paintbox 1" and captured_at >= "2020-01-01"'
     echo
     echo "--- asked by a picture, a sound and a film"
     ask ./samples/images/red_car.jpg
-    ask ./samples/sounds/church_bell.flac
+    ask ./samples/sounds/bird_chirps.wav
     ask ./samples/clips/garden.webm
     echo
     echo "--- mixed"
