@@ -64,7 +64,7 @@ else
     ask "something sweet to eat"
     ask "a bird singing" --modality audio,video
     ask "the sound of a cow" --modality audio
-    ask "a cello or a violin" --modality audio
+    ask "a frog croaking" --modality audio
     ask "the rules of a ball game"
     ask "a car on the road" --modality video
     ask "a day at the sea" --filter 'camera = "Paintbox 1" and captured_at >= "2020-01-01"'
