@@ -135,6 +135,19 @@ fn an_asset_from_a_file_goes_with_its_last_source() {
 }
 
 #[test]
+fn a_touched_file_keeps_its_place_among_the_paths() {
+    let data = tempfile::tempdir().expect("folder");
+    let put = |path: &str| Change::PutSource { key: source_key(path), row: source_row("a") };
+    {
+        let (_database, collection) = open(data.path());
+        collection.apply(vec![file("a", "2", axis(0)), put("1"), put("3"), put("2")]).expect("applies");
+    }
+    let (_database, collection) = open(data.path());
+    let stored = collection.get(&[id("a")], false).expect("reads")[0].clone().expect("there");
+    assert_eq!(stored.paths, ["2", "1", "3"].map(|path| format!("/media/{path}").into_bytes()));
+}
+
+#[test]
 fn metadata_is_merged_and_seen_by_filters() {
     let data = tempfile::tempdir().expect("folder");
     let (_database, collection) = open(data.path());

@@ -41,6 +41,24 @@ fn copy_folder(from: &Path, to: &Path) {
     }
 }
 
+/// Waits until the high-water mark on disk has come to this change.
+fn wait_for_mark(data: &Path, change: u64) {
+    let file = files(data, "high-water").pop().expect("a mark");
+    let is_there = || {
+        fs::read(&file)
+            .expect("reads")
+            .chunks(24)
+            .any(|slot| slot.get(8..16) == Some(&change.to_le_bytes()[..]))
+    };
+    for _ in 0..600 {
+        if is_there() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    panic!("no mark of the change {change} within half a minute");
+}
+
 fn write_slowly(collection: &sensorium_index::Collection, count: usize) {
     let mut random = Random(4);
     for number in 0..count {
@@ -65,8 +83,7 @@ fn a_flipped_bit_in_the_log_is_an_error_and_repair_says_what_goes() {
     let data = tempfile::tempdir().expect("folder");
     let (_database, collection) = open(data.path());
     write_slowly(&collection, 60);
-    // Long enough for the mark to be written.
-    std::thread::sleep(std::time::Duration::from_secs(4));
+    wait_for_mark(data.path(), 60);
     let crashed = crashed_copy(data.path());
     let log = files(crashed.path(), ".log").pop().expect("a log");
     let bytes = fs::read(&log).expect("reads");
@@ -100,7 +117,7 @@ fn a_log_cut_short_is_reported_until_repair_takes_note() {
     let data = tempfile::tempdir().expect("folder");
     let (_database, collection) = open(data.path());
     write_slowly(&collection, 60);
-    std::thread::sleep(std::time::Duration::from_secs(4));
+    wait_for_mark(data.path(), 60);
     let copy = crashed_copy(data.path());
     let log = files(copy.path(), ".log").pop().expect("a log");
     let length = fs::metadata(&log).expect("reads").len();
