@@ -31,7 +31,7 @@ pub fn formats() -> Vec<FormatRow> {
         row("image", "JPEG", "libjpeg-turbo"),
         row("image", "PNG, GIF, WebP, BMP, TIFF, PNM, QOI", "image"),
         row("image", "camera RAW (embedded preview)", "libjpeg-turbo"),
-        row("image", "HEIC, AVIF", "ffmpeg, where it can"),
+        row("image", "AVIF, HEIC", "ffmpeg, where it can"),
         row("audio", "WAV, FLAC, MP3, Ogg Vorbis, AAC, ALAC, AIFF", "symphonia"),
         row("audio", "Opus and others in the containers below", "ffmpeg"),
         row(
@@ -39,7 +39,7 @@ pub fn formats() -> Vec<FormatRow> {
             "MP4, MOV, Matroska, WebM, AVI, MPEG, MPEG-TS, Ogg, FLV, ASF, raw H.264 and H.265",
             "ffmpeg",
         ),
-        row("video", "animated GIF and PNG", "ffmpeg"),
+        row("video", "animated GIF, PNG and WebP", "image"),
         row("text", "UTF-8 text, Markdown, HTML", "built in"),
     ]
 }

@@ -1,4 +1,5 @@
 //! The one resampler: antialiased bicubic with a = -0.5, as Pillow's `BICUBIC`, 8 bits between the passes.
+//! No value differs from Pillow's by more than 1 of 255 (`tests/resize_parity.rs`).
 
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};

@@ -8,6 +8,8 @@ use crate::{Head, PartContent, PassageSpec, reason};
 
 /// Width to which HTML is laid out before it is read: wide, so that sentences stay whole.
 const HTML_WIDTH: usize = 100_000;
+/// Longest word; a longer string is taken for several.
+const MAX_WORD_CHARS: usize = 64;
 
 /// Decodes a text file.
 pub(crate) fn decode(bytes: &[u8], html: bool, job: &Job, sink: &mut Sink) -> Result<Head, FailureReason> {
@@ -83,36 +85,48 @@ fn passages(text: &str, spec: &PassageSpec) -> Vec<(u64, u64, String)> {
     passages
 }
 
+/// Splits at white space. Scripts that have none between words count each character, and endless strings are split,
+/// so that a passage stays short whatever it holds.
 fn words(chars: &[char]) -> Vec<Word> {
     let mut words: Vec<Word> = Vec::new();
     let mut begin = None;
     let mut newlines = 0;
     for (at, c) in chars.iter().chain(std::iter::once(&' ')).enumerate() {
-        match (c.is_whitespace(), begin) {
-            (false, None) => {
-                if let Some(last) = words.last_mut().filter(|_| newlines >= 2) {
-                    last.ends_paragraph = true;
-                }
-                begin = Some(at);
-                newlines = 0;
-            }
-            (true, Some(from)) => {
-                let last = chars.get(at.wrapping_sub(1));
-                words.push(Word {
-                    from: from as u64,
-                    to: at as u64,
-                    ends_paragraph: false,
-                    ends_sentence: last.is_some_and(|c| matches!(c, '.' | '!' | '?' | '。' | '…')),
-                });
-                begin = None;
-            }
-            (true, None) | (false, Some(_)) => {}
+        let whole = is_word_of_its_own(*c);
+        let ends = c.is_whitespace() || whole || begin.is_some_and(|from| at - from >= MAX_WORD_CHARS);
+        if let Some(from) = begin.filter(|_| ends) {
+            words.push(Word::new(chars, from, at));
+            begin = None;
         }
-        if *c == '\n' {
-            newlines += 1;
+        if c.is_whitespace() {
+            newlines += usize::from(*c == '\n');
+            continue;
+        }
+        if let Some(last) = words.last_mut().filter(|_| newlines >= 2) {
+            last.ends_paragraph = true;
+        }
+        newlines = 0;
+        if whole {
+            words.push(Word::new(chars, at, at + 1));
+        } else if begin.is_none() {
+            begin = Some(at);
         }
     }
     words
+}
+
+impl Word {
+    fn new(chars: &[char], from: usize, to: usize) -> Self {
+        let last = chars.get(to.wrapping_sub(1));
+        let ends_sentence = last.is_some_and(|c| matches!(c, '.' | '!' | '?' | '…' | '。' | '！' | '？'));
+        Self { from: from as u64, to: to as u64, ends_paragraph: false, ends_sentence }
+    }
+}
+
+/// Kana, and Chinese characters with the punctuation between them.
+fn is_word_of_its_own(c: char) -> bool {
+    matches!(c, '\u{3000}'..='\u{30FF}' | '\u{3400}'..='\u{4DBF}' | '\u{4E00}'..='\u{9FFF}' | '\u{F900}'..='\u{FAFF}'
+        | '\u{FF00}'..='\u{FF60}' | '\u{20000}'..='\u{3FFFF}')
 }
 
 #[cfg(test)]
@@ -150,6 +164,16 @@ mod tests {
             PartContent::Frames(_) | PartContent::Pcm(_) => panic!("text"),
         });
         Ok((head, texts.collect()))
+    }
+
+    #[test]
+    fn scripts_without_spaces_and_endless_strings_are_cut_too() {
+        let found = passages(&"犬が海で走る。".repeat(4), &SPEC);
+        assert!(found.iter().all(|(from, to, _)| to - from <= 8), "{found:?}");
+        assert_eq!(found.first().map(|p| p.2.as_str()), Some("犬が海で走る。"));
+        let found = passages(&"x".repeat(2000), &SPEC);
+        assert!(found.len() > 3 && found.iter().all(|(from, to, _)| to - from <= 8 * 64));
+        assert_eq!(found.last().map(|p| p.1), Some(2000));
     }
 
     #[test]

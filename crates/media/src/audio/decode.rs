@@ -48,10 +48,15 @@ pub(super) fn decode(path: &Path, spec: &TowerSpec, cutter: &mut Cutter) -> Resu
     let mut decoder = symphonia::default::get_codecs()
         .make_audio_decoder(&params, &AudioDecoderOptions::default())
         .map_err(|error| failure(&error))?;
+    let frames = track.num_frames;
     let mut facts = Payload::new();
     facts.set("codec", decoder.codec_info().short_name);
     packets(format.as_mut(), decoder.as_mut(), track_id, spec, cutter, &mut facts)?;
     read_tags(format.as_mut(), &mut facts);
+    if let (true, Some(frames), Some(rate)) = (cutter.is_full(), frames, params.sample_rate) {
+        // Not all of it was read: its header knows its length.
+        facts.set("duration_ms", frames.saturating_mul(1000) / u64::from(rate.max(1)));
+    }
     Ok(facts)
 }
 

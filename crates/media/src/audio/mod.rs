@@ -31,7 +31,7 @@ pub(crate) use soundtrack::stream;
 /// Decodes a sound file; what symphonia does not know goes through ffmpeg.
 pub(crate) fn decode(job: &Job, sink: &mut Sink) -> Result<Head, FailureReason> {
     let mut cutter = Cutter::new(job.spec, job.limits, sink);
-    let facts = match decode::decode(job.path, job.spec, &mut cutter) {
+    let mut facts = match decode::decode(job.path, job.spec, &mut cutter) {
         Ok(facts) => facts,
         Err(first) if cutter.samples() > 0 => return Err(first),
         Err(first) => match crate::video::sound_only(job, &mut cutter) {
@@ -43,8 +43,11 @@ pub(crate) fn decode(job: &Job, sink: &mut Sink) -> Result<Head, FailureReason> 
     if cutter.samples() == 0 {
         return Err(reason(ReasonKind::Corrupt, "the sound has no samples"));
     }
-    let mut facts = facts;
-    facts.set("duration_ms", cutter.finish(true)?);
+    let full = cutter.is_full();
+    let heard_ms = cutter.finish(true)?;
+    if !full || facts.get("duration_ms").is_none() {
+        facts.set("duration_ms", heard_ms);
+    }
     Ok(Head { modality: Modality::Audio, mime: job.mime.replace("video/", "audio/"), facts })
 }
 
