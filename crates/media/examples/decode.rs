@@ -1,8 +1,7 @@
 //! Decodes files and says what came out: `decode [--jobs N] [--list] PATH..`. Also the worker that the pool starts.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "an example for the command line")]
-
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -14,6 +13,11 @@ use sensorium_media::{
 };
 use sensorium_types::FailureReason;
 
+/// Prints a line, also to a reader that has gone.
+macro_rules! say {
+    ($($words:tt)*) => {{ let _ = writeln!(std::io::stdout(), $($words)*); }};
+}
+
 type Error = Box<dyn std::error::Error>;
 
 fn main() -> ExitCode {
@@ -23,7 +27,7 @@ fn main() -> ExitCode {
     match drive() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error}");
+            let _ = writeln!(std::io::stderr(), "{error}");
             ExitCode::FAILURE
         }
     }
@@ -64,7 +68,7 @@ fn drive() -> Result<(), Error> {
     });
     let tally = tally.into_inner().map_err(|_| "a thread panicked")?;
     tally.report();
-    println!("{} files in {:.1} s, peak {peak} MiB", files.len(), begin.elapsed().as_secs_f64());
+    say!("{} files in {:.1} s, peak {peak} MiB", files.len(), begin.elapsed().as_secs_f64());
     Ok(())
 }
 
@@ -96,7 +100,7 @@ impl Tally {
             Err(reason) => (reason.kind.label().to_owned(), reason.to_string()),
         };
         if list {
-            println!("{:>6} ms  {}  {kind}: {line}", took.as_millis(), path.display());
+            say!("{:>6} ms  {}  {kind}: {line}", took.as_millis(), path.display());
         }
         *self.counts.entry(kind).or_default() += 1;
         self.slowest.push((took, path.to_owned()));
@@ -104,11 +108,11 @@ impl Tally {
 
     fn report(mut self) {
         for (kind, count) in &self.counts {
-            println!("{count:>6}  {kind}");
+            say!("{count:>6}  {kind}");
         }
         self.slowest.sort();
         for (took, path) in self.slowest.iter().rev().take(5) {
-            println!("slow: {:>6} ms  {}", took.as_millis(), path.display());
+            say!("slow: {:>6} ms  {}", took.as_millis(), path.display());
         }
     }
 }

@@ -38,10 +38,17 @@ pub(crate) fn probe(path: &Path) -> Result<Probe, FailureReason> {
         .take(MAX_OUTPUT_BYTES)
         .read_to_end(&mut report)
         .map_err(|error| reason(ReasonKind::Corrupt, error.to_string()))?;
-    ffprobe.finish()?;
-    let report: Value = serde_json::from_slice(&report)
-        .map_err(|_| reason(ReasonKind::Corrupt, "ffprobe: its report cannot be read"))?;
-    Ok(read(&report))
+    let ended = ffprobe.finish();
+    match serde_json::from_slice::<Value>(&report) {
+        // One broken stream makes ffprobe fail, though it reports all of them.
+        Ok(report) if report.get("streams").and_then(Value::as_array).is_some_and(|s| !s.is_empty()) => {
+            Ok(read(&report))
+        }
+        Ok(_) | Err(_) => {
+            ended?;
+            Err(reason(ReasonKind::Corrupt, "ffprobe: it found nothing"))
+        }
+    }
 }
 
 fn read(report: &Value) -> Probe {
