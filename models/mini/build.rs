@@ -38,8 +38,12 @@ fn main() -> io::Result<()> {
     }
     let mut list = String::from("&[\n");
     for file in OWN.into_iter().chain(STEMS).map(str::to_owned).chain(weights) {
-        let path = root.join(&file);
-        let _ = writeln!(list, "    ({file:?}, include_bytes!({path:?})),");
+        let below = format!("/{file}");
+        // Not the path itself: a target folder that two checkouts share outlives either of them.
+        let _ = writeln!(
+            list,
+            "    ({file:?}, include_bytes!(concat!(env!(\"CARGO_MANIFEST_DIR\"), {below:?}))),"
+        );
     }
     list.push_str("]\n");
     fs::write(out.join("files.rs"), list)
