@@ -5,9 +5,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use sensorium_benches::{THREADS, bundle, report, timed, worker_program};
-use sensorium_engine::{Access, Cancel, Engine, EngineConfig, IndexRequest};
-use sensorium_media::Limits;
+use sensorium_benches::{bundle, index_folder, report};
 use serde_json::json;
 
 const SECONDS: u32 = 600;
@@ -18,29 +16,7 @@ fn main() {
     fs_err::create_dir(&media).expect("folder");
     make_film(&media.join("film.mp4"));
 
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("runtime");
-    let bundle = bundle();
-    let (summary, whole) = timed(|| {
-        runtime.block_on(async {
-            let engine = Engine::open(EngineConfig {
-                data_dir: folder.path().join("data"),
-                collection: "default".to_owned(),
-                bundle,
-                worker_program: worker_program(),
-                jobs: THREADS,
-                limits: Limits::default(),
-                access: Access::Write,
-            })
-            .await
-            .expect("opens");
-            let (sender, mut events) = tokio::sync::mpsc::unbounded_channel();
-            let request = IndexRequest { paths: vec![media], ..IndexRequest::default() };
-            let drain = tokio::spawn(async move { while events.recv().await.is_some() {} });
-            let summary = engine.index(request, sender, Cancel::default()).await.expect("indexes");
-            drain.await.expect("drained");
-            summary
-        })
-    });
+    let (summary, whole) = index_folder(folder.path().join("data"), media, bundle());
     assert_eq!(summary.indexed, 1, "the film is indexed");
     report(
         "film_720p",

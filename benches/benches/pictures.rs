@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
 
-use sensorium_benches::{THREADS, bundle, data, files, pool, report, timed, worker_program};
-use sensorium_embed::{Input, Picture};
-use sensorium_engine::{Access, Cancel, Engine, EngineConfig, IndexRequest};
-use sensorium_media::{Limits, MediaInput, PartContent, TowerSpec};
+use sensorium_benches::{THREADS, bundle, data, files, index_folder, pool, report, timed};
+use sensorium_embed::Input;
+use sensorium_engine::{input_of, tower_spec};
+use sensorium_media::MediaInput;
 use serde_json::json;
 
 const PHOTOS: usize = 1000;
@@ -32,7 +32,7 @@ fn main() {
 
 fn measure(name: &str, paths: &[PathBuf]) {
     let bundle = bundle();
-    let pool = pool(TowerSpec::default());
+    let pool = pool(tower_spec(bundle.cutting()));
     let (inputs, decode) = timed(|| decode_all(&pool, paths));
     let count = inputs.len();
     let (_, embed) = timed(|| {
@@ -48,28 +48,7 @@ fn measure(name: &str, paths: &[PathBuf]) {
     for (index, path) in paths.iter().enumerate() {
         std::os::unix::fs::symlink(path, media.join(format!("{index}.jpg"))).expect("link");
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("runtime");
-    let (summary, whole) = timed(|| {
-        runtime.block_on(async {
-            let engine = Engine::open(EngineConfig {
-                data_dir: folder.path().join("data"),
-                collection: "default".to_owned(),
-                bundle,
-                worker_program: worker_program(),
-                jobs: THREADS,
-                limits: Limits::default(),
-                access: Access::Write,
-            })
-            .await
-            .expect("opens");
-            let (sender, mut events) = tokio::sync::mpsc::unbounded_channel();
-            let request = IndexRequest { paths: vec![media], ..IndexRequest::default() };
-            let drain = tokio::spawn(async move { while events.recv().await.is_some() {} });
-            let summary = engine.index(request, sender, Cancel::default()).await.expect("indexes");
-            drain.await.expect("drained");
-            summary
-        })
-    });
+    let (summary, whole) = index_folder(folder.path().join("data"), media, bundle);
     let (decode, embed, whole) = (decode.as_secs_f64(), embed.as_secs_f64(), whole.as_secs_f64());
     report(
         name,
@@ -104,21 +83,7 @@ fn decode_all(pool: &sensorium_media::MediaPool, paths: &[PathBuf]) -> Vec<Input
     inputs.into_inner().expect("no panic")
 }
 
-/// What a tower takes of a decoded part.
-fn input_of(content: PartContent) -> Input {
-    match content {
-        PartContent::Text(text) => Input::Text(text),
-        PartContent::Pcm(samples) => Input::Sound(samples),
-        PartContent::Frames(frames) => Input::Frames(
-            frames
-                .into_iter()
-                .map(|rgb| Picture { width: rgb.width, height: rgb.height, pixels: rgb.pixels })
-                .collect(),
-        ),
-    }
-}
-
-/// Enlarges photos to 4000 x 3000 by ffmpeg, a few of them, each linked several times under other names.
+/// Enlarges photos to 4000 x 3000 by ffmpeg.
 fn large_jpegs(photos: &[PathBuf], folder: &Path) -> Vec<PathBuf> {
     (0..LARGE_JPEGS)
         .map(|index| {
@@ -161,7 +126,7 @@ fn against_vips(large: &[PathBuf]) {
             }
         });
     });
-    let pool = pool(TowerSpec::default());
+    let pool = pool(tower_spec(bundle().cutting()));
     let (_, ours) = timed(|| decode_all(&pool, large));
     report(
         "jpeg_against_vips",

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sensorium_embed::{Bundle, LoadOptions, StaticFiles};
+use sensorium_engine::{Access, Cancel, Engine, EngineConfig, IndexRequest, IndexSummary};
 use sensorium_media::{Limits, MediaPool, PoolConfig, TowerSpec};
 use serde_json::{Value, json};
 
@@ -77,6 +78,35 @@ pub fn pool(spec: TowerSpec) -> MediaPool {
         spec,
     })
     .expect("the workers start")
+}
+
+/// Indexes a folder into a new database, by the code path of `sensorium index`, and tells how long it took.
+///
+/// # Panics
+/// If the run as such fails.
+pub fn index_folder(data_dir: PathBuf, media: PathBuf, bundle: Arc<Bundle>) -> (IndexSummary, Duration) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("runtime");
+    timed(|| {
+        runtime.block_on(async {
+            let engine = Engine::open(EngineConfig {
+                data_dir,
+                collection: "default".to_owned(),
+                bundle,
+                worker_program: worker_program(),
+                jobs: THREADS,
+                limits: Limits::default(),
+                access: Access::Write,
+            })
+            .await
+            .expect("opens");
+            let (sender, mut events) = tokio::sync::mpsc::unbounded_channel();
+            let request = IndexRequest { paths: vec![media], ..IndexRequest::default() };
+            let drain = tokio::spawn(async move { while events.recv().await.is_some() {} });
+            let summary = engine.index(request, sender, Cancel::default()).await.expect("indexes");
+            drain.await.expect("drained");
+            summary
+        })
+    })
 }
 
 /// The data folder, from `DATA`; `None` (said aloud) where it does not stand.

@@ -38,7 +38,7 @@ impl Encoding {
         let mut inputs = Vec::new();
         for Part { track, ordinal, span, content, thumb } in parts {
             points.push(Waiting { track, ordinal, span, thumb });
-            inputs.push(input(content));
+            inputs.push(input_of(content));
             if inputs.len() == PARTS_A_REQUEST {
                 requests.push(encode.submit(std::mem::take(&mut inputs), priority)?);
             }
@@ -72,7 +72,7 @@ impl Encoding {
 }
 
 /// What the towers get of a part.
-pub(crate) fn input(content: PartContent) -> Input {
+pub fn input_of(content: PartContent) -> Input {
     match content {
         PartContent::Text(text) => Input::Text(text),
         PartContent::Pcm(samples) => Input::Sound(samples),

@@ -42,6 +42,7 @@ mod vectors;
 
 pub use calls::{DeleteOutcome, DeleteSelector, EngineStats, Failure, MediaFile};
 pub use config::{Access, DEFAULT_COLLECTION, EngineConfig};
+pub use encode::input_of;
 pub use engine::{CollectionSummary, Engine, EngineParts, SpaceMismatch};
 pub use error::{EngineError, MetadataProblem};
 pub use index::{AssetState, IndexEvent, IndexRequest, IndexSummary};
@@ -50,7 +51,7 @@ pub use query::{
     DEFAULT_LIMIT, Explain, ExplainedHit, ExplainedSearch, ExplainedStep, Fusion, Hit, QueryReply,
     QueryRequest, Term, TermInput, WEAK_SCORE,
 };
-pub use seams::{Decode, Encode, Pending};
+pub use seams::{Decode, Encode, Pending, tower_spec};
 pub use server_file::{ServerInfo, remove_server_info, running_server, write_server_info};
 
 /// Stops a run when told to.

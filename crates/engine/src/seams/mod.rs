@@ -14,7 +14,7 @@ use sensorium_types::{CalibrationTable, FailureReason, SpaceInfo};
 
 use crate::EngineError;
 
-pub(crate) use spec::tower_spec;
+pub use spec::tower_spec;
 pub(crate) use towers::Towers;
 pub(crate) use workers::Workers;
 

@@ -4,7 +4,7 @@ use sensorium_embed::Cutting;
 use sensorium_media::{Fit, PassageSpec, TowerSpec, VideoSpec, WindowSpec};
 
 /// What the decoders are asked for.
-pub(crate) fn tower_spec(cutting: Cutting) -> TowerSpec {
+pub fn tower_spec(cutting: Cutting) -> TowerSpec {
     TowerSpec {
         image_size: cutting.image_size,
         image_fit: match cutting.fit {
