@@ -112,7 +112,10 @@ pub fn index_folder(data_dir: PathBuf, media: PathBuf, bundle: Arc<Bundle>) -> (
 /// The data folder, from `DATA`; `None` (said aloud) where it does not stand.
 #[expect(clippy::print_stderr, reason = "a skipped bench is said aloud")]
 pub fn data() -> Option<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
+    // Asked when it runs: a target folder may be shared by checkouts, and what is compiled in names one of them.
+    let package =
+        std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from("benches"), PathBuf::from);
+    let root = package.parent().unwrap_or(Path::new("."));
     let data = root.join(std::env::var_os("DATA").unwrap_or_else(|| "../shared/data".into()));
     if data.join("index.jsonl").is_file() {
         return Some(data);

@@ -65,9 +65,14 @@ pub fn program() -> PathBuf {
     path
 }
 
-/// The repository's `samples/`.
+/// The repository's `samples/`. Asked when it runs: a target folder may be shared by checkouts, and what is compiled
+/// in names the one that built it.
+///
+/// # Panics
+/// If cargo does not run the test.
 pub fn samples() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the repository").join("samples")
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs this");
+    Path::new(&package).parent().expect("tests/ lies in the repository").join("samples")
 }
 
 impl Default for Sensorium {

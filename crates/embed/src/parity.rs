@@ -18,8 +18,13 @@ const LOGIT_TOLERANCE: f32 = 1e-3;
 const KEPT_CELL: usize = 8;
 
 fn read(file: &str) -> Vec<u8> {
-    let folder = std::env::var_os("SENSORIUM_BUNDLE")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../models/mini"), PathBuf::from);
+    let folder = std::env::var_os("SENSORIUM_BUNDLE").map_or_else(
+        || {
+            PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs this"))
+                .join("../../models/mini")
+        },
+        PathBuf::from,
+    );
     fs_err::read(folder.join(file)).expect("models/mini is complete: run make weights")
 }
 

@@ -19,8 +19,13 @@ const MEL_TOLERANCE: f32 = 1e-5;
 const BATCH_TOLERANCE: f32 = 1e-5;
 
 fn folder() -> PathBuf {
-    std::env::var_os("SENSORIUM_BUNDLE")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../models/mini"), PathBuf::from)
+    std::env::var_os("SENSORIUM_BUNDLE").map_or_else(
+        || {
+            PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs this"))
+                .join("../../models/mini")
+        },
+        PathBuf::from,
+    )
 }
 
 fn bundle() -> Arc<Bundle> {

@@ -1,7 +1,7 @@
 //! The pool against workers that misbehave: shell scripts in the place of the real one.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,9 +16,15 @@ impl Script {
     fn new(body: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("worker");
-        fs_err::write(&path, format!("#!/bin/sh\n{body}\n")).expect("writes");
-        let executable = std::fs::Permissions::from_mode(0o755);
-        fs_err::set_permissions(&path, executable).expect("executable");
+        // Written by a child: a file that this process holds open for writing while another test starts a worker is
+        // inherited by that worker for a moment, and then cannot be run ("text file busy").
+        let written = Command::new("sh")
+            .args(["-c", "printf '%s' \"$1\" > \"$2\" && chmod 755 \"$2\"", "sh"])
+            .arg(format!("#!/bin/sh\n{body}\n"))
+            .arg(&path)
+            .status()
+            .expect("sh starts");
+        assert!(written.success(), "the worker is written");
         Self { folder }
     }
 

@@ -22,7 +22,8 @@ use tonic::Code;
 use tonic::transport::Endpoint;
 
 async fn open(data_dir: &Path) -> Arc<Engine> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/mini");
+    let folder = Path::new(&std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs this"))
+        .join("../../models/mini");
     let bundle = Bundle::load(FolderFiles(folder), LoadOptions { threads: 1 }).expect("bundle.toml is there");
     let config = EngineConfig {
         data_dir: data_dir.to_path_buf(),
