@@ -1,13 +1,15 @@
 """The one door through which training rows and texts come.
 
 Refused: every row whose split is not `train`, every sound that a dev clip plays and every still that it shows
-(whatever its own row says), and every text that equals a dev caption or one of the last 1,000 lines of the
-parallel file in any of its languages. Texts are compared without case, spaces and punctuation.
+(whatever its own row says), every file that is a copy of one of these under another name, and every text that equals a dev caption or one of the last 1,000 lines of the
+parallel file in any of its languages. Texts are compared without case, spaces and punctuation, files by their bytes,
+Ogg files by what their pages carry: the same recording, packed twice, has other page headers.
 
 Plain Python without dependencies, so that `make test` can run it anywhere.
 """
 
 import gzip
+import hashlib
 import json
 import os
 import unicodedata
@@ -34,6 +36,26 @@ def lines(path):
         return [line.rstrip("\r\n") for line in handle]
 
 
+def content(path):
+    """Hash of a file that its copies share; None where no file is.
+
+    Ogg: each page has 27 bytes of header (the serial number of the stream and a checksum among them, which differ from
+    packing to packing), a count of segments, their lengths, then what it carries.
+    """
+    try:
+        with open(path, "rb") as handle:
+            data = handle.read()
+    except OSError:
+        return None
+    carried, at = hashlib.sha256(), 0
+    while data[at:at + 4] == b"OggS" and at + 27 <= len(data):
+        begin = at + 27 + data[at + 26]
+        at = begin + sum(data[at + 27:begin])
+        carried.update(data[begin:at])
+    carried.update(data[at:])
+    return carried.digest()
+
+
 class Guard:
     """Reads the manifest once and hands out only what may train."""
 
@@ -50,20 +72,30 @@ class Guard:
             for line in lines(path)[-PARALLEL_HELD_LINES:]:
                 self.bad_texts.update(normal(t) for t in line.split("\t"))
         self.bad_texts.discard("")
+        self.contents = {}
+        self.bad_contents = {self.content(f) for f in self.bad_files} - {None}
 
     def allows_text(self, text):
         """False for a text that equals a held-out one."""
         return normal(text) not in self.bad_texts
 
+    def content(self, file):
+        """`content` of a file of the data folder, which is read once."""
+        if file not in self.contents:
+            self.contents[file] = content(os.path.join(self.data, file))
+        return self.contents[file]
+
     def allows_row(self, row):
-        """False for a row of another split than train or a file that a dev or held row shows or plays."""
+        """False for a row of another split than train or a file that a dev or held row shows or plays, or a copy of one."""
+        if row.get("split") != "train":
+            return False
         files = [row[k] for k in ("file", "audio_file", "still") if row.get(k)]
-        return row.get("split") == "train" and not any(f in self.bad_files for f in files)
+        return not any(f in self.bad_files or self.content(f) in self.bad_contents for f in files)
 
     def check_row(self, row):
         """The row, or Refused."""
         if not self.allows_row(row):
-            raise Refused(f"{row.get('file')}: split {row.get('split')} must not train")
+            raise Refused(f"{row.get('file')}: split {row.get('split')}, or shown or played by a held-out row: must not train")
         return row
 
     def check_texts(self, texts):

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import struct
 import sys
 import tempfile
 import unittest
@@ -20,6 +21,15 @@ ROWS = [
      "source": "derived", "split": "dev"},
     {"file": "e.jpg", "captions": [], "source": "imagenet", "split": "train"},
 ]
+
+
+def ogg(serial, *pages):
+    """An Ogg stream: its serial number and (pretended) checksums differ from packing to packing."""
+    out = b""
+    for number, page in enumerate(pages):
+        lacing = bytes([255] * (len(page) // 255) + [len(page) % 255])
+        out += b"OggS" + struct.pack("<BBqIIIB", 0, 0, number, serial, number, serial ^ 0xABCD, len(lacing)) + lacing + page
+    return out
 
 
 class GuardTest(unittest.TestCase):
@@ -49,6 +59,29 @@ class GuardTest(unittest.TestCase):
     def test_sounds_and_stills_of_dev_clips_are_refused(self):
         self.assertFalse(self.guard.allows_row(ROWS[4]))
         self.assertFalse(self.guard.allows_row(ROWS[6]))
+
+    def write(self, name, data):
+        with open(os.path.join(self.folder.name, name), "wb") as f:
+            f.write(data)
+
+    def test_copies_of_what_dev_shows_and_plays_are_refused_under_any_name(self):
+        packets = b"\x01vorbis" + bytes(range(256)) * 3, b"the sound"
+        self.write("moo.ogg", ogg(7, *packets))
+        self.write("b.jpg", b"pixels")
+        for name, data, allowed in [("copy.ogg", ogg(7, *packets), False), ("packed_again.ogg", ogg(8, *packets), False),
+                                    ("other.ogg", ogg(7, packets[0], b"another sound"), True),
+                                    ("cut.ogg", ogg(7, *packets)[:-1], True), ("header.ogg", ogg(7, b"")[:20], True),
+                                    ("copy.jpg", b"pixels", False), ("other.jpg", b"others", True)]:
+            self.write(name, data)
+            row = {"file": name, "source": "animals", "split": "train"}
+            self.assertEqual(Guard(self.folder.name).allows_row(row), allowed, name)
+            if not allowed:
+                with self.assertRaises(Refused):
+                    Guard(self.folder.name).check_row(row)
+
+    def test_files_that_are_absent_are_no_copies_of_each_other(self):
+        self.assertEqual(len(self.guard.bad_contents), 0)
+        self.assertTrue(self.guard.allows_row({"file": "absent.ogg", "split": "train"}))
 
     def test_captions_equal_to_dev_captions_fall(self):
         self.assertEqual(self.guard.train_rows("flickr8k")[0]["captions"], ["A dog runs ."])
