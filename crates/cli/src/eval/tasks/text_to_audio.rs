@@ -17,7 +17,7 @@ pub(super) fn is_animal_sound(item: &Item) -> bool {
 
 pub(super) fn measure(corpus: &Corpus) -> anyhow::Result<Option<Figures>> {
     let members = gallery(corpus, is_animal_sound);
-    let labels: BTreeSet<&str> = members.iter().flat_map(|member| member.labels.iter().copied()).collect();
+    let labels: BTreeSet<&str> = members.iter().filter_map(|member| member.label).collect();
     let texts: Vec<String> = labels.iter().map(|label| format!("the sound of a {label}")).collect();
     let queries = corpus.texts(&texts)?;
     let asked: Vec<Asked<'_>> =

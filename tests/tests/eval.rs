@@ -1,0 +1,58 @@
+//! `eval` on a manifest of the samples.
+
+#![expect(clippy::indexing_slicing, reason = "a test may panic; JSON is indexed by name")]
+
+use sensorium_tests::{Sensorium, samples};
+use serde_json::{Value, json};
+
+/// Figures of a manifest with these rows: (file, sample that it is a copy of, caption).
+fn eval(rows: &[(&str, &str, &str)]) -> Value {
+    let (sensorium, folder) = (Sensorium::new(), tempfile::tempdir().expect("folder"));
+    let manifest: String = rows
+        .iter()
+        .map(|(file, sample, caption)| {
+            fs_err::copy(samples().join("images").join(sample), folder.path().join(file)).expect("copy");
+            format!("{}\n", json!({"file": file, "captions": [caption], "split": "dev"}))
+        })
+        .collect();
+    let path = folder.path().join("index.jsonl");
+    fs_err::write(&path, manifest).expect("manifest");
+    let mut lines = sensorium.json(&["eval", "--manifest", path.to_str().expect("UTF-8")]);
+    assert_eq!(lines.len(), 1, "one object");
+    lines.remove(0)
+}
+
+/// Two samples.
+fn pictures() -> [String; 2] {
+    let mut names: Vec<String> = fs_err::read_dir(samples().join("images"))
+        .expect("samples/images")
+        .map(|entry| entry.expect("entry").file_name().to_string_lossy().into_owned())
+        .filter(|name| name.ends_with(".jpg"))
+        .collect();
+    names.sort();
+    [names.remove(0), names.remove(0)]
+}
+
+#[test]
+fn every_row_counts_even_where_files_have_the_same_bytes() {
+    let [first, second] = pictures();
+    let figures = eval(&[
+        ("a.jpg", &first, "the first"),
+        ("b.jpg", &first, "the same, called otherwise"),
+        ("c.jpg", &second, "the second"),
+    ]);
+    let found = &figures["text_to_image"];
+    assert_eq!((&found["gallery"], &found["queries"]), (&json!(3), &json!(3)), "{figures}");
+    assert_eq!(found["r5"], json!(1.0), "a copy has points too: {figures}");
+    assert_eq!(figures["image_to_text"]["queries"], json!(3), "{figures}");
+}
+
+#[test]
+fn copies_tie_and_ties_count_against_us() {
+    let [first, _] = pictures();
+    let figures = eval(&[("a.jpg", &first, "a dog"), ("b.jpg", &first, "a cat")]);
+    let found = &figures["text_to_image"];
+    assert_eq!((&found["r1"], &found["r5"]), (&json!(0.0), &json!(1.0)), "{figures}");
+    let shared = eval(&[("a.jpg", &first, "a dog"), ("b.jpg", &first, "a dog")]);
+    assert_eq!(shared["text_to_image"]["r1"], json!(1.0), "both bear the caption: {shared}");
+}
