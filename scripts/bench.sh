@@ -1,20 +1,53 @@
 #!/bin/bash
-# The benches of benches/, then the Python peers in a virtual environment of the cache folder.
+# The benches of benches/, then ONNX Runtime on the same towers, in virtual environments of the cache folder.
 # Needs SENSORIUM_BIN; without $DATA the benches that need photos say so and are skipped.
-set -eu
+#
+# The towers as ONNX are made once a bundle and kept. Making them needs PyTorch: EXPORT_PYTHON names a python that has
+# the packages of training/requirements.txt; without it PyTorch is installed for this alone and removed again.
+set -euo pipefail
 
 : "${SENSORIUM_BIN:?set by make bench}"
-peers=${CACHE:-$HOME/.cache/sensorium}/bench-venv
+cache=${CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/sensorium}
+revision=$(sed -n 's/^revision = "\(.*\)"/\1/p' models/mini/bundle.toml)
+onnx=$cache/onnx/${revision:?models/mini/bundle.toml names no revision}
+packages="numpy onnx pillow safetensors tokenizers torch"
 
-cargo bench --profile release --locked -p sensorium-benches
+# Writes the towers into $onnx, whole or not at all.
+export_onnx() {
+    python=${EXPORT_PYTHON:-}
+    temporary=
+    if [ -z "$python" ]; then
+        temporary=$cache/export-venv
+        python=$temporary/bin/python
+        index=https://download.pytorch.org/whl/cpu
+        options=()
+        if python3 -c "import urllib.request as r; r.urlopen('$index/torch/', timeout=20)" 2>/dev/null; then
+            echo "installing PyTorch to write the towers as ONNX, once: about 200 MB to fetch, removed afterwards"
+            options=(-- --extra-index-url "$index")
+        else
+            echo "installing PyTorch to write the towers as ONNX, once: $index cannot be reached, so it is PyPI's with" \
+                "CUDA, about 3 GB to fetch and 6 GB of disk, removed afterwards"
+        fi
+        # shellcheck disable=SC2086 # a list
+        scripts/venv.sh "$temporary" training/requirements.txt $packages "${options[@]}" || return 1
+    fi
+    rm -rf "$onnx.part"
+    status=0
+    "$python" -W ignore training/export_onnx.py --bundle models/mini --out "$onnx.part" || status=1
+    [ -z "$temporary" ] || rm -rf "$temporary"
+    [ "$status" -eq 0 ] && rm -rf "$onnx" && mv "$onnx.part" "$onnx"
+}
 
-if [ ! -x "$peers/bin/python" ]; then
-    python3 -m venv "$peers"
-    "$peers/bin/pip" install --quiet -r benches/peers/requirements.txt
-fi
-onnx=${CACHE:-$HOME/.cache/sensorium}/onnx
-if [ -f training/export_onnx.py ] && [ -d "$onnx" ]; then
-    "$peers/bin/python" benches/peers/onnx.py --onnx "$onnx"
+ours=$(mktemp)
+trap 'rm -f "$ours"' EXIT
+cargo bench --profile release --locked -p sensorium-benches --bench pictures --bench films --bench graph
+# Before the measurement of both, so that nothing comes between them.
+ready=1
+[ -d "$onnx" ] || export_onnx || ready=0
+scripts/venv.sh "$cache/bench-venv" training/requirements.txt numpy onnxruntime || ready=0
+cargo bench --profile release --locked -p sensorium-benches --bench towers | tee "$ours"
+if [ "$ready" -eq 1 ]; then
+    "$cache/bench-venv/bin/python" benches/peers/onnx.py --onnx "$onnx" --ours "$ours"
 else
-    echo "SKIPPED: ONNX Runtime beside the towers; 'python training/export_onnx.py --out $onnx' makes what it needs" >&2
+    echo "SKIPPED: ONNX Runtime beside the towers, for the reason above" >&2
 fi
