@@ -5,7 +5,8 @@ set -eu
 : "${SENSORIUM_BIN:?set by make stress}"
 rounds=${ROUNDS:-10}
 
-cargo test --release --workspace --locked -- --ignored
+# Those called real_… compare media that `make eval` names.
+cargo test --release --workspace --locked -- --ignored --skip real_
 for round in $(seq "$rounds"); do
     echo "--- round $round of $rounds"
     cargo test --release --locked -p sensorium-tests --test durability --test hostile

@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -39,6 +40,25 @@ class Figures(unittest.TestCase):
         for _, files, seconds, asked, _ in first:
             self.assertEqual(len(files), len(seconds))
             self.assertTrue(0 <= asked < len(files))
+
+
+class Bars(unittest.TestCase):
+    def run_bars(self, *results):
+        with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:
+            file.writelines(json.dumps(result) + "\n" for result in results)
+            file.flush()
+            script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bars.py")
+            run = subprocess.run([sys.executable, script, file.name, "--strict"], stdout=subprocess.PIPE, check=False)
+        return run.returncode, run.stdout.decode()
+
+    def test_bars_are_reached_from_below_and_limits_from_above(self):
+        good = {"text_to_image": {"r1": 0.5, "r10": 0.8, "ci": {"r1": [0.4, 0.6]}}}, {"pixels": {"worst": 1}}
+        code, text = self.run_bars(*good)
+        self.assertEqual((code, text.splitlines()[-1]), (0, "3 bars met, 0 missed, 5 skipped"))
+        code, text = self.run_bars(*good, {"tokens": {"wrong": 1}}, {"moments": {"right": 0.1, "ci": [0, 1]}})
+        self.assertEqual((code, text.splitlines()[-1]), (1, "3 bars met, 2 missed, 3 skipped"))
+        self.assertIn("ABOVE THE LIMIT", text)
+        self.assertIn("BELOW THE BAR", text)
 
 
 class Shown(unittest.TestCase):

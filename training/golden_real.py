@@ -1,50 +1,75 @@
-"""Golden arrays from real media, for `make eval` only: writes outside the repository, as the data may not be copied into it.
+"""What the reference makes of real media, for `make eval`: the Rust code is compared with it (crates/media/tests/resize_parity.rs,
+crates/embed/tests/golden.rs). Needs no torch. Writes outside the repository, as the data may not be copied into it.
 
-picture.N.safetensors: resized u8 [S, S, 3], vector; sound.N.safetensors: samples f32 (16 kHz, by ffmpeg), log_mel of
-the first window, vectors of all windows. files.json names the sources, relative to DATA.
+pictures.safetensors  resized.N u8 [S, S, 3]; metadata `files`: the pictures' paths
+sounds.safetensors    samples.N f32 (16 kHz mono, by ffmpeg), log_mel.N f32 [T, 64] of the first window
+texts.safetensors     ids.N i64; metadata `strings`
 
-    python golden_real.py --data DATA --bundle ../models/mini --out FOLDER [--count 20]
+    python golden_real.py --data DATA --bundle ../models/mini --out FOLDER
 """
 
 import argparse
 import json
 import os
+import tomllib
 
 import numpy as np
 from safetensors.numpy import save_file
+from tokenizers import Tokenizer
 
-from bundle import Bundle
 from cache_sounds import decode
-from guard import Guard
+from guard import PARALLEL, Guard, lines
 from preprocess import load_rgb, log_mel, resize, windows
+
+PICTURES = (("flickr8k", "dev", 10), ("coco2017-val", "extra", 10))
+SOUNDS = (("animal_sounds", "dev", 15), ("spoken_flickr8k", "dev", 5))
+CAPTIONS, PARALLEL_LINES = 40, 3
+
+
+def spread(rows, count):
+    """At most `count` rows from the whole list."""
+    return rows[::max(1, len(rows) // count)][:count]
+
+
+def chosen(guard, wanted):
+    """Rows of (source, split, count)."""
+    return [row for source, split, count in wanted for row in spread(guard.eval_rows(source, split), count)]
 
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("data", "bundle", "out"):
         ap.add_argument("--" + name, required=True)
-    ap.add_argument("--stems", default=None)
-    ap.add_argument("--count", type=int, default=20)
     a = ap.parse_args()
     root = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
     if os.path.realpath(a.out).startswith(root + os.sep):
         raise SystemExit("golden_real.py writes nothing into the repository: choose another --out")
     os.makedirs(a.out, exist_ok=True)
-    bundle, guard, files = Bundle(a.bundle, a.stems), Guard(a.data), {}
-    pictures = guard.eval_rows("flickr8k")[:a.count // 2] + guard.eval_rows("coco2017-val", "extra")[:a.count // 2]
-    for n, row in enumerate(pictures):
-        square = resize(load_rgb(os.path.join(a.data, row["file"])), bundle.size)
-        name = f"picture.{n}.safetensors"
-        save_file({"resized": np.ascontiguousarray(square), "vector": bundle.pictures([square])[0]}, os.path.join(a.out, name))
-        files[name] = row["file"]
-    for n, row in enumerate(guard.eval_rows("animal_sounds")[::9][:a.count]):
-        samples = decode(os.path.join(a.data, row["file"])).astype(np.float32) / 32768
-        name = f"sound.{n}.safetensors"
-        save_file({"samples": samples, "log_mel": log_mel(windows(samples)[0]), "vectors": bundle.sounds(samples)},
-                  os.path.join(a.out, name))
-        files[name] = row["file"]
-    with open(os.path.join(a.out, "files.json"), "w", encoding="utf-8") as f:
-        json.dump(files, f, indent=1)
+    with open(os.path.join(a.bundle, "bundle.toml"), "rb") as f:
+        towers = {t["modality"]: t for t in tomllib.load(f)["towers"]}
+    data, guard = os.path.abspath(a.data), Guard(a.data)
+
+    files = [os.path.join(data, row["file"]) for row in chosen(guard, PICTURES)]
+    size = towers["image"]["config"]["size"]
+    arrays = {f"resized.{n}": np.ascontiguousarray(resize(load_rgb(f), size)) for n, f in enumerate(files)}
+    save_file(arrays, os.path.join(a.out, "pictures.safetensors"), {"files": json.dumps(files)})
+
+    arrays = {}
+    for n, row in enumerate(chosen(guard, SOUNDS)):
+        samples = windows(decode(os.path.join(data, row["file"])).astype(np.float32) / 32768)[0]
+        arrays |= {f"samples.{n}": np.ascontiguousarray(samples), f"log_mel.{n}": log_mel(samples)}
+    save_file(arrays, os.path.join(a.out, "sounds.safetensors"))
+
+    strings = [row["captions"][0] for row in spread(guard.eval_rows("flickr8k"), CAPTIONS)]
+    parallel = os.path.join(data, PARALLEL)
+    if os.path.exists(parallel):
+        strings += [text for line in lines(parallel)[-PARALLEL_LINES:] for text in line.split("\t")]
+    words = towers["text"]["tokenizer"]
+    tokenizer = Tokenizer.from_file(os.path.join(a.bundle, words["file"]))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(words["max_tokens"])
+    arrays = {f"ids.{n}": np.array(tokenizer.encode(s).ids, np.int64) for n, s in enumerate(strings)}
+    save_file(arrays, os.path.join(a.out, "texts.safetensors"), {"strings": json.dumps(strings)})
 
 
 if __name__ == "__main__":

@@ -40,4 +40,5 @@ pub use bundle::{
 pub use error::EmbedError;
 pub use input::{Input, InputFault, Picture};
 pub use mel::{LogMel, LogMelSpec};
+pub use tokenizer::Tokenizer;
 pub use tower::{Batch, Embedding, Tower};

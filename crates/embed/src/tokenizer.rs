@@ -13,11 +13,14 @@ const MAX_BYTES: usize = 64 << 10;
 /// Files of this family often switch on truncation at 128 and padding to 128, which would make every query twelve times as
 /// long as it is; both are overruled here.
 #[derive(Debug)]
-pub(crate) struct Tokenizer(tokenizers::Tokenizer);
+pub struct Tokenizer(tokenizers::Tokenizer);
 
 impl Tokenizer {
-    /// Reads `tokenizer.json`.
-    pub(crate) fn load(file: &str, bytes: &[u8], max_tokens: usize) -> Result<Self, EmbedError> {
+    /// Reads a `tokenizer.json`, called `file` in errors.
+    ///
+    /// # Errors
+    /// [`EmbedError::Damaged`] if it is none.
+    pub fn load(file: &str, bytes: &[u8], max_tokens: usize) -> Result<Self, EmbedError> {
         let damaged = |source| EmbedError::Damaged { file: file.to_owned(), source };
         let mut tokenizer = tokenizers::Tokenizer::from_bytes(bytes).map_err(damaged)?;
         let truncation = TruncationParams { max_length: max_tokens, ..TruncationParams::default() };
@@ -27,7 +30,10 @@ impl Tokenizer {
     }
 
     /// The ids of a text with the marks around it: at least the two marks, at most `max_tokens`.
-    pub(crate) fn ids(&self, text: &str) -> Result<Vec<u32>, EmbedError> {
+    ///
+    /// # Errors
+    /// [`EmbedError::Compute`] if the text cannot be cut into tokens.
+    pub fn ids(&self, text: &str) -> Result<Vec<u32>, EmbedError> {
         let text = text.get(..text.floor_char_boundary(MAX_BYTES)).unwrap_or(text);
         let encoding = self.0.encode_fast(text, true).map_err(|source| EmbedError::Compute { source })?;
         Ok(encoding.get_ids().to_vec())

@@ -1,6 +1,7 @@
 //! The towers against the arrays that `training/golden.py` made with PyTorch, from the same weights.
 //!
-//! Reads `models/mini`, or the bundle that `SENSORIUM_BUNDLE` names.
+//! Reads `models/mini`, or the bundle that `SENSORIUM_BUNDLE` names. What is made of real media before a tower sees it is
+//! compared by `make eval`, with the arrays of `training/golden_real.py` in the folder that `SENSORIUM_PARITY` names.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests, which fail by panics")]
 
@@ -8,13 +9,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use safetensors::SafeTensors;
-use sensorium_embed::{Bundle, FolderFiles, Input, LoadOptions, LogMel, LogMelSpec, Picture};
+use sensorium_embed::{Bundle, FolderFiles, Input, LoadOptions, LogMel, LogMelSpec, Picture, Tokenizer};
 use sensorium_types::Modality;
+use serde_json::json;
 
 /// Largest difference of a component of a unit vector: sums of some thousand products in f32, in another order.
 const VECTOR_TOLERANCE: f32 = 1e-5;
 /// The same for logarithms of mel bands.
 const MEL_TOLERANCE: f32 = 1e-5;
+/// Tokens of the text tower, as in `bundle.toml`.
+const MAX_TOKENS: usize = 256;
 /// An input's vector must not depend on its batch.
 const BATCH_TOLERANCE: f32 = 1e-5;
 
@@ -57,6 +61,38 @@ impl Golden {
     fn bytes(&self, name: &str) -> Vec<u8> {
         self.tensors().tensor(name).unwrap().data().to_vec()
     }
+
+    fn integers(&self, name: &str) -> Vec<i64> {
+        self.bytes(name).as_chunks().0.iter().map(|bytes| i64::from_le_bytes(*bytes)).collect()
+    }
+
+    fn strings(&self) -> Vec<String> {
+        let (_, header) = SafeTensors::read_metadata(&self.0).unwrap();
+        serde_json::from_str(&header.metadata().as_ref().unwrap()["strings"]).unwrap()
+    }
+}
+
+/// Arrays made from real media, and the folder for what is found.
+fn real(name: &str) -> (Golden, PathBuf) {
+    let folder = std::env::var_os("SENSORIUM_PARITY").expect("`make eval` sets SENSORIUM_PARITY");
+    let folder = PathBuf::from(folder);
+    (Golden(fs_err::read(folder.join(name)).expect("training/golden_real.py wrote it")), folder)
+}
+
+fn log_mel() -> LogMel {
+    LogMel::new(LogMelSpec {
+        sample_rate_hz: 16_000,
+        frame: 400,
+        hop: 160,
+        fft: 512,
+        mels: 64,
+        min_hz: 125.0,
+        max_hz: 7_500.0,
+        offset: 0.001,
+        multiple: 16,
+        min_frames: 32,
+        max_frames: 496,
+    })
 }
 
 fn difference(a: &[f32], b: &[f32]) -> f32 {
@@ -70,14 +106,8 @@ fn assert_near(a: &[f32], b: &[f32], tolerance: f32) {
     assert!(difference <= tolerance, "off by {difference:e}");
 }
 
-fn strings() -> Vec<String> {
-    let golden = Golden::open("text.safetensors");
-    let (_, header) = SafeTensors::read_metadata(&golden.0).unwrap();
-    serde_json::from_str(&header.metadata().as_ref().unwrap()["strings"]).unwrap()
-}
-
 fn texts() -> Vec<Input> {
-    strings().into_iter().map(Input::Text).collect()
+    Golden::open("text.safetensors").strings().into_iter().map(Input::Text).collect()
 }
 
 fn picture() -> Input {
@@ -123,23 +153,50 @@ fn sounds_have_the_vectors_of_the_reference() {
 #[test]
 fn log_mels_are_those_of_the_reference() {
     let golden = Golden::open("audio.safetensors");
-    let mel = LogMel::new(LogMelSpec {
-        sample_rate_hz: 16_000,
-        frame: 400,
-        hop: 160,
-        fft: 512,
-        mels: 64,
-        min_hz: 125.0,
-        max_hz: 7_500.0,
-        offset: 0.001,
-        multiple: 16,
-        min_frames: 32,
-        max_frames: 496,
-    });
+    let mel = log_mel();
     for (samples, expected) in [("samples", "log_mel"), ("tiny.samples", "tiny.log_mel")] {
         let computed = mel.compute(&golden.floats(samples)).unwrap();
         assert_near(&computed, &golden.floats(expected), MEL_TOLERANCE);
     }
+}
+
+#[test]
+#[ignore = "compares media outside the repository: make eval"]
+fn real_sounds_have_the_log_mels_of_the_reference() {
+    let (golden, folder) = real("sounds.safetensors");
+    let (mel, sounds) = (log_mel(), golden.tensors().len() / 2);
+    assert!(sounds > 0, "no sounds");
+    let worst = (0..sounds)
+        .map(|index| {
+            let computed = mel.compute(&golden.floats(&format!("samples.{index}"))).unwrap();
+            difference(&computed, &golden.floats(&format!("log_mel.{index}")))
+        })
+        .fold(0.0, f32::max);
+    let figures = json!({"log_mels": {"worst": worst, "sounds": sounds}});
+    fs_err::write(folder.join("log_mels.json"), format!("{figures}\n")).unwrap();
+    assert!(worst <= MEL_TOLERANCE, "off by {worst:e}");
+}
+
+#[test]
+#[ignore = "compares media outside the repository: make eval"]
+fn real_captions_have_the_token_ids_of_the_reference() {
+    let (golden, folder) = real("texts.safetensors");
+    let file = self::folder().join("stems/tokenizer.json");
+    let tokenizer = Tokenizer::load("tokenizer.json", &fs_err::read(file).unwrap(), MAX_TOKENS).unwrap();
+    let strings = golden.strings();
+    assert!(!strings.is_empty(), "no captions");
+    let different: Vec<&String> = strings
+        .iter()
+        .enumerate()
+        .filter(|(index, text)| {
+            let ids: Vec<i64> = tokenizer.ids(text).unwrap().into_iter().map(i64::from).collect();
+            ids != golden.integers(&format!("ids.{index}"))
+        })
+        .map(|(_, text)| text)
+        .collect();
+    let figures = json!({"tokens": {"wrong": different.len(), "texts": strings.len()}});
+    fs_err::write(folder.join("tokens.json"), format!("{figures}\n")).unwrap();
+    assert!(different.is_empty(), "other ids: {different:?}");
 }
 
 #[test]
