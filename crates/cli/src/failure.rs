@@ -95,6 +95,15 @@ pub(crate) enum CliError {
     /// `repair` needs a yes, and nobody is there to give it.
     #[error("nothing was changed: repeat with --yes to drop what is listed above")]
     NeedsYes,
+    /// `reembed` would leave assets without vectors, and nobody said yes.
+    #[error(
+        "nothing was changed: bring back the media of the assets listed above, or repeat with --yes to keep them \
+         without vectors ({assets} of them)"
+    )]
+    LossesNeedYes {
+        /// How many.
+        assets: u64,
+    },
     /// A data folder that a server holds.
     #[error("a server holds this data folder (process {pid}): stop it first")]
     Served {
@@ -123,7 +132,8 @@ fn exit_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
             | CliError::Term(_)
             | CliError::Filter(_)
             | CliError::Id(_)
-            | CliError::NeedsYes => Exit::Usage,
+            | CliError::NeedsYes
+            | CliError::LossesNeedYes { .. } => Exit::Usage,
             CliError::Path { .. }
             | CliError::OwnProgram { .. }
             | CliError::Served { .. }

@@ -23,6 +23,8 @@ use crate::{
 
 /// Assets deleted in one call of the store.
 const DELETE_BATCH: usize = 256;
+/// Assets read in one call of the store.
+const PAGE: usize = 1000;
 
 /// Which assets are deleted.
 #[derive(Debug, Clone)]
@@ -204,7 +206,8 @@ impl Engine {
         Ok(EngineStats { collection: self.collection.clone(), space: self.space(), counts })
     }
 
-    /// Files that were not indexed, in order of path.
+    /// Files that were not indexed, and assets that `reembed` could not encode, in order of path. An asset without a
+    /// path is named `asset:ID`.
     ///
     /// # Errors
     /// If the store fails.
@@ -219,9 +222,29 @@ impl Engine {
                 }
             })
             .collect();
+        failures.extend(self.lacking().await?);
         failures.sort_by(|a, b| a.path.cmp(&b.path));
         failures.dedup_by(|a, b| a.path == b.path);
         Ok(failures)
+    }
+
+    /// Assets whose media was gone when they were to be encoded anew.
+    async fn lacking(&self) -> Result<Vec<Failure>, EngineError> {
+        let (marked, mut after, mut lacking) = (crate::reembed::marked(), None, Vec::new());
+        loop {
+            let page = self.store.scroll(Some(&marked), after.as_ref(), PAGE, false).await?;
+            for stored in page.assets {
+                let Some(reason) = crate::reembed::lack(&stored.record) else { continue };
+                let path = stored.paths.first().map(|path| path_of(path));
+                let path = path.unwrap_or_else(|| PathBuf::from(format!("asset:{}", stored.record.id)));
+                let bytes = stored.record.facts.get("bytes").and_then(|bytes| bytes.as_u64()).unwrap_or(0);
+                lacking.push(Failure { path, reason, tries: 1, bytes });
+            }
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return Ok(lacking),
+            }
+        }
     }
 
     /// Walks everything stored and reports what is wrong.
@@ -324,6 +347,6 @@ impl Engine {
     }
 }
 
-fn path_of(bytes: &[u8]) -> PathBuf {
+pub(crate) fn path_of(bytes: &[u8]) -> PathBuf {
     Path::new(OsStr::from_bytes(bytes)).to_path_buf()
 }

@@ -197,6 +197,11 @@ impl Engine {
         self.store.space()
     }
 
+    /// The space of the bundle at hand.
+    pub fn bundle_space(&self) -> SpaceInfo {
+        self.encode.space()
+    }
+
     /// The name of the collection.
     pub fn collection_name(&self) -> &str {
         &self.collection

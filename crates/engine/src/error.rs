@@ -177,6 +177,17 @@ pub enum EngineError {
         /// The name.
         name: String,
     },
+    /// A collection that was made anew is not whole.
+    #[error(
+        "{found} of {expected} assets are in the new collection, and nothing was replaced: run `sensorium reembed` \
+         again"
+    )]
+    NotWhole {
+        /// Assets of the collection.
+        expected: u64,
+        /// Assets found in its successor.
+        found: u64,
+    },
     /// The caller gave up.
     #[error("cancelled")]
     Cancelled,
@@ -253,7 +264,7 @@ impl EngineError {
             | Self::RepeatedPart { .. } => ErrorKind::InvalidArgument,
             Self::Cancelled => ErrorKind::Cancelled,
             Self::NotSupported { .. } => ErrorKind::Unimplemented,
-            Self::Task { .. } => ErrorKind::Bug,
+            Self::NotWhole { .. } | Self::Task { .. } => ErrorKind::Bug,
         }
     }
 }

@@ -19,6 +19,7 @@
 //! | `index` | a folder to assets: [`IndexRequest`], [`IndexEvent`] |
 //! | `query` | terms to hits: [`QueryRequest`], [`QueryReply`] |
 //! | `moments` | which neighbouring points make a moment (CONTRACTS.md section 6) |
+//! | `reembed` | a collection to another bundle: [`ReembedPlan`], [`ReembedEvent`] |
 //! | `ingest` | items from a network: [`IngestItem`], [`ItemOutcome`] |
 //! | `encode`, `vectors` | parts to points; sums and means |
 //! | `copies` | media bytes kept below the data folder |
@@ -35,6 +36,7 @@ mod index;
 mod ingest;
 mod moments;
 mod query;
+mod reembed;
 mod seams;
 mod server_file;
 mod upkeep;
@@ -50,6 +52,9 @@ pub use ingest::{IngestContent, IngestItem, IngestPart, ItemOutcome};
 pub use query::{
     DEFAULT_LIMIT, Explain, ExplainedHit, ExplainedSearch, ExplainedStep, Fusion, Hit, QueryReply,
     QueryRequest, Term, TermInput, WEAK_SCORE,
+};
+pub use reembed::{
+    Losses, ReembedEvent, ReembedPlan, ReembedState, ReembedSummary, Substitute, WithoutMedia,
 };
 pub use seams::{Decode, Encode, Pending, tower_spec};
 pub use server_file::{ServerInfo, remove_server_info, running_server, write_server_info};

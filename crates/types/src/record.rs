@@ -117,7 +117,7 @@ pub enum Change {
     Upsert {
         /// The asset.
         asset: AssetRecord,
-        /// Its points, at least one.
+        /// Its points, at least one; none only where its space revision is not the collection's.
         points: Vec<PointRecord>,
         /// The source, if it came from a file.
         source: Option<(SourceKey, SourceRow)>,

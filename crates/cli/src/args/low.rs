@@ -79,6 +79,8 @@ pub(crate) enum Command {
     Verify,
     /// Drop what `verify` finds broken
     Repair(Repair),
+    /// Bring collections that another bundle made to the bundle in use
+    Reembed(Reembed),
     /// Counts and sizes
     Stats,
     /// The bundles of models
@@ -255,6 +257,24 @@ pub(crate) struct Repair {
     /// Only say what would be dropped
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+/// `reembed`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Every asset is read again from its file, its copy, or, where both are gone, its thumbnails; what has none of them keeps
+its fields and loses its vectors. These assets are listed before anything is written. An interrupted or killed run is
+taken up by the next; until the end the collection stays as it was.")]
+pub(crate) struct Reembed {
+    /// Keep assets that cannot be read without vectors, without asking
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(crate) yes: bool,
+    /// Only say what would be done
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Files decoded at a time [default: one a core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) jobs: Option<u16>,
 }
 
 /// `models`

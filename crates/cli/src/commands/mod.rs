@@ -8,6 +8,7 @@ mod failures;
 mod formats;
 mod index;
 mod models;
+mod reembed;
 mod repair;
 mod search;
 mod serve;
@@ -69,6 +70,7 @@ pub(crate) fn without_setting(
         | Command::Doctor
         | Command::Verify
         | Command::Repair(_)
+        | Command::Reembed(_)
         | Command::Stats => return Ok(Done::NotYet(command)),
     }
     let _ = global;
@@ -86,6 +88,7 @@ pub(crate) async fn run(command: Command, mut context: Context) -> anyhow::Resul
         Command::Index(args) => return Box::pin(index::run(args, context)).await,
         Command::Eval(args) => return Box::pin(eval::run(args, context)).await,
         Command::Serve(args) => return Box::pin(serve::run(args, context)).await,
+        Command::Reembed(args) => return Box::pin(reembed::run(args, context)).await,
         Command::Failures(args) => return Box::pin(failures::run(args, context)).await,
         Command::Search(args) => or_interrupt(Box::pin(search::run(args, context))).await,
         Command::Get(args) => or_interrupt(Box::pin(assets::get(args, context))).await,

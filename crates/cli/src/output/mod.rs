@@ -8,8 +8,9 @@
 //! | `json.rs` | the rows of CONTRACTS.md section 8 |
 //! | `hits.rs` | the table of a search |
 //! | `explain.rs` | how an answer came about |
-//! | `progress.rs` | the bar of `index` |
+//! | `progress.rs`, `count.rs` | the bars of `index` and of `reembed` |
 
+pub(crate) mod count;
 pub(crate) mod explain;
 pub(crate) mod hits;
 pub(crate) mod json;

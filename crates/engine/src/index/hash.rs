@@ -17,7 +17,7 @@ const PIECE_BYTES: usize = 256 * 1024;
 ///
 /// The file is opened without blocking, and what is no regular file any more is not read. Its stamp must be that of the
 /// walk, before and after, so that hash and stamp belong together.
-pub(super) fn hash_file(
+pub(crate) fn hash_file(
     path: &Path,
     stamp: Stamp,
     cancel: &Cancel,
@@ -52,7 +52,7 @@ pub(super) fn hash_file(
 }
 
 /// Whether a path still has this stamp.
-pub(super) fn is_unchanged(path: &Path, stamp: Stamp) -> bool {
+pub(crate) fn is_unchanged(path: &Path, stamp: Stamp) -> bool {
     fs_err::metadata(path).is_ok_and(|metadata| metadata.is_file() && Stamp::of(&metadata) == stamp)
 }
 

@@ -32,6 +32,8 @@ mod work;
 pub use event::{AssetState, IndexEvent, IndexSummary};
 pub use request::IndexRequest;
 
+pub(crate) use hash::{hash_file, is_unchanged};
 pub(crate) use job::is_news;
-pub(crate) use start::{Setting, blocking, index};
-pub(crate) use walk::Stamp;
+pub(crate) use start::{Setting, blocking, index, seal_if_grown};
+pub(crate) use walk::{Stamp, unreadable};
+pub(crate) use work::is_of_the_path;

@@ -146,7 +146,7 @@ async fn take_away(run: &Run, gone: Vec<Gone>) -> Result<(), EngineError> {
 }
 
 /// Builds the graph anew once many points lie outside it.
-async fn seal_if_grown(store: &dyn Store) -> Result<(), EngineError> {
+pub(crate) async fn seal_if_grown(store: &dyn Store) -> Result<(), EngineError> {
     let stats = store.stats().await?;
     let outside = stats.points.saturating_sub(stats.points_in_graph);
     if outside >= SEAL_POINTS && outside * SEAL_SHARE >= stats.points {

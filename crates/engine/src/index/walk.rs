@@ -154,7 +154,7 @@ fn inode(metadata: &Metadata) -> Inode {
 }
 
 /// Why a file cannot be looked at.
-pub(super) fn unreadable(error: &std::io::Error) -> FailureReason {
+pub(crate) fn unreadable(error: &std::io::Error) -> FailureReason {
     let kind = error.kind();
     let detail = if kind == std::io::ErrorKind::NotFound {
         "it is not there, or a link to nothing".to_owned()

@@ -114,12 +114,16 @@ fn advance(run: &Run, job: Job) -> Result<Next, EngineError> {
             place.insert(Vec::new());
         }
     }
-    if let Some(stored) = look_up(run, &asset)? {
-        let merge = is_news(&job.metadata, &stored.record.metadata);
-        let modality = Some(stored.record.modality);
-        return Ok(Next::Commit(job.known(&run.rows, asset.clone(), modality, merge, Some(asset))));
+    let Some(stored) = look_up(run, &asset)? else { return decode(run, job, hash, asset) };
+    if stored.points.is_empty() {
+        // `reembed` did not find its media; here it is.
+        let mut metadata = stored.record.metadata;
+        metadata.merge(&job.metadata);
+        return decode(run, Job { metadata, ..job }, hash, asset);
     }
-    decode(run, job, hash, asset)
+    let merge = is_news(&job.metadata, &stored.record.metadata);
+    let modality = Some(stored.record.modality);
+    Ok(Next::Commit(job.known(&run.rows, asset.clone(), modality, merge, Some(asset))))
 }
 
 fn decode(run: &Run, job: Job, hash: ContentHash, asset: AssetId) -> Result<Next, EngineError> {
@@ -157,7 +161,7 @@ fn failed_alone(run: &Run, job: Job, reason: FailureReason) -> Ready {
 }
 
 /// Whether a failure is one of the path rather than of the bytes.
-fn is_of_the_path(reason: &FailureReason) -> bool {
+pub(crate) fn is_of_the_path(reason: &FailureReason) -> bool {
     match reason.kind {
         ReasonKind::Moved | ReasonKind::Unreadable => true,
         ReasonKind::Unsupported

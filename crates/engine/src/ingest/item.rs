@@ -12,7 +12,7 @@ use sensorium_types::{
 use serde_json::Value;
 
 use super::parts::{self, Made};
-use super::{IngestContent, IngestItem, IngestPart, ItemOutcome};
+use super::{FUSE_FIELD, IngestContent, IngestItem, IngestPart, ItemOutcome};
 use crate::engine::PARTS_FIELD;
 use crate::index::{blocking, is_news};
 use crate::seams::{Decode, Encode};
@@ -30,14 +30,14 @@ pub(crate) struct Ingest {
 impl Ingest {
     /// Brings an item in.
     pub(crate) async fn item(&self, item: IngestItem) -> Result<ItemOutcome, EngineError> {
-        let item = check(item)?;
+        let mut item = check(item)?;
         let hashes: Vec<ContentHash> = item.parts.iter().map(|part| hash_of(&part.content)).collect();
         let hash = match hashes.as_slice() {
             [only] => *only,
             several => ContentHash::of_parts(several),
         };
         let id = item.id.clone().unwrap_or_else(|| AssetId::from_content(&hash));
-        if let Some(outcome) = self.known(&id, &hash, &item.metadata).await? {
+        if let Some(outcome) = self.known(&id, &hash, &mut item.metadata).await? {
             return Ok(outcome);
         }
 
@@ -52,7 +52,10 @@ impl Ingest {
             Err(reason) => return Ok(failed(id, reason)),
         };
         let Some(modality) = modality_of(&made) else { return Err(EngineError::NoParts) };
-        let facts = facts(&item.parts, &made, &hashes, modality);
+        let mut facts = facts(&item.parts, &made, &hashes, modality);
+        if !item.fuse.is_empty() {
+            facts.set(FUSE_FIELD, written_fuse(&item.parts, &item.fuse));
+        }
         let points = points(made, &item.fuse)?;
         if item.media == MediaPolicy::Copy {
             self.keep_copies(&item.parts, &hashes).await?;
@@ -73,17 +76,22 @@ impl Ingest {
         Ok(ItemOutcome { asset, modality, points, state, reason: None })
     }
 
-    /// The outcome for content that is there already: nothing, or other metadata merged.
+    /// The outcome for content that is there already: nothing, or other metadata merged. Content that waits for its
+    /// bytes since `reembed` is `None`, and keeps its metadata below the new.
     async fn known(
         &self,
         id: &AssetId,
         hash: &ContentHash,
-        metadata: &Payload,
+        metadata: &mut Payload,
     ) -> Result<Option<ItemOutcome>, EngineError> {
         let found = self.store.get(std::slice::from_ref(id), false).await?;
         let Some(stored) = found.into_iter().next().flatten() else { return Ok(None) };
-        let space_is_same = stored.record.space_revision == self.store.space().revision;
-        if stored.record.hash.as_ref() != Some(hash) || !space_is_same {
+        if stored.record.hash.as_ref() != Some(hash) {
+            return Ok(None);
+        }
+        if stored.record.space_revision != self.store.space().revision {
+            let given = std::mem::replace(metadata, stored.record.metadata);
+            metadata.merge(&given);
             return Ok(None);
         }
         let news = is_news(metadata, &stored.record.metadata);
@@ -112,6 +120,54 @@ impl Ingest {
         }
         Ok(())
     }
+}
+
+/// An item made again of the bytes of its parts.
+#[derive(Debug)]
+pub(crate) struct Product {
+    pub(crate) modality: Modality,
+    pub(crate) facts: Payload,
+    pub(crate) points: Vec<PointRecord>,
+}
+
+/// Decodes and encodes the parts of an item anew; `fuse` speaks of them by number. Inner error: why one cannot be used.
+pub(crate) fn product(
+    encode: &dyn Encode,
+    decode: &dyn Decode,
+    bytes: Vec<Arc<[u8]>>,
+    hashes: &[ContentHash],
+    fuse: &[(String, f32)],
+) -> Result<Result<Product, FailureReason>, EngineError> {
+    let part = |(at, bytes)| IngestPart { name: name_of(at), content: IngestContent::Media(bytes) };
+    let parts: Vec<IngestPart> = bytes.into_iter().enumerate().map(part).collect();
+    let made = match parts::make(encode, decode, parts.clone())? {
+        Ok(made) => made,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    let Some(modality) = modality_of(&made) else { return Err(EngineError::NoParts) };
+    let facts = facts(&parts, &made, hashes, modality);
+    Ok(Ok(Product { modality, facts, points: points(made, fuse)? }))
+}
+
+/// The parts and weights of a fused point, as an asset's facts have them; parts by number.
+pub(crate) fn stored_fuse(facts: &Payload) -> Vec<(String, f32)> {
+    let pair = |pair: &Value| {
+        let (at, weight) = (pair.get(0)?.as_u64()?, pair.get(1)?.as_f64()?);
+        #[expect(clippy::cast_possible_truncation, reason = "it was an f32 when it was written")]
+        let weight = weight as f32;
+        Some((name_of(usize::try_from(at).ok()?), weight))
+    };
+    let pairs = facts.get(FUSE_FIELD).and_then(Value::as_array);
+    pairs.map(|pairs| pairs.iter().filter_map(pair).collect()).unwrap_or_default()
+}
+
+fn written_fuse(parts: &[IngestPart], fuse: &[(String, f32)]) -> Vec<Value> {
+    let place = |name: &str| parts.iter().position(|part| part.name == name);
+    fuse.iter().filter_map(|(name, weight)| Some(serde_json::json!([place(name)?, weight]))).collect()
+}
+
+fn name_of(part: usize) -> String {
+    part.to_string()
 }
 
 fn check(item: IngestItem) -> Result<IngestItem, EngineError> {

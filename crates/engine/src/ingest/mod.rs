@@ -13,7 +13,10 @@ use sensorium_types::{AssetId, FailureReason, MediaPolicy, Modality, Payload, Tr
 
 use crate::AssetState;
 
-pub(crate) use item::Ingest;
+pub(crate) use item::{Ingest, Product, product, stored_fuse};
+
+/// Field of an asset's facts with the parts, by number, and weights of its fused point.
+pub(crate) const FUSE_FIELD: &str = "_fuse";
 
 /// What a part is made of.
 #[derive(Debug, Clone)]

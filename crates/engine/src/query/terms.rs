@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sensorium_embed::{Input, Priority};
 use sensorium_media::{Cancel, Decoded, MediaInput};
 use sensorium_store::Store;
-use sensorium_types::{AssetId, Content, Modality, PointKey, Track};
+use sensorium_types::{AssetId, Content, FailureReason, Modality, PointKey, ReasonKind, Track};
 
 use super::{Term, TermInput};
 use crate::encode::Encoding;
@@ -100,6 +100,10 @@ impl Asker {
         let Some(stored) = found.into_iter().next().flatten() else {
             return Err(EngineError::UnknownAsset { asset: asset.clone() });
         };
+        if stored.points.is_empty() {
+            let reason = crate::reembed::lack(&stored.record).unwrap_or_else(not_kept);
+            return Err(EngineError::MediaAway { asset: asset.clone(), reason });
+        }
         let modality = stored.record.modality;
         let track = match place {
             Some((Some(track), _)) => track,
@@ -136,6 +140,10 @@ impl Asker {
         vectors::normalize(&mut vector);
         Ok(vector)
     }
+}
+
+fn not_kept() -> FailureReason {
+    FailureReason::new(ReasonKind::Moved, "it has no vectors")
 }
 
 fn asking_track(

@@ -1,6 +1,6 @@
 //! What is refused before anything is written or searched.
 
-use sensorium_types::{Change, PointRecord, SourceState};
+use sensorium_types::{Change, PointRecord, SourceState, SpaceInfo};
 
 use crate::distance::norm;
 use crate::error::IndexError;
@@ -23,17 +23,18 @@ pub(crate) fn check_vector(vector: &[f32], dim: usize) -> Result<(), IndexError>
     Ok(())
 }
 
-/// Checks all that can be said about a change without the collection.
-pub(super) fn check_change(change: &Change, dim: usize) -> Result<(), IndexError> {
+/// Checks all that can be said about a change without the collection. Only an asset of another bundle's may lack
+/// points: one that waits for its media, to be encoded into this space.
+pub(super) fn check_change(change: &Change, space: &SpaceInfo) -> Result<(), IndexError> {
     match change {
         Change::Upsert { asset, points, source } => {
             let id = || asset.id.as_str().to_owned();
             asset.metadata.check_user()?;
-            if points.is_empty() {
+            if points.is_empty() && asset.space_revision == space.revision {
                 return Err(IndexError::NoPoints { asset: id() });
             }
             for point in points {
-                check_vector(&point.vector, dim)?;
+                check_vector(&point.vector, space.dim)?;
             }
             if let Some(twice) = duplicate(points) {
                 return Err(IndexError::DuplicatePoint {

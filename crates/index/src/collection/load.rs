@@ -69,6 +69,7 @@ pub(crate) fn load(
 ) -> Result<Loaded, IndexError> {
     let mut loader = Loader {
         rocks,
+        space,
         dim: space.dim,
         strictness,
         view: View::empty(space.dim),
@@ -94,6 +95,7 @@ pub(crate) fn load(
 
 struct Loader<'a> {
     rocks: &'a RocksView<'a>,
+    space: &'a SpaceInfo,
     dim: usize,
     strictness: Strictness,
     view: View,
@@ -193,7 +195,8 @@ impl Loader<'_> {
     fn fill_table(&mut self) -> Result<(), IndexError> {
         for (asset, (record, points, mut sources)) in std::mem::take(&mut self.entries) {
             let key = crate::storage::asset_key(asset);
-            if points.is_empty() || !points.is_sorted_by_key(|point| point.offset) {
+            let is_bare = points.is_empty() && record.space_revision == self.space.revision;
+            if is_bare || !points.is_sorted_by_key(|point| point.offset) {
                 self.object(Family::Assets, &key, "its points are missing or out of order")?;
                 for point in &points {
                     self.owners.remove(&point.offset);

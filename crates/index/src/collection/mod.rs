@@ -90,7 +90,7 @@ impl Collection {
     pub fn apply(&self, changes: Vec<Change>) -> Result<Vec<Applied>, IndexError> {
         self.core.check_writable("write")?;
         for change in &changes {
-            check::check_change(change, self.core.space.dim)?;
+            check::check_change(change, &self.core.space)?;
         }
         if changes.is_empty() {
             return Ok(Vec::new());

@@ -117,6 +117,6 @@ fn offsets(core: &Core, view: &View, ids: &[AssetId]) -> Vec<AssetOffset> {
 pub(super) fn count(view: &View, filter: Option<&Filter>) -> u64 {
     match filter.map(Matcher::new) {
         None => view.assets.len() as u64,
-        Some(matcher) => view.assets.all().filter(|(_, entry)| matcher.meets(entry)).count() as u64,
+        Some(matcher) => view.assets.all().filter(|entry| matcher.meets(entry)).count() as u64,
     }
 }

@@ -244,8 +244,8 @@ impl AssetTable {
         })
     }
 
-    /// Every asset, in order of offset.
-    pub(crate) fn all(&self) -> impl Iterator<Item = (AssetOffset, &Arc<Entry>)> {
-        self.iter(ModalitySet(u8::MAX), TrackSet::ALL)
+    /// Every asset, also those without points, in order of offset.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Entry>> {
+        self.pages.iter().flatten().flat_map(|page| page.entries.iter().flatten())
     }
 }

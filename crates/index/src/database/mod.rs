@@ -2,6 +2,7 @@
 
 mod lock;
 mod registry;
+mod succession;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -85,7 +86,7 @@ impl Database {
         for folder in registry::unregistered(&self.data)? {
             match adopt(&folder, &self.memory) {
                 Ok(Some((name, space))) if self.find(&name)?.is_none() => {
-                    registry::register(&folder, &name, &space)?;
+                    registry::register(&folder, &name, &space, None)?;
                 }
                 Ok(_) => {}
                 Err(error) => {
@@ -126,7 +127,7 @@ impl Database {
         let uuid = registry::new_uuid();
         let folder = registry::root(&self.data).join(&uuid);
         create(&folder, name, space, &self.memory)?;
-        registry::register(&folder, name, space)?;
+        registry::register(&folder, name, space, None)?;
         self.hold(&mut open, CollectionInfo { name: name.to_owned(), uuid, space: space.clone() })
     }
 
@@ -150,6 +151,7 @@ impl Database {
         let mut open = self.open.lock();
         let Some(info) = self.find(name)? else { return Ok(false) };
         close(&mut open, &info)?;
+        self.drop_successor(&mut open, &info)?;
         registry::remove(&self.data, &info.uuid)?;
         Ok(true)
     }

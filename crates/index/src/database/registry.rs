@@ -5,9 +5,14 @@
 //! | `format` | format of the collection; it stands in the family `meta` too |
 //! | `name` | the name for people |
 //! | `space` | `id`, `dim`, `revision` |
+//! | `replaces` | of a successor: `uuid` of the collection in whose place it steps, and whether that is `done` |
 //!
 //! The file is written last when a collection is made, so a folder without it was never finished (or has lost it, and
 //! gets it back from the family `meta` when a writer opens the database).
+//!
+//! A successor is a second collection of the same name that is filled beside the first. It is not listed until it is
+//! `done`, and from then on the first is not: writing that one word is the moment of the change. What is not listed
+//! any more is removed when a writer opens the database.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::path::{Path, PathBuf};
@@ -42,6 +47,17 @@ struct Registration {
     format: u32,
     name: String,
     space: SpaceInfo,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    replaces: Option<Replaces>,
+}
+
+/// What a successor steps in for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Replaces {
+    /// The folder of the collection before.
+    pub(super) uuid: String,
+    /// Whether it has stepped in.
+    pub(super) done: bool,
 }
 
 /// The folder of all collections.
@@ -49,16 +65,37 @@ pub(super) fn root(data: &Path) -> PathBuf {
     data.join(FOLDER)
 }
 
-/// Every registered collection, in order of name. A data folder that is missing has none.
+/// Every collection, in order of name: no successor before its time, and none that was replaced. A data folder that is
+/// missing has none.
 pub(super) fn list(data: &Path) -> Result<Vec<CollectionInfo>, IndexError> {
-    let mut found = Vec::new();
-    for (uuid, folder) in folders(data)? {
-        if let Some(info) = read(&folder, uuid)? {
-            found.push(info);
-        }
-    }
+    let all = all(data)?;
+    let is_listed = |info: &CollectionInfo, replaces: &Option<Replaces>| {
+        replaces.as_ref().is_none_or(|replaces| replaces.done) && !is_replaced(&all, &info.uuid)
+    };
+    let listed = all.iter().filter(|(info, replaces)| is_listed(info, replaces));
+    let mut found: Vec<CollectionInfo> = listed.map(|(info, _)| info.clone()).collect();
     found.sort_by(|left, right| left.name.cmp(&right.name));
     Ok(found)
+}
+
+/// The successor that is being made for a collection.
+pub(super) fn successor(data: &Path, uuid: &str) -> Result<Option<CollectionInfo>, IndexError> {
+    let found = all(data)?.into_iter().find(|(_, replaces)| {
+        replaces.as_ref().is_some_and(|replaces| !replaces.done && replaces.uuid == uuid)
+    });
+    Ok(found.map(|(info, _)| info))
+}
+
+fn all(data: &Path) -> Result<Vec<(CollectionInfo, Option<Replaces>)>, IndexError> {
+    let mut found = Vec::new();
+    for (uuid, folder) in folders(data)? {
+        found.extend(read(&folder, uuid)?);
+    }
+    Ok(found)
+}
+
+fn is_replaced(all: &[(CollectionInfo, Option<Replaces>)], uuid: &str) -> bool {
+    all.iter().filter_map(|(_, replaces)| replaces.as_ref()).any(|by| by.done && by.uuid == uuid)
 }
 
 /// Folders that have files but no registration.
@@ -67,9 +104,19 @@ pub(super) fn unregistered(data: &Path) -> Result<Vec<PathBuf>, IndexError> {
     Ok(folders.filter(|folder| !folder.join(FILE).exists() && folder.join("CURRENT").exists()).collect())
 }
 
-/// Removes what is left of dropped collections.
+/// Removes what is left of dropped and replaced collections, and successors of dropped ones.
 pub(super) fn sweep(data: &Path) -> Result<(), IndexError> {
     let failed = |error| IndexError::file("remove a dropped collection", error);
+    // A registration that cannot be read is told by whoever asks for its collection.
+    let all = all(data).unwrap_or_default();
+    for (info, replaces) in &all {
+        let is_orphan = replaces.as_ref().is_some_and(|replaces| {
+            !replaces.done && !all.iter().any(|(other, _)| other.uuid == replaces.uuid)
+        });
+        if is_orphan || is_replaced(&all, &info.uuid) {
+            remove(data, &info.uuid)?;
+        }
+    }
     for entry in read_dir(&root(data))? {
         if entry.extension().is_some_and(|ending| ending == DROPPED) {
             fs::remove_dir_all(&entry).map_err(failed)?;
@@ -79,8 +126,13 @@ pub(super) fn sweep(data: &Path) -> Result<(), IndexError> {
 }
 
 /// Writes a registration, on disk when this returns.
-pub(super) fn register(folder: &Path, name: &str, space: &SpaceInfo) -> Result<(), IndexError> {
-    let registration = Registration { format: FORMAT, name: name.to_owned(), space: space.clone() };
+pub(super) fn register(
+    folder: &Path,
+    name: &str,
+    space: &SpaceInfo,
+    replaces: Option<Replaces>,
+) -> Result<(), IndexError> {
+    let registration = Registration { format: FORMAT, name: name.to_owned(), space: space.clone(), replaces };
     let json = serde_json::to_vec_pretty(&registration)
         .map_err(|error| IndexError::Bug { what: format!("a registration cannot be encoded: {error}") })?;
     let write = || -> std::io::Result<()> {
@@ -145,7 +197,7 @@ fn read_dir(folder: &Path) -> Result<Vec<PathBuf>, IndexError> {
     }
 }
 
-fn read(folder: &Path, uuid: String) -> Result<Option<CollectionInfo>, IndexError> {
+fn read(folder: &Path, uuid: String) -> Result<Option<(CollectionInfo, Option<Replaces>)>, IndexError> {
     let path = folder.join(FILE);
     let bytes = match fs::read(&path) {
         Ok(bytes) => bytes,
@@ -159,8 +211,8 @@ fn read(folder: &Path, uuid: String) -> Result<Option<CollectionInfo>, IndexErro
     let format = json.get("format").and_then(Value::as_u64);
     check_format(format.ok_or_else(|| IndexError::damaged(&place, "it has no format"))?, &place)?;
     let registration: Registration = serde_json::from_value(json).map_err(damaged)?;
-    let Registration { format: _, name, space } = registration;
-    Ok(Some(CollectionInfo { name, uuid, space }))
+    let Registration { format: _, name, space, replaces } = registration;
+    Ok(Some((CollectionInfo { name, uuid, space }, replaces)))
 }
 
 #[cfg(test)]

@@ -85,7 +85,7 @@ pub(super) fn find(core: &Core) -> Result<Vec<Finding>, IndexError> {
         core.rocks.catch_up()?;
     }
     let rocks = core.rocks.view();
-    let mut walk = Walk::new(&rocks, core.space.dim);
+    let mut walk = Walk::new(&rocks, &core.space);
     check_meta(core, &mut walk)?;
     walk.all();
     if core.read_only && walk.state().operations < known {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use roaring::RoaringBitmap;
-use sensorium_types::{AssetId, Track};
+use sensorium_types::{AssetId, SpaceInfo, Track};
 
 use super::super::check::check_vector;
 use super::super::load::place;
@@ -22,6 +22,8 @@ const MAX_FINDINGS: usize = 1000;
 struct Seen {
     id: Option<AssetId>,
     from_source: bool,
+    /// Its vectors would be another bundle's: it waits for its media, and may lack points.
+    waits: bool,
     points: usize,
     sources: usize,
     named: bool,
@@ -32,7 +34,7 @@ struct Seen {
 #[derive(Debug)]
 pub(in super::super) struct Walk<'a> {
     pub(super) rocks: &'a RocksView<'a>,
-    dim: usize,
+    space: &'a SpaceInfo,
     state: StateRow,
     assets: BTreeMap<AssetOffset, Seen>,
     /// Points that have a row, and their assets.
@@ -46,10 +48,10 @@ pub(in super::super) struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     /// A walk that has not begun.
-    pub(super) fn new(rocks: &'a RocksView<'a>, dim: usize) -> Self {
+    pub(super) fn new(rocks: &'a RocksView<'a>, space: &'a SpaceInfo) -> Self {
         Self {
             rocks,
-            dim,
+            space,
             state: StateRow::default(),
             assets: BTreeMap::new(),
             owners: HashMap::new(),
@@ -151,8 +153,9 @@ impl<'a> Walk<'a> {
             };
             match AssetRow::decode(value).and_then(AssetRow::into_record) {
                 Ok(record) => {
+                    let waits = record.space_revision != walk.space.revision;
                     let (id, from_source) = (Some(record.id), record.from_source);
-                    walk.assets.insert(asset, Seen { id, from_source, ..Seen::default() });
+                    walk.assets.insert(asset, Seen { id, from_source, waits, ..Seen::default() });
                 }
                 Err(what) => walk.drop_asset(asset, what, place(Family::Assets, key)),
             }
@@ -255,9 +258,9 @@ impl<'a> Walk<'a> {
             let Some(point) = decode_offset_key(key) else {
                 return walk.drop_row(Family::Vectors, key, "the key has no offset");
             };
-            let vector = decode_vector(value, walk.dim);
-            let checked =
-                vector.and_then(|vector| check_vector(&vector, walk.dim).map_err(|error| error.to_string()));
+            let dim = walk.space.dim;
+            let checked = decode_vector(value, dim)
+                .and_then(|vector| check_vector(&vector, dim).map_err(|error| error.to_string()));
             walk.vectors.insert(point);
             match (walk.owners.get(&point).copied(), checked) {
                 (Some(_), Ok(())) => {}
@@ -292,7 +295,7 @@ impl<'a> Walk<'a> {
     /// Assets without points, and assets from files without files.
     fn asset_ties(&mut self) {
         let without = |seen: &Seen| match seen {
-            Seen { points: 0, .. } => Some("the asset has no points"),
+            Seen { points: 0, waits: false, .. } => Some("the asset has no points"),
             Seen { from_source: true, sources: 0, .. } => Some("the asset is from a file and has none"),
             Seen { .. } => None,
         };

@@ -1,0 +1,179 @@
+//! An asset to parts, and to the record that it gets.
+
+use sensorium_embed::Priority;
+use sensorium_media::{Decoded, MediaInput, Part, PartContent};
+use sensorium_types::{
+    AssetRecord, Change, ErrorKind, FailureReason, Modality, Payload, PointRecord, ReasonKind, SourceKey,
+    SourceRow, StoredAsset, Track,
+};
+
+use super::event::{Losses, ReembedEvent, ReembedState, Substitute};
+use super::run::Run;
+use super::{FROM_NOTHING, FROM_THUMBNAILS, MARK_FIELD, REASON_FIELD, WITHOUT_FUSED, media, plan};
+use crate::EngineError;
+use crate::encode::Encoding;
+use crate::ingest::{self, Product};
+
+/// An asset with its sources.
+#[derive(Debug)]
+pub(super) struct Task {
+    pub(super) stored: StoredAsset,
+    pub(super) sources: Vec<(SourceKey, SourceRow)>,
+}
+
+/// An asset on its way to vectors.
+#[derive(Debug)]
+pub(super) struct Made {
+    pub(super) task: Task,
+    pub(super) modality: Modality,
+    /// What the bytes say of the asset.
+    pub(super) facts: Payload,
+    pub(super) points: Points,
+    /// What its vectors are made of, if not of its media, and why.
+    pub(super) instead: Option<(&'static str, FailureReason)>,
+}
+
+/// Points, or points to be.
+#[derive(Debug)]
+pub(super) enum Points {
+    /// With the towers.
+    Waiting(Encoding),
+    /// There.
+    Ready(Vec<PointRecord>),
+}
+
+/// Reads an asset's media and sends it to the towers. Inner error: why it cannot be read.
+pub(super) fn of_media(run: &Run, task: Task) -> Result<Result<Made, (Task, FailureReason)>, EngineError> {
+    if let Some(hashes) = media::parts(&task.stored) {
+        return of_parts(run, task, &hashes);
+    }
+    let paths = media::candidates(&task.stored.record, &task.sources, &run.data_dir);
+    let read = media::read(&task.stored.record, paths, run.decode.as_ref(), &run.cancel)?;
+    let Decoded { modality, mime, mut facts, parts } = match read {
+        Ok(decoded) => decoded,
+        Err(reason) => return Ok(Err((task, reason))),
+    };
+    facts.set("mime", mime);
+    facts.set("modality", modality.name());
+    let points = Points::Waiting(Encoding::start(run.encode.as_ref(), parts, Priority::Bulk)?);
+    Ok(Ok(Made { task, modality, facts, points, instead: None }))
+}
+
+fn of_parts(
+    run: &Run,
+    task: Task,
+    hashes: &[sensorium_types::ContentHash],
+) -> Result<Result<Made, (Task, FailureReason)>, EngineError> {
+    let bytes = match media::copies_of(&run.data_dir, hashes) {
+        Ok(bytes) => bytes,
+        Err(reason) => return Ok(Err((task, reason))),
+    };
+    let fuse = ingest::stored_fuse(&task.stored.record.facts);
+    let was_fused = task.stored.points.iter().any(|point| point.track == Track::Fused);
+    match ingest::product(run.encode.as_ref(), run.decode.as_ref(), bytes, hashes, &fuse) {
+        Ok(Ok(Product { modality, facts, points })) => {
+            let lacks = was_fused && fuse.is_empty();
+            let why = "the weights of its parts were not written down";
+            let instead = lacks.then(|| (WITHOUT_FUSED, FailureReason::new(ReasonKind::Moved, why)));
+            Ok(Ok(Made { task, modality, facts, points: Points::Ready(points), instead }))
+        }
+        Ok(Err(reason)) => Ok(Err((task, reason))),
+        Err(error) if is_of_the_bytes(&error) => Ok(Err((task, corrupt(&error)))),
+        Err(error) => Err(error),
+    }
+}
+
+/// Encodes an asset's thumbnails, or nothing, in place of its media.
+pub(super) fn of_what_is_left(run: &Run, task: Task, reason: FailureReason) -> Result<Made, EngineError> {
+    let mut parts = Vec::new();
+    for (key, info) in media::pictured(&task.stored) {
+        let Some(thumb) = run.runtime.block_on(run.from.thumb(&key))? else { continue };
+        let decoded = run.decode.decode(MediaInput::Bytes(thumb.clone().into()), &run.cancel)?;
+        let first = decoded.ok().and_then(|decoded| decoded.parts.into_iter().next());
+        if let Some(Part { content: content @ PartContent::Frames(_), .. }) = first {
+            let (track, ordinal, span) = (info.track, info.ordinal, info.span);
+            parts.push(Part { track, ordinal, span, content, thumb: Some(thumb) });
+        }
+    }
+    let mark = if parts.is_empty() { FROM_NOTHING } else { FROM_THUMBNAILS };
+    let points = Points::Waiting(Encoding::start(run.encode.as_ref(), parts, Priority::Bulk)?);
+    let modality = task.stored.record.modality;
+    Ok(Made { task, modality, facts: Payload::new(), points, instead: Some((mark, reason)) })
+}
+
+impl Made {
+    /// Waits for the vectors. Inner error: these bytes cannot be encoded.
+    pub(super) fn finish(
+        self,
+        revision: &str,
+    ) -> Result<Result<(Vec<Change>, ReembedEvent), (Task, FailureReason)>, EngineError> {
+        let Self { task, modality, facts, points, instead } = self;
+        let points = match points {
+            Points::Ready(points) => points,
+            Points::Waiting(encoding) => match encoding.wait() {
+                Ok(points) => points,
+                Err(error) if is_of_the_bytes(&error) => return Ok(Err((task, corrupt(&error)))),
+                Err(error) => return Err(error),
+            },
+        };
+        let state = match &instead {
+            Some(_) if points.is_empty() => ReembedState::WithoutVectors,
+            Some((FROM_THUMBNAILS, _)) => ReembedState::FromThumbnails,
+            Some(_) | None => ReembedState::Reembedded,
+        };
+        let event = ReembedEvent {
+            asset: task.stored.record.id.clone(),
+            modality,
+            path: plan::last_path(&task.stored),
+            points: points.len() as u64,
+            state,
+            reason: instead.as_ref().map(|(_, reason)| reason.clone()),
+        };
+        let asset = record(task.stored.record, modality, &facts, instead, (revision, points.is_empty()));
+        let mut sources = task.sources.into_iter();
+        let mut changes = vec![Change::Upsert { asset, points, source: sources.next() }];
+        changes.extend(sources.map(|(key, row)| Change::PutSource { key, row }));
+        Ok(Ok((changes, event)))
+    }
+}
+
+/// The record of an asset in the new space. One without points keeps its revision: it still waits to come over.
+fn record(
+    old: AssetRecord,
+    modality: Modality,
+    found: &Payload,
+    instead: Option<(&'static str, FailureReason)>,
+    (revision, is_bare): (&str, bool),
+) -> AssetRecord {
+    let mut facts = old.facts;
+    facts.0.remove(MARK_FIELD);
+    facts.0.remove(REASON_FIELD);
+    facts.merge(found);
+    if let Some((mark, reason)) = instead {
+        facts.set(MARK_FIELD, mark);
+        facts.set(REASON_FIELD, reason.to_string());
+    }
+    let space_revision = match is_bare {
+        false => revision.to_owned(),
+        // Back in the space that it came from, it has no vectors all the same.
+        true if old.space_revision == revision => String::new(),
+        true => old.space_revision,
+    };
+    AssetRecord { modality, facts, space_revision, ..old }
+}
+
+/// Whether an asset that was listed comes over without its media.
+pub(super) const fn is_given_up(substitute: Substitute, losses: Losses) -> bool {
+    match (substitute, losses) {
+        (Substitute::Thumbnails, _) | (Substitute::Nothing, Losses::Listed | Losses::All) => true,
+        (Substitute::Nothing, Losses::None) => false,
+    }
+}
+
+fn is_of_the_bytes(error: &EngineError) -> bool {
+    matches!(error.kind(), ErrorKind::InvalidArgument | ErrorKind::Bug)
+}
+
+fn corrupt(error: &EngineError) -> FailureReason {
+    FailureReason::new(ReasonKind::Corrupt, error.to_string())
+}

@@ -1,0 +1,148 @@
+//! Which assets are to be done, and which lack their media.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use sensorium_media::Cancel;
+use sensorium_store::Store;
+use sensorium_types::{AssetId, AssetRecord, FailureReason, SourceKey, SourceRow, SourceState, StoredAsset};
+
+use super::event::{ReembedPlan, Substitute, WithoutMedia};
+use super::{MARK_FIELD, media};
+use crate::EngineError;
+use crate::engine::Engine;
+use crate::index::blocking;
+
+/// Assets looked at in one go.
+const PAGE: usize = 1000;
+
+/// Source rows by the asset they point at.
+pub(super) type SourcesByAsset = HashMap<AssetId, Vec<(SourceKey, SourceRow)>>;
+
+/// Every source row that points at an asset.
+pub(super) fn by_asset(rows: Vec<(SourceKey, SourceRow)>) -> SourcesByAsset {
+    let mut sources = SourcesByAsset::new();
+    for (key, row) in rows {
+        match &row.state {
+            SourceState::Indexed { asset } => sources.entry(asset.clone()).or_default().push((key, row)),
+            SourceState::Failed { .. } => {}
+        }
+    }
+    sources
+}
+
+/// The sources of an asset in the order of its paths.
+pub(super) fn ordered(
+    stored: &StoredAsset,
+    mut rows: Vec<(SourceKey, SourceRow)>,
+) -> Vec<(SourceKey, SourceRow)> {
+    let place = |key: &SourceKey| stored.paths.iter().position(|path| *path == key.path);
+    rows.sort_by_key(|(key, _)| place(key));
+    rows
+}
+
+/// Looks at every asset.
+pub(super) async fn plan(
+    engine: &Engine,
+    successor: Option<Arc<dyn Store>>,
+    cancel: &Cancel,
+) -> Result<ReembedPlan, EngineError> {
+    let (store, from, to) = (engine.store(), engine.space(), engine.encode.space());
+    // In the bundle's own space only what an earlier run could not read is tried again.
+    let in_place = from == to;
+    let filter = in_place.then(super::marked);
+    let mut sources = by_asset(store.sources(b"").await?);
+    let mut plan = ReembedPlan {
+        from,
+        to,
+        assets: store.count(None).await?,
+        done: 0,
+        without_media: Vec::new(),
+        pending: Vec::new(),
+    };
+    let mut after = None;
+    loop {
+        let page = store.scroll(filter.as_ref(), after.as_ref(), PAGE, false).await?;
+        let assets = match &successor {
+            Some(successor) => missing(successor.as_ref(), page.assets).await?,
+            None => page.assets,
+        };
+        let with_sources = |stored: StoredAsset| {
+            let rows = ordered(&stored, sources.remove(&stored.record.id).unwrap_or_default());
+            (stored, rows)
+        };
+        let looked: Vec<_> = assets.into_iter().map(with_sources).collect();
+        let (data_dir, cancel_look) = (engine.data_dir.clone(), cancel.clone());
+        let looked = blocking("look for media", move || {
+            let look = |(stored, rows): (StoredAsset, Vec<_>)| {
+                let found = media::look(&stored, &rows, &data_dir, &cancel_look);
+                (stored, found)
+            };
+            Ok(looked.into_iter().map(look).collect::<Vec<_>>())
+        })
+        .await?;
+        for (stored, found) in looked {
+            match found {
+                Ok(()) => plan.pending.push(stored.record.id),
+                Err(reason) => {
+                    let lacking = without_media(store.as_ref(), &stored, reason).await?;
+                    if !in_place {
+                        plan.pending.push(lacking.asset.clone());
+                    }
+                    plan.without_media.push(lacking);
+                }
+            }
+        }
+        if cancel.is_cancelled() {
+            return Err(EngineError::Cancelled);
+        }
+        match page.next {
+            Some(next) => after = Some(next),
+            None => break,
+        }
+    }
+    plan.done = plan.assets.saturating_sub(plan.pending());
+    Ok(plan)
+}
+
+/// The assets of a page that a successor does not have, or not as they are now.
+async fn missing(successor: &dyn Store, assets: Vec<StoredAsset>) -> Result<Vec<StoredAsset>, EngineError> {
+    let ids: Vec<AssetId> = assets.iter().map(|stored| stored.record.id.clone()).collect();
+    let brought = successor.get(&ids, false).await?;
+    let is_brought = |now: &AssetRecord, there: Option<StoredAsset>| {
+        there.is_some_and(|StoredAsset { record, .. }| {
+            record.facts.get(MARK_FIELD).is_none()
+                && record.hash == now.hash
+                && record.metadata == now.metadata
+                && record.media == now.media
+        })
+    };
+    let pairs = assets.into_iter().zip(brought);
+    Ok(pairs
+        .filter(|(stored, there)| !is_brought(&stored.record, there.clone()))
+        .map(|(stored, _)| stored)
+        .collect())
+}
+
+/// What is told of an asset that cannot be read.
+pub(super) async fn without_media(
+    store: &dyn Store,
+    stored: &StoredAsset,
+    reason: FailureReason,
+) -> Result<WithoutMedia, EngineError> {
+    let mut substitute = Substitute::Nothing;
+    for (key, _) in media::pictured(stored) {
+        if store.thumb(&key).await?.is_some() {
+            substitute = Substitute::Thumbnails;
+            break;
+        }
+    }
+    let (asset, modality) = (stored.record.id.clone(), stored.record.modality);
+    Ok(WithoutMedia { asset, modality, path: last_path(stored), reason, substitute })
+}
+
+/// Where an asset was last.
+pub(super) fn last_path(stored: &StoredAsset) -> Option<PathBuf> {
+    stored.paths.first().map(|path| crate::calls::path_of(path))
+}

@@ -1,0 +1,133 @@
+//! `reembed` from a space of another dimension, over the real index. No tower is loaded: nothing here has media.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sensorium_embed::{Bundle, FolderFiles, LoadOptions};
+use sensorium_engine::{
+    Access, Cancel, DeleteSelector, Engine, EngineConfig, EngineError, Losses, QueryRequest, ReembedEvent,
+    ReembedState, ReembedSummary, Substitute, Term, TermInput,
+};
+use sensorium_index::{Database, OpenOptions};
+use sensorium_media::Limits;
+use sensorium_testkit::{Seeded, TemporaryDatabase, samples};
+use sensorium_types::{
+    AssetId, Change, FailureReason, Modality, ReasonKind, SourceKey, SourceRow, SourceState, SpaceInfo, Track,
+};
+
+const OLD_DIM: usize = 16;
+
+fn old_space() -> SpaceInfo {
+    SpaceInfo { id: "mini".to_owned(), dim: OLD_DIM, revision: "sensorium-mini@old".to_owned() }
+}
+
+async fn open(data_dir: &Path, access: Access) -> Arc<Engine> {
+    let folder = Path::new(&std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs this"))
+        .join("../../models/mini");
+    let bundle = Bundle::load(FolderFiles(folder), LoadOptions { threads: 1 }).expect("bundle.toml is there");
+    let config = EngineConfig {
+        data_dir: data_dir.to_path_buf(),
+        collection: "default".to_owned(),
+        bundle,
+        worker_program: PathBuf::from("/nonexistent"),
+        jobs: 2,
+        limits: Limits::default(),
+        access,
+    };
+    Engine::open(config).await.expect("opens")
+}
+
+fn id(name: &str) -> AssetId {
+    AssetId::new(name).expect("valid")
+}
+
+/// Assets of the old space: one of a file that is gone, two that came without bytes, and the row of a failed file.
+async fn fill(data_dir: &Path) {
+    let database = Database::open(data_dir, OpenOptions::default()).expect("opens");
+    drop(database.create_or_open("default", &old_space()).expect("made"));
+    drop(database);
+    let engine = open(data_dir, Access::Write).await;
+    let mut changes = Vec::new();
+    for (seed, name) in (1..).zip(["a", "b", "c"]) {
+        let mut asset = samples::record(name, Modality::Image, &old_space());
+        asset.metadata.set("tag", name);
+        asset.from_source = name == "a";
+        let key = SourceKey { root: b"/gone".to_vec(), path: b"/gone/a.jpg".to_vec() };
+        let state = SourceState::Indexed { asset: id(name) };
+        let source = asset.from_source.then_some((key, SourceRow { bytes: 3, mtime_ns: 4, state }));
+        let points = vec![samples::point(Track::Image, 0, Seeded::new(seed).unit(OLD_DIM))];
+        changes.push(Change::Upsert { asset, points, source });
+    }
+    let reason = FailureReason::new(ReasonKind::Corrupt, "no picture");
+    changes.push(Change::PutSource {
+        key: SourceKey { root: b"/gone".to_vec(), path: b"/gone/broken.jpg".to_vec() },
+        row: SourceRow { bytes: 5, mtime_ns: 6, state: SourceState::Failed { reason, tries: 1 } },
+    });
+    engine.store().apply(changes).await.expect("applies");
+}
+
+async fn reembed(engine: &Engine, losses: Losses) -> (ReembedSummary, Vec<ReembedEvent>) {
+    let cancel = Cancel::default();
+    let plan = engine.plan_reembed(&cancel).await.expect("plans");
+    let (events, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let summary = engine.reembed(plan, losses, events, cancel).await.expect("runs");
+    let mut events = Vec::new();
+    while let Some(event) = told.recv().await {
+        events.push(event);
+    }
+    events.sort_by(|a, b| a.asset.cmp(&b.asset));
+    (summary, events)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_collection_comes_over_whole_into_a_space_of_another_dimension() {
+    let files = TemporaryDatabase::new();
+    fill(files.data()).await;
+    let engine = open(files.data(), Access::Write).await;
+    let plan = engine.plan_reembed(&Cancel::default()).await.expect("plans");
+    assert_eq!((plan.assets, plan.done, plan.pending()), (3, 0, 3));
+    assert!(plan.without_media.iter().all(|lacking| lacking.substitute == Substitute::Nothing));
+    assert_eq!(plan.without_media[0].path, Some(PathBuf::from("/gone/a.jpg")));
+
+    let (summary, events) = reembed(&engine, Losses::None).await;
+    assert!(!summary.finished && events.is_empty());
+    assert_eq!(summary.unread.len(), 3);
+    assert_eq!(engine.space(), old_space());
+    drop(engine);
+
+    let engine = open(files.data(), Access::Write).await;
+    engine.delete(DeleteSelector::Ids(vec![id("c")])).await.expect("deletes");
+    let (summary, events) = reembed(&engine, Losses::Listed).await;
+    assert!(summary.finished && summary.unread.is_empty());
+    let states: Vec<_> = events.iter().map(|event| (event.asset.as_str(), event.state)).collect();
+    assert_eq!(states, [("a", ReembedState::WithoutVectors), ("b", ReembedState::WithoutVectors)]);
+    drop(engine);
+
+    let engine = open(files.data(), Access::Write).await;
+    assert_eq!((engine.space(), engine.space_mismatch()), (engine.bundle_space(), None));
+    assert_eq!(engine.count(Some(&"tag exists".parse().expect("a filter"))).await.expect("counts"), 2);
+    assert!(engine.verify().await.expect("walks").is_empty());
+    let failures = engine.failures().await.expect("lists");
+    let paths: Vec<_> = failures.iter().map(|failure| failure.path.to_str().expect("UTF-8")).collect();
+    assert_eq!(paths, ["/gone/a.jpg", "/gone/broken.jpg", "asset:b"]);
+    let term = Term { weight: 1.0, input: TermInput::Asset(id("a")) };
+    let query = QueryRequest { terms: vec![term], ..QueryRequest::default() };
+    assert!(matches!(engine.query(query).await, Err(EngineError::MediaAway { .. })));
+    let plan = engine.plan_reembed(&Cancel::default()).await.expect("plans");
+    assert!(plan.is_done());
+    assert_eq!(plan.without_media.len(), 2, "they still wait");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_engine_that_reads_plans_and_writes_nothing() {
+    let files = TemporaryDatabase::new();
+    fill(files.data()).await;
+    let engine = open(files.data(), Access::Read).await;
+    let plan = engine.plan_reembed(&Cancel::default()).await.expect("plans");
+    assert_eq!(plan.pending(), 3);
+    let (events, _told) = tokio::sync::mpsc::unbounded_channel();
+    let refused = engine.reembed(plan, Losses::All, events, Cancel::default()).await;
+    assert!(matches!(refused, Err(EngineError::ReadOnly)));
+    let collections = fs_err::read_dir(files.data().join("collections")).expect("lists").count();
+    assert_eq!(collections, 1);
+}

@@ -1,0 +1,106 @@
+//! A collection that is made anew beside the one that it will replace: for vectors of another space.
+//!
+//! ```text
+//! begin_successor ─► a second collection, not listed ─► filled, over as many runs as it takes ─► promote_successor
+//! ```
+//!
+//! Until the promotion, which is one rename of a file, everybody sees the first collection as it was; from then on
+//! everybody who opens it sees the successor, under the same name. A crash leaves one or the other.
+
+use std::sync::Arc;
+
+use sensorium_types::{ErrorKind, SpaceInfo};
+
+use super::registry::{self, CollectionInfo, Replaces};
+use super::{Database, Open, close};
+use crate::collection::{Collection, create};
+use crate::error::IndexError;
+
+impl Database {
+    /// The successor that is being made for a collection, with its space; `None` if there is none, or it was not begun
+    /// in earnest.
+    ///
+    /// # Errors
+    /// If it cannot be opened.
+    pub fn successor(&self, name: &str) -> Result<Option<Arc<Collection>>, IndexError> {
+        let mut open = self.open.lock();
+        let Some(info) = self.find_successor(name)? else { return Ok(None) };
+        if !registry::root(&self.data).join(&info.uuid).join("CURRENT").exists() {
+            return Ok(None);
+        }
+        match self.hold(&mut open, info) {
+            Ok(collection) => Ok(Some(collection)),
+            Err(error) if error.kind() == ErrorKind::Corrupt => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Goes on with the successor of a collection, or begins one. One of another space, or a damaged one, is begun
+    /// anew: it holds nothing that cannot be made again.
+    ///
+    /// # Errors
+    /// [`IndexError::UnknownCollection`] if there is nothing to succeed; [`IndexError::ReadOnly`] for a reader.
+    pub fn begin_successor(&self, name: &str, space: &SpaceInfo) -> Result<Arc<Collection>, IndexError> {
+        if self.is_read_only() {
+            return Err(IndexError::ReadOnly { action: "make a collection anew" });
+        }
+        let mut open = self.open.lock();
+        let Some(first) = self.find(name)? else {
+            return Err(IndexError::UnknownCollection { name: name.to_owned() });
+        };
+        if let Some(info) = registry::successor(&self.data, &first.uuid)?
+            && info.space == *space
+        {
+            match self.hold(&mut open, info) {
+                Err(error) if error.kind() == ErrorKind::Corrupt => {}
+                held => return held,
+            }
+        }
+        self.drop_successor(&mut open, &first)?;
+        let uuid = registry::new_uuid();
+        let folder = registry::root(&self.data).join(&uuid);
+        fs_err::create_dir_all(&folder)
+            .map_err(|error| IndexError::file("make the folder of a collection", error))?;
+        // Registered first: a folder without registration would be taken for a collection that lost its own.
+        let replaces = Replaces { uuid: first.uuid, done: false };
+        registry::register(&folder, name, space, Some(replaces))?;
+        create(&folder, name, space, &self.memory)?;
+        self.hold(&mut open, CollectionInfo { name: name.to_owned(), uuid, space: space.clone() })
+    }
+
+    /// Puts the successor in the place of its collection. Those who hold the first keep it until they let go; its files
+    /// are removed now, or when a writer next opens the database.
+    ///
+    /// # Errors
+    /// [`IndexError::UnknownCollection`] if there is no successor; [`IndexError::ReadOnly`] for a reader.
+    pub fn promote_successor(&self, name: &str) -> Result<(), IndexError> {
+        if self.is_read_only() {
+            return Err(IndexError::ReadOnly { action: "replace a collection" });
+        }
+        let mut open = self.open.lock();
+        let (Some(first), Some(successor)) = (self.find(name)?, self.find_successor(name)?) else {
+            return Err(IndexError::UnknownCollection { name: name.to_owned() });
+        };
+        let folder = registry::root(&self.data).join(&successor.uuid);
+        let replaces = Replaces { uuid: first.uuid.clone(), done: true };
+        registry::register(&folder, name, &successor.space, Some(replaces))?;
+        if close(&mut open, &first).is_ok() {
+            registry::remove(&self.data, &first.uuid)?;
+        }
+        Ok(())
+    }
+
+    /// Removes the successor that is being made for a collection.
+    pub(super) fn drop_successor(&self, open: &mut Open, first: &CollectionInfo) -> Result<(), IndexError> {
+        let Some(successor) = registry::successor(&self.data, &first.uuid)? else { return Ok(()) };
+        close(open, &successor)?;
+        registry::remove(&self.data, &successor.uuid)
+    }
+
+    fn find_successor(&self, name: &str) -> Result<Option<CollectionInfo>, IndexError> {
+        match self.find(name)? {
+            Some(first) => registry::successor(&self.data, &first.uuid),
+            None => Ok(None),
+        }
+    }
+}
