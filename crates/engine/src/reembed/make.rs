@@ -14,6 +14,11 @@ use crate::EngineError;
 use crate::encode::Encoding;
 use crate::ingest::{self, Product};
 
+/// The changes that bring an asset over, and what is told after them.
+pub(super) type Done = (Vec<Change>, ReembedEvent);
+/// An asset that cannot be read, and why.
+pub(super) type Unread = (Task, FailureReason);
+
 /// An asset with its sources.
 #[derive(Debug)]
 pub(super) struct Task {
@@ -43,7 +48,7 @@ pub(super) enum Points {
 }
 
 /// Reads an asset's media and sends it to the towers. Inner error: why it cannot be read.
-pub(super) fn of_media(run: &Run, task: Task) -> Result<Result<Made, (Task, FailureReason)>, EngineError> {
+pub(super) fn of_media(run: &Run, task: Task) -> Result<Result<Made, Unread>, EngineError> {
     if let Some(hashes) = media::parts(&task.stored) {
         return of_parts(run, task, &hashes);
     }
@@ -63,7 +68,7 @@ fn of_parts(
     run: &Run,
     task: Task,
     hashes: &[sensorium_types::ContentHash],
-) -> Result<Result<Made, (Task, FailureReason)>, EngineError> {
+) -> Result<Result<Made, Unread>, EngineError> {
     let bytes = match media::copies_of(&run.data_dir, hashes) {
         Ok(bytes) => bytes,
         Err(reason) => return Ok(Err((task, reason))),
@@ -103,10 +108,7 @@ pub(super) fn of_what_is_left(run: &Run, task: Task, reason: FailureReason) -> R
 
 impl Made {
     /// Waits for the vectors. Inner error: these bytes cannot be encoded.
-    pub(super) fn finish(
-        self,
-        revision: &str,
-    ) -> Result<Result<(Vec<Change>, ReembedEvent), (Task, FailureReason)>, EngineError> {
+    pub(super) fn finish(self, revision: &str) -> Result<Result<Done, Unread>, EngineError> {
         let Self { task, modality, facts, points, instead } = self;
         let points = match points {
             Points::Ready(points) => points,

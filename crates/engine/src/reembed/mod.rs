@@ -122,5 +122,6 @@ pub(crate) fn lack(record: &AssetRecord) -> Option<FailureReason> {
         _ => "found by its fields only",
     };
     let why = text(REASON_FIELD).unwrap_or("its media was gone");
-    Some(FailureReason::new(ReasonKind::Moved, format!("{what} since `reembed`: {why}")))
+    let why = why.strip_prefix("moved: ").unwrap_or(why);
+    Some(FailureReason::new(ReasonKind::Moved, format!("{why}; {what} since `sensorium reembed`")))
 }

@@ -14,14 +14,14 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use parking_lot::Mutex;
 use sensorium_media::Cancel;
 use sensorium_store::Store;
-use sensorium_types::{AssetId, Change, FailureReason};
+use sensorium_types::{AssetId, FailureReason};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinHandle;
 
 use super::event::{Losses, ReembedEvent, ReembedPlan, ReembedSummary, WithoutMedia};
-use super::make::{self, Made, Task, is_given_up};
+use super::make::{self, Done, Made, Task, is_given_up};
 use super::plan::{self, SourcesByAsset};
 use crate::EngineError;
 use crate::seams::{Decode, Encode};
@@ -66,7 +66,7 @@ pub(super) struct Run {
     pub(super) unread: Mutex<Vec<WithoutMedia>>,
 }
 
-type Outcome = Result<(Vec<Change>, ReembedEvent), EngineError>;
+type Outcome = Result<Done, EngineError>;
 
 impl Run {
     /// Brings the assets over, until all are or the run is cancelled.
@@ -185,11 +185,7 @@ impl Run {
         }
     }
 
-    fn assemble(
-        &self,
-        made: Made,
-        revision: &str,
-    ) -> Result<Option<(Vec<Change>, ReembedEvent)>, EngineError> {
+    fn assemble(&self, made: Made, revision: &str) -> Result<Option<Done>, EngineError> {
         match made.finish(revision)? {
             Ok(done) => Ok(Some(done)),
             Err((task, reason)) => {
