@@ -29,7 +29,8 @@ class Bundle:
             self.toml = tomllib.load(f)
         stems = stems or os.path.join(folder, "stems")
         towers = {t["modality"]: t for t in self.toml["towers"]}
-        self.text_tower = TextTower(stems).eval()
+        own = [w["file"] for w in towers["text"]["weights"] if w["role"] == "own"]
+        self.text_tower = TextTower(stems, os.path.join(folder, own[0]) if own else "").eval()
         self.stem = PhotoStem(os.path.join(stems, "photo.safetensors")).eval()
         c = towers["image"]["config"]
         image = ImageTower(c["grid"], c["d"], c["heads"], c["layers"], c["ffn"])

@@ -1,7 +1,8 @@
-"""Mean and deviation of the cosine of 10,000 random pairs for each pair of query and content -> a JSON for export.py.
+"""Mean and deviation of the cosine of 10,000 unrelated pairs for each pair of query and content -> a JSON for export.py.
 
 Pictures: Flickr8k training photos and coco6k; sounds: training sounds of every source; texts: half training captions
-of photos, half of AudioCaps (texts only), as queries name both things seen and things heard.
+of photos, half of AudioCaps (texts only), as queries name both things seen and things heard. Pairs are random, but two
+sounds of one word (two voices, two barks) are related and left out: a fifth of random pairs of sounds would be such.
 
     python calibrate.py --data DATA --bundle ../models/mini --cache DIR --out FILE.json
 """
@@ -21,8 +22,16 @@ from sounds import guarded
 PAIRS = 10_000
 
 
+def kind(sounds, i):
+    """What a sound is: speech, its label, or the teacher's surest class where it has none."""
+    row = sounds.rows[i]
+    if row["source"] in ("fsdd", "spoken_flickr8k"):
+        return "speech"
+    return row["label"] if row["source"] != "extra" else str(sounds.teacher(i, 0, row["length"])[0].argmax())
+
+
 def pool(bundle, a, rng):
-    """{text, picture, sound: unit rows}."""
+    """{text, picture, sound: unit rows}, and the kind of every sound."""
     guard = Guard(a.data)
     flickr, coco = Photos(a.cache, "flickr", guard), Photos(a.cache, "coco", guard)
     grids = [p.views[0][np.sort(rng.choice(len(p.rows), a.pictures // 2, replace=False))] for p in (flickr, coco)]
@@ -34,10 +43,11 @@ def pool(bundle, a, rng):
     each = a.sounds // len(by_source)
     chosen = [i for rows in by_source.values() for i in rng.permutation(rows)[:each]]
     heard = np.stack([bundle.window(windows(sounds.sound(i))[0]) for i in chosen])
+    kinds = np.array([kind(sounds, i) for i in chosen])
     captions = [c for r in flickr.rows for c in r["captions"]]
     audiocaps = guard.train_lines("text/audiocaps_train_en.txt.gz")
     texts = [t for source in (captions, audiocaps) for t in rng.choice(source, a.texts // 2, replace=False)]
-    return {"text": bundle.texts(texts), "picture": pictures, "sound": heard}
+    return {"text": bundle.texts(texts), "picture": pictures, "sound": heard}, kinds
 
 
 def main():
@@ -50,11 +60,14 @@ def main():
     ap.add_argument("--texts", type=int, default=2000)
     a = ap.parse_args()
     rng = np.random.default_rng(1)
-    pools, out = pool(Bundle(a.bundle), a, rng), []
+    (pools, kinds), out = pool(Bundle(a.bundle), a, rng), []
     for query, left in pools.items():
         for content, right in pools.items():
             i, j = rng.integers(0, len(left), 2 * PAIRS), rng.integers(0, len(right), 2 * PAIRS)
-            keep = np.flatnonzero((i != j) | (query != content))[:PAIRS]
+            unrelated = np.ones(len(i), bool)
+            if query == content:
+                unrelated = kinds[i] != kinds[j] if query == "sound" else i != j
+            keep = np.flatnonzero(unrelated)[:PAIRS]
             cosine = (left[i[keep]] * right[j[keep]]).sum(1)
             out.append({"query": query, "content": content, "mean": float(cosine.mean()), "deviation": float(cosine.std())})
             print(query, content, round(out[-1]["mean"], 4), round(out[-1]["deviation"], 4))

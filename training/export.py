@@ -60,6 +60,8 @@ def audio_tower(path):
 def toml(image, audio, hashes, mel, scales, stem, calibration):
     """The text of bundle.toml."""
     revision = hashlib.sha256("".join(hashes).encode()).hexdigest()[:12]
+    text_row = f'''
+  {{ role = "own", file = "weights/text.safetensors", sha256 = "{hashes[2]}" }},''' if len(hashes) > 2 else ""
     i, a = image.config, audio.config
     variant, size = stem
     sizes = lambda c: "\n".join(f"{k} = {c[k]}" for k in ("d", "heads", "layers", "ffn"))  # noqa: E731
@@ -97,7 +99,9 @@ modality = "text"
 space = "mini"
 family = "minilm"
 pool = "mean"
-weights = [{{ role = "stem", file = "stems/text.safetensors", sha256 = "" }}]
+weights = [
+  {{ role = "stem", file = "stems/text.safetensors", sha256 = "" }},{text_row}
+]
 tokenizer = {{ file = "stems/tokenizer.json", sha256 = "", max_tokens = 256 }}
 preprocess = []
 cut = {{ words = 120, overlap = 20 }}
@@ -188,6 +192,12 @@ def main():
     audio, audio_scale, mel = audio_tower(a.audio)
     hashes = [write(image, "image.", os.path.join(a.out, "weights/image.safetensors")),
               write(audio, "audio.", os.path.join(a.out, "weights/audio.safetensors"))]
+    updates = torch.load(a.image, map_location="cpu", weights_only=False).get("text_average")
+    if updates:
+        path = os.path.join(a.out, "weights/text.safetensors")
+        save_file(updates, path)
+        os.chmod(path, 0o644)
+        hashes.append(sha256(path))
     calibration = {pair: (0.0, 0.1) for pair in PAIRS}
     if a.calibration:
         with open(a.calibration, encoding="utf-8") as f:

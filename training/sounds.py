@@ -8,7 +8,6 @@ import numpy as np
 from guard import Guard
 from names import sound_labels, sound_names, sound_vectors
 from preprocess import RATE
-from text import TextTower
 
 # label -> (classes of the teacher, phrases). The phrases are texts of a positive pair.
 SPOKEN = (["Speech"], ["a person speaking", "someone talking", "the sound of speech", "a voice"])
@@ -58,13 +57,8 @@ class Sounds:
 class Labels:
     """The bank of texts: 521 class names first, then every label's phrases; and which rows are whose positives."""
 
-    def __init__(self, data, stems, cache, guard=None):
-        text = TextTower(stems).eval()
-        path = os.path.join(cache, "text", "sounds.npy")
-        if not os.path.exists(path):
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            np.save(path, sound_vectors(text, sound_names(data)))
-        self.classes = np.load(path)
+    def __init__(self, data, text, cache, guard=None):
+        self.classes = sound_vectors(text, sound_names(data))
         self.display = sound_labels(data)
         groups = {k: (c, [f"the sound of a {k}", f"a {k}", f"{k} sounds", *p]) for k, (c, p) in ANIMALS.items()}
         groups["speech"] = SPOKEN

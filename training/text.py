@@ -1,5 +1,6 @@
-"""The frozen text tower: MiniLM-L6 out of stems/text.safetensors, strings -> unit vectors [n, 384].
+"""The text tower: MiniLM-L6 out of stems/text.safetensors, strings -> unit vectors [n, 384].
 
+Low-rank updates of ours (adapt.py) are added to its matrices where a file of them is named.
 Mean over the mask, then L2; at most 256 tokens; padded only to the longest of a batch.
 """
 
@@ -16,20 +17,36 @@ from torch import nn
 HEADS, LAYERS, MAX_TOKENS, EPS = 12, 6, 256, 1e-12
 
 
+def bias_of(mask):
+    """What attention adds for every key: [B, 1, 1, T]."""
+    return (mask[:, None, None, :] - 1).float() * 1e9
+
+
 class TextTower(nn.Module):
     """BERT encoder in f32; the int8 word embeddings are widened at load."""
 
-    def __init__(self, stems):
+    def __init__(self, stems, updates=""):
         super().__init__()
+        self.revision = ""
         sd = load_file(os.path.join(stems, "text.safetensors"))
         scale = sd.pop("embeddings.word_embeddings.scale")
         words = "embeddings.word_embeddings.weight"
         sd[words] = sd[words].float() * scale[:, None]
         for name, value in sd.items():
             self.register_buffer(name.replace(".", "_"), value.float())
+        if updates:
+            self.add(load_file(updates))
         self.tokenizer = Tokenizer.from_file(os.path.join(stems, "tokenizer.json"))
         self.tokenizer.no_padding()
         self.tokenizer.enable_truncation(MAX_TOKENS)
+
+    def add(self, updates):
+        """Adds low-rank updates {text.NAME.up, text.NAME.down} to the matrices NAME.weight."""
+        for key in sorted(k for k in updates if k.endswith(".up")):
+            name = key.removeprefix("text.").removesuffix(".up")
+            change = updates[key].float() @ updates[f"text.{name}.down"].float()
+            setattr(self, (name + ".weight").replace(".", "_"), self.w(name + ".weight") + change)
+            self.revision = hashlib.sha256((self.revision + name).encode() + change.numpy().tobytes()).hexdigest()
 
     def w(self, name):
         return getattr(self, name.replace(".", "_"))
@@ -40,23 +57,36 @@ class TextTower(nn.Module):
     def norm(self, x, name):
         return F.layer_norm(x, (384,), self.w(name + ".weight"), self.w(name + ".bias"), EPS)
 
-    def forward(self, ids, mask):
-        """ids and mask [B, T] int64 -> [B, 384]."""
+    def layer(self, i, x, bias, drop=0.0):
+        """Layer i on states [B, T, 384]; bias [B, 1, 1, T] is 0 where a token stands and very low where none does."""
+        p, (b, t, d) = f"encoder.layer.{i}.", x.shape
+        q, k, v = (self.linear(x, p + "attention.self." + n).view(b, t, HEADS, -1).transpose(1, 2)
+                   for n in ("query", "key", "value"))
+        att = F.scaled_dot_product_attention(q, k, v, attn_mask=bias).transpose(1, 2).reshape(b, t, d)
+        x = self.norm(x + F.dropout(self.linear(att, p + "attention.output.dense"), drop, self.training),
+                      p + "attention.output.LayerNorm")
+        h = self.linear(F.gelu(self.linear(x, p + "intermediate.dense")), p + "output.dense")
+        return self.norm(x + F.dropout(h, drop, self.training), p + "output.LayerNorm")
+
+    def lower(self, ids, mask, layers):
+        """States [B, T, 384] after the first `layers` layers of ids and mask [B, T] int64."""
         e = "embeddings."
         x = F.embedding(ids, self.w(e + "word_embeddings.weight")) + self.w(e + "token_type_embeddings.weight")[0]
         x = self.norm(x + self.w(e + "position_embeddings.weight")[:ids.shape[1]], e + "LayerNorm")
-        bias = (mask[:, None, None, :] - 1).float() * 1e9
-        b, t, d = x.shape
-        for i in range(LAYERS):
-            p = f"encoder.layer.{i}."
-            q, k, v = (self.linear(x, p + "attention.self." + n).view(b, t, HEADS, -1).transpose(1, 2)
-                       for n in ("query", "key", "value"))
-            att = F.scaled_dot_product_attention(q, k, v, attn_mask=bias).transpose(1, 2).reshape(b, t, d)
-            x = self.norm(x + self.linear(att, p + "attention.output.dense"), p + "attention.output.LayerNorm")
-            h = self.linear(F.gelu(self.linear(x, p + "intermediate.dense")), p + "output.dense")
-            x = self.norm(x + h, p + "output.LayerNorm")
+        for i in range(layers):
+            x = self.layer(i, x, bias_of(mask))
+        return x
+
+    def upper(self, x, mask, layers, drop=0.0):
+        """Unit vectors [B, 384] of states after the first `layers` layers."""
+        for i in range(layers, LAYERS):
+            x = self.layer(i, x, bias_of(mask), drop)
         mask = mask[:, :, None].float()
         return F.normalize((x * mask).sum(1) / mask.sum(1), dim=-1)
+
+    def forward(self, ids, mask):
+        """ids and mask [B, T] int64 -> [B, 384]."""
+        return self.upper(self.lower(ids, mask, 0), mask, 0)
 
     @torch.no_grad()
     def encode(self, texts, batch=64):
@@ -79,7 +109,7 @@ class TextTower(nn.Module):
         """encode, kept in CACHE/text/NAME.npy as f16 until the texts change."""
         folder = os.path.join(cache, "text")
         os.makedirs(folder, exist_ok=True)
-        key = hashlib.sha256("\n".join(texts).encode()).hexdigest()
+        key = self.revision + hashlib.sha256("\n".join(texts).encode()).hexdigest()
         path, note = os.path.join(folder, name + ".npy"), os.path.join(folder, name + ".key")
         if not (os.path.exists(note) and open(note).read() == key):
             np.save(path, self.encode(texts).astype(np.float16))

@@ -20,6 +20,7 @@ from torch import nn
 from figures import precision_by_label
 from preprocess import FFT, FRAME, FRAMES_MAX, HANN, HOP, LOG_OFFSET, MEL, WINDOW, log_mel, padded_frames, windows
 from sounds import Labels, Sounds, guarded
+from text import TextTower
 from towers import AudioTower, warm
 
 MEL_MEAN, MEL_STD = -4.0, 2.5
@@ -35,6 +36,7 @@ def arguments():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--data", required=True)
     ap.add_argument("--stems", required=True)
+    ap.add_argument("--text", default="", help="low-rank updates of the text tower: models/mini/weights/text.safetensors")
     ap.add_argument("--cache", default=os.path.join(os.path.dirname(__file__), ".cache"))
     ap.add_argument("--name", default="audio")
     ap.add_argument("--minutes", type=float, default=30, help="the schedule ends after so much time of training")
@@ -181,10 +183,10 @@ def main():
     folder = os.path.join(a.cache, a.name)
     os.makedirs(folder, exist_ok=True)
     guard, sounds = guarded(a.data, a.cache)
-    labels, dev = Labels(a.data, a.stems, a.cache, guard), Sounds(a.cache, "dev.")
-    from text import TextTower
+    text = TextTower(a.stems, a.text).eval()
+    labels, dev = Labels(a.data, text, a.cache, guard), Sounds(a.cache, "dev.")
     words = sorted({r["label"] for r in dev.rows})
-    query = dict(zip(words, torch.from_numpy(TextTower(a.stems).eval().encode([f"the sound of a {w}" for w in words]))))
+    query = dict(zip(words, torch.from_numpy(text.encode([f"the sound of a {w}" for w in words]))))
     crops = Crops(sounds, labels, a.seed, a.longest)
     tower = AudioTower(a.d, 4, a.layers, a.ffn).to(a.device)
     tower.names["weight"].data = torch.from_numpy(labels.classes).to(a.device)

@@ -59,7 +59,12 @@ fn text(bundle: &Bundle, row: &TowerRow) -> Result<TextTower, EmbedError> {
         },
         || {
             let (file, bytes) = weights(bundle, row, Role::Stem)?;
-            TextTower::load_encoder(Weights::parse(file, &bytes)?, &config)
+            let stem = Weights::parse(file, &bytes)?;
+            if row.weights(Role::Own).is_none() {
+                return TextTower::load_encoder(stem, &config);
+            }
+            let (file, bytes) = weights(bundle, row, Role::Own)?;
+            TextTower::load_encoder(stem.updated(Weights::parse(file, &bytes)?, "text."), &config)
         },
     );
     let tower = TextTower::new(tokenizer?, encoder?, &config, bundle.threads.clone());

@@ -1,5 +1,7 @@
 //! Safetensors by name and shape.
 
+mod updates;
+
 use std::collections::BTreeSet;
 
 use half::f16;
@@ -8,6 +10,7 @@ use safetensors::tensor::{Dtype, TensorView};
 use sensorium_kernels::f16_to_f32;
 
 use crate::EmbedError;
+use updates::Updates;
 
 /// The weights of one file. Layers take them by name; [`Weights::finish`] refuses what nobody took.
 #[derive(Debug)]
@@ -15,6 +18,7 @@ pub(crate) struct Weights<'a> {
     file: String,
     tensors: SafeTensors<'a>,
     untaken: BTreeSet<String>,
+    updates: Option<Box<Updates<'a>>>,
 }
 
 impl<'a> Weights<'a> {
@@ -23,11 +27,25 @@ impl<'a> Weights<'a> {
         let tensors = SafeTensors::deserialize(bytes)
             .map_err(|source| EmbedError::Damaged { file: file.to_owned(), source: source.into() })?;
         let untaken = tensors.names().into_iter().map(str::to_owned).collect();
-        Ok(Self { file: file.to_owned(), tensors, untaken })
+        Ok(Self { file: file.to_owned(), tensors, untaken, updates: None })
     }
 
-    /// A weight of half or whole floats.
+    /// The same weights with low-rank updates of another file added to its matrices; their names there begin with
+    /// `prefix`.
+    pub(crate) fn updated(self, updates: Weights<'a>, prefix: &'static str) -> Self {
+        Self { updates: Some(Box::new(Updates { weights: updates, prefix })), ..self }
+    }
+
+    /// A weight of half or whole floats, with its update where there is one.
     pub(crate) fn floats(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>, EmbedError> {
+        let weight = self.stored(name, shape)?;
+        match (&mut self.updates, shape) {
+            (Some(updates), &[outputs, inputs]) => updates.add(name, weight, (outputs, inputs)),
+            _ => Ok(weight),
+        }
+    }
+
+    fn stored(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>, EmbedError> {
         let view = self.take(name, shape)?;
         if view.dtype() == Dtype::F32 {
             return Ok(view.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect());
@@ -66,6 +84,11 @@ impl<'a> Weights<'a> {
         Ok(view.data().to_vec())
     }
 
+    /// Whether the file has a weight.
+    fn has(&self, name: &str) -> bool {
+        self.tensors.tensor(name).is_ok()
+    }
+
     /// The shape that a weight has in the file.
     pub(crate) fn shape(&self, name: &str) -> Result<Vec<usize>, EmbedError> {
         Ok(self.view(name)?.shape().to_vec())
@@ -74,7 +97,7 @@ impl<'a> Weights<'a> {
     /// Refuses weights that no layer took.
     pub(crate) fn finish(self) -> Result<(), EmbedError> {
         if self.untaken.is_empty() {
-            return Ok(());
+            return self.updates.map_or(Ok(()), |updates| updates.weights.finish());
         }
         Err(EmbedError::ExtraWeights { file: self.file, names: self.untaken.into_iter().collect() })
     }

@@ -1,0 +1,88 @@
+//! Low-rank updates: what a bundle's own training adds to the matrices of a public stem.
+
+use sensorium_kernels::{Epilogue, PackedMatrix};
+
+use super::Weights;
+use crate::EmbedError;
+
+/// Updates by the names of the matrices that they change.
+///
+/// `PREFIX.NAME.up` (outputs, rank) and `PREFIX.NAME.down` (rank, inputs) belong to the matrix `NAME.weight`.
+///
+/// # Source
+/// arXiv:2106.09685, section 4.1
+#[derive(Debug)]
+pub(super) struct Updates<'a> {
+    pub(super) weights: Weights<'a>,
+    pub(super) prefix: &'static str,
+}
+
+impl Updates<'_> {
+    /// `weight + up down`, or the weight itself where the file has no update of it.
+    pub(super) fn add(
+        &mut self,
+        name: &str,
+        weight: Vec<f32>,
+        (outputs, inputs): (usize, usize),
+    ) -> Result<Vec<f32>, EmbedError> {
+        let base = format!("{}{}", self.prefix, name.strip_suffix(".weight").unwrap_or(name));
+        let (up, down) = (format!("{base}.up"), format!("{base}.down"));
+        if !self.weights.has(&up) && !self.weights.has(&down) {
+            return Ok(weight);
+        }
+        let rank = self.weights.shape(&down)?.first().copied().unwrap_or_default();
+        let up = self.weights.stored(&up, &[outputs, rank])?;
+        let down = self.weights.stored(&down, &[rank, inputs])?;
+        let mut packed = PackedMatrix::empty();
+        packed.repack(&down, (inputs, rank), (1, inputs));
+        let mut sum = vec![0.0; weight.len()];
+        let epilogue = Epilogue { residual: Some(&weight), ..Epilogue::default() };
+        packed.multiply(&up, rank, epilogue, &mut sum);
+        Ok(sum)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use safetensors::tensor::{Dtype, TensorView};
+
+    fn file(tensors: &[(&str, Vec<usize>, &[f32])]) -> Vec<u8> {
+        let bytes: Vec<Vec<u8>> =
+            tensors.iter().map(|(_, _, data)| data.iter().flat_map(|x| x.to_le_bytes()).collect()).collect();
+        let views = tensors.iter().zip(&bytes).map(|((name, shape, _), data)| {
+            (*name, TensorView::new(Dtype::F32, shape.clone(), data).unwrap())
+        });
+        safetensors::serialize(views, None).unwrap()
+    }
+
+    #[test]
+    fn an_update_is_added_to_its_matrix_alone() {
+        let stem = file(&[("a.weight", vec![2, 3], &[1.0; 6]), ("b.weight", vec![1, 2], &[7.0, 8.0])]);
+        let own = file(&[
+            ("text.a.up", vec![2, 2], &[1.0, 0.0, 2.0, 1.0]),
+            ("text.a.down", vec![2, 3], &[1.0, 2.0, 3.0, 0.5, 0.0, -1.0]),
+        ]);
+        let mut weights =
+            Weights::parse("stem", &stem).unwrap().updated(Weights::parse("own", &own).unwrap(), "text.");
+        assert_eq!(weights.floats("a.weight", &[2, 3]).unwrap(), [2.0, 3.0, 4.0, 3.5, 5.0, 6.0]);
+        assert_eq!(weights.floats("b.weight", &[1, 2]).unwrap(), [7.0, 8.0]);
+        weights.finish().unwrap();
+    }
+
+    #[test]
+    fn updates_of_nothing_and_halves_of_updates_are_named() {
+        let stem = file(&[("a.weight", vec![1, 1], &[1.0])]);
+        let extra = file(&[("text.z.up", vec![1, 1], &[1.0])]);
+        let mut weights =
+            Weights::parse("stem", &stem).unwrap().updated(Weights::parse("own", &extra).unwrap(), "text.");
+        weights.floats("a.weight", &[1, 1]).unwrap();
+        assert!(weights.finish().unwrap_err().to_string().contains("text.z.up"));
+
+        let half = file(&[("text.a.up", vec![1, 1], &[1.0])]);
+        let mut weights =
+            Weights::parse("stem", &stem).unwrap().updated(Weights::parse("own", &half).unwrap(), "text.");
+        let error = weights.floats("a.weight", &[1, 1]).unwrap_err();
+        assert_eq!(error.to_string(), "own has no weight text.a.down");
+    }
+}
