@@ -16,6 +16,6 @@ for language in en de fr cs; do
     printf '{"language":"%s","figures":%s}\n' "$language" "$figures"
     [ "$language" != en ] || printf '%s\n' "$figures" >"$results"
 done
-strict=()
-[ "${STRICT:-0}" = 0 ] || strict=(--strict)
-python3 scripts/bars.py "$results" --public "${strict[@]}"
+lenient=()
+[ "${LENIENT:-0}" = 0 ] || lenient=(--lenient)
+python3 scripts/bars.py "$results" --public "${lenient[@]}"
