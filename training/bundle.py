@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
 
+from captioner import BOS, EOS, Captioner
 from preprocess import log_mel, pixels, windows
 from stem import PhotoStem
 from text import TextTower
@@ -43,6 +44,13 @@ class Bundle:
         self.audio_tower.class_scale = c["class_scale"]
         self.mel_mean, self.mel_std, self.size = c["mel_mean"], c["mel_std"], self.stem.size
 
+        self.captioner = None
+        for row in self.toml.get("generators", []):
+            c, path = row["config"], os.path.join(folder, row["weights"][0]["file"])
+            vocab = load_file(path)["caption.vocab"]
+            model = Captioner(vocab, c["grid"], c["d"], c["heads"], c["encoder"], c["layers"], c["ffn"])
+            self.captioner = fill(model, path, "caption.")
+
     def texts(self, strings):
         return self.text_tower.encode(strings)
 
@@ -70,6 +78,20 @@ class Bundle:
     def sounds(self, samples):
         """One row a window."""
         return np.stack([self.window(w) for w in windows(samples)])
+
+
+    @torch.no_grad()
+    def caption_ids(self, square, longest=12):
+        """Our token ids of a greedy caption of a u8 picture, and log-probabilities of each and of the end."""
+        grid = self.stem(torch.from_numpy(pixels(square))[None])
+        memory, ids = self.captioner.memory(grid), []
+        while True:
+            rows = self.captioner(memory, torch.tensor([[BOS, *ids]]))[0].log_softmax(-1)
+            token = int(rows[-1].argmax())
+            if token in (BOS, EOS) or len(ids) == longest:
+                own = rows[range(len(ids) + 1), [*ids, EOS]]
+                return np.array(ids, np.int32), own.numpy().astype(np.float32)
+            ids.append(token)
 
 
 def mean_unit(rows):

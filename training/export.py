@@ -1,6 +1,6 @@
 """Checkpoints -> models/mini: weights/*.safetensors (f16 matrices), bundle.toml, selftest.safetensors, golden arrays.
 
-    python export.py --image CKPT --audio CKPT --stems FOLDER --out ../models/mini [--calibration FILE.json]
+    python export.py --image CKPT --audio CKPT --stems FOLDER --out ../models/mini [--calibration FILE.json] [--caption CKPT]
 """
 
 import argparse
@@ -13,6 +13,7 @@ import sys
 import torch
 from safetensors.torch import save_file
 
+from captioner import Captioner
 from towers import AudioTower, ImageTower
 
 PAIRS = [(q, c) for q in ("text", "picture", "sound") for c in ("picture", "sound", "text")]
@@ -20,12 +21,19 @@ SELFTEST_TEXT = ["a dog runs on the beach", "the sound of a cow"]
 SKIP = ("num_batches_tracked",)
 
 
-def write(tower, prefix, path):
-    """Matrices f16, vectors f32."""
+def stored(tower, prefix):
+    """Matrices f16, vectors f32, whole numbers as they are."""
     out = {}
     for name, value in tower.state_dict().items():
         if not name.endswith(SKIP):
-            out[prefix + name] = (value.half() if value.ndim > 1 else value.float()).contiguous().cpu()
+            kept = value if not value.is_floating_point() else value.half() if value.ndim > 1 else value.float()
+            out[prefix + name] = kept.contiguous().cpu()
+    return out
+
+
+def write(tower, prefix, path):
+    """Writes the weights; their hash."""
+    out = stored(tower, prefix)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     save_file(out, path + ".part")
     os.replace(path + ".part", path)
@@ -57,8 +65,37 @@ def audio_tower(path):
     return tower.eval().fold(), float(state.get("class_scale", 1.0)), (state["mel_mean"], state["mel_std"])
 
 
-def toml(image, audio, hashes, mel, scales, stem, calibration):
-    """The text of bundle.toml."""
+def captioner(path):
+    state = torch.load(path, map_location="cpu", weights_only=False)
+    c = state["config"]
+    model = Captioner(state["average"]["vocab"], c["grid"], c["d"], c["heads"], c["encoder"], c["layers"], c["ffn"])
+    model.load_state_dict(state["average"])
+    if model.config != c:
+        raise ValueError(f"the checkpoint's sizes are {c}, captioner.py makes {model.config}")
+    return model.eval()
+
+
+def generators(caption, sha):
+    """The rows of bundle.toml for what makes text of media; none without a caption decoder."""
+    if caption is None:
+        return ""
+    keys = ("grid", "d", "heads", "encoder", "layers", "ffn", "vocab", "max_tokens")
+    sizes = "\n".join(f"{k} = {caption.config[k]}" for k in keys)
+    return f'''[[generators]]
+id = "mini.caption"
+modality = "image"
+family = "caption-decoder"
+uses = "mini.image"
+weights = [{{ role = "own", file = "weights/caption.safetensors", sha256 = "{sha}" }}]
+[generators.config]
+{sizes}
+norm_eps = 1e-5
+
+'''
+
+
+def toml(image, audio, hashes, mel, scales, stem, calibration, caption=""):
+    """The text of bundle.toml. The revision is of what makes vectors: a new caption decoder leaves a database usable."""
     revision = hashlib.sha256("".join(hashes).encode()).hexdigest()[:12]
     text_row = f'''
   {{ role = "own", file = "weights/text.safetensors", sha256 = "{hashes[2]}" }},''' if len(hashes) > 2 else ""
@@ -170,7 +207,7 @@ weights = []
 preprocess = []
 cut = {{ window_ms = 10000, fps = 1.0 }}
 
-{rows}
+{caption}{rows}
 [selftest]
 file = "selftest.safetensors"
 max_abs = 2e-3
@@ -185,6 +222,7 @@ def main():
     ap.add_argument("--stems", required=True)
     ap.add_argument("--out", required=True)
     ap.add_argument("--calibration", default="")
+    ap.add_argument("--caption", default="")
     a = ap.parse_args()
     from stem import PhotoStem
     stem = PhotoStem(os.path.join(a.stems, "photo.safetensors"))
@@ -198,11 +236,18 @@ def main():
         save_file(updates, path)
         os.chmod(path, 0o644)
         hashes.append(sha256(path))
+    caption = captioner(a.caption) if a.caption else None
+    path = os.path.join(a.out, "weights/caption.safetensors")
+    rows = generators(caption, write(caption, "caption.", path) if caption else "")
+    if caption is None and os.path.exists(path):
+        os.remove(path)  # every file of the folder is compiled into the binary
+        print("removed the caption decoder: give --caption to keep one")
     calibration = {pair: (0.0, 0.1) for pair in PAIRS}
     if a.calibration:
         with open(a.calibration, encoding="utf-8") as f:
             calibration = {(r["query"], r["content"]): (r["mean"], r["deviation"]) for r in json.load(f)}
-    text = toml(image, audio, hashes, mel, (image_scale, audio_scale), (stem.variant, stem.size), calibration)
+    text = toml(image, audio, hashes, mel, (image_scale, audio_scale), (stem.variant, stem.size), calibration,
+                rows)
     with open(os.path.join(a.out, "bundle.toml"), "w", encoding="utf-8") as f:
         f.write(text)
     golden = os.path.join(os.path.dirname(os.path.abspath(__file__)), "golden.py")

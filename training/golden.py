@@ -50,8 +50,11 @@ def main():
     square = gradient(b.size, b.size)
     texts = b.toml["selftest"]["text"]
     one = chirp(1.0)
-    save_file({"text.vectors": b.texts(texts), "image.pixels": square, "image.vector": b.pictures([square])[0],
-               "audio.samples": one, "audio.vector": b.window(one)}, os.path.join(a.bundle, "selftest.safetensors"))
+    selftest = {"text.vectors": b.texts(texts), "image.pixels": square, "image.vector": b.pictures([square])[0],
+                "audio.samples": one, "audio.vector": b.window(one)}
+    if b.captioner is not None:
+        selftest["caption.ids"], selftest["caption.log_probs"] = b.caption_ids(square)
+    save_file(selftest, os.path.join(a.bundle, "selftest.safetensors"))
 
     import torch
     wide = gradient(97, 61)

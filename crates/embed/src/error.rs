@@ -124,6 +124,9 @@ pub enum EmbedError {
         /// The modality.
         modality: Modality,
     },
+    /// The bundle puts nothing into words.
+    #[error("this bundle has no caption decoder")]
+    NoCaptioner,
     /// An input that no tower can take.
     #[error("input {index}: {fault}")]
     InvalidInput {
@@ -132,6 +135,15 @@ pub enum EmbedError {
         /// What is wrong.
         fault: InputFault,
     },
+    /// Options of a caption that cannot be.
+    #[error("caption: {what}")]
+    InvalidOptions {
+        /// What cannot be.
+        what: &'static str,
+    },
+    /// What a caption decoder computed is not a number.
+    #[error("the caption decoder gave numbers that are not finite")]
+    CaptionNotFinite,
     /// A vector is not a number.
     #[error("the {modality} tower gave a vector that is not finite")]
     NotFinite {
@@ -172,6 +184,7 @@ impl EmbedError {
             Self::Manifest { .. }
             | Self::ManifestFact { .. }
             | Self::Format { .. }
+            | Self::NoCaptioner
             | Self::NoTower { .. } => ErrorKind::FailedPrecondition,
             Self::Hash { .. }
             | Self::Damaged { .. }
@@ -180,11 +193,14 @@ impl EmbedError {
             | Self::WeightShape { .. }
             | Self::WeightType { .. }
             | Self::SelfTest { .. } => ErrorKind::Corrupt,
-            Self::InvalidInput { .. } => ErrorKind::InvalidArgument,
+            Self::InvalidInput { .. } | Self::InvalidOptions { .. } => ErrorKind::InvalidArgument,
             Self::Overloaded => ErrorKind::Overloaded,
             Self::Cancelled => ErrorKind::Cancelled,
             Self::Stopped => ErrorKind::Unavailable,
-            Self::NotFinite { .. } | Self::WrongBatch { .. } | Self::Compute { .. } => ErrorKind::Bug,
+            Self::NotFinite { .. }
+            | Self::CaptionNotFinite
+            | Self::WrongBatch { .. }
+            | Self::Compute { .. } => ErrorKind::Bug,
         }
     }
 }

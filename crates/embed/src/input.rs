@@ -85,7 +85,7 @@ impl Input {
 }
 
 impl Picture {
-    fn check(&self, size: u32) -> Result<(), InputFault> {
+    pub(crate) fn check(&self, size: u32) -> Result<(), InputFault> {
         let side = size as usize;
         if self.width == size && self.height == size && self.pixels.len() == side * side * 3 {
             return Ok(());

@@ -7,9 +7,10 @@
 //! ```
 //! | folder | holds |
 //! | --- | --- |
-//! | `tower.rs` | the seam: [`Tower`], [`Batch`]; names no library |
+//! | `tower.rs`, `captioner.rs` | the seams: [`Tower`], [`Batch`], [`Captioner`]; they name no library |
 //! | `bundle/` | [`Bundle`]: manifest, files, lazy towers, self-test, calibration, cutting |
 //! | `towers/` | one file a tower: MiniLM text, hybrid image, log-mel audio, frame-mean video |
+//! | `caption/` | the caption decoder: a picture's grid to words, and how well given words fit |
 //! | `layers/` | what towers are made of, on candle's tensors with the operations of `sensorium-kernels` |
 //! | `weights/` | safetensors by name and shape; what is missing, extra or misshaped is named |
 //! | `batching/` | [`Encoder`]: pure planner, bounded queue, one owner thread |
@@ -20,6 +21,8 @@
 
 mod batching;
 mod bundle;
+mod caption;
+mod captioner;
 mod error;
 mod input;
 mod layers;
@@ -34,11 +37,16 @@ mod weights;
 
 pub use batching::{Encoder, EncoderConfig, Priority, Ticket};
 pub use bundle::{
-    AudioCutting, Bundle, BundleFiles, BundleInfo, Cutting, Fit, FolderFiles, Licence, LoadOptions,
-    StaticFiles, TextCutting, TowerInfo, VideoCutting,
+    AudioCutting, Bundle, BundleFiles, BundleInfo, Cutting, Fit, FolderFiles, GeneratorInfo, Licence,
+    LoadOptions, StaticFiles, TextCutting, TowerInfo, VideoCutting,
+};
+pub use caption::Memory;
+pub use captioner::{
+    Caption, CaptionEnd, CaptionOptions, CaptionToken, Captioner, DEFAULT_LENGTH_PENALTY, DEFAULT_NO_REPEAT,
+    Strategy, TextScore, TextScores,
 };
 pub use error::EmbedError;
 pub use input::{Input, InputFault, Picture};
 pub use mel::{LogMel, LogMelSpec};
 pub use tokenizer::Tokenizer;
-pub use tower::{Batch, Embedding, Tower};
+pub use tower::{Batch, Embedding, Grid, PictureStem, Tower};

@@ -34,8 +34,22 @@ impl Tokenizer {
     /// # Errors
     /// [`EmbedError::Compute`] if the text cannot be cut into tokens.
     pub fn ids(&self, text: &str) -> Result<Vec<u32>, EmbedError> {
+        self.encode(text, true)
+    }
+
+    /// The ids of a text without marks.
+    pub(crate) fn pieces(&self, text: &str) -> Result<Vec<u32>, EmbedError> {
+        self.encode(text, false)
+    }
+
+    /// The piece of an id, as the vocabulary writes it.
+    pub(crate) fn piece(&self, id: u32) -> Option<String> {
+        self.0.id_to_token(id)
+    }
+
+    fn encode(&self, text: &str, marks: bool) -> Result<Vec<u32>, EmbedError> {
         let text = text.get(..text.floor_char_boundary(MAX_BYTES)).unwrap_or(text);
-        let encoding = self.0.encode_fast(text, true).map_err(|source| EmbedError::Compute { source })?;
+        let encoding = self.0.encode_fast(text, marks).map_err(|source| EmbedError::Compute { source })?;
         Ok(encoding.get_ids().to_vec())
     }
 }

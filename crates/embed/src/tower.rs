@@ -47,6 +47,37 @@ impl Batch<'_> {
     }
 }
 
+/// What a picture's stem sees at each of its places: made once, for the tower and for whoever else builds upon it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Grid {
+    /// Numbers of a place.
+    pub(crate) width: usize,
+    /// Place after place, row by row of the picture.
+    pub(crate) features: Vec<f32>,
+}
+
+impl Grid {
+    /// Places of the picture.
+    pub fn places(&self) -> usize {
+        self.features.len().checked_div(self.width).unwrap_or(0)
+    }
+}
+
+/// The stem of a tower of pictures.
+pub trait PictureStem {
+    /// The grids of pictures at the tower's size.
+    ///
+    /// # Errors
+    /// Where a tensor operation failed.
+    fn grids(&self, pictures: &[&Picture]) -> Result<Vec<Grid>, EmbedError>;
+
+    /// What [`Tower::embed`] gives for the pictures of these grids.
+    ///
+    /// # Errors
+    /// As [`Tower::embed`].
+    fn embed_grids(&self, grids: &[&Grid]) -> Result<Vec<Embedding>, EmbedError>;
+}
+
 /// Maps inputs of one modality into a space.
 ///
 /// A vector depends on its own input only: not on the other inputs of a batch, their order or their number. A tower may be
@@ -57,6 +88,11 @@ pub trait Tower: Send + Sync + std::fmt::Debug {
 
     /// Length of its vectors.
     fn dim(&self) -> usize;
+
+    /// The tower's stem, where others may build upon it.
+    fn stem(&self) -> Option<&dyn PictureStem> {
+        None
+    }
 
     /// Encodes a batch.
     ///

@@ -28,7 +28,7 @@ pub(super) fn load(folder: Option<&Path>) -> anyhow::Result<Arc<Bundle>> {
 
 fn info(folder: Option<&Path>, out: &mut Out) -> anyhow::Result<()> {
     let bundle = load(folder)?;
-    let BundleInfo { id, revision, licences, spaces, towers } = bundle.info();
+    let BundleInfo { id, revision, licences, spaces, towers, generators } = bundle.info();
     let notice = folder.is_none().then_some(sensorium_mini::NOTICE);
     if out.is_json() {
         let spaces: Vec<Value> = spaces.iter().map(json::space).collect();
@@ -38,6 +38,7 @@ fn info(folder: Option<&Path>, out: &mut Out) -> anyhow::Result<()> {
             "built_in": folder.is_none(),
             "spaces": spaces,
             "towers": towers,
+            "generators": generators,
             "licences": licences,
             "notice": notice,
         }))?;
@@ -49,6 +50,9 @@ fn info(folder: Option<&Path>, out: &mut Out) -> anyhow::Result<()> {
     }
     for tower in towers {
         out.line(&format!("tower {}: {}, {}", tower.id, tower.modality, tower.family))?;
+    }
+    for generator in generators {
+        out.line(&format!("generator {}: {}, {}", generator.id, generator.modality, generator.family))?;
     }
     for licence in licences {
         out.line(&format!("licence of {}: {} ({})", licence.part, licence.spdx, licence.source))?;

@@ -3,7 +3,7 @@
 use sensorium_types::{Calibration, CalibrationTable, Content, Modality, SpaceInfo};
 use serde::Serialize;
 
-use super::manifest::{Manifest, Operation, ResizeMode, TowerRow};
+use super::manifest::{GeneratorRow, Manifest, Operation, ResizeMode, TowerRow};
 use crate::EmbedError;
 
 /// Words of a text passage, where the bundle says nothing.
@@ -30,6 +30,8 @@ pub struct BundleInfo {
     pub spaces: Vec<SpaceInfo>,
     /// Its towers.
     pub towers: Vec<TowerInfo>,
+    /// What makes text of media.
+    pub generators: Vec<GeneratorInfo>,
 }
 
 /// The licence of a part of a bundle.
@@ -54,6 +56,17 @@ pub struct TowerInfo {
     pub family: String,
     /// The space that it maps into.
     pub space: String,
+}
+
+/// One generator of a bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct GeneratorInfo {
+    /// Its name.
+    pub id: String,
+    /// What it takes.
+    pub modality: Modality,
+    /// Which network it is.
+    pub family: String,
 }
 
 /// How media are cut and sized for the towers of a bundle.
@@ -150,6 +163,7 @@ impl Facts {
                 .collect(),
             spaces: vec![space.clone()],
             towers: manifest.towers.iter().map(tower_info).collect(),
+            generators: manifest.generators.iter().map(generator_info).collect(),
         };
         Ok(Self { info, space, calibration: calibration(manifest)?, cutting: cutting(manifest)? })
     }
@@ -162,6 +176,10 @@ fn tower_info(row: &TowerRow) -> TowerInfo {
         family: row.family.name().to_owned(),
         space: row.space.clone(),
     }
+}
+
+fn generator_info(row: &GeneratorRow) -> GeneratorInfo {
+    GeneratorInfo { id: row.id.clone(), modality: row.modality, family: row.family.name().to_owned() }
 }
 
 fn calibration(manifest: &Manifest) -> Result<CalibrationTable, EmbedError> {

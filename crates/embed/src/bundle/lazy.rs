@@ -1,27 +1,33 @@
-//! A tower that loads at first use.
+//! What loads at first use.
 
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::{EmbedError, Tower};
+use crate::EmbedError;
 
 /// Loads once; a failure is told to who asked, and the next one tries again.
-#[derive(Debug, Default)]
-pub(super) struct LazyTower(Mutex<Option<Arc<dyn Tower>>>);
+#[derive(Debug)]
+pub(super) struct Lazy<T: ?Sized>(Mutex<Option<Arc<T>>>);
 
-impl LazyTower {
-    /// The tower, made by `load` if nobody asked before. Others wait meanwhile.
+impl<T: ?Sized> Default for Lazy<T> {
+    fn default() -> Self {
+        Self(Mutex::new(None))
+    }
+}
+
+impl<T: ?Sized> Lazy<T> {
+    /// The thing, made by `load` if nobody asked before. Others wait meanwhile.
     pub(super) fn get(
         &self,
-        load: impl FnOnce() -> Result<Arc<dyn Tower>, EmbedError>,
-    ) -> Result<Arc<dyn Tower>, EmbedError> {
+        load: impl FnOnce() -> Result<Arc<T>, EmbedError>,
+    ) -> Result<Arc<T>, EmbedError> {
         let mut slot = self.0.lock();
-        if let Some(tower) = slot.as_ref() {
-            return Ok(Arc::clone(tower));
+        if let Some(made) = slot.as_ref() {
+            return Ok(Arc::clone(made));
         }
-        let tower = load()?;
-        *slot = Some(Arc::clone(&tower));
-        Ok(tower)
+        let made = load()?;
+        *slot = Some(Arc::clone(&made));
+        Ok(made)
     }
 }

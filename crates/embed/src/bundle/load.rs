@@ -10,14 +10,15 @@ use sha2::{Digest, Sha256};
 
 use super::Bundle;
 use super::facts::fact;
-use super::manifest::{Family, Operation, Role, TowerRow};
+use super::manifest::{Family, Operation, Role, TokenizerRow, TowerRow, WeightsRow};
+use crate::caption::{CaptionConfig, CaptionDecoder};
 use crate::mel::{LogMel, LogMelSpec};
 use crate::tokenizer::Tokenizer;
 use crate::towers::{
     AudioConfig, AudioTower, ImageConfig, ImageTower, Normalise, TextConfig, TextTower, VideoTower,
 };
 use crate::weights::Weights;
-use crate::{EmbedError, Tower};
+use crate::{Captioner, EmbedError, Tower};
 
 /// Pixels behind one cell of the photo stem's grid.
 const CELL_PIXELS: usize = 32;
@@ -49,14 +50,10 @@ pub(super) fn tower(bundle: &Bundle, modality: Modality) -> Result<Arc<dyn Tower
 
 fn text(bundle: &Bundle, row: &TowerRow) -> Result<TextTower, EmbedError> {
     let config: TextConfig = config(row)?;
-    let tokenizer_row =
-        row.tokenizer.as_ref().ok_or_else(|| fact(format!("tower {} has no tokenizer", row.id)))?;
+    let tokenizer_row = tokenizer_row(row)?;
     // Reading half a megabyte of JSON takes as long as half of the weights: side by side.
     let (tokenizer, encoder) = bundle.threads.join(
-        || {
-            let bytes = checked(bundle, &tokenizer_row.file, &tokenizer_row.sha256)?;
-            Tokenizer::load(&tokenizer_row.file, &bytes, tokenizer_row.max_tokens)
-        },
+        || tokenizer(bundle, tokenizer_row),
         || {
             let (file, bytes) = weights(bundle, row, Role::Stem)?;
             let stem = Weights::parse(file, &bytes)?;
@@ -72,6 +69,44 @@ fn text(bundle: &Bundle, row: &TowerRow) -> Result<TextTower, EmbedError> {
         return Err(fact(format!("tower {} has positions for {} tokens only", row.id, tower.max_tokens())));
     }
     Ok(tower)
+}
+
+fn tokenizer_row(row: &TowerRow) -> Result<&TokenizerRow, EmbedError> {
+    row.tokenizer.as_ref().ok_or_else(|| fact(format!("tower {} has no tokenizer", row.id)))
+}
+
+/// The tokenizer of the text tower, which the caption decoder shares.
+fn tokenizer(bundle: &Bundle, row: &TokenizerRow) -> Result<Arc<Tokenizer>, EmbedError> {
+    bundle.tokenizer.get(|| {
+        let bytes = checked(bundle, &row.file, &row.sha256)?;
+        Ok(Arc::new(Tokenizer::load(&row.file, &bytes, row.max_tokens)?))
+    })
+}
+
+/// Loads the caption decoder.
+pub(super) fn captioner(bundle: &Bundle) -> Result<Arc<dyn Captioner>, EmbedError> {
+    let row = bundle.manifest.captioner().ok_or(EmbedError::NoCaptioner)?;
+    let named = format!("generator {}", row.id);
+    let config: CaptionConfig = config_of(&named, &row.config)?;
+    if let Some(fault) = config.fault() {
+        return Err(fact(format!("{named} has {fault}")));
+    }
+    let image = bundle.manifest.tower(Modality::Image).filter(|tower| tower.id == row.uses);
+    let Some(image) = image else {
+        return Err(fact(format!("{named} uses {}, which is no tower of pictures", row.uses)));
+    };
+    let ImageConfig { grid, .. } = self::config(image)?;
+    if grid != config.grid {
+        return Err(fact(format!("{named} has a grid of {}, tower {} one of {grid}", config.grid, image.id)));
+    }
+    let text = bundle.manifest.tower(Modality::Text);
+    let text = text.ok_or_else(|| fact(format!("{named} has no tower of texts to take words from")))?;
+    let tokenizer = tokenizer(bundle, tokenizer_row(text)?)?;
+    let own = row.weights.iter().find(|weights| weights.role == Role::Own);
+    let own = own.ok_or_else(|| fact(format!("{named} names no weights of the role Own")))?;
+    let (file, own) = read(bundle, own)?;
+    let weights = Weights::parse(file, &own)?;
+    Ok(Arc::new(CaptionDecoder::load(weights, &config, tokenizer, bundle.threads.clone())?))
 }
 
 fn image(bundle: &Bundle, row: &TowerRow) -> Result<ImageTower, EmbedError> {
@@ -109,10 +144,15 @@ fn frames(bundle: &Bundle, row: &TowerRow) -> Result<Arc<dyn Tower>, EmbedError>
 }
 
 fn config<C: DeserializeOwned>(row: &TowerRow) -> Result<C, EmbedError> {
-    row.config
+    config_of(&format!("tower {}", row.id), &row.config)
+}
+
+/// The config of a tower or generator.
+fn config_of<C: DeserializeOwned>(named: &str, config: &toml::Table) -> Result<C, EmbedError> {
+    config
         .clone()
         .try_into()
-        .map_err(|error: toml::de::Error| fact(format!("config of tower {}: {}", row.id, error.message())))
+        .map_err(|error: toml::de::Error| fact(format!("config of {named}: {}", error.message())))
 }
 
 fn normalise(row: &TowerRow) -> Result<Normalise, EmbedError> {
@@ -172,7 +212,11 @@ fn weights<'a>(
     let weights = row
         .weights(role)
         .ok_or_else(|| fact(format!("tower {} names no weights of the role {role:?}", row.id)))?;
-    Ok((&weights.file, checked(bundle, &weights.file, &weights.sha256)?))
+    read(bundle, weights)
+}
+
+fn read<'a>(bundle: &'a Bundle, row: &'a WeightsRow) -> Result<(&'a str, Cow<'a, [u8]>), EmbedError> {
+    Ok((&row.file, checked(bundle, &row.file, &row.sha256)?))
 }
 
 /// Reads a file and compares its hash, unless the manifest leaves that empty.

@@ -26,8 +26,8 @@ pub(super) struct Manifest {
     /// Which tower answers which modality; left out in a bundle of one space.
     #[serde(default, rename = "routes")]
     pub(super) _routes: Vec<toml::Table>,
-    #[serde(default, rename = "generators")]
-    pub(super) _generators: Vec<toml::Table>,
+    #[serde(default)]
+    pub(super) generators: Vec<GeneratorRow>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -92,6 +92,35 @@ impl Family {
             Self::HybridImage => "hybrid-image",
             Self::MelAudio => "mel-audio",
             Self::FrameMean => "frame-mean",
+        }
+    }
+}
+
+/// What makes text of media.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GeneratorRow {
+    pub(super) id: String,
+    pub(super) modality: Modality,
+    pub(super) family: GeneratorFamily,
+    /// The tower whose stem it builds upon.
+    pub(super) uses: String,
+    #[serde(default)]
+    pub(super) weights: Vec<WeightsRow>,
+    #[serde(default)]
+    pub(super) config: toml::Table,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum GeneratorFamily {
+    CaptionDecoder,
+}
+
+impl GeneratorFamily {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::CaptionDecoder => "caption-decoder",
         }
     }
 }
@@ -193,6 +222,12 @@ impl Manifest {
     /// The tower of a modality.
     pub(super) fn tower(&self, modality: Modality) -> Option<&TowerRow> {
         self.towers.iter().find(|tower| tower.modality == modality)
+    }
+    /// What puts pictures into words.
+    pub(super) fn captioner(&self) -> Option<&GeneratorRow> {
+        self.generators.iter().find(|row| match row.family {
+            GeneratorFamily::CaptionDecoder => row.modality == Modality::Image,
+        })
     }
 }
 

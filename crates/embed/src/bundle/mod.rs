@@ -5,8 +5,8 @@
 //! | `manifest.rs` | `bundle.toml` as it is written |
 //! | `facts.rs` | what the manifest says, checked: [`BundleInfo`], [`Cutting`], calibration |
 //! | `files.rs` | [`BundleFiles`]: where bytes come from |
-//! | `load.rs` | from manifest and files to a tower |
-//! | `lazy.rs` | towers that load at first use |
+//! | `load.rs` | from manifest and files to a tower or the caption decoder |
+//! | `lazy.rs` | what loads at first use |
 //! | `selftest.rs` | stored inputs and expected vectors |
 
 mod facts;
@@ -21,13 +21,16 @@ use std::sync::Arc;
 use sensorium_types::{CalibrationTable, Modality, SpaceInfo};
 
 use crate::threads::Threads;
-use crate::{Batch, EmbedError, Embedding, Input, Picture, Tower};
+use crate::tokenizer::Tokenizer;
+use crate::{Batch, Captioner, EmbedError, Embedding, Grid, Input, Picture, Tower};
 
-pub use facts::{AudioCutting, BundleInfo, Cutting, Fit, Licence, TextCutting, TowerInfo, VideoCutting};
+pub use facts::{
+    AudioCutting, BundleInfo, Cutting, Fit, GeneratorInfo, Licence, TextCutting, TowerInfo, VideoCutting,
+};
 pub use files::{BundleFiles, FolderFiles, StaticFiles};
 
 use facts::Facts;
-use lazy::LazyTower;
+use lazy::Lazy;
 use manifest::Manifest;
 
 const MANIFEST_FILE: &str = "bundle.toml";
@@ -54,10 +57,12 @@ pub struct Bundle {
     manifest: Manifest,
     files: Box<dyn BundleFiles>,
     threads: Threads,
-    text: LazyTower,
-    image: LazyTower,
-    audio: LazyTower,
-    video: LazyTower,
+    text: Lazy<dyn Tower>,
+    image: Lazy<dyn Tower>,
+    audio: Lazy<dyn Tower>,
+    video: Lazy<dyn Tower>,
+    tokenizer: Lazy<Tokenizer>,
+    captioner: Lazy<dyn Captioner>,
 }
 
 impl Bundle {
@@ -75,10 +80,12 @@ impl Bundle {
             manifest,
             files: Box::new(files),
             threads,
-            text: LazyTower::default(),
-            image: LazyTower::default(),
-            audio: LazyTower::default(),
-            video: LazyTower::default(),
+            text: Lazy::default(),
+            image: Lazy::default(),
+            audio: Lazy::default(),
+            video: Lazy::default(),
+            tokenizer: Lazy::default(),
+            captioner: Lazy::default(),
         }))
     }
 
@@ -102,7 +109,7 @@ impl Bundle {
         self.facts.cutting
     }
 
-    /// Loads every tower that the bundle has; each is tested as it loads.
+    /// Loads every tower that the bundle has, and the caption decoder; each is tested as it loads.
     ///
     /// # Errors
     /// The first fault of a file, a weight, or of the numbers.
@@ -110,7 +117,39 @@ impl Bundle {
         for tower in &self.facts.info.towers {
             self.tower(tower.modality)?;
         }
+        if self.manifest.captioner().is_some() {
+            self.captioner()?;
+        }
         Ok(())
+    }
+
+    /// What puts pictures into words, loaded and tested.
+    ///
+    /// # Errors
+    /// [`EmbedError::NoCaptioner`] if the bundle has none, else the first fault of its files or numbers.
+    pub fn captioner(&self) -> Result<Arc<dyn Captioner>, EmbedError> {
+        self.captioner.get(|| {
+            let start = std::time::Instant::now();
+            let captioner = load::captioner(self)?;
+            selftest::run_captioner(self, captioner.as_ref())?;
+            tracing::debug!(seconds = start.elapsed().as_secs_f64(), "load the caption decoder");
+            Ok(captioner)
+        })
+    }
+
+    /// What the stem of the tower of pictures sees, for that tower and the caption decoder to share.
+    ///
+    /// # Errors
+    /// [`EmbedError::InvalidInput`] for a picture of another size than the tower's; the faults of loading it.
+    pub fn grids(&self, pictures: &[&Picture]) -> Result<Vec<Grid>, EmbedError> {
+        for (index, picture) in pictures.iter().enumerate() {
+            picture
+                .check(self.facts.cutting.image_size)
+                .map_err(|fault| EmbedError::InvalidInput { index, fault })?;
+        }
+        let tower = self.tower(Modality::Image)?;
+        let stem = tower.stem().ok_or(EmbedError::NoTower { modality: Modality::Image })?;
+        stem.grids(pictures)
     }
 
     /// The tower of a modality, loaded and tested.

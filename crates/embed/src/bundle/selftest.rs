@@ -4,13 +4,14 @@
 //! | --- | --- | --- |
 //! | `text.vectors` | F32 (n, dim) | vectors of the strings in `bundle.toml` |
 //! | `image.pixels`, `image.vector` | U8 (size, size, 3), F32 (dim) | a picture at the tower's size |
+//! | `caption.ids`, `caption.log_probs` | I32 (n), F32 (n + 1) | tokens for that picture, the log-probability of each and of the end |
 //! | `audio.samples`, `audio.vector` | F32 (samples), F32 (dim) | a sound |
 
 use sensorium_types::Modality;
 
 use super::Bundle;
 use crate::weights::Weights;
-use crate::{Batch, EmbedError, Embedding, Picture, Tower};
+use crate::{Batch, Captioner, EmbedError, Picture, Tower};
 
 /// Tests one tower. Films are frames, whose tower is tested on its own.
 pub(super) fn run(bundle: &Bundle, tower: &dyn Tower) -> Result<(), EmbedError> {
@@ -25,10 +26,7 @@ pub(super) fn run(bundle: &Bundle, tower: &dyn Tower) -> Result<(), EmbedError> 
             (tower.embed(Batch::Texts(&texts))?, expected)
         }
         Modality::Image => {
-            let size = bundle.facts.cutting.image_size;
-            let shape = [size as usize, size as usize, 3];
-            let picture =
-                Picture { width: size, height: size, pixels: stored.unsigned("image.pixels", &shape)? };
+            let picture = picture(bundle, &mut stored)?;
             let expected = stored.floats("image.vector", &[dim])?;
             (tower.embed(Batch::Pictures(&[&picture]))?, expected)
         }
@@ -39,22 +37,41 @@ pub(super) fn run(bundle: &Bundle, tower: &dyn Tower) -> Result<(), EmbedError> 
         }
         Modality::Video => return Ok(()),
     };
-    compare(tower.modality(), &received, &expected, row.max_abs)
+    compare(format!("the {} tower", tower.modality()), &received, &expected, row.max_abs)
 }
 
-fn compare(
-    modality: Modality,
-    received: &[Embedding],
-    expected: &[f32],
-    allowed: f32,
-) -> Result<(), EmbedError> {
+/// Tests the caption decoder on the picture that the tower of pictures is tested on.
+pub(super) fn run_captioner(bundle: &Bundle, captioner: &dyn Captioner) -> Result<(), EmbedError> {
+    let row = &bundle.manifest.selftest;
+    let bytes = bundle.files.read(&row.file)?;
+    let mut stored = Weights::parse(&row.file, &bytes)?;
+    let ids = stored.whole("caption.ids", &stored.shape("caption.ids")?)?;
+    let expected = stored.floats("caption.log_probs", &[ids.len() + 1])?;
+    // An id below 0 is no word, as one past the last.
+    let ids: Vec<u32> = ids.into_iter().map(|id| u32::try_from(id).unwrap_or(u32::MAX)).collect();
+    let grids = bundle.grids(&[&picture(bundle, &mut stored)?])?;
+    let memories = captioner.memories(&grids.iter().collect::<Vec<_>>())?;
+    let received =
+        memories.iter().map(|memory| captioner.log_probs(&ids, memory)).collect::<Result<Vec<_>, _>>()?;
+    compare("the caption decoder".to_owned(), &received, &expected, row.max_abs)
+}
+
+fn picture(bundle: &Bundle, stored: &mut Weights<'_>) -> Result<Picture, EmbedError> {
+    let size = bundle.facts.cutting.image_size;
+    let shape = [size as usize, size as usize, 3];
+    Ok(Picture { width: size, height: size, pixels: stored.unsigned("image.pixels", &shape)? })
+}
+
+fn compare(part: String, received: &[Vec<f32>], expected: &[f32], allowed: f32) -> Result<(), EmbedError> {
+    let whole = received.iter().map(Vec::len).sum::<usize>() == expected.len();
     let pairs = received.iter().flatten().zip(expected);
-    // A difference that is not a number must not pass.
-    let difference = pairs
-        .map(|(a, b)| (a - b).abs())
-        .fold(0.0, |most: f32, x| if x.is_nan() { f32::INFINITY } else { most.max(x) });
+    // A difference that is not a number must not pass, nor one that is missing.
+    let difference =
+        pairs.map(|(a, b)| (a - b).abs()).fold(if whole { 0.0 } else { f32::INFINITY }, |most: f32, x| {
+            if x.is_nan() { f32::INFINITY } else { most.max(x) }
+        });
     if difference <= allowed {
         return Ok(());
     }
-    Err(EmbedError::SelfTest { part: format!("the {modality} tower"), difference, allowed })
+    Err(EmbedError::SelfTest { part, difference, allowed })
 }

@@ -24,7 +24,7 @@ pub(crate) struct TransformerConfig {
     pub(crate) norm_eps: f32,
 }
 
-/// Blocks `layers.0` and so on of `x + attention(norm(x))`, then `x + feed_forward(norm(x))`.
+/// Blocks `0` and so on of `x + attention(norm(x))`, then `x + feed_forward(norm(x))`.
 ///
 /// # Shapes
 /// (total, d), lengths of the items -> (total, d)
@@ -48,14 +48,14 @@ struct Block {
 }
 
 impl Transformer {
-    /// Takes the weights below `PREFIX.layers`.
+    /// Takes the weights below `NAME.0` and so on.
     pub(crate) fn load(
         weights: &mut Weights<'_>,
-        prefix: &str,
+        name: &str,
         config: &TransformerConfig,
     ) -> std::result::Result<Self, EmbedError> {
         let blocks = (0..config.layers)
-            .map(|layer| Block::load(weights, &format!("{prefix}.layers.{layer}"), config))
+            .map(|layer| Block::load(weights, &format!("{name}.{layer}"), config))
             .collect::<std::result::Result<_, _>>()?;
         Ok(Self { blocks })
     }

@@ -84,7 +84,7 @@ impl AudioTower {
             frequency_positions: own.floats(&name("freq_pos"), &[bands, d])?,
             time_positions: own.floats(&name("time_pos"), &[moments, d])?,
             cls: Tensor::from_vec(own.floats(&name("cls"), &[d])?, (1, d), &Device::Cpu)?,
-            transformer: Transformer::load(&mut own, PREFIX, &transformer)?,
+            transformer: Transformer::load(&mut own, &name("layers"), &transformer)?,
             out_norm: LayerNorm::load(&mut own, &name("out_norm"), d, norm_eps)?,
             out_proj: Linear::load(&mut own, &name("out_proj"), (dim, d), plain)?,
             class_proj: Linear::load(&mut own, &name("class_proj"), (classes, d), plain)?,

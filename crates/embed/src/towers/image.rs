@@ -12,7 +12,7 @@ use crate::layers::{
 };
 use crate::threads::Threads;
 use crate::weights::Weights;
-use crate::{Batch, EmbedError, Embedding, Picture, Tower};
+use crate::{Batch, EmbedError, Embedding, Grid, Picture, PictureStem, Tower};
 
 /// What all weights of the tower's own file begin with.
 const PREFIX: &str = "image";
@@ -111,7 +111,7 @@ impl ImageTower {
             in_proj: Linear::load(&mut own, &name("in_proj"), (d, FEATURES), plain)?,
             cls: Tensor::from_vec(cls, (1, d), &Device::Cpu)?,
             positions: matrix(positions, grid * grid, d)?,
-            transformer: Transformer::load(&mut own, PREFIX, &transformer)?,
+            transformer: Transformer::load(&mut own, &name("layers"), &transformer)?,
             out_norm: LayerNorm::load(&mut own, &name("out_norm"), d, norm_eps)?,
             out_proj: Linear::load(&mut own, &name("out_proj"), (dim, d), plain)?,
             pool_norm: LayerNorm::load(&mut own, &name("pool_norm"), FEATURES, norm_eps)?,
@@ -123,10 +123,14 @@ impl ImageTower {
         Ok(tower)
     }
 
-    fn one(&self, picture: &Picture) -> Result<Embedding, EmbedError> {
+    fn grid(&self, picture: &Picture) -> Vec<f32> {
         let pixels: Vec<f32> =
             picture.pixels.iter().filter_map(|level| self.levels.get(usize::from(*level)).copied()).collect();
-        let grid = self.stem.forward(&pixels, self.size);
+        self.stem.forward(&pixels, self.size)
+    }
+
+    /// The vector of a picture, from its grid.
+    fn one(&self, grid: Vec<f32>) -> Result<Embedding, EmbedError> {
         let mut mean = vec![0.0; FEATURES];
         mean_of_rows(&grid, &mut mean);
         let features = self.pool_norm.apply(&mean);
@@ -162,6 +166,19 @@ impl Tower for ImageTower {
 
     fn embed(&self, batch: Batch<'_>) -> Result<Vec<Embedding>, EmbedError> {
         let Batch::Pictures(pictures) = batch else { return Err(wrong_batch(self.modality(), &batch)) };
-        self.threads.map(pictures, |picture| self.one(picture))
+        self.threads.map(pictures, |picture| self.one(self.grid(picture)))
+    }
+    fn stem(&self) -> Option<&dyn PictureStem> {
+        Some(self)
+    }
+}
+
+impl PictureStem for ImageTower {
+    fn grids(&self, pictures: &[&Picture]) -> Result<Vec<Grid>, EmbedError> {
+        self.threads.map(pictures, |picture| Ok(Grid { width: FEATURES, features: self.grid(picture) }))
+    }
+
+    fn embed_grids(&self, grids: &[&Grid]) -> Result<Vec<Embedding>, EmbedError> {
+        self.threads.map(grids, |grid| self.one(grid.features.clone()))
     }
 }

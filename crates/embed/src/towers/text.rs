@@ -1,5 +1,7 @@
 //! Sentences: MiniLM, the mean over its tokens.
 
+use std::sync::Arc;
+
 use sensorium_kernels::{l2_normalize, mean_of_rows};
 use sensorium_types::Modality;
 
@@ -28,7 +30,7 @@ pub(crate) struct TextConfig {
 /// sentence-transformers `all-MiniLM-L6-v2`: mean pooling over the tokens, then L2
 #[derive(Debug)]
 pub(crate) struct TextTower {
-    tokenizer: Tokenizer,
+    tokenizer: Arc<Tokenizer>,
     encoder: BertEncoder,
     dim: usize,
     threads: Threads,
@@ -47,7 +49,7 @@ impl TextTower {
 
     /// The tower of an encoder and its tokenizer.
     pub(crate) fn new(
-        tokenizer: Tokenizer,
+        tokenizer: Arc<Tokenizer>,
         encoder: BertEncoder,
         config: &TextConfig,
         threads: Threads,

@@ -66,6 +66,15 @@ impl<'a> Weights<'a> {
         Ok(wide)
     }
 
+    /// A weight of whole numbers.
+    pub(crate) fn whole(&mut self, name: &str, shape: &[usize]) -> Result<Vec<i32>, EmbedError> {
+        let view = self.take(name, shape)?;
+        if view.dtype() != Dtype::I32 {
+            return Err(self.wrong_type(name, "I32", view.dtype()));
+        }
+        Ok(view.data().as_chunks().0.iter().map(|bytes| i32::from_le_bytes(*bytes)).collect())
+    }
+
     /// A weight of signed bytes.
     pub(crate) fn bytes(&mut self, name: &str, shape: &[usize]) -> Result<Vec<i8>, EmbedError> {
         let view = self.take(name, shape)?;

@@ -7,6 +7,7 @@
     reason = "helpers of tests, which fail by panics"
 )]
 
+mod captions;
 mod encoder;
 mod refusal;
 mod small;

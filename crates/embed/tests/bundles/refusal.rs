@@ -6,13 +6,8 @@ use sensorium_embed::{EmbedError, Fit, Input, InputFault, Picture};
 use sensorium_types::{Content, ErrorKind, Modality};
 
 /// Rewrites one safetensors file.
-fn alter(small: &Small, file: &str, change: impl FnOnce(&mut Tensors)) {
-    let bytes = fs_err::read(small.path(file)).unwrap();
-    let read = safetensors::SafeTensors::deserialize(&bytes).unwrap();
-    let mut tensors = Tensors::default();
-    for (name, view) in read.iter() {
-        tensors.0.insert(name.to_owned(), (view.dtype(), view.shape().to_vec(), view.data().to_vec()));
-    }
+pub(crate) fn alter(small: &Small, file: &str, change: impl FnOnce(&mut Tensors)) {
+    let mut tensors = Tensors::read(&fs_err::read(small.path(file)).unwrap());
     change(&mut tensors);
     tensors.write(&small.path(file));
 }

@@ -77,6 +77,13 @@ impl Tensors {
         self.0.insert(name.to_owned(), (Dtype::F32, shape.to_vec(), bytes));
     }
 
+    /// The tensors of a file.
+    pub(crate) fn read(bytes: &[u8]) -> Self {
+        let read = safetensors::SafeTensors::deserialize(bytes).unwrap();
+        let own = |view: TensorView<'_>| (view.dtype(), view.shape().to_vec(), view.data().to_vec());
+        Self(read.iter().map(|(name, view)| (name.to_owned(), own(view))).collect())
+    }
+
     pub(crate) fn write(&self, path: &Path) {
         let views = self.0.iter().map(|(name, (dtype, shape, bytes))| {
             (name, TensorView::new(*dtype, shape.clone(), bytes).unwrap())
@@ -203,6 +210,53 @@ fn audio(random: &mut Random) -> Tensors {
     file
 }
 
+/// A caption decoder whose ten tokens are the last of [`WORDS`].
+fn caption(random: &mut Random) -> Tensors {
+    let mut file = Tensors::default();
+    let ids = (2i32..12).flat_map(i32::to_le_bytes).collect();
+    file.0.insert("caption.vocab".into(), (Dtype::I32, vec![10], ids));
+    file.norm(random, "caption.in_norm", 1280);
+    file.linear(random, "caption.in_proj", 16, 1280);
+    file.matrix(random, "caption.pos", &[49, 16], 16);
+    file.norm(random, "caption.mem_norm", 16);
+    file.matrix(random, "caption.blank", &[1, 16], 16);
+    file.matrix(random, "caption.words", &[10, 16], 4);
+    file.matrix(random, "caption.text_pos", &[8, 16], 16);
+    for block in ["encoder.0", "layers.0"].map(|block| format!("caption.{block}")) {
+        file.norm(random, &format!("{block}.norm1"), 16);
+        file.linear(random, &format!("{block}.attn.qkv"), 48, 16);
+        file.linear(random, &format!("{block}.attn.out"), 16, 16);
+        file.norm(random, &format!("{block}.norm2"), 16);
+        file.linear(random, &format!("{block}.mlp.fc1"), 32, 16);
+        file.linear(random, &format!("{block}.mlp.fc2"), 16, 32);
+    }
+    let block = "caption.layers.0";
+    file.linear(random, &format!("{block}.cross.q"), 16, 16);
+    file.linear(random, &format!("{block}.cross.kv"), 32, 16);
+    file.linear(random, &format!("{block}.cross.out"), 16, 16);
+    file.norm(random, &format!("{block}.norm3"), 16);
+    file.norm(random, "caption.out_norm", 16);
+    file.vector(random, "caption.out_bias", 10, 0.0);
+    file
+}
+
+const GENERATOR: &str = r#"[[generators]]
+id = "small.caption"
+modality = "image"
+family = "caption-decoder"
+uses = "small.image"
+weights = [{ role = "own", file = "weights/caption.safetensors" }]
+[generators.config]
+grid = 7
+d = 16
+heads = 2
+encoder = 1
+layers = 1
+ffn = 32
+vocab = 10
+max_tokens = 8
+[selftest]"#;
+
 const MANIFEST: &str = r#"
 format = 1
 id = "small"
@@ -322,6 +376,30 @@ impl Small {
         stored.floats("audio.vector", &[DIM], &bundle.embed(&sounds).unwrap().concat());
         stored.write(&small.path("selftest.safetensors"));
         small.write_manifest("1e-4");
+        small
+    }
+
+    /// The same with a caption decoder, and a self-test that it passes.
+    pub(crate) fn with_captioner() -> Self {
+        let small = Self::new();
+        caption(&mut Random(7)).write(&small.path("weights/caption.safetensors"));
+        let ids = [2u32, 3, 4];
+        let bytes = fs_err::read(small.path("selftest.safetensors")).unwrap();
+        let mut stored = Tensors::read(&bytes);
+        let own = ids.iter().flat_map(|id| id.to_le_bytes()).collect();
+        stored.0.insert("caption.ids".into(), (Dtype::I32, vec![ids.len()], own));
+        stored.floats("caption.log_probs", &[4], &[0.0; 4]);
+        stored.write(&small.path("selftest.safetensors"));
+        let whole = small.manifest().replace("[selftest]", GENERATOR);
+        small.set_manifest(&whole.replace("max_abs = 1e-4", "max_abs = 1e9"));
+        let bundle = small.load().unwrap();
+        let Input::Frames(frames) = picture(3) else { unreachable!("a picture") };
+        let grids = bundle.grids(&[&frames[0]]).unwrap();
+        let captioner = bundle.captioner().unwrap();
+        let memories = captioner.memories(&[&grids[0]]).unwrap();
+        stored.floats("caption.log_probs", &[4], &captioner.log_probs(&ids, &memories[0]).unwrap());
+        stored.write(&small.path("selftest.safetensors"));
+        small.set_manifest(&whole);
         small
     }
 
