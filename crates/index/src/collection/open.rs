@@ -92,7 +92,7 @@ pub(crate) fn create(
     space: &SpaceInfo,
     memory: &SharedMemory,
 ) -> Result<(), IndexError> {
-    let rocks = Rocks::open(folder, Access::Write, Recovery::Strict, memory)?;
+    let rocks = Rocks::create(folder, memory)?;
     let meta = MetaRow { format: FORMAT, name: name.to_owned(), space: space.clone() };
     let mut batch = Batch::default();
     rocks.put(&mut batch, Family::Meta, META_KEY, &meta.encode()?)?;

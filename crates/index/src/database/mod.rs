@@ -2,6 +2,7 @@
 
 mod lock;
 mod registry;
+mod rescue;
 mod succession;
 
 use std::collections::HashMap;
@@ -198,13 +199,16 @@ impl Database {
         let mut open = self.open.lock();
         let Some(info) = self.find(name)? else { return Ok(None) };
         close(&mut open, &info)?;
+        let folder = registry::root(&self.data).join(&info.uuid);
+        if let Some(damage) = rescue::damage(&folder, &self.memory)? {
+            return self.rescue(&info, &damage, dry_run).map(Some);
+        }
         let opened = self.collection(&info, true).open();
         let error = match opened {
             Ok(collection) => return collection.repair(dry_run).map(Some),
             Err(error) if error.kind() == ErrorKind::Corrupt => error,
             Err(error) => return Err(error),
         };
-        let folder = registry::root(&self.data).join(&info.uuid);
         let loss = preview_lost(&folder, &self.memory)?;
         let dropped = Problem {
             what: error.to_string(),

@@ -26,7 +26,8 @@ use crate::collection::check_format;
 use crate::error::IndexError;
 use crate::storage::FORMAT;
 
-const FILE: &str = "collection.json";
+/// Name of a registration in a collection's folder.
+pub(super) const FILE: &str = "collection.json";
 const FOLDER: &str = "collections";
 /// Ending of a folder that is being removed.
 const DROPPED: &str = "dropped";
@@ -63,6 +64,11 @@ pub(super) struct Replaces {
 /// The folder of all collections.
 pub(super) fn root(data: &Path) -> PathBuf {
     data.join(FOLDER)
+}
+
+/// A folder beside that of a collection, which the next writer removes.
+pub(super) fn beside(data: &Path, uuid: &str, what: &str) -> PathBuf {
+    root(data).join(format!("{uuid}.{what}.{DROPPED}"))
 }
 
 /// Every collection, in order of name: no successor before its time, and none that was replaced. A data folder that is

@@ -140,8 +140,9 @@ impl SharedMemory {
     /// The options of a whole RocksDB.
     pub(super) fn database_options(&self, secondary: bool, recovery: Recovery) -> Options {
         let mut options = Options::default();
-        options.create_if_missing(!secondary);
-        options.create_missing_column_families(!secondary);
+        // Where a file of RocksDB is lost, making a database anew would sweep the tables that are left.
+        options.create_if_missing(false);
+        options.create_missing_column_families(false);
         options.set_write_buffer_manager(&self.write_buffers);
         options.set_wal_recovery_mode(match recovery {
             Recovery::Strict => DBRecoveryMode::TolerateCorruptedTailRecords,

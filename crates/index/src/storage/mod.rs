@@ -15,6 +15,7 @@
 //! | `rows.rs` | the records themselves |
 //! | `rocks.rs` | [`Rocks`]: the one place that names the `rocksdb` crate's handles |
 //! | `mark.rs` | the high-water mark |
+//! | `salvage.rs` | what can be read of damaged tables |
 
 mod codec;
 mod families;
@@ -22,6 +23,7 @@ mod keys;
 mod mark;
 mod rocks;
 mod rows;
+mod salvage;
 
 pub(crate) use codec::{decode_vector, decode_vector_into, encode_vector};
 pub(crate) use families::{Family, SharedMemory};
@@ -29,12 +31,13 @@ pub(crate) use keys::{
     AssetOffset, PointOffset, asset_key, chunk_key, chunk_range, decode_chunk_key, decode_offset_key,
     decode_point_key, decode_source_key, point_key, point_offset_key, source_key,
 };
-pub(crate) use mark::HighWater;
+pub(crate) use mark::{FILE as MARK_FILE, HighWater};
 pub(crate) use rocks::{Access, Batch, Recovery, Rocks, View as RocksView};
 pub(crate) use rows::{
     AssetRow, GRAPH_KEY, GraphRow, LOSS_KEY, LossRow, META_KEY, MetaRow, PointRow, Row, STATE_KEY,
     SourceValue, StateRow, TombRow,
 };
+pub(crate) use salvage::{Gap, copy_family, gaps, rebuild};
 
 /// The newest format that this program reads and the one it writes. Version history: 1, the first.
 pub(crate) const FORMAT: u32 = 1;

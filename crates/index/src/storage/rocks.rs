@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use rocksdb::{ColumnFamily, ColumnFamilyDescriptor, DB, ReadOptions, Snapshot, WriteBatch, WriteOptions};
+use rocksdb::{
+    ColumnFamily, ColumnFamilyDescriptor, DB, DBRawIterator, ReadOptions, Snapshot, WriteBatch, WriteOptions,
+};
 use sensorium_types::ErrorKind;
 
 use super::families::{Family, SharedMemory};
@@ -10,6 +12,8 @@ use crate::error::IndexError;
 
 /// Bytes that a full scan reads ahead.
 const READAHEAD_BYTES: usize = 2 << 20;
+/// The file that names RocksDB's list of tables.
+const CURRENT: &str = "CURRENT";
 /// How often a reader tries to open beside a writer that deletes files at that moment.
 const SECONDARY_TRIES: usize = 5;
 
@@ -65,6 +69,17 @@ impl std::fmt::Debug for View<'_> {
 }
 
 impl Rocks {
+    /// Makes a RocksDB in a folder. Families that are missing are made too.
+    pub(crate) fn create(path: &Path, memory: &SharedMemory) -> Result<Self, IndexError> {
+        let mut options = memory.database_options(false, Recovery::Strict);
+        options.create_if_missing(true);
+        options.create_missing_column_families(true);
+        let families = Family::ALL.map(|f| ColumnFamilyDescriptor::new(f.name(), f.options(memory)));
+        let database = DB::open_cf_descriptors(&options, path, families)
+            .map_err(|error| storage_error("make the collection", path, error))?;
+        Ok(Self { database, path: path.to_owned(), can_snapshot: true, _log_folder: None })
+    }
+
     /// Opens the RocksDB in a folder.
     pub(crate) fn open(
         path: &Path,
@@ -72,6 +87,12 @@ impl Rocks {
         recovery: Recovery,
         memory: &SharedMemory,
     ) -> Result<Self, IndexError> {
+        if !path.join(CURRENT).exists() {
+            return Err(IndexError::damaged(
+                path.display().to_string(),
+                format!("the file {CURRENT} is missing"),
+            ));
+        }
         let families =
             || Family::ALL.map(|family| ColumnFamilyDescriptor::new(family.name(), family.options(memory)));
         let failed = |error| storage_error("open the collection", path, error);
@@ -97,9 +118,11 @@ impl Rocks {
         }
     }
 
-    /// Opens for a look without changing anything, dropping damage of the log in memory only.
+    /// Opens for a look without changing anything, dropping damage of the log in memory only. Tables that are damaged
+    /// or missing are met when they are read.
     pub(crate) fn peek(path: &Path, memory: &SharedMemory) -> Result<Self, IndexError> {
-        let options = memory.database_options(true, Recovery::DropDamaged);
+        let mut options = memory.database_options(true, Recovery::DropDamaged);
+        options.set_paranoid_checks(false);
         let families = Family::ALL.map(|f| ColumnFamilyDescriptor::new(f.name(), f.options(memory)));
         let database = DB::open_cf_descriptors_read_only(&options, path, families, false)
             .map_err(|error| storage_error("open the collection", path, error))?;
@@ -186,6 +209,15 @@ impl Rocks {
             .map_err(|error| storage_error("flush", &self.path, error))
     }
 
+    /// Rows of a family, for a walk that bears damage.
+    pub(super) fn raw_iterator(
+        &self,
+        family: Family,
+        options: ReadOptions,
+    ) -> Result<DBRawIterator<'_>, IndexError> {
+        Ok(self.database.raw_iterator_cf_opt(self.family(family)?, options))
+    }
+
     /// Reads what the writer wrote since; for [`Access::Read`].
     pub(crate) fn catch_up(&self) -> Result<(), IndexError> {
         self.database
@@ -228,7 +260,7 @@ impl View<'_> {
     }
 }
 
-fn storage_error(action: &'static str, path: &Path, error: rocksdb::Error) -> IndexError {
+pub(super) fn storage_error(action: &'static str, path: &Path, error: rocksdb::Error) -> IndexError {
     let kind = match error.kind() {
         rocksdb::ErrorKind::Corruption => ErrorKind::Corrupt,
         rocksdb::ErrorKind::InvalidArgument | rocksdb::ErrorKind::NotSupported => {

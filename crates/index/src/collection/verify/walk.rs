@@ -109,7 +109,13 @@ impl<'a> Walk<'a> {
         });
         if let Err(error) = read {
             let action = if family == Family::Graph { Action::DropGraph } else { Action::Nothing };
-            self.add(Finding::new(format!("the family cannot be read: {error}"), family.name(), action));
+            let mut finding =
+                Finding::new(format!("the family cannot be read: {error}"), family.name(), action);
+            if family != Family::Graph {
+                // Not for rows to mend: `repair` copies what can be read (see database/rescue.rs).
+                finding.problem.repair = "leave out what cannot be read, and what hangs on it".to_owned();
+            }
+            self.add(finding);
         }
     }
 
