@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sensorium_client::{self as client, Client};
 use sensorium_engine::{self as engine, Access, Engine};
-use sensorium_types::{AssetId, Filter};
+use sensorium_types::{AssetId, ErrorKind, Filter, PointKey};
 
 use crate::args::high::{Place, Setting};
 use crate::failure::CliError;
@@ -171,6 +171,20 @@ impl Backend {
                 (page.assets.into_iter().map(Asset::from).collect(), page.next)
             }
         })
+    }
+
+    /// The thumbnail of a point, a JPEG. A point that is gone meanwhile has none.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub(crate) async fn thumb(&self, point: &PointKey) -> anyhow::Result<Option<Vec<u8>>> {
+        match self {
+            Self::Folder(engine) => Ok(engine.thumb(point).await?),
+            Self::Server(client) => match client.thumbnail(point).await {
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+                found => Ok(found?),
+            },
+        }
     }
 
     /// Deletes assets.

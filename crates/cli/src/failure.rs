@@ -123,6 +123,20 @@ pub(crate) fn exit_of(error: &anyhow::Error) -> Exit {
     error.chain().find_map(exit_of_cause).unwrap_or(Exit::Error)
 }
 
+/// An error with its causes; one that only repeats the words before it is left out.
+pub(crate) fn chain(error: &anyhow::Error) -> String {
+    let mut told = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if told.is_empty() {
+            told = cause;
+        } else if !told.ends_with(&cause) {
+            told.push_str(": ");
+            told.push_str(&cause);
+        }
+    }
+    told
+}
+
 fn exit_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
     if let Some(error) = cause.downcast_ref::<CliError>() {
         return Some(match error {
@@ -198,6 +212,14 @@ mod tests {
         assert_eq!(of(EngineError::Cancelled.into()), Exit::Interrupted);
         assert_eq!(of(CliError::Served { pid: 1 }.into()), Exit::Error);
         assert_eq!(of(anyhow::anyhow!("anything else")), Exit::Error);
+    }
+
+    #[test]
+    fn causes_are_not_told_twice() {
+        let error = anyhow::anyhow!("refused").context("connect: refused").context("connect").context("ask");
+        assert_eq!(chain(&error), "ask: connect: connect: refused");
+        let error = anyhow::anyhow!("refused").context("connect").context("connect").context("ask");
+        assert_eq!(chain(&error), "ask: connect: refused");
     }
 
     #[test]

@@ -60,7 +60,7 @@ fn main() -> ExitCode {
     match run(&args) {
         Ok(exit) => exit.into(),
         Err(error) => {
-            note(&format!("sensorium: {error:#}"));
+            note(&format!("sensorium: {}", failure::chain(&error)));
             exit_of(&error).into()
         }
     }

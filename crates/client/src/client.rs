@@ -7,7 +7,7 @@ use sensorium_api::v1;
 use sensorium_api::v1::admin_service_client::AdminServiceClient;
 use sensorium_api::v1::points_service_client::PointsServiceClient;
 use sensorium_api::v1::query_service_client::QueryServiceClient;
-use sensorium_types::{AssetId, CollectionStats, Filter, SpaceInfo};
+use sensorium_types::{AssetId, CollectionStats, Filter, PointKey, SpaceInfo};
 use tonic::transport::{Channel, Endpoint};
 
 use crate::{Asset, ClientError, Page, QueryReply, QueryRequest, Retry};
@@ -225,6 +225,23 @@ impl Client {
         let response = self.options.retry.call(call).await?;
         let counts = response.counts();
         Ok(Stats { collection: response.collection_name, space: space_info(response.space)?, counts })
+    }
+
+    /// The thumbnail of a point, a JPEG; `None` where it has none.
+    ///
+    /// # Errors
+    /// [`ClientError`], among others if there is no such point.
+    pub async fn thumbnail(&self, point: &PointKey) -> Result<Option<Vec<u8>>, ClientError> {
+        let PointKey { asset, track, ordinal } = point;
+        let point = v1::PointRef {
+            asset_id: asset.to_string(),
+            track: v1::Track::from(*track).into(),
+            ordinal: *ordinal,
+        };
+        let message = v1::GetThumbnailRequest { collection_name: self.collection(), point: Some(point) };
+        let call = || async { self.points().get_thumbnail(self.request(message.clone())).await };
+        let v1::GetThumbnailResponse { jpeg } = self.options.retry.call(call).await?;
+        Ok(if jpeg.is_empty() { None } else { Some(jpeg) })
     }
 
     /// How many assets meet the filter.

@@ -256,9 +256,15 @@ fn hold(
     if let Some(collection) = database.open_collection(name)? {
         return Ok(Some(collection));
     }
+    check_known(database, name)?;
+    Ok(None)
+}
+
+/// That a reader may ask for a collection of this name: it is there, or stands for an empty one.
+pub(crate) fn check_known(database: &Database, name: &str) -> Result<(), EngineError> {
     let known = database.collections()?;
-    if known.is_empty() || name == DEFAULT_COLLECTION {
-        return Ok(None);
+    if known.is_empty() || name == DEFAULT_COLLECTION || known.iter().any(|info| info.name == name) {
+        return Ok(());
     }
     let known = known.into_iter().map(|info| info.name).collect::<Vec<_>>().join(", ");
     Err(EngineError::UnknownCollection { name: name.to_owned(), known })

@@ -6,20 +6,22 @@ use sensorium_index::{Database, MemoryBudget, OpenOptions};
 use sensorium_types::Problem;
 
 use crate::EngineError;
-use crate::engine::Engine;
+use crate::engine::{Engine, check_known};
 use crate::index::blocking;
 
 impl Engine {
-    /// Walks a collection even where it does not open; what keeps it from opening is the first problem. A collection
-    /// that is not there is sound.
+    /// Walks a collection even where it does not open; what keeps it from opening is the first problem. An empty data
+    /// folder is sound, and so is a default collection that was never made.
     ///
     /// # Errors
-    /// If nothing can be looked at, or the format is newer.
+    /// [`EngineError::UnknownCollection`]; if nothing can be looked at, or the format is newer.
     pub async fn verify_folder(data_dir: &Path, collection: &str) -> Result<Vec<Problem>, EngineError> {
         let (data_dir, collection) = (data_dir.to_path_buf(), collection.to_owned());
         blocking("verify", move || {
             let options = OpenOptions { read_only: true, budget: MemoryBudget::default() };
-            Ok(Database::open(&data_dir, options)?.verify(&collection)?.unwrap_or_default())
+            let database = Database::open(&data_dir, options)?;
+            check_known(&database, &collection)?;
+            Ok(database.verify(&collection)?.unwrap_or_default())
         })
         .await
     }
@@ -27,7 +29,7 @@ impl Engine {
     /// Repairs a collection, also one that does not open; says what it drops before (`dry_run`) or after it did.
     ///
     /// # Errors
-    /// If another process writes the data folder, or the storage cannot be written.
+    /// [`EngineError::UnknownCollection`]; if another process writes the data folder, or the storage cannot be written.
     pub async fn repair_folder(
         data_dir: &Path,
         collection: &str,
@@ -39,7 +41,9 @@ impl Engine {
         let (data_dir, collection) = (data_dir.to_path_buf(), collection.to_owned());
         blocking("repair", move || {
             let options = OpenOptions { read_only: false, budget: MemoryBudget::default() };
-            Ok(Database::open(&data_dir, options)?.repair(&collection, dry_run)?.unwrap_or_default())
+            let database = Database::open(&data_dir, options)?;
+            check_known(&database, &collection)?;
+            Ok(database.repair(&collection, dry_run)?.unwrap_or_default())
         })
         .await
     }

@@ -2,19 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use sensorium_engine::{Access, Engine, Failure, IndexRequest, running_server};
-use sensorium_types::{SourceKey, SourceState};
+use sensorium_types::{Change, SourceKey, SourceState};
 use serde_json::json;
 
 use super::{Context, index};
 use crate::args::low::Failures;
 use crate::failure::{CliError, Exit};
 use crate::interrupt::or_interrupt;
-use crate::model::Summary;
-use crate::output::{json, note, words};
+use crate::model::{FileEvent, FileState, Summary};
+use crate::output::{Out, json, note, words};
 
 /// Lists the failures, or tries all of them again.
 pub(super) async fn run(args: Failures, context: &mut Context) -> anyhow::Result<Exit> {
@@ -61,16 +62,12 @@ async fn retry(context: &mut Context) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     }
     let engine = context.setting.open(Access::Write, None).await?;
-    let roots = failed_below(&engine).await?;
-    if roots.is_empty() {
+    let Failed { below, gone } = failed(&engine).await?;
+    if below.is_empty() && gone.is_empty() {
         note("no failures");
     }
-    let mut all = Summary::default();
-    for (root, files) in roots {
-        if !root.exists() {
-            note(&format!("{}: not there now", words::path(&root, None)));
-            continue;
-        }
+    let mut all = forget(&engine, gone, &mut context.out).await?;
+    for (root, files) in below {
         let include = files.iter().filter_map(|file| glob(&root, file)).collect();
         let request = IndexRequest { paths: vec![root], include, retry_all: true, ..IndexRequest::default() };
         let Some(summary) = Box::pin(index::local(&engine, request, &mut context.out)).await? else {
@@ -84,25 +81,72 @@ async fn retry(context: &mut Context) -> anyhow::Result<Exit> {
     index::finish(Some(all), false, &mut context.out)
 }
 
-async fn failed_below(engine: &Engine) -> anyhow::Result<BTreeMap<PathBuf, Vec<PathBuf>>> {
-    let mut roots: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
-    for (SourceKey { root, path }, row) in engine.store().sources(b"").await? {
+/// Files that failed.
+#[derive(Debug, Default)]
+struct Failed {
+    /// Those that are there, by the PATH that they were met under.
+    below: BTreeMap<PathBuf, Vec<PathBuf>>,
+    /// Rows of those that are not.
+    gone: Vec<SourceKey>,
+}
+
+async fn failed(engine: &Engine) -> anyhow::Result<Failed> {
+    let mut failed = Failed::default();
+    for (key, row) in engine.store().sources(b"").await? {
         match row.state {
-            SourceState::Failed { .. } => roots.entry(of_bytes(&root)).or_default().push(of_bytes(&path)),
+            SourceState::Failed { .. } => {
+                let path = of_bytes(&key.path);
+                if is_gone(&path) {
+                    failed.gone.push(key);
+                } else {
+                    failed.below.entry(of_bytes(&key.root)).or_default().push(path);
+                }
+            }
             SourceState::Indexed { .. } => {}
         }
     }
-    Ok(roots)
+    Ok(failed)
+}
+
+/// Whether nothing has this name, not even a link that leads nowhere.
+fn is_gone(path: &Path) -> bool {
+    fs_err::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+}
+
+/// Takes the rows away. No asset hangs on them, and a file that comes back is met as a new one.
+async fn forget(engine: &Engine, gone: Vec<SourceKey>, out: &mut Out) -> anyhow::Result<Summary> {
+    let mut summary = Summary::default();
+    if gone.is_empty() {
+        return Ok(summary);
+    }
+    let paths: Vec<PathBuf> = gone.iter().map(|key| of_bytes(&key.path)).collect();
+    engine.store().apply(vec![Change::RemoveSources { keys: gone }]).await?;
+    for path in paths {
+        summary.add(FileState::Pruned, 0);
+        if out.is_json() {
+            let (state, failure) = (FileState::Pruned, None);
+            let event = FileEvent { path, asset: None, modality: None, points: 0, state, failure };
+            out.object(&json::file_event(&event))?;
+        } else {
+            note(&format!("{}: gone, and forgotten", words::path(&path, None)));
+        }
+    }
+    Ok(summary)
 }
 
 fn of_bytes(bytes: &[u8]) -> PathBuf {
     Path::new(OsStr::from_bytes(bytes)).to_path_buf()
 }
 
-/// A glob that matches this file below its root; none where the root is the file.
+/// A glob that matches this file below its root; none where the root is the file. A byte that is not UTF-8 matches any.
 fn glob(root: &Path, file: &Path) -> Option<String> {
-    let below = file.strip_prefix(root).ok()?.to_str()?;
-    if below.is_empty() { None } else { Some(globset::escape(below)) }
+    let below = file.strip_prefix(root).ok()?.as_os_str().as_bytes();
+    let mut glob = String::new();
+    for chunk in below.utf8_chunks() {
+        glob.push_str(&globset::escape(chunk.valid()));
+        glob.extend(chunk.invalid().iter().map(|_| '?'));
+    }
+    if glob.is_empty() { None } else { Some(glob) }
 }
 
 fn sum(a: Summary, b: Summary) -> Summary {
@@ -127,5 +171,10 @@ mod tests {
         let root = Path::new("/a");
         assert_eq!(glob(root, Path::new("/a/b/c[1].jpg")).as_deref(), Some("b/c[[]1[]].jpg"));
         assert_eq!(glob(root, Path::new("/a")), None);
+        let odd = Path::new(OsStr::from_bytes(b"/a/n\xffo\xfe\xfd.png"));
+        let found = glob(root, odd).expect("a glob");
+        assert_eq!(found, "n?o??.png");
+        let matcher = globset::Glob::new(&found).expect("a glob").compile_matcher();
+        assert!(matcher.is_match(odd.strip_prefix(root).expect("below")));
     }
 }

@@ -2,7 +2,7 @@
 
 use futures::StreamExt;
 use sensorium_client::{self as client, Client, ClientError};
-use sensorium_engine::{Access, Cancel, Engine, IndexRequest};
+use sensorium_engine::{Access, Cancel, Engine, IndexRequest, MetaTable};
 use sensorium_types::ErrorKind;
 use tokio::sync::mpsc::unbounded_channel;
 
@@ -12,7 +12,7 @@ use crate::backend::Backend;
 use crate::failure::Exit;
 use crate::interrupt::{or_cancel, or_interrupt};
 use crate::model::{Event, Failure, FileEvent, Summary, state_of};
-use crate::output::progress::{Progress, sentence};
+use crate::output::progress::{Progress, sentence, unused};
 use crate::output::{Out, json, note};
 
 /// Brings files and folders in.
@@ -34,6 +34,9 @@ pub(super) fn finish(summary: Option<Summary>, strict: bool, out: &mut Out) -> a
     let Some(summary) = summary else { return Ok(Exit::Interrupted) };
     if out.is_json() {
         out.object(&json::summary(&summary))?;
+        if let Some(unused) = unused(&summary) {
+            note(&unused);
+        }
     } else {
         out.line(&sentence(&summary))?;
     }
@@ -75,17 +78,23 @@ pub(super) async fn local(
 /// Has a server index: by path where it may read these, else by sending the bytes.
 async fn remote(client: &Client, request: IndexRequest, out: &mut Out) -> anyhow::Result<Option<Summary>> {
     let IndexRequest { paths, include, exclude, prune, force, meta, retry_all } = request.clone();
+    // Read here first, so that a bad line is told of as such, whoever reads the files. A file that is not here may be
+    // on the server's machine.
+    let table = match meta.clone().filter(|path| path.exists()) {
+        Some(path) => Some(tokio::task::spawn_blocking(move || MetaTable::read(&path)).await??),
+        None => meta.is_none().then(MetaTable::default),
+    };
     // What only files of the server's machine can be asked for is not sent in another way.
-    let can_be_sent = !prune && meta.is_none();
+    let table = table.filter(|_| !prune);
     let by_path = client::IndexPaths { paths, include, exclude, prune, force, meta, retry_all };
     let mut show = Show::new();
     let work = async {
-        match by_paths(client, by_path, &mut show, out).await {
-            Err(error) if can_be_sent && may_not_read(&error) => {
+        match (by_paths(client, by_path, &mut show, out).await, table) {
+            (Err(error), Some(table)) if may_not_read(&error) => {
                 note("the server may not read these files itself (see `serve --allow-path`): sending them");
-                upload::run(client, request, &mut |event| show.event(event, out)).await
+                upload::run(client, request, table, &mut |event| show.event(event, out)).await
             }
-            result => result,
+            (result, _) => result,
         }
     };
     let summary = or_interrupt(Box::pin(work)).await;

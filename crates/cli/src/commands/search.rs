@@ -5,7 +5,6 @@ use std::path::Path;
 use sensorium_engine::{Access, Hit};
 
 use super::{Context, filter};
-use crate::args::high::Place;
 use crate::args::low::Search;
 use crate::backend::{Answer, Ask, Backend};
 use crate::contact;
@@ -60,8 +59,9 @@ pub(super) async fn run(args: Search, context: &mut Context) -> anyhow::Result<E
     }
     if let Some(sheet) = sheet {
         let title = title(&args.terms);
-        let engine = thumbs(&backend, context).await?;
-        contact::write(&sheet, &title, &hits, engine.as_deref()).await?;
+        if let Some(error) = contact::write(&sheet, &title, &hits, &backend).await? {
+            note(&format!("hits without pictures, for they cannot be had: {error:#}"));
+        }
         note(&format!("wrote {}", sheet.path().display()));
     }
     Ok(Exit::Done)
@@ -79,20 +79,6 @@ fn show(found: &[Hit], context: &mut Context) -> anyhow::Result<()> {
         context.out.line(&line)?;
     }
     Ok(())
-}
-
-/// What the pictures of a contact sheet are read from: the open engine, or the data folder of a server of this machine.
-async fn thumbs(
-    backend: &Backend,
-    context: &Context,
-) -> anyhow::Result<Option<std::sync::Arc<sensorium_engine::Engine>>> {
-    match (backend, context.setting.place()) {
-        (Backend::Folder(engine), _) => Ok(Some(engine.clone())),
-        (Backend::Server(_), Place::Server { named: false, .. }) => {
-            Ok(Some(context.setting.open(Access::Read, None).await?))
-        }
-        (Backend::Server(_), Place::Server { named: true, .. } | Place::Folder) => Ok(None),
-    }
 }
 
 fn title(terms: &[std::ffi::OsString]) -> String {

@@ -14,7 +14,7 @@ use std::time::Instant;
 use futures::StreamExt;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use sensorium_client::{Client, IngestItem, IngestOutcome};
-use sensorium_engine::IndexRequest;
+use sensorium_engine::{IndexRequest, MetaTable};
 use sensorium_types::{FailureReason, Payload, ReasonKind};
 use tokio::sync::mpsc;
 
@@ -25,16 +25,17 @@ const READ_AHEAD: usize = 4;
 /// Room for what a message holds beside the bytes of a file.
 const ENVELOPE_BYTES: u64 = 128 * 1024;
 
-/// Sends every file below the PATHs.
+/// Sends every file below the PATHs, each with its row of the metadata.
 pub(super) async fn run(
     client: &Client,
     request: IndexRequest,
+    meta: MetaTable,
     tell: &mut (dyn FnMut(&Event) -> anyhow::Result<()> + Send),
 ) -> anyhow::Result<Summary> {
     let begun = Instant::now();
     let max_bytes = client.info().await?.max_message_bytes.saturating_sub(ENVELOPE_BYTES);
     let globs = Globs::new(&request)?;
-    let files = tokio::task::spawn_blocking(move || walk(&request.paths, &globs)).await??;
+    let files = tokio::task::spawn_blocking(move || walk(&request, &globs)).await??;
     tell(&Event::Walked { files: files.len() as u64, done: true })?;
     let mut summary = Summary::default();
     // The path of each item sent, by its place in the stream.
@@ -43,8 +44,8 @@ pub(super) async fn run(
     let (sender, receiver) = mpsc::channel(READ_AHEAD);
     let names = Arc::clone(&sent);
     let reader = tokio::task::spawn_blocking(move || {
-        for path in files {
-            match item(&path, max_bytes) {
+        for File { root, path } in files {
+            match item(&path, max_bytes, meta.get(&root, &path)) {
                 Ok(item) => {
                     names.lock().unwrap_or_else(PoisonError::into_inner).push(path);
                     if sender.blocking_send(item).is_err() {
@@ -56,6 +57,7 @@ pub(super) async fn run(
                 }
             }
         }
+        meta.unused()
     });
     let items = futures::stream::unfold(receiver, |mut receiver| async move {
         receiver.recv().await.map(|item| (item, receiver))
@@ -69,7 +71,7 @@ pub(super) async fn run(
         summary.add(event.state, event.points);
         tell(&Event::File(event))?;
     }
-    reader.await?;
+    summary.metadata_unused = reader.await?;
     while let Some((path, reason)) = failures.recv().await {
         let failure = Some(Failure::from(&reason));
         let event =
@@ -87,9 +89,12 @@ fn done(path: PathBuf, outcome: IngestOutcome) -> FileEvent {
 }
 
 /// A file as an item that tells where it lay.
-fn item(path: &Path, max_bytes: u64) -> Result<IngestItem, FailureReason> {
+fn item(path: &Path, max_bytes: u64, own: Option<&Payload>) -> Result<IngestItem, FailureReason> {
     let unreadable = |error: std::io::Error| FailureReason::new(ReasonKind::Unreadable, error.to_string());
     let metadata = fs_err::metadata(path).map_err(unreadable)?;
+    if metadata.is_dir() {
+        fs_err::read_dir(path).map_err(unreadable)?;
+    }
     if !metadata.is_file() {
         return Err(FailureReason::new(ReasonKind::Unsupported, "not a regular file"));
     }
@@ -101,6 +106,9 @@ fn item(path: &Path, max_bytes: u64) -> Result<IngestItem, FailureReason> {
     let mut fields = Payload::new();
     fields.set("path", path.to_string_lossy());
     fields.set("name", path.file_name().unwrap_or_default().to_string_lossy());
+    if let Some(own) = own {
+        fields.merge(own);
+    }
     item.metadata = fields;
     Ok(item)
 }
@@ -146,23 +154,41 @@ fn matches((names, paths): &(GlobSet, GlobSet), below: &Path) -> bool {
     names.is_match(below.file_name().unwrap_or(OsStr::new(""))) || paths.is_match(below)
 }
 
-/// Every file below the PATHs, links followed, each folder once.
-fn walk(roots: &[PathBuf], globs: &Globs) -> std::io::Result<Vec<PathBuf>> {
+/// A file to send.
+#[derive(Debug, PartialEq, Eq)]
+struct File {
+    /// The PATH that it was met below.
+    root: PathBuf,
+    path: PathBuf,
+}
+
+/// What lies in a folder; nothing if it was met before.
+fn entries(folder: &Path, seen: &mut HashSet<(u64, u64)>) -> std::io::Result<Vec<PathBuf>> {
+    let metadata = fs_err::metadata(folder)?;
+    if !seen.insert((metadata.dev(), metadata.ino())) {
+        return Ok(Vec::new());
+    }
+    fs_err::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect()
+}
+
+/// Every file below the PATHs but the metadata's own, links followed, each folder once. A folder that cannot be read
+/// stands for what is in it.
+fn walk(request: &IndexRequest, globs: &Globs) -> std::io::Result<Vec<File>> {
     let mut files = Vec::new();
     let mut seen = HashSet::new();
-    for root in roots {
+    for root in &request.paths {
         if !fs_err::metadata(root)?.is_dir() {
-            files.push(root.clone());
+            files.push(File { root: root.clone(), path: root.clone() });
             continue;
         }
         let mut folders = vec![root.clone()];
         while let Some(folder) = folders.pop() {
-            let metadata = fs_err::metadata(&folder)?;
-            if !seen.insert((metadata.dev(), metadata.ino())) {
+            let Ok(mut entries) = entries(&folder, &mut seen) else {
+                // The reader says why.
+                files.push(File { root: root.clone(), path: folder });
                 continue;
-            }
-            let mut entries: Vec<PathBuf> =
-                fs_err::read_dir(&folder)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
+            };
+            entries.retain(|path| request.meta.as_ref() != Some(path));
             entries.sort();
             for path in entries {
                 let below = path.strip_prefix(root).unwrap_or(&path);
@@ -171,7 +197,7 @@ fn walk(roots: &[PathBuf], globs: &Globs) -> std::io::Result<Vec<PathBuf>> {
                         folders.push(path);
                     }
                 } else if globs.takes(below) {
-                    files.push(path);
+                    files.push(File { root: root.clone(), path });
                 }
             }
         }
@@ -185,10 +211,10 @@ mod tests {
 
     fn found(folder: &Path, request: &IndexRequest) -> Vec<String> {
         let globs = Globs::new(request).expect("globs");
-        let mut names: Vec<String> = walk(&request.paths, &globs)
+        let mut names: Vec<String> = walk(request, &globs)
             .expect("walked")
             .iter()
-            .map(|path| path.strip_prefix(folder).expect("below").to_string_lossy().into_owned())
+            .map(|file| file.path.strip_prefix(folder).expect("below").to_string_lossy().into_owned())
             .collect();
         names.sort();
         names
@@ -219,10 +245,16 @@ mod tests {
         let folder = tempfile::tempdir().expect("folder");
         let path = folder.path().join("a");
         fs_err::write(&path, b"12345").expect("file");
-        assert_eq!(item(&path, 4).expect_err("too large").kind, ReasonKind::TooLarge);
-        assert_eq!(item(folder.path(), 99).expect_err("a folder").kind, ReasonKind::Unsupported);
-        assert_eq!(item(&folder.path().join("b"), 99).expect_err("absent").kind, ReasonKind::Unreadable);
-        let sent = item(&path, 99).expect("an item");
+        assert_eq!(item(&path, 4, None).expect_err("too large").kind, ReasonKind::TooLarge);
+        assert_eq!(item(folder.path(), 99, None).expect_err("a folder").kind, ReasonKind::Unsupported);
+        assert_eq!(
+            item(&folder.path().join("b"), 99, None).expect_err("absent").kind,
+            ReasonKind::Unreadable
+        );
+        let mut own = Payload::new();
+        own.set("year", 2020);
+        let sent = item(&path, 99, Some(&own)).expect("an item");
         assert_eq!(sent.metadata.get("name").and_then(|name| name.as_str()), Some("a"));
+        assert_eq!(sent.metadata.get("year").and_then(|year| year.as_i64()), Some(2020));
     }
 }

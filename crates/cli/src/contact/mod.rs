@@ -7,9 +7,10 @@ mod png;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use sensorium_engine::{Engine, Hit};
+use sensorium_engine::Hit;
 use sensorium_types::PointKey;
 
+use crate::backend::Backend;
 use crate::failure::Exit;
 
 /// A contact sheet that cannot be made.
@@ -88,22 +89,26 @@ struct Card<'a> {
     thumb: Option<Vec<u8>>,
 }
 
-/// Writes the sheet. Without an engine the hits have no pictures.
+/// Writes the sheet. Hits whose pictures cannot be had stay without; why is given back.
 ///
 /// # Errors
-/// If thumbnails cannot be read, or the file cannot be written.
+/// If the file cannot be written.
 pub(crate) async fn write(
     sheet: &Sheet,
     title: &str,
     hits: &[Hit],
-    engine: Option<&Engine>,
-) -> anyhow::Result<()> {
+    backend: &Backend,
+) -> anyhow::Result<Option<anyhow::Error>> {
     let mut cards = Vec::with_capacity(hits.len());
+    let mut refused = None;
     for hit in hits {
         let point = PointKey { asset: hit.asset.clone(), track: hit.point.track, ordinal: hit.point.ordinal };
-        let thumb = match engine {
-            Some(engine) => engine.thumb(&point).await?,
-            None => None,
+        let thumb = match refused {
+            None => backend.thumb(&point).await.unwrap_or_else(|error| {
+                refused = Some(error);
+                None
+            }),
+            Some(_) => None,
         };
         cards.push(Card { hit, thumb });
     }
@@ -112,7 +117,7 @@ pub(crate) async fn write(
         Kind::Png => png::grid(&cards).map_err(|source| ContactError::Encode { source })?,
     };
     fs_err::write(&sheet.path, bytes).map_err(|source| ContactError::Write { source })?;
-    Ok(())
+    Ok(refused)
 }
 
 #[cfg(test)]

@@ -101,7 +101,7 @@ fn style(template: &str) -> ProgressStyle {
 
 /// The counts at the end, as a sentence.
 pub(crate) fn sentence(summary: &Summary) -> String {
-    let Summary { indexed, unchanged, failed, pruned, points, seconds, interrupted, metadata_unused } =
+    let Summary { indexed, unchanged, failed, pruned, points, seconds, interrupted, metadata_unused: _ } =
         summary;
     let mut parts =
         vec![format!("{indexed} indexed"), format!("{unchanged} unchanged"), format!("{failed} failed")];
@@ -113,14 +113,22 @@ pub(crate) fn sentence(summary: &Summary) -> String {
         parts.join(", "),
         words::count(*points, "new point", "new points")
     );
-    if *metadata_unused > 0 {
-        let rows = words::count(*metadata_unused, "row", "rows");
-        sentence.push_str(&format!("; {rows} of the metadata name no file that was met"));
+    if let Some(unused) = unused(summary) {
+        sentence.push_str(&format!("; {unused}"));
     }
     if *interrupted {
         sentence.push_str("; interrupted, the rest is for the next run");
     }
     sentence
+}
+
+/// Rows of the metadata that came to nothing, if there are any.
+pub(crate) fn unused(summary: &Summary) -> Option<String> {
+    match summary.metadata_unused {
+        0 => None,
+        1 => Some("1 row of the metadata names no file that was met".to_owned()),
+        rows => Some(format!("{rows} rows of the metadata name no file that was met")),
+    }
 }
 
 #[cfg(test)]

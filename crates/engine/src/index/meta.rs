@@ -18,9 +18,9 @@ use crate::error::MetadataProblem;
 /// Fields that may name the file, in order.
 const PATH_FIELDS: [&str; 2] = ["path", "file"];
 
-/// Metadata of files.
+/// Metadata of files, which remembers what of it was asked for.
 #[derive(Debug, Default)]
-pub(super) struct MetaTable {
+pub struct MetaTable {
     /// The folder of the metadata file.
     folder: PathBuf,
     rows: HashMap<PathBuf, Row>,
@@ -34,7 +34,10 @@ struct Row {
 
 impl MetaTable {
     /// Reads a metadata file.
-    pub(super) fn read(path: &Path) -> Result<Self, EngineError> {
+    ///
+    /// # Errors
+    /// [`EngineError::Metadata`] names the line that cannot be used.
+    pub fn read(path: &Path) -> Result<Self, EngineError> {
         let failed = |source| EngineError::Io { action: "read the metadata file", source };
         let absolute = std::path::absolute(path).map_err(failed)?;
         let folder = absolute.parent().unwrap_or(&absolute).to_path_buf();
@@ -58,8 +61,10 @@ impl MetaTable {
             if text.trim().is_empty() {
                 continue;
             }
-            let fields: Map<String, Value> = serde_json::from_str(text)
-                .map_err(|error| wrong(MetadataProblem::Json(error.to_string())))?;
+            let fields: Map<String, Value> = serde_json::from_str(text).map_err(|error| {
+                // The only line that the parser sees is this one.
+                wrong(MetadataProblem::Json(error.to_string().replace("at line 1 column", "at column")))
+            })?;
             self.insert(fields).map_err(wrong)?;
         }
         Ok(())
@@ -106,7 +111,7 @@ impl MetaTable {
     }
 
     /// Metadata of a file met below a root.
-    pub(super) fn get(&self, root: &Path, path: &Path) -> Option<&Payload> {
+    pub fn get(&self, root: &Path, path: &Path) -> Option<&Payload> {
         if self.rows.is_empty() {
             return None;
         }
@@ -123,7 +128,7 @@ impl MetaTable {
     }
 
     /// Rows that no file took.
-    pub(super) fn unused(&self) -> u64 {
+    pub fn unused(&self) -> u64 {
         self.rows.values().filter(|row| !row.used.load(Ordering::Relaxed)).count() as u64
     }
 }
