@@ -4,10 +4,15 @@
 //! with a sentence that says so.
 
 use std::ffi::OsStr;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
+use rustix::process::{Pid, kill_process};
 use serde_json::Value;
+
+/// What [`signal`] sends.
+pub use rustix::process::Signal;
 
 /// A database folder of its own, removed at the end, and the command that works on it.
 #[derive(Debug)]
@@ -121,12 +126,63 @@ impl Sensorium {
         self.command(args).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the command starts")
     }
 
+    /// Starts a server of this database on a free port.
+    pub fn serve(&self) -> Served {
+        let mut child = self.spawn(&["serve", "--listen", "127.0.0.1:0", "--json"]);
+        let mut first = String::new();
+        let stdout = child.stdout.take().expect("piped");
+        BufReader::new(stdout).read_line(&mut first).expect("a line");
+        let ready: Value = serde_json::from_str(&first).expect("the server is ready");
+        let address = ready.get("address").and_then(Value::as_str).expect("an address");
+        Served { url: format!("http://{address}"), child }
+    }
+
     /// Indexes a folder that must have no failures, and gives the events without the summary.
     pub fn index(&self, folder: &Path) -> Vec<Value> {
         let mut lines = self.json(&[OsStr::new("index"), folder.as_os_str()]);
         let summary = lines.pop().expect("a summary");
         assert_eq!(summary.get("event"), Some(&Value::from("summary")));
         lines
+    }
+}
+
+/// A server, stopped at the end.
+#[derive(Debug)]
+pub struct Served {
+    /// Where it answers.
+    pub url: String,
+    child: Child,
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        signal(&self.child, Signal::TERM);
+        let _ = self.child.wait();
+    }
+}
+
+/// Sends a signal to a child that was not waited for yet.
+///
+/// # Panics
+/// If it cannot be sent.
+pub fn signal(child: &Child, signal: Signal) {
+    kill_process(Pid::from_child(child), signal).expect("the child is ours");
+}
+
+/// Copies a folder with all that lies in it.
+///
+/// # Panics
+/// If it cannot be copied.
+pub fn copy_folder(from: &Path, to: &Path) {
+    fs_err::create_dir_all(to).expect("folder");
+    for entry in fs_err::read_dir(from).expect("list") {
+        let path = entry.expect("entry").path();
+        let target = to.join(path.file_name().expect("a name"));
+        if path.is_dir() {
+            copy_folder(&path, &target);
+        } else {
+            fs_err::copy(&path, &target).expect("copy");
+        }
     }
 }
 

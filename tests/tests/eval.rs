@@ -1,7 +1,5 @@
 //! `eval` on a manifest of the samples.
 
-#![expect(clippy::indexing_slicing, reason = "a test may panic; JSON is indexed by name")]
-
 use sensorium_tests::{Sensorium, samples};
 use serde_json::{Value, json};
 

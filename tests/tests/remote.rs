@@ -1,0 +1,94 @@
+//! Commands through a server that may not read the files itself: bytes, metadata, thumbnails.
+
+use std::path::Path;
+
+use sensorium_tests::{Sensorium, Served, samples};
+use serde_json::Value;
+
+/// A data folder that a client has and does not use, a server with another, and media.
+fn parts() -> (Sensorium, Sensorium, tempfile::TempDir) {
+    let media = tempfile::tempdir().expect("folder");
+    for name in ["images/pizza.jpg", "images/goldfish.jpg", "texts/cats.txt"] {
+        let from = samples().join(name);
+        fs_err::copy(&from, media.path().join(from.file_name().expect("a name"))).expect("copy");
+    }
+    (Sensorium::new(), Sensorium::new(), media)
+}
+
+fn at<'a>(server: &'a Served, args: &[&'a str]) -> Vec<&'a str> {
+    [args, &["--server", &server.url]].concat()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("UTF-8")
+}
+
+#[test]
+fn metadata_is_joined_and_rows_without_a_file_are_told() {
+    let (client, held, media) = parts();
+    let meta = media.path().join("meta.jsonl");
+    let rows = "{\"path\": \"pizza.jpg\", \"year\": 2020}\n\n{\"file\": \"nowhere.jpg\", \"year\": 1}\n";
+    fs_err::write(&meta, rows).expect("write");
+    let csv = media.path().parent().expect("a parent").join("sensorium-test-no-such-file.csv");
+    let server = held.serve();
+    let index = |meta: &Path| {
+        client.run(&at(&server, &["index", text(media.path()), "--meta", text(meta), "--json"]))
+    };
+    let run = index(&meta).expect_code(0);
+    assert!(run.stderr.contains("1 row of the metadata names no file"), "{}", run.stderr);
+    let lines = run.json();
+    assert_eq!(lines.last().map(|summary| &summary["indexed"]), Some(&Value::from(3)), "{lines:?}");
+    let found = client.json(&at(&server, &["search", "food", "--filter", "year = 2020"]));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0]["payload"]["name"], "pizza.jpg");
+
+    fs_err::write(&meta, "{\"path\": \"pizza.jpg\"}\n{\"path\": \"goldfish.jpg\", oops}\n").expect("write");
+    let bad = index(&meta).expect_code(1);
+    assert!(bad.stderr.contains("meta.jsonl:2: not a JSON object"), "{}", bad.stderr);
+    assert!(bad.stdout.is_empty(), "nothing is indexed: {}", bad.stdout);
+    index(&csv).expect_code(1);
+}
+
+#[test]
+fn metadata_in_csv_is_joined_in_the_data_folder() {
+    let (local, _, media) = parts();
+    let folder = tempfile::tempdir().expect("folder");
+    let meta = folder.path().join("rows.csv");
+    fs_err::write(&meta, "path,year,artist\npizza.jpg,2021,\"B, C\"\nno.jpg,3,\nno2.jpg,4,\n")
+        .expect("write");
+    let args = ["index", text(media.path()), "--meta", text(&meta)];
+    let run = local.run(&args).expect_code(0);
+    assert!(run.stdout.contains("2 rows of the metadata name no file"), "{}", run.stdout);
+    let found = local.json(&["search", "food", "--filter", "artist = \"B, C\" and year > 2020"]);
+    assert_eq!(found.len(), 1, "{found:?}");
+
+    fs_err::write(&meta, "name,year\npizza.jpg,2021\n").expect("write");
+    let bad = local.run(&args).expect_code(1);
+    assert!(bad.stderr.contains("rows.csv:2: no field `path`"), "{}", bad.stderr);
+}
+
+#[test]
+fn a_contact_sheet_shows_what_a_server_holds() {
+    let (client, held, media) = parts();
+    let server = held.serve();
+    client.run(&at(&server, &["index", text(media.path())])).expect_code(0);
+    let page = media.path().join("sheet.html");
+    let search = ["search", "a goldfish", "--contact-sheet", text(&page)];
+    client.run(&at(&server, &search)).expect_code(0);
+    let html = fs_err::read_to_string(&page).expect("a page");
+    assert_eq!(html.matches("<figure>").count(), 3);
+    assert_eq!(
+        html.matches("src=\"data:image/jpeg;base64,").count(),
+        2,
+        "two pictures, and a text without one"
+    );
+
+    // The same pictures, from the data folder of the server.
+    let beside = media.path().join("beside.html");
+    held.run(&["search", "a goldfish", "--contact-sheet", text(&beside)]).expect_code(0);
+    assert_eq!(fs_err::read_to_string(&beside).expect("a page"), html);
+
+    let png = media.path().join("sheet.png");
+    client.run(&at(&server, &["search", "a goldfish", "--contact-sheet", text(&png)])).expect_code(0);
+    assert!(fs_err::read(&png).expect("a picture").starts_with(b"\x89PNG"));
+}
