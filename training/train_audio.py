@@ -206,6 +206,8 @@ def main():
     elif a.warm:
         for one in (tower, average):
             warm(one, os.path.join(a.warm, "weights/audio.safetensors"), "audio.")
+    for one in (tower, average):  # the names follow the text tower, also where a checkpoint began with another
+        one.names["weight"].data = torch.from_numpy(labels.classes).to(a.device)
     total, shown, sums = a.minutes * 60, time.time(), np.zeros(3)
     while spent < total:
         start = time.time()
