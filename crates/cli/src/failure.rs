@@ -72,7 +72,7 @@ pub(crate) enum CliError {
         source: io::Error,
     },
     /// A command that a server cannot answer.
-    #[error("`{command}` works on the data folder; --server is for index, search, get, delete and stats")]
+    #[error("`{command}` works on this machine alone; --server is for index, search, get, delete and stats")]
     FolderOnly {
         /// The command.
         command: &'static str,
@@ -158,7 +158,10 @@ fn exit_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
         // A file whose bytes are bad is no mistake of the command line.
         let is_of_bytes = matches!(
             error,
-            EngineError::BadTerm { .. } | EngineError::Metadata { .. } | EngineError::Payload(_)
+            EngineError::BadTerm { .. }
+                | EngineError::NothingToCaption { .. }
+                | EngineError::Metadata { .. }
+                | EngineError::Payload(_)
         );
         return Some(if is_of_bytes { Exit::Error } else { exit_of_kind(error.kind()) });
     }

@@ -6,7 +6,7 @@ use sensorium_embed::EmbedError;
 use sensorium_index::IndexError;
 use sensorium_media::MediaError;
 use sensorium_store::StoreError;
-use sensorium_types::{AssetId, ErrorKind, FailureReason, PayloadError};
+use sensorium_types::{AssetId, ErrorKind, FailureReason, Modality, PayloadError};
 
 /// What can go wrong in the engine. Failures of single files are no errors: they are recorded and told as events.
 #[derive(Debug, thiserror::Error)]
@@ -159,6 +159,14 @@ pub enum EngineError {
         /// Why not.
         reason: FailureReason,
     },
+    /// Media without a picture, which nothing puts into words.
+    #[error("{name} is {modality}: only pictures and films are put into words")]
+    NothingToCaption {
+        /// The file, or what stands for the bytes.
+        name: String,
+        /// What it is.
+        modality: Modality,
+    },
     /// An item without parts.
     #[error("an item needs at least one part")]
     NoParts,
@@ -258,6 +266,7 @@ impl EngineError {
             | Self::BadWeight
             | Self::BadVector { .. }
             | Self::BadTerm { .. }
+            | Self::NothingToCaption { .. }
             | Self::NoParts
             | Self::NothingToRefer
             | Self::UnknownPart { .. }

@@ -21,12 +21,14 @@
 //! | `moments` | which neighbouring points make a moment (CONTRACTS.md section 6) |
 //! | `reembed` | a collection to another bundle: [`ReembedPlan`], [`ReembedEvent`] |
 //! | `ingest` | items from a network: [`IngestItem`], [`ItemOutcome`] |
+//! | `captions` | pictures and films to words: [`CaptionRequest`], [`CaptionEvent`] |
 //! | `encode`, `vectors` | parts to points; sums and means |
 //! | `copies` | media bytes kept below the data folder |
 //! | `server_file` | `server.json`: which process serves a data folder |
 
 mod adapter;
 mod calls;
+mod captions;
 mod config;
 mod copies;
 mod encode;
@@ -43,6 +45,7 @@ mod upkeep;
 mod vectors;
 
 pub use calls::{DeleteOutcome, DeleteSelector, EngineStats, Failure, MediaFile};
+pub use captions::{CaptionEvent, CaptionInput, CaptionParts, CaptionRequest, Captions, PartCaption};
 pub use config::{Access, DEFAULT_COLLECTION, EngineConfig};
 pub use encode::input_of;
 pub use engine::{CollectionSummary, Engine, EngineParts, SpaceMismatch};
@@ -59,5 +62,9 @@ pub use reembed::{
 pub use seams::{Decode, Encode, Pending, tower_spec};
 pub use server_file::{ServerInfo, remove_server_info, running_server, write_server_info};
 
+/// How captions are made, and what they are.
+pub use sensorium_embed::{
+    Caption, CaptionEnd, CaptionOptions, CaptionToken, DEFAULT_LENGTH_PENALTY, Strategy,
+};
 /// Stops a run when told to.
 pub use sensorium_media::Cancel;

@@ -59,6 +59,8 @@ pub(crate) enum Command {
     Index(Index),
     /// Find what the terms mean
     Search(Search),
+    /// Put pictures and films into words
+    Caption(Caption),
     /// Serve the data folder over gRPC, on this machine
     Serve(Serve),
     /// Measure retrieval on a manifest of captioned media
@@ -203,6 +205,38 @@ pub(crate) struct Eval {
     /// Files decoded at a time [default: one a core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) jobs: Option<u16>,
+}
+
+/// `caption`
+#[derive(Debug, Args)]
+#[group(skip)]
+pub(crate) struct Caption {
+    /// Pictures and films
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Grow this many captions side by side and take the best
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) beam: Option<u16>,
+    /// Draw each word from the likeliest
+    #[arg(long, conflicts_with = "beam")]
+    pub(crate) sample: bool,
+    /// With --sample: only the likeliest that together have this much of the probability
+    #[arg(long, value_name = "P", requires = "sample", default_value_t = 0.9, value_parser = share)]
+    pub(crate) top_p: f32,
+    /// With --sample: equal seeds give equal captions
+    #[arg(long, value_name = "S", requires = "sample", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Most tokens of a caption
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) max_tokens: Option<u16>,
+}
+
+/// A share above 0, at most 1.
+fn share(text: &str) -> Result<f32, String> {
+    text.parse()
+        .ok()
+        .filter(|share| *share > 0.0 && *share <= 1.0)
+        .ok_or_else(|| "expected a number above 0 and at most 1".to_owned())
 }
 
 /// `get`
@@ -364,6 +398,30 @@ mod tests {
         };
         assert_eq!(search.terms, ["dog", "-", "cat", "+", "./x.jpg"]);
         assert_eq!(search.modality, [Modality::Image, Modality::Audio]);
+    }
+
+    #[test]
+    fn captions_are_searched_or_drawn() {
+        let caption = |more: &[&str]| {
+            let line = ["sensorium", "caption", "a.jpg", "b.mp4"].into_iter().chain(more.iter().copied());
+            Cli::try_parse_from(line).map(|cli| cli.command)
+        };
+        let Ok(Some(Command::Caption(args))) = caption(&["--sample", "--top-p", "0.5", "--seed", "7"]) else {
+            panic!("caption")
+        };
+        assert_eq!((args.files.len(), args.sample, args.top_p, args.seed), (2, true, 0.5, 7));
+        let wrong: [&[&str]; 6] = [
+            &["--beam", "0"],
+            &["--beam", "65"],
+            &["--sample", "--beam", "2"],
+            &["--top-p", "0.5"],
+            &["--sample", "--top-p", "0"],
+            &["--max-tokens", "0"],
+        ];
+        for more in wrong {
+            assert!(caption(more).is_err(), "{more:?}");
+        }
+        assert!(Cli::try_parse_from(["sensorium", "caption"]).is_err());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! One file a command.
 
 mod assets;
+mod caption;
 mod collections;
 mod doctor;
 mod eval;
@@ -61,6 +62,7 @@ pub(crate) fn without_setting(
         Command::Completions { shell } => version::completions(shell, out)?,
         Command::Index(_)
         | Command::Search(_)
+        | Command::Caption(_)
         | Command::Serve(_)
         | Command::Eval(_)
         | Command::Get(_)
@@ -91,6 +93,7 @@ pub(crate) async fn run(command: Command, mut context: Context) -> anyhow::Resul
         Command::Reembed(args) => return Box::pin(reembed::run(args, context)).await,
         Command::Failures(args) => return Box::pin(failures::run(args, context)).await,
         Command::Search(args) => or_interrupt(Box::pin(search::run(args, context))).await,
+        Command::Caption(args) => or_interrupt(Box::pin(caption::run(args, context))).await,
         Command::Get(args) => or_interrupt(Box::pin(assets::get(args, context))).await,
         Command::Delete(args) => or_interrupt(Box::pin(assets::delete(args, context))).await,
         Command::Collections(args) => or_interrupt(Box::pin(collections::run(args, context))).await,

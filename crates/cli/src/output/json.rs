@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use sensorium_engine::Hit;
+use sensorium_engine::{Caption, Hit, PartCaption};
 use sensorium_types::{CollectionStats, Moment, Payload, PointInfo, PointKey, Problem, SpaceInfo, Span};
 use serde_json::{Value, json};
 
@@ -16,6 +16,25 @@ pub(crate) fn number(value: f32) -> Value {
 /// A path as text, U+FFFD for what is not UTF-8.
 pub(crate) fn path(path: &Path) -> Value {
     Value::from(path.to_string_lossy())
+}
+
+/// A row of `caption`: a picture, or a part of a film.
+pub(crate) fn caption(file: &Path, part: &PartCaption) -> Value {
+    let PartCaption { span, caption } = part;
+    let Caption { text, confidence, tokens, end_log_prob, end: _ } = caption;
+    let tokens: Vec<Value> = tokens
+        .iter()
+        .map(|token| json!({ "piece": token.piece, "log_prob": number(token.log_prob) }))
+        .collect();
+    json!({
+        "path": path(file),
+        "caption": text,
+        "confidence": number(*confidence),
+        "start_ms": span.map(|(start_ms, _)| start_ms),
+        "end_ms": span.map(|(_, end_ms)| end_ms),
+        "tokens": tokens,
+        "end_log_prob": end_log_prob.map(number),
+    })
 }
 
 /// A row of `index`.

@@ -7,8 +7,9 @@ mod towers;
 mod workers;
 
 use std::fmt::Debug;
+use std::ops::ControlFlow;
 
-use sensorium_embed::{Input, Priority};
+use sensorium_embed::{Caption, CaptionOptions, EmbedError, Input, Picture, Priority};
 use sensorium_media::{Cancel, Decoded, MediaInput};
 use sensorium_types::{CalibrationTable, FailureReason, SpaceInfo};
 
@@ -34,7 +35,7 @@ pub trait Decode: Send + Sync + Debug {
     fn max_bytes(&self) -> u64;
 }
 
-/// Parts to vectors.
+/// Parts to vectors, and pictures to words.
 pub trait Encode: Send + Sync + Debug {
     /// The space of the vectors.
     fn space(&self) -> SpaceInfo;
@@ -47,6 +48,28 @@ pub trait Encode: Send + Sync + Debug {
     /// # Errors
     /// If the queue is full for a query, or the towers cannot be loaded.
     fn submit(&self, inputs: Vec<Input>, priority: Priority) -> Result<Box<dyn Pending>, EngineError>;
+
+    /// Makes ready for captions. Blocks.
+    ///
+    /// # Errors
+    /// If there is nothing that puts pictures into words, or it cannot be loaded.
+    fn check_captions(&self) -> Result<(), EngineError> {
+        Err(EmbedError::NoCaptioner.into())
+    }
+
+    /// Puts a picture into words and tells each piece as it stands. Blocks.
+    ///
+    /// # Errors
+    /// As [`Encode::check_captions`]; if the options cannot be.
+    fn caption(
+        &self,
+        picture: &Picture,
+        options: &CaptionOptions,
+        on_piece: &mut dyn FnMut(&str) -> ControlFlow<()>,
+    ) -> Result<Caption, EngineError> {
+        let _ = (picture, options, on_piece);
+        Err(EmbedError::NoCaptioner.into())
+    }
 }
 
 /// Inputs on their way to vectors. A drop cancels what has not begun.

@@ -1,9 +1,12 @@
 //! [`Encode`] by the towers of a bundle.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use sensorium_embed::{Bundle, Encoder, EncoderConfig, Input, Priority, Ticket};
+use sensorium_embed::{
+    Bundle, Caption, CaptionOptions, Encoder, EncoderConfig, Input, Picture, Priority, Ticket,
+};
 use sensorium_types::{CalibrationTable, SpaceInfo};
 
 use super::{Encode, Pending};
@@ -14,11 +17,13 @@ use crate::EngineError;
 pub(crate) struct Towers {
     bundle: Arc<Bundle>,
     encoder: Mutex<Option<Arc<Encoder>>>,
+    /// Held while a caption is written, so that many callers do not take more of the machine than one.
+    captioning: Mutex<()>,
 }
 
 impl Towers {
     pub(crate) fn new(bundle: Arc<Bundle>) -> Self {
-        Self { bundle, encoder: Mutex::new(None) }
+        Self { bundle, encoder: Mutex::new(None), captioning: Mutex::new(()) }
     }
 
     fn encoder(&self) -> Result<Arc<Encoder>, EngineError> {
@@ -43,6 +48,25 @@ impl Encode for Towers {
 
     fn submit(&self, inputs: Vec<Input>, priority: Priority) -> Result<Box<dyn Pending>, EngineError> {
         Ok(Box::new(OnTheWay(self.encoder()?.submit(inputs, priority)?)))
+    }
+
+    fn check_captions(&self) -> Result<(), EngineError> {
+        self.bundle.captioner()?;
+        Ok(())
+    }
+
+    fn caption(
+        &self,
+        picture: &Picture,
+        options: &CaptionOptions,
+        on_piece: &mut dyn FnMut(&str) -> ControlFlow<()>,
+    ) -> Result<Caption, EngineError> {
+        let captioner = self.bundle.captioner()?;
+        let _one_at_a_time = self.captioning.lock();
+        let grids = self.bundle.grids(&[picture])?;
+        let memories = captioner.memories(&grids.iter().collect::<Vec<_>>())?;
+        let memory = memories.first().ok_or(EngineError::Task { action: "put a picture into words" })?;
+        Ok(captioner.caption(memory, options, on_piece)?)
     }
 }
 

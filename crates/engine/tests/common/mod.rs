@@ -7,12 +7,13 @@
 #![allow(dead_code, reason = "not every test binary uses every helper")]
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use sensorium_embed::{Input, Priority};
+use sensorium_embed::{Caption, CaptionEnd, CaptionOptions, CaptionToken, Input, Picture, Priority};
 use sensorium_engine::{
     Access, AssetState, Cancel, Decode, Encode, Engine, EngineError, EngineParts, IndexEvent, IndexRequest,
     IndexSummary, Pending, QueryRequest, Term, TermInput,
@@ -71,6 +72,27 @@ impl Encode for FakeTowers {
 
     fn submit(&self, inputs: Vec<Input>, _: Priority) -> Result<Box<dyn Pending>, EngineError> {
         Ok(Box::new(FakePending(inputs)))
+    }
+
+    fn check_captions(&self) -> Result<(), EngineError> {
+        Ok(())
+    }
+
+    /// Tells what the fake file said, a word at a time.
+    fn caption(
+        &self,
+        picture: &Picture,
+        options: &CaptionOptions,
+        on_piece: &mut dyn FnMut(&str) -> ControlFlow<()>,
+    ) -> Result<Caption, EngineError> {
+        let said = String::from_utf8(picture.pixels.clone()).expect("a text");
+        let pieces = said.split_inclusive(' ').take(options.max_tokens.unwrap_or(usize::MAX));
+        let tokens: Vec<CaptionToken> =
+            pieces.map(|piece| CaptionToken { piece: piece.to_owned(), log_prob: -0.5 }).collect();
+        let _ = tokens.iter().try_for_each(|token| on_piece(&token.piece));
+        let text = tokens.iter().map(|token| token.piece.as_str()).collect();
+        let end = CaptionEnd::Whole;
+        Ok(Caption { text, confidence: 0.6, tokens, end_log_prob: Some(-0.5), end })
     }
 }
 

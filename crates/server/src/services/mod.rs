@@ -1,6 +1,7 @@
 //! One file a service of `proto/sensorium/v1`.
 
 mod admin;
+mod captions;
 mod collections;
 mod ingest;
 mod planned;
@@ -59,7 +60,13 @@ pub(crate) fn routes(context: &Context) -> Routes {
     let routes =
         add!(routes, admin_service_server::AdminServiceServer, admin::Service::new(shared()), small, calls);
     let routes = add!(routes, embed_service_server::EmbedServiceServer, planned(), large, calls);
-    let routes = add!(routes, caption_service_server::CaptionServiceServer, planned(), large, calls);
+    let routes = add!(
+        routes,
+        caption_service_server::CaptionServiceServer,
+        captions::Service::new(shared()),
+        large,
+        calls
+    );
     let routes = add!(routes, snapshots_service_server::SnapshotsServiceServer, planned(), small, calls);
     add!(routes, jobs_service_server::JobsServiceServer, planned(), small, calls)
 }

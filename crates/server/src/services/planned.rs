@@ -27,20 +27,6 @@ impl v1::embed_service_server::EmbedService for Planned {
 }
 
 #[tonic::async_trait]
-impl v1::caption_service_server::CaptionService for Planned {
-    type CaptionStream = LaterStream<v1::CaptionResponse>;
-    type SummarizeStream = LaterStream<v1::SummarizeResponse>;
-
-    async fn caption(&self, _: Request<v1::CaptionRequest>) -> Later<Self::CaptionStream> {
-        Err(not_built("Caption"))
-    }
-
-    async fn summarize(&self, _: Request<v1::SummarizeRequest>) -> Later<Self::SummarizeStream> {
-        Err(not_built("Summarize"))
-    }
-}
-
-#[tonic::async_trait]
 impl v1::snapshots_service_server::SnapshotsService for Planned {
     async fn create_snapshot(
         &self,

@@ -1,0 +1,228 @@
+//! Pictures and films to words.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use sensorium_embed::{Bundle, Caption, CaptionOptions, Picture};
+use sensorium_media::{Cancel, Decoded, Limits, MediaInput, Part, PartContent, PoolConfig};
+use sensorium_types::{AssetId, Modality, PointKey, Track};
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::index::blocking;
+use crate::seams::{Decode, Encode, Towers, Workers, tower_spec};
+use crate::{Engine, EngineError};
+
+/// What is put into words.
+#[derive(Debug, Clone)]
+pub enum CaptionInput {
+    /// A file of this machine.
+    File(PathBuf),
+    /// Bytes of a file.
+    Bytes(Arc<[u8]>),
+    /// A stored asset.
+    Asset(AssetId),
+    /// One point of a stored asset; without a track, of its pictures.
+    Point(AssetId, Option<Track>, u32),
+}
+
+/// Which parts of a film are put into words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CaptionParts {
+    /// The one in the middle.
+    Middle,
+    /// All, one after another.
+    Each,
+}
+
+/// What is asked of a captioner.
+#[derive(Debug, Clone)]
+pub struct CaptionRequest {
+    /// What is put into words.
+    pub input: CaptionInput,
+    /// Which parts of it.
+    pub parts: CaptionParts,
+    /// How.
+    pub options: CaptionOptions,
+}
+
+/// A picture, or a part of a film, in words.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PartCaption {
+    /// First millisecond of the part, and the first after it; `None` for a picture.
+    pub span: Option<(u64, u64)>,
+    /// The words.
+    pub caption: Caption,
+}
+
+/// What is told while words are found.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CaptionEvent {
+    /// The next piece of the caption that is being made.
+    Piece(String),
+    /// The caption is done; the next one begins.
+    Done(PartCaption),
+}
+
+/// A picture with its place in its film.
+type Shown = (Option<(u64, u64)>, Picture);
+
+/// Decoders and a caption decoder, without a database.
+#[derive(Debug, Clone)]
+pub struct Captions {
+    encode: Arc<dyn Encode>,
+    decode: Arc<dyn Decode>,
+}
+
+impl Captions {
+    /// Captions by the bundle's decoder. `worker_program` decodes media; it and the models start at their first use.
+    pub fn new(bundle: Arc<Bundle>, worker_program: PathBuf, limits: Limits) -> Self {
+        let spec = tower_spec(bundle.cutting());
+        let decode = Arc::new(Workers::new(PoolConfig { worker_program, workers: 1, limits, spec }));
+        Self { encode: Arc::new(Towers::new(bundle)), decode }
+    }
+
+    /// Loads what is needed.
+    ///
+    /// # Errors
+    /// If the bundle has no caption decoder, or it cannot be loaded.
+    pub async fn check(&self) -> Result<(), EngineError> {
+        let encode = Arc::clone(&self.encode);
+        blocking("load the caption decoder", move || encode.check_captions()).await
+    }
+
+    /// Puts a file's pictures into words. It ends early when nobody listens any more.
+    ///
+    /// # Errors
+    /// If the bundle has no caption decoder, the bytes cannot be decoded, or there is no picture in them.
+    pub async fn caption(
+        &self,
+        (input, name): (MediaInput, String),
+        (parts, options): (CaptionParts, CaptionOptions),
+        events: UnboundedSender<CaptionEvent>,
+    ) -> Result<(), EngineError> {
+        let chosen = match parts {
+            CaptionParts::Middle => Chosen::Middle,
+            CaptionParts::Each => Chosen::Each,
+        };
+        self.write((input, name), chosen, options, events).await
+    }
+
+    async fn write(
+        &self,
+        (input, name): (MediaInput, String),
+        chosen: Chosen,
+        options: CaptionOptions,
+        events: UnboundedSender<CaptionEvent>,
+    ) -> Result<(), EngineError> {
+        self.check().await?;
+        let (encode, decode) = (Arc::clone(&self.encode), Arc::clone(&self.decode));
+        blocking("put a picture into words", move || {
+            let decoded = decode.decode(input, &Cancel::default())?;
+            let decoded = decoded.map_err(|reason| EngineError::BadTerm { term: name.clone(), reason })?;
+            for (span, picture) in pictures(decoded, chosen, &name)? {
+                let mut tell = |piece: &str| match events.send(CaptionEvent::Piece(piece.to_owned())) {
+                    Ok(()) => ControlFlow::Continue(()),
+                    Err(_) => ControlFlow::Break(()),
+                };
+                let caption = encode.caption(&picture, &options, &mut tell)?;
+                if events.send(CaptionEvent::Done(PartCaption { span, caption })).is_err() {
+                    break;
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+}
+
+impl Engine {
+    /// Puts media into words (pictures, and the parts of films). It ends early when nobody listens any more.
+    ///
+    /// # Errors
+    /// If the bundle has no caption decoder, the media are unknown, away or cannot be decoded, or there is no picture in
+    /// them.
+    pub async fn caption(
+        &self,
+        request: CaptionRequest,
+        events: UnboundedSender<CaptionEvent>,
+    ) -> Result<(), EngineError> {
+        let CaptionRequest { input, parts, options } = request;
+        let captions = self.captions();
+        let chosen = match (&input, parts) {
+            (CaptionInput::Point(asset, track, ordinal), _) => Chosen::Place(asset.clone(), *track, *ordinal),
+            (_, CaptionParts::Middle) => Chosen::Middle,
+            (_, CaptionParts::Each) => Chosen::Each,
+        };
+        let media = match input {
+            CaptionInput::File(path) => {
+                let name = path.display().to_string();
+                (MediaInput::Path(path), name)
+            }
+            CaptionInput::Bytes(bytes) => (MediaInput::Bytes(bytes), "the bytes".to_owned()),
+            CaptionInput::Asset(asset) | CaptionInput::Point(asset, ..) => {
+                // Said before the media are looked for: it is the same for every asset.
+                captions.check().await?;
+                (MediaInput::Path(self.media(&asset).await?.path), format!("asset:{asset}"))
+            }
+        };
+        captions.write(media, chosen, options, events).await
+    }
+
+    /// Loads what [`Engine::caption`] needs.
+    ///
+    /// # Errors
+    /// If the bundle has no caption decoder, or it cannot be loaded.
+    pub async fn check_captions(&self) -> Result<(), EngineError> {
+        self.captions().check().await
+    }
+
+    fn captions(&self) -> Captions {
+        Captions { encode: Arc::clone(&self.encode), decode: Arc::clone(&self.decode) }
+    }
+}
+
+/// Which pictures of a file are meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Chosen {
+    Middle,
+    Each,
+    Place(AssetId, Option<Track>, u32),
+}
+
+/// The pictures that are meant: of a part of a film, its middle frame.
+fn pictures(decoded: Decoded, chosen: Chosen, name: &str) -> Result<Vec<Shown>, EngineError> {
+    let Decoded { modality, parts, .. } = decoded;
+    let mut shown: Vec<(Track, u32, Shown)> = parts.into_iter().filter_map(shown).collect();
+    if shown.is_empty() {
+        return Err(EngineError::NothingToCaption { name: name.to_owned(), modality });
+    }
+    match chosen {
+        Chosen::Each => {}
+        Chosen::Middle => {
+            let middle = shown.len() / 2;
+            shown = vec![shown.swap_remove(middle)];
+        }
+        Chosen::Place(asset, track, ordinal) => {
+            shown.retain(|(of, at, _)| *at == ordinal && track.is_none_or(|track| track == *of));
+            if shown.is_empty() {
+                let main = if modality == Modality::Video { Track::Video } else { Track::Image };
+                let point = PointKey { asset, track: track.unwrap_or(main), ordinal }.show(modality);
+                return Err(EngineError::UnknownPoint { point });
+            }
+        }
+    }
+    Ok(shown.into_iter().map(|(_, _, shown)| shown).collect())
+}
+
+fn shown(part: Part) -> Option<(Track, u32, Shown)> {
+    let Part { track, ordinal, span, content, thumb: _ } = part;
+    match content {
+        PartContent::Frames(mut frames) if !frames.is_empty() => {
+            let frame = frames.swap_remove(frames.len() / 2);
+            let picture = Picture { width: frame.width, height: frame.height, pixels: frame.pixels };
+            Some((track, ordinal, (span.and_then(|span| span.time()), picture)))
+        }
+        PartContent::Frames(_) | PartContent::Pcm(_) | PartContent::Text(_) => None,
+    }
+}

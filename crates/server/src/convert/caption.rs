@@ -1,0 +1,74 @@
+//! Captions that are asked for, and what comes of them.
+
+use sensorium_api::convert::{asset_id, point_ref};
+use sensorium_api::{ConvertError, v1};
+use sensorium_engine::{
+    Caption, CaptionInput, CaptionOptions, CaptionParts, CaptionRequest, CaptionToken,
+    DEFAULT_LENGTH_PENALTY, PartCaption, Strategy,
+};
+
+use super::query::bytes;
+
+/// The nucleus where a request does not say.
+const DEFAULT_TOP_P: f32 = 0.9;
+
+/// Reads a request for one caption, with the name of its collection.
+pub(crate) fn caption_request(message: v1::CaptionRequest) -> Result<(String, CaptionRequest), ConvertError> {
+    use v1::caption_request::Strategy as Asked;
+    let v1::CaptionRequest { collection_name, input: received, max_tokens, strategy } = message;
+    let strategy = match strategy {
+        None => Strategy::Greedy,
+        Some(Asked::Beam(v1::BeamSearch { width })) => {
+            Strategy::Beam { width: width as usize, length_penalty: DEFAULT_LENGTH_PENALTY }
+        }
+        Some(Asked::Sample(v1::Sampling { top_p, seed })) => {
+            Strategy::Sample { top_p: top_p.unwrap_or(DEFAULT_TOP_P), temperature: 1.0, seed }
+        }
+    };
+    let options = CaptionOptions {
+        strategy,
+        max_tokens: max_tokens.map(|most| most as usize),
+        ..CaptionOptions::default()
+    };
+    let request = CaptionRequest { input: input(received)?, parts: CaptionParts::Middle, options };
+    Ok((collection_name, request))
+}
+
+/// Reads a request for the captions of a film.
+pub(crate) fn summarize_request(
+    message: v1::SummarizeRequest,
+) -> Result<(String, CaptionRequest), ConvertError> {
+    let v1::SummarizeRequest { collection_name, input: received } = message;
+    let (input, parts) = (input(received)?, CaptionParts::Each);
+    Ok((collection_name, CaptionRequest { input, parts, options: CaptionOptions::default() }))
+}
+
+fn input(message: Option<v1::CaptionInput>) -> Result<CaptionInput, ConvertError> {
+    use v1::caption_input::Input;
+    let missing = ConvertError::Missing { field: "input" };
+    Ok(match message.and_then(|message| message.input).ok_or(missing)? {
+        Input::Media(media) => CaptionInput::Bytes(bytes(media)?),
+        Input::AssetId(id) => CaptionInput::Asset(asset_id("input.asset_id", &id)?),
+        Input::Point(point) => {
+            let (asset, track, ordinal) = point_ref(&point)?;
+            CaptionInput::Point(asset, track, ordinal)
+        }
+    })
+}
+
+/// A caption that is done.
+pub(crate) fn finished_caption(caption: Caption) -> v1::FinishedCaption {
+    let Caption { text, confidence, tokens, end_log_prob, end: _ } = caption;
+    let tokens = tokens
+        .into_iter()
+        .map(|CaptionToken { piece, log_prob }| v1::CaptionToken { piece, log_prob })
+        .collect();
+    v1::FinishedCaption { text, confidence, tokens, end_log_prob }
+}
+
+/// A part of a film that is done.
+pub(crate) fn summarized(part: PartCaption) -> v1::SummarizeResponse {
+    let PartCaption { span, caption } = part;
+    let span = span.map(|(start_ms, end_ms)| v1::TimeSpan { start_ms, end_ms });
+    v1::SummarizeResponse { span, caption: Some(finished_caption(caption)) }
+}

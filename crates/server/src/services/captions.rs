@@ -1,0 +1,120 @@
+//! Puts media into words, piece by piece.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use futures::Stream;
+use sensorium_api::v1;
+use sensorium_engine::{CaptionEvent, CaptionRequest, Engine};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status};
+
+use crate::context::{Context, stopped};
+use crate::convert::{caption_request, finished_caption, summarize_request, summarized};
+use crate::fault::fault;
+use crate::gate::{Place, enter};
+
+/// Answers that wait for a slow client.
+const UNREAD_ANSWERS: usize = 16;
+
+type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+/// `CaptionService`.
+#[derive(Debug)]
+pub(super) struct Service {
+    context: Context,
+}
+
+impl Service {
+    pub(super) const fn new(context: Context) -> Self {
+        Self { context }
+    }
+
+    /// Starts the work; what happens is told as `answer` says, `None` being nothing.
+    async fn start<T: Send + 'static>(
+        &self,
+        place: Option<Place>,
+        (collection, request): (String, CaptionRequest),
+        answer: fn(CaptionEvent) -> Option<T>,
+    ) -> Result<Response<Answers<T>>, Status> {
+        let engine = self.context.reader(&collection).await?;
+        // Said at once, and not as the first answer of a stream that began well.
+        self.context.within(engine.check_captions()).await?;
+        let (sender, receiver) = mpsc::channel(UNREAD_ANSWERS);
+        let context = self.context.clone();
+        tokio::spawn(async move {
+            let _place = place;
+            run(context, engine, request, sender, answer).await;
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
+    }
+}
+
+/// Tells what happens until the work ends, the client leaves or does not read, or the server stops.
+async fn run<T>(
+    context: Context,
+    engine: Arc<Engine>,
+    request: CaptionRequest,
+    answers: mpsc::Sender<Result<T, Status>>,
+    answer: fn(CaptionEvent) -> Option<T>,
+) {
+    let (sender, mut events) = mpsc::unbounded_channel();
+    let unread = context.settings().unread_timeout;
+    let telling = async {
+        while let Some(event) = events.recv().await {
+            if let Some(answer) = answer(event)
+                && answers.send_timeout(Ok(answer), unread).await.is_err()
+            {
+                break;
+            }
+        }
+        // The work ends where nobody listens.
+        drop(events);
+    };
+    let work = async { engine.caption(request, sender).await.map_err(|error| fault(&error)) };
+    let mut stopping = context.stopping();
+    let ended = tokio::select! {
+        (ended, ()) = async { tokio::join!(work, telling) } => ended,
+        () = stopped(&mut stopping) => return,
+    };
+    if let Err(fault) = ended
+        && answers.send_timeout(Err(fault.into()), unread).await.is_err()
+    {
+        tracing::debug!("the client of a caption left before it was told why there is none");
+    }
+}
+
+#[tonic::async_trait]
+impl v1::caption_service_server::CaptionService for Service {
+    type CaptionStream = Answers<v1::CaptionResponse>;
+    type SummarizeStream = Answers<v1::SummarizeResponse>;
+
+    async fn caption(
+        &self,
+        request: Request<v1::CaptionRequest>,
+    ) -> Result<Response<Self::CaptionStream>, Status> {
+        use v1::caption_response::Message;
+        let (place, message) = enter(request);
+        let answer = |event: CaptionEvent| {
+            let message = match event {
+                CaptionEvent::Piece(piece) => Message::Piece(piece),
+                CaptionEvent::Done(part) => Message::Finished(finished_caption(part.caption)),
+            };
+            Some(v1::CaptionResponse { message: Some(message) })
+        };
+        self.start(place, caption_request(message)?, answer).await
+    }
+
+    async fn summarize(
+        &self,
+        request: Request<v1::SummarizeRequest>,
+    ) -> Result<Response<Self::SummarizeStream>, Status> {
+        let (place, message) = enter(request);
+        let answer = |event: CaptionEvent| match event {
+            CaptionEvent::Piece(_) => None,
+            CaptionEvent::Done(part) => Some(summarized(part)),
+        };
+        self.start(place, summarize_request(message)?, answer).await
+    }
+}

@@ -1,0 +1,98 @@
+//! Captions over the wire.
+
+mod common;
+
+use std::time::Duration;
+
+use common::Running;
+use sensorium_api::v1;
+use sensorium_api::v1::caption_service_client::CaptionServiceClient;
+use sensorium_server::Settings;
+use tokio_stream::StreamExt;
+use tonic::Code;
+use tonic::transport::Channel;
+
+fn media(file: &str) -> Option<v1::CaptionInput> {
+    let source = Some(v1::media_input::Source::Data(file.as_bytes().to_vec().into()));
+    let input = Some(v1::caption_input::Input::Media(v1::MediaInput { source }));
+    Some(v1::CaptionInput { input })
+}
+
+fn asked(file: &str) -> v1::CaptionRequest {
+    v1::CaptionRequest { input: media(file), ..v1::CaptionRequest::default() }
+}
+
+#[tokio::test]
+async fn pieces_come_before_the_whole() {
+    let server = Running::new().await;
+    let mut client = CaptionServiceClient::new(server.channel().await);
+    let request = v1::CaptionRequest { max_tokens: Some(3), ..asked("image a dog on the beach") };
+    let stream = client.caption(request).await.expect("begins").into_inner();
+    let messages: Vec<_> = stream.map(|answer| answer.expect("an answer").message).collect().await;
+    let pieces: Vec<_> = messages
+        .iter()
+        .filter_map(|message| match message {
+            Some(v1::caption_response::Message::Piece(piece)) => Some(piece.as_str()),
+            Some(v1::caption_response::Message::Finished(_)) | None => None,
+        })
+        .collect();
+    assert_eq!(pieces, ["a ", "dog ", "on "]);
+    let Some(Some(v1::caption_response::Message::Finished(whole))) = messages.last() else {
+        panic!("finished last: {messages:?}")
+    };
+    assert_eq!((whole.text.as_str(), whole.confidence, whole.tokens.len()), ("a dog on ", 0.6, 3));
+    assert_eq!((messages.len(), whole.end_log_prob), (4, Some(-0.5)));
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_film_is_summed_up_part_by_part() {
+    let server = Running::new().await;
+    let mut client = CaptionServiceClient::new(server.channel().await);
+    let film = "video dog|cat;bark";
+    let request = v1::SummarizeRequest { input: media(film), ..v1::SummarizeRequest::default() };
+    let stream = client.summarize(request).await.expect("begins").into_inner();
+    let parts: Vec<_> = stream.map(|answer| answer.expect("an answer")).collect().await;
+    let text = |at: usize| parts[at].caption.as_ref().map(|caption| caption.text.as_str());
+    assert_eq!((parts.len(), text(0), text(1)), (2, Some("dog"), Some("cat")));
+    assert_eq!(parts[1].span, Some(v1::TimeSpan { start_ms: 10_000, end_ms: 20_000 }));
+    // One caption of a film is that of its middle.
+    let stream = client.caption(asked(film)).await.expect("begins").into_inner();
+    let answers: Vec<_> = stream.collect().await;
+    assert_eq!(answers.len(), 2);
+    server.end().await;
+}
+
+/// A caption's stream, as soon as the one place is free.
+async fn begun(
+    client: &mut CaptionServiceClient<Channel>,
+    file: &str,
+) -> tonic::Streaming<v1::CaptionResponse> {
+    for _ in 0..1000 {
+        match client.caption(asked(file)).await {
+            Ok(stream) => return stream.into_inner(),
+            Err(status) => assert_eq!(status.code(), Code::ResourceExhausted),
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("the place is never free")
+}
+
+#[tokio::test]
+async fn faults_are_told_and_places_given_back() {
+    let settings = Settings { max_calls: 1, ..Settings::default() };
+    let server = Running::with(settings, common::FakeDecoder::default()).await;
+    let mut client = CaptionServiceClient::new(server.channel().await);
+    let nothing = client.caption(v1::CaptionRequest::default()).await.expect_err("no input");
+    assert_eq!(nothing.code(), Code::InvalidArgument);
+    for (file, code) in [("audio bark", Code::InvalidArgument), ("corrupt", Code::InvalidArgument)] {
+        let mut stream = begun(&mut client, file).await;
+        let status = stream.next().await.expect("an answer").expect_err("a fault");
+        assert_eq!(status.code(), code, "{file}: {status}");
+        assert!(stream.next().await.is_none());
+    }
+    // A client that leaves gives its place back.
+    drop(begun(&mut client, "image dog").await);
+    drop(begun(&mut client, "image dog").await);
+    server.end().await;
+}
