@@ -40,7 +40,7 @@ fn change(number: u32) -> Change {
         id: id.clone(),
         hash: None,
         modality: Modality::Image,
-        space_revision: String::new(),
+        space_revision: space().revision,
         facts: Payload::new(),
         metadata: Payload::new(),
         media: MediaPolicy::None,
