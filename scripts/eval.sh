@@ -42,6 +42,7 @@ suite "preprocessing" scripts/eval_preprocessing.sh "$data"
 suite "retrieval" "$SENSORIUM_BIN" eval --manifest "$manifest" --json
 suite "soundtracks" python3 scripts/eval_soundtracks.py "$manifest"
 suite "moments" python3 scripts/eval_moments.py "$manifest" --films "${FILMS:-150}" --sounds "${SOUNDS:-50}"
+suite "captions" python3 scripts/eval_captions.py "$manifest"
 if [ -d "$data/malformed" ]; then
     suite "hostile media" python3 scripts/eval_hostile.py "$data/malformed"
 else

@@ -46,7 +46,7 @@ def classifier(stems):
 
 
 class Material:
-    """Everything that train_image.py needs, on the CPU."""
+    """Everything that train_joint.py needs, on the CPU."""
 
     def __init__(self, data, stems, cache, wordnet):
         guard = Guard(data)

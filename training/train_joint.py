@@ -17,13 +17,14 @@ import time
 import numpy as np
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 
 from adapt import Adapted, States
 from figures import ranks_to_images, ranks_to_texts, recall
 from guard import Guard
 from names import image_vectors
 from photos import Material, classifier
-from towers import ImageTower
+from towers import ImageTower, warm
 
 
 def arguments():
@@ -53,6 +54,7 @@ def arguments():
     ap.add_argument("--names", type=float, default=0.1, help="weight of their loss")
     ap.add_argument("--pairs", type=float, default=0.1, help="weight of caption with caption")
     ap.add_argument("--keep", type=float, default=4.0, help="weight of staying near frozen MiniLM outside Flickr")
+    ap.add_argument("--warm", default="", help="bundle folder to start from where no checkpoint is left")
     ap.add_argument("--seed", type=int, default=1)
     return ap.parse_args()
 
@@ -199,6 +201,12 @@ class Trainer:
         torch.save(state, path + ".part")
         os.replace(path + ".part", path)
 
+    def begin_warm(self, folder):
+        """Starts from the weights of a bundle."""
+        for tower, text in ((self.tower, self.text), (self.average, self.text_average)):
+            warm(tower, os.path.join(folder, "weights/image.safetensors"), "image.")
+            text.take(load_file(os.path.join(folder, "weights/text.safetensors")))
+
     def resume(self, path):
         state = torch.load(path, map_location="cpu", weights_only=False)
         self.tower.load_state_dict(state["tower"])
@@ -216,6 +224,8 @@ def main():
     last = os.path.join(folder, "last.pt")
     if os.path.exists(last):
         trainer.resume(last)
+    elif a.warm:
+        trainer.begin_warm(a.warm)
     for epoch in range(trainer.step // trainer.steps_an_epoch, a.epochs):
         trainer.rename()
         loss, seconds = trainer.epoch()

@@ -214,9 +214,9 @@ pub(crate) struct Caption {
     /// Pictures and films
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
-    /// Grow this many captions side by side and take the best
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
-    pub(crate) beam: Option<u16>,
+    /// Grow this many captions side by side and take the best; 1 takes the likeliest word each time
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) beam: u16,
     /// Draw each word from the likeliest
     #[arg(long, conflicts_with = "beam")]
     pub(crate) sample: bool,

@@ -71,12 +71,10 @@ fn show(file: &Path, part: &PartCaption, context: &mut Context) -> anyhow::Resul
 
 fn options(args: &Caption) -> CaptionOptions {
     let Caption { files: _, beam, sample, top_p, seed, max_tokens } = args;
-    let strategy = match (beam, sample) {
-        (_, true) => Strategy::Sample { top_p: *top_p, temperature: 1.0, seed: *seed },
-        (Some(width), false) => {
-            Strategy::Beam { width: usize::from(*width), length_penalty: DEFAULT_LENGTH_PENALTY }
-        }
-        (None, false) => Strategy::Greedy,
+    let strategy = if *sample {
+        Strategy::Sample { top_p: *top_p, temperature: 1.0, seed: *seed }
+    } else {
+        Strategy::Beam { width: usize::from(*beam), length_penalty: DEFAULT_LENGTH_PENALTY }
     };
     CaptionOptions { strategy, max_tokens: max_tokens.map(usize::from), ..CaptionOptions::default() }
 }
