@@ -4,9 +4,9 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use sensorium_embed::{Bundle, Caption, CaptionOptions, Picture};
-use sensorium_media::{Cancel, Decoded, Limits, MediaInput, Part, PartContent, PoolConfig};
-use sensorium_types::{AssetId, Modality, PointKey, Track};
+use sensorium_embed::{Bundle, Caption, CaptionOptions, Picture, Priority};
+use sensorium_media::{Cancel, Head, Limits, MediaInput, Part, PartContent, PoolConfig};
+use sensorium_types::{AssetId, FailureReason, Modality, PointKey, ReasonKind, Track};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::index::blocking;
@@ -66,6 +66,8 @@ pub enum CaptionEvent {
 
 /// A picture with its place in its film.
 type Shown = (Option<(u64, u64)>, Picture);
+/// A picture with the point that it belongs to.
+type Placed = (Track, u32, Shown);
 
 /// Decoders and a caption decoder, without a database.
 #[derive(Debug, Clone)]
@@ -118,9 +120,22 @@ impl Captions {
         self.check().await?;
         let (encode, decode) = (Arc::clone(&self.encode), Arc::clone(&self.decode));
         blocking("put a picture into words", move || {
-            let decoded = decode.decode(input, &Cancel::default())?;
-            let decoded = decoded.map_err(|reason| EngineError::BadTerm { term: name.clone(), reason })?;
-            for (span, picture) in pictures(decoded, chosen, &name)? {
+            // One picture of each part, for which is in the middle shows at the end.
+            let (mut placed, mut bytes) = (Vec::new(), 0_usize);
+            let mut on_part = |part| {
+                let Some(one) = shown(part) else { return Ok(()) };
+                bytes += one.2.1.pixels.len();
+                if bytes as u64 > Limits::MAX_ASSET_BYTES {
+                    let detail = format!("its pictures take more than {} bytes", Limits::MAX_ASSET_BYTES);
+                    return Err(FailureReason::new(ReasonKind::TooLarge, detail));
+                }
+                placed.push(one);
+                Ok(())
+            };
+            let decoded = decode.decode_each(input, Priority::Query, &Cancel::default(), &mut on_part)?;
+            let Head { modality, .. } =
+                decoded.map_err(|reason| EngineError::BadTerm { term: name.clone(), reason })?;
+            for (span, picture) in pictures(placed, modality, chosen, &name)? {
                 let mut tell = |piece: &str| match events.send(CaptionEvent::Piece(piece.to_owned())) {
                     Ok(()) => ControlFlow::Continue(()),
                     Err(_) => ControlFlow::Break(()),
@@ -191,9 +206,12 @@ enum Chosen {
 }
 
 /// The pictures that are meant: of a part of a film, its middle frame.
-fn pictures(decoded: Decoded, chosen: Chosen, name: &str) -> Result<Vec<Shown>, EngineError> {
-    let Decoded { modality, parts, .. } = decoded;
-    let mut shown: Vec<(Track, u32, Shown)> = parts.into_iter().filter_map(shown).collect();
+fn pictures(
+    mut shown: Vec<Placed>,
+    modality: Modality,
+    chosen: Chosen,
+    name: &str,
+) -> Result<Vec<Shown>, EngineError> {
     if shown.is_empty() {
         return Err(EngineError::NothingToCaption { name: name.to_owned(), modality });
     }
@@ -215,7 +233,7 @@ fn pictures(decoded: Decoded, chosen: Chosen, name: &str) -> Result<Vec<Shown>, 
     Ok(shown.into_iter().map(|(_, _, shown)| shown).collect())
 }
 
-fn shown(part: Part) -> Option<(Track, u32, Shown)> {
+fn shown(part: Part) -> Option<Placed> {
     let Part { track, ordinal, span, content, thumb: _ } = part;
     match content {
         PartContent::Frames(mut frames) if !frames.is_empty() => {

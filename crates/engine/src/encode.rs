@@ -1,14 +1,28 @@
 //! Decoded parts to points: what goes to the towers, and what waits for their vectors.
+//!
+//! ```text
+//! decoder ─► Feed::push ─► at most 16 parts ─► towers ─► vectors
+//!                └── waits for the oldest request while enough are with the towers
+//! ```
+//!
+//! Pixels and samples live from the decoder to the towers only. Of a film of any length a few seconds are in memory at a
+//! time; what stays of the rest until it is written is a vector, a span and a thumbnail for each part.
+
+use std::collections::VecDeque;
 
 use sensorium_embed::{Input, Picture, Priority};
-use sensorium_media::{Part, PartContent};
-use sensorium_types::{PointRecord, Span, Track};
+use sensorium_media::{Head, Part, PartContent};
+use sensorium_types::{ErrorKind, FailureReason, PointRecord, ReasonKind, Span, Track};
 
 use crate::seams::{Encode, Pending};
 use crate::{EngineError, vectors};
 
 /// Parts that go to the towers in one request, so that a long film does not fill the queue by itself.
 const PARTS_A_REQUEST: usize = 16;
+/// Most requests of one asset that are with the towers while it is decoded.
+const BULK_REQUESTS: usize = 3;
+/// As many for a query: a second one might find the queue full, and a query never waits for room.
+const QUERY_REQUESTS: usize = 1;
 
 /// A point that waits for its vector.
 #[derive(Debug)]
@@ -19,46 +33,110 @@ struct Waiting {
     thumb: Option<Vec<u8>>,
 }
 
-/// Points whose vectors are being made.
+/// Takes the parts of an asset as a decoder gives them, and sends them on to the towers.
 #[derive(Debug)]
+pub(crate) struct Feed<'a> {
+    encode: &'a dyn Encode,
+    priority: Priority,
+    inputs: Vec<Input>,
+    sent: Encoding,
+}
+
+/// Points whose vectors are being made.
+#[derive(Debug, Default)]
 pub(crate) struct Encoding {
     points: Vec<Waiting>,
-    requests: Vec<Box<dyn Pending>>,
+    /// Vectors of the first points.
+    vectors: Vec<Vec<f32>>,
+    /// Those of the points after them.
+    requests: VecDeque<Box<dyn Pending>>,
+    /// Why there will be none.
+    failed: Option<EngineError>,
+}
+
+impl<'a> Feed<'a> {
+    pub(crate) fn new(encode: &'a dyn Encode, priority: Priority) -> Self {
+        Self { encode, priority, inputs: Vec::new(), sent: Encoding::default() }
+    }
+
+    /// Takes the next part; blocks while enough parts of this asset are with the towers.
+    ///
+    /// # Errors
+    /// If the towers failed: the decoder is to stop, and [`Feed::finish`] tells why.
+    pub(crate) fn push(&mut self, part: Part) -> Result<(), FailureReason> {
+        let Part { track, ordinal, span, content, thumb } = part;
+        self.sent.points.push(Waiting { track, ordinal, span, thumb });
+        self.inputs.push(input_of(content));
+        if self.inputs.len() < PARTS_A_REQUEST {
+            return Ok(());
+        }
+        self.send().map_err(|error| {
+            let reason = reason_of(&error);
+            self.sent.failed = Some(error);
+            reason
+        })
+    }
+
+    /// Sends the rest, once the decoder is done. Inner error: why the file cannot be used.
+    ///
+    /// # Errors
+    /// If the towers failed.
+    pub(crate) fn finish(
+        mut self,
+        decoded: Result<Head, FailureReason>,
+    ) -> Result<Result<(Head, Encoding), FailureReason>, EngineError> {
+        if let Some(error) = self.sent.failed.take() {
+            return Err(error);
+        }
+        let head = match decoded {
+            Ok(head) => head,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        if self.sent.points.is_empty() {
+            return Ok(Err(FailureReason::new(ReasonKind::Corrupt, "nothing in it could be decoded")));
+        }
+        Ok(Ok((head, self.close()?)))
+    }
+
+    /// Sends the rest of parts that were given one by one. If the towers failed before, [`Encoding::wait`] tells.
+    ///
+    /// # Errors
+    /// If the towers do not take the rest.
+    pub(crate) fn close(mut self) -> Result<Encoding, EngineError> {
+        if self.sent.failed.is_none() && !self.inputs.is_empty() {
+            self.send()?;
+        }
+        Ok(self.sent)
+    }
+
+    fn send(&mut self) -> Result<(), EngineError> {
+        let most = match self.priority {
+            Priority::Bulk => BULK_REQUESTS,
+            Priority::Query => QUERY_REQUESTS,
+        };
+        while self.sent.requests.len() >= most {
+            self.sent.wait_for_oldest()?;
+        }
+        let request = self.encode.submit(std::mem::take(&mut self.inputs), self.priority)?;
+        self.sent.requests.push_back(request);
+        Ok(())
+    }
 }
 
 impl Encoding {
-    /// Sends the parts of an asset to the towers.
-    pub(crate) fn start(
-        encode: &dyn Encode,
-        parts: Vec<Part>,
-        priority: Priority,
-    ) -> Result<Self, EngineError> {
-        let mut points = Vec::with_capacity(parts.len());
-        let mut requests = Vec::new();
-        let mut inputs = Vec::new();
-        for Part { track, ordinal, span, content, thumb } in parts {
-            points.push(Waiting { track, ordinal, span, thumb });
-            inputs.push(input_of(content));
-            if inputs.len() == PARTS_A_REQUEST {
-                requests.push(encode.submit(std::mem::take(&mut inputs), priority)?);
-            }
-        }
-        if !inputs.is_empty() {
-            requests.push(encode.submit(inputs, priority)?);
-        }
-        Ok(Self { points, requests })
-    }
-
     /// Waits for the vectors.
-    pub(crate) fn wait(self) -> Result<Vec<PointRecord>, EngineError> {
-        let mut vectors = Vec::with_capacity(self.points.len());
-        for request in self.requests {
-            vectors.extend(request.wait()?);
+    pub(crate) fn wait(mut self) -> Result<Vec<PointRecord>, EngineError> {
+        if let Some(error) = self.failed {
+            return Err(error);
         }
-        if vectors.len() != self.points.len() || vectors.iter().any(|vector| !vectors::is_usable(vector)) {
+        while !self.requests.is_empty() {
+            self.wait_for_oldest()?;
+        }
+        let Self { points, vectors, requests: _, failed: _ } = self;
+        if vectors.len() != points.len() || vectors.iter().any(|vector| !vectors::is_usable(vector)) {
             return Err(EngineError::Task { action: "encode parts" });
         }
-        let points = self.points.into_iter().zip(vectors);
+        let points = points.into_iter().zip(vectors);
         Ok(points
             .map(|(Waiting { track, ordinal, span, thumb }, vector)| PointRecord {
                 track,
@@ -69,6 +147,23 @@ impl Encoding {
             })
             .collect())
     }
+
+    fn wait_for_oldest(&mut self) -> Result<(), EngineError> {
+        if let Some(oldest) = self.requests.pop_front() {
+            self.vectors.extend(oldest.wait()?);
+        }
+        Ok(())
+    }
+}
+
+/// Whether a failure of the towers is the fault of what they were given, so that it costs one file and not the run.
+pub(crate) fn is_of_the_file(error: &EngineError) -> bool {
+    matches!(error.kind(), ErrorKind::InvalidArgument | ErrorKind::Bug)
+}
+
+/// What a failure of the towers says of a file.
+pub(crate) fn reason_of(error: &EngineError) -> FailureReason {
+    FailureReason::new(ReasonKind::Corrupt, error.to_string())
 }
 
 /// What the towers get of a part.

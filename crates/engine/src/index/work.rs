@@ -1,18 +1,19 @@
-//! The stages between walk and commit: read, hash and decode files, then wait for their vectors.
+//! The stages between walk and commit: read, hash and decode files while the towers take their parts, then wait for the
+//! last vectors.
 
 use std::collections::hash_map::Entry;
 
 use crossbeam_channel::{Receiver, Sender};
 use sensorium_embed::Priority;
-use sensorium_media::{Decoded, MediaInput};
-use sensorium_types::{AssetId, ContentHash, ErrorKind, FailureReason, ReasonKind, StoredAsset};
+use sensorium_media::{Head, MediaInput};
+use sensorium_types::{AssetId, ContentHash, FailureReason, ReasonKind, StoredAsset};
 use tokio::sync::mpsc;
 
 use super::hash::{changed, hash_file, is_unchanged};
 use super::job::{Job, Ready, Seen, Task, is_news, told_failure};
 use super::run::{Outcome, Run};
 use crate::EngineError;
-use crate::encode::Encoding;
+use crate::encode::{Encoding, Feed, is_of_the_file, reason_of};
 
 /// A file whose parts are with the towers.
 #[derive(Debug)]
@@ -77,9 +78,8 @@ pub(super) fn assemble_all(run: &Run, encoding: &Receiver<Encoded>, ready: &mpsc
         let Encoded { job, seen, encoding } = encoded;
         let outcome = match encoding.wait() {
             Ok(points) => Ok(job.new_asset(&run.rows, seen, points, &run.space_revision)),
-            Err(error) if matches!(error.kind(), ErrorKind::InvalidArgument | ErrorKind::Bug) => {
-                let reason = FailureReason::new(ReasonKind::Corrupt, error.to_string());
-                Ok(job.failed(&run.rows, reason, Some(AssetId::from_content(&seen.hash))))
+            Err(error) if is_of_the_file(&error) => {
+                Ok(job.failed(&run.rows, reason_of(&error), Some(AssetId::from_content(&seen.hash))))
             }
             Err(_) if run.cancel.is_cancelled() => continue,
             Err(error) => Err(error),
@@ -127,7 +127,9 @@ fn advance(run: &Run, job: Job) -> Result<Next, EngineError> {
 }
 
 fn decode(run: &Run, job: Job, hash: ContentHash, asset: AssetId) -> Result<Next, EngineError> {
-    let decoded = run.decode.decode(MediaInput::Path(job.path.clone()), &run.cancel)?;
+    let mut feed = Feed::new(run.encode.as_ref(), Priority::Bulk);
+    let input = MediaInput::Path(job.path.clone());
+    let decoded = run.decode.decode_each(input, Priority::Bulk, &run.cancel, &mut |part| feed.push(part))?;
     if run.cancel.is_cancelled() {
         return Ok(Next::Nowhere);
     }
@@ -135,19 +137,18 @@ fn decode(run: &Run, job: Job, hash: ContentHash, asset: AssetId) -> Result<Next
         let others = run.in_flight.lock().remove(&asset).unwrap_or_default();
         return Ok(Next::FailedAlone(failed_alone(run, job, changed()), others));
     }
-    let Decoded { modality, mime, facts, parts } = match decoded {
-        Ok(decoded) => decoded,
-        Err(reason) if is_of_the_path(&reason) => {
+    let (Head { modality, mime, facts }, encoding) = match feed.finish(decoded) {
+        Ok(Ok(sent)) => sent,
+        Ok(Err(reason)) if is_of_the_path(&reason) => {
             let others = run.in_flight.lock().remove(&asset).unwrap_or_default();
             return Ok(Next::FailedAlone(failed_alone(run, job, reason), others));
         }
-        Err(reason) => return Ok(Next::Commit(job.failed(&run.rows, reason, Some(asset)))),
+        Ok(Err(reason)) => return Ok(Next::Commit(job.failed(&run.rows, reason, Some(asset)))),
+        Err(error) if is_of_the_file(&error) => {
+            return Ok(Next::Commit(job.failed(&run.rows, reason_of(&error), Some(asset))));
+        }
+        Err(error) => return Err(error),
     };
-    if parts.is_empty() {
-        let reason = FailureReason::new(ReasonKind::Corrupt, "there is nothing in it");
-        return Ok(Next::Commit(job.failed(&run.rows, reason, Some(asset))));
-    }
-    let encoding = Encoding::start(run.encode.as_ref(), parts, Priority::Bulk)?;
     let seen = Seen { hash, modality, mime, facts };
     Ok(Next::Encode(Box::new(Encoded { job, seen, encoding })))
 }

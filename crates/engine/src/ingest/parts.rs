@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use sensorium_embed::Priority;
-use sensorium_media::{Cancel, Decoded, MediaInput};
-use sensorium_types::{FailureReason, Modality, Payload, PointRecord, ReasonKind, Track};
+use sensorium_media::{Cancel, Head, MediaInput};
+use sensorium_types::{FailureReason, Modality, Payload, PointRecord, Track};
 
 use super::{IngestContent, IngestPart};
-use crate::encode::Encoding;
+use crate::encode::Feed;
 use crate::seams::{Decode, Encode};
 use crate::{EngineError, vectors};
 
@@ -49,15 +49,14 @@ pub(super) fn make(
                 continue;
             }
         };
-        let Decoded { modality, mime, facts, parts } =
-            match decode.decode(MediaInput::Bytes(bytes), &Cancel::default())? {
-                Ok(decoded) => decoded,
-                Err(reason) => return Ok(Err(reason)),
-            };
-        let points = Encoding::start(encode, parts, Priority::Bulk)?.wait()?;
-        if points.is_empty() {
-            return Ok(Err(FailureReason::new(ReasonKind::Corrupt, "there is nothing in it")));
-        }
+        let mut feed = Feed::new(encode, Priority::Bulk);
+        let (input, cancel) = (MediaInput::Bytes(bytes), Cancel::default());
+        let decoded = decode.decode_each(input, Priority::Bulk, &cancel, &mut |part| feed.push(part))?;
+        let (Head { modality, mime, facts }, encoding) = match feed.finish(decoded)? {
+            Ok(sent) => sent,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let points = encoding.wait()?;
         made.push(Made { name, modality, mime: Some(mime), facts, points });
     }
     Ok(Ok(made))

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use sensorium_embed::{Input, Priority};
-use sensorium_media::{Cancel, Decoded, MediaInput};
+use sensorium_media::{Cancel, Head, MediaInput, Part};
 use sensorium_store::Store;
 use sensorium_types::{AssetId, Content, FailureReason, Modality, PointKey, ReasonKind, Track};
 
 use super::{Term, TermInput};
-use crate::encode::Encoding;
+use crate::encode::Feed;
 use crate::index::blocking;
 use crate::seams::{Decode, Encode};
 use crate::{EngineError, vectors};
@@ -30,7 +30,6 @@ pub(super) struct Asked {
 #[derive(Debug, Clone)]
 pub(super) struct Asker {
     pub(super) store: Arc<dyn Store>,
-
     pub(super) encode: Arc<dyn Encode>,
     pub(super) decode: Arc<dyn Decode>,
 }
@@ -79,12 +78,18 @@ impl Asker {
     async fn media(&self, input: MediaInput, name: String) -> Result<(Vec<f32>, Content), EngineError> {
         let (encode, decode) = (Arc::clone(&self.encode), Arc::clone(&self.decode));
         blocking("decode a term", move || {
-            let decoded = decode.decode(input, &Cancel::default())?;
-            let Decoded { modality, mut parts, .. } =
-                decoded.map_err(|reason| EngineError::BadTerm { term: name, reason })?;
-            let track = asking_track(modality, parts.iter().map(|part| part.track))?;
-            parts.retain(|part| part.track == track);
-            let points = Encoding::start(encode.as_ref(), parts, Priority::Query)?.wait()?;
+            let mut feed = Feed::new(encode.as_ref(), Priority::Query);
+            // Parts come in order of track, so the track of the first is the one that asks: a film's picture.
+            let mut first = None;
+            let mut on_part = |part: Part| {
+                if *first.get_or_insert(part.track) == part.track { feed.push(part) } else { Ok(()) }
+            };
+            let decoded = decode.decode_each(input, Priority::Query, &Cancel::default(), &mut on_part)?;
+            let sent = feed.finish(decoded)?;
+            let (Head { modality, .. }, encoding) =
+                sent.map_err(|reason| EngineError::BadTerm { term: name, reason })?;
+            let track = asking_track(modality, first)?;
+            let points = encoding.wait()?;
             Ok((mean(points.iter().map(|point| point.vector.as_slice()))?, track.content()))
         })
         .await

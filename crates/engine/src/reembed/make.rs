@@ -1,17 +1,17 @@
 //! An asset to parts, and to the record that it gets.
 
 use sensorium_embed::Priority;
-use sensorium_media::{Decoded, MediaInput, Part, PartContent};
+use sensorium_media::{Head, MediaInput, Part, PartContent};
 use sensorium_types::{
-    AssetRecord, Change, ErrorKind, FailureReason, Modality, Payload, PointRecord, ReasonKind, SourceKey,
-    SourceRow, StoredAsset, Track,
+    AssetRecord, Change, FailureReason, Modality, Payload, PointRecord, ReasonKind, SourceKey, SourceRow,
+    StoredAsset, Track,
 };
 
 use super::event::{Losses, ReembedEvent, ReembedState, Substitute};
 use super::run::Run;
 use super::{FROM_NOTHING, FROM_THUMBNAILS, MARK_FIELD, REASON_FIELD, WITHOUT_FUSED, media, plan};
 use crate::EngineError;
-use crate::encode::Encoding;
+use crate::encode::{Encoding, Feed, is_of_the_file, reason_of};
 use crate::ingest::{self, Product};
 
 /// The changes that bring an asset over, and what is told after them.
@@ -53,14 +53,15 @@ pub(super) fn of_media(run: &Run, task: Task) -> Result<Result<Made, Unread>, En
         return of_parts(run, task, &hashes);
     }
     let paths = media::candidates(&task.stored.record, &task.sources, &run.data_dir);
-    let read = media::read(&task.stored.record, paths, run.decode.as_ref(), &run.cancel)?;
-    let Decoded { modality, mime, mut facts, parts } = match read {
-        Ok(decoded) => decoded,
+    let seams = (run.decode.as_ref(), run.encode.as_ref());
+    let read = media::read(&task.stored.record, paths, seams, &run.cancel)?;
+    let (Head { modality, mime, mut facts }, encoding) = match read {
+        Ok(sent) => sent,
         Err(reason) => return Ok(Err((task, reason))),
     };
     facts.set("mime", mime);
     facts.set("modality", modality.name());
-    let points = Points::Waiting(Encoding::start(run.encode.as_ref(), parts, Priority::Bulk)?);
+    let points = Points::Waiting(encoding);
     Ok(Ok(Made { task, modality, facts, points, instead: None }))
 }
 
@@ -83,25 +84,34 @@ fn of_parts(
             Ok(Ok(Made { task, modality, facts, points: Points::Ready(points), instead }))
         }
         Ok(Err(reason)) => Ok(Err((task, reason))),
-        Err(error) if is_of_the_bytes(&error) => Ok(Err((task, corrupt(&error)))),
+        Err(error) if is_of_the_file(&error) => Ok(Err((task, reason_of(&error)))),
         Err(error) => Err(error),
     }
 }
 
 /// Encodes an asset's thumbnails, or nothing, in place of its media.
 pub(super) fn of_what_is_left(run: &Run, task: Task, reason: FailureReason) -> Result<Made, EngineError> {
-    let mut parts = Vec::new();
+    let mut feed = Feed::new(run.encode.as_ref(), Priority::Bulk);
+    let mut mark = FROM_NOTHING;
     for (key, info) in media::pictured(&task.stored) {
         let Some(thumb) = run.runtime.block_on(run.from.thumb(&key))? else { continue };
-        let decoded = run.decode.decode(MediaInput::Bytes(thumb.clone().into()), &run.cancel)?;
-        let first = decoded.ok().and_then(|decoded| decoded.parts.into_iter().next());
-        if let Some(Part { content: content @ PartContent::Frames(_), .. }) = first {
+        let mut first = None;
+        let mut on_part = |part: Part| {
+            first.get_or_insert(part.content);
+            Ok(())
+        };
+        let input = MediaInput::Bytes(thumb.clone().into());
+        let decoded = run.decode.decode_each(input, Priority::Bulk, &run.cancel, &mut on_part)?;
+        if let (Ok(_), Some(content @ PartContent::Frames(_))) = (decoded, first) {
             let (track, ordinal, span) = (info.track, info.ordinal, info.span);
-            parts.push(Part { track, ordinal, span, content, thumb: Some(thumb) });
+            mark = FROM_THUMBNAILS;
+            if feed.push(Part { track, ordinal, span, content, thumb: Some(thumb) }).is_err() {
+                // Waiting for the vectors tells why.
+                break;
+            }
         }
     }
-    let mark = if parts.is_empty() { FROM_NOTHING } else { FROM_THUMBNAILS };
-    let points = Points::Waiting(Encoding::start(run.encode.as_ref(), parts, Priority::Bulk)?);
+    let points = Points::Waiting(feed.close()?);
     let modality = task.stored.record.modality;
     Ok(Made { task, modality, facts: Payload::new(), points, instead: Some((mark, reason)) })
 }
@@ -114,7 +124,7 @@ impl Made {
             Points::Ready(points) => points,
             Points::Waiting(encoding) => match encoding.wait() {
                 Ok(points) => points,
-                Err(error) if is_of_the_bytes(&error) => return Ok(Err((task, corrupt(&error)))),
+                Err(error) if is_of_the_file(&error) => return Ok(Err((task, reason_of(&error)))),
                 Err(error) => return Err(error),
             },
         };
@@ -170,12 +180,4 @@ pub(super) const fn is_given_up(substitute: Substitute, losses: Losses) -> bool 
         (Substitute::Thumbnails, _) | (Substitute::Nothing, Losses::Listed | Losses::All) => true,
         (Substitute::Nothing, Losses::None) => false,
     }
-}
-
-fn is_of_the_bytes(error: &EngineError) -> bool {
-    matches!(error.kind(), ErrorKind::InvalidArgument | ErrorKind::Bug)
-}
-
-fn corrupt(error: &EngineError) -> FailureReason {
-    FailureReason::new(ReasonKind::Corrupt, error.to_string())
 }

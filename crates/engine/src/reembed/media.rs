@@ -5,16 +5,18 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use sensorium_media::{Cancel, Decoded, MediaInput};
+use sensorium_embed::Priority;
+use sensorium_media::{Cancel, Head, MediaInput};
 use sensorium_types::{
     AssetRecord, ContentHash, FailureReason, MediaPolicy, PointKey, ReasonKind, SourceKey, SourceRow,
     StoredAsset, Track,
 };
 
+use crate::encode::{Encoding, Feed, is_of_the_file, reason_of};
 use crate::engine::PARTS_FIELD;
 use crate::index::{Stamp, hash_file, is_of_the_path, is_unchanged};
 use crate::ingest::FUSE_FIELD;
-use crate::seams::Decode;
+use crate::seams::{Decode, Encode};
 use crate::{EngineError, copies};
 
 /// Files that may hold the bytes of an asset: its sources in their order, then its copy.
@@ -87,13 +89,13 @@ pub(super) fn look(
     Err(reason)
 }
 
-/// Decodes an asset's bytes from the first file that still has them.
+/// Decodes an asset's bytes from the first file that still has them, and sends them to the towers as they come.
 pub(super) fn read(
     record: &AssetRecord,
     paths: Vec<PathBuf>,
-    decode: &dyn Decode,
+    (decode, encode): (&dyn Decode, &dyn Encode),
     cancel: &Cancel,
-) -> Result<Result<Decoded, FailureReason>, EngineError> {
+) -> Result<Result<(Head, Encoding), FailureReason>, EngineError> {
     let Some(hash) = record.hash else { return Ok(Err(not_kept())) };
     let mut reason = not_kept();
     for path in paths {
@@ -119,19 +121,18 @@ pub(super) fn read(
                 continue;
             }
         }
-        let decoded = decode.decode(MediaInput::Path(path.clone()), cancel)?;
+        let mut feed = Feed::new(encode, Priority::Bulk);
+        let input = MediaInput::Path(path.clone());
+        let decoded = decode.decode_each(input, Priority::Bulk, cancel, &mut |part| feed.push(part))?;
         if !is_unchanged(&path, stamp) {
             reason = changed();
             continue;
         }
-        match decoded {
-            Err(why) if is_of_the_path(&why) => reason = why,
-            Ok(decoded) if decoded.parts.is_empty() => {
-                return Ok(Err(FailureReason::new(ReasonKind::Corrupt, "there is nothing in it")));
-            }
-            Ok(decoded) => return Ok(Ok(decoded)),
-            // These very bytes cannot be decoded, wherever they lie.
-            Err(why) => return Ok(Err(why)),
+        match feed.finish(decoded) {
+            Ok(Err(why)) if is_of_the_path(&why) => reason = why,
+            // These very bytes cannot be decoded or encoded, wherever they lie.
+            Err(error) if is_of_the_file(&error) => return Ok(Err(reason_of(&error))),
+            sent => return sent,
         }
     }
     Ok(Err(reason))

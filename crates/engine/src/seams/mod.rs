@@ -10,7 +10,7 @@ use std::fmt::Debug;
 use std::ops::ControlFlow;
 
 use sensorium_embed::{Caption, CaptionOptions, EmbedError, Input, Picture, Priority};
-use sensorium_media::{Cancel, Decoded, MediaInput};
+use sensorium_media::{Cancel, Head, MediaInput, Part};
 use sensorium_types::{CalibrationTable, FailureReason, SpaceInfo};
 
 use crate::EngineError;
@@ -18,18 +18,26 @@ use crate::EngineError;
 pub use spec::tower_spec;
 pub(crate) use towers::Towers;
 pub(crate) use workers::Workers;
+pub use workers::decoding_workers;
+
+/// Who takes parts as they come; an error stops the file.
+pub type OnPart<'a> = &'a mut dyn FnMut(Part) -> Result<(), FailureReason>;
 
 /// Bytes to parts, under limits.
 pub trait Decode: Send + Sync + Debug {
-    /// Decodes one file. Called from many threads at once; blocks.
+    /// Decodes one file and gives its parts as they come, in order of track and ordinal; what the file is becomes known
+    /// at its end. Called from many threads at once; blocks. A slow taker slows the decoder, which holds no more than a
+    /// few parts; queries do not wait for the takers of bulk work. If the file fails, parts that were given are void.
     ///
     /// # Errors
-    /// Outer: decoding as such does not work, which stops the run. Inner: this file failed.
-    fn decode(
+    /// Outer: decoding as such does not work, which stops the run. Inner: this file failed, or the taker stopped it.
+    fn decode_each(
         &self,
         input: MediaInput,
+        priority: Priority,
         cancel: &Cancel,
-    ) -> Result<Result<Decoded, FailureReason>, EngineError>;
+        on_part: OnPart<'_>,
+    ) -> Result<Result<Head, FailureReason>, EngineError>;
 
     /// Largest file that is read, in bytes.
     fn max_bytes(&self) -> u64;

@@ -1,5 +1,6 @@
 //! [`Encode`] by the towers of a bundle.
 
+use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -31,7 +32,10 @@ impl Towers {
         if let Some(encoder) = slot.as_ref() {
             return Ok(Arc::clone(encoder));
         }
-        let encoder = Arc::new(Encoder::start(Arc::clone(&self.bundle), EncoderConfig::default())?);
+        let started = Encoder::start(Arc::clone(&self.bundle), EncoderConfig::default());
+        // No fault of what was to be encoded.
+        let failed = |error| EngineError::Io { action: "start the towers", source: io::Error::other(error) };
+        let encoder = Arc::new(started.map_err(failed)?);
         *slot = Some(Arc::clone(&encoder));
         Ok(encoder)
     }

@@ -9,57 +9,97 @@ use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use parking_lot::Mutex;
-use sensorium_media::{Cancel, Decoded, MediaError, MediaInput, MediaPool, PoolConfig};
-use sensorium_types::FailureReason;
+use sensorium_embed::Priority;
+use sensorium_media::{Cancel, Head, MediaError, MediaInput, MediaPool, Part, PoolConfig};
+use sensorium_types::{FailureReason, ReasonKind};
 
-use super::Decode;
+use super::{Decode, OnPart};
 use crate::EngineError;
 
-/// A pool of worker processes, which starts at its first use.
+/// Parts that are decoded before they are taken.
+const PARTS_AHEAD: usize = 2;
+
+/// Decoding by worker processes, which start at their first use.
+pub fn decoding_workers(config: PoolConfig) -> Arc<dyn Decode> {
+    Arc::new(Workers::new(config))
+}
+
+/// Worker processes, which start at their first use. A film keeps its worker for as long as the towers need for it, so
+/// queries have workers of their own.
 #[derive(Debug)]
 pub(crate) struct Workers {
     config: PoolConfig,
-    /// The way to the threads. They end when it closes.
-    requests: Mutex<Option<Sender<Request>>>,
+    bulk: Lane,
+    query: Lane,
 }
+
+/// The way to the threads of one pool. They end when it closes.
+#[derive(Debug, Default)]
+struct Lane(Mutex<Option<Sender<Request>>>);
 
 /// A file to decode.
 #[derive(Debug)]
 struct Request {
     input: MediaInput,
     cancel: Cancel,
-    reply: Sender<Result<Decoded, FailureReason>>,
+    reply: Sender<Reply>,
+}
+
+/// What comes of it: parts, then the end.
+#[derive(Debug)]
+enum Reply {
+    Part(Part),
+    End(Result<Head, FailureReason>),
 }
 
 impl Workers {
     pub(crate) fn new(config: PoolConfig) -> Self {
-        Self { config, requests: Mutex::new(None) }
+        Self { config, bulk: Lane::default(), query: Lane::default() }
     }
+}
 
-    fn requests(&self) -> Result<Sender<Request>, EngineError> {
-        let mut slot = self.requests.lock();
+impl Lane {
+    fn requests(&self, config: &PoolConfig) -> Result<Sender<Request>, EngineError> {
+        let mut slot = self.0.lock();
         if let Some(requests) = slot.as_ref() {
             return Ok(requests.clone());
         }
-        let requests = start(&self.config)?;
+        let requests = start(config)?;
         *slot = Some(requests.clone());
         Ok(requests)
     }
 }
 
 impl Decode for Workers {
-    fn decode(
+    fn decode_each(
         &self,
         input: MediaInput,
+        priority: Priority,
         cancel: &Cancel,
-    ) -> Result<Result<Decoded, FailureReason>, EngineError> {
-        let (reply, decoded) = bounded(1);
+        on_part: OnPart<'_>,
+    ) -> Result<Result<Head, FailureReason>, EngineError> {
+        let lane = match priority {
+            Priority::Bulk => &self.bulk,
+            Priority::Query => &self.query,
+        };
+        let (reply, replies) = bounded(PARTS_AHEAD);
         let request = Request { input, cancel: cancel.clone(), reply };
         let died = EngineError::Task { action: "decode a file" };
-        if self.requests()?.send(request).is_err() {
+        if lane.requests(&self.config)?.send(request).is_err() {
             return Err(died);
         }
-        decoded.recv().map_err(|_| died)
+        loop {
+            match replies.recv() {
+                // Whoever returns here closes the channel, which stops the decoder.
+                Ok(Reply::Part(part)) => {
+                    if let Err(stopped) = on_part(part) {
+                        return Ok(Err(stopped));
+                    }
+                }
+                Ok(Reply::End(decoded)) => return Ok(decoded),
+                Err(_) => return Err(died),
+            }
+        }
     }
 
     fn max_bytes(&self) -> u64 {
@@ -100,7 +140,11 @@ fn spawn(body: impl FnOnce() + Send + 'static) -> Result<(), EngineError> {
 
 fn serve(pool: &MediaPool, queue: &Receiver<Request>) {
     while let Ok(Request { input, cancel, reply }) = queue.recv() {
+        let decoded = pool.decode_each(input, &cancel, &mut |part| {
+            let gone = |_| FailureReason::new(ReasonKind::TimedOut, "nobody waits for it");
+            reply.send(Reply::Part(part)).map_err(gone)
+        });
         // Who asked may be gone; then nobody wants the answer.
-        let _ = reply.send(pool.decode(input, &cancel));
+        let _ = reply.send(Reply::End(decoded));
     }
 }

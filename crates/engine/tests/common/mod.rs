@@ -16,9 +16,9 @@ use std::time::Duration;
 use sensorium_embed::{Caption, CaptionEnd, CaptionOptions, CaptionToken, Input, Picture, Priority};
 use sensorium_engine::{
     Access, AssetState, Cancel, Decode, Encode, Engine, EngineError, EngineParts, IndexEvent, IndexRequest,
-    IndexSummary, Pending, QueryRequest, Term, TermInput,
+    IndexSummary, OnPart, Pending, QueryRequest, Term, TermInput,
 };
-use sensorium_media::{Decoded, MediaInput, Part, PartContent, Rgb};
+use sensorium_media::{Decoded, Head, MediaInput, Part, PartContent, Rgb};
 use sensorium_store::Store;
 use sensorium_testkit::{MemoryStore, Seeded, TemporaryDatabase, normalize};
 use sensorium_types::{
@@ -97,7 +97,7 @@ impl Encode for FakeTowers {
 }
 
 #[derive(Debug)]
-struct FakePending(Vec<Input>);
+pub(crate) struct FakePending(pub(crate) Vec<Input>);
 
 impl Pending for FakePending {
     fn wait(self: Box<Self>) -> Result<Vec<Vec<f32>>, EngineError> {
@@ -125,7 +125,13 @@ pub(crate) struct FakeDecoder {
 }
 
 impl Decode for FakeDecoder {
-    fn decode(&self, input: MediaInput, _: &Cancel) -> Result<Result<Decoded, FailureReason>, EngineError> {
+    fn decode_each(
+        &self,
+        input: MediaInput,
+        _: Priority,
+        _: &Cancel,
+        on_part: OnPart<'_>,
+    ) -> Result<Result<Head, FailureReason>, EngineError> {
         std::thread::sleep(self.delay);
         let count = self.decoded.fetch_add(1, Ordering::SeqCst) + 1;
         if let Some((after, cancel)) = &self.cancel_after
@@ -137,7 +143,11 @@ impl Decode for FakeDecoder {
             MediaInput::Path(path) => fs_err::read(path).expect("the file is there"),
             MediaInput::Bytes(bytes) => bytes.to_vec(),
         };
-        Ok(decoded(&String::from_utf8_lossy(&bytes)))
+        Ok(decoded(&String::from_utf8_lossy(&bytes)).and_then(|decoded| {
+            let Decoded { modality, mime, facts, parts } = decoded;
+            parts.into_iter().try_for_each(on_part)?;
+            Ok(Head { modality, mime, facts })
+        }))
     }
 
     fn max_bytes(&self) -> u64 {
