@@ -3,7 +3,7 @@
 use super::metadata::Metadata;
 
 /// A library (or every library whose name starts so, with `*`) and the crates that may name it.
-const HOMES: [(&str, &[&str]); 23] = [
+const HOMES: [(&str, &[&str]); 24] = [
     ("rocksdb", &["index"]),
     ("hnsw_rs", &["index"]),
     ("tantivy", &["index"]),
@@ -22,6 +22,7 @@ const HOMES: [(&str, &[&str]); 23] = [
     ("html2text", &["media"]),
     // The contact sheet of `search` is a picture that `cli` writes.
     ("image", &["media", "cli"]),
+    ("tiff", &["media"]),
     ("prost*", &["api"]),
     ("protox", &["api"]),
     ("tonic*", &["api", "client", "server"]),

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `jpeg.rs` | JPEG by libjpeg-turbo, at a reduced DCT scale where the picture is large |
 //! | `still.rs` | the formats of the `image` crate |
+//! | `tiff.rs` | TIFFs that the `image` crate refuses: palettes, measurements, CMYK in planes |
 //! | `moving.rs` | animated GIF, PNG and WebP, frame by frame |
 //! | `exif.rs` | orientation, time, camera, place |
 //! | `raw.rs` | the JPEG preview inside camera RAW files |
@@ -16,6 +17,7 @@ mod jpeg;
 mod moving;
 mod raw;
 mod still;
+mod tiff;
 
 use sensorium_types::{FailureReason, Modality, ReasonKind, Track};
 
@@ -72,7 +74,12 @@ pub(crate) fn decode_still(bytes: &[u8], job: &Job, sink: &mut Sink) -> Result<H
     if job.mime == "image/tiff" && raw::is_camera_raw(bytes) {
         return decode_raw(bytes, job, sink);
     }
-    let picture = still::decode(bytes, job.mime, job.limits)?;
+    let picture = match still::decode(bytes, job.mime, job.limits) {
+        Err(refused) if job.mime == "image/tiff" && refused.kind == ReasonKind::Unsupported => {
+            tiff::decode(bytes, job.limits)?
+        }
+        decoded => decoded?,
+    };
     put(picture, exif::read(bytes), job.mime, job.spec, sink)
 }
 

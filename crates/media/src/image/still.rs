@@ -82,10 +82,13 @@ fn over_white(image: DynamicImage) -> Rgb {
 
 /// RGBA to RGB over white, in place.
 pub(super) fn blend(pixels: &mut Vec<u8>) {
-    super::compact(pixels, |[red, green, blue, alpha]| {
-        [red, green, blue].map(|colour| {
-            let blended = u32::from(colour) * u32::from(alpha) + 255 * (255 - u32::from(alpha));
-            u8::try_from((blended + 127) / 255).unwrap_or(u8::MAX)
-        })
-    });
+    super::compact(pixels, |[red, green, blue, alpha]| over_white_pixel([red, green, blue], alpha));
+}
+
+/// One pixel over white.
+pub(super) fn over_white_pixel(colour: [u8; 3], alpha: u8) -> [u8; 3] {
+    colour.map(|colour| {
+        let blended = u32::from(colour) * u32::from(alpha) + 255 * (255 - u32::from(alpha));
+        u8::try_from((blended + 127) / 255).unwrap_or(u8::MAX)
+    })
 }
