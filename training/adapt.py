@@ -44,7 +44,7 @@ class Adapted(TextTower):
         for i in range(self.first, LAYERS):
             for name in MATRICES:
                 for part, values in (("up", self.up), ("down", self.down)):
-                    out[f"text.encoder.layer.{i}.{name}.{part}"] = values[f"{i}.{name}".replace(".", "_")].detach().half().contiguous()
+                    out[f"text.encoder.layer.{i}.{name}.{part}"] = values[f"{i}.{name}".replace(".", "_")].detach().half().cpu().contiguous()
         return out
 
     def take(self, updates):
@@ -85,7 +85,7 @@ class States:
             mask = torch.zeros_like(ids)
             for j, i in enumerate(rows):
                 ids[j, :len(coded[i])], mask[j, :len(coded[i])] = torch.tensor(coded[i]), 1
-            x = tower.lower(ids, mask, tower.first).numpy()
+            x = tower.lower(ids.to(tower.device), mask.to(tower.device), tower.first).cpu().numpy()
             for j, i in enumerate(rows):
                 states[ends[i]:ends[i + 1]] = x[j, :len(coded[i])]
         return states, ends
@@ -105,8 +105,9 @@ class States:
             for j, r in enumerate(rows):
                 begin, n = self.ends[which[r]], lengths[r]
                 x[j, :n], mask[j, :n] = self.states[begin:begin + n], 1
-            parts.append(tower.upper(torch.from_numpy(x).float(), torch.from_numpy(mask), tower.first, tower.drop))
-        back = torch.from_numpy(np.argsort(order, kind="stable"))
+            x, mask = torch.from_numpy(x).to(tower.device).float(), torch.from_numpy(mask).to(tower.device)
+            parts.append(tower.upper(x, mask, tower.first, tower.drop))
+        back = torch.from_numpy(np.argsort(order, kind="stable")).to(tower.device)
         return torch.cat(parts)[back]
 
     def all(self, tower, chunk=192):
@@ -114,6 +115,6 @@ class States:
         was = tower.training
         tower.eval()
         with torch.no_grad():
-            out = self.vectors(tower, np.arange(len(self)), chunk).numpy()
+            out = self.vectors(tower, np.arange(len(self)), chunk).cpu().numpy()
         tower.train(was)
         return out

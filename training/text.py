@@ -68,6 +68,11 @@ class TextTower(nn.Module):
         h = self.linear(F.gelu(self.linear(x, p + "intermediate.dense")), p + "output.dense")
         return self.norm(x + F.dropout(h, drop, self.training), p + "output.LayerNorm")
 
+    @property
+    def device(self):
+        """Where the weights lie."""
+        return self.w("embeddings.word_embeddings.weight").device
+
     def lower(self, ids, mask, layers):
         """States [B, T, 384] after the first `layers` layers of ids and mask [B, T] int64."""
         e = "embeddings."
@@ -102,7 +107,7 @@ class TextTower(nn.Module):
             for j, i in enumerate(rows):
                 n = len(coded[i].ids)
                 ids[j, :n], mask[j, :n] = torch.tensor(coded[i].ids), 1
-            out[rows] = self(ids, mask).numpy()
+            out[rows] = self(ids.to(self.device), mask.to(self.device)).cpu().numpy()
         return out
 
     def cached(self, texts, cache, name):

@@ -45,6 +45,7 @@ def arguments():
     ap.add_argument("--layers", type=int, default=2)
     ap.add_argument("--ffn", type=int, default=1024)
     ap.add_argument("--ema", type=float, default=0.995)
+    ap.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     ap.add_argument("--seed", type=int, default=1)
     return ap.parse_args()
 
@@ -90,8 +91,8 @@ def padded(rows):
 @torch.no_grad()
 def greedy(model, memory, longest=24):
     """Ids of the likeliest words, without repeating a group of three."""
-    ids = torch.full((len(memory), 1), BOS)
-    ended = torch.zeros(len(memory), dtype=torch.bool)
+    ids = torch.full((len(memory), 1), BOS, device=memory.device)
+    ended = torch.zeros(len(memory), dtype=torch.bool, device=memory.device)
     for _ in range(longest):
         logits = model(memory, ids)[:, -1]
         for row, words in zip(logits, ids.tolist()):
@@ -120,7 +121,7 @@ class Trainer:
         picked = self.rng.choice(len(lines), min(a.lines, len(lines)), replace=False)
         self.lines = [c for c in self.words.encode([lines[i] for i in picked]) if c]
         grid = round(self.photos.views[0].shape[1] ** 0.5)
-        self.model = Captioner(self.words.vocab, grid, a.d, 4, a.encoder, a.layers, a.ffn, a.drop)
+        self.model = Captioner(self.words.vocab, grid, a.d, 4, a.encoder, a.layers, a.ffn, a.drop).to(a.device)
         self.average = copy.deepcopy(self.model).eval()
         decay = [p for p in self.model.parameters() if p.ndim > 1]
         rest = [p for p in self.model.parameters() if p.ndim <= 1]
@@ -130,7 +131,7 @@ class Trainer:
         self.total = a.epochs * (len(self.photos.rows) // a.batch)
 
     def loss(self, memory, rows):
-        x, y = padded(rows)
+        x, y = (t.to(self.a.device) for t in padded(rows))
         return F.cross_entropy(self.model(memory, x).flatten(0, 1), y.flatten(), ignore_index=-100, label_smoothing=self.a.smooth)
 
     def update(self, loss, rate):
@@ -169,7 +170,7 @@ class Trainer:
         for s in range(steps):
             which = [i for i in order[s * a.batch:(s + 1) * a.batch] if self.captions[i]]
             grid = self.photos.grids(which, rng.integers(0, 12, len(which)))
-            memory = self.model.memory(grid).repeat_interleave(a.captions, 0)
+            memory = self.model.memory(grid.to(a.device)).repeat_interleave(a.captions, 0)
             rows = [self.captions[i][k] for i in which for k in rng.choice(len(self.captions[i]), a.captions, len(self.captions[i]) < a.captions)]
             loss = self.loss(memory, rows)
             blank = rows[::10]
@@ -181,7 +182,8 @@ class Trainer:
     @torch.no_grad()
     def dev(self, count):
         rows = self.dev_photos.rows[:count]
-        memory = torch.cat([self.average.memory(self.dev_photos.grids(range(i, min(i + 64, len(rows))), [0] * 64)) for i in range(0, len(rows), 64)])
+        memory = torch.cat([self.average.memory(self.dev_photos.grids(range(i, min(i + 64, len(rows))), [0] * 64).to(self.a.device))
+                            for i in range(0, len(rows), 64)])
         said = [self.words.decode(ids) for i in range(0, len(rows), 250) for ids in greedy(self.average, memory[i:i + 250])]
         refs = [r["captions"] for r in rows]
         return {"cider": cider_d(said, refs), "bleu4": bleu4(said, refs)}, said
@@ -193,7 +195,7 @@ class Trainer:
         os.replace(path + ".part", path)
 
     def resume(self, path):
-        state = torch.load(path, map_location="cpu", weights_only=False)
+        state = torch.load(path, map_location=self.a.device, weights_only=False)
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])

@@ -55,6 +55,7 @@ def arguments():
     ap.add_argument("--pairs", type=float, default=0.1, help="weight of caption with caption")
     ap.add_argument("--keep", type=float, default=4.0, help="weight of staying near frozen MiniLM outside Flickr")
     ap.add_argument("--warm", default="", help="bundle folder to start from where no checkpoint is left")
+    ap.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     ap.add_argument("--seed", type=int, default=1)
     return ap.parse_args()
 
@@ -76,7 +77,7 @@ class Outside:
         texts = [*rng.choice(guard.train_lines("text/audiocaps_train_en.txt.gz")[1000:], count, replace=False),
                  *rng.choice(words[::2], count, replace=False)]  # measure_joint.py asks the others
         self.states = States(tower, texts, cache, "outside")
-        self.frozen = torch.from_numpy(text.cached(texts, cache, "outside"))
+        self.frozen = torch.from_numpy(text.cached(texts, cache, "outside")).to(tower.device)
 
     def loss(self, tower, rng, count=96):
         which = rng.choice(len(self.frozen), count, replace=False)
@@ -90,13 +91,13 @@ class Trainer:
         torch.manual_seed(a.seed)
         self.a, self.rng = a, np.random.default_rng(a.seed)
         self.m = m = Material(a.data, a.stems, a.cache, a.wordnet)
-        self.weight, self.bias = classifier(a.stems)
-        self.text = Adapted(a.stems, a.first, a.rank)
-        self.tower = ImageTower(round(m.flickr.views[0].shape[1] ** 0.5), a.d, 4, a.layers, a.ffn, a.drop, a.token_drop)
-        self.tower.names["weight"].data, self.tower.class_scale = m.name_vectors.clone(), a.class_scale
+        self.weight, self.bias = (x.to(a.device) for x in classifier(a.stems))
+        self.text = Adapted(a.stems, a.first, a.rank).to(a.device)
+        self.tower = ImageTower(round(m.flickr.views[0].shape[1] ** 0.5), a.d, 4, a.layers, a.ffn, a.drop, a.token_drop).to(a.device)
+        self.tower.names["weight"].data, self.tower.class_scale = m.name_vectors.to(a.device, copy=True), a.class_scale
         torch.nn.init.zeros_(self.tower.gate["fc2"].weight)
         torch.nn.init.constant_(self.tower.gate["fc2"].bias, float(np.log(a.share / (1 - a.share))))
-        self.scale = torch.nn.Parameter(torch.tensor(3.0))
+        self.scale = torch.nn.Parameter(torch.tensor(3.0, device=a.device))
         self.average, self.text_average = copy.deepcopy(self.tower).eval(), copy.deepcopy(self.text).eval()
         captions = [c for r in m.flickr.rows for c in r["captions"]]
         self.states = States(self.text, captions, a.cache, "flickr")
@@ -122,7 +123,7 @@ class Trainer:
 
     def rename(self):
         """The class names' vectors by the text tower as it is now."""
-        vectors = torch.from_numpy(image_vectors(self.text_average, self.m.names))
+        vectors = torch.from_numpy(image_vectors(self.text_average, self.m.names)).to(self.a.device)
         self.tower.names["weight"].data, self.average.names["weight"].data = vectors, vectors
 
     def vector(self, tower, grid, hidden=None):
@@ -143,23 +144,24 @@ class Trainer:
     def losses(self, which):
         a, m, rng = self.a, self.m, self.rng
         n = len(which)
-        grid = m.flickr.grids(which, rng.integers(0, 12, n))
+        grid = m.flickr.grids(which, rng.integers(0, 12, n)).to(a.device)
         share = rng.beta(a.mix, a.mix, n)
-        share = torch.from_numpy(np.maximum(share, 1 - share).astype(np.float32))
-        other = torch.from_numpy(rng.permutation(n))
+        share = torch.from_numpy(np.maximum(share, 1 - share).astype(np.float32)).to(a.device)
+        other = torch.from_numpy(rng.permutation(n)).to(a.device)
         grid = share[:, None, None] * grid + (1 - share)[:, None, None] * grid[other]
         extra, order = self.named_grids(rng.choice(2 * self.imagenet, a.named, replace=False), rng.integers(0, 12, a.named))
         classes = self.classes[order]
-        hidden = torch.cat([torch.full((n,), -1), torch.where(torch.rand(a.named) < 0.5, classes, -1)])
-        v = self.vector(self.tower, torch.cat([grid, extra]), hidden)
+        hidden = torch.cat([torch.full((n,), -1), torch.where(torch.rand(a.named) < 0.5, classes, -1)]).to(a.device)
+        classes = classes.to(a.device)
+        v = self.vector(self.tower, torch.cat([grid, extra.to(a.device)]), hidden)
         scale = self.scale.exp().clamp(max=100)
         picked = np.concatenate([rng.choice(self.captions_of[i], a.captions, len(self.captions_of[i]) < a.captions) for i in which])
         texts = self.states.vectors(self.text, picked)
-        right = torch.from_numpy(m.own[picked][None] == np.asarray(which)[:, None]).float()
+        right = torch.from_numpy(m.own[picked][None] == np.asarray(which)[:, None]).float().to(a.device)
         loss = both_ways(v[:n], texts, share[:, None] * right + (1 - share)[:, None] * right[other], scale)
         loss = loss + a.names * F.cross_entropy(scale * v[n:] @ self.tower.names["weight"].t(), classes)
         if a.pairs and a.captions > 1:
-            loss = loss + a.pairs * both_ways(texts[0::a.captions], texts[1::a.captions], torch.eye(n), torch.tensor(20.0))
+            loss = loss + a.pairs * both_ways(texts[0::a.captions], texts[1::a.captions], torch.eye(n, device=a.device), torch.tensor(20.0, device=a.device))
         return loss + a.keep * self.outside.loss(self.text, rng) if a.first < 6 else loss
 
     def epoch(self):
@@ -186,7 +188,8 @@ class Trainer:
     def dev(self):
         m = self.m
         rows = np.arange(len(m.dev.rows))
-        image = torch.cat([self.vector(self.average, m.dev.grids(rows[i:i + 64], [0] * 64)) for i in range(0, len(rows), 64)]).numpy()
+        image = torch.cat([self.vector(self.average, m.dev.grids(rows[i:i + 64], [0] * 64).to(self.a.device)).cpu()
+                           for i in range(0, len(rows), 64)]).numpy()
         text = self.dev_states.all(self.text_average)
         out = recall(ranks_to_images(text, image, m.dev_own, m.dev_captions))
         out["i10"] = recall(ranks_to_texts(image, text, m.dev_own))["r10"]
@@ -208,7 +211,7 @@ class Trainer:
             text.take(load_file(os.path.join(folder, "weights/text.safetensors")))
 
     def resume(self, path):
-        state = torch.load(path, map_location="cpu", weights_only=False)
+        state = torch.load(path, map_location=self.a.device, weights_only=False)
         self.tower.load_state_dict(state["tower"])
         self.average.load_state_dict(state["average"])
         self.text.take(state["text"]), self.text_average.take(state["text_average"])
