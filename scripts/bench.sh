@@ -19,17 +19,10 @@ export_onnx() {
     if [ -z "$python" ]; then
         temporary=$cache/export-venv
         python=$temporary/bin/python
-        index=https://download.pytorch.org/whl/cpu
-        options=()
-        if python3 -c "import urllib.request as r; r.urlopen('$index/torch/', timeout=20)" 2>/dev/null; then
-            echo "installing PyTorch to write the towers as ONNX, once: about 200 MB to fetch, removed afterwards"
-            options=(-- --extra-index-url "$index")
-        else
-            echo "installing PyTorch to write the towers as ONNX, once: $index cannot be reached, so it is PyPI's with" \
-                "CUDA, about 3 GB to fetch and 6 GB of disk, removed afterwards"
-        fi
+        echo "installing PyTorch to write the towers as ONNX, once: up to 3 GB to fetch and 6 GB of disk, removed afterwards;" \
+            "EXPORT_PYTHON names a python that has it already"
         # shellcheck disable=SC2086 # a list
-        scripts/venv.sh "$temporary" training/requirements.txt $packages "${options[@]}" || return 1
+        scripts/venv.sh "$temporary" training/requirements.txt $packages || return 1
     fi
     rm -rf "$onnx.part"
     status=0
