@@ -1,12 +1,12 @@
 #!/bin/bash
-# Makes a virtual environment once: venv.sh FOLDER REQUIREMENTS NAME...
+# Makes a virtual environment once: venv.sh FOLDER REQUIREMENTS NAME... [-- PIP_OPTION...]
 # The packages are those lines of REQUIREMENTS, pinned, that have these NAMEs. It is made anew when they change.
 set -eu
 
 folder=$1 requirements=$2
 shift 2
 wanted=()
-while [ "$#" -gt 0 ]; do
+while [ "$#" -gt 0 ] && [ "$1" != -- ]; do
     line=$(grep -m 1 "^$1==" "$requirements") || {
         echo "$requirements pins no $1" >&2
         exit 1
@@ -14,6 +14,7 @@ while [ "$#" -gt 0 ]; do
     wanted+=("$line")
     shift
 done
+[ "$#" -eq 0 ] || shift
 note=$folder/packages
 if [ "$(cat "$note" 2>/dev/null)" = "${wanted[*]}" ]; then
     exit 0
@@ -25,7 +26,7 @@ python3 -m venv "$folder" >&2 || {
     rm -rf "$folder"
     exit 1
 }
-"$folder/bin/python" -m pip install --quiet --only-binary :all: "${wanted[@]}" >&2 || {
+"$folder/bin/python" -m pip install --quiet --only-binary :all: "$@" "${wanted[@]}" >&2 || {
     echo "pip could not install ${wanted[*]}" >&2
     rm -rf "$folder"
     exit 1
