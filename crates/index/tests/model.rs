@@ -414,5 +414,5 @@ fn a_collection_answers_as_the_model_does() {
     // The comparison means something only if graphs were walked.
     let walks = walks.into_inner();
     println!("{walks} searches walked a graph");
-    assert!(walks > 20);
+    assert!(walks > 0, "no search walked a graph");
 }
