@@ -50,7 +50,12 @@ fn mistakes_of_the_command_line_exit_with_2() {
     assert_told(&sensorium, &["search", "x", "--filter", "year > = 3"], 2, &["at character 8", "\"=\""]);
     assert_told(&sensorium, &["search", "x", "--filter", "(year = 3"], 2, &["at character 10", "end"]);
     assert_told(&sensorium, &["search", "x", "--contact-sheet", "a.gif"], 2, &[".html or .png"]);
-    assert_told(&sensorium, &["verify", "--server", "http://127.0.0.1:1"], 2, &["works on this machine alone"]);
+    assert_told(
+        &sensorium,
+        &["verify", "--server", "http://127.0.0.1:1"],
+        2,
+        &["works on this machine alone"],
+    );
 }
 
 #[test]
