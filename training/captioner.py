@@ -9,24 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from towers import FEATURES, Layer
+from towers import FEATURES, Attention, Layer
 
 BOS, EOS = 0, 1
 MAX_TOKENS = 40
-
-
-class Masked(nn.Module):
-    """Multi-head self-attention that sees no later token, [B, T, d] -> [B, T, d]."""
-
-    def __init__(self, d, heads):
-        super().__init__()
-        self.heads = heads
-        self.qkv, self.out = nn.Linear(d, 3 * d), nn.Linear(d, d)
-
-    def forward(self, x):
-        b, t, d = x.shape
-        q, k, v = self.qkv(x).view(b, t, 3, self.heads, d // self.heads).permute(2, 0, 3, 1, 4)
-        return self.out(F.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2).reshape(b, t, d))
 
 
 class Cross(nn.Module):
@@ -50,7 +36,7 @@ class DecoderLayer(nn.Module):
     def __init__(self, d, heads, ffn, drop):
         super().__init__()
         self.norm1, self.norm2, self.norm3 = nn.LayerNorm(d), nn.LayerNorm(d), nn.LayerNorm(d)
-        self.attn, self.cross = Masked(d, heads), Cross(d, heads)
+        self.attn, self.cross = Attention(d, heads, causal=True), Cross(d, heads)
         self.mlp = nn.ModuleDict({"fc1": nn.Linear(d, ffn), "fc2": nn.Linear(ffn, d)})
         self.drop = nn.Dropout(drop)
 

@@ -31,11 +31,10 @@ def stored(tower, prefix):
     return out
 
 
-def write(tower, prefix, path):
-    """Writes the weights; their hash."""
-    out = stored(tower, prefix)
+def write(weights, path):
+    """Writes a file of weights; its hash."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    save_file(out, path + ".part")
+    save_file(weights, path + ".part")
     os.replace(path + ".part", path)
     os.chmod(path, 0o644)
     return sha256(path)
@@ -47,11 +46,12 @@ def sha256(path):
 
 
 def image_tower(path):
+    """What train_joint.py and train_gate.py leave: the tower, its class_scale, updates of the text tower."""
     state = torch.load(path, map_location="cpu", weights_only=False)
     c = state["config"]
     tower = ImageTower(c["grid"], c["d"], c["heads"], c["layers"], c["ffn"])
     tower.load_state_dict(state["average"])
-    return tower.eval(), float(state.get("class_scale", 1.0))
+    return tower.eval(), state["class_scale"], state["text_average"]
 
 
 def audio_tower(path):
@@ -226,19 +226,15 @@ def main():
     a = ap.parse_args()
     from stem import PhotoStem
     stem = PhotoStem(os.path.join(a.stems, "photo.safetensors"))
-    image, image_scale = image_tower(a.image)
+    image, image_scale, updates = image_tower(a.image)
     audio, audio_scale, mel = audio_tower(a.audio)
-    hashes = [write(image, "image.", os.path.join(a.out, "weights/image.safetensors")),
-              write(audio, "audio.", os.path.join(a.out, "weights/audio.safetensors"))]
-    updates = torch.load(a.image, map_location="cpu", weights_only=False).get("text_average")
+    hashes = [write(stored(image, "image."), os.path.join(a.out, "weights/image.safetensors")),
+              write(stored(audio, "audio."), os.path.join(a.out, "weights/audio.safetensors"))]
     if updates:
-        path = os.path.join(a.out, "weights/text.safetensors")
-        save_file(updates, path)
-        os.chmod(path, 0o644)
-        hashes.append(sha256(path))
+        hashes.append(write(updates, os.path.join(a.out, "weights/text.safetensors")))
     caption = captioner(a.caption) if a.caption else None
     path = os.path.join(a.out, "weights/caption.safetensors")
-    rows = generators(caption, write(caption, "caption.", path) if caption else "")
+    rows = generators(caption, write(stored(caption, "caption."), path) if caption else "")
     if caption is None and os.path.exists(path):
         os.remove(path)  # every file of the folder is compiled into the binary
         print("removed the caption decoder: give --caption to keep one")

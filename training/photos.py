@@ -8,7 +8,7 @@ import torch
 from safetensors import safe_open
 
 from guard import Guard
-from names import image_labels, image_names, image_vectors, read_wordnet, sample_wnids, wnids
+from names import image_labels, image_names, read_wordnet, sample_wnids, wnids
 from text import TextTower
 
 
@@ -54,17 +54,12 @@ class Material:
         self.flickr, self.imagenet = Photos(cache, "flickr", guard), Photos(cache, "imagenet", guard)
         self.white = Photos(cache, "white", guard) if os.path.exists(os.path.join(cache, "grids/white.json")) else None
         self.dev = Photos(cache, "dev")
-        captions = [c for r in self.flickr.rows for c in r["captions"]]
+        self.captions = [c for r in self.flickr.rows for c in r["captions"]]
         self.own = np.repeat(np.arange(len(self.flickr.rows)), [len(r["captions"]) for r in self.flickr.rows])
-        self.captions = torch.from_numpy(self.text.cached(captions, cache, "flickr"))
         self.dev_captions = [c for r in self.dev.rows for c in r["captions"]]
         self.dev_own = np.repeat(np.arange(len(self.dev.rows)), [len(r["captions"]) for r in self.dev.rows])
         self.dev_vectors = self.text.cached(self.dev_captions, cache, "dev")
         self.names = image_names(data, wordnet)
-        key = os.path.join(cache, "text", "names.npy")
-        if not os.path.exists(key):
-            np.save(key, image_vectors(self.text, self.names))
-        self.name_vectors = torch.from_numpy(np.load(key))
         self.weight, self.bias = classifier(stems)
         ids = wnids(image_labels(data), read_wordnet(wordnet), sample_wnids(data))
         self.imagenet_class = np.array([ids.index(os.path.basename(r["file"]).split("_")[0]) for r in self.imagenet.rows])

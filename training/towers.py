@@ -18,17 +18,17 @@ GATE = 16
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention, [B, T, d] -> [B, T, d]."""
+    """Multi-head self-attention, [B, T, d] -> [B, T, d]; a causal one sees no later token."""
 
-    def __init__(self, d, heads):
+    def __init__(self, d, heads, causal=False):
         super().__init__()
-        self.heads = heads
+        self.heads, self.causal = heads, causal
         self.qkv, self.out = nn.Linear(d, 3 * d), nn.Linear(d, d)
 
     def forward(self, x):
         b, t, d = x.shape
         q, k, v = self.qkv(x).view(b, t, 3, self.heads, d // self.heads).permute(2, 0, 3, 1, 4)
-        return self.out(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(b, t, d))
+        return self.out(F.scaled_dot_product_attention(q, k, v, is_causal=self.causal).transpose(1, 2).reshape(b, t, d))
 
 
 class Layer(nn.Module):

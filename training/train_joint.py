@@ -23,7 +23,7 @@ from adapt import Adapted, States
 from figures import ranks_to_images, ranks_to_texts, recall
 from guard import Guard
 from names import image_vectors
-from photos import Material, classifier
+from photos import Material
 from towers import ImageTower, warm
 
 
@@ -91,16 +91,15 @@ class Trainer:
         torch.manual_seed(a.seed)
         self.a, self.rng = a, np.random.default_rng(a.seed)
         self.m = m = Material(a.data, a.stems, a.cache, a.wordnet)
-        self.weight, self.bias = (x.to(a.device) for x in classifier(a.stems))
+        self.weight, self.bias = m.weight.to(a.device), m.bias.to(a.device)
         self.text = Adapted(a.stems, a.first, a.rank).to(a.device)
         self.tower = ImageTower(round(m.flickr.views[0].shape[1] ** 0.5), a.d, 4, a.layers, a.ffn, a.drop, a.token_drop).to(a.device)
-        self.tower.names["weight"].data, self.tower.class_scale = m.name_vectors.to(a.device, copy=True), a.class_scale
+        self.tower.class_scale = a.class_scale
         torch.nn.init.zeros_(self.tower.gate["fc2"].weight)
         torch.nn.init.constant_(self.tower.gate["fc2"].bias, float(np.log(a.share / (1 - a.share))))
         self.scale = torch.nn.Parameter(torch.tensor(3.0, device=a.device))
         self.average, self.text_average = copy.deepcopy(self.tower).eval(), copy.deepcopy(self.text).eval()
-        captions = [c for r in m.flickr.rows for c in r["captions"]]
-        self.states = States(self.text, captions, a.cache, "flickr")
+        self.states = States(self.text, m.captions, a.cache, "flickr")
         self.dev_states = States(self.text, m.dev_captions, a.cache, "dev")
         self.outside = Outside(self.text, m.text, a.data, a.cache)
         trained = [p for n, p in self.tower.named_parameters() if p.requires_grad and not n.startswith("gate")]
