@@ -1,15 +1,14 @@
 //! Puts media into words, piece by piece.
 
-use std::pin::Pin;
 use std::sync::Arc;
 
-use futures::Stream;
 use sensorium_api::v1;
 use sensorium_engine::{CaptionEvent, CaptionRequest, Engine};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
+use super::Answers;
 use crate::context::{Context, stopped};
 use crate::convert::{caption_request, finished_caption, summarize_request, summarized};
 use crate::fault::fault;
@@ -17,8 +16,6 @@ use crate::gate::{Place, enter};
 
 /// Answers that wait for a slow client.
 const UNREAD_ANSWERS: usize = 16;
-
-type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 /// `CaptionService`.
 #[derive(Debug)]

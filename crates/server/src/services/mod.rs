@@ -8,12 +8,19 @@ mod planned;
 mod points;
 mod query;
 
+use std::pin::Pin;
+
+use futures::Stream;
 use sensorium_api::v1;
+use tonic::Status;
 use tonic::service::Routes;
 use tonic::service::interceptor::InterceptedService;
 
 use crate::context::Context;
 use crate::gate::Gate;
+
+/// A stream of answers.
+type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 /// Every service, behind its gate and its limit on messages.
 pub(crate) fn routes(context: &Context) -> Routes {

@@ -1,14 +1,12 @@
 //! Services that are planned: their shape is fixed, and every call answers UNIMPLEMENTED.
 
-use std::pin::Pin;
-
-use futures::Stream;
 use sensorium_api::{Fault, v1};
 use tonic::{Request, Response, Status};
 
+use super::Answers;
+
 /// The answer of what is planned.
 type Later<T> = Result<Response<T>, Status>;
-type LaterStream<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 /// Answers every call of these services alike.
 #[derive(Debug)]
@@ -56,7 +54,7 @@ impl v1::snapshots_service_server::SnapshotsService for Planned {
 
 #[tonic::async_trait]
 impl v1::jobs_service_server::JobsService for Planned {
-    type WatchJobStream = LaterStream<v1::WatchJobResponse>;
+    type WatchJobStream = Answers<v1::WatchJobResponse>;
 
     async fn get_job(&self, _: Request<v1::GetJobRequest>) -> Later<v1::GetJobResponse> {
         Err(not_built("GetJob"))

@@ -1,14 +1,12 @@
 //! Reads and changes stored assets.
 
-use std::pin::Pin;
-
-use futures::Stream;
 use sensorium_api::convert::{asset_id, point_ref};
 use sensorium_api::{ConvertError, Fault, v1};
 use sensorium_engine::{DeleteSelector, EngineError};
 use sensorium_types::{AssetId, Filter, PointKey};
 use tonic::{Request, Response, Status};
 
+use super::Answers;
 use super::planned::not_built;
 use crate::Settings;
 use crate::context::Context;
@@ -53,7 +51,7 @@ fn selector(message: Option<v1::AssetSelector>, settings: &Settings) -> Result<D
 
 #[tonic::async_trait]
 impl v1::points_service_server::PointsService for Service {
-    type GetMediaStream = Pin<Box<dyn Stream<Item = Result<v1::GetMediaResponse, Status>> + Send>>;
+    type GetMediaStream = Answers<v1::GetMediaResponse>;
 
     async fn get(&self, request: Request<v1::GetRequest>) -> Result<Response<v1::GetResponse>, Status> {
         let (_place, v1::GetRequest { collection_name, asset_ids, with_vectors }) = enter(request);

@@ -12,23 +12,18 @@ mod room;
 mod stream;
 mod watermark;
 
-use std::pin::Pin;
-
-use futures::Stream;
 use sensorium_api::v1;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
+use super::Answers;
 use super::planned::not_built;
 use crate::context::Context;
 use crate::gate::{Place, enter};
 
 /// Answers that wait for the client to read them.
 const UNREAD_ANSWERS: usize = 64;
-
-/// A stream of answers.
-type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 /// `IngestService`.
 #[derive(Debug)]
