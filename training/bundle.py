@@ -32,7 +32,8 @@ class Bundle:
         towers = {t["modality"]: t for t in self.toml["towers"]}
         own = [w["file"] for w in towers["text"]["weights"] if w["role"] == "own"]
         self.text_tower = TextTower(stems, os.path.join(folder, own[0]) if own else "").eval()
-        self.stem = PhotoStem(os.path.join(stems, "photo.safetensors")).eval()
+        updates = [w["file"] for w in towers["image"]["weights"] if w["role"] == "update"]
+        self.stem = PhotoStem(os.path.join(stems, "photo.safetensors"), os.path.join(folder, updates[0]) if updates else "").eval()
         c = towers["image"]["config"]
         image = ImageTower(c["grid"], c["d"], c["heads"], c["layers"], c["ffn"])
         self.image_tower = fill(image, os.path.join(folder, "weights/image.safetensors"), "image.")
@@ -61,6 +62,15 @@ class Bundle:
         for i in range(0, len(grids), batch):
             g = torch.from_numpy(np.asarray(grids[i:i + batch], np.float32))
             out.append(self.image_tower(g, self.stem.classify(g.mean(1))).numpy())
+        return np.concatenate(out)
+
+    @torch.no_grad()
+    def lower(self, lower, batch=64):
+        """f32 [n, 384] of what cache_photos.py keeps, [n, C, P * P]."""
+        side, out = round(lower.shape[2] ** 0.5), []
+        for i in range(0, len(lower), batch):
+            x = torch.from_numpy(np.asarray(lower[i:i + batch], np.float32))
+            out.append(self.grids(self.stem.upper(x.view(*x.shape[:2], side, side)).numpy()))
         return np.concatenate(out)
 
     @torch.no_grad()

@@ -1,12 +1,13 @@
-"""Grids of the frozen stem, computed once: CACHE/grids/SOURCE.V.npy, f16 [photos, G * G, 1280], one file a view.
+"""What the stem's untrained lower part makes of every picture, computed once: CACHE/lower/SOURCE.V.npy, f16
+[pictures, C, P * P], one file a view.
 
 View 0 is the whole photo squashed to a square, as at inference. The others are crops of 55 to 100 % of the area
 with an aspect between 2:3 and 3:2 of the photo's own, every second one mirrored: users' photos have every aspect,
 the training photos come as squares.
 `white` holds ImageNet photos cut to a soft shape on a white square, as drawings and products with transparent
-surroundings look.
+surroundings look; `drawings` holds named drawings (drawings.py), view 1 smaller, moved and mirrored.
 
-    python cache_photos.py --data DATA --stems FOLDER --cache DIR [--views 4]
+    python cache_photos.py --data DATA --stems FOLDER --cache DIR [--views 4] [--drawings FOLDER --stamps FOLDER]
 """
 
 import argparse
@@ -19,9 +20,10 @@ import time
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
+from drawings import drawings
 from guard import Guard
 from preprocess import load_rgb, pixels, resize
-from stem import PhotoStem, onnx_session
+from stem import Lower, PhotoStem, lower_shape, onnx_session
 
 COCO = ("coco2014-train-256px", "coco2014-val-256px")
 
@@ -65,18 +67,30 @@ def white_view(path, view, size):
     return out[:, ::-1] if rng.random() < 0.5 else out
 
 
-def cache(files, view, path, session, size, grid, make=view_of, batch=8):
+def drawing_view(path, view, size):
+    """u8 [size, size, 3]: a drawing over white, whole or smaller, moved and mirrored."""
+    picture, rng = load_rgb(path), random.Random(f"{path}?{view}")
+    if view == 0:
+        return resize(picture, size)
+    width, height = (round(size * rng.uniform(0.55, 1.0)) for _ in range(2))
+    canvas = Image.new("RGB", (size, size), (255, 255, 255))
+    canvas.paste(picture.resize((width, height), Image.Resampling.BICUBIC), (rng.randint(0, size - width), rng.randint(0, size - height)))
+    out = np.asarray(canvas)
+    return out[:, ::-1] if view % 2 else out
+
+
+def cache(files, view, path, session, size, shape, make=view_of, batch=8):
     """Fills one file; an interrupted run goes on where its progress note says."""
     note = path + ".done"
     done = int(open(note).read()) if os.path.exists(note) and os.path.exists(path) else 0
     if done >= len(files):
         return
     mode = "r+" if done else "w+"
-    out = np.lib.format.open_memmap(path, mode, np.float16, (len(files), grid * grid, 1280))
+    out = np.lib.format.open_memmap(path, mode, np.float16, (len(files), *shape))
     start = time.time()
     for i in range(done, len(files), batch):
         part = np.stack([pixels(make(f, view, size)) for f in files[i:i + batch]])
-        out[i:i + len(part)] = session.run(None, {"pixels": part})[0]
+        out[i:i + len(part)] = session.run(None, {"pixels": part})[0].reshape(len(part), *shape)
         if i // batch % 100 == 99:
             with open(note, "w") as f:
                 f.write(str(i + len(part)))
@@ -92,26 +106,31 @@ def main():
     ap.add_argument("--stems", required=True)
     ap.add_argument("--cache", default=os.path.join(os.path.dirname(__file__), ".cache"))
     ap.add_argument("--views", type=int, default=4)
+    ap.add_argument("--drawings", default="", help="folder of fetch_drawings.sh")
+    ap.add_argument("--stamps", default="", help="the public check set: no drawing may look like one of its pictures")
     ap.add_argument("--limit", type=int, default=0, help="photos a source, for a quick trial")
     a = ap.parse_args()
-    folder = os.path.join(a.cache, "grids")
+    folder = os.path.join(a.cache, "lower")
     os.makedirs(folder, exist_ok=True)
     guard = Guard(a.data)
     stem = PhotoStem(os.path.join(a.stems, "photo.safetensors")).eval()
-    session = onnx_session(stem, os.path.join(a.cache, "stem.onnx"))
-    grid = -(-stem.size // 32)
+    shape = lower_shape(stem)
+    session = onnx_session(Lower(stem), os.path.join(a.cache, "lower.onnx"), 1)
     sets = {"flickr": guard.train_rows("flickr8k"), "imagenet": guard.train_rows("imagenet-sample-images"),
             "coco": guard.train_rows(*COCO), "white": guard.train_rows("imagenet-sample-images"),
             "dev": guard.eval_rows("flickr8k")}
-    jobs = [("flickr", 0), ("dev", 0), ("imagenet", 0)] + [("flickr", v) for v in range(1, a.views)]
-    jobs += [("imagenet", v) for v in range(1, a.views)] + [("coco", 0), ("white", 0), ("white", 1)]
+    jobs = [("dev", 0), ("imagenet", 0), ("white", 0), ("white", 1), ("flickr", 0), ("flickr", 1)]
+    if a.drawings:
+        sets["drawings"] = drawings(a.drawings, guard, a.stamps)
+        jobs += [("drawings", 0), ("drawings", 1)]
+    jobs += [("flickr", v) for v in range(2, a.views)] + [("coco", 0)] + [("imagenet", v) for v in range(1, a.views)]
     for name, view in jobs:
         rows = sets[name][:a.limit or None]
         with open(os.path.join(folder, name + ".json"), "w") as f:
             json.dump(rows, f)
         files = [os.path.join(a.data, r["file"]) for r in rows]
-        cache(files, view, os.path.join(folder, f"{name}.{view}.npy"), session, stem.size, grid,
-              white_view if name == "white" else view_of)
+        cache(files, view, os.path.join(folder, f"{name}.{view}.npy"), session, stem.size, shape,
+              {"white": white_view, "drawings": drawing_view}.get(name, view_of))
 
 
 if __name__ == "__main__":

@@ -34,8 +34,8 @@ def pool(bundle, a, rng):
     """{text, picture, sound: unit rows}, and the kind of every sound."""
     guard = Guard(a.data)
     flickr, coco = Photos(a.cache, "flickr", guard), Photos(a.cache, "coco", guard)
-    grids = [p.views[0][np.sort(rng.choice(len(p.rows), a.pictures // 2, replace=False))] for p in (flickr, coco)]
-    pictures = bundle.grids(np.concatenate(grids))
+    lower = [p.views[0][np.sort(rng.choice(len(p.rows), a.pictures // 2, replace=False))] for p in (flickr, coco)]
+    pictures = bundle.lower(np.concatenate(lower))
     _, sounds = guarded(a.data, a.cache)
     by_source = {}
     for i, row in enumerate(sounds.rows):

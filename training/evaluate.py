@@ -30,12 +30,11 @@ def with_intervals(ranks, groups):
 def photos(bundle, a, guard):
     """text_to_image and image_to_text on the dev photos."""
     rows = guard.eval_rows("flickr8k")
-    kept = os.path.join(a.cache, "grids/dev.0.npy") if a.cache else ""
+    kept = os.path.join(a.cache, "lower/dev.0.npy") if a.cache else ""
     if kept and os.path.exists(kept):
-        found = np.load(kept, mmap_mode="r")
+        image = bundle.lower(np.load(kept, mmap_mode="r"))
     else:
-        found = grids(bundle, [os.path.join(a.data, r["file"]) for r in rows], onnx_session(bundle.stem, "stem.onnx"))
-    image = bundle.grids(found)
+        image = bundle.grids(grids(bundle, [os.path.join(a.data, r["file"]) for r in rows], onnx_session(bundle.stem, "stem.onnx")))
     captions = [c for r in rows for c in r["captions"]]
     own = np.repeat(np.arange(len(rows)), [len(r["captions"]) for r in rows])
     text = bundle.texts(captions)
@@ -65,11 +64,10 @@ def sounds(bundle, a, guard):
 
 def stamps(bundle, a):
     """The public check set (see stamps.py)."""
-    from stamps import grids as stamp_grids
-    from stamps import pairs
+    from stamps import lower, pairs
     found = pairs(a.stamps)
     captions, own = [c for _, c in found], np.arange(len(found))
-    image = bundle.grids(stamp_grids(bundle, found, a.cache))
+    image = bundle.lower(lower(bundle, found, a.cache))
     return {"pictures": len(found), **with_intervals(ranks_to_images(bundle.texts(captions), image, own, captions), own)}
 
 

@@ -46,12 +46,13 @@ def sha256(path):
 
 
 def image_tower(path):
-    """What train_joint.py and train_gate.py leave: the tower, its class_scale, updates of the text tower."""
+    """What train_joint.py, train_stem.py and train_gate.py leave: the tower, its class_scale, updates of text tower and stem."""
     state = torch.load(path, map_location="cpu", weights_only=False)
     c = state["config"]
     tower = ImageTower(c["grid"], c["d"], c["heads"], c["layers"], c["ffn"])
     tower.load_state_dict(state["average"])
-    return tower.eval(), state["class_scale"], state["text_average"]
+    stem = {f"photo.{k}": v.half().contiguous() for k, v in state.get("stem_average", {}).items()}
+    return tower.eval(), state["class_scale"], state["text_average"], stem
 
 
 def audio_tower(path):
@@ -99,6 +100,8 @@ def toml(image, audio, hashes, mel, scales, stem, calibration, caption=""):
     revision = hashlib.sha256("".join(hashes).encode()).hexdigest()[:12]
     text_row = f'''
   {{ role = "own", file = "weights/text.safetensors", sha256 = "{hashes[2]}" }},''' if len(hashes) > 2 else ""
+    stem_row = f'''
+  {{ role = "update", file = "weights/photo.safetensors", sha256 = "{hashes[3]}" }},''' if len(hashes) > 3 else ""
     i, a = image.config, audio.config
     variant, size = stem
     sizes = lambda c: "\n".join(f"{k} = {c[k]}" for k in ("d", "heads", "layers", "ffn"))  # noqa: E731
@@ -157,7 +160,7 @@ family = "hybrid-image"
 pool = "cls"
 weights = [
   {{ role = "stem", file = "stems/photo.safetensors", sha256 = "" }},
-  {{ role = "own", file = "weights/image.safetensors", sha256 = "{hashes[0]}" }},
+  {{ role = "own", file = "weights/image.safetensors", sha256 = "{hashes[0]}" }},{stem_row}
 ]
 preprocess = [
   {{ op = "resize", mode = "squash", size = {size}, filter = "bicubic-pillow" }},
@@ -226,12 +229,16 @@ def main():
     a = ap.parse_args()
     from stem import PhotoStem
     stem = PhotoStem(os.path.join(a.stems, "photo.safetensors"))
-    image, image_scale, updates = image_tower(a.image)
+    image, image_scale, updates, stem_updates = image_tower(a.image)
     audio, audio_scale, mel = audio_tower(a.audio)
     hashes = [write(stored(image, "image."), os.path.join(a.out, "weights/image.safetensors")),
               write(stored(audio, "audio."), os.path.join(a.out, "weights/audio.safetensors"))]
-    if updates:
-        hashes.append(write(updates, os.path.join(a.out, "weights/text.safetensors")))
+    for name, part in (("text", updates), ("photo", stem_updates)):
+        path = os.path.join(a.out, f"weights/{name}.safetensors")
+        if part:
+            hashes.append(write(part, path))
+        elif os.path.exists(path):
+            os.remove(path)  # every file of the folder is compiled into the binary
     caption = captioner(a.caption) if a.caption else None
     path = os.path.join(a.out, "weights/caption.safetensors")
     rows = generators(caption, write(stored(caption, "caption."), path) if caption else "")

@@ -1,4 +1,4 @@
-"""What the image training reads: cached grids of several views, caption vectors, class names and prototypes."""
+"""What the image training reads: cached lower features of several views, caption vectors, class names and prototypes."""
 
 import json
 import os
@@ -7,21 +7,27 @@ import numpy as np
 import torch
 from safetensors import safe_open
 
+from deep import Deep
 from guard import Guard
 from names import image_labels, image_names, read_wordnet, sample_wnids, wnids
+from stem import PhotoStem
 from text import TextTower
 
 
 class Photos:
-    """Rows and memory-mapped grids of one source; every row passed the guard when it was cached and passes it again."""
+    """Rows and memory-mapped features of one source; every row passed the guard when it was cached and passes it again.
 
-    def __init__(self, cache, name, guard=None):
-        folder = os.path.join(cache, "grids")
+    `deep` makes grids of them; where none is given, only `lower` may be asked.
+    """
+
+    def __init__(self, cache, name, guard=None, deep=None):
+        folder, self.deep = os.path.join(cache, "lower"), deep
         with open(os.path.join(folder, name + ".json")) as f:
             self.rows = json.load(f)
         if guard is not None:
             for row in self.rows:
-                guard.check_row(row)
+                if row["source"] != "drawings":
+                    guard.check_row(row)
                 guard.check_texts(row["captions"])
         self.views = []
         while self.complete(os.path.join(folder, f"{name}.{len(self.views)}.npy")):
@@ -33,10 +39,20 @@ class Photos:
         with open(path + ".done") as f:
             return f.read() == str(len(self.rows))
 
-    def grids(self, which, views):
-        """f32 [n, G * G, 1280] of these rows, a view for each (taken modulo the number of views)."""
+    def lower(self, which, views):
+        """f32 [n, C, P * P] of these rows, a view for each (taken modulo the number of views)."""
         out = np.stack([self.views[v % len(self.views)][i] for i, v in zip(which, views)])
         return torch.from_numpy(out.astype(np.float32))
+
+    @torch.no_grad()
+    def grids(self, which, views, batch=64):
+        """f32 [n, G * G, 1280] of these rows, a view for each."""
+        which, views, parts = list(which), list(views), []
+        for i in range(0, len(which), batch):
+            lower = self.lower(which[i:i + batch], views[i:i + batch]).to(self.deep.head.up.device)
+            with torch.autocast(lower.device.type, torch.bfloat16):
+                parts.append(self.deep(lower).float().cpu())
+        return torch.cat(parts)
 
 
 def classifier(stems):
@@ -45,15 +61,24 @@ def classifier(stems):
         return f.get_tensor("classifier.weight").float(), f.get_tensor("classifier.bias").float()
 
 
+def deep_of(stems, updates=None, rank=1):
+    """The stem's last stages, with the updates of a checkpoint where there are some."""
+    rank = updates["head.down"].shape[0] if updates else rank
+    deep = Deep(PhotoStem(os.path.join(stems, "photo.safetensors")), rank).eval()
+    if updates:
+        deep.take(updates)
+    return deep
+
+
 class Material:
     """Everything that train_joint.py needs, on the CPU."""
 
     def __init__(self, data, stems, cache, wordnet):
-        guard = Guard(data)
+        guard, self.deep = Guard(data), deep_of(stems)
         self.text = TextTower(stems).eval()
-        self.flickr, self.imagenet = Photos(cache, "flickr", guard), Photos(cache, "imagenet", guard)
-        self.white = Photos(cache, "white", guard) if os.path.exists(os.path.join(cache, "grids/white.json")) else None
-        self.dev = Photos(cache, "dev")
+        self.flickr, self.imagenet = (Photos(cache, name, guard, self.deep) for name in ("flickr", "imagenet"))
+        self.white = Photos(cache, "white", guard, self.deep)
+        self.dev = Photos(cache, "dev", deep=self.deep)
         self.captions = [c for r in self.flickr.rows for c in r["captions"]]
         self.own = np.repeat(np.arange(len(self.flickr.rows)), [len(r["captions"]) for r in self.flickr.rows])
         self.dev_captions = [c for r in self.dev.rows for c in r["captions"]]
@@ -61,5 +86,10 @@ class Material:
         self.dev_vectors = self.text.cached(self.dev_captions, cache, "dev")
         self.names = image_names(data, wordnet)
         self.weight, self.bias = classifier(stems)
-        ids = wnids(image_labels(data), read_wordnet(wordnet), sample_wnids(data))
-        self.imagenet_class = np.array([ids.index(os.path.basename(r["file"]).split("_")[0]) for r in self.imagenet.rows])
+        self.imagenet_class = class_of(self.imagenet.rows, data, wordnet)
+
+
+def class_of(rows, data, wordnet):
+    """The ImageNet class of each row, which its file's name begins with."""
+    ids = wnids(image_labels(data), read_wordnet(wordnet), sample_wnids(data))
+    return np.array([ids.index(os.path.basename(r["file"]).split("_")[0]) for r in rows])

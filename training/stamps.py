@@ -12,7 +12,7 @@ import numpy as np
 from bundle import Bundle
 from figures import interval, ranks_to_images, recall
 from preprocess import load_rgb, pixels, resize
-from stem import onnx_session
+from stem import Lower, lower_shape, onnx_session
 
 
 def pairs(folder):
@@ -36,14 +36,15 @@ def squares(found, size):
     return [resize(load_rgb(path), size) for path, _ in found]
 
 
-def grids(bundle, found, cache):
-    """f16 grids of all pictures, kept in CACHE/stamps.npy."""
-    path = os.path.join(cache, "stamps.npy") if cache else ""
+def lower(bundle, found, cache):
+    """f16 lower features of all pictures, kept in CACHE/stamps.lower.npy."""
+    path = os.path.join(cache, "stamps.lower.npy") if cache else ""
     if path and os.path.exists(path):
         return np.load(path)
-    session = onnx_session(bundle.stem, os.path.join(cache or ".", "stamps.onnx"))
+    session = onnx_session(Lower(bundle.stem), os.path.join(cache or ".", "stamps.onnx"))
     parts = [session.run(None, {"pixels": pixels(s)[None]})[0] for s in squares(found, bundle.size)]
     out = np.concatenate(parts).astype(np.float16)
+    out = out.reshape(len(out), *lower_shape(bundle.stem))
     if path:
         np.save(path, out)
     return out
@@ -58,7 +59,7 @@ def main():
     a = ap.parse_args()
     b, found = Bundle(a.bundle, a.stems), pairs(a.stamps)
     captions, own = [c for _, c in found], np.arange(len(found))
-    ranks = ranks_to_images(b.texts(captions), b.grids(grids(b, found, a.cache)), own, captions)
+    ranks = ranks_to_images(b.texts(captions), b.lower(lower(b, found, a.cache)), own, captions)
     print(len(found), "pictures", recall(ranks), "R@10 95 %:", interval(ranks, own, 10))
 
 

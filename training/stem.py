@@ -6,6 +6,7 @@ Pixels [B, 3, S, S], already (x - 127) / 128, give a grid [B, G * G, 1280] and c
 import torch
 import torch.nn.functional as F
 from safetensors import safe_open
+from safetensors.torch import load_file
 from torch import nn
 
 from stems import plan
@@ -19,15 +20,19 @@ def same(x, kernel, stride):
 
 
 class PhotoStem(nn.Module):
-    """The stem as buffers in f32; never trained."""
+    """The stem as buffers in f32, with the low-rank updates of a file of ours where one is named."""
 
-    def __init__(self, path):
+    def __init__(self, path, updates=""):
         super().__init__()
         with safe_open(path, "pt") as f:
             meta = f.metadata()
             weights = {k: f.get_tensor(k).float() for k in f.keys()}
         self.variant, self.size = meta["variant"], int(meta["size"])
         self.blocks = plan(self.variant)
+        for name, up in load_file(updates).items() if updates else ():
+            if name.endswith(".up"):
+                down = load_file(updates)[name[:-2] + "down"]
+                weights[name.removeprefix("photo.")[:-2] + "weight"] += up.float() @ down.float()
         for name, value in weights.items():
             self.register_buffer(name.replace(".", "_"), value)
 
@@ -41,11 +46,28 @@ class PhotoStem(nn.Module):
         weight, bias = self.w(name)
         return F.conv2d(x, weight[:, :, None, None], bias)
 
+    @property
+    def split(self):
+        """The first block of the last stage but one: before it stand the layers that no training changes."""
+        return max(i for i, (_, stride) in enumerate(self.blocks) if stride == 2)
+
     def forward(self, x):
+        return self.upper(self.lower(x))
+
+    def lower(self, x):
+        """Pixels -> what block `split` reads, [B, C, 2G - 1, 2G - 1]."""
         weight, bias = self.w("stem")
-        x = F.conv2d(same(x, 3, 2), weight, bias, stride=2).clamp(0, 6)
-        for i, (kernel, stride) in enumerate(self.blocks):
-            name, inner = f"blocks.{i}.", x
+        return self.run(F.conv2d(same(x, 3, 2), weight, bias, stride=2).clamp(0, 6), 0, self.split)
+
+    def upper(self, x):
+        """The rest of the stem: the grid."""
+        x = self.run(x, self.split, len(self.blocks))
+        return self.point(x, "head").clamp(0, 6).flatten(2).transpose(1, 2)
+
+    def run(self, x, begin, end):
+        """Blocks begin .. end."""
+        for i in range(begin, end):
+            (kernel, stride), name, inner = self.blocks[i], f"blocks.{i}.", x
             if hasattr(self, f"blocks_{i}_expand_weight"):
                 inner = self.point(inner, name + "expand").clamp(0, 6)
             weight, bias = self.w(name + "dw")
@@ -54,12 +76,29 @@ class PhotoStem(nn.Module):
             inner = F.conv2d(same(inner, kernel, stride), taps, bias, stride=stride, groups=channels).clamp(0, 6)
             inner = self.point(inner, name + "project")
             x = x + inner if stride == 1 and int(inner.shape[1]) == int(x.shape[1]) else inner
-        return self.point(x, "head").clamp(0, 6).flatten(2).transpose(1, 2)
+        return x
 
     def classify(self, mean):
         """Logits of the 1,000 ImageNet classes from the mean of a grid [B, 1280]."""
         weight, bias = self.w("classifier")
         return mean @ weight.t() + bias
+
+
+class Lower(nn.Module):
+    """The part of a stem that no training changes, as a network of its own."""
+
+    def __init__(self, stem):
+        super().__init__()
+        self.stem, self.size = stem, stem.size
+
+    def forward(self, x):
+        return self.stem.lower(x)
+
+
+def lower_shape(stem):
+    """(C, P * P) of what the lower part leaves."""
+    side = 2 * -(-stem.size // 32) - 1
+    return int(stem.w(f"blocks.{stem.split}.expand")[0].shape[1]), side * side
 
 
 def onnx_session(stem, path, threads=2):

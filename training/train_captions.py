@@ -21,7 +21,7 @@ from tokenizers import Tokenizer
 from caption_figures import bleu4, cider_d
 from captioner import BOS, EOS, MAX_TOKENS, Captioner
 from guard import Guard
-from photos import Photos
+from photos import Photos, deep_of
 
 CLS, SEP = 101, 102
 
@@ -31,6 +31,8 @@ def arguments():
     for name in ("data", "stems"):
         ap.add_argument("--" + name, required=True)
     ap.add_argument("--cache", default=os.path.join(os.path.dirname(__file__), ".cache"))
+    ap.add_argument("--image", default="", help="checkpoint of train_stem.py, whose stem the decoder looks at")
+    ap.add_argument("--warm", default="", help="checkpoint of an earlier run to start from, without a language model's round")
     ap.add_argument("--name", default="caption")
     ap.add_argument("--epochs", type=int, default=14)
     ap.add_argument("--lines", type=int, default=60000, help="captions of the language model's round")
@@ -113,15 +115,16 @@ class Trainer:
     def __init__(self, a):
         torch.manual_seed(a.seed)
         self.a, self.rng, guard = a, np.random.default_rng(a.seed), Guard(a.data)
-        self.photos, self.dev_photos = Photos(a.cache, "flickr", guard), Photos(a.cache, "dev")
+        image = torch.load(a.image, map_location="cpu", weights_only=False) if a.image else {}
+        deep = deep_of(a.stems, image.get("stem_average")).to(a.device)
+        self.photos, self.dev_photos = Photos(a.cache, "flickr", guard, deep), Photos(a.cache, "dev", deep=deep)
         lines = guard.train_lines("text/all_image_captions_train_en.txt.gz")
         captions = [c for r in self.photos.rows for c in r["captions"]]
         self.words = Words(a.stems, captions, lines)
         self.captions = [[c for c in self.words.encode(r["captions"]) if c] for r in self.photos.rows]
         picked = self.rng.choice(len(lines), min(a.lines, len(lines)), replace=False)
         self.lines = [c for c in self.words.encode([lines[i] for i in picked]) if c]
-        grid = round(self.photos.views[0].shape[1] ** 0.5)
-        self.model = Captioner(self.words.vocab, grid, a.d, 4, a.encoder, a.layers, a.ffn, a.drop).to(a.device)
+        self.model = Captioner(self.words.vocab, deep.grid, a.d, 4, a.encoder, a.layers, a.ffn, a.drop).to(a.device)
         self.average = copy.deepcopy(self.model).eval()
         decay = [p for p in self.model.parameters() if p.ndim > 1]
         rest = [p for p in self.model.parameters() if p.ndim <= 1]
@@ -194,6 +197,12 @@ class Trainer:
                     "epoch": self.epoch, "best": self.best, "args": vars(self.a)}, path + ".part")
         os.replace(path + ".part", path)
 
+    def begin_warm(self, path):
+        """Starts from the averaged weights of an earlier run over the same vocabulary."""
+        average = torch.load(path, map_location=self.a.device, weights_only=False)["average"]
+        self.model.load_state_dict(average), self.average.load_state_dict(average)
+        self.epoch = 0
+
     def resume(self, path):
         state = torch.load(path, map_location=self.a.device, weights_only=False)
         self.model.load_state_dict(state["model"])
@@ -210,6 +219,8 @@ def main():
     print(f"{len(trainer.words.vocab)} words, {sum(map(len, trainer.captions))} captions, {len(trainer.lines)} lines", flush=True)
     if os.path.exists(last):
         trainer.resume(last)
+    elif a.warm:
+        trainer.begin_warm(a.warm)
     if trainer.epoch < 0:
         start = time.time()
         loss = trainer.language()

@@ -1,7 +1,7 @@
 """How far are class names to be trusted?  CACHE/NAME/best.pt of train_joint.py -> the same with a trained gate.
 
 Photographs of scenes (Flickr8k training photos, coco6k) get the share `--photo`, near the one that the towers were
-trained with; things cut out on white (ImageNet samples), as drawings and products look, the share `--cut`. Nothing
+trained with; things cut out on white (ImageNet samples) and drawings the share `--cut`. Nothing
 else is trained, no text is read, and neither dev photos nor the public check set are seen.
 
     python train_gate.py --data DATA --stems FOLDER --cache DIR --checkpoint FILE --out FILE
@@ -15,16 +15,16 @@ import torch
 import torch.nn.functional as F
 
 from guard import Guard
-from photos import Photos, classifier
+from photos import Photos, classifier, deep_of
 from towers import ImageTower, statistics
 
 
 @torch.no_grad()
-def inputs(tower, stem, grids, batch=64):
-    """What the gate sees of stem grids [n, G * G, 1280]: statistics of the class distribution, LN(mean)."""
+def inputs(tower, stem, photos, rows, view=0, batch=64):
+    """What the gate sees of these rows: statistics of the class distribution, LN(mean)."""
     out = []
-    for i in range(0, len(grids), batch):
-        mean = torch.from_numpy(np.asarray(grids[i:i + batch], np.float32)).mean(1)
+    for i in range(0, len(rows), batch):
+        mean = photos.grids(rows[i:i + batch], [view] * batch).mean(1)
         p, _ = tower.named(mean @ stem[0].t() + stem[1])
         out.append(torch.cat([statistics(p), tower.pooled(mean)[0]], -1))
     return torch.cat(out)
@@ -35,7 +35,7 @@ def main():
     for name in ("data", "stems", "checkpoint", "out"):
         ap.add_argument("--" + name, required=True)
     ap.add_argument("--cache", default=os.path.join(os.path.dirname(__file__), ".cache"))
-    ap.add_argument("--photos", type=int, default=800, help="of each of Flickr8k and coco6k")
+    ap.add_argument("--photos", type=int, default=800, help="of each source")
     ap.add_argument("--photo", type=float, default=0.35)
     ap.add_argument("--cut", type=float, default=0.65)
     ap.add_argument("--steps", type=int, default=300)
@@ -51,12 +51,11 @@ def main():
     tower = ImageTower(c["grid"], c["d"], c["heads"], c["layers"], c["ffn"]).eval()
     tower.load_state_dict(state["average"])
     tower.class_scale, stem = state["class_scale"], classifier(a.stems)
-    scenes = []
-    for source in ("flickr", "coco"):
-        view = Photos(a.cache, source, guard).views[0]
-        scenes.append(inputs(tower, stem, view[np.sort(rng.choice(len(view), min(a.photos, len(view)), replace=False))]))
-    scenes = torch.cat(scenes)
-    cuts = torch.cat([inputs(tower, stem, view) for view in Photos(a.cache, "white", guard).views])
+    deep, seen = deep_of(a.stems, state.get("stem_average")), {}
+    for source in ("flickr", "coco", "white", "drawings"):
+        photos = Photos(a.cache, source, guard, deep)
+        seen[source] = inputs(tower, stem, photos, rng.permutation(len(photos.rows))[:a.photos])
+    scenes, cuts = (torch.cat([seen[s] for s in pair]) for pair in (("flickr", "coco"), ("white", "drawings")))
 
     for layer in tower.gate.values():
         layer.reset_parameters()
@@ -71,8 +70,8 @@ def main():
         loss.backward()
         optimiser.step()
     with torch.no_grad():
-        for name, seen in (("photos", scenes), ("cut-outs", cuts)):
-            share = gate(seen).sigmoid()
+        for name, rows in seen.items():
+            share = gate(rows).sigmoid()
             print(f"{name}: share {share.mean():.3f}, deviation {share.std():.3f}")
     state["average"] = tower.state_dict()
     torch.save(state, a.out)

@@ -93,7 +93,7 @@ class Trainer:
         self.m = m = Material(a.data, a.stems, a.cache, a.wordnet)
         self.weight, self.bias = m.weight.to(a.device), m.bias.to(a.device)
         self.text = Adapted(a.stems, a.first, a.rank).to(a.device)
-        self.tower = ImageTower(round(m.flickr.views[0].shape[1] ** 0.5), a.d, 4, a.layers, a.ffn, a.drop, a.token_drop).to(a.device)
+        self.tower = ImageTower(m.deep.grid, a.d, 4, a.layers, a.ffn, a.drop, a.token_drop).to(a.device)
         self.tower.class_scale = a.class_scale
         torch.nn.init.zeros_(self.tower.gate["fc2"].weight)
         torch.nn.init.constant_(self.tower.gate["fc2"].bias, float(np.log(a.share / (1 - a.share))))

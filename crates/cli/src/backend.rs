@@ -42,6 +42,8 @@ pub(crate) struct Ask {
     pub(crate) moments: bool,
     /// Late fusion.
     pub(crate) legs: bool,
+    /// So many of the best are read once more; 0 for none.
+    pub(crate) rerank: u32,
     /// Tell how the answer came about.
     pub(crate) explain: bool,
 }
@@ -86,7 +88,7 @@ impl Backend {
         match self {
             Self::Folder(engine) => {
                 let terms = terms.into_iter().map(local_term).collect::<anyhow::Result<_>>()?;
-                let Ask { modalities, filter, limit, all, min_score, moments, legs, explain } = ask;
+                let Ask { modalities, filter, limit, all, min_score, moments, legs, rerank, explain } = ask;
                 let limit = usize::try_from(limit)?;
                 let request = engine::QueryRequest {
                     terms,
@@ -98,6 +100,7 @@ impl Backend {
                     min_score,
                     every_moment: moments,
                     legs,
+                    rerank: usize::try_from(rerank)?,
                     explain,
                 };
                 let engine::QueryReply { hits, weak, explain } = Box::pin(engine.query(request)).await?;
@@ -105,7 +108,7 @@ impl Backend {
             }
             Self::Server(client) => {
                 let terms = terms.into_iter().map(remote_term).collect::<anyhow::Result<_>>()?;
-                let Ask { modalities, filter, limit, all, min_score, moments, legs, explain } = ask;
+                let Ask { modalities, filter, limit, all, min_score, moments, legs, rerank, explain } = ask;
                 let request = client::QueryRequest {
                     terms,
                     modalities,
@@ -116,6 +119,7 @@ impl Backend {
                     min_score,
                     every_moment: moments,
                     legs,
+                    rerank,
                     explain,
                 };
                 let client::QueryReply { hits, weak, explain } = Box::pin(client.query(request)).await?;

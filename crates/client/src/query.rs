@@ -51,6 +51,8 @@ pub struct QueryRequest {
     pub every_moment: bool,
     /// Ask each term alone and fuse the lists (late fusion).
     pub legs: bool,
+    /// So many of the best hits are read once more by the caption decoder; 0 for none.
+    pub rerank: u32,
     /// Tell how the answer came about.
     pub explain: bool,
 }
@@ -95,8 +97,19 @@ pub struct QueryReply {
 
 impl QueryRequest {
     pub(crate) fn into_message(self, collection_name: String) -> v1::QueryRequest {
-        let Self { terms, modalities, filter, limit, all, exact, min_score, every_moment, legs, explain } =
-            self;
+        let Self {
+            terms,
+            modalities,
+            filter,
+            limit,
+            all,
+            exact,
+            min_score,
+            every_moment,
+            legs,
+            rerank,
+            explain,
+        } = self;
         let fusion = if legs { v1::Fusion::Late } else { v1::Fusion::Early };
         v1::QueryRequest {
             collection_name,
@@ -114,6 +127,7 @@ impl QueryRequest {
             explain,
             without_payload: false,
             using: String::new(),
+            rerank,
         }
     }
 }

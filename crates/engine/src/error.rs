@@ -132,6 +132,11 @@ pub enum EngineError {
     /// A query without a term that counts above 0.
     #[error("a query needs at least one term with a weight above 0")]
     NoPositiveTerm,
+    /// A query that pictures cannot be read against.
+    #[error(
+        "to rerank, a query needs exactly one text that counts above 0, and its terms in one list (not each alone)"
+    )]
+    RerankTerms,
     /// Terms that cancel each other out.
     #[error("the terms of the query cancel each other out: their sum has length {length:.6}")]
     EmptySum {
@@ -262,6 +267,7 @@ impl EngineError {
             | Self::Metadata { .. }
             | Self::Payload(_)
             | Self::NoPositiveTerm
+            | Self::RerankTerms
             | Self::EmptySum { .. }
             | Self::BadWeight
             | Self::BadVector { .. }

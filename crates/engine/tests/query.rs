@@ -259,3 +259,56 @@ async fn another_space_still_answers_without_towers() {
     assert!(other.engine.get(&[asset], false).await.expect("gets")[0].is_some());
     assert_eq!(other.engine.scroll(None, None, 10, false).await.expect("scrolls").assets.len(), 2);
 }
+
+#[tokio::test]
+async fn the_file_that_asks_leads_its_own_answer() {
+    let fixture = Fixture::new();
+    // Sounds have a mean of 0.4, so the picture of the same words lies further above its chance.
+    let path = fixture.write("bark.wav", "audio dog bark");
+    fixture.write("photo.jpg", "image dog bark");
+    fixture.index().await;
+    let by = |input| QueryRequest { terms: vec![term(1.0, input)], ..QueryRequest::default() };
+    let bytes: Arc<[u8]> = std::fs::read(&path).expect("read").into();
+    for input in [TermInput::File(path), TermInput::Bytes(bytes)] {
+        let hits = fixture.engine.query(by(input)).await.expect("answers").hits;
+        assert_eq!(names(&hits), ["bark.wav", "photo.jpg"]);
+        assert!(hits[0].score < hits[1].score, "though its score is the lower one");
+    }
+    let hits = fixture.search("dog bark").await;
+    assert_eq!(names(&hits), ["photo.jpg", "bark.wav"], "a text is no file");
+}
+
+#[tokio::test]
+async fn reranking_needs_one_text_in_one_list() {
+    let fixture = filled().await;
+    let two =
+        vec![term(1.0, TermInput::Text("dog".to_owned())), term(1.0, TermInput::Text("beach".to_owned()))];
+    let both = QueryRequest { terms: two, rerank: 50, ..QueryRequest::default() };
+    assert!(matches!(error(&fixture, both).await, EngineError::RerankTerms));
+    let late = QueryRequest { legs: true, rerank: 50, ..ask("dog") };
+    assert!(matches!(error(&fixture, late).await, EngineError::RerankTerms));
+}
+
+#[tokio::test]
+async fn reranked_pictures_take_the_places_of_pictures() {
+    let fixture = Fixture::new();
+    for (name, file) in [
+        ("near.jpg", "image dog beach"),
+        ("bark.wav", "audio dog beach"),
+        ("film.mp4", "video dog beach sea|street"),
+        ("meant.jpg", "image dog beach sand sea really"),
+    ] {
+        fixture.write(name, file);
+    }
+    fixture.index().await;
+    let plain = fixture.search("dog beach").await;
+    assert_eq!(names(&plain), ["near.jpg", "film.mp4", "meant.jpg", "bark.wav"]);
+    let request = QueryRequest { rerank: 50, limit: 2, explain: true, ..ask("dog beach") };
+    let reply = fixture.engine.query(request.clone()).await.expect("answers");
+    assert_eq!(names(&reply.hits), ["meant.jpg", "near.jpg"], "the limit counts what is shown");
+    assert_eq!((reply.hits[0].rank, reply.hits[0].score), (1, plain[2].score), "the score is the vector's");
+    let explain = reply.explain.expect("explained");
+    assert!(explain.steps.iter().any(|step| step.name == "read the best pictures"));
+    let shallow = fixture.engine.query(QueryRequest { rerank: 2, ..request }).await.expect("answers").hits;
+    assert_eq!(names(&shallow), ["near.jpg", "film.mp4"], "what lies deeper is not read");
+}

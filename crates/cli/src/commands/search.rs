@@ -39,6 +39,7 @@ pub(super) async fn run(args: Search, context: &mut Context) -> anyhow::Result<E
         min_score: args.min_score,
         moments: args.moments,
         legs: args.legs,
+        rerank: args.rerank.unwrap_or(0),
         explain: args.explain,
     };
     let Answer { hits, weak, explain } = backend.search(terms, ask).await?;

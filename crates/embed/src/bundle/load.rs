@@ -121,8 +121,13 @@ fn image(bundle: &Bundle, row: &TowerRow) -> Result<ImageTower, EmbedError> {
     }
     let (stem_file, stem) = weights(bundle, row, Role::Stem)?;
     let (own_file, own) = weights(bundle, row, Role::Own)?;
-    let files = (Weights::parse(stem_file, &stem)?, Weights::parse(own_file, &own)?);
-    ImageTower::load(files.0, files.1, &config, (normalise, bundle.facts.space.dim), bundle.threads.clone())
+    let updates = row.weights(Role::Update).map(|row| read(bundle, row)).transpose()?;
+    let mut stem = Weights::parse(stem_file, &stem)?;
+    if let Some((file, updates)) = &updates {
+        stem = stem.updated(Weights::parse(file, updates)?, "photo.");
+    }
+    let own = Weights::parse(own_file, &own)?;
+    ImageTower::load(stem, own, &config, (normalise, bundle.facts.space.dim), bundle.threads.clone())
 }
 
 fn audio(bundle: &Bundle, row: &TowerRow) -> Result<AudioTower, EmbedError> {

@@ -139,6 +139,8 @@ pub(super) struct WeightsRow {
 pub(super) enum Role {
     Stem,
     Own,
+    /// Low-rank updates of the stem's matrices, beside own weights.
+    Update,
 }
 
 #[derive(Debug, Deserialize)]

@@ -18,6 +18,9 @@ pub(super) struct Leg {
     pub(super) weight: f32,
     /// The vector, of L2 norm 1.
     pub(super) vector: Vec<f32>,
+    /// The asset that is the question itself, byte for byte. It comes first, whatever its score: of a sound that asks, the
+    /// pictures that fit best can lie further above their chance than the sound itself lies above that of sounds.
+    pub(super) identical: Option<AssetId>,
     /// Calibration for each content, in the order of [`Content::ALL`]; `None` where scores mean nothing.
     calibrations: Option<[Calibration; 3]>,
 }
@@ -44,7 +47,8 @@ impl Legs {
         let legs = if late && terms.len() > 1 {
             let alone = |(at, term): (usize, &Asked)| {
                 let calibrations = calibrations(&[(1.0, term.content)], 1.0, table);
-                Leg { term: Some(at), weight: term.weight, vector: term.vector.clone(), calibrations }
+                let (vector, identical) = (term.vector.clone(), term.identical.clone());
+                Leg { term: Some(at), weight: term.weight, vector, identical, calibrations }
             };
             terms.iter().enumerate().map(alone).collect()
         } else {
@@ -58,7 +62,11 @@ impl Legs {
             }
             let weights: Vec<_> = terms.iter().map(|term| (term.weight, term.content)).collect();
             let calibrations = calibrations(&weights, length, table);
-            vec![Leg { term: None, weight: 1.0, vector, calibrations }]
+            let identical = match terms.as_slice() {
+                [alone] => alone.identical.clone(),
+                _ => None,
+            };
+            vec![Leg { term: None, weight: 1.0, vector, identical, calibrations }]
         };
         Ok(Self { legs, exclude })
     }
@@ -74,6 +82,11 @@ impl Leg {
     /// The score that is shown.
     pub(super) fn score(&self, content: Content, cosine: f32) -> Option<f32> {
         self.calibration(content).map(|calibration| calibration.score(cosine))
+    }
+
+    /// One deviation of cosines with points of this content.
+    pub(super) fn deviation(&self, content: Content) -> f32 {
+        self.calibration(content).map_or(UNCALIBRATED_DEVIATION, |calibration| calibration.deviation)
     }
 
     /// The number that ranks: the score, or where there is none a cosine on a like scale.
@@ -105,7 +118,7 @@ mod tests {
     use super::*;
 
     fn asked(weight: f32, vector: &[f32], content: Option<Content>) -> Asked {
-        Asked { weight, vector: vector.to_vec(), content, asset: None }
+        Asked { weight, vector: vector.to_vec(), content, asset: None, identical: None }
     }
 
     fn table() -> CalibrationTable {

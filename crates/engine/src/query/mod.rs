@@ -5,6 +5,7 @@
 //!       ─► one search for each content: pictures, sounds, texts (search.rs)
 //!       ─► merged by calibrated score, or fused by rank (fusion.rs)
 //!       ─► every point of the best assets scored: moments ─► rows (rows.rs)
+//!       ─► where it is asked for, the best pictures read once more by the caption decoder (rerank.rs)
 //! ```
 //!
 //! A list over several contents is ranked by calibrated scores, never by raw cosine, which would put one content on top
@@ -15,6 +16,7 @@ mod fusion;
 mod hit;
 mod leg;
 mod request;
+mod rerank;
 mod rows;
 mod run;
 mod search;

@@ -55,6 +55,9 @@ pub struct QueryRequest {
     pub every_moment: bool,
     /// Ask each term alone and fuse the lists (late fusion).
     pub legs: bool,
+    /// So many of the best hits are read once more by the caption decoder, which orders the pictures among them anew; 0 for
+    /// none. Needs one text that counts above 0, and one list.
+    pub rerank: usize,
     /// Tell how the answer came about.
     pub explain: bool,
 }
@@ -71,6 +74,7 @@ impl Default for QueryRequest {
             min_score: None,
             every_moment: false,
             legs: false,
+            rerank: 0,
             explain: false,
         }
     }

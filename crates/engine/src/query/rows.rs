@@ -27,8 +27,8 @@ pub(super) struct Row {
     /// What the user sees.
     pub(super) score: Option<f32>,
     /// What ranks rows of moments.
-    rank_by: f32,
-    best: Scored,
+    pub(super) rank_by: f32,
+    pub(super) best: Scored,
     moment: Option<Moment>,
 }
 

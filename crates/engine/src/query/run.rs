@@ -8,6 +8,7 @@ use sensorium_types::CalibrationTable;
 use super::clock::Clock;
 use super::fusion::fuse;
 use super::leg::Legs;
+use super::rerank::{Reader, question};
 use super::rows::{Shape, hits, rows};
 use super::search::{Scope, search};
 use super::terms::Asker;
@@ -41,12 +42,16 @@ pub(crate) async fn query(sources: Sources, request: QueryRequest) -> Result<Que
         min_score,
         every_moment,
         legs: late,
+        rerank,
         explain,
     } = request;
     if !terms.iter().any(|term| term.weight > 0.0) {
         return Err(EngineError::NoPositiveTerm);
     }
+    let question = (rerank > 0).then(|| question(&terms, late)).transpose()?;
     let mut clock = Clock::start();
+    let reader =
+        Reader { store: Arc::clone(&store), encode: Arc::clone(&encode), decode: Arc::clone(&decode) };
     let asker = Asker { store: Arc::clone(&store), encode, decode };
     let mut asked = Vec::with_capacity(terms.len());
     for term in terms {
@@ -56,9 +61,10 @@ pub(crate) async fn query(sources: Sources, request: QueryRequest) -> Result<Que
 
     let Legs { legs, exclude } = Legs::new(asked, late, calibration.as_ref())?;
     let fusion = if legs.len() > 1 { Fusion::Late } else { Fusion::Early };
+    let shown = limit.max(rerank);
     let depth = match fusion {
-        Fusion::Early => limit,
-        Fusion::Late => limit.max(MIN_FUSION_DEPTH),
+        Fusion::Early => shown,
+        Fusion::Late => shown.max(MIN_FUSION_DEPTH),
     };
     let scope = Scope { modalities, filter, exclude, limit: depth, exact: exact || all };
     let mut lists = Vec::with_capacity(legs.len());
@@ -70,10 +76,15 @@ pub(crate) async fn query(sources: Sources, request: QueryRequest) -> Result<Que
     }
     clock.step("search");
 
-    let found = fuse(&legs, lists, limit);
+    let found = fuse(&legs, lists, shown);
     let min_score = if all { None } else { min_score };
-    let rows = rows(&store, &legs, found, Shape { every_moment, min_score, limit }).await?;
+    let mut rows = rows(&store, &legs, found, Shape { every_moment, min_score, limit: shown }).await?;
     clock.step("score points and make moments");
+    if let (Some(question), Some(leg)) = (question, legs.first()) {
+        reader.rerank(question, leg, &mut rows, rerank).await?;
+        clock.step("read the best pictures");
+    }
+    rows.truncate(limit);
 
     let hits = hits(&store, rows).await?;
     clock.step("read fields");

@@ -66,7 +66,11 @@ pub(super) async fn search(
         });
     }
     let mut candidates: Vec<Candidate> = best.into_values().collect();
-    candidates.sort_by(|a, b| b.rank_by.total_cmp(&a.rank_by).then_with(|| a.hit.asset.cmp(&b.hit.asset)));
+    let other = |candidate: &Candidate| leg.identical.as_ref() != Some(&candidate.hit.asset);
+    candidates.sort_by(|a, b| {
+        let by_score = b.rank_by.total_cmp(&a.rank_by);
+        other(a).cmp(&other(b)).then(by_score).then_with(|| a.hit.asset.cmp(&b.hit.asset))
+    });
     candidates.truncate(scope.limit);
     Ok((candidates, explained))
 }

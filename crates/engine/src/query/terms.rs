@@ -1,15 +1,16 @@
 //! Terms to unit vectors.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use sensorium_embed::{Input, Priority};
 use sensorium_media::{Cancel, Head, MediaInput, Part};
 use sensorium_store::Store;
-use sensorium_types::{AssetId, Content, FailureReason, Modality, PointKey, ReasonKind, Track};
+use sensorium_types::{AssetId, Content, ContentHash, FailureReason, Modality, PointKey, ReasonKind, Track};
 
 use super::{Term, TermInput};
 use crate::encode::Feed;
-use crate::index::blocking;
+use crate::index::{Stamp, blocking, hash_file};
 use crate::seams::{Decode, Encode};
 use crate::{EngineError, vectors};
 
@@ -24,6 +25,8 @@ pub(super) struct Asked {
     pub(super) content: Option<Content>,
     /// The stored asset that it was taken from.
     pub(super) asset: Option<AssetId>,
+    /// What an asset of the very same bytes would be called.
+    pub(super) identical: Option<AssetId>,
 }
 
 /// What turns terms into vectors.
@@ -41,14 +44,17 @@ impl Asker {
         if !weight.is_finite() || weight == 0.0 {
             return Err(EngineError::BadWeight);
         }
+        let mut identical = None;
         let (vector, content, asset) = match input {
             TermInput::Text(text) => (self.text(text).await?, Some(Content::Text), None),
             TermInput::File(path) => {
                 let name = path.display().to_string();
+                identical = asset_of(path.clone()).await?;
                 let (vector, content) = self.media(MediaInput::Path(path), name).await?;
                 (vector, Some(content), None)
             }
             TermInput::Bytes(bytes) => {
+                identical = Some(AssetId::from_content(&ContentHash::of(&bytes)));
                 let (vector, content) = self.media(MediaInput::Bytes(bytes), "the bytes".to_owned()).await?;
                 (vector, Some(content), None)
             }
@@ -62,7 +68,7 @@ impl Asker {
             }
             TermInput::Vector(vector) => (self.given(vector)?, None, None),
         };
-        Ok(Asked { weight, vector, content, asset })
+        Ok(Asked { weight, vector, content, asset, identical })
     }
 
     async fn text(&self, text: String) -> Result<Vec<f32>, EngineError> {
@@ -145,6 +151,19 @@ impl Asker {
         vectors::normalize(&mut vector);
         Ok(vector)
     }
+}
+
+/// What a file would be called as an asset; `None` for one that cannot be read, which the decoder will tell.
+async fn asset_of(path: PathBuf) -> Result<Option<AssetId>, EngineError> {
+    blocking("hash a file", move || {
+        let stamp = fs_err::metadata(&path)
+            .ok()
+            .filter(std::fs::Metadata::is_file)
+            .map(|metadata| Stamp::of(&metadata));
+        let hash = stamp.and_then(|stamp| hash_file(&path, stamp, &Cancel::default()).ok().flatten());
+        Ok(hash.map(|hash| AssetId::from_content(&hash)))
+    })
+    .await
 }
 
 fn not_kept() -> FailureReason {

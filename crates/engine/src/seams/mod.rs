@@ -9,7 +9,7 @@ mod workers;
 use std::fmt::Debug;
 use std::ops::ControlFlow;
 
-use sensorium_embed::{Caption, CaptionOptions, EmbedError, Input, Picture, Priority};
+use sensorium_embed::{Caption, CaptionOptions, EmbedError, Input, Picture, Priority, TextScores};
 use sensorium_media::{Cancel, Head, MediaInput, Part};
 use sensorium_types::{CalibrationTable, FailureReason, SpaceInfo};
 
@@ -76,6 +76,15 @@ pub trait Encode: Send + Sync + Debug {
         on_piece: &mut dyn FnMut(&str) -> ControlFlow<()>,
     ) -> Result<Caption, EngineError> {
         let _ = (picture, options, on_piece);
+        Err(EmbedError::NoCaptioner.into())
+    }
+
+    /// How likely a text is beside each picture, and beside none. Blocks.
+    ///
+    /// # Errors
+    /// As [`Encode::check_captions`].
+    fn score(&self, text: &str, pictures: &[Picture]) -> Result<TextScores, EngineError> {
+        let _ = (text, pictures);
         Err(EmbedError::NoCaptioner.into())
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use sensorium_embed::{
-    Bundle, Caption, CaptionOptions, Encoder, EncoderConfig, Input, Picture, Priority, Ticket,
+    Bundle, Caption, CaptionOptions, Encoder, EncoderConfig, Input, Picture, Priority, TextScores, Ticket,
 };
 use sensorium_types::{CalibrationTable, SpaceInfo};
 
@@ -71,6 +71,14 @@ impl Encode for Towers {
         let memories = captioner.memories(&grids.iter().collect::<Vec<_>>())?;
         let memory = memories.first().ok_or(EngineError::Task { action: "put a picture into words" })?;
         Ok(captioner.caption(memory, options, on_piece)?)
+    }
+
+    fn score(&self, text: &str, pictures: &[Picture]) -> Result<TextScores, EngineError> {
+        let captioner = self.bundle.captioner()?;
+        let _one_at_a_time = self.captioning.lock();
+        let grids = self.bundle.grids(&pictures.iter().collect::<Vec<_>>())?;
+        let memories = captioner.memories(&grids.iter().collect::<Vec<_>>())?;
+        Ok(captioner.score(text, &memories.iter().collect::<Vec<_>>())?)
     }
 }
 

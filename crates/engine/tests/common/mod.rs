@@ -13,7 +13,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use sensorium_embed::{Caption, CaptionEnd, CaptionOptions, CaptionToken, Input, Picture, Priority};
+use sensorium_embed::{
+    Caption, CaptionEnd, CaptionOptions, CaptionToken, Input, Picture, Priority, TextScore, TextScores,
+};
 use sensorium_engine::{
     Access, AssetState, Cancel, Decode, Encode, Engine, EngineError, EngineParts, IndexEvent, IndexRequest,
     IndexSummary, OnPart, Pending, QueryRequest, Term, TermInput,
@@ -68,6 +70,15 @@ impl Encode for FakeTowers {
             }
         }
         CalibrationTable { pairs }
+    }
+
+    /// A picture that says "really" is what was meant.
+    fn score(&self, _: &str, pictures: &[Picture]) -> Result<TextScores, EngineError> {
+        let score = |words| TextScore { words, end: 0.0 };
+        let meant = |picture: &Picture| String::from_utf8_lossy(&picture.pixels).contains("really");
+        let pictures =
+            pictures.iter().map(|picture| score(if meant(picture) { 0.0 } else { -100.0 })).collect();
+        Ok(TextScores { tokens: 1, skipped: 0, pictures, blank: score(-50.0) })
     }
 
     fn submit(&self, inputs: Vec<Input>, _: Priority) -> Result<Box<dyn Pending>, EngineError> {
@@ -195,7 +206,7 @@ fn parts(track: Track, texts: &str) -> Vec<Part> {
                     (PartContent::Frames(vec![frame]), (track == Track::Video).then_some(time).flatten())
                 }
             };
-            Part { track, ordinal, span, content, thumb: Some(b"thumb".to_vec()) }
+            Part { track, ordinal, span, content, thumb: Some(format!("image {text}").into_bytes()) }
         })
         .collect()
 }

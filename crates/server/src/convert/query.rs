@@ -41,6 +41,7 @@ pub(crate) fn query_request(message: v1::QueryRequest, settings: &Settings) -> R
         explain,
         without_payload,
         using,
+        rerank,
     } = message;
     if terms.is_empty() {
         return Err(ConvertError::Missing { field: "terms" });
@@ -53,6 +54,10 @@ pub(crate) fn query_request(message: v1::QueryRequest, settings: &Settings) -> R
     let depth = limit.saturating_add(offset);
     if depth > settings.max_limit {
         return Err(ConvertError::TooMany { field: "limit", limit: settings.max_limit, received: depth });
+    }
+    let rerank = rerank as usize;
+    if rerank > settings.max_limit {
+        return Err(ConvertError::TooMany { field: "rerank", limit: settings.max_limit, received: rerank });
     }
     if let Some(score) = score_threshold.filter(|score| score.is_nan()) {
         return Err(ConvertError::Number {
@@ -71,6 +76,7 @@ pub(crate) fn query_request(message: v1::QueryRequest, settings: &Settings) -> R
         min_score: score_threshold,
         every_moment,
         legs: is_late(fusion)?,
+        rerank,
         explain,
     };
     let using = if using.is_empty() { None } else { Some(using) };
