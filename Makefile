@@ -53,7 +53,7 @@ lint: weights ## format, clippy, documentation, arrows, licences, duplicates, li
 	@$(STEP) "lint: xtask check" cargo xtask check
 	@$(STEP) "lint: optional tools" scripts/lint_optional.sh
 
-eval: build ## the quality bars on $(DATA): preprocessing, retrieval, sounds, soundtracks, moments, hostile media
+eval: build ## the quality bars on $(DATA): preprocessing, retrieval, sounds, soundtracks, moments, captions, summaries, hostile media
 	@$(STEP) eval scripts/eval.sh "$(DATA)"
 
 eval-public: build ## the check that anyone can repeat: pictures and sounds of a Debian package

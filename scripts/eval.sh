@@ -10,7 +10,7 @@ manifest=$data/index.jsonl
 : "${SENSORIUM_BIN:?set by make eval}"
 if [ ! -f "$manifest" ]; then
     echo "SKIPPED: $manifest is not here, so nothing was evaluated; name the folder by make eval DATA=..." >&2
-    echo "0 passed, 0 failed, 6 skipped"
+    echo "0 passed, 0 failed, 7 skipped"
     exit 0
 fi
 
@@ -43,6 +43,7 @@ suite "retrieval" "$SENSORIUM_BIN" eval --manifest "$manifest" --json
 suite "soundtracks" python3 scripts/eval_soundtracks.py "$manifest"
 suite "moments" python3 scripts/eval_moments.py "$manifest" --films "${FILMS:-150}" --sounds "${SOUNDS:-50}"
 suite "captions" python3 scripts/eval_captions.py "$manifest"
+suite "summaries" python3 scripts/eval_summaries.py "$manifest"
 if [ -d "$data/malformed" ]; then
     suite "hostile media" python3 scripts/eval_hostile.py "$data/malformed"
 else

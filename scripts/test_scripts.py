@@ -11,6 +11,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import common
 import eval_moments
+import eval_summaries
 import show_hits
 import stamps
 
@@ -41,6 +42,16 @@ class Figures(unittest.TestCase):
             self.assertEqual(len(files), len(seconds))
             self.assertTrue(0 <= asked < len(files))
 
+    def test_a_storyboard_is_judged_by_its_cut_and_by_what_it_shows(self):
+        def judge(*spans):
+            return eval_summaries.judge([{"start_ms": a, "end_ms": b} for a, b in spans], 3000)
+
+        self.assertEqual(judge((0, 3250), (3250, 6000)), (True, True))
+        self.assertEqual(judge((0, 3750), (3750, 6000)), (False, False))
+        self.assertEqual(judge((0, 6000)), (False, False))
+        self.assertEqual(judge((0, 3000)), (False, False))
+        self.assertEqual(judge((0, 1500), (1500, 3000), (3000, 6000)), (True, True))
+
 
 class Bars(unittest.TestCase):
     def run_bars(self, *results):
@@ -54,9 +65,9 @@ class Bars(unittest.TestCase):
     def test_bars_are_reached_from_below_and_limits_from_above(self):
         good = {"text_to_image": {"r1": 0.5, "r10": 0.8, "ci": {"r1": [0.4, 0.6]}}}, {"pixels": {"worst": 1}}
         code, text = self.run_bars(*good)
-        self.assertEqual((code, text.splitlines()[-1]), (0, "3 bars met, 0 missed, 7 skipped"))
+        self.assertEqual((code, text.splitlines()[-1]), (0, "3 bars met, 0 missed, 8 skipped"))
         code, text = self.run_bars(*good, {"tokens": {"wrong": 1}}, {"moments": {"right": 0.1, "ci": [0, 1]}})
-        self.assertEqual((code, text.splitlines()[-1]), (1, "3 bars met, 2 missed, 5 skipped"))
+        self.assertEqual((code, text.splitlines()[-1]), (1, "3 bars met, 2 missed, 6 skipped"))
         self.assertIn("ABOVE THE LIMIT", text)
         self.assertIn("BELOW THE BAR", text)
 

@@ -8,7 +8,7 @@ use sensorium_client::ClientError;
 use sensorium_embed::EmbedError;
 use sensorium_engine::EngineError;
 use sensorium_server::ServerError;
-use sensorium_types::{ErrorKind, FilterError, IdError};
+use sensorium_types::{ErrorKind, FailureReason, FilterError, IdError};
 
 use crate::contact::ContactError;
 use crate::eval::EvalError;
@@ -72,10 +72,42 @@ pub(crate) enum CliError {
         source: io::Error,
     },
     /// A command that a server cannot answer.
-    #[error("`{command}` works on this machine alone; --server is for index, search, get, delete and stats")]
+    #[error(
+        "`{command}` works on this machine alone; --server is for index, search, caption, summarize, get, delete and stats"
+    )]
     FolderOnly {
         /// The command.
         command: &'static str,
+    },
+    /// A file that one message to a server cannot hold.
+    #[error("{}: {bytes} bytes, and the server takes at most {most} in one message: ask for asset:ID, or stop the server", path.display())]
+    TooLargeToSend {
+        /// The file.
+        path: PathBuf,
+        /// Its size.
+        bytes: u64,
+        /// What the server takes.
+        most: u64,
+    },
+    /// A clip of several films.
+    #[error("--clip cuts one film: name only one")]
+    OneClip,
+    /// A clip of a film that a server holds.
+    #[error("--clip cuts a file of this machine, and the server holds this film: name it by its path")]
+    ClipOfStored,
+    /// A clip in the place of its film.
+    #[error("{}: the clip would replace the film that it is cut from", path.display())]
+    ClipOverFilm {
+        /// The film.
+        path: PathBuf,
+    },
+    /// A clip that could not be cut.
+    #[error("cut {}: {reason}", path.display())]
+    Clip {
+        /// Where it was to be.
+        path: PathBuf,
+        /// Why not.
+        reason: FailureReason,
     },
     /// A word that begins with `-` and is no option.
     #[error("{sentence}")]
@@ -142,6 +174,9 @@ fn exit_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
         return Some(match error {
             CliError::NoDataFolder
             | CliError::FolderOnly { .. }
+            | CliError::OneClip
+            | CliError::ClipOfStored
+            | CliError::ClipOverFilm { .. }
             | CliError::Dash { .. }
             | CliError::Term(_)
             | CliError::Filter(_)
@@ -150,6 +185,8 @@ fn exit_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
             | CliError::LossesNeedYes { .. } => Exit::Usage,
             CliError::Path { .. }
             | CliError::OwnProgram { .. }
+            | CliError::TooLargeToSend { .. }
+            | CliError::Clip { .. }
             | CliError::Served { .. }
             | CliError::NoCollection { .. } => Exit::Error,
         });
@@ -160,6 +197,8 @@ fn exit_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
             error,
             EngineError::BadTerm { .. }
                 | EngineError::NothingToCaption { .. }
+                | EngineError::NotAFilm { .. }
+                | EngineError::NothingToSee { .. }
                 | EngineError::Metadata { .. }
                 | EngineError::Payload(_)
         );

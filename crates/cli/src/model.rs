@@ -38,6 +38,16 @@ impl From<client::ItemFailure> for Failure {
     }
 }
 
+/// A caption that a server made.
+pub(crate) fn part_caption(part: client::PartCaption) -> engine::PartCaption {
+    let client::PartCaption { span, text, confidence, tokens, end_log_prob } = part;
+    let tokens =
+        tokens.into_iter().map(|(piece, log_prob)| engine::CaptionToken { piece, log_prob }).collect();
+    let end = if end_log_prob.is_some() { engine::CaptionEnd::Whole } else { engine::CaptionEnd::TooLong };
+    let caption = engine::Caption { text, confidence, tokens, end_log_prob, end };
+    engine::PartCaption { span, caption }
+}
+
 /// A file of a run of `index`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct FileEvent {

@@ -9,6 +9,7 @@
 //! | `client` | [`Client`], [`Options`]: connecting, the small calls |
 //! | `query` | [`QueryRequest`] to [`QueryReply`] |
 //! | `asset` | [`Asset`], [`Page`]: get and scroll |
+//! | `caption` | media to [`PartCaption`] |
 //! | `ingest`, `session` | a stream of [`IngestItem`] to a stream of [`IngestOutcome`] |
 //! | `item` | those two |
 //! | `paths` | [`IndexEvent`]: files that the server itself reads |
@@ -16,6 +17,7 @@
 //! | `error` | [`ClientError`] |
 
 mod asset;
+mod caption;
 mod client;
 mod error;
 mod ingest;
@@ -26,6 +28,7 @@ mod retry;
 mod session;
 
 pub use asset::{Asset, Page};
+pub use caption::{CaptionEvent, CaptionInput, CaptionOptions, CaptionStrategy, PartCaption, SummaryLength};
 pub use client::{
     Client, DEFAULT_CALL_TIMEOUT, DEFAULT_CONNECT_TIMEOUT, DEFAULT_MAX_REPLY_BYTES, DeleteOutcome,
     DeleteSelector, Info, Options, Stats,

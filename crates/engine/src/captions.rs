@@ -1,4 +1,13 @@
 //! Pictures and films to words.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | this one | captions of pictures and of the parts of films |
+//! | `captions/summary.rs` | a film to a storyboard |
+//! | `captions/choose.rs` | which shots a storyboard shows |
+
+mod choose;
+mod summary;
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -12,6 +21,8 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::index::blocking;
 use crate::seams::{Decode, Encode, Towers, Workers, tower_spec};
 use crate::{Engine, EngineError};
+
+pub use summary::SummaryLength;
 
 /// What is put into words.
 #[derive(Debug, Clone)]
@@ -123,7 +134,7 @@ impl Captions {
             // One picture of each part, for which is in the middle shows at the end.
             let (mut placed, mut bytes) = (Vec::new(), 0_usize);
             let mut on_part = |part| {
-                let Some(one) = shown(part) else { return Ok(()) };
+                let Some(one) = shown(&part) else { return Ok(()) };
                 bytes += one.2.1.pixels.len();
                 if bytes as u64 > Limits::MAX_ASSET_BYTES {
                     let detail = format!("its pictures take more than {} bytes", Limits::MAX_ASSET_BYTES);
@@ -169,7 +180,17 @@ impl Engine {
             (_, CaptionParts::Middle) => Chosen::Middle,
             (_, CaptionParts::Each) => Chosen::Each,
         };
-        let media = match input {
+        let media = self.caption_media(input, &captions).await?;
+        captions.write(media, chosen, options, events).await
+    }
+
+    /// What is decoded, and its name.
+    async fn caption_media(
+        &self,
+        input: CaptionInput,
+        captions: &Captions,
+    ) -> Result<(MediaInput, String), EngineError> {
+        Ok(match input {
             CaptionInput::File(path) => {
                 let name = path.display().to_string();
                 (MediaInput::Path(path), name)
@@ -180,8 +201,7 @@ impl Engine {
                 captions.check().await?;
                 (MediaInput::Path(self.media(&asset).await?.path), format!("asset:{asset}"))
             }
-        };
-        captions.write(media, chosen, options, events).await
+        })
     }
 
     /// Loads what [`Engine::caption`] needs.
@@ -233,14 +253,15 @@ fn pictures(
     Ok(shown.into_iter().map(|(_, _, shown)| shown).collect())
 }
 
-fn shown(part: Part) -> Option<Placed> {
+/// The picture in the middle of a part.
+fn shown(part: &Part) -> Option<Placed> {
     let Part { track, ordinal, span, content, thumb: _ } = part;
     match content {
-        PartContent::Frames(mut frames) if !frames.is_empty() => {
-            let frame = frames.swap_remove(frames.len() / 2);
-            let picture = Picture { width: frame.width, height: frame.height, pixels: frame.pixels };
-            Some((track, ordinal, (span.and_then(|span| span.time()), picture)))
+        PartContent::Frames(frames) => {
+            let frame = frames.get(frames.len() / 2)?;
+            let picture = Picture { width: frame.width, height: frame.height, pixels: frame.pixels.clone() };
+            Some((*track, *ordinal, (span.and_then(|span| span.time()), picture)))
         }
-        PartContent::Frames(_) | PartContent::Pcm(_) | PartContent::Text(_) => None,
+        PartContent::Pcm(_) | PartContent::Text(_) => None,
     }
 }

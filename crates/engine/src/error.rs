@@ -172,6 +172,26 @@ pub enum EngineError {
         /// What it is.
         modality: Modality,
     },
+    /// Media that cannot be summarized, for they are no film.
+    #[error("{name} is {modality}: only films are summarized; `sensorium caption` puts pictures into words")]
+    NotAFilm {
+        /// The file, or what stands for the bytes.
+        name: String,
+        /// What it is.
+        modality: Modality,
+    },
+    /// A film without anything in its picture.
+    #[error("every frame of {name} is blank: there is nothing to summarize")]
+    NothingToSee {
+        /// The file, or what stands for the bytes.
+        name: String,
+    },
+    /// A summary of a single point.
+    #[error("a summary is of a whole film: ask for asset:{asset}")]
+    NotAWholeFilm {
+        /// The film.
+        asset: AssetId,
+    },
     /// An item without parts.
     #[error("an item needs at least one part")]
     NoParts,
@@ -273,6 +293,9 @@ impl EngineError {
             | Self::BadVector { .. }
             | Self::BadTerm { .. }
             | Self::NothingToCaption { .. }
+            | Self::NotAFilm { .. }
+            | Self::NothingToSee { .. }
+            | Self::NotAWholeFilm { .. }
             | Self::NoParts
             | Self::NothingToRefer
             | Self::UnknownPart { .. }

@@ -5,7 +5,7 @@ mod common;
 use common::{FakeDecoder, FakeTowers, Fixture, space};
 use sensorium_engine::{
     Access, CaptionEvent, CaptionInput, CaptionOptions, CaptionParts, CaptionRequest, Encode, Engine,
-    EngineError, EngineParts, Pending,
+    EngineError, EngineParts, Pending, SummaryLength,
 };
 use sensorium_types::{AssetId, CalibrationTable, ErrorKind, SpaceInfo, Track};
 use tokio::sync::mpsc::unbounded_channel;
@@ -84,6 +84,68 @@ async fn nobody_listening_ends_the_work() {
     let input = bytes(&format!("video {}", "dog|".repeat(1000)));
     let request = CaptionRequest { input, parts: CaptionParts::Each, options: CaptionOptions::default() };
     fixture.engine.caption(request, sender).await.expect("ends");
+}
+
+/// The shots that a summary shows, as `seconds-seconds: text`.
+async fn summary(
+    engine: &Engine,
+    input: CaptionInput,
+    length: SummaryLength,
+) -> Result<Vec<String>, EngineError> {
+    let (sender, mut receiver) = unbounded_channel();
+    engine.summarize(input, length, sender).await?;
+    let mut told = Vec::new();
+    while let Some(event) = receiver.recv().await {
+        let CaptionEvent::Done(part) = event else { panic!("no pieces: {event:?}") };
+        let (start, end) = part.span.expect("a stretch of time");
+        told.push(format!("{}-{}: {}", start / 1000, end / 1000, part.caption.text));
+    }
+    Ok(told)
+}
+
+fn shots(most: usize) -> SummaryLength {
+    SummaryLength::Shots(most.try_into().expect("above 0"))
+}
+
+#[tokio::test]
+async fn a_summary_joins_like_neighbours_and_shows_nothing_twice() {
+    let fixture = Fixture::new();
+    let of = |film: &str, length| summary(&fixture.engine, bytes(film), length);
+    let film = "video red dog|red dog|blue car|red dog|green tree;bark|rain";
+    let all = of(film, SummaryLength::default()).await.expect("shots");
+    assert_eq!(all, ["0-20: red dog", "20-30: blue car", "40-50: green tree"]);
+    let two = of(film, shots(2)).await.expect("shots");
+    assert_eq!(two.len(), 2);
+    assert_eq!(two[0], "0-20: red dog", "what most of the film shows");
+    let six = SummaryLength::TimeMs(6_000.try_into().expect("above 0"));
+    let excerpts = of(film, six).await.expect("excerpts");
+    assert_eq!(excerpts, ["9-11: red dog", "24-26: blue car", "44-46: green tree"]);
+    let second = SummaryLength::TimeMs(1_000.try_into().expect("above 0"));
+    assert_eq!(of(film, second).await.expect("one excerpt"), ["9-10: red dog"]);
+}
+
+#[tokio::test]
+async fn only_films_are_summarized() {
+    let fixture = Fixture::new();
+    let path = fixture.write("a.mp4", "video dog|cat;bark");
+    fixture.index().await;
+    let asset = fixture.search("dog").await[0].asset.clone();
+    let of = |input| summary(&fixture.engine, input, SummaryLength::default());
+    assert_eq!(of(CaptionInput::Asset(asset.clone())).await.expect("shots"), ["0-10: dog", "10-20: cat"]);
+    assert_eq!(of(CaptionInput::File(path)).await.expect("shots").len(), 2);
+    let told = |error: EngineError| (error.kind(), error.to_string());
+    let (kind, words) = told(of(bytes("image dog")).await.expect_err("a picture"));
+    assert_eq!(kind, ErrorKind::InvalidArgument);
+    assert_eq!(
+        words,
+        "the bytes is image: only films are summarized; `sensorium caption` puts pictures into words"
+    );
+    assert!(matches!(of(bytes("audio bark")).await, Err(EngineError::NotAFilm { .. })));
+    assert!(matches!(of(bytes("video ;bark")).await, Err(EngineError::NothingToSee { .. })));
+    assert!(matches!(of(bytes("corrupt")).await, Err(EngineError::BadTerm { .. })));
+    let point = CaptionInput::Point(asset.clone(), None, 0);
+    let (kind, words) = told(of(point).await.expect_err("a point"));
+    assert_eq!((kind, words.contains(asset.as_str())), (ErrorKind::InvalidArgument, true), "{words}");
 }
 
 /// Towers without a caption decoder.

@@ -43,6 +43,7 @@ pub use resize::{crop_resize, resize_rgb};
 pub use sniff::{Family, Sniffed, sniff};
 pub use spec::{Fit, PassageSpec, TowerSpec, VideoSpec, WindowSpec};
 pub use thumb::decode_thumbnail;
+pub use video::cut_clip;
 pub use worker::{Cancel, MediaError, MediaInput, MediaPool, PoolConfig, WORKER_SUBCOMMAND, worker_main};
 
 use sensorium_types::{FailureReason, ReasonKind};

@@ -46,20 +46,38 @@ async fn pieces_come_before_the_whole() {
 }
 
 #[tokio::test]
-async fn a_film_is_summed_up_part_by_part() {
+async fn a_film_is_a_storyboard_or_captions_of_its_parts() {
     let server = Running::new().await;
     let mut client = CaptionServiceClient::new(server.channel().await);
-    let film = "video dog|cat;bark";
+    let film = "video dog|dog|cat;bark";
     let request = v1::SummarizeRequest { input: media(film), ..v1::SummarizeRequest::default() };
-    let stream = client.summarize(request).await.expect("begins").into_inner();
-    let parts: Vec<_> = stream.map(|answer| answer.expect("an answer")).collect().await;
-    let text = |at: usize| parts[at].caption.as_ref().map(|caption| caption.text.as_str());
-    assert_eq!((parts.len(), text(0), text(1)), (2, Some("dog"), Some("cat")));
-    assert_eq!(parts[1].span, Some(v1::TimeSpan { start_ms: 10_000, end_ms: 20_000 }));
-    // One caption of a film is that of its middle.
+    let stream = client.summarize(request.clone()).await.expect("begins").into_inner();
+    let shots: Vec<_> = stream.map(|answer| answer.expect("an answer")).collect().await;
+    let text = |at: usize| shots[at].caption.as_ref().map(|caption| caption.text.as_str());
+    assert_eq!((shots.len(), text(0), text(1)), (2, Some("dog"), Some("cat")));
+    assert_eq!(shots[0].span, Some(v1::TimeSpan { start_ms: 0, end_ms: 20_000 }));
+    let one =
+        v1::SummarizeRequest { length: Some(v1::summarize_request::Length::Shots(1)), ..request.clone() };
+    let stream = client.summarize(one).await.expect("begins").into_inner();
+    assert_eq!(stream.collect::<Vec<_>>().await.len(), 1);
+    for length in [v1::summarize_request::Length::Shots(501), v1::summarize_request::Length::TimeMs(0)] {
+        let wrong = v1::SummarizeRequest { length: Some(length), ..request.clone() };
+        let status = client.summarize(wrong).await.expect_err("refused");
+        assert_eq!(status.code(), Code::InvalidArgument, "{status}");
+    }
+    let photo = v1::SummarizeRequest { input: media("image dog"), ..v1::SummarizeRequest::default() };
+    let mut stream = client.summarize(photo).await.expect("begins").into_inner();
+    let status = stream.next().await.expect("an answer").expect_err("no film");
+    assert_eq!(status.code(), Code::InvalidArgument);
+
+    // One caption of a film is that of its middle; else each part has one, with its span.
     let stream = client.caption(asked(film)).await.expect("begins").into_inner();
-    let answers: Vec<_> = stream.collect().await;
-    assert_eq!(answers.len(), 2);
+    assert_eq!(stream.collect::<Vec<_>>().await.len(), 2);
+    let each = v1::CaptionRequest { each_part: true, ..asked(film) };
+    let stream = client.caption(each).await.expect("begins").into_inner();
+    let spans: Vec<_> = stream.filter_map(|answer| answer.expect("an answer").span).collect().await;
+    let starts: Vec<_> = spans.iter().map(|span| span.start_ms).collect();
+    assert_eq!(starts, [0, 10_000, 20_000]);
     server.end().await;
 }
 

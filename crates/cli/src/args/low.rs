@@ -2,9 +2,12 @@
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use sensorium_engine::SummaryLength;
 use sensorium_types::Modality;
 
 /// Where a server listens where nothing is typed.
@@ -61,6 +64,8 @@ pub(crate) enum Command {
     Search(Search),
     /// Put pictures and films into words
     Caption(Caption),
+    /// Choose shots of a film and put each into words
+    Summarize(Summarize),
     /// Serve the data folder over gRPC, on this machine
     Serve(Serve),
     /// Measure retrieval on a manifest of captioned media
@@ -214,9 +219,9 @@ pub(crate) struct Eval {
 #[derive(Debug, Args)]
 #[group(skip)]
 pub(crate) struct Caption {
-    /// Pictures and films
+    /// Pictures and films: files, or stored ones as asset:ID
     #[arg(required = true, value_name = "FILE")]
-    pub(crate) files: Vec<PathBuf>,
+    pub(crate) files: Vec<OsString>,
     /// Grow this many captions side by side and take the best; 1 takes the likeliest word each time
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) beam: u16,
@@ -232,6 +237,40 @@ pub(crate) struct Caption {
     /// Most tokens of a caption
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) max_tokens: Option<u16>,
+}
+
+/// `summarize`
+#[derive(Debug, Args)]
+#[group(skip)]
+pub(crate) struct Summarize {
+    /// Films: files, or stored ones as asset:ID
+    #[arg(required = true, value_name = "VIDEO")]
+    pub(crate) videos: Vec<OsString>,
+    /// Excerpts that together take at most so long
+    #[arg(long, value_name = "N", conflicts_with = "shots", value_parser = seconds)]
+    pub(crate) seconds: Option<NonZeroU64>,
+    /// At most this many shots, each whole [default: 12]
+    #[arg(long, value_name = "N", value_parser = shots)]
+    pub(crate) shots: Option<NonZeroUsize>,
+    /// Also cut what is shown into one film, by ffmpeg
+    #[arg(long, value_name = "OUT.mp4")]
+    pub(crate) clip: Option<PathBuf>,
+}
+
+/// Seconds, perhaps with a fraction, in milliseconds.
+fn seconds(text: &str) -> Result<NonZeroU64, String> {
+    let time = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    time.and_then(|time| NonZeroU64::new(u64::try_from(time.as_millis()).ok()?))
+        .ok_or_else(|| "expected a number of seconds above 0".to_owned())
+}
+
+/// How many shots.
+fn shots(text: &str) -> Result<NonZeroUsize, String> {
+    let most = SummaryLength::MAX_SHOTS;
+    text.parse()
+        .ok()
+        .filter(|shots: &NonZeroUsize| shots.get() <= most)
+        .ok_or_else(|| format!("expected a number from 1 to {most}"))
 }
 
 /// A share above 0, at most 1.

@@ -13,7 +13,9 @@ mod reembed;
 mod repair;
 mod search;
 mod serve;
+mod speaker;
 mod stats;
+mod summarize;
 mod upload;
 mod verify;
 mod version;
@@ -63,6 +65,7 @@ pub(crate) fn without_setting(
         Command::Index(_)
         | Command::Search(_)
         | Command::Caption(_)
+        | Command::Summarize(_)
         | Command::Serve(_)
         | Command::Eval(_)
         | Command::Get(_)
@@ -94,6 +97,7 @@ pub(crate) async fn run(command: Command, mut context: Context) -> anyhow::Resul
         Command::Failures(args) => return Box::pin(failures::run(args, context)).await,
         Command::Search(args) => or_interrupt(Box::pin(search::run(args, context))).await,
         Command::Caption(args) => or_interrupt(Box::pin(caption::run(args, context))).await,
+        Command::Summarize(args) => or_interrupt(Box::pin(summarize::run(args, context))).await,
         Command::Get(args) => or_interrupt(Box::pin(assets::get(args, context))).await,
         Command::Delete(args) => or_interrupt(Box::pin(assets::delete(args, context))).await,
         Command::Collections(args) => or_interrupt(Box::pin(collections::run(args, context))).await,

@@ -37,6 +37,21 @@ pub(crate) fn caption(file: &Path, part: &PartCaption) -> Value {
     })
 }
 
+/// The object of `summarize`.
+pub(crate) fn storyboard(file: &Path, shots: &[PartCaption]) -> Value {
+    let shots: Vec<Value> = shots
+        .iter()
+        .map(|PartCaption { span, caption }| {
+            json!({
+                "start_ms": span.map(|(start_ms, _)| start_ms),
+                "end_ms": span.map(|(_, end_ms)| end_ms),
+                "caption": caption.text,
+            })
+        })
+        .collect();
+    json!({ "path": path(file), "shots": shots })
+}
+
 /// A row of `index`.
 pub(crate) fn file_event(event: &FileEvent) -> Value {
     let FileEvent { path: file, asset, modality, points, state, failure } = event;

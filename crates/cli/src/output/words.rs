@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
+use sensorium_engine::PartCaption;
 use sensorium_types::{Modality, Moment, PointInfo, PointKey, Span};
+
+use super::paint::Paint;
 
 const MS_A_SECOND: u64 = 1000;
 const SECONDS_A_MINUTE: u64 = 60;
@@ -28,6 +31,16 @@ pub(crate) fn moment(moment: &Moment, modality: Modality) -> String {
     } else {
         time
     }
+}
+
+/// A caption of a picture, or of a part of a film.
+pub(crate) fn caption(file: &Path, part: &PartCaption, paint: Paint) -> String {
+    let PartCaption { span, caption } = part;
+    let time = span.map_or_else(String::new, |(start_ms, end_ms)| {
+        format!("  {}", paint.dim(&format!("{}-{}", clock(start_ms), clock(end_ms))))
+    });
+    let confidence = paint.dim(&format!("({:.2})", caption.confidence));
+    format!("{}{time}  {}  {confidence}", path(file, None), printable(&caption.text))
 }
 
 /// A range of characters.

@@ -159,7 +159,7 @@ fn complaint_of(program: &str, complaint: &str) -> FailureReason {
         ReasonKind::Unsupported
     } else if line.contains("Cannot allocate memory") {
         ReasonKind::TooLarge
-    } else if line.contains("ecoder") && line.contains("not found") {
+    } else if line.contains("ecoder") && line.contains("not found") || line.starts_with("Unknown encoder") {
         ReasonKind::DecoderMissing
     } else {
         ReasonKind::Corrupt

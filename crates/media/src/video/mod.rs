@@ -11,8 +11,10 @@
 //! | `parts.rs` | frames to parts |
 //! | `animation.rs` | animated pictures |
 //! | `still.rs` | pictures that only ffmpeg decodes |
+//! | `clip.rs` | stretches of a film as one clip |
 
 mod animation;
+mod clip;
 mod ffmpeg;
 mod parts;
 mod probe;
@@ -30,6 +32,7 @@ use crate::sink::Sink;
 use crate::{Head, Rgb, reason};
 
 pub(crate) use animation::animation;
+pub use clip::cut_clip;
 pub(crate) use ffmpeg::Ffmpeg;
 use parts::{BlankPart, PartMaker};
 use probe::Probe;

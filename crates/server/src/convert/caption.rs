@@ -1,10 +1,12 @@
 //! Captions that are asked for, and what comes of them.
 
+use std::num::{NonZeroU64, NonZeroUsize};
+
 use sensorium_api::convert::{asset_id, point_ref};
 use sensorium_api::{ConvertError, v1};
 use sensorium_engine::{
     Caption, CaptionInput, CaptionOptions, CaptionParts, CaptionRequest, CaptionToken,
-    DEFAULT_LENGTH_PENALTY, PartCaption, Strategy,
+    DEFAULT_LENGTH_PENALTY, PartCaption, Strategy, SummaryLength,
 };
 
 use super::query::bytes;
@@ -15,7 +17,7 @@ const DEFAULT_TOP_P: f32 = 0.9;
 /// Reads a request for one caption, with the name of its collection.
 pub(crate) fn caption_request(message: v1::CaptionRequest) -> Result<(String, CaptionRequest), ConvertError> {
     use v1::caption_request::Strategy as Asked;
-    let v1::CaptionRequest { collection_name, input: received, max_tokens, strategy } = message;
+    let v1::CaptionRequest { collection_name, input: received, max_tokens, strategy, each_part } = message;
     let strategy = match strategy {
         None => Strategy::Greedy,
         Some(Asked::Beam(v1::BeamSearch { width })) => {
@@ -30,17 +32,34 @@ pub(crate) fn caption_request(message: v1::CaptionRequest) -> Result<(String, Ca
         max_tokens: max_tokens.map(|most| most as usize),
         ..CaptionOptions::default()
     };
-    let request = CaptionRequest { input: input(received)?, parts: CaptionParts::Middle, options };
+    let parts = if each_part { CaptionParts::Each } else { CaptionParts::Middle };
+    let request = CaptionRequest { input: input(received)?, parts, options };
     Ok((collection_name, request))
 }
 
-/// Reads a request for the captions of a film.
-pub(crate) fn summarize_request(
-    message: v1::SummarizeRequest,
-) -> Result<(String, CaptionRequest), ConvertError> {
-    let v1::SummarizeRequest { collection_name, input: received } = message;
-    let (input, parts) = (input(received)?, CaptionParts::Each);
-    Ok((collection_name, CaptionRequest { input, parts, options: CaptionOptions::default() }))
+/// A film, how much of it is shown, and its collection.
+pub(crate) type Summary = (String, CaptionInput, SummaryLength);
+
+/// Reads a request for the storyboard of a film.
+pub(crate) fn summarize_request(message: v1::SummarizeRequest) -> Result<Summary, ConvertError> {
+    use v1::summarize_request::Length;
+    let v1::SummarizeRequest { collection_name, input: received, length } = message;
+    let number = |field, expected, received: u64| ConvertError::Number {
+        field,
+        expected,
+        received: received.to_string(),
+    };
+    let length = match length {
+        None => SummaryLength::default(),
+        Some(Length::Shots(shots)) => NonZeroUsize::new(shots as usize)
+            .filter(|shots| shots.get() <= SummaryLength::MAX_SHOTS)
+            .map(SummaryLength::Shots)
+            .ok_or_else(|| number("shots", "from 1 to 500", shots.into()))?,
+        Some(Length::TimeMs(time)) => NonZeroU64::new(time)
+            .map(SummaryLength::TimeMs)
+            .ok_or_else(|| number("time_ms", "above 0", time))?,
+    };
+    Ok((collection_name, input(received)?, length))
 }
 
 fn input(message: Option<v1::CaptionInput>) -> Result<CaptionInput, ConvertError> {
@@ -57,7 +76,7 @@ fn input(message: Option<v1::CaptionInput>) -> Result<CaptionInput, ConvertError
 }
 
 /// A caption that is done.
-pub(crate) fn finished_caption(caption: Caption) -> v1::FinishedCaption {
+fn finished_caption(caption: Caption) -> v1::FinishedCaption {
     let Caption { text, confidence, tokens, end_log_prob, end: _ } = caption;
     let tokens = tokens
         .into_iter()
@@ -66,9 +85,19 @@ pub(crate) fn finished_caption(caption: Caption) -> v1::FinishedCaption {
     v1::FinishedCaption { text, confidence, tokens, end_log_prob }
 }
 
-/// A part of a film that is done.
+/// A picture, or a part of a film, that is done.
+pub(crate) fn captioned(part: PartCaption) -> v1::CaptionResponse {
+    let PartCaption { span, caption } = part;
+    let message = Some(v1::caption_response::Message::Finished(finished_caption(caption)));
+    v1::CaptionResponse { message, span: time_span(span) }
+}
+
+/// A shot that is shown.
 pub(crate) fn summarized(part: PartCaption) -> v1::SummarizeResponse {
     let PartCaption { span, caption } = part;
-    let span = span.map(|(start_ms, end_ms)| v1::TimeSpan { start_ms, end_ms });
-    v1::SummarizeResponse { span, caption: Some(finished_caption(caption)) }
+    v1::SummarizeResponse { span: time_span(span), caption: Some(finished_caption(caption)) }
+}
+
+fn time_span(span: Option<(u64, u64)>) -> Option<v1::TimeSpan> {
+    span.map(|(start_ms, end_ms)| v1::TimeSpan { start_ms, end_ms })
 }

@@ -6,7 +6,7 @@ mod hit;
 mod item;
 mod query;
 
-pub(crate) use caption::{caption_request, finished_caption, summarize_request, summarized};
+pub(crate) use caption::{caption_request, captioned, summarize_request, summarized};
 pub(crate) use event::{index_event, index_request, index_summary};
 pub(crate) use hit::query_response;
 pub(crate) use item::{failed_item, item, item_result};

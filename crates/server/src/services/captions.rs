@@ -3,19 +3,35 @@
 use std::sync::Arc;
 
 use sensorium_api::v1;
-use sensorium_engine::{CaptionEvent, CaptionRequest, Engine};
-use tokio::sync::mpsc;
+use sensorium_engine::{CaptionEvent, CaptionInput, CaptionRequest, Engine, EngineError, SummaryLength};
+use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use super::Answers;
 use crate::context::{Context, stopped};
-use crate::convert::{caption_request, finished_caption, summarize_request, summarized};
+use crate::convert::{caption_request, captioned, summarize_request, summarized};
 use crate::fault::fault;
 use crate::gate::{Place, enter};
 
 /// Answers that wait for a slow client.
 const UNREAD_ANSWERS: usize = 16;
+
+/// What is asked of an engine.
+#[derive(Debug)]
+enum Work {
+    Caption(CaptionRequest),
+    Summarize(CaptionInput, SummaryLength),
+}
+
+impl Work {
+    async fn run(self, engine: &Engine, events: UnboundedSender<CaptionEvent>) -> Result<(), EngineError> {
+        match self {
+            Self::Caption(request) => engine.caption(request, events).await,
+            Self::Summarize(input, length) => engine.summarize(input, length, events).await,
+        }
+    }
+}
 
 /// `CaptionService`.
 #[derive(Debug)]
@@ -32,7 +48,7 @@ impl Service {
     async fn start<T: Send + 'static>(
         &self,
         place: Option<Place>,
-        (collection, request): (String, CaptionRequest),
+        (collection, work): (String, Work),
         answer: fn(CaptionEvent) -> Option<T>,
     ) -> Result<Response<Answers<T>>, Status> {
         let engine = self.context.reader(&collection).await?;
@@ -42,7 +58,7 @@ impl Service {
         let context = self.context.clone();
         tokio::spawn(async move {
             let _place = place;
-            run(context, engine, request, sender, answer).await;
+            run(context, engine, work, sender, answer).await;
         });
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }
@@ -52,7 +68,7 @@ impl Service {
 async fn run<T>(
     context: Context,
     engine: Arc<Engine>,
-    request: CaptionRequest,
+    work: Work,
     answers: mpsc::Sender<Result<T, Status>>,
     answer: fn(CaptionEvent) -> Option<T>,
 ) {
@@ -69,7 +85,7 @@ async fn run<T>(
         // The work ends where nobody listens.
         drop(events);
     };
-    let work = async { engine.caption(request, sender).await.map_err(|error| fault(&error)) };
+    let work = async { Box::pin(work.run(&engine, sender)).await.map_err(|error| fault(&error)) };
     let mut stopping = context.stopping();
     let ended = tokio::select! {
         (ended, ()) = async { tokio::join!(work, telling) } => ended,
@@ -94,13 +110,15 @@ impl v1::caption_service_server::CaptionService for Service {
         use v1::caption_response::Message;
         let (place, message) = enter(request);
         let answer = |event: CaptionEvent| {
-            let message = match event {
-                CaptionEvent::Piece(piece) => Message::Piece(piece),
-                CaptionEvent::Done(part) => Message::Finished(finished_caption(part.caption)),
-            };
-            Some(v1::CaptionResponse { message: Some(message) })
+            Some(match event {
+                CaptionEvent::Piece(piece) => {
+                    v1::CaptionResponse { message: Some(Message::Piece(piece)), span: None }
+                }
+                CaptionEvent::Done(part) => captioned(part),
+            })
         };
-        self.start(place, caption_request(message)?, answer).await
+        let (collection, request) = caption_request(message)?;
+        self.start(place, (collection, Work::Caption(request)), answer).await
     }
 
     async fn summarize(
@@ -112,6 +130,7 @@ impl v1::caption_service_server::CaptionService for Service {
             CaptionEvent::Piece(_) => None,
             CaptionEvent::Done(part) => Some(summarized(part)),
         };
-        self.start(place, summarize_request(message)?, answer).await
+        let (collection, input, length) = summarize_request(message)?;
+        self.start(place, (collection, Work::Summarize(input, length)), answer).await
     }
 }

@@ -1,0 +1,238 @@
+//! A film to a storyboard: chosen shots in order of time, each with a sentence.
+
+use std::collections::{HashMap, HashSet};
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use sensorium_embed::{Caption, CaptionOptions, DEFAULT_LENGTH_PENALTY, Picture, Priority, Strategy};
+use sensorium_media::{Cancel, MediaInput};
+use sensorium_types::{Content, Modality, Track};
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::choose::{Likeness, MAX_SHOTS, Shot, Window, choose, excerpts, shots};
+use super::{CaptionEvent, CaptionInput, Captions, PartCaption, shown};
+use crate::encode::Feed;
+use crate::index::blocking;
+use crate::seams::{Decode, Encode};
+use crate::{Engine, EngineError};
+
+/// Shots where nothing else is asked for.
+const DEFAULT_SHOTS: usize = 12;
+/// Length of the excerpts that a time is filled with, where there are shots enough.
+const EXCERPT_MS: u64 = 2_000;
+/// Captions that grow side by side.
+const BEAM: usize = 3;
+/// Neighbours that are said in the same words are one shot if they are at least so alike.
+const ALIKE_IF_SAID_ALIKE: f32 = 0.5;
+/// Share of the words of two captions that both have, from which on they say the same.
+const SAME_WORDS: f32 = 0.8;
+/// Pictures that are kept while a film is cut; beyond it, the chosen ones are decoded again.
+const MAX_HELD_BYTES: usize = 256 << 20;
+
+/// How much of a film a summary shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SummaryLength {
+    /// At most this many shots, each whole.
+    Shots(NonZeroUsize),
+    /// Excerpts from the middle of shots, together at most so many milliseconds.
+    TimeMs(NonZeroU64),
+}
+
+impl SummaryLength {
+    /// Most shots of a summary.
+    pub const MAX_SHOTS: usize = MAX_SHOTS;
+}
+
+impl Default for SummaryLength {
+    /// 12 shots.
+    fn default() -> Self {
+        Self::Shots(NonZeroUsize::MIN.saturating_add(DEFAULT_SHOTS - 1))
+    }
+}
+
+impl Captions {
+    /// Chooses shots of a film and puts each into words; they are told in order of time, once all are there. It ends
+    /// early when nobody listens any more.
+    ///
+    /// # Errors
+    /// If the bundle has no caption decoder, the bytes cannot be decoded, or they are no film.
+    pub async fn summarize(
+        &self,
+        (input, name): (MediaInput, String),
+        length: SummaryLength,
+        events: UnboundedSender<CaptionEvent>,
+    ) -> Result<(), EngineError> {
+        self.check().await?;
+        let (encode, decode) = (Arc::clone(&self.encode), Arc::clone(&self.decode));
+        blocking("summarize a film", move || {
+            let maker = Maker { encode: encode.as_ref(), decode: decode.as_ref(), input, name };
+            for part in maker.make(length, &events)? {
+                if events.send(CaptionEvent::Done(part)).is_err() {
+                    break;
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+}
+
+impl Engine {
+    /// Chooses shots of a film and puts each into words; they are told in order of time, once all are there. It ends
+    /// early when nobody listens any more.
+    ///
+    /// # Errors
+    /// If the bundle has no caption decoder, the media are unknown, away or cannot be decoded, or they are no film.
+    pub async fn summarize(
+        &self,
+        input: CaptionInput,
+        length: SummaryLength,
+        events: UnboundedSender<CaptionEvent>,
+    ) -> Result<(), EngineError> {
+        if let CaptionInput::Point(asset, ..) = input {
+            return Err(EngineError::NotAWholeFilm { asset });
+        }
+        let captions = self.captions();
+        let media = self.caption_media(input, &captions).await?;
+        captions.summarize(media, length, events).await
+    }
+}
+
+/// A film with what cuts and reads it.
+struct Maker<'a> {
+    encode: &'a dyn Encode,
+    decode: &'a dyn Decode,
+    input: MediaInput,
+    name: String,
+}
+
+/// A shot in words.
+struct Told {
+    shot: Shot,
+    span: (u64, u64),
+    caption: Caption,
+}
+
+impl Maker<'_> {
+    fn make(
+        &self,
+        length: SummaryLength,
+        events: &UnboundedSender<CaptionEvent>,
+    ) -> Result<Vec<PartCaption>, EngineError> {
+        let calibration = self.encode.calibration().get(Content::Picture, Content::Picture);
+        let likeness = Likeness { chance: calibration.map_or(0.0, |pair| pair.mean) };
+        let (windows, held) = self.cut()?;
+        let shots = shots(windows, likeness);
+        let most = match length {
+            SummaryLength::Shots(most) => most.get(),
+            SummaryLength::TimeMs(time) => {
+                usize::try_from(time.get() / EXCERPT_MS).unwrap_or(MAX_SHOTS).max(1)
+            }
+        };
+        let chosen: Vec<Shot> =
+            choose(&shots, most, likeness).into_iter().filter_map(|at| shots.get(at)).cloned().collect();
+        let mut pictures = match held {
+            Some(held) => held,
+            None => self.pictures(&chosen.iter().map(|shot| shot.ordinal).collect())?,
+        };
+        let mut told: Vec<Told> = Vec::new();
+        for shot in chosen {
+            // Dropped by the film's change between two readings: then there is nothing to show.
+            let Some(picture) = pictures.remove(&shot.ordinal) else { continue };
+            let mut tell = |_: &str| {
+                if events.is_closed() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            };
+            let caption = self.encode.caption(&picture, &options(), &mut tell)?;
+            if events.is_closed() {
+                return Ok(Vec::new());
+            }
+            match told.last_mut() {
+                Some(last) if last.span.1 == shot.span.0 && say_the_same(last, &shot, &caption, likeness) => {
+                    last.span.1 = shot.span.1;
+                    last.shot = shot;
+                }
+                Some(_) | None => told.push(Told { span: shot.span, shot, caption }),
+            }
+        }
+        let mut spans: Vec<(u64, u64)> = told.iter().map(|told| told.span).collect();
+        if let SummaryLength::TimeMs(time) = length {
+            spans = excerpts(&spans, time.get());
+        }
+        let parts = told.into_iter().zip(spans);
+        Ok(parts.map(|(told, span)| PartCaption { span: Some(span), caption: told.caption }).collect())
+    }
+
+    /// The film's windows with their vectors, and the middle picture of each, unless they are too many to be kept.
+    fn cut(&self) -> Result<(Vec<Window>, Option<HashMap<u32, Picture>>), EngineError> {
+        let mut feed = Feed::new(self.encode, Priority::Bulk);
+        let (mut held, mut bytes, mut any) = (HashMap::new(), 0_usize, false);
+        let decoded = self.decode.decode_each(
+            self.input.clone(),
+            Priority::Query,
+            &Cancel::default(),
+            &mut |part| {
+                if part.track != Track::Video {
+                    return Ok(());
+                }
+                any = true;
+                if bytes <= MAX_HELD_BYTES
+                    && let Some((_, ordinal, (_, picture))) = shown(&part)
+                {
+                    bytes += picture.pixels.len();
+                    held.insert(ordinal, picture);
+                }
+                if bytes > MAX_HELD_BYTES {
+                    held.clear();
+                }
+                feed.push(part)
+            },
+        )?;
+        if let Ok(head) = &decoded {
+            let (name, modality) = (self.name.clone(), head.modality);
+            if modality != Modality::Video {
+                return Err(EngineError::NotAFilm { name, modality });
+            }
+            if !any {
+                return Err(EngineError::NothingToSee { name });
+            }
+        }
+        let bad = |reason| EngineError::BadTerm { term: self.name.clone(), reason };
+        let (_, encoding) = feed.finish(decoded)?.map_err(bad)?;
+        let windows = encoding.wait()?.into_iter().filter_map(|point| {
+            let span = point.span?.time()?;
+            Some(Window { ordinal: point.ordinal, span, vector: point.vector })
+        });
+        Ok((windows.collect(), (bytes <= MAX_HELD_BYTES).then_some(held)))
+    }
+
+    /// Reads the film again for the pictures of some windows.
+    fn pictures(&self, wanted: &HashSet<u32>) -> Result<HashMap<u32, Picture>, EngineError> {
+        let mut pictures = HashMap::new();
+        let (input, cancel) = (self.input.clone(), Cancel::default());
+        let decoded = self.decode.decode_each(input, Priority::Query, &cancel, &mut |part| {
+            if part.track == Track::Video
+                && wanted.contains(&part.ordinal)
+                && let Some((_, ordinal, (_, picture))) = shown(&part)
+            {
+                pictures.insert(ordinal, picture);
+            }
+            Ok(())
+        })?;
+        decoded.map_err(|reason| EngineError::BadTerm { term: self.name.clone(), reason })?;
+        Ok(pictures)
+    }
+}
+
+fn options() -> CaptionOptions {
+    let strategy = Strategy::Beam { width: BEAM, length_penalty: DEFAULT_LENGTH_PENALTY };
+    CaptionOptions { strategy, ..CaptionOptions::default() }
+}
+
+/// Whether two neighbours look alike enough that the same words mean the same scene.
+fn say_the_same(last: &Told, next: &Shot, caption: &Caption, likeness: Likeness) -> bool {
+    let words = |text: &str| text.split_whitespace().map(str::to_lowercase).collect::<HashSet<_>>();
+    let (left, right) = (words(&last.caption.text), words(&caption.text));
+    let shared = left.intersection(&right).count() as f32 / left.union(&right).count().max(1) as f32;
+    shared >= SAME_WORDS && likeness.of_shots(&last.shot, next) >= ALIKE_IF_SAID_ALIKE
+}

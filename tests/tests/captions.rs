@@ -1,0 +1,104 @@
+//! Pictures and films to words, by the command.
+
+use sensorium_tests::{Sensorium, samples};
+use serde_json::Value;
+
+/// A sample by its name below `samples/`.
+fn sample(name: &str) -> String {
+    samples().join(name).to_str().expect("UTF-8").to_owned()
+}
+
+fn spans(storyboard: &Value) -> Vec<(u64, u64)> {
+    let shots = storyboard["shots"].as_array().expect("shots");
+    let span = |shot: &Value| Some((shot["start_ms"].as_u64()?, shot["end_ms"].as_u64()?));
+    shots.iter().map(|shot| span(shot).expect("a span")).collect()
+}
+
+#[test]
+fn a_film_is_summarized_without_a_database() {
+    let sensorium = Sensorium::new();
+    let film = sample("clips/day_out.mkv");
+    let rows = sensorium.json(&["summarize", &film]);
+    let [storyboard] = rows.as_slice() else { panic!("one object: {rows:?}") };
+    let keys: Vec<&String> = storyboard.as_object().expect("an object").keys().collect();
+    assert_eq!(keys, ["path", "shots"]);
+    assert_eq!(storyboard["path"], film.as_str());
+    let whole = spans(storyboard);
+    let starts: Vec<u64> = whole.iter().map(|span| span.0).collect();
+    assert_eq!(starts, [0, 4_000, 8_000], "its three scenes, see samples/README.md");
+    assert!(storyboard["shots"][0]["caption"].as_str().is_some_and(|words| words.contains(' ')));
+
+    let one = sensorium.json(&["summarize", &film, "--shots", "1"]);
+    assert_eq!(spans(&one[0]).len(), 1);
+    let short = spans(&sensorium.json(&["summarize", &film, "--seconds", "4.5"])[0]);
+    assert_eq!(short.iter().map(|(start, end)| end - start).sum::<u64>(), 4_500);
+    assert!(fs_err::read_dir(sensorium.data()).expect("lists").next().is_none(), "nothing was written");
+}
+
+#[test]
+fn a_clip_holds_what_the_storyboard_shows() {
+    let sensorium = Sensorium::new();
+    let folder = tempfile::tempdir().expect("a folder");
+    let clip = folder.path().join("clip.mp4");
+    let film = sample("clips/day_out.mkv");
+    let args = ["summarize", &film, "--seconds", "3", "--clip", clip.to_str().expect("UTF-8")];
+    sensorium.run(&args).expect_code(0);
+    let cut = spans(&sensorium.json(&["summarize", clip.to_str().expect("UTF-8")])[0]);
+    let length = cut.last().expect("a shot").1;
+    assert!(length.abs_diff(3_000) <= 300, "{cut:?}");
+
+    let over = sensorium.run(&["summarize", clip.to_str().expect("UTF-8"), "--clip"]).expect_code(2);
+    assert!(over.stderr.contains("--clip"), "{}", over.stderr);
+    let bytes = fs_err::read(&clip).expect("reads");
+    let same = clip.to_str().expect("UTF-8");
+    let over = sensorium.run(&["summarize", same, "--clip", same]).expect_code(1);
+    assert!(over.stderr.contains("would replace the film"), "{}", over.stderr);
+    assert_eq!(fs_err::read(&clip).expect("reads"), bytes);
+}
+
+#[test]
+fn what_is_no_film_is_told_and_the_others_go_on() {
+    let sensorium = Sensorium::new();
+    let (picture, sound) = (sample("images/pizza.jpg"), sample("sounds/engine.mp3"));
+    let film = sample("clips/seaside.mp4");
+    let args = ["summarize", &picture, &sound, "no_such.mp4", "asset:nobody", &film, "--json"];
+    let run = sensorium.run(&args).expect_code(1);
+    assert_eq!(run.json().len(), 1, "the film");
+    for told in ["pizza.jpg is image", "engine.mp3 is audio", "no_such.mp4: No such file", "no asset nobody"]
+    {
+        assert!(run.stderr.contains(told), "{told}: {}", run.stderr);
+    }
+    for wrong in [["--shots", "0"], ["--shots", "501"], ["--seconds", "0"], ["--seconds", "x"]] {
+        sensorium.run(&["summarize", &film, wrong[0], wrong[1]]).expect_code(2);
+    }
+}
+
+#[test]
+fn a_server_puts_files_and_what_it_holds_into_the_same_words() {
+    let (client, held) = (Sensorium::new(), Sensorium::new());
+    let (picture, film) = (sample("images/dog_on_grass.jpg"), sample("clips/day_out.mkv"));
+    let here = client.json(&["caption", &picture, &film]);
+    assert_eq!(here.len(), 4, "one of the picture, one of each part: {here:?}");
+    let board = client.json(&["summarize", &film, "--shots", "2"]);
+    let stored = held.index(samples().join("clips").as_path());
+    let asset =
+        stored.iter().find(|event| event["path"].as_str().is_some_and(|path| path.ends_with("day_out.mkv")));
+    let asset = format!("asset:{}", asset.expect("indexed")["asset"].as_str().expect("an id"));
+    assert_eq!(held.json(&["summarize", &asset, "--shots", "2"])[0]["shots"], board[0]["shots"]);
+
+    let server = held.serve();
+    let there = |args: &[&str]| client.json(&[args, &["--server", &server.url]].concat());
+    assert_eq!(there(&["caption", &picture, &film]), here);
+    assert_eq!(there(&["summarize", &film, "--shots", "2"]), board);
+    assert_eq!(there(&["summarize", &asset, "--shots", "2"])[0]["shots"], board[0]["shots"]);
+    assert_eq!(there(&["caption", &asset]).len(), 3);
+    // The data folder's own server answers too, without being named.
+    assert_eq!(held.json(&["caption", &picture])[0]["caption"], here[0]["caption"]);
+
+    let args = ["summarize", &asset, "--clip", "x.mp4", "--server", &server.url];
+    let refused = client.run(&args).expect_code(1);
+    assert!(refused.stderr.contains("name it by its path"), "{}", refused.stderr);
+    let refused =
+        client.run(&["caption", &sample("sounds/engine.mp3"), "--server", &server.url]).expect_code(1);
+    assert!(refused.stderr.contains("only pictures and films"), "{}", refused.stderr);
+}
