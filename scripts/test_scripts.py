@@ -10,6 +10,7 @@ import unittest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import common
+import eval_captions
 import eval_moments
 import eval_summaries
 import show_hits
@@ -41,6 +42,13 @@ class Figures(unittest.TestCase):
         for _, files, seconds, asked, _ in first:
             self.assertEqual(len(files), len(seconds))
             self.assertTrue(0 <= asked < len(files))
+
+    def test_lines_between_marks_are_replaced_and_the_rest_stays(self):
+        begin, end = eval_captions.CARD_BEGIN, eval_captions.CARD_END
+        card = f"a\n{begin}\nold\n{end}\nb\n"
+        self.assertEqual(eval_captions.between_marks(card, ["x", "y"]), f"a\n{begin}\nx\ny\n{end}\nb\n")
+        with self.assertRaises(SystemExit):
+            eval_captions.between_marks("a\nb\n", ["x"])
 
     def test_a_storyboard_is_judged_by_its_cut_and_by_what_it_shows(self):
         def judge(*spans):
