@@ -268,7 +268,7 @@ async fn the_file_that_asks_leads_its_own_answer() {
     fixture.write("photo.jpg", "image dog bark");
     fixture.index().await;
     let by = |input| QueryRequest { terms: vec![term(1.0, input)], ..QueryRequest::default() };
-    let bytes: Arc<[u8]> = std::fs::read(&path).expect("read").into();
+    let bytes: Arc<[u8]> = fs_err::read(&path).expect("read").into();
     for input in [TermInput::File(path), TermInput::Bytes(bytes)] {
         let hits = fixture.engine.query(by(input)).await.expect("answers").hits;
         assert_eq!(names(&hits), ["bark.wav", "photo.jpg"]);

@@ -99,6 +99,9 @@ impl Engine {
     }
 }
 
+/// Windows of a film, and pictures of them by their place, unless those are too many to be kept.
+type Cut = (Vec<Window>, Option<HashMap<u32, Picture>>);
+
 /// A film with what cuts and reads it.
 struct Maker<'a> {
     encode: &'a dyn Encode,
@@ -164,7 +167,7 @@ impl Maker<'_> {
     }
 
     /// The film's windows with their vectors, and the middle picture of each, unless they are too many to be kept.
-    fn cut(&self) -> Result<(Vec<Window>, Option<HashMap<u32, Picture>>), EngineError> {
+    fn cut(&self) -> Result<Cut, EngineError> {
         let mut feed = Feed::new(self.encode, Priority::Bulk);
         let (mut held, mut bytes, mut any) = (HashMap::new(), 0_usize, false);
         let decoded = self.decode.decode_each(
