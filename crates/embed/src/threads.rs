@@ -24,14 +24,17 @@ impl Threads {
         self.0.current_num_threads()
     }
 
-    /// One call for each item, items side by side on the threads; a single item stays on the caller's thread.
+    /// One call for each item, items side by side on the threads; those of a single item may share its products.
     pub(crate) fn map<I: Sync, O: Send>(
         &self,
         items: &[I],
         call: impl Fn(&I) -> Result<O, EmbedError> + Sync,
     ) -> Result<Vec<O>, EmbedError> {
-        if items.len() <= 1 || self.count() == 1 {
+        if items.is_empty() || self.count() == 1 {
             return items.iter().map(call).collect();
+        }
+        if let [only] = items {
+            return self.0.install(|| Ok(vec![call(only)?]));
         }
         self.0.install(|| items.par_iter().with_max_len(1).map(&call).collect())
     }

@@ -35,7 +35,7 @@ pub(crate) struct BertConfig {
 ///
 /// # Source
 /// arXiv:1810.04805; weight names as in transformers `models/bert/modeling_bert.py`. Word embeddings are int8 rows with a
-/// scale each, which are widened when a token asks for them.
+/// scale each, which are widened when a token asks for them; all other matrices have sixteen bits a weight, as in their file.
 #[derive(Debug)]
 pub(crate) struct BertEncoder {
     d: usize,
@@ -135,11 +135,12 @@ impl Block {
         }
         Ok(Self {
             heads,
-            qkv: Linear::new(&weight, bias, d, plain),
-            out: Linear::load(weights, &format!("{name}.attention.output.dense"), (d, d), plain)?,
+            qkv: Linear::new(&weight, bias, d, plain).halved(),
+            out: Linear::load(weights, &format!("{name}.attention.output.dense"), (d, d), plain)?.halved(),
             norm1: LayerNorm::load(weights, &format!("{name}.attention.output.LayerNorm"), d, norm_eps)?,
-            fc1: Linear::load(weights, &format!("{name}.intermediate.dense"), (ffn, d), Activation::Gelu)?,
-            fc2: Linear::load(weights, &format!("{name}.output.dense"), (d, ffn), plain)?,
+            fc1: Linear::load(weights, &format!("{name}.intermediate.dense"), (ffn, d), Activation::Gelu)?
+                .halved(),
+            fc2: Linear::load(weights, &format!("{name}.output.dense"), (d, ffn), plain)?.halved(),
             norm2: LayerNorm::load(weights, &format!("{name}.output.LayerNorm"), d, norm_eps)?,
         })
     }

@@ -2,11 +2,17 @@
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
 use candle_nn::Module;
+use rayon::prelude::*;
 use sensorium_kernels::{Activation, Epilogue, PackedMatrix};
 
 use super::ops::floats;
 use crate::EmbedError;
 use crate::weights::Weights;
+
+/// Rows that are few: less work than reading the weights.
+const FEW_ROWS: usize = 48;
+/// Weights that are worth a second thread.
+const LARGE_WEIGHT: usize = 1 << 16;
 
 /// A linear layer with its activation.
 ///
@@ -37,6 +43,11 @@ impl Linear {
         Self { weight: PackedMatrix::new(weight, bias.len(), inputs), bias, activation }
     }
 
+    /// The same layer with weights of sixteen bits.
+    pub(crate) fn halved(self) -> Self {
+        Self { weight: self.weight.halved(), ..self }
+    }
+
     /// The layer over rows in a slice.
     pub(crate) fn apply(&self, input: &[f32]) -> Vec<f32> {
         let mut out = vec![0.0; input.len() / self.weight.k().max(1) * self.weight.n()];
@@ -47,7 +58,17 @@ impl Linear {
     /// The layer over rows in a slice, plus a residual.
     pub(crate) fn apply_into(&self, input: &[f32], residual: Option<&[f32]>, out: &mut [f32]) {
         let epilogue = Epilogue { bias: Some(&self.bias), activation: self.activation, residual };
-        self.weight.multiply(input, self.weight.k(), epilogue, out);
+        let (n, k) = (self.weight.n(), self.weight.k());
+        let threads = rayon::current_num_threads();
+        // Not one of many items side by side on the threads, each of which has enough to do: a lone question.
+        let lone = input.len() <= FEW_ROWS * k && n * k >= LARGE_WEIGHT;
+        if !lone || threads == 1 || rayon::current_thread_index().is_none() {
+            self.weight.multiply(input, k, epilogue, out);
+            return;
+        }
+        self.weight.multiply_in_parts(input, k, epilogue, out, threads, |part| {
+            (0..threads).into_par_iter().with_max_len(1).for_each(part);
+        });
     }
 
     /// `self(x) + residual`.

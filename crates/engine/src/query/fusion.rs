@@ -77,6 +77,7 @@ mod tests {
             vector: vec![1.0, 0.0],
             content: Some(Content::Text),
             asset: None,
+            identical: None,
         };
         Legs::new(weights.iter().map(asked).collect(), true, None).expect("legs").legs
     }

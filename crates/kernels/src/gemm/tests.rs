@@ -22,6 +22,55 @@ fn cases() -> Vec<Case> {
 }
 
 #[test]
+fn halves_are_the_rounded_matrix() {
+    let mut random = Random::new(8);
+    for level in Level::available() {
+        for Case { m, n, k, stride } in cases() {
+            let (weights, input) = (random.floats(n * k), random.floats(m * stride));
+            let rounded: Vec<f32> =
+                weights.iter().map(|weight| half::f16::from_f32(*weight).to_f32()).collect();
+            let (mut halved, mut exact) = (vec![f32::NAN; m * n], vec![f32::NAN; m * n]);
+            let epilogue = Epilogue::default();
+            PackedMatrix::new_at(level, &weights, n, k).halved().multiply(
+                &input,
+                stride,
+                epilogue,
+                &mut halved,
+            );
+            PackedMatrix::new_at(level, &rounded, n, k).multiply(&input, stride, epilogue, &mut exact);
+            assert_eq!(halved, exact, "{level:?} {m}x{n}x{k}");
+        }
+    }
+}
+
+#[test]
+fn parts_are_the_whole() {
+    let mut random = Random::new(7);
+    for level in Level::available() {
+        for Case { m, n, k, stride } in cases() {
+            let (weights, input) = (random.floats(n * k), random.floats(m * stride));
+            let (bias, residual) = (random.floats(n), random.floats(m * n));
+            let matrix = PackedMatrix::new_at(level, &weights, n, k);
+            let epilogue =
+                Epilogue { bias: Some(&bias), activation: Activation::Gelu, residual: Some(&residual) };
+            let mut whole = vec![f32::NAN; m * n];
+            matrix.multiply(&input, stride, epilogue, &mut whole);
+            for parts in [2, 3, 40] {
+                let mut out = vec![f32::NAN; m * n];
+                matrix.multiply_in_parts(&input, stride, epilogue, &mut out, parts, |part| {
+                    std::thread::scope(|scope| {
+                        for number in 0..parts {
+                            scope.spawn(move || part(number));
+                        }
+                    });
+                });
+                assert_eq!(out, whole, "{level:?} {m}x{n}x{k} in {parts}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_product_is_within_its_error_bound() {
     let mut random = Random::new(6);
     for level in Level::available() {
