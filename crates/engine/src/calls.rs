@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use sensorium_embed::Picture;
 use sensorium_media::Cancel;
 use sensorium_types::{
     AssetId, Change, CollectionStats, FailureReason, Filter, MediaPolicy, Page, PointKey, Problem,
@@ -297,6 +298,16 @@ impl Engine {
     /// If the store fails.
     pub async fn thumb(&self, point: &PointKey) -> Result<Option<Vec<u8>>, EngineError> {
         Ok(self.store.thumb(point).await?)
+    }
+
+    /// The thumbnail of a point as the towers take pictures; `None` where there is none, or it is damaged.
+    ///
+    /// # Errors
+    /// If the store fails, or nothing can be decoded.
+    pub async fn thumb_picture(&self, point: &PointKey) -> Result<Option<Picture>, EngineError> {
+        let Some(jpeg) = self.thumb(point).await? else { return Ok(None) };
+        let decode = Arc::clone(&self.decode);
+        blocking("decode a thumbnail", move || crate::query::picture(decode.as_ref(), jpeg)).await
     }
 
     /// Builds the graph over what is written so far; returns when it is in use.

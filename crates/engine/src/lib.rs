@@ -55,8 +55,8 @@ pub use error::{EngineError, MetadataProblem};
 pub use index::{AssetState, IndexEvent, IndexRequest, IndexSummary, MetaTable};
 pub use ingest::{IngestContent, IngestItem, IngestPart, ItemOutcome};
 pub use query::{
-    DEFAULT_LIMIT, Explain, ExplainedHit, ExplainedSearch, ExplainedStep, Fusion, Hit, QueryReply,
-    QueryRequest, Term, TermInput, WEAK_SCORE,
+    DEFAULT_LIMIT, Explain, ExplainedHit, ExplainedSearch, ExplainedStep, Fusion, Hit, LOG_PROB_AS_COSINE,
+    QueryReply, QueryRequest, Term, TermInput, WEAK_SCORE,
 };
 pub use reembed::{
     Losses, ReembedEvent, ReembedPlan, ReembedState, ReembedSummary, Substitute, WithoutMedia,

@@ -7,9 +7,9 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sensorium_embed::{Bundle, Input};
+use sensorium_embed::{Bundle, Captioner, EmbedError, Input, Memory};
 use sensorium_engine::{Access, Cancel, DEFAULT_COLLECTION, Engine, IndexRequest};
-use sensorium_types::{AssetId, CalibrationTable, Content, Modality};
+use sensorium_types::{AssetId, CalibrationTable, Content, Modality, PointKey, Track};
 use tempfile::TempDir;
 use tokio::sync::mpsc::unbounded_channel;
 
@@ -25,6 +25,8 @@ use crate::output::progress::Progress;
 const PAGE: usize = 512;
 /// Texts encoded in one go.
 const TEXTS_A_BATCH: usize = 64;
+/// Pictures looked at in one go.
+const PICTURES_A_BATCH: usize = 32;
 /// Bytes at the beginning of a file that tell its type.
 const HEAD_BYTES: usize = 4096;
 
@@ -47,6 +49,8 @@ pub(super) struct Corpus {
     vectors: HashMap<AssetId, Vec<Vector>>,
     /// Vectors of stills, by their names in the manifest.
     stills: HashMap<PathBuf, Vec<Vector>>,
+    /// What the caption decoder sees of pictures.
+    memories: HashMap<AssetId, Memory>,
     bundle: Arc<Bundle>,
     notes: Vec<String>,
 }
@@ -66,10 +70,11 @@ impl Corpus {
         let Manifest { folder: root, rows } = manifest;
         let files: Vec<PathBuf> = rows.iter().map(|row| root.join(&row.file)).collect();
         let stills = if tasks.contains(&TaskName::ImageToAudio) { stills(&rows) } else { Vec::new() };
+        let reads = tasks.contains(&TaskName::Rerank);
         let still_files: Vec<PathBuf> = stills.iter().map(|still| root.join(still)).collect();
         let (Some(mut gallery), Some(mut asking)) = (
-            Box::pin(Indexed::build(&folder, "gallery", &files, setting, jobs)).await?,
-            Box::pin(Indexed::build(&folder, "asking", &still_files, setting, jobs)).await?,
+            Box::pin(Indexed::build(&folder, "gallery", &files, setting, jobs, reads)).await?,
+            Box::pin(Indexed::build(&folder, "asking", &still_files, setting, jobs, false)).await?,
         ) else {
             return Ok(None);
         };
@@ -93,7 +98,24 @@ impl Corpus {
                 Some((still, asking.vectors.get(asset)?.clone()))
             })
             .collect();
-        Ok(Some(Self { items, vectors: gallery.vectors, stills, bundle: setting.bundle()?, notes }))
+        Ok(Some(Self {
+            items,
+            vectors: gallery.vectors,
+            stills,
+            memories: gallery.memories,
+            bundle: setting.bundle()?,
+            notes,
+        }))
+    }
+
+    /// What the caption decoder sees of a picture; `None` of what has none.
+    pub(super) fn memory(&self, asset: &AssetId) -> Option<&Memory> {
+        self.memories.get(asset)
+    }
+
+    /// What puts pictures into words.
+    pub(super) fn captioner(&self) -> anyhow::Result<Arc<dyn Captioner>> {
+        Ok(self.bundle.captioner()?)
     }
 
     /// The points of an asset.
@@ -149,6 +171,7 @@ struct Indexed {
     /// What became of each file, by its place.
     events: HashMap<usize, FileEvent>,
     vectors: HashMap<AssetId, Vec<Vector>>,
+    memories: HashMap<AssetId, Memory>,
     /// Lines about files that failed.
     failures: Vec<String>,
 }
@@ -160,6 +183,7 @@ impl Indexed {
         files: &[PathBuf],
         setting: &Setting,
         jobs: Option<u16>,
+        reads: bool,
     ) -> anyhow::Result<Option<Self>> {
         if files.is_empty() {
             return Ok(Some(Self::default()));
@@ -178,8 +202,13 @@ impl Indexed {
             })
             .collect();
         let vectors = vectors(&engine).await?;
+        let pictures = vectors
+            .iter()
+            .filter(|(_, points)| matches!(points.as_slice(), [Vector { content: Content::Picture, .. }]));
+        let assets = pictures.map(|(asset, _)| asset.clone()).collect();
+        let memories = if reads { memories(&engine, assets, setting).await? } else { HashMap::new() };
         let events = events.into_iter().filter_map(|event| Some((place_of(&event.path)?, event))).collect();
-        Ok(Some(Self { events, vectors, failures }))
+        Ok(Some(Self { events, vectors, memories, failures }))
     }
 }
 
@@ -228,6 +257,34 @@ async fn index(engine: &Engine, folder: PathBuf) -> anyhow::Result<Option<Vec<Fi
         Some((summary, events)) => Ok(if summary?.interrupted { None } else { Some(events) }),
         None => Ok(None),
     }
+}
+
+/// Looks at the thumbnails of pictures, as a search does that reads its best hits once more; nothing for a bundle that
+/// puts nothing into words.
+async fn memories(
+    engine: &Engine,
+    assets: Vec<AssetId>,
+    setting: &Setting,
+) -> anyhow::Result<HashMap<AssetId, Memory>> {
+    let bundle = setting.bundle()?;
+    let captioner = match bundle.captioner() {
+        Err(EmbedError::NoCaptioner) => return Ok(HashMap::new()),
+        captioner => captioner?,
+    };
+    let mut memories = HashMap::with_capacity(assets.len());
+    for batch in assets.chunks(PICTURES_A_BATCH) {
+        let mut seen = Vec::with_capacity(batch.len());
+        for asset in batch {
+            let point = PointKey { asset: asset.clone(), track: Track::Image, ordinal: 0 };
+            if let Some(picture) = engine.thumb_picture(&point).await? {
+                seen.push((asset.clone(), picture));
+            }
+        }
+        let grids = bundle.grids(&seen.iter().map(|(_, picture)| picture).collect::<Vec<_>>())?;
+        let made = captioner.memories(&grids.iter().collect::<Vec<_>>())?;
+        memories.extend(seen.into_iter().map(|(asset, _)| asset).zip(made));
+    }
+    Ok(memories)
 }
 
 /// Reads the vectors of every asset back.

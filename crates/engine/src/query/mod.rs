@@ -24,5 +24,7 @@ mod terms;
 
 pub use hit::{Explain, ExplainedHit, ExplainedSearch, ExplainedStep, Fusion, Hit, QueryReply, WEAK_SCORE};
 pub use request::{DEFAULT_LIMIT, QueryRequest, Term, TermInput};
+pub use rerank::LOG_PROB_AS_COSINE;
 
+pub(crate) use rerank::picture;
 pub(crate) use run::{Sources, query};

@@ -20,7 +20,7 @@ use crate::seams::{Decode, Encode};
 /// What a natural logarithm of likelihood counts, in units of cosine.
 ///
 /// Chosen on the photos that the model card measures: from 0.015 to 0.05 the gain is much the same.
-const LOG_PROB_AS_COSINE: f32 = 0.03;
+pub const LOG_PROB_AS_COSINE: f32 = 0.03;
 
 /// The text that pictures are read against: the only one that counts above 0.
 pub(super) fn question(terms: &[Term], late: bool) -> Result<String, EngineError> {
@@ -103,7 +103,7 @@ fn reorder(rows: &mut [Row], gains: impl Iterator<Item = (usize, f32)>) {
 }
 
 /// The picture of a thumbnail; `None` for one that is damaged.
-fn picture(decode: &dyn Decode, jpeg: Vec<u8>) -> Result<Option<Picture>, EngineError> {
+pub(crate) fn picture(decode: &dyn Decode, jpeg: Vec<u8>) -> Result<Option<Picture>, EngineError> {
     let mut found = None;
     let mut on_part = |part: Part| {
         if let PartContent::Frames(mut frames) = part.content

@@ -13,6 +13,8 @@ pub(super) struct Member<'a> {
     pub(super) captions: Vec<&'a str>,
     /// What it is.
     pub(super) label: Option<&'a str>,
+    /// What it is kept as; `None` of a file that failed.
+    pub(super) asset: Option<&'a AssetId>,
     /// Its points; none of a file that failed.
     pub(super) points: &'a [Vector],
 }
@@ -44,6 +46,7 @@ fn members<'a>(
             Member {
                 captions: captions.filter(|caption| !caption.is_empty()).collect(),
                 label: item.row.label.as_deref(),
+                asset: item.asset.as_ref(),
                 points: item.asset.as_ref().map(&points).unwrap_or_default(),
             }
         })

@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     fn member<'a>(label: &'a str) -> Member<'a> {
-        Member { captions: Vec::new(), label: Some(label), points: &[] }
+        Member { captions: Vec::new(), label: Some(label), asset: None, points: &[] }
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod image_to_audio;
 mod image_to_text;
 mod labels;
 mod ranks;
+mod rerank;
 mod text_to_audio;
 mod text_to_image;
 mod text_to_sound;
@@ -31,6 +32,8 @@ pub(crate) enum TaskName {
     TextToSound,
     /// Pictures of animals find their sounds.
     ImageToAudio,
+    /// A caption of each photo, with its best photos read once more.
+    Rerank,
 }
 
 /// A name that is no task.
@@ -42,13 +45,14 @@ pub(crate) struct UnknownTask {
 
 impl TaskName {
     /// Every task, in the order of the report.
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::TextToImage,
         Self::ImageToText,
         Self::TextToVideo,
         Self::TextToAudio,
         Self::TextToSound,
         Self::ImageToAudio,
+        Self::Rerank,
     ];
 
     /// The name in reports and on the command line.
@@ -60,6 +64,7 @@ impl TaskName {
             Self::TextToAudio => "text_to_audio",
             Self::TextToSound => "text_to_sound",
             Self::ImageToAudio => "image_to_audio",
+            Self::Rerank => "rerank",
         }
     }
 
@@ -72,6 +77,7 @@ impl TaskName {
             Self::TextToAudio => text_to_audio::measure(corpus),
             Self::TextToSound => text_to_sound::measure(corpus),
             Self::ImageToAudio => Ok(image_to_audio::measure(corpus)),
+            Self::Rerank => rerank::measure(corpus),
         }
     }
 }

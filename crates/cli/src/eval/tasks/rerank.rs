@@ -1,0 +1,85 @@
+//! One caption of each photo looks for it, and the caption decoder reads the best fifty once more: what that changes.
+
+use sensorium_engine::LOG_PROB_AS_COSINE;
+use sensorium_types::{Content, Modality};
+
+use super::gallery::{Member, gallery, scores};
+use super::ranks::figures;
+use crate::eval::corpus::Corpus;
+use crate::eval::metrics::{order, rank};
+use crate::eval::report::Figures;
+use crate::eval::scoring::Vector;
+
+/// How many of the best are read.
+const DEPTH: usize = 50;
+
+pub(super) fn measure(corpus: &Corpus) -> anyhow::Result<Option<Figures>> {
+    let members = gallery(corpus, |item| item.modality == Some(Modality::Image));
+    // The first of one, the second of the next: no caption's place among the five is preferred.
+    let asked: Vec<&str> = members
+        .iter()
+        .filter(|member| !member.captions.is_empty())
+        .enumerate()
+        .filter_map(|(at, member)| member.captions.get(at % member.captions.len()).copied())
+        .collect();
+    if asked.is_empty() || !members.iter().any(|member| memory(corpus, member).is_some()) {
+        return Ok(None);
+    }
+    let queries = corpus.texts(&asked.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>())?;
+    let (mut plain, mut read) = (Vec::with_capacity(asked.len()), Vec::with_capacity(asked.len()));
+    for (group, (text, query)) in asked.iter().zip(&queries).enumerate() {
+        let judged = |scores: &[Option<f32>]| {
+            let known = scores.iter().zip(&members);
+            let known = known.filter_map(|(score, member)| Some(((*score)?, member.bears(text))));
+            rank(known.collect::<Vec<_>>())
+        };
+        let mut found = scores(corpus, query, &members);
+        plain.push((group, judged(&found)));
+        add_gains(corpus, (text, query), &members, &mut found)?;
+        read.push((group, judged(&found)));
+    }
+    let mut plain = figures(&plain, members.len());
+    let read = figures(&read, members.len());
+    let before = plain.shares.drain(..).zip(["r1_before", "r5_before", "r10_before"]);
+    let before: Vec<_> = before.map(|((_, value, interval), name)| (name, value, interval)).collect();
+    let mut counts = read.counts;
+    counts.push(("depth", DEPTH));
+    Ok(Some(Figures { shares: read.shares.into_iter().chain(before).collect(), counts }))
+}
+
+/// Adds to the best scores what the words gain by each picture; all others fall behind them.
+fn add_gains(
+    corpus: &Corpus,
+    (text, query): (&str, &Vector),
+    members: &[Member<'_>],
+    scores: &mut [Option<f32>],
+) -> anyhow::Result<()> {
+    let Some(pair) = corpus.calibration().get(query.content, Content::Picture) else { return Ok(()) };
+    let ranked: Vec<_> = scores.iter().map(|score| (*score, false)).collect();
+    let best: Vec<usize> = order(&ranked).into_iter().take(DEPTH).collect();
+    let mut places = Vec::with_capacity(best.len());
+    let mut memories = Vec::with_capacity(best.len());
+    for place in &best {
+        if let Some(memory) = members.get(*place).and_then(|member| memory(corpus, member)) {
+            places.push(*place);
+            memories.push(memory);
+        }
+    }
+    let gains = corpus.captioner()?.score(text, &memories)?.gains();
+    for (place, score) in scores.iter_mut().enumerate() {
+        if !best.contains(&place) {
+            // Below every score that a gain can lead to.
+            *score = score.map(|score| score - 1e6);
+        }
+    }
+    for (place, gain) in places.into_iter().zip(gains) {
+        if let Some(Some(score)) = scores.get_mut(place) {
+            *score += gain * LOG_PROB_AS_COSINE / pair.deviation;
+        }
+    }
+    Ok(())
+}
+
+fn memory<'a>(corpus: &'a Corpus, member: &Member<'_>) -> Option<&'a sensorium_embed::Memory> {
+    corpus.memory(member.asset?)
+}
