@@ -1,9 +1,10 @@
 //! Multi-head self-attention over a ragged batch.
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
+use rayon::prelude::*;
 use sensorium_kernels::{Epilogue, PackedMatrix, softmax_rows};
 
-use super::ops::floats;
+use super::ops::{FEW_ROWS, floats, shared_threads};
 
 /// `softmax(Q K^T / sqrt(d_head)) V` for each head of each item.
 ///
@@ -43,6 +44,13 @@ impl CustomOp1 for SelfAttention<'_> {
             bail!("items of {:?} rows in a batch of {total}", self.lengths);
         }
         let mut out = vec![0.0; total * d];
+        if self.lengths.len() == 1
+            && total <= FEW_ROWS
+            && let Some(threads) = shared_threads()
+        {
+            self.side_by_side(floats(storage, layout)?, &mut out, d, threads);
+            return Ok((CpuStorage::F32(out), (total, d).into()));
+        }
         let mut scratch = Scratch::new();
         let (mut qkv, mut to) = (floats(storage, layout)?, out.as_mut_slice());
         for length in self.lengths {
@@ -54,6 +62,32 @@ impl CustomOp1 for SelfAttention<'_> {
             (qkv, to) = (rest, room);
         }
         Ok((CpuStorage::F32(out), (total, d).into()))
+    }
+}
+
+impl SelfAttention<'_> {
+    /// The heads of a lone item, a run of them on each thread.
+    fn side_by_side(&self, item: &[f32], out: &mut [f32], d: usize, threads: usize) {
+        let size = d / self.heads;
+        let run = self.heads.div_ceil(threads);
+        let runs: Vec<Vec<f32>> = (0..threads)
+            .into_par_iter()
+            .with_max_len(1)
+            .map(|thread| {
+                let mut scratch = Scratch::new();
+                let mut part = vec![0.0; out.len()];
+                for index in (thread * run).min(self.heads)..((thread + 1) * run).min(self.heads) {
+                    scratch.head(item, &mut part, Head { index, d, size });
+                }
+                part
+            })
+            .collect();
+        // Each run left the columns of the others at zero.
+        for part in runs {
+            for (to, value) in out.iter_mut().zip(part) {
+                *to += value;
+            }
+        }
     }
 }
 
@@ -145,6 +179,19 @@ mod tests {
         let ours = rows_of(&SelfAttention { lengths: &lengths, heads }.forward(&qkv).unwrap()).unwrap();
         for (ours, theirs) in ours.iter().zip(reference(&qkv, &lengths, heads)) {
             assert!((ours - theirs).abs() < 1e-5, "{ours}, not {theirs}");
+        }
+    }
+
+    #[test]
+    fn a_lone_item_s_heads_may_be_shared_out() {
+        let (rows, heads, d) = (9, 3, 12);
+        let values = (0..rows * 3 * d).map(|i| (i * 7919 % 1000) as f32 / 500.0 - 1.0).collect();
+        let qkv = matrix(values, rows, 3 * d).unwrap();
+        let attend = || rows_of(&SelfAttention { lengths: &[rows], heads }.forward(&qkv).unwrap()).unwrap();
+        let alone = attend();
+        for threads in [1, 2, 5] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            assert_eq!(pool.install(attend), alone, "{threads} threads");
         }
     }
 

@@ -5,12 +5,10 @@ use candle_nn::Module;
 use rayon::prelude::*;
 use sensorium_kernels::{Activation, Epilogue, PackedMatrix};
 
-use super::ops::floats;
+use super::ops::{FEW_ROWS, floats, shared_threads};
 use crate::EmbedError;
 use crate::weights::Weights;
 
-/// Rows that are few: less work than reading the weights.
-const FEW_ROWS: usize = 48;
 /// Weights that are worth a second thread.
 const LARGE_WEIGHT: usize = 1 << 16;
 
@@ -59,13 +57,11 @@ impl Linear {
     pub(crate) fn apply_into(&self, input: &[f32], residual: Option<&[f32]>, out: &mut [f32]) {
         let epilogue = Epilogue { bias: Some(&self.bias), activation: self.activation, residual };
         let (n, k) = (self.weight.n(), self.weight.k());
-        let threads = rayon::current_num_threads();
-        // Not one of many items side by side on the threads, each of which has enough to do: a lone question.
-        let lone = input.len() <= FEW_ROWS * k && n * k >= LARGE_WEIGHT;
-        if !lone || threads == 1 || rayon::current_thread_index().is_none() {
+        let few = input.len() <= FEW_ROWS * k && n * k >= LARGE_WEIGHT;
+        let Some(threads) = shared_threads().filter(|_| few) else {
             self.weight.multiply(input, k, epilogue, out);
             return;
-        }
+        };
         self.weight.multiply_in_parts(input, k, epilogue, out, threads, |part| {
             (0..threads).into_par_iter().with_max_len(1).for_each(part);
         });

@@ -24,3 +24,12 @@ pub(super) fn floats<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a
         None => bail!("the input lies past its storage"),
     }
 }
+
+/// Rows that are few: a question, whose products wait for the weights to be read.
+pub(crate) const FEW_ROWS: usize = 48;
+
+/// How many threads a part of an item's work may be shared among: those of the pool that it runs on, if there are several.
+pub(crate) fn shared_threads() -> Option<usize> {
+    let threads = rayon::current_num_threads();
+    (threads > 1 && rayon::current_thread_index().is_some()).then_some(threads)
+}
