@@ -102,3 +102,72 @@ fn a_server_puts_files_and_what_it_holds_into_the_same_words() {
         client.run(&["caption", &sample("sounds/engine.mp3"), "--server", &server.url]).expect_code(1);
     assert!(refused.stderr.contains("only pictures and films"), "{}", refused.stderr);
 }
+
+/// The rows of captions in what `get` says of an asset.
+fn captions(asset: &Value) -> Vec<&str> {
+    let parts = asset["payload"]["_captions"]["parts"].as_array().map(Vec::as_slice).unwrap_or_default();
+    parts.iter().filter_map(|part| part["text"].as_str()).collect()
+}
+
+#[test]
+fn captions_are_kept_found_resumed_and_deleted_with_their_asset() {
+    let sensorium = Sensorium::new();
+    let media = tempfile::tempdir().expect("a folder");
+    for name in ["images/dog_on_grass.jpg", "clips/day_out.mkv", "sounds/engine.mp3", "texts/cats.txt"] {
+        let from = samples().join(name);
+        fs_err::copy(&from, media.path().join(from.file_name().expect("a name"))).expect("copies");
+    }
+    let folder = media.path().to_str().expect("UTF-8");
+    sensorium.index(media.path());
+    assert_eq!(sensorium.json(&["stats"])[0]["captions"], Value::Null);
+    let before = sensorium.json(&["search", "a dog on the grass"]);
+    let counts = |made: u64, missing: u64| serde_json::json!({ "made": made, "missing": missing });
+
+    let run = sensorium.run(&["index", folder, "--captions", "--json"]).expect_code(0);
+    let events = run.json();
+    assert_eq!(events.len(), 5, "one event a file, and the summary: {events:?}");
+    assert!(run.stderr.contains("captions: 2 assets put into words"), "{}", run.stderr);
+    assert_eq!(sensorium.json(&["stats"])[0]["captions"], counts(2, 0));
+    // A new file later: the collection goes on without being told again, and leaves the others alone.
+    fs_err::copy(samples().join("images/pizza.jpg"), media.path().join("pizza.jpg")).expect("copies");
+    let run = sensorium.run(&["index", folder]).expect_code(0);
+    assert!(run.stderr.contains("captions: 1 asset put into words"), "{}", run.stderr);
+    assert!(!sensorium.run(&["index", folder]).expect_code(0).stderr.contains("captions"));
+
+    let assets = sensorium.json(&["get", "--filter", "modality = \"video\""]);
+    let words = captions(&assets[0]);
+    assert_eq!(words.len(), 3, "one of each part: {assets:?}");
+    let whole = words.join(" ");
+    let said = sensorium.json(&["search", words[0], "--all"]);
+    let film = said.iter().find(|hit| hit["modality"] == "video").expect("the film");
+    assert!(film["payload"]["_caption"]["text"].as_str().is_some_and(|text| whole.contains(text)), "{film}");
+    assert!(film["payload"].get("_captions").is_none(), "{film}");
+    // What pictures are found by what they show keep their order and their scores.
+    let after = sensorium.json(&["search", "a dog on the grass"]);
+    let ranked = |hits: &[Value]| -> Vec<(Value, Value)> {
+        let known =
+            hits.iter().filter(|hit| hit["path"].as_str().is_some_and(|path| !path.ends_with("pizza.jpg")));
+        known.map(|hit| (hit["asset"].clone(), hit["score"].clone())).collect()
+    };
+    assert_eq!(ranked(&after)[..2], ranked(&before)[..2]);
+    let table = sensorium.run(&["search", "a dog on the grass", "--limit", "1"]).expect_code(0).stdout;
+    let caption = after[0]["payload"]["_caption"]["text"].as_str().expect("a caption");
+    assert!(table.contains(caption), "{table}");
+    assert_eq!(sensorium.json(&["verify"])[0]["ok"], true);
+
+    // A server goes on by itself, and is told per collection.
+    let id = assets[0]["asset"].as_str().expect("an id").to_owned();
+    sensorium.run(&["delete", &id]).expect_code(0);
+    assert_eq!(sensorium.json(&["stats"])[0]["captions"], counts(2, 0));
+    let server = sensorium.serve();
+    sensorium.run(&["index", folder, "--captions=off"]).expect_code(0);
+    assert_eq!(sensorium.json(&["stats"])[0]["captions"], Value::Null);
+    sensorium.run(&["index", folder, "--captions"]).expect_code(0);
+    let made = |_: &u32| {
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        sensorium.json(&["stats"])[0]["captions"] == counts(3, 0)
+    };
+    assert!((0..300).any(|try_| made(&try_)), "{:?}", sensorium.json(&["stats"]));
+    drop(server);
+    assert_eq!(sensorium.json(&["verify"])[0]["ok"], true);
+}

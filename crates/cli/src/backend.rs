@@ -216,6 +216,17 @@ impl Backend {
         })
     }
 
+    /// Says whether the collection keeps captions.
+    ///
+    /// # Errors
+    /// If there is no caption decoder, or it cannot be written.
+    pub(crate) async fn keep_captions(&self, wanted: bool) -> anyhow::Result<()> {
+        match self {
+            Self::Folder(engine) => Ok(engine.keep_captions(wanted).await?),
+            Self::Server(client) => Ok(client.keep_captions(wanted).await?),
+        }
+    }
+
     /// Counts and sizes.
     ///
     /// # Errors
@@ -223,12 +234,13 @@ impl Backend {
     pub(crate) async fn stats(&self) -> anyhow::Result<Stats> {
         Ok(match self {
             Self::Folder(engine) => {
-                let engine::EngineStats { collection, space, counts } = engine.stats().await?;
-                Stats { collection, space, counts }
+                let engine::EngineStats { collection, space, counts, captions } = engine.stats().await?;
+                Stats { collection, space, counts, captions }
             }
             Self::Server(client) => {
-                let client::Stats { collection, space, counts } = client.stats().await?;
-                Stats { collection, space, counts }
+                let client::Stats { collection, space, counts, captions } = client.stats().await?;
+                let captions = captions.map(|(made, missing)| engine::CaptionCounts { made, missing });
+                Stats { collection, space, counts, captions }
             }
         })
     }

@@ -240,4 +240,6 @@ pub(crate) struct Stats {
     pub(crate) space: SpaceInfo,
     /// Counts and sizes.
     pub(crate) counts: CollectionStats,
+    /// Captions made and missing, where they are kept.
+    pub(crate) captions: Option<engine::CaptionCounts>,
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use sensorium_api::convert::{asset_id, space_info};
 use sensorium_api::v1;
 use sensorium_api::v1::admin_service_client::AdminServiceClient;
+use sensorium_api::v1::collections_service_client::CollectionsServiceClient;
 use sensorium_api::v1::points_service_client::PointsServiceClient;
 use sensorium_api::v1::query_service_client::QueryServiceClient;
 use sensorium_types::{AssetId, CollectionStats, Filter, PointKey, SpaceInfo};
@@ -77,6 +78,8 @@ pub struct Stats {
     pub space: SpaceInfo,
     /// Counts and sizes.
     pub counts: CollectionStats,
+    /// Pictures and films with captions, and those that lack them, where the collection keeps captions.
+    pub captions: Option<(u64, u64)>,
 }
 
 /// Which assets are deleted.
@@ -224,7 +227,27 @@ impl Client {
         let call = || async { self.admin().stats(self.request(message.clone())).await };
         let response = self.options.retry.call(call).await?;
         let counts = response.counts();
-        Ok(Stats { collection: response.collection_name, space: space_info(response.space)?, counts })
+        let captions = response.captions_made.zip(response.captions_missing);
+        let collection = response.collection_name;
+        Ok(Stats { collection, space: space_info(response.space)?, counts, captions })
+    }
+
+    /// Says whether the collection keeps captions; it is made if it is missing.
+    ///
+    /// # Errors
+    /// [`ClientError`], among others if the server's bundle has no caption decoder.
+    pub async fn keep_captions(&self, wanted: bool) -> Result<(), ClientError> {
+        let settings = v1::CollectionSettings { captions: Some(wanted), ..v1::CollectionSettings::default() };
+        let (collection_name, settings) = (self.collection(), Some(settings));
+        let collections = || CollectionsServiceClient::new(self.channel.clone());
+        if collection_name.is_empty() {
+            let message = v1::UpdateCollectionRequest { collection_name, settings };
+            let call = || async { collections().update_collection(self.request(message.clone())).await };
+            return self.options.retry.call(call).await.map(drop);
+        }
+        let message = v1::CreateCollectionRequest { collection_name, settings };
+        let call = || async { collections().create_collection(self.request(message.clone())).await };
+        self.options.retry.call(call).await.map(drop)
     }
 
     /// The thumbnail of a point, a JPEG; `None` where it has none.

@@ -18,8 +18,8 @@ use crate::index::{Setting, Stamp, blocking};
 use crate::ingest::Ingest;
 use crate::query::Sources;
 use crate::{
-    EngineError, IndexEvent, IndexRequest, IndexSummary, IngestItem, ItemOutcome, QueryReply, QueryRequest,
-    TermInput, copies,
+    CaptionCounts, EngineError, IndexEvent, IndexRequest, IndexSummary, IngestItem, ItemOutcome, QueryReply,
+    QueryRequest, TermInput, copies,
 };
 
 /// Assets deleted in one call of the store.
@@ -54,6 +54,8 @@ pub struct EngineStats {
     pub space: SpaceInfo,
     /// Counts and sizes.
     pub counts: CollectionStats,
+    /// Captions made and missing, where the collection keeps them.
+    pub captions: Option<CaptionCounts>,
 }
 
 /// A file that was not indexed.
@@ -204,7 +206,8 @@ impl Engine {
     /// If the store fails.
     pub async fn stats(&self) -> Result<EngineStats, EngineError> {
         let counts = self.store.stats().await?;
-        Ok(EngineStats { collection: self.collection.clone(), space: self.space(), counts })
+        let captions = self.caption_counts().await?;
+        Ok(EngineStats { collection: self.collection.clone(), space: self.space(), counts, captions })
     }
 
     /// Files that were not indexed, and assets that `reembed` could not encode, in order of path. An asset without a

@@ -5,15 +5,17 @@
 //! | this one | captions of pictures and of the parts of films |
 //! | `captions/summary.rs` | a film to a storyboard |
 //! | `captions/choose.rs` | which shots a storyboard shows |
+//! | `captions/keep.rs` | captions as data of a collection |
 
 mod choose;
+mod keep;
 mod summary;
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use sensorium_embed::{Bundle, Caption, CaptionOptions, Picture, Priority};
+use sensorium_embed::{Bundle, Caption, CaptionOptions, DEFAULT_LENGTH_PENALTY, Picture, Priority, Strategy};
 use sensorium_media::{Cancel, Head, Limits, MediaInput, Part, PartContent, PoolConfig};
 use sensorium_types::{AssetId, FailureReason, Modality, PointKey, ReasonKind, Track};
 use tokio::sync::mpsc::UnboundedSender;
@@ -22,7 +24,13 @@ use crate::index::blocking;
 use crate::seams::{Decode, Encode, Towers, Workers, tower_spec};
 use crate::{Engine, EngineError};
 
+pub use keep::{CaptionCounts, CaptionOutcome, CaptionPace, CaptionsMade, CaptionsSummary};
 pub use summary::SummaryLength;
+
+pub(crate) use keep::show_caption;
+
+/// Captions that grow side by side where nobody asks for another number.
+const BEAM: usize = 3;
 
 /// What is put into words.
 #[derive(Debug, Clone)]
@@ -251,6 +259,12 @@ fn pictures(
         }
     }
     Ok(shown.into_iter().map(|(_, _, shown)| shown).collect())
+}
+
+/// How captions are made that nobody asks for one by one.
+fn beam_options() -> CaptionOptions {
+    let strategy = Strategy::Beam { width: BEAM, length_penalty: DEFAULT_LENGTH_PENALTY };
+    CaptionOptions { strategy, ..CaptionOptions::default() }
 }
 
 /// The picture in the middle of a part.

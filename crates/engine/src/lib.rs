@@ -21,7 +21,7 @@
 //! | `moments` | which neighbouring points make a moment (CONTRACTS.md section 6) |
 //! | `reembed` | a collection to another bundle: [`ReembedPlan`], [`ReembedEvent`] |
 //! | `ingest` | items from a network: [`IngestItem`], [`ItemOutcome`] |
-//! | `captions` | pictures and films to words, films to storyboards: [`CaptionRequest`], [`CaptionEvent`] |
+//! | `captions` | pictures and films to words, films to storyboards, captions as data: [`CaptionRequest`], [`CaptionEvent`] |
 //! | `encode`, `vectors` | parts to points; sums and means |
 //! | `copies` | media bytes kept below the data folder |
 //! | `server_file` | `server.json`: which process serves a data folder |
@@ -46,7 +46,8 @@ mod vectors;
 
 pub use calls::{DeleteOutcome, DeleteSelector, EngineStats, Failure, MediaFile};
 pub use captions::{
-    CaptionEvent, CaptionInput, CaptionParts, CaptionRequest, Captions, PartCaption, SummaryLength,
+    CaptionCounts, CaptionEvent, CaptionInput, CaptionOutcome, CaptionPace, CaptionParts, CaptionRequest,
+    Captions, CaptionsMade, CaptionsSummary, PartCaption, SummaryLength,
 };
 pub use config::{Access, DEFAULT_COLLECTION, EngineConfig};
 pub use encode::input_of;

@@ -101,7 +101,7 @@ fn part(name: &str, track: Track, ordinal: u32) -> Part {
     let words = words(name, track, ordinal);
     let content = match track {
         Track::Audio => PartContent::Pcm(words.bytes().map(f32::from).collect()),
-        Track::Video | Track::Image | Track::Text | Track::Fused => {
+        Track::Video | Track::Image | Track::Text | Track::Fused | Track::Caption => {
             PartContent::Frames(vec![Rgb { width: 1, height: 1, pixels: words.into_bytes() }])
         }
     };

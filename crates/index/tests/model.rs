@@ -12,8 +12,8 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use sensorium_index::Collection;
 use sensorium_types::{
-    AssetId, AssetRecord, Change, FailureReason, Filter, Modality, Payload, Plan, PointRecord, ReasonKind,
-    SearchRequest, SourceKey, SourceRow, SourceState, Track,
+    AssetId, AssetRecord, CAPTIONS_FIELD, Change, ContentHash, FailureReason, Filter, Modality, Payload,
+    Plan, PointRecord, ReasonKind, SearchRequest, SourceKey, SourceRow, SourceState, Track,
 };
 
 const ASSETS: u8 = 6;
@@ -41,6 +41,12 @@ enum Step {
     Merge {
         asset: u8,
         year: u16,
+    },
+    /// Captions over those that are there; of other bytes than the asset's they find nothing.
+    Captions {
+        asset: u8,
+        seed: u64,
+        points: u8,
     },
     Delete {
         asset: u8,
@@ -76,6 +82,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => path().prop_map(|path| Step::Fail { path }),
         1 => proptest::collection::vec(path(), 0..4).prop_map(|paths| Step::RemoveSources { paths }),
         2 => (asset(), 2000..2004_u16).prop_map(|(asset, year)| Step::Merge { asset, year }),
+        3 => (asset(), any::<u64>(), 0..3_u8)
+            .prop_map(|(asset, seed, points)| Step::Captions { asset, seed, points }),
         2 => asset().prop_map(|asset| Step::Delete { asset }),
         2 => (0..300_u16, 50..400_u16, any::<u64>()).prop_map(|(from, count, seed)| Step::Bulk { from, count, seed }),
         1 => (2..9_u16).prop_map(|step| Step::Thin { step }),
@@ -86,7 +94,7 @@ fn step() -> impl Strategy<Value = Step> {
             1..8_usize,
             proptest::option::of(2000..2004_u16),
             proptest::option::of(0..4_u8),
-            proptest::option::of(0..5_u8)
+            proptest::option::of(0..6_u8)
         )
             .prop_map(|(seed, limit, year, modality, track)| Step::Search { seed, limit, year, modality, track }),
     ]
@@ -171,6 +179,14 @@ impl Model {
                 record.metadata.merge(metadata);
                 Some(Vec::new())
             }
+            Change::PutCaptions { asset, hash, captions, points } => {
+                let (record, kept) = self.assets.get_mut(asset).filter(|(record, _)| record.hash == *hash)?;
+                record.facts.set(CAPTIONS_FIELD, captions.clone());
+                kept.retain(|point| point.track != Track::Caption);
+                kept.extend(points.iter().cloned());
+                Some(Vec::new())
+            }
+            Change::KeepCaptions { .. } => Some(Vec::new()),
             Change::Delete { asset } => {
                 self.assets.remove(asset)?;
                 let gone: Vec<_> = self
@@ -263,6 +279,7 @@ fn changes(step: &Step) -> Vec<Change> {
         | Step::Fail { .. }
         | Step::RemoveSources { .. }
         | Step::Merge { .. }
+        | Step::Captions { .. }
         | Step::Delete { .. }
         | Step::Seal
         | Step::Reopen
@@ -289,6 +306,13 @@ fn change(step: &Step) -> Option<Change> {
             let mut metadata = Payload::new();
             metadata.set("year", *year);
             Change::MergeMetadata { asset: id(&name(*asset)), metadata }
+        }
+        Step::Captions { asset, seed, points } => {
+            let mut random = Random(*seed);
+            let of = record(&name(*asset), Modality::Image);
+            let points = (0..u32::from(*points)).map(|at| point(Track::Caption, at, random.unit(DIM)));
+            let hash = if seed % 5 == 0 { Some(ContentHash::of(b"other bytes")) } else { of.hash };
+            Change::PutCaptions { asset: of.id, hash, captions: (*seed).into(), points: points.collect() }
         }
         Step::Delete { asset } => Change::Delete { asset: id(&name(*asset)) },
         Step::Bulk { .. } | Step::Thin { .. } | Step::Seal | Step::Reopen | Step::Search { .. } => {

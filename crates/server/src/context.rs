@@ -2,15 +2,16 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use sensorium_api::Fault;
-use sensorium_engine::{CollectionSummary, Engine, EngineError};
+use sensorium_engine::{Cancel, CollectionSummary, Engine, EngineError};
 use sensorium_types::ErrorKind;
 use tokio::sync::{Mutex, Semaphore, watch};
 
 use crate::Settings;
 use crate::fault::fault;
+use crate::gate::Gate;
 
 /// Bytes of items are counted in units of this, for a semaphore counts to 32 bits.
 pub(crate) const BYTES_UNIT: usize = 1024;
@@ -27,6 +28,32 @@ struct Shared {
     stopping: watch::Receiver<bool>,
     items: Arc<Semaphore>,
     bytes: Arc<Semaphore>,
+    calls: Gate,
+    streams: Gate,
+    background: Background,
+}
+
+/// The work that is done while nobody asks for anything.
+#[derive(Debug, Default)]
+pub(crate) struct Background {
+    /// Held for each piece of it.
+    pub(crate) turn: Mutex<()>,
+    /// Ends the piece in hand.
+    cancel: std::sync::Mutex<Cancel>,
+}
+
+impl Background {
+    /// Begins a piece; what is given ends it.
+    pub(crate) fn begin(&self) -> Cancel {
+        let cancel = Cancel::new();
+        *self.cancel.lock().unwrap_or_else(PoisonError::into_inner) = cancel.clone();
+        cancel
+    }
+
+    /// Ends the piece in hand.
+    pub(crate) fn end(&self) {
+        self.cancel.lock().unwrap_or_else(PoisonError::into_inner).cancel();
+    }
 }
 
 /// Completes when the server stops.
@@ -40,7 +67,38 @@ impl Context {
         let items = Arc::new(Semaphore::new(settings.max_items_in_flight));
         let bytes = Arc::new(Semaphore::new(settings.max_bytes_in_flight.div_ceil(BYTES_UNIT)));
         let others = Mutex::default();
-        Self(Arc::new(Shared { engine, others, settings, stopping, items, bytes }))
+        let calls = Gate::new(settings.max_calls, "calls");
+        let streams = Gate::new(settings.max_ingest_streams, "ingest streams");
+        let background = Background::default();
+        let shared = Shared { engine, others, settings, stopping, items, bytes, calls, streams, background };
+        Self(Arc::new(shared))
+    }
+
+    /// The gate of calls, and that of ingest streams.
+    pub(crate) fn gates(&self) -> (Gate, Gate) {
+        (self.0.calls.clone(), self.0.streams.clone())
+    }
+
+    /// Whether somebody waits for an answer.
+    pub(crate) fn is_busy(&self) -> bool {
+        !(self.0.calls.is_empty() && self.0.streams.is_empty())
+    }
+
+    /// The work that is done while nobody asks for anything.
+    pub(crate) fn background(&self) -> &Background {
+        &self.0.background
+    }
+
+    /// The collections that are open.
+    pub(crate) async fn opened(&self) -> Vec<String> {
+        let own = self.0.engine.collection_name().to_owned();
+        let others = self.0.others.lock().await;
+        std::iter::once(own).chain(others.keys().cloned()).collect()
+    }
+
+    /// A collection, if it is open.
+    pub(crate) async fn opened_as(&self, name: &str) -> Option<Arc<Engine>> {
+        self.open(name).await
     }
 
     /// The server's own collection.
@@ -107,6 +165,9 @@ impl Context {
             let message = "the server's own collection cannot be deleted while it serves";
             return Err(Fault::new(ErrorKind::FailedPrecondition, message));
         }
+        // What is made in the background may hold it.
+        self.0.background.end();
+        let _turn = self.0.background.turn.lock().await;
         let mut others = self.0.others.lock().await;
         others.remove(name);
         self.0.engine.drop_collection(name).await.map_err(|error| fault(&error))

@@ -27,6 +27,11 @@ impl Gate {
     pub(crate) fn new(limit: usize, what: &'static str) -> Self {
         Self { places: Arc::new(Semaphore::new(limit)), limit, what }
     }
+
+    /// Whether nobody is in.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.places.available_permits() >= self.limit
+    }
 }
 
 impl Interceptor for Gate {

@@ -17,6 +17,7 @@
 //!
 //! It listens on loopback addresses only, for calls are not authenticated yet.
 
+mod captioner;
 mod context;
 mod convert;
 mod error;

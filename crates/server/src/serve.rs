@@ -54,6 +54,7 @@ pub async fn serve(
     let routes = with_own_services(routes(&context), &health)?;
     let announced = Announced::new(engine.data_dir().to_path_buf(), address)?;
     report(&health, ServingStatus::Serving).await;
+    let captioner = tokio::spawn(crate::captioner::run(context.clone()));
     ready(address);
 
     let mut stopping = context.stopping();
@@ -77,6 +78,8 @@ pub async fn serve(
         }
     };
     drop(announced);
+    // It ends by itself when the server stops; if it did not stop by being told, it ends here.
+    captioner.abort();
     Ok(served?)
 }
 

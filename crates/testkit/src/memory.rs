@@ -8,9 +8,9 @@ use parking_lot::RwLock;
 use sensorium_store::contract::oracle;
 use sensorium_store::{Store, StoreError};
 use sensorium_types::{
-    Applied, AssetId, AssetRecord, Change, CollectionStats, Filter, Page, Plan, PointKey, PointRecord,
-    Problem, ScoredPoint, SearchReply, SearchRequest, SourceKey, SourceRow, SourceState, SpaceInfo,
-    StoredAsset,
+    Applied, AssetId, AssetRecord, CAPTIONS_FIELD, Change, CollectionStats, Filter, Page, Plan, PointKey,
+    PointRecord, Problem, ScoredPoint, SearchReply, SearchRequest, SourceKey, SourceRow, SourceState,
+    SpaceInfo, StoredAsset, Track,
 };
 
 /// A store that keeps everything in maps and compares every vector.
@@ -26,6 +26,7 @@ struct State {
     /// Each row with the number of its writing.
     sources: BTreeMap<SourceKey, (SourceRow, u64)>,
     written: u64,
+    keeps_captions: bool,
 }
 
 impl MemoryStore {
@@ -65,6 +66,20 @@ impl State {
                     record.metadata.merge(&metadata);
                 }
                 applied
+            }
+            Change::PutCaptions { asset, hash, captions, points } => {
+                let found = self.assets.get_mut(&asset).filter(|(record, _)| record.hash == hash);
+                let Some((record, kept)) = found else { return Applied::default() };
+                record.facts.set(CAPTIONS_FIELD, captions);
+                kept.retain(|point| point.track != Track::Caption);
+                let points_written = points.len();
+                kept.extend(points);
+                kept.sort_by_key(|point| (point.track.code(), point.ordinal));
+                Applied { points_written, assets_removed: Vec::new(), found: true }
+            }
+            Change::KeepCaptions { wanted } => {
+                self.keeps_captions = wanted;
+                Applied { found: true, ..Applied::default() }
             }
             Change::Delete { asset } => {
                 let found = self.assets.remove(&asset).is_some();
@@ -142,6 +157,10 @@ fn lies_below(path: &[u8], under: &[u8]) -> bool {
 impl Store for MemoryStore {
     fn space(&self) -> SpaceInfo {
         self.space.clone()
+    }
+
+    fn keeps_captions(&self) -> bool {
+        self.state.read().keeps_captions
     }
 
     async fn apply(&self, changes: Vec<Change>) -> Result<Vec<Applied>, StoreError> {

@@ -30,7 +30,7 @@ pub use filter::{Comparison, Filter, FilterError, Literal};
 pub use id::{AssetId, ContentHash, IdError, PointKey, PointUuid};
 pub use kind::ErrorKind;
 pub use modality::{Content, Modality, Track, UnknownName};
-pub use payload::{MAX_USER_METADATA_BYTES, Payload, PayloadError};
+pub use payload::{CAPTIONS_FIELD, MAX_USER_METADATA_BYTES, Payload, PayloadError};
 pub use reason::{FailureReason, ReasonKind};
 pub use record::{
     Applied, AssetRecord, Change, MediaPolicy, PointInfo, PointRecord, SourceKey, SourceRow, SourceState,

@@ -58,11 +58,14 @@ pub enum Track {
     Text,
     /// The weighted sum of several parts of a product.
     Fused,
+    /// What a caption decoder said of a picture.
+    Caption,
 }
 
 impl Track {
     /// Every track, in the order of [`Track::code`].
-    pub const ALL: [Self; 5] = [Self::Video, Self::Audio, Self::Image, Self::Text, Self::Fused];
+    pub const ALL: [Self; 6] =
+        [Self::Video, Self::Audio, Self::Image, Self::Text, Self::Fused, Self::Caption];
 
     /// The lower-case name used in JSON and in `asset:ID#audio.7`.
     pub const fn name(self) -> &'static str {
@@ -72,6 +75,7 @@ impl Track {
             Self::Image => "image",
             Self::Text => "text",
             Self::Fused => "fused",
+            Self::Caption => "caption",
         }
     }
 
@@ -83,6 +87,7 @@ impl Track {
             Self::Image => 2,
             Self::Text => 3,
             Self::Fused => 4,
+            Self::Caption => 5,
         }
     }
 
@@ -96,7 +101,7 @@ impl Track {
         match self {
             Self::Video | Self::Image | Self::Fused => Content::Picture,
             Self::Audio => Content::Sound,
-            Self::Text => Content::Text,
+            Self::Text | Self::Caption => Content::Text,
         }
     }
 }
@@ -158,7 +163,7 @@ impl FromStr for Track {
         Self::ALL.into_iter().find(|t| t.name() == name).ok_or_else(|| UnknownName {
             what: "track",
             received: name.to_owned(),
-            expected: "video, audio, image, text, fused",
+            expected: "video, audio, image, text, fused, caption",
         })
     }
 }

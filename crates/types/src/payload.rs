@@ -6,6 +6,10 @@ use serde_json::{Map, Value};
 /// Largest user metadata of an asset, as compact JSON.
 pub const MAX_USER_METADATA_BYTES: usize = 64 * 1024;
 
+/// Field of an asset's facts with what its pictures say in words: `{"revision", "parts": [{"ordinal", "text",
+/// "confidence", ..}]}`.
+pub const CAPTIONS_FIELD: &str = "_captions";
+
 /// Metadata that breaks the rules.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PayloadError {

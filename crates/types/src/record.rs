@@ -1,6 +1,7 @@
 //! What a store keeps: assets with their points, and the sources that point at assets.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{AssetId, ContentHash, FailureReason, Modality, Payload, Span, Track};
 
@@ -141,6 +142,23 @@ pub enum Change {
         asset: AssetId,
         /// The fields.
         metadata: Payload,
+    },
+    /// Writes captions of an asset over those it has: the fact [`CAPTIONS_FIELD`](crate::CAPTIONS_FIELD), and the points
+    /// of [`Track::Caption`]. Nothing is found if there is no such asset, or its bytes are others by now.
+    PutCaptions {
+        /// The asset.
+        asset: AssetId,
+        /// The hash of the bytes that were put into words.
+        hash: Option<ContentHash>,
+        /// The fact.
+        captions: Value,
+        /// The points, all of [`Track::Caption`]; perhaps none.
+        points: Vec<PointRecord>,
+    },
+    /// Says whether the collection keeps captions.
+    KeepCaptions {
+        /// Whether it does.
+        wanted: bool,
     },
     /// Deletes an asset with its points and source rows.
     Delete {

@@ -44,6 +44,8 @@ impl v1::StatsResponse {
             points_in_graph: *points_in_graph,
             bytes_on_disk: *bytes_on_disk,
             bytes_in_memory: *bytes_in_memory,
+            captions_made: None,
+            captions_missing: None,
         }
     }
 

@@ -6,7 +6,7 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use sensorium_engine::SummaryLength;
 use sensorium_types::Modality;
 
@@ -136,6 +136,18 @@ pub(crate) struct Index {
     /// Exit with 3 if a file failed
     #[arg(long)]
     pub(crate) strict: bool,
+    /// Also put pictures and films into words, and find them by these; the collection goes on so until `--captions=off`
+    #[arg(long, value_name = "on|off", num_args = 0..=1, require_equals = true, default_missing_value = "on")]
+    pub(crate) captions: Option<Switch>,
+}
+
+/// On or off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Switch {
+    /// It is to be so.
+    On,
+    /// It is not.
+    Off,
 }
 
 /// `search`

@@ -6,8 +6,8 @@ use sensorium_engine::{Access, Cancel, Engine, IndexRequest, MetaTable};
 use sensorium_types::ErrorKind;
 use tokio::sync::mpsc::unbounded_channel;
 
-use super::{Context, upload};
-use crate::args::low::Index;
+use super::{Context, captions, upload};
+use crate::args::low::{Index, Switch};
 use crate::backend::Backend;
 use crate::failure::Exit;
 use crate::interrupt::{or_cancel, or_interrupt};
@@ -17,16 +17,28 @@ use crate::output::{Out, json, note};
 
 /// Brings files and folders in.
 pub(super) async fn run(args: Index, context: &mut Context) -> anyhow::Result<Exit> {
-    let Index { paths, include, exclude, prune, force, jobs, meta, strict } = args;
+    let Index { paths, include, exclude, prune, force, jobs, meta, strict, captions: wanted } = args;
     let paths = paths.into_iter().map(std::path::absolute).collect::<Result<Vec<_>, _>>()?;
     let meta = meta.map(std::path::absolute).transpose()?;
     let request = IndexRequest { paths, include, exclude, prune, force, meta, retry_all: false };
     let backend = Backend::open(&context.setting, Access::Write, jobs).await?;
+    if let Some(wanted) = wanted {
+        backend.keep_captions(wanted == Switch::On).await?;
+    }
     let summary = match &backend {
         Backend::Folder(engine) => local(engine, request, &mut context.out).await?,
         Backend::Server(client) => remote(client, request, &mut context.out).await?,
     };
-    finish(summary, strict, &mut context.out)
+    let exit = finish(summary, strict, &mut context.out)?;
+    match (&backend, exit) {
+        (_, Exit::Interrupted) => Ok(exit),
+        (Backend::Folder(engine), _) => {
+            let made = captions::make(engine).await?;
+            Ok(if made == Exit::Interrupted { made } else { exit })
+        }
+        // A server makes them by itself.
+        (Backend::Server(_), _) => Ok(exit),
+    }
 }
 
 /// Tells the end of a run.

@@ -2,6 +2,7 @@
 
 mod assets;
 mod caption;
+mod captions;
 mod collections;
 mod doctor;
 mod eval;

@@ -9,7 +9,7 @@ use sensorium_engine::{
 use serde_json::{Value, json};
 use tokio::sync::mpsc::unbounded_channel;
 
-use super::{Context, verify};
+use super::{Context, captions, verify};
 use crate::args::low::Reembed;
 use crate::failure::{CliError, Exit};
 use crate::interrupt::{or_cancel, or_interrupt};
@@ -43,7 +43,11 @@ pub(super) async fn run(args: Reembed, context: &mut Context) -> anyhow::Result<
         end = Box::pin(one(&engine, args.yes, &mut context.out)).await?;
         drop(engine);
         // Takes the files of the collection that was replaced away.
-        drop(setting.open_at(&setting.data_dir, &name, Access::Write, args.jobs).await?);
+        let engine = setting.open_at(&setting.data_dir, &name, Access::Write, args.jobs).await?;
+        if end == Exit::Done {
+            end = captions::make(&engine).await?;
+        }
+        drop(engine);
         if end != Exit::Done {
             break;
         }

@@ -1,6 +1,6 @@
 //! `stats`: counts and sizes.
 
-use sensorium_engine::Access;
+use sensorium_engine::{Access, CaptionCounts};
 use sensorium_types::{CollectionStats, SpaceInfo};
 
 use super::Context;
@@ -12,13 +12,17 @@ use crate::output::{json, words};
 /// Shows counts and sizes.
 pub(super) async fn run(context: &mut Context) -> anyhow::Result<Exit> {
     let backend = Backend::open(&context.setting, Access::Read, None).await?;
-    let Stats { collection, space, counts } = backend.stats().await?;
+    let Stats { collection, space, counts, captions } = backend.stats().await?;
     let out = &mut context.out;
     if out.is_json() {
-        out.object(&json::stats(&collection, &space, &counts))?;
+        out.object(&json::stats(&collection, &space, &counts, captions))?;
         return Ok(Exit::Done);
     }
-    for (name, value) in rows(&collection, &space, &counts) {
+    let mut rows = rows(&collection, &space, &counts);
+    if let Some(CaptionCounts { made, missing }) = captions {
+        rows.push(("captions", format!("of {}, {missing} missing", words::count(made, "asset", "assets"))));
+    }
+    for (name, value) in rows {
         let name = format!("{name:<12}");
         let line = format!("{}  {value}", out.paint().dim(&name));
         out.line(&line)?;

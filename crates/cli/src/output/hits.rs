@@ -32,6 +32,10 @@ pub(crate) fn table(hits: &[Hit], here: Option<&Path>, paint: Paint) -> Vec<Stri
                 line.push_str("  ");
                 line.push_str(&paint.dim(&place));
             }
+            if let Some(caption) = caption(hit) {
+                line.push_str("  ");
+                line.push_str(&paint.dim(&words::printable(caption)));
+            }
             line
         })
         .collect()
@@ -50,6 +54,11 @@ fn name(hit: &Hit, here: Option<&Path>) -> String {
         Some(path) => words::path(path, here),
         None => format!("asset:{}", hit.asset),
     }
+}
+
+/// What a caption decoder said of the place, where the collection keeps captions.
+fn caption(hit: &Hit) -> Option<&str> {
+    hit.payload.get("_caption")?.get("text")?.as_str()
 }
 
 /// The moment of a film or a sound, the range of a text.

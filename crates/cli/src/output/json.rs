@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use sensorium_engine::{Caption, Hit, PartCaption};
+use sensorium_engine::{Caption, CaptionCounts, Hit, PartCaption};
 use sensorium_types::{CollectionStats, Moment, Payload, PointInfo, PointKey, Problem, SpaceInfo, Span};
 use serde_json::{Value, json};
 
@@ -156,7 +156,12 @@ fn point_row(asset: &Asset, point: &PointInfo, vector: Option<&Vec<f32>>) -> Val
 }
 
 /// The object of `stats`.
-pub(crate) fn stats(collection: &str, space: &SpaceInfo, counts: &CollectionStats) -> Value {
+pub(crate) fn stats(
+    collection: &str,
+    space: &SpaceInfo,
+    counts: &CollectionStats,
+    captions: Option<CaptionCounts>,
+) -> Value {
     let CollectionStats {
         assets,
         points,
@@ -176,6 +181,7 @@ pub(crate) fn stats(collection: &str, space: &SpaceInfo, counts: &CollectionStat
         },
         "bytes": { "disk": bytes_on_disk, "memory": bytes_in_memory },
         "points_in_graph": points_in_graph,
+        "captions": captions.map(|CaptionCounts { made, missing }| json!({ "made": made, "missing": missing })),
         "space": self::space(space),
     })
 }

@@ -23,6 +23,10 @@ impl Store for EmptyStore {
         self.0.clone()
     }
 
+    fn keeps_captions(&self) -> bool {
+        false
+    }
+
     async fn apply(&self, changes: Vec<Change>) -> Result<Vec<Applied>, StoreError> {
         if changes.is_empty() {
             return Ok(Vec::new());

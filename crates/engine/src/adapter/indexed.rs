@@ -50,6 +50,10 @@ impl Store for IndexStore {
         self.0.space()
     }
 
+    fn keeps_captions(&self) -> bool {
+        self.0.keeps_captions()
+    }
+
     async fn apply(&self, changes: Vec<Change>) -> Result<Vec<Applied>, StoreError> {
         self.call(move |collection| collection.apply(changes)).await
     }

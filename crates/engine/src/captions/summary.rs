@@ -5,13 +5,13 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use sensorium_embed::{Caption, CaptionOptions, DEFAULT_LENGTH_PENALTY, Picture, Priority, Strategy};
+use sensorium_embed::{Caption, Picture, Priority};
 use sensorium_media::{Cancel, MediaInput};
 use sensorium_types::{Content, Modality, Track};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::choose::{Likeness, MAX_SHOTS, Shot, Window, choose, excerpts, shots};
-use super::{CaptionEvent, CaptionInput, Captions, PartCaption, shown};
+use super::{CaptionEvent, CaptionInput, Captions, PartCaption, beam_options, shown};
 use crate::encode::Feed;
 use crate::index::blocking;
 use crate::seams::{Decode, Encode};
@@ -21,8 +21,6 @@ use crate::{Engine, EngineError};
 const DEFAULT_SHOTS: usize = 12;
 /// Length of the excerpts that a time is filled with, where there are shots enough.
 const EXCERPT_MS: u64 = 2_000;
-/// Captions that grow side by side.
-const BEAM: usize = 3;
 /// Neighbours that are said in the same words are one shot if they are at least so alike.
 const ALIKE_IF_SAID_ALIKE: f32 = 0.5;
 /// Share of the words of two captions that both have, from which on they say the same.
@@ -146,7 +144,7 @@ impl Maker<'_> {
             let mut tell = |_: &str| {
                 if events.is_closed() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             };
-            let caption = self.encode.caption(&picture, &options(), &mut tell)?;
+            let caption = self.encode.caption(&picture, &beam_options(), &mut tell)?;
             if events.is_closed() {
                 return Ok(Vec::new());
             }
@@ -225,11 +223,6 @@ impl Maker<'_> {
         decoded.map_err(|reason| EngineError::BadTerm { term: self.name.clone(), reason })?;
         Ok(pictures)
     }
-}
-
-fn options() -> CaptionOptions {
-    let strategy = Strategy::Beam { width: BEAM, length_penalty: DEFAULT_LENGTH_PENALTY };
-    CaptionOptions { strategy, ..CaptionOptions::default() }
 }
 
 /// Whether two neighbours look alike enough that the same words mean the same scene.

@@ -79,6 +79,6 @@ fn modality_of(track: Track) -> Modality {
         Track::Video => Modality::Video,
         Track::Audio => Modality::Audio,
         Track::Image | Track::Fused => Modality::Image,
-        Track::Text => Modality::Text,
+        Track::Text | Track::Caption => Modality::Text,
     }
 }

@@ -79,7 +79,7 @@ mod tests {
             asset: None,
             identical: None,
         };
-        Legs::new(weights.iter().map(asked).collect(), true, None).expect("legs").legs
+        Legs::new(weights.iter().map(asked).collect(), (true, false), None).expect("legs").legs
     }
 
     fn list(names: &[&str]) -> Vec<Candidate> {

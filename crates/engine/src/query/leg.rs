@@ -1,6 +1,6 @@
 //! What is asked of the store: a vector, and what turns its cosines into scores.
 
-use sensorium_types::{AssetId, Calibration, CalibrationTable, Content};
+use sensorium_types::{AssetId, Calibration, CalibrationTable, Content, Track};
 
 use super::terms::Asked;
 use crate::{EngineError, vectors};
@@ -8,6 +8,10 @@ use crate::{EngineError, vectors};
 /// Deviation that a cosine is divided by where no calibration is known. It only serves the rule of moments, which
 /// speaks of deviations; such a score is never shown. Random pairs of the default bundle lie near it.
 const UNCALIBRATED_DEVIATION: f32 = 0.07;
+
+/// What a caption's score lacks beside that of a text with the same words, in deviations: a decoder that errs must not
+/// displace what is seen.
+const CAPTION_HANDICAP: f32 = 4.0;
 
 /// One vector that is searched for.
 #[derive(Debug, Clone)]
@@ -21,6 +25,8 @@ pub(super) struct Leg {
     /// The asset that is the question itself, byte for byte. It comes first, whatever its score: of a sound that asks, the
     /// pictures that fit best can lie further above their chance than the sound itself lies above that of sounds.
     pub(super) identical: Option<AssetId>,
+    /// Whether captions are asked: the question is in words, and captions are kept.
+    pub(super) asks_captions: bool,
     /// Calibration for each content, in the order of [`Content::ALL`]; `None` where scores mean nothing.
     calibrations: Option<[Calibration; 3]>,
 }
@@ -37,18 +43,20 @@ impl Legs {
     /// One leg of the normalized sum, or one for each term.
     pub(super) fn new(
         terms: Vec<Asked>,
-        late: bool,
+        (late, keeps_captions): (bool, bool),
         table: Option<&CalibrationTable>,
     ) -> Result<Self, EngineError> {
         if !terms.iter().any(|term| term.weight > 0.0) {
             return Err(EngineError::NoPositiveTerm);
         }
+        let is_text = |term: &Asked| term.content == Some(Content::Text);
         let exclude = terms.iter().filter_map(|term| term.asset.clone()).collect();
         let legs = if late && terms.len() > 1 {
             let alone = |(at, term): (usize, &Asked)| {
                 let calibrations = calibrations(&[(1.0, term.content)], 1.0, table);
                 let (vector, identical) = (term.vector.clone(), term.identical.clone());
-                Leg { term: Some(at), weight: term.weight, vector, identical, calibrations }
+                let asks_captions = keeps_captions && is_text(term);
+                Leg { term: Some(at), weight: term.weight, vector, identical, asks_captions, calibrations }
             };
             terms.iter().enumerate().map(alone).collect()
         } else {
@@ -66,7 +74,8 @@ impl Legs {
                 [alone] => alone.identical.clone(),
                 _ => None,
             };
-            vec![Leg { term: None, weight: 1.0, vector, identical, calibrations }]
+            let asks_captions = keeps_captions && terms.iter().all(is_text);
+            vec![Leg { term: None, weight: 1.0, vector, identical, asks_captions, calibrations }]
         };
         Ok(Self { legs, exclude })
     }
@@ -79,9 +88,9 @@ impl Leg {
         self.calibrations.as_ref().and_then(|all| all.get(at)).copied()
     }
 
-    /// The score that is shown.
-    pub(super) fn score(&self, content: Content, cosine: f32) -> Option<f32> {
-        self.calibration(content).map(|calibration| calibration.score(cosine))
+    /// The score that is shown, of a point of this track. A caption's is lower than that of a text with its words.
+    pub(super) fn score(&self, track: Track, cosine: f32) -> Option<f32> {
+        self.calibration(track.content()).map(|calibration| calibration.score(cosine) - handicap(track))
     }
 
     /// One deviation of cosines with points of this content.
@@ -90,8 +99,15 @@ impl Leg {
     }
 
     /// The number that ranks: the score, or where there is none a cosine on a like scale.
-    pub(super) fn rank_by(&self, content: Content, cosine: f32) -> f32 {
-        self.score(content, cosine).unwrap_or(cosine / UNCALIBRATED_DEVIATION)
+    pub(super) fn rank_by(&self, track: Track, cosine: f32) -> f32 {
+        self.score(track, cosine).unwrap_or(cosine / UNCALIBRATED_DEVIATION - handicap(track))
+    }
+}
+
+const fn handicap(track: Track) -> f32 {
+    match track {
+        Track::Caption => CAPTION_HANDICAP,
+        Track::Video | Track::Audio | Track::Image | Track::Text | Track::Fused => 0.0,
     }
 }
 
@@ -138,7 +154,7 @@ mod tests {
             asked(2.0, &[1.0, 0.0], Some(Content::Text)),
             asked(-1.0, &[0.0, 1.0], Some(Content::Picture)),
         ];
-        let legs = Legs::new(terms, false, Some(&table())).expect("legs");
+        let legs = Legs::new(terms, (false, true), Some(&table())).expect("legs");
         let [leg] = legs.legs.as_slice() else { panic!("one leg") };
         let length = 5.0_f32.sqrt();
         assert!((leg.vector[0] - 2.0 / length).abs() < 1e-6 && (leg.vector[1] + 1.0 / length).abs() < 1e-6);
@@ -150,15 +166,29 @@ mod tests {
     #[test]
     fn a_given_vector_takes_scores_away() {
         let terms = vec![asked(1.0, &[1.0, 0.0], Some(Content::Text)), asked(1.0, &[0.0, 1.0], None)];
-        let legs = Legs::new(terms, false, Some(&table())).expect("legs");
-        assert_eq!(legs.legs[0].score(Content::Picture, 0.5), None);
-        assert!(legs.legs[0].rank_by(Content::Picture, 0.5) > legs.legs[0].rank_by(Content::Text, 0.4));
+        let legs = Legs::new(terms, (false, true), Some(&table())).expect("legs");
+        assert_eq!(legs.legs[0].score(Track::Image, 0.5), None);
+        assert!(legs.legs[0].rank_by(Track::Image, 0.5) > legs.legs[0].rank_by(Track::Text, 0.4));
+    }
+
+    #[test]
+    fn captions_are_asked_in_words_and_count_less() {
+        let of = |content, keeps| {
+            let legs = Legs::new(vec![asked(1.0, &[1.0, 0.0], content)], (false, keeps), Some(&table()));
+            legs.expect("legs").legs.remove(0)
+        };
+        assert!(of(Some(Content::Text), true).asks_captions);
+        assert!(!of(Some(Content::Text), false).asks_captions);
+        assert!(!of(Some(Content::Picture), true).asks_captions && !of(None, true).asks_captions);
+        let leg = of(Some(Content::Text), true);
+        let (said, text) = (leg.score(Track::Caption, 0.5), leg.score(Track::Text, 0.5));
+        assert!((text.expect("a score") - said.expect("a score") - CAPTION_HANDICAP).abs() < 1e-5);
     }
 
     #[test]
     fn legs_stand_alone() {
         let terms = vec![asked(3.0, &[1.0, 0.0], Some(Content::Text)), asked(-2.0, &[0.0, 1.0], None)];
-        let legs = Legs::new(terms, true, Some(&table())).expect("legs").legs;
+        let legs = Legs::new(terms, (true, true), Some(&table())).expect("legs").legs;
         assert_eq!(legs.len(), 2);
         let calibration = legs[0].calibration(Content::Picture).expect("calibrated");
         assert!((calibration.mean - 0.3).abs() < 1e-6 && (calibration.deviation - 0.1).abs() < 1e-6);
@@ -168,10 +198,10 @@ mod tests {
     #[test]
     fn sums_that_point_nowhere_are_usage_errors() {
         let one = |weight| asked(weight, &[1.0, 0.0], Some(Content::Text));
-        assert!(matches!(Legs::new(vec![one(-1.0)], false, None), Err(EngineError::NoPositiveTerm)));
-        assert!(matches!(Legs::new(Vec::new(), false, None), Err(EngineError::NoPositiveTerm)));
-        let cancelled = Legs::new(vec![one(1.0), one(-0.9995)], false, None);
+        assert!(matches!(Legs::new(vec![one(-1.0)], (false, false), None), Err(EngineError::NoPositiveTerm)));
+        assert!(matches!(Legs::new(Vec::new(), (false, false), None), Err(EngineError::NoPositiveTerm)));
+        let cancelled = Legs::new(vec![one(1.0), one(-0.9995)], (false, false), None);
         assert!(matches!(cancelled, Err(EngineError::EmptySum { .. })));
-        assert!(Legs::new(vec![one(1.0), one(-0.99)], false, None).is_ok());
+        assert!(Legs::new(vec![one(1.0), one(-0.99)], (false, false), None).is_ok());
     }
 }

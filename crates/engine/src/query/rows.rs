@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sensorium_store::Store;
-use sensorium_types::{AssetId, Modality, Moment, Payload, ScoredPoint, StoredAsset};
+use sensorium_types::{AssetId, Modality, Moment, Payload, ScoredPoint, StoredAsset, Track};
 
 use super::Hit;
 use super::fusion::Fused;
 use super::leg::Leg;
 use crate::EngineError;
+use crate::captions::show_caption;
 use crate::index::blocking;
 use crate::moments::{Found, Scored, moments};
 
@@ -69,7 +70,7 @@ pub(super) async fn rows(
         let hit = fused.candidate.hit;
         let scored = points.remove(&hit.asset).unwrap_or_default();
         for (best, moment) in of_asset(leg, &scored, shape.every_moment) {
-            let score = leg.score(best.point.track.content(), best.cosine);
+            let score = leg.score(best.point.track, best.cosine);
             let (asset, modality) = (hit.asset.clone(), hit.modality);
             rows.push(Row { asset, modality, score, rank_by: best.score, best, moment });
         }
@@ -89,9 +90,10 @@ pub(super) async fn rows(
 fn of_asset(leg: &Leg, points: &[ScoredPoint], every_moment: bool) -> Vec<(Scored, Option<Moment>)> {
     let scored: Vec<Scored> = points
         .iter()
+        .filter(|scored| leg.asks_captions || scored.point.track != Track::Caption)
         .map(|ScoredPoint { point, cosine }| Scored {
             point: *point,
-            score: leg.rank_by(point.track.content(), *cosine),
+            score: leg.rank_by(point.track, *cosine),
             cosine: *cosine,
         })
         .collect();
@@ -135,6 +137,8 @@ pub(super) async fn hits(store: &Arc<dyn Store>, rows: Vec<Row>) -> Result<Vec<H
     for row in rows {
         let Some(shown) = shown.get(&row.asset) else { continue };
         let Row { asset, modality, score, rank_by: _, best, moment } = row;
+        let mut payload = shown.payload.clone();
+        show_caption(&mut payload, &best.point, store.keeps_captions());
         hits.push(Hit {
             rank: hits.len() + 1,
             asset,
@@ -145,7 +149,7 @@ pub(super) async fn hits(store: &Arc<dyn Store>, rows: Vec<Row>) -> Result<Vec<H
             paths: shown.paths.clone(),
             moment,
             range: best.point.span.and_then(sensorium_types::Span::chars),
-            payload: shown.payload.clone(),
+            payload,
             point: best.point,
         });
     }

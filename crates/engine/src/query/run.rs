@@ -59,7 +59,7 @@ pub(crate) async fn query(sources: Sources, request: QueryRequest) -> Result<Que
     }
     clock.step("encode terms");
 
-    let Legs { legs, exclude } = Legs::new(asked, late, calibration.as_ref())?;
+    let Legs { legs, exclude } = Legs::new(asked, (late, store.keeps_captions()), calibration.as_ref())?;
     let fusion = if legs.len() > 1 { Fusion::Late } else { Fusion::Early };
     let shown = limit.max(rerank);
     let depth = match fusion {

@@ -37,12 +37,20 @@ pub(super) async fn search(
 ) -> Result<(Vec<Candidate>, Vec<ExplainedSearch>), EngineError> {
     let mut best: HashMap<AssetId, Candidate> = HashMap::new();
     let mut explained = Vec::new();
-    for content in Content::ALL {
-        let reply = store.search(request(leg, scope, content)).await?;
+    let tracks_of = |content| Track::ALL.into_iter().filter(move |track| track.content() == content);
+    let mut asks: Vec<(Content, Vec<Track>)> = Content::ALL
+        .into_iter()
+        .map(|content| (content, tracks_of(content).filter(|track| *track != Track::Caption).collect()))
+        .collect();
+    if leg.asks_captions {
+        asks.push((Content::Text, vec![Track::Caption]));
+    }
+    for (content, tracks) in asks {
+        let reply = store.search(request(leg, scope, tracks)).await?;
         let mut hits = Vec::with_capacity(reply.hits.len());
         for (rank, hit) in (1..).zip(reply.hits) {
-            let score = leg.score(content, hit.cosine);
-            let rank_by = leg.rank_by(content, hit.cosine);
+            let score = leg.score(hit.point.track, hit.cosine);
+            let rank_by = leg.rank_by(hit.point.track, hit.cosine);
             let (asset, point, cosine) = (hit.asset.clone(), hit.point, hit.cosine);
             hits.push(ExplainedHit { rank, asset: asset.clone(), point, cosine, score });
             let candidate = Candidate { hit, rank_by };
@@ -75,10 +83,10 @@ pub(super) async fn search(
     Ok((candidates, explained))
 }
 
-fn request(leg: &Leg, scope: &Scope, content: Content) -> SearchRequest {
+fn request(leg: &Leg, scope: &Scope, tracks: Vec<Track>) -> SearchRequest {
     SearchRequest {
         vector: leg.vector.clone(),
-        tracks: Track::ALL.into_iter().filter(|track| track.content() == content).collect(),
+        tracks,
         modalities: scope.modalities.clone(),
         filter: scope.filter.clone(),
         exclude: scope.exclude.clone(),

@@ -53,6 +53,7 @@ pub(super) async fn reembed(
     if moves && !summary.interrupted && summary.unread.is_empty() {
         drop_deleted(from.as_ref(), to.as_ref()).await?;
         copy_sources(from.as_ref(), to.as_ref()).await?;
+        to.apply(vec![Change::KeepCaptions { wanted: from.keeps_captions() }]).await?;
         let (expected, found) = (from.count(None).await?, to.count(None).await?);
         if expected != found {
             return Err(EngineError::NotWhole { expected, found });

@@ -3,8 +3,8 @@
 use sensorium_embed::Priority;
 use sensorium_media::{Head, MediaInput, Part, PartContent};
 use sensorium_types::{
-    AssetRecord, Change, FailureReason, Modality, Payload, PointRecord, ReasonKind, SourceKey, SourceRow,
-    StoredAsset, Track,
+    AssetRecord, CAPTIONS_FIELD, Change, FailureReason, Modality, Payload, PointRecord, ReasonKind,
+    SourceKey, SourceRow, StoredAsset, Track,
 };
 
 use super::event::{Losses, ReembedEvent, ReembedState, Substitute};
@@ -160,6 +160,10 @@ fn record(
     let mut facts = old.facts;
     facts.0.remove(MARK_FIELD);
     facts.0.remove(REASON_FIELD);
+    if instead.is_none() {
+        // Made again by this bundle's decoder. What nobody can look at any more keeps its words.
+        facts.0.remove(CAPTIONS_FIELD);
+    }
     facts.merge(found);
     if let Some((mark, reason)) = instead {
         facts.set(MARK_FIELD, mark);

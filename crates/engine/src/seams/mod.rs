@@ -57,6 +57,11 @@ pub trait Encode: Send + Sync + Debug {
     /// If the queue is full for a query, or the towers cannot be loaded.
     fn submit(&self, inputs: Vec<Input>, priority: Priority) -> Result<Box<dyn Pending>, EngineError>;
 
+    /// The bundle that makes captions, as the space's revision names it; `None` if it makes none.
+    fn caption_revision(&self) -> Option<String> {
+        None
+    }
+
     /// Makes ready for captions. Blocks.
     ///
     /// # Errors

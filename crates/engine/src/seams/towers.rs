@@ -54,6 +54,11 @@ impl Encode for Towers {
         Ok(Box::new(OnTheWay(self.encoder()?.submit(inputs, priority)?)))
     }
 
+    fn caption_revision(&self) -> Option<String> {
+        let has_any = !self.bundle.info().generators.is_empty();
+        has_any.then(|| self.bundle.space().revision)
+    }
+
     fn check_captions(&self) -> Result<(), EngineError> {
         self.bundle.captioner()?;
         Ok(())

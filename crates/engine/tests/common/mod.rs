@@ -85,6 +85,10 @@ impl Encode for FakeTowers {
         Ok(Box::new(FakePending(inputs)))
     }
 
+    fn caption_revision(&self) -> Option<String> {
+        Some(self.revision.clone())
+    }
+
     fn check_captions(&self) -> Result<(), EngineError> {
         Ok(())
     }
@@ -200,7 +204,7 @@ fn parts(track: Track, texts: &str) -> Vec<Part> {
                     (PartContent::Text(text.to_owned()), Some(Span::Chars { from: at, to: at + 10_000 }))
                 }
                 Track::Audio => (PartContent::Pcm(text.bytes().map(f32::from).collect()), time),
-                Track::Video | Track::Image | Track::Fused => {
+                Track::Video | Track::Image | Track::Fused | Track::Caption => {
                     let pixels = text.as_bytes().to_vec();
                     let frame = Rgb { width: 1, height: 1, pixels };
                     (PartContent::Frames(vec![frame]), (track == Track::Video).then_some(time).flatten())

@@ -1,6 +1,6 @@
 //! What is refused before anything is written or searched.
 
-use sensorium_types::{Change, PointRecord, SourceState, SpaceInfo};
+use sensorium_types::{Change, PointRecord, SourceState, SpaceInfo, Track};
 
 use crate::distance::norm;
 use crate::error::IndexError;
@@ -51,7 +51,25 @@ pub(super) fn check_change(change: &Change, space: &SpaceInfo) -> Result<(), Ind
             }
         }
         Change::MergeMetadata { metadata, .. } => Ok(metadata.check_user()?),
-        Change::PutSource { .. } | Change::RemoveSources { .. } | Change::Delete { .. } => Ok(()),
+        Change::PutCaptions { asset, points, .. } => {
+            for point in points {
+                check_vector(&point.vector, space.dim)?;
+            }
+            // A point of another track would lie among those that the asset has.
+            let stray = points.iter().find(|point| point.track != Track::Caption);
+            match stray.or_else(|| duplicate(points)) {
+                None => Ok(()),
+                Some(wrong) => Err(IndexError::DuplicatePoint {
+                    asset: asset.as_str().to_owned(),
+                    track: wrong.track.name(),
+                    ordinal: wrong.ordinal,
+                }),
+            }
+        }
+        Change::PutSource { .. }
+        | Change::RemoveSources { .. }
+        | Change::KeepCaptions { .. }
+        | Change::Delete { .. } => Ok(()),
     }
 }
 

@@ -4,7 +4,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use sensorium_types::{Applied, AssetId, AssetRecord, PointRecord, SourceKey, SourceRow, SourceState};
+use sensorium_types::{
+    Applied, AssetId, AssetRecord, CAPTIONS_FIELD, PointRecord, SourceKey, SourceRow, SourceState, Track,
+};
+use serde_json::Value;
 
 use super::core::Core;
 use super::table::{Entry, Point, Source};
@@ -12,8 +15,8 @@ use super::tail::RowRef;
 use super::view::{SourceCounts, View};
 use crate::error::IndexError;
 use crate::storage::{
-    AssetOffset, AssetRow, Batch, Family, PointOffset, PointRow, Row as _, STATE_KEY, SourceValue, StateRow,
-    TombRow, asset_key, encode_vector, point_key, point_offset_key, source_key,
+    AssetOffset, AssetRow, Batch, Family, KEEP_KEY, KeepRow, PointOffset, PointRow, Row as _, STATE_KEY,
+    SourceValue, StateRow, TombRow, asset_key, encode_vector, point_key, point_offset_key, source_key,
 };
 
 /// One change before it is written.
@@ -25,6 +28,7 @@ pub(super) struct Draft<'a> {
     tomb_below: PointOffset,
     batch: Batch,
     state: StateRow,
+    keep: KeepRow,
     sources: SourceCounts,
     entries: BTreeMap<AssetOffset, Option<Entry>>,
     ids: HashMap<AssetId, Option<AssetOffset>>,
@@ -38,6 +42,7 @@ pub(super) struct Draft<'a> {
 #[derive(Debug)]
 pub(super) struct Effects {
     state: StateRow,
+    keep: KeepRow,
     sources: SourceCounts,
     entries: BTreeMap<AssetOffset, Option<Entry>>,
     ids: HashMap<AssetId, Option<AssetOffset>>,
@@ -55,6 +60,7 @@ impl<'a> Draft<'a> {
             tomb_below,
             batch: Batch::default(),
             state,
+            keep: view.keep,
             sources: view.sources,
             entries: BTreeMap::new(),
             ids: HashMap::new(),
@@ -67,8 +73,8 @@ impl<'a> Draft<'a> {
     /// The batch with the state row, and what it does in memory once written.
     pub(super) fn finish(mut self) -> Result<(Batch, Effects, Applied), IndexError> {
         self.core.rocks.put(&mut self.batch, Family::Sys, STATE_KEY, &self.state.encode()?)?;
-        let Self { batch, state, sources, entries, ids, killed, pushed, applied, .. } = self;
-        Ok((batch, Effects { state, sources, entries, ids, killed, pushed }, applied))
+        let Self { batch, state, keep, sources, entries, ids, killed, pushed, applied, .. } = self;
+        Ok((batch, Effects { state, keep, sources, entries, ids, killed, pushed }, applied))
     }
 
     fn put(&mut self, family: Family, key: &[u8], value: &[u8]) -> Result<(), IndexError> {
@@ -108,6 +114,20 @@ impl<'a> Draft<'a> {
         if let Some(before) = &before {
             self.kill_points(asset, &before.points)?;
         }
+        let kept = self.add_points(asset, points)?;
+        self.put(Family::Assets, &asset_key(asset), &AssetRow::new(&record)?.encode()?)?;
+        if known.is_none() {
+            self.put(Family::Ids, record.id.as_str().as_bytes(), &asset_key(asset))?;
+            self.ids.insert(record.id.clone(), Some(asset));
+        }
+        let sources = before.map(|before| before.sources).unwrap_or_default();
+        let entry = Entry { record: Arc::new(record), points: kept.into(), sources };
+        self.entries.insert(asset, Some(entry));
+        Ok(asset)
+    }
+
+    /// Writes points of an asset, in their order.
+    fn add_points(&mut self, asset: AssetOffset, points: Vec<PointRecord>) -> Result<Vec<Point>, IndexError> {
         let mut kept = Vec::with_capacity(points.len());
         for point in points {
             let offset = PointOffset(take_offset(&mut self.state.next_point)?);
@@ -125,15 +145,32 @@ impl<'a> Draft<'a> {
             self.pushed.push((offset, asset, track.code(), vector));
         }
         self.applied.points_written += kept.len();
-        self.put(Family::Assets, &asset_key(asset), &AssetRow::new(&record)?.encode()?)?;
-        if known.is_none() {
-            self.put(Family::Ids, record.id.as_str().as_bytes(), &asset_key(asset))?;
-            self.ids.insert(record.id.clone(), Some(asset));
-        }
-        let sources = before.map(|before| before.sources).unwrap_or_default();
-        let entry = Entry { record: Arc::new(record), points: kept.into(), sources };
-        self.entries.insert(asset, Some(entry));
-        Ok(asset)
+        Ok(kept)
+    }
+
+    /// Writes an asset's captions over those it has: a fact, and points. Theirs is the last track, so that offsets go on
+    /// ascending; the other points keep their places in the graph.
+    pub(super) fn put_captions(
+        &mut self,
+        asset: AssetOffset,
+        mut entry: Entry,
+        captions: Value,
+        mut points: Vec<PointRecord>,
+    ) -> Result<(), IndexError> {
+        let (old, mut kept): (Vec<Point>, Vec<Point>) =
+            entry.points.iter().partition(|point| point.track == Track::Caption);
+        self.kill_points(asset, &old)?;
+        points.sort_by_key(|point| point.ordinal);
+        kept.extend(self.add_points(asset, points)?);
+        entry.points = kept.into();
+        Arc::make_mut(&mut entry.record).facts.set(CAPTIONS_FIELD, captions);
+        self.put_record(asset, entry)
+    }
+
+    /// Writes what the collection keeps.
+    pub(super) fn put_keep(&mut self, keep: KeepRow) -> Result<(), IndexError> {
+        self.keep = keep;
+        self.put(Family::Meta, KEEP_KEY, &keep.encode()?)
     }
 
     /// Writes an asset's record over its own; points and sources stay.
@@ -253,6 +290,7 @@ impl Effects {
     /// Brings the collection in memory to where the disk is.
     pub(super) fn apply(self, core: &Core, view: &mut View) {
         view.state = self.state;
+        view.keep = self.keep;
         view.sources = self.sources;
         for (asset, entry) in self.entries {
             view.assets.set(asset, entry);

@@ -18,9 +18,9 @@ use super::view::View;
 use crate::error::IndexError;
 use crate::graph::{self, StoredGraph};
 use crate::storage::{
-    AssetOffset, AssetRow, FORMAT, Family, GRAPH_KEY, GraphRow, META_KEY, MetaRow, PointOffset, PointRow,
-    RocksView, Row, STATE_KEY, SourceValue, StateRow, decode_chunk_key, decode_offset_key, decode_point_key,
-    decode_source_key, decode_vector_into,
+    AssetOffset, AssetRow, FORMAT, Family, GRAPH_KEY, GraphRow, KEEP_KEY, KeepRow, META_KEY, MetaRow,
+    PointOffset, PointRow, RocksView, Row, STATE_KEY, SourceValue, StateRow, decode_chunk_key,
+    decode_offset_key, decode_point_key, decode_source_key, decode_vector_into,
 };
 
 /// What is done about rows that do not fit together.
@@ -78,6 +78,7 @@ pub(crate) fn load(
         owners: HashMap::new(),
     };
     loader.view.state = loader.state()?;
+    loader.view.keep = loader.keep()?;
     loader.assets()?;
     loader.points()?;
     loader.sources()?;
@@ -128,6 +129,14 @@ impl Loader<'_> {
                 Ok(state) => Ok(state),
                 Err(what) => self.object(Family::Sys, STATE_KEY, what).map(|()| StateRow::default()),
             },
+        }
+    }
+
+    fn keep(&self) -> Result<KeepRow, IndexError> {
+        match self.rocks.get(Family::Meta, KEEP_KEY)?.map(|bytes| KeepRow::decode(&bytes)) {
+            None => Ok(KeepRow::default()),
+            Some(Ok(keep)) => Ok(keep),
+            Some(Err(what)) => self.object(Family::Meta, KEEP_KEY, what).map(|()| KeepRow::default()),
         }
     }
 

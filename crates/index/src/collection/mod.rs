@@ -82,6 +82,11 @@ impl Collection {
         self.core.space.clone()
     }
 
+    /// Whether captions of pictures and films are kept.
+    pub fn keeps_captions(&self) -> bool {
+        self.core.view().keep.captions
+    }
+
     /// Applies changes in order, each atomically, and returns when all are on disk and visible. One outcome a change.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use roaring::RoaringBitmap;
 use super::sealed::Sealed;
 use super::table::AssetTable;
 use super::tail::{RowRef, Tail};
-use crate::storage::{PointOffset, StateRow};
+use crate::storage::{KeepRow, PointOffset, StateRow};
 
 /// How many source rows there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -36,6 +36,8 @@ pub(crate) struct View {
     pub(crate) dead: Arc<RoaringBitmap>,
     /// Source rows.
     pub(crate) sources: SourceCounts,
+    /// What is kept beside the vectors.
+    pub(crate) keep: KeepRow,
 }
 
 impl View {
@@ -49,6 +51,7 @@ impl View {
             tail: Tail::new(dim),
             dead: Arc::default(),
             sources: SourceCounts::default(),
+            keep: KeepRow::default(),
         }
     }
 

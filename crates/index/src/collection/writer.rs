@@ -8,7 +8,7 @@ use super::core::Core;
 use super::draft::Draft;
 use super::view::View;
 use crate::error::IndexError;
-use crate::storage::{HighWater, PointOffset};
+use crate::storage::{HighWater, KeepRow, PointOffset};
 
 /// The writing side of a collection. Its view runs ahead of the published one only while a group is written.
 #[derive(Debug)]
@@ -97,6 +97,15 @@ fn plan(draft: &mut Draft<'_>, change: Change) -> Result<bool, IndexError> {
             draft.put_record(offset, entry)?;
             Ok(true)
         }
+        Change::PutCaptions { asset, hash, captions, points } => {
+            let found = draft.offset(&asset).and_then(|offset| Some((offset, draft.entry(offset)?)));
+            let Some((offset, entry)) = found.filter(|(_, entry)| entry.record.hash == hash) else {
+                return Ok(false);
+            };
+            draft.put_captions(offset, entry, captions, points)?;
+            Ok(true)
+        }
+        Change::KeepCaptions { wanted } => draft.put_keep(KeepRow { captions: wanted }).map(|()| true),
         Change::Delete { asset } => match draft.offset(&asset) {
             Some(offset) => draft.remove_asset(offset).map(|()| true),
             None => Ok(false),

@@ -26,7 +26,7 @@ const WRITER_OPEN_FILES: i32 = 512;
 pub(crate) enum Family {
     /// `state`: how many changes were made, next offsets. `loss`: acknowledged changes that are gone.
     Sys,
-    /// `collection`: format, name, space. `graph`: the generation in use.
+    /// `collection`: format, name, space. `graph`: the generation in use. `keep`: whether captions are kept.
     Meta,
     /// Source (root, path) -> size, time, state.
     Sources,

@@ -34,8 +34,8 @@ pub(crate) use keys::{
 pub(crate) use mark::{FILE as MARK_FILE, HighWater};
 pub(crate) use rocks::{Access, Batch, Recovery, Rocks, View as RocksView};
 pub(crate) use rows::{
-    AssetRow, GRAPH_KEY, GraphRow, LOSS_KEY, LossRow, META_KEY, MetaRow, PointRow, Row, STATE_KEY,
-    SourceValue, StateRow, TombRow,
+    AssetRow, GRAPH_KEY, GraphRow, KEEP_KEY, KeepRow, LOSS_KEY, LossRow, META_KEY, MetaRow, PointRow, Row,
+    STATE_KEY, SourceValue, StateRow, TombRow,
 };
 pub(crate) use salvage::{Gap, copy_family, gaps, rebuild};
 

@@ -20,6 +20,9 @@ pub(crate) const META_KEY: &[u8] = b"collection";
 /// Key of [`GraphRow`] in `meta`.
 pub(crate) const GRAPH_KEY: &[u8] = b"graph";
 
+/// Key of [`KeepRow`] in `meta`.
+pub(crate) const KEEP_KEY: &[u8] = b"keep";
+
 /// A record that lies on disk after a version byte.
 pub(crate) trait Row: Serialize + DeserializeOwned {
     /// The version that is written and read. A field table changes only with it.
@@ -67,6 +70,17 @@ pub(crate) struct GraphRow {
 }
 
 impl Row for GraphRow {
+    const VERSION: u8 = 1;
+}
+
+/// `meta/keep`: what the collection keeps beside its vectors; absent where nobody asked. Version history: 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct KeepRow {
+    /// Captions of pictures and films.
+    pub(crate) captions: bool,
+}
+
+impl Row for KeepRow {
     const VERSION: u8 = 1;
 }
 

@@ -38,7 +38,10 @@ impl v1::admin_service_server::AdminService for Service {
         let (_place, v1::StatsRequest { collection_name }) = enter(request);
         let engine = self.context.reader(&collection_name).await?;
         let stats = self.context.within(engine.stats()).await?;
-        Ok(Response::new(v1::StatsResponse::of(&stats.collection, &stats.space, &stats.counts)))
+        let mut response = v1::StatsResponse::of(&stats.collection, &stats.space, &stats.counts);
+        response.captions_made = stats.captions.map(|captions| captions.made);
+        response.captions_missing = stats.captions.map(|captions| captions.missing);
+        Ok(Response::new(response))
     }
 
     async fn list_failures(

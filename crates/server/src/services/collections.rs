@@ -27,7 +27,19 @@ fn collection(name: &str, space_info: &SpaceInfo) -> v1::Collection {
 }
 
 fn of(engine: &Engine) -> v1::Collection {
-    collection(engine.collection_name(), &engine.space())
+    let captions = engine.keeps_captions().then_some(true);
+    let settings = captions.map(|_| v1::CollectionSettings { captions, ..v1::CollectionSettings::default() });
+    v1::Collection { settings, ..collection(engine.collection_name(), &engine.space()) }
+}
+
+/// Whether captions are to be kept, if that is said; other settings are not built.
+fn captions(settings: Option<v1::CollectionSettings>) -> Result<Option<bool>, Status> {
+    let settings = settings.unwrap_or_default();
+    let captions = settings.captions;
+    if settings != (v1::CollectionSettings { captions, ..v1::CollectionSettings::default() }) {
+        return Err(not_built("settings of a collection other than captions"));
+    }
+    Ok(captions)
 }
 
 #[tonic::async_trait]
@@ -40,10 +52,11 @@ impl v1::collections_service_server::CollectionsService for Service {
         if collection_name.is_empty() {
             return Err(ConvertError::Missing { field: "collection_name" }.into());
         }
-        if settings.is_some_and(|settings| settings != v1::CollectionSettings::default()) {
-            return Err(not_built("settings of a collection"));
-        }
+        let captions = captions(settings)?;
         let engine = self.context.writer(&collection_name).await?;
+        if let Some(captions) = captions {
+            self.context.within(engine.keep_captions(captions)).await?;
+        }
         Ok(Response::new(v1::CreateCollectionResponse { collection: Some(of(&engine)) }))
     }
 
@@ -68,9 +81,15 @@ impl v1::collections_service_server::CollectionsService for Service {
 
     async fn update_collection(
         &self,
-        _: Request<v1::UpdateCollectionRequest>,
+        request: Request<v1::UpdateCollectionRequest>,
     ) -> Result<Response<v1::UpdateCollectionResponse>, Status> {
-        Err(not_built("UpdateCollection"))
+        let (_place, v1::UpdateCollectionRequest { collection_name, settings }) = enter(request);
+        let captions = captions(settings)?;
+        let engine = self.context.reader(&collection_name).await?;
+        if let Some(captions) = captions {
+            self.context.within(engine.keep_captions(captions)).await?;
+        }
+        Ok(Response::new(v1::UpdateCollectionResponse { collection: Some(of(&engine)) }))
     }
 
     async fn delete_collection(

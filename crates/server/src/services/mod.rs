@@ -17,7 +17,6 @@ use tonic::service::Routes;
 use tonic::service::interceptor::InterceptedService;
 
 use crate::context::Context;
-use crate::gate::Gate;
 
 /// A stream of answers.
 type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -26,8 +25,7 @@ type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 pub(crate) fn routes(context: &Context) -> Routes {
     let settings = context.settings();
     let (large, small) = (settings.max_message_bytes, settings.max_small_message_bytes);
-    let calls = Gate::new(settings.max_calls, "calls");
-    let streams = Gate::new(settings.max_ingest_streams, "ingest streams");
+    let (calls, streams) = context.gates();
 
     macro_rules! add {
         ($routes:expr, $module:ident :: $server:ident, $service:expr, $bytes:expr, $gate:expr) => {

@@ -89,7 +89,7 @@ pub fn point(track: Track, ordinal: u32, vector: Vec<f32>) -> PointRecord {
     let span = match track {
         Track::Video | Track::Audio => Some(Span::Time { start_ms: at, end_ms: at + 5000 }),
         Track::Text => Some(Span::Chars { from: at, to: at + 5000 }),
-        Track::Image | Track::Fused => None,
+        Track::Image | Track::Fused | Track::Caption => None,
     };
     PointRecord { track, ordinal, span, vector, thumb: None }
 }

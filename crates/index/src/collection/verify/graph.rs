@@ -5,13 +5,18 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::{Action, Finding, Walk};
 use crate::graph::{StoredGraph, assemble, decode};
-use crate::storage::{Family, GRAPH_KEY, GraphRow, META_KEY, Row as _, decode_chunk_key};
+use crate::storage::{Family, GRAPH_KEY, GraphRow, KEEP_KEY, KeepRow, META_KEY, Row as _, decode_chunk_key};
 
 impl Walk<'_> {
     pub(super) fn graph(&mut self) {
         let mut row = None;
         self.scan(Family::Meta, |walk, key, value| match key {
             META_KEY => {}
+            KEEP_KEY => {
+                if let Err(what) = KeepRow::decode(value) {
+                    walk.drop_row(Family::Meta, key, what);
+                }
+            }
             GRAPH_KEY => match GraphRow::decode(value) {
                 Ok(found) => row = Some(found),
                 Err(what) => walk.add(Finding::new(what, "meta graph", Action::DropGraph)),

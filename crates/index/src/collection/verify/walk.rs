@@ -119,7 +119,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn drop_row(&mut self, family: Family, key: &[u8], what: impl Into<String>) {
+    pub(super) fn drop_row(&mut self, family: Family, key: &[u8], what: impl Into<String>) {
         self.add(Finding::new(what, place(family, key), Action::DropRow(family, key.to_vec())));
     }
 
