@@ -105,8 +105,9 @@ fn a_server_puts_files_and_what_it_holds_into_the_same_words() {
 
 /// The rows of captions in what `get` says of an asset.
 fn captions(asset: &Value) -> Vec<&str> {
-    let parts = asset["payload"]["_captions"]["parts"].as_array().map(Vec::as_slice).unwrap_or_default();
-    parts.iter().filter_map(|part| part["text"].as_str()).collect()
+    let parts = asset.pointer("/payload/_captions/parts").and_then(Value::as_array);
+    let parts = parts.map(Vec::as_slice).unwrap_or_default();
+    parts.iter().filter_map(|part| part.get("text")?.as_str()).collect()
 }
 
 #[test]

@@ -138,7 +138,7 @@ async fn captions_are_made_once_and_found_by_their_words() {
 #[tokio::test]
 async fn a_caption_ranks_below_what_is_seen() {
     let fixture = Fixture::new();
-    fixture.write("seen.jpg", "image said-dog in grass");
+    fixture.write("seen.jpg", "image said-dog grass");
     fixture.write("said.jpg", "image dog");
     fixture.index().await;
     let engine = talking(&fixture, "fake@1");
