@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use sensorium_embed::{Bundle, FolderFiles, LoadOptions};
 use sensorium_engine::{
-    Access, Cancel, DeleteSelector, Engine, EngineConfig, EngineError, Losses, QueryRequest, ReembedEvent,
-    ReembedState, ReembedSummary, Substitute, Term, TermInput,
+    Access, Cancel, CaptionCounts, DeleteSelector, Engine, EngineConfig, EngineError, Losses, QueryRequest,
+    ReembedEvent, ReembedState, ReembedSummary, Substitute, Term, TermInput,
 };
 use sensorium_index::{Database, OpenOptions};
 use sensorium_media::Limits;
@@ -63,6 +63,7 @@ async fn fill(data_dir: &Path) {
         key: SourceKey { root: b"/gone".to_vec(), path: b"/gone/broken.jpg".to_vec() },
         row: SourceRow { bytes: 5, mtime_ns: 6, state: SourceState::Failed { reason, tries: 1 } },
     });
+    changes.push(Change::KeepCaptions { wanted: true });
     engine.store().apply(changes).await.expect("applies");
 }
 
@@ -107,6 +108,8 @@ async fn a_collection_comes_over_whole_into_a_space_of_another_dimension() {
     assert_eq!((engine.space(), engine.space_mismatch()), (engine.bundle_space(), None));
     assert_eq!(engine.count(Some(&"tag exists".parse().expect("a filter"))).await.expect("counts"), 2);
     assert!(engine.verify().await.expect("walks").is_empty());
+    let captions = engine.caption_counts().await.expect("counts");
+    assert_eq!(captions, Some(CaptionCounts { made: 0, missing: 2 }), "kept as before, and to be made again");
     let failures = engine.failures().await.expect("lists");
     let paths: Vec<_> = failures.iter().map(|failure| failure.path.to_str().expect("UTF-8")).collect();
     assert_eq!(paths, ["/gone/a.jpg", "/gone/broken.jpg", "asset:b"]);
