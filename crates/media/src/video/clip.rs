@@ -12,8 +12,9 @@ use crate::{Cancel, reason};
 
 /// Bytes that are taken from ffmpeg at a time.
 const CHUNK_BYTES: usize = 1 << 16;
-/// Picture and sound of the clip. It is written from front to back, as what goes through a pipe must be.
-const MP4: [&str; 16] = [
+/// Picture and sound of the clip. It is written from front to back, as what goes through a pipe must be; there is no room
+/// then for a list that would take back the delay of pictures out of order, so there are none.
+const MP4: [&str; 18] = [
     "-c:v",
     "libx264",
     "-preset",
@@ -22,6 +23,8 @@ const MP4: [&str; 16] = [
     "21",
     "-pix_fmt",
     "yuv420p",
+    "-bf",
+    "0",
     "-c:a",
     "aac",
     "-movflags",
