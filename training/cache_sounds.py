@@ -4,7 +4,11 @@ samples.npy  i16, all sounds one after another          rows.json  file, label, 
 scores.npy   f16 [patches, 521], a patch is 0.975 s every 0.48 s (YAMNet)      embeds.npy  f16 [patches, 1024]
 dev.*        the same for the animal sounds of the dev split, for measuring only
 
-    python cache_sounds.py --data DATA --extra FOLDER --cache DIR
+Beside the data folder's: sounds of unpacked packages with what their names say (heard.py), those of render_sounds.py below
+CACHE/rendered, and variants of all of these, pitched, mixed and filtered, of which the teacher says what they are.
+With --stamps, the sounds of the public check set are heard too, so that no copy of one gets in.
+
+    python cache_sounds.py --data DATA --extra FOLDER... --cache DIR [--stamps FOLDER]
 """
 
 import argparse
@@ -14,7 +18,9 @@ import subprocess
 
 import numpy as np
 
-from guard import Guard
+from guard import Guard, HeldSounds
+from heard import label as heard_label
+from heard import thinned
 from preprocess import RATE
 
 SOURCES = ("animal_sounds", "dirt_samples", "fsdd", "esc10_babycry", "spoken_flickr8k")
@@ -56,55 +62,118 @@ class Yamnet:
         return np.stack(scores), np.stack(embeds)
 
 
-def extra_files(folder):
-    """Sound files of the unpacked packages; music and the public check set left out."""
-    for root, _, names in sorted(os.walk(folder)):
-        if "music" in root.lower() or NEVER in root:
-            continue
-        for name in sorted(names):
-            if name.lower().endswith(SUFFIXES):
-                yield os.path.join(root, name)
+def sound_files(folder):
+    """Paths of sound files below a folder."""
+    return sorted(os.path.join(root, n) for root, _, names in os.walk(folder) for n in names if n.lower().endswith(SUFFIXES))
 
 
-def write(rows, folder, prefix, yamnet):
-    """rows: (absolute path, label, source)."""
-    samples, scores, embeds, out, start, patch = [], [], [], [], 0, 0
-    for path, label, source in rows:
-        s = decode(path)
-        if len(s) < 800 or np.abs(s).max() < 50:
+def extra_rows(folder):
+    """(path, label, source, name) of the unpacked packages; music and the public check set left out, speech thinned."""
+    for path in sound_files(folder):
+        name = os.path.relpath(path, folder)
+        if NEVER in path or "/music" in os.path.dirname(name).lower():
             continue
-        floats = s.astype(np.float32) / 32768
-        score, embed = yamnet(floats / max(0.05, np.abs(floats).max()) * 0.7)
-        out.append({"file": os.path.basename(path), "label": label, "source": source, "start": start, "length": len(s),
-                    "patch": patch, "patches": len(score)})
-        samples.append(s)
-        scores.append(score.astype(np.float16))
-        embeds.append(embed.astype(np.float16))
-        start, patch = start + len(s), patch + len(score)
-        if len(out) % 500 == 0:
-            print(prefix or "train", len(out), "sounds", flush=True)
-    for name, parts in (("samples", samples), ("scores", scores), ("embeds", embeds)):
-        np.save(os.path.join(folder, prefix + name + ".npy"), np.concatenate(parts))
-    with open(os.path.join(folder, prefix + "rows.json"), "w") as f:
-        json.dump(out, f)
-    print(f"{prefix or 'train'}: {len(out)} sounds, {start / RATE:.0f} s, {patch} patches", flush=True)
+        label = heard_label(name)
+        if label != "~speech" or thinned(name):
+            yield path, label, "extra", name
+
+
+def rendered_rows(folder):
+    """(path, label, source, name) of render_sounds.py: the folder's name is the label."""
+    return [(path, os.path.basename(os.path.dirname(path)), "rendered", os.path.relpath(path, folder)) for path in sound_files(folder)]
+
+
+def held_sounds(paths, yamnet, recordings):
+    """What must not get in: these files, what the teacher hears in them, and in these recordings."""
+    frames = [heard(decode(path), yamnet)[1] for path in paths]
+    return HeldSounds(paths, [f for f in frames if f is not None] + recordings)
+
+
+def heard(samples, yamnet):
+    """Scores and embeddings of i16 samples, or two None where there is nothing to hear."""
+    if len(samples) < 800 or np.abs(samples).max() < 50:
+        return None, None
+    floats = samples.astype(np.float32) / 32768
+    return yamnet(floats / max(0.05, np.abs(floats).max()) * 0.7)
+
+
+def variant(rng, sounds):
+    """Another sound made of one or two: pitched by up to an octave and a half in all, filtered, with another beneath."""
+    def pitched(s):
+        speed = 2 ** rng.uniform(-0.75, 0.75)
+        at = np.arange(0, len(s) - 1, speed)
+        return np.interp(at, np.arange(len(s)), s)[:5 * RATE]
+    x = pitched(sounds[int(rng.integers(len(sounds)))].astype(np.float32))
+    x /= max(1, np.abs(x).max())
+    if rng.random() < 0.5:
+        y = pitched(sounds[int(rng.integers(len(sounds)))].astype(np.float32))
+        y = np.resize(y, len(x)) if len(y) < len(x) and rng.random() < 0.5 else np.pad(y, (0, max(0, len(x) - len(y))))[:len(x)]
+        x = x + rng.uniform(0.1, 1.0) * y / max(1, np.abs(y).max())
+    if rng.random() < 0.5:
+        spectrum, hz = np.fft.rfft(x), np.fft.rfftfreq(len(x), 1 / RATE)
+        x = np.fft.irfft(spectrum / (1 + (hz / rng.uniform(1000, 8000)) ** 2) + 0.1 * spectrum, len(x))
+    return (x / max(1e-6, np.abs(x).max()) * 26000).astype(np.int16)
+
+
+class Shelf:
+    """Collects rows and arrays of one prefix."""
+
+    def __init__(self, folder, prefix, yamnet, held=None):
+        self.folder, self.prefix, self.yamnet, self.held = folder, prefix, yamnet, held
+        self.rows, self.parts, self.start, self.patch, self.refused = [], ([], [], []), 0, 0, 0
+
+    def add(self, samples, name, label, source, path=""):
+        """A sound; silence and copies of what is held out are left out."""
+        score, embed = heard(samples, self.yamnet)
+        if score is None:
+            return
+        if self.held and self.held.refuses(path, embed):
+            self.refused += 1
+            return
+        self.rows.append({"file": name, "label": label, "source": source, "start": self.start, "length": len(samples),
+                          "patch": self.patch, "patches": len(score)})
+        for part, one in zip(self.parts, (samples, score.astype(np.float16), embed.astype(np.float16))):
+            part.append(one)
+        self.start, self.patch = self.start + len(samples), self.patch + len(score)
+        if len(self.rows) % 500 == 0:
+            print(self.prefix or "train", len(self.rows), "sounds", flush=True)
+
+    def write(self):
+        for name, part in zip(("samples", "scores", "embeds"), self.parts):
+            np.save(os.path.join(self.folder, self.prefix + name + ".npy"), np.concatenate(part))
+        with open(os.path.join(self.folder, self.prefix + "rows.json"), "w") as f:
+            json.dump(self.rows, f)
+        print(f"{self.prefix or 'train'}: {len(self.rows)} sounds, {self.start / RATE:.0f} s, {self.patch} patches, {self.refused} refused "
+              "as copies of held-out ones", flush=True)
 
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--data", required=True)
-    ap.add_argument("--extra", default="", help="folder of fetch_sounds.sh")
+    ap.add_argument("--extra", nargs="*", default=[], help="folders of fetch_sounds.sh")
+    ap.add_argument("--stamps", default="", help="folder of the unpacked check set, whose sounds are refused")
+    ap.add_argument("--variants", type=int, default=4000)
     ap.add_argument("--cache", default=os.path.join(os.path.dirname(__file__), ".cache"))
     a = ap.parse_args()
     folder = os.path.join(a.cache, "sounds")
     os.makedirs(folder, exist_ok=True)
-    guard = Guard(a.data)
-    yamnet = Yamnet(os.path.join(a.data, "teachers/yamnet.tflite"))
-    rows = [(os.path.join(a.data, r["file"]), r["label"], r["source"]) for r in guard.eval_rows("animal_sounds")]
-    write(rows, folder, "dev.", yamnet)
-    rows = [(os.path.join(a.data, r["file"]), r["label"], r["source"]) for r in guard.train_rows(*SOURCES)]
-    rows += [(f, None, "extra") for f in (extra_files(a.extra) if a.extra else [])]
-    write(rows, folder, "", yamnet)
+    guard, yamnet = Guard(a.data), Yamnet(os.path.join(a.data, "teachers/yamnet.tflite"))
+    dev = Shelf(folder, "dev.", yamnet)
+    for r in guard.eval_rows("animal_sounds"):
+        dev.add(decode(os.path.join(a.data, r["file"])), os.path.basename(r["file"]), r["label"], r["source"])
+    dev.write()
+    stamps = sound_files(a.stamps) if a.stamps else []
+    stamps = [p for p in stamps if "_desc" not in os.path.basename(p)]
+    held = held_sounds(stamps, yamnet, [embed.astype(np.float32) for embed in dev.parts[2]])
+    rows = [(os.path.join(a.data, r["file"]), r["label"], r["source"], os.path.basename(r["file"])) for r in guard.train_rows(*SOURCES)]
+    rows += [row for extra in a.extra for row in extra_rows(extra)] + rendered_rows(os.path.join(a.cache, "rendered"))
+    shelf = Shelf(folder, "", yamnet, held)
+    for path, label, source, name in rows:
+        shelf.add(decode(path), name, label, source, path)
+    rng, sounds = np.random.default_rng(0), [s for s, r in zip(shelf.parts[0], shelf.rows) if r["source"] not in ("fsdd", "spoken_flickr8k")]
+    for n in range(a.variants):
+        shelf.add(variant(rng, sounds), f"variant {n}", None, "variant")
+    shelf.write()
 
 
 if __name__ == "__main__":

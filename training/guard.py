@@ -56,6 +56,44 @@ def content(path):
     return carried.digest()
 
 
+class HeldSounds:
+    """Recordings that must not train under any name: the public check set's and those that dev clips play.
+
+    Refused is a file of the same content, and a sound of whose frames (what the teacher makes of half a second) at least
+    half have a twin among the frames of one held-out recording: the same sound, cut, packed or made louder.
+    """
+
+    ALIKE, SHARE = 0.98, 0.5  # cosine of twins; share of the frames
+
+    def __init__(self, files, recordings):
+        """Paths, and for each recording its frames: lists of numbers, or numpy arrays where it matters how long it takes."""
+        self.contents = {content(f) for f in files} - {None}
+        self.frames = [frame for recording in recordings for frame in recording]
+        self.of = [n for n, recording in enumerate(recordings) for _ in recording]
+        self.matrix = None
+
+    def cosines(self, frame):
+        """Of a frame with every held-out frame."""
+        if hasattr(frame, "dot"):
+            if self.matrix is None:
+                import numpy
+                self.matrix = numpy.stack(self.frames)
+                self.matrix /= numpy.linalg.norm(self.matrix, axis=1, keepdims=True).clip(1e-9)
+            return (self.matrix.dot(frame) / max(1e-9, float(frame.dot(frame)) ** 0.5)).tolist()
+        size = lambda x: max(1e-9, sum(a * a for a in x) ** 0.5)  # noqa: E731
+        return [sum(a * b for a, b in zip(frame, held)) / size(frame) / size(held) for held in self.frames]
+
+    def refuses(self, file, frames):
+        """True for a copy of a held-out recording."""
+        if content(file) in self.contents:
+            return True
+        twins = {}
+        for frame in frames:
+            for n in {n for n, c in zip(self.of, self.cosines(frame)) if c > self.ALIKE}:
+                twins[n] = twins.get(n, 0) + 1
+        return any(count >= self.SHARE * len(frames) for count in twins.values())
+
+
 class Guard:
     """Reads the manifest once and hands out only what may train."""
 

@@ -6,23 +6,17 @@ import os
 import numpy as np
 
 from guard import Guard
+from heard import table
 from names import sound_labels, sound_names, sound_vectors
 from preprocess import RATE
 
-# label -> (classes of the teacher, phrases). The phrases are texts of a positive pair.
-SPOKEN = (["Speech"], ["a person speaking", "someone talking", "the sound of speech", "a voice"])
-ANIMALS = {
-    "dog": (["Dog", "Bark"], ["a dog barking"]), "cat": (["Cat", "Meow"], ["a cat meowing"]),
-    "bird": (["Bird", "Bird vocalization, bird call, bird song"], ["a bird singing", "birds chirping"]),
-    "cow": (["Cattle, bovinae", "Moo"], ["a cow mooing"]), "lion": (["Roaring cats (lions, tigers)", "Roar"], ["a lion roaring"]),
-    "frog": (["Frog", "Croak"], ["a frog croaking"]), "chicken": (["Chicken, rooster", "Cluck"], ["a hen clucking", "a rooster"]),
-    "donkey": ([], ["a donkey braying"]), "monkey": ([], ["a monkey screeching"]), "sheep": (["Sheep", "Bleat"], ["a sheep bleating"]),
-}
+# label of the table in heard.py -> folders of dirt_samples
 DRUMS = {"bass drum": "808bd bd clubkick kicklinn popkick hardkick", "snare drum": "808sd sn sd", "hi-hat": "hh hh27 linnhats",
-         "cymbal": "808cy cr cc", "hand clap": "cp realclaps", "cowbell": "808mc cb", "tabla": "tabla tabla2 tablex",
+         "cymbal": "808cy cr cc", "=clapping hands": "cp realclaps", "cowbell": "808mc cb", "tabla": "tabla tabla2 tablex",
          "tom drum": "808ht 808lt 808mt ht lt mt", "saxophone": "sax", "guitar": "gtr", "sitar": "sitar",
-         "bass guitar": "bass bass1 bass2 bass3 jungbass jvbass", "plucked string": "pluck", "trumpet": "trump",
-         "crow": "crow", "insect": "insect", "wind": "wind", "synthesizer": "juno moog arp arpy rave fm psr"}
+         "bass guitar": "bass bass1 bass2 bass3 jungbass jvbass", "plucked strings": "pluck", "trumpet": "trump",
+         "crow": "crow", "insect": "insect", "~wind": "wind", "synthesizer": "juno moog arp arpy rave fm psr"}
+NEAR = 0.75  # cosine from which a text of the bank is too like a right one to count as wrong
 
 
 class Sounds:
@@ -60,32 +54,33 @@ class Labels:
     def __init__(self, data, text, cache, guard=None):
         self.classes = sound_vectors(text, sound_names(data))
         self.display = sound_labels(data)
-        groups = {k: (c, [f"the sound of a {k}", f"a {k}", f"{k} sounds", *p]) for k, (c, p) in ANIMALS.items()}
-        groups["speech"] = SPOKEN
-        groups["baby cry"] = (["Baby cry, infant cry", "Crying, sobbing"], ["a baby crying", "the sound of a crying baby"])
         self.folders = {f: word for word, fs in DRUMS.items() for f in fs.split()}
-        for word in DRUMS:
-            found = [d for d in self.display if d.lower() == word or word in [p.strip().lower() for p in d.split(",")]]
-            groups[word] = (found, [f"the sound of a {word}", word])
         self.groups, phrases = {}, []
-        for word, (classes, said) in groups.items():
+        for word, (classes, said) in table(self.display).items():
             rows = [521 + len(phrases) + i for i in range(len(said))]
-            self.groups[word] = ([self.display.index(c) for c in classes], rows)
+            self.groups[word] = (classes, rows)
             phrases += said
         if guard is not None:
             guard.check_texts(phrases)
         self.bank = np.concatenate([self.classes, text.cached(phrases, cache, "sound_phrases")])
+        alike = self.bank @ self.bank.T > NEAR
+        self.near = [np.flatnonzero(row) for row in alike]
 
     def word(self, row):
         """The label of a row, or None where only the teacher knows."""
         if row["source"] in ("fsdd", "spoken_flickr8k"):
-            return "speech"
+            return "~speech"
+        if row["source"] == "esc10_babycry":
+            return "=a baby crying"
         if row["source"] == "dirt_samples":
             return self.folders.get(row["label"])
         return row["label"] if row["label"] in self.groups else None
 
 
 ALIKE = 0.98  # cosine of mean teacher embeddings from which two sounds count as the same recording
+
+
+OTHERS = ("extra", "rendered", "variant")  # sources outside the data folder, which cache_sounds.py checked
 
 
 def guarded(data, cache):
@@ -99,7 +94,7 @@ def guarded(data, cache):
     print(f"{int(same.sum())} training sounds are too like a dev sound and left out", flush=True)
     allowed = {(r["source"], os.path.basename(r["file"])) for r in guard.train_rows()}
     for row in sounds.rows:
-        if row["source"] != "extra" and (row["source"], row["file"]) not in allowed:
+        if row["source"] not in OTHERS and (row["source"], row["file"]) not in allowed:
             raise ValueError(f"{row['file']} must not train")
     return guard, sounds
 

@@ -1,8 +1,8 @@
 """Trains the audio tower from random weights; writes CACHE/AUDIO/last.pt after every round.
 
-Three losses on random crops, gains, speeds, noises and sums of two sounds: the teacher's class distribution (labels
-weigh half where there are any), the teacher's embedding, and contrast of the trained vector with the texts of labels;
-a sum of two sounds has both as positives.
+Losses on random crops, gains, speeds, noises and sums of two sounds: the teacher's class distribution (labels weigh half where
+there are any), the teacher's embedding, contrast of the trained vector with the texts of labels (a sum of two sounds has
+both as positives), and with captions of AudioCaps that the teacher's classes bind to a sound (bind_captions.py).
 
     python train_audio.py --data DATA --stems FOLDER --cache DIR [--minutes 30]
 """
@@ -17,7 +17,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from figures import precision_by_label
+from bind_captions import Captions
+from figures import precision_by_label, ranks_to_images, recall
+from heard import said
 from preprocess import FFT, FRAME, FRAMES_MAX, HANN, HOP, LOG_OFFSET, MEL, WINDOW, log_mel, padded_frames, windows
 from sounds import Labels, Sounds, guarded
 from text import TextTower
@@ -47,7 +49,11 @@ def arguments():
     ap.add_argument("--ffn", type=int, default=384)
     ap.add_argument("--share", type=float, default=0.4, help="share of the class names: the gate is a constant so far")
     ap.add_argument("--longest", type=float, default=2.2, help="seconds of most crops")
+    ap.add_argument("--captions", type=int, default=4000, help="how many captions of AudioCaps are bound; 0: none")
+    ap.add_argument("--hold", nargs="*", default=["gcompris-qt-data", "supertuxkart-data"],
+                    help="packages whose labelled sounds do not train but measure")
     ap.add_argument("--warm", default="", help="bundle folder to start from where no checkpoint is left")
+    ap.add_argument("--every", type=float, default=200, help="seconds from one measuring and writing to the next")
     ap.add_argument("--seed", type=int, default=1)
     ap.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     return ap.parse_args()
@@ -56,16 +62,25 @@ def arguments():
 class Crops:
     """Draws augmented batches."""
 
-    def __init__(self, sounds, labels, seed, longest):
-        self.sounds, self.labels, self.longest = sounds, labels, int(longest * 16000)
+    WEIGHT = {"animal_sounds": 5.0, "esc10_babycry": 3.0, "extra": 1.0, "rendered": 0.7, "variant": 0.7, "dirt_samples": 0.6,
+              "fsdd": 0.1, "spoken_flickr8k": 0.4}
+
+    def __init__(self, sounds, labels, seed, longest, captions=None):
+        self.sounds, self.labels, self.longest, self.captions = sounds, labels, int(longest * 16000), captions
         self.rng = np.random.default_rng(seed)
-        weight = {"animal_sounds": 5.0, "esc10_babycry": 3.0, "extra": 1.0, "dirt_samples": 0.6, "fsdd": 0.3, "spoken_flickr8k": 0.6}
+        words = [labels.word(r) for r in sounds.rows]
         count = {}
-        for r in sounds.rows:
-            count[r["label"]] = count.get(r["label"], 0) + 1
-        w = np.array([weight[r["source"]] * (min(4.0, (60 / count[r["label"]]) ** 0.5)
-                                             if r["source"] == "animal_sounds" else 1.0) for r in sounds.rows])
-        self.p = w / w.sum()
+        for r, w in zip(sounds.rows, words):
+            count[r["source"], w] = count.get((r["source"], w), 0) + 1
+        self.p = np.array([self.weight(r, w, count[r["source"], w]) for r, w in zip(sounds.rows, words)])
+        self.p /= self.p.sum()
+
+    def weight(self, row, word, count):
+        """Rare labels more often, but no sound more than four times as often as its source's share."""
+        base = self.WEIGHT[row["source"]]
+        if row["source"] == "animal_sounds":
+            return base * min(4.0, (60 / count) ** 0.5)
+        return base * (min(4.0, (40 / count) ** 0.5) if word and row["source"] in ("extra", "rendered") else 1.0)
 
     def crop(self, i):
         """Samples of a random part, and the teacher's scores and embedding there."""
@@ -99,8 +114,9 @@ class Crops:
         """Rows of the bank that are right, and rows that are neither right nor wrong."""
         if word:
             classes, phrases = self.labels.groups[word]
-            return phrases, classes + ([top] if top is not None else [])
-        return ([top], []) if top is not None else ([], [])
+            near = np.concatenate([self.labels.near[k] for k in phrases])
+            return phrases, [*classes, *near, *([top] if top is not None else [])]
+        return ([top], self.labels.near[top]) if top is not None else ([], [])
 
     def batches(self, batch, count=4):
         """`count` batches of like lengths."""
@@ -116,6 +132,7 @@ class Crops:
         x = np.zeros((len(part), size), np.float32)
         q, e = np.zeros((len(part), 521), np.float32), np.zeros((len(part), 1024), np.float32)
         right, free = np.zeros((len(part), bank), bool), np.zeros((len(part), bank), bool)
+        spoken = []
         for n, (i, s, score, embed) in enumerate(part):
             mixed = [(i, s, score, 1.0)]
             if rng.random() < 0.3:
@@ -131,6 +148,7 @@ class Crops:
                 right[n, yes], free[n, neither] = True, True
             q[n] /= q[n].sum()
             e[n] = embed if len(mixed) == 1 else 0
+            spoken.append(self.captions.draw(rng, i) if self.captions and len(mixed) == 1 else -1)
             x[n] *= 10 ** rng.uniform(-1.3, 0) / max(1e-3, np.abs(x[n]).max())
             if rng.random() < 0.6:
                 x[n] += rng.standard_normal(size).astype(np.float32) * 10 ** rng.uniform(-4.5, -2)
@@ -142,7 +160,7 @@ class Crops:
                 f, t = int(rng.integers(0, 56)), int(rng.integers(0, max(1, frames - 12)))
                 mel[n, :, f:f + int(rng.integers(1, 9))] = mel[n].mean()
                 mel[n, t:t + int(rng.integers(1, 1 + frames // 8)), :] = mel[n].mean()
-        return mel, torch.from_numpy(q), torch.from_numpy(e), torch.from_numpy(right), torch.from_numpy(free & ~right)
+        return mel, torch.from_numpy(q), torch.from_numpy(e), torch.from_numpy(right), torch.from_numpy(free & ~right), np.array(spoken)
 
 
 def contrast(v, bank, right, free, scale):
@@ -157,17 +175,49 @@ def contrast(v, bank, right, free, scale):
     return (each * share[rows]).sum() / len(v)
 
 
+def caption_contrast(v, spoken, vectors, scale, alike=0.6):
+    """Each sound's caption against the other sounds' captions, those of like words left out; both ways."""
+    rows = np.flatnonzero(spoken >= 0)
+    if len(rows) < 2:
+        return v.sum() * 0
+    t = vectors[spoken[rows]].to(v.device)
+    other = (t @ t.t() > alike) & ~torch.eye(len(rows), dtype=torch.bool, device=v.device)
+    logits = (scale * v[rows] @ t.t()).masked_fill(other, float("-inf"))
+    own = torch.arange(len(rows), device=v.device)
+    return (F.cross_entropy(logits, own) + F.cross_entropy(logits.t(), own)) / 2
+
+
+@torch.no_grad()
+def vectors(tower, sounds, rows):
+    """For each row trained vectors and class-name vectors of its windows."""
+    out = []
+    for i in rows:
+        parts = [(log_mel(w) - MEL_MEAN) / MEL_STD for w in windows(sounds.sound(i))]
+        outs = [tower.parts(torch.from_numpy(p)[None].float()) for p in parts]
+        out.append((torch.cat([o[0] for o in outs]), torch.cat([tower.named(o[1])[1] for o in outs])))
+    return out
+
+
+@torch.no_grad()
+def held_figures(tower, sounds, rows, query, shares=(0.0, 0.2, 0.4, 0.6, 0.8)):
+    """R@10 of labels' first phrases among the held-out labelled sounds, for shares of the class names."""
+    tower.eval()
+    found = vectors(tower, sounds, rows)
+    names = [sounds.rows[i]["label"] for i in rows]
+    text, out = np.stack([query[n] for n in names]), {}
+    for g in shares:
+        best = np.stack([(F.normalize((1 - g) * n + g * c, dim=-1).numpy() @ text.T).max(0) for n, c in found])
+        ranks = ranks_to_images(np.eye(len(rows), dtype=np.float32), best, np.arange(len(rows)), names)
+        out[g] = recall(ranks)["r10"]
+    return out
+
+
 @torch.no_grad()
 def dev_figures(tower, dev, query, gate=None):
     """p10 over the labels with the trained vector, the class names, and a fixed mixture of both."""
     tower.eval()
     labels = [r["label"] for r in dev.rows]
-    nets, names = [], []
-    for i in range(len(dev.rows)):
-        parts = [(log_mel(w) - MEL_MEAN) / MEL_STD for w in windows(dev.sound(i))]
-        outs = [tower.parts(torch.from_numpy(p)[None].float()) for p in parts]
-        nets.append(torch.cat([o[0] for o in outs]))
-        names.append(torch.cat([tower.named(o[1])[1] for o in outs]))
+    nets, names = zip(*vectors(tower, dev, range(len(dev.rows))))
     out = {}
     for key, g in (("net", 0.0), ("half", 0.5), ("names", 1.0)):
         scores = {l: np.array([float((F.normalize((1 - g) * n + g * c, dim=-1) @ t).max()) for n, c in zip(nets, names)])
@@ -187,7 +237,13 @@ def main():
     labels, dev = Labels(a.data, text, a.cache, guard), Sounds(a.cache, "dev.")
     words = sorted({r["label"] for r in dev.rows})
     query = dict(zip(words, torch.from_numpy(text.encode([f"the sound of a {w}" for w in words]))))
-    crops = Crops(sounds, labels, a.seed, a.longest)
+    held = [i for i, r in enumerate(sounds.rows) if r["source"] == "extra" and r["label"] and r["file"].split("/")[0] in a.hold]
+    held_words = sorted({sounds.rows[i]["label"] for i in held})
+    held_query = dict(zip(held_words, text.encode([said(w)[0] for w in held_words]))) if held else {}
+    captions = Captions(a.data, guard, text, labels, sounds, a.captions, a.seed, a.cache) if a.captions else None
+    crops = Crops(sounds, labels, a.seed, a.longest, captions)
+    crops.p[held] = 0
+    crops.p /= crops.p.sum()
     tower = AudioTower(a.d, 4, a.layers, a.ffn).to(a.device)
     tower.names["weight"].data = torch.from_numpy(labels.classes).to(a.device)
     nn.init.constant_(tower.gate["fc2"].bias, float(np.log(a.share / (1 - a.share))))
@@ -208,20 +264,21 @@ def main():
             warm(one, os.path.join(a.warm, "weights/audio.safetensors"), "audio.")
     for one in (tower, average):  # the names follow the text tower, also where a checkpoint began with another
         one.names["weight"].data = torch.from_numpy(labels.classes).to(a.device)
-    total, shown, sums = a.minutes * 60, time.time(), np.zeros(3)
+    total, shown, sums = a.minutes * 60, time.time(), np.zeros(4)
     while spent < total:
         start = time.time()
         tower.train()
-        for mel, q, e, right, free in crops.batches(a.batch):
+        for mel, q, e, right, free, spoken in crops.batches(a.batch):
             for group in optimiser.param_groups:
                 group["lr"] = a.rate * min(1, (step + 1) / 60) * (0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * min(1, spent / total))))
             v, logits, features = tower.parts(mel.to(a.device))
             heard = e.abs().sum(1) > 0
             losses = [-(q.to(a.device) * logits.log_softmax(1)).sum(1).mean(),
                       contrast(v, bank, right.to(a.device), free.to(a.device), scale.exp().clamp(max=60)),
-                      1 - F.cosine_similarity(project(features[heard]), e[heard].to(a.device), dim=1).mean()]
+                      1 - F.cosine_similarity(project(features[heard]), e[heard].to(a.device), dim=1).mean(),
+                      caption_contrast(v, spoken, captions.vectors, scale.exp().clamp(max=60)) if captions else v.sum() * 0]
             optimiser.zero_grad(set_to_none=True)
-            (losses[0] + losses[1] + 2 * losses[2]).backward()
+            (losses[0] + losses[1] + 2 * losses[2] + 0.3 * losses[3]).backward()
             nn.utils.clip_grad_norm_(tower.parameters(), 3.0)
             optimiser.step()
             step += 1
@@ -229,14 +286,15 @@ def main():
             with torch.no_grad():
                 for x, y in zip(average.state_dict().values(), tower.state_dict().values()):
                     x.copy_(y) if not x.dtype.is_floating_point else x.lerp_(y, 1 - keep)
-            sums += [float(l) for l in losses]
+            sums += [float(l.detach()) for l in losses]
         spent += time.time() - start
-        if time.time() - shown > 90 or spent >= total:
+        if time.time() - shown > a.every or spent >= total:
             figures = dev_figures(average, dev, query)
-            print(f"{a.name} step {step} {spent:.0f} s scale {scale.exp().item():.1f} classes/contrast/embedding "
+            print(f"{a.name} step {step} {spent:.0f} s scale {scale.exp().item():.1f} classes/contrast/embedding/captions "
                   f"{(sums / max(1, step - getattr(main, 'at', 0))).round(3)} p10 "
-                  + " ".join(f"{k} {v:.3f}" for k, v in figures.items()), flush=True)
-            main.at, sums, shown = step, np.zeros(3), time.time()
+                  + " ".join(f"{k} {v:.3f}" for k, v in figures.items()) + " held-out packages R@10 by share of names "
+                  + " ".join(f"{k} {v:.3f}" for k, v in (held_figures(average, sounds, held, held_query) if held else {}).items()), flush=True)
+            main.at, sums, shown = step, np.zeros(4), time.time()
             torch.save({"tower": tower.state_dict(), "average": average.state_dict(), "project": project.state_dict(),
                         "optimiser": optimiser.state_dict(), "scale": scale.data, "spent": spent, "step": step,
                         "config": tower.config, "mel_mean": MEL_MEAN, "mel_std": MEL_STD, "figures": figures}, last + ".part")

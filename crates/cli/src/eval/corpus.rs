@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sensorium_embed::{Bundle, Captioner, EmbedError, Input, Memory};
 use sensorium_engine::{Access, Cancel, DEFAULT_COLLECTION, Engine, IndexRequest};
@@ -51,6 +51,8 @@ pub(super) struct Corpus {
     stills: HashMap<PathBuf, Vec<Vector>>,
     /// What the caption decoder sees of pictures.
     memories: HashMap<AssetId, Memory>,
+    /// Vectors of the texts that asked so far.
+    texts: Mutex<HashMap<String, Vec<f32>>>,
     bundle: Arc<Bundle>,
     notes: Vec<String>,
 }
@@ -69,7 +71,8 @@ impl Corpus {
             .map_err(|source| EvalError::Temporary { source })?;
         let Manifest { folder: root, rows } = manifest;
         let files: Vec<PathBuf> = rows.iter().map(|row| root.join(&row.file)).collect();
-        let stills = if tasks.contains(&TaskName::ImageToAudio) { stills(&rows) } else { Vec::new() };
+        let ask = [TaskName::ImageToAudio, TaskName::Calibration];
+        let stills = if ask.iter().any(|task| tasks.contains(task)) { stills(&rows) } else { Vec::new() };
         let reads = tasks.contains(&TaskName::Rerank);
         let still_files: Vec<PathBuf> = stills.iter().map(|still| root.join(still)).collect();
         let (Some(mut gallery), Some(mut asking)) = (
@@ -103,6 +106,7 @@ impl Corpus {
             vectors: gallery.vectors,
             stills,
             memories: gallery.memories,
+            texts: Mutex::default(),
             bundle: setting.bundle()?,
             notes,
         }))
@@ -128,15 +132,19 @@ impl Corpus {
         self.stills.get(name).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Texts as queries, by the tower that answers searches.
+    /// Texts as queries, by the tower that answers searches; a text is encoded once for all tasks.
     pub(super) fn texts(&self, texts: &[String]) -> anyhow::Result<Vec<Vector>> {
-        let mut vectors = Vec::with_capacity(texts.len());
-        for batch in texts.chunks(TEXTS_A_BATCH) {
-            let inputs: Vec<Input> = batch.iter().cloned().map(Input::Text).collect();
+        let mut known = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = HashSet::new();
+        let new: Vec<&String> =
+            texts.iter().filter(|text| !known.contains_key(*text) && seen.insert(*text)).collect();
+        for batch in new.chunks(TEXTS_A_BATCH) {
+            let inputs: Vec<Input> = batch.iter().map(|text| Input::Text((*text).clone())).collect();
             let encoded = self.bundle.embed(&inputs)?;
-            vectors.extend(encoded.into_iter().map(|numbers| Vector { content: Content::Text, numbers }));
+            known.extend(batch.iter().map(|text| (*text).clone()).zip(encoded));
         }
-        Ok(vectors)
+        let numbers = texts.iter().filter_map(|text| known.get(text).cloned());
+        Ok(numbers.map(|numbers| Vector { content: Content::Text, numbers }).collect())
     }
 
     /// What turns cosines into scores.

@@ -1,5 +1,7 @@
 //! The tasks: one file each. A new one is a file here, a [`TaskName`], and a row in CONTRACTS.md section 9.
 
+mod bias;
+mod calibration;
 mod gallery;
 mod image_to_audio;
 mod image_to_text;
@@ -34,6 +36,10 @@ pub(crate) enum TaskName {
     ImageToAudio,
     /// A caption of each photo, with its best photos read once more.
     Rerank,
+    /// What one cut-off lets through, for each pair of contents.
+    Calibration,
+    /// Captions of men and women, boys and girls, young and old.
+    Bias,
 }
 
 /// A name that is no task.
@@ -45,7 +51,7 @@ pub(crate) struct UnknownTask {
 
 impl TaskName {
     /// Every task, in the order of the report.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::TextToImage,
         Self::ImageToText,
         Self::TextToVideo,
@@ -53,6 +59,8 @@ impl TaskName {
         Self::TextToSound,
         Self::ImageToAudio,
         Self::Rerank,
+        Self::Calibration,
+        Self::Bias,
     ];
 
     /// The name in reports and on the command line.
@@ -65,6 +73,8 @@ impl TaskName {
             Self::TextToSound => "text_to_sound",
             Self::ImageToAudio => "image_to_audio",
             Self::Rerank => "rerank",
+            Self::Calibration => "calibration",
+            Self::Bias => "bias",
         }
     }
 
@@ -78,6 +88,8 @@ impl TaskName {
             Self::TextToSound => text_to_sound::measure(corpus),
             Self::ImageToAudio => Ok(image_to_audio::measure(corpus)),
             Self::Rerank => rerank::measure(corpus),
+            Self::Calibration => calibration::measure(corpus),
+            Self::Bias => bias::measure(corpus),
         }
     }
 }
