@@ -44,6 +44,7 @@ build: weights ## the release build of everything
 test: build ## all tests, on samples/ alone
 	@$(STEP) "test: cargo" cargo test $(CARGO_FLAGS) --no-fail-fast
 	@$(STEP) "test: split guard" python3 training/test_guard.py
+	@$(STEP) "test: names of sounds" python3 training/test_heard.py
 	@$(STEP) "test: scripts" python3 scripts/test_scripts.py
 
 lint: weights ## format, clippy, documentation, arrows, licences, duplicates, links, spelling
@@ -53,7 +54,7 @@ lint: weights ## format, clippy, documentation, arrows, licences, duplicates, li
 	@$(STEP) "lint: xtask check" cargo xtask check
 	@$(STEP) "lint: optional tools" scripts/lint_optional.sh
 
-eval: build ## the quality bars on $(DATA): preprocessing, retrieval, sounds, soundtracks, moments, captions, summaries, hostile media
+eval: build ## the quality bars on $(DATA), then every figure beside the model card's; UPDATE=1 writes them there
 	@$(STEP) eval scripts/eval.sh "$(DATA)"
 
 eval-public: build ## the check that anyone can repeat: pictures and sounds of a Debian package

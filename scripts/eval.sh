@@ -2,7 +2,8 @@
 # The quality bars on the data folder: eval.sh DATA
 #
 # Environment: SENSORIUM_BIN (set by make), FILMS and SOUNDS (how many clips the moments suite makes; 150 and 50),
-# LENIENT=1 (a figure below its bar is only said aloud; hostile media and preprocessing still fail the run).
+# LENIENT=1 (a figure below its bar is only said aloud; hostile media and preprocessing still fail the run), UPDATE=1 (the
+# figures are written into the model card's table).
 set -eu
 
 data=$1
@@ -54,5 +55,8 @@ fi
 lenient=()
 [ "${LENIENT:-0}" = 0 ] || lenient=(--lenient)
 if python3 scripts/bars.py "$results" "${lenient[@]}"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+update=()
+[ "${UPDATE:-0}" = 0 ] || update=(--update)
+python3 scripts/card.py "$results" models/mini/MODEL_CARD.md "${update[@]}"
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

@@ -18,4 +18,9 @@ for language in en de fr cs; do
 done
 lenient=()
 [ "${LENIENT:-0}" = 0 ] || lenient=(--lenient)
-python3 scripts/bars.py "$results" --public "${lenient[@]}"
+status=0
+python3 scripts/bars.py "$results" --public "${lenient[@]}" || status=$?
+update=()
+[ "${UPDATE:-0}" = 0 ] || update=(--update)
+python3 scripts/card.py "$results" models/mini/MODEL_CARD.md --public "${update[@]}"
+exit "$status"

@@ -9,6 +9,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import card
 import common
 import eval_captions
 import eval_moments
@@ -78,6 +79,80 @@ class Bars(unittest.TestCase):
         self.assertEqual((code, text.splitlines()[-1]), (1, "3 bars met, 2 missed, 6 skipped"))
         self.assertIn("ABOVE THE LIMIT", text)
         self.assertIn("BELOW THE BAR", text)
+
+
+class Card(unittest.TestCase):
+    TABLE = ("| figure | first, aaa | bbb | 95 % |\n| --- | --- | --- | --- |\n| text -> image, R@1 | 20.3 | 22.4 | 20.7-24.3 |\n"
+             "| captions, BLEU-4 | - | 19.2 | - |\n| text -> audio, p10 | 85.0 | 86.0 | 76.8-97.2 |\n")  # fmt: skip
+    RESULTS = (
+        {"text_to_image": {"r1": 0.3, "r5": 0.5, "ci": {"r1": [0.28, 0.32], "r5": [0.4, 0.6]}}, "bundle": "mini@ccc"},
+        {"moments": {"right": 0.9, "ci": [0.85, 0.95], "clips": 7}}, {"captions": {"bleu4": 0.1921, "cider_d": 0.5}},
+    )  # fmt: skip
+
+    def run_card(self, text, *flags):
+        """What the script prints, its status, and the card afterwards."""
+        with tempfile.TemporaryDirectory() as folder:
+            paths = [os.path.join(folder, name) for name in ("results.jsonl", "CARD.md")]
+            with open(paths[0], "w", encoding="utf-8") as file:
+                file.writelines(json.dumps(result) + "\n" for result in self.RESULTS)
+            with open(paths[1], "w", encoding="utf-8") as file:
+                file.write(text)
+            script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "card.py")
+            run = subprocess.run([sys.executable, script, *paths, *flags], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+            with open(paths[1], encoding="utf-8") as file:
+                return run.stdout.decode(), run.returncode, file.read()
+
+    def whole(self):
+        return f"# Card\n{card.BEGIN}\n{self.TABLE}{card.END}\nthe end\n"
+
+    def test_without_update_the_card_stays_and_what_moved_is_said(self):
+        said, code, text = self.run_card(self.whole())
+        self.assertEqual((code, text), (0, self.whole()))
+        lines = {line[:20].rstrip(): line for line in said.splitlines()}
+        self.assertIn("MOVED", lines["text -> image, R@1"])
+        self.assertNotIn("MOVED", lines["captions, BLEU-4"])
+        self.assertIn("1 of 5 figures moved", said)
+        self.assertIn("of revision bbb, these of ccc", said)
+
+    def test_an_update_writes_what_was_measured_and_leaves_the_rest(self):
+        said, code, text = self.run_card(self.whole(), "--update")
+        self.assertEqual(code, 0, said)
+        before, table, after = card.split(text)
+        self.assertEqual((before, after), (f"# Card\n{card.BEGIN}", f"{card.END}\nthe end\n"))
+        previous, revision, rows = card.parse(table)
+        self.assertEqual((previous, revision), ("first, aaa", "ccc"))
+        self.assertEqual(rows["text -> image, R@1"], ("20.3", "30.0", "28.0-32.0"))
+        self.assertEqual(rows["text -> image, R@5"], ("-", "50.0", "40.0-60.0"))
+        self.assertEqual(rows["text -> audio, p10"], ("85.0", "86.0", "76.8-97.2"), "not measured: as it was")
+        self.assertEqual(rows["moments (IoU at least 0.5)"], ("-", "90.0", "85.0-95.0"))
+        self.assertEqual(rows["captions, CIDEr-D (0 to 10)"], ("-", "0.500", "-"))
+        names = [name for name, *_ in card.names()]
+        self.assertEqual(list(rows), [name for name in names if name in rows], "in the table's own order")
+        self.assertIn("0 of 5 figures moved", self.run_card(text)[0])
+
+    def test_public_figures_have_rows_of_their_own(self):
+        found = card.measured(card.public({"text_to_image": {"r1": 0.2}, "bundle": "mini@ccc"}))
+        self.assertEqual(found, {"stamps, text -> image, R@1": ("20.0", "-")})
+
+    def test_a_card_without_its_table_is_an_error_that_names_the_markers(self):
+        for text in ("# Card\n", f"{card.END}\n{card.BEGIN}\n"):
+            said, code, after = self.run_card(text, "--update")
+            self.assertNotEqual(code, 0, said)
+            self.assertEqual(after, text)
+
+    def test_the_model_card_s_table_has_only_known_rows(self):
+        path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "models", "mini", "MODEL_CARD.md")
+        with open(path, encoding="utf-8") as file:
+            _, table, _ = card.split(file.read())
+        rows = card.parse(table)[2]
+        self.assertEqual(len(rows), len(table) - 2, "every row has four cells and a name of its own")
+        self.assertLessEqual(rows.keys(), {name for name, *_ in card.names()})
+
+    def test_moved_means_outside_the_interval_or_unequal_without_one(self):
+        self.assertTrue(card.moved("20.0", "30.0", "28.0-32.0"))
+        self.assertFalse(card.moved("28.0", "30.0", "28.0-32.0"))
+        self.assertTrue(card.moved("19.1", "19.2", "-"))
+        self.assertFalse(card.moved("-", "19.2", "-"))
 
 
 class Shown(unittest.TestCase):

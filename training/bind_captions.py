@@ -12,14 +12,31 @@ import torch
 from names import unit
 
 SURE, LIKE, KEPT = 0.2, 0.55, 12  # a class the teacher hears; a part that names a class; captions kept for a sound
-TOO_WIDE = {"Animal", "Music", "Vehicle", "Sound effect", "Inside, small room", "Inside, large room or hall", "Inside, public space",
-            "Outside, urban or manmade", "Outside, rural or natural", "Silence", "Wild animals", "Domestic animals, pets",
-            "Livestock, farm animals, working animals", "Mechanisms", "Musical instrument", "Noise"}
+TOO_WIDE = {
+    "Animal",
+    "Music",
+    "Vehicle",
+    "Sound effect",
+    "Inside, small room",
+    "Inside, large room or hall",
+    "Inside, public space",
+    "Outside, urban or manmade",
+    "Outside, rural or natural",
+    "Silence",
+    "Wild animals",
+    "Domestic animals, pets",
+    "Livestock, farm animals, working animals",
+    "Mechanisms",
+    "Musical instrument",
+    "Noise",
+}
 
 
 def parts(caption):
     """The things that a caption says one after another."""
-    return [p.strip() for p in re.split(r",| and | while | as | followed by | then | with ", caption.lower()) if len(p.strip()) > 3]
+    return [
+        p.strip() for p in re.split(r",| and | while | as | followed by | then | with ", caption.lower()) if len(p.strip()) > 3
+    ]
 
 
 def caption_mixtures(text, captions, classes, cache):
@@ -48,7 +65,7 @@ def bind(scores, mixtures, display, rng):
     if q.max() < SURE:
         return []
     like = mixtures @ unit(q)
-    best = np.argsort(-like)[:4 * KEPT]
+    best = np.argsort(-like)[: 4 * KEPT]
     best = best[like[best] > max(0.6, 0.9 * like[best[0]])]
     return rng.permutation(best)[:KEPT].tolist()
 
@@ -66,7 +83,7 @@ class Captions:
         self.vectors = torch.from_numpy(text.cached(lines, cache, "sound_captions"))
         self.of = []
         for row in sounds.rows:
-            scores = sounds.scores[row["patch"]:row["patch"] + row["patches"]].astype(np.float32).mean(0)
+            scores = sounds.scores[row["patch"] : row["patch"] + row["patches"]].astype(np.float32).mean(0)
             self.of.append(bind(scores, mixtures, labels.display, rng))
         print(f"{len(lines)} captions, said of {sum(map(bool, self.of))} of {len(self.of)} sounds", flush=True)
 

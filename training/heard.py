@@ -32,34 +32,112 @@ synthesizer; synthesizer; synthesizer; synthesizer; synthesizer; synthesizer; sy
 bagpipes; fiddle; shanai; bell; agogo; steel drum; wood block; taiko drum; tom drum; electronic drum; cymbal; guitar fret noise;
 =a person breathing; ~waves on a beach; bird; telephone; helicopter; ~applause; gunshot"""
 INSTRUMENTS = [p.strip() for p in PROGRAMS.replace("\n", " ").split(";")]
-KIN = {"piano": "Piano; Keyboard (musical)", "electric piano": "Electric piano; Piano", "harpsichord": "Harpsichord",
-       "clavichord": "Harpsichord", "church organ": "Organ", "electric organ": "Electronic organ; Organ", "reed organ": "Organ",
-       "violin": "Violin, fiddle; Bowed string instrument", "fiddle": "Violin, fiddle; Bowed string instrument",
-       "viola": "Bowed string instrument", "cello": "Cello; Bowed string instrument", "double bass": "Double bass",
-       "string orchestra": "String section; Orchestra", "plucked strings": "Pizzicato; Plucked string instrument",
-       "acoustic guitar": "Acoustic guitar; Guitar", "electric guitar": "Electric guitar; Guitar",
-       "distorted guitar": "Electric guitar; Distortion", "oboe": "Wind instrument, woodwind instrument",
-       "English horn": "Wind instrument, woodwind instrument", "bassoon": "Wind instrument, woodwind instrument",
-       "piccolo": "Flute; Wind instrument, woodwind instrument", "recorder": "Flute; Wind instrument, woodwind instrument",
-       "pan flute": "Flute; Wind instrument, woodwind instrument", "shakuhachi": "Flute; Wind instrument, woodwind instrument",
-       "ocarina": "Flute; Wind instrument, woodwind instrument", "blown bottle": "Wind instrument, woodwind instrument",
-       "tuba": "Brass instrument", "brass band": "Brass instrument", "muted trumpet": "Trumpet; Brass instrument",
-       "marimba": "Marimba, xylophone; Mallet percussion", "xylophone": "Marimba, xylophone; Mallet percussion",
-       "celesta": "Glockenspiel", "music box": "Glockenspiel", "steel drum": "Steelpan", "agogo": "Cowbell",
-       "taiko drum": "Drum", "koto": "Plucked string instrument", "shamisen": "Plucked string instrument",
-       "kalimba": "Mallet percussion", "dulcimer": "Zither", "human voice": "Singing; Choir", "choir": "Choir; Singing",
-       "guitar harmonics": "Guitar", "tango accordion": "Accordion"}
-DRUMS = {35: "bass drum", 36: "bass drum", 37: "wood block", 38: "snare drum", 39: "=clapping hands", 40: "snare drum", 41: "tom drum",
-         42: "hi-hat", 43: "tom drum", 44: "hi-hat", 45: "tom drum", 46: "hi-hat", 47: "tom drum", 48: "tom drum", 49: "cymbal",
-         50: "tom drum", 51: "cymbal", 52: "cymbal", 53: "bell", 54: "tambourine", 55: "cymbal", 56: "cowbell", 57: "cymbal",
-         60: "conga", 61: "conga", 62: "conga", 63: "conga", 64: "conga", 67: "agogo", 68: "agogo", 69: "maracas", 70: "maracas",
-         71: "whistle", 72: "whistle", 75: "wood block", 76: "wood block", 77: "wood block", 80: "triangle", 81: "triangle"}
+KIN = {
+    "piano": "Piano; Keyboard (musical)",
+    "electric piano": "Electric piano; Piano",
+    "harpsichord": "Harpsichord",
+    "clavichord": "Harpsichord",
+    "church organ": "Organ",
+    "electric organ": "Electronic organ; Organ",
+    "reed organ": "Organ",
+    "violin": "Violin, fiddle; Bowed string instrument",
+    "fiddle": "Violin, fiddle; Bowed string instrument",
+    "viola": "Bowed string instrument",
+    "cello": "Cello; Bowed string instrument",
+    "double bass": "Double bass",
+    "string orchestra": "String section; Orchestra",
+    "plucked strings": "Pizzicato; Plucked string instrument",
+    "acoustic guitar": "Acoustic guitar; Guitar",
+    "electric guitar": "Electric guitar; Guitar",
+    "distorted guitar": "Electric guitar; Distortion",
+    "oboe": "Wind instrument, woodwind instrument",
+    "English horn": "Wind instrument, woodwind instrument",
+    "bassoon": "Wind instrument, woodwind instrument",
+    "piccolo": "Flute; Wind instrument, woodwind instrument",
+    "recorder": "Flute; Wind instrument, woodwind instrument",
+    "pan flute": "Flute; Wind instrument, woodwind instrument",
+    "shakuhachi": "Flute; Wind instrument, woodwind instrument",
+    "ocarina": "Flute; Wind instrument, woodwind instrument",
+    "blown bottle": "Wind instrument, woodwind instrument",
+    "tuba": "Brass instrument",
+    "brass band": "Brass instrument",
+    "muted trumpet": "Trumpet; Brass instrument",
+    "marimba": "Marimba, xylophone; Mallet percussion",
+    "xylophone": "Marimba, xylophone; Mallet percussion",
+    "celesta": "Glockenspiel",
+    "music box": "Glockenspiel",
+    "steel drum": "Steelpan",
+    "agogo": "Cowbell",
+    "taiko drum": "Drum",
+    "koto": "Plucked string instrument",
+    "shamisen": "Plucked string instrument",
+    "kalimba": "Mallet percussion",
+    "dulcimer": "Zither",
+    "human voice": "Singing; Choir",
+    "choir": "Choir; Singing",
+    "guitar harmonics": "Guitar",
+    "tango accordion": "Accordion",
+}
+DRUMS = {
+    35: "bass drum",
+    36: "bass drum",
+    37: "wood block",
+    38: "snare drum",
+    39: "=clapping hands",
+    40: "snare drum",
+    41: "tom drum",
+    42: "hi-hat",
+    43: "tom drum",
+    44: "hi-hat",
+    45: "tom drum",
+    46: "hi-hat",
+    47: "tom drum",
+    48: "tom drum",
+    49: "cymbal",
+    50: "tom drum",
+    51: "cymbal",
+    52: "cymbal",
+    53: "bell",
+    54: "tambourine",
+    55: "cymbal",
+    56: "cowbell",
+    57: "cymbal",
+    60: "conga",
+    61: "conga",
+    62: "conga",
+    63: "conga",
+    64: "conga",
+    67: "agogo",
+    68: "agogo",
+    69: "maracas",
+    70: "maracas",
+    71: "whistle",
+    72: "whistle",
+    75: "wood block",
+    76: "wood block",
+    77: "wood block",
+    80: "triangle",
+    81: "triangle",
+}
 
-NAMED = {"flute_traversiere": "flute", "horn": "French horn", "drum_kit": "drum kit", "organ": "church organ", "guitar": "acoustic guitar",
-         "bongo": "conga", "e_organ": "electric organ", "steel_guitar_heavy_distorted": "distorted guitar", "violin_pizzicato": "plucked strings",
-         "steel_guitar": "electric guitar", "steel_guitar_medium_distorted": "distorted guitar", "violin_fingered": "violin",
-         "violin_double_stop": "violin", "steel_guitar_slight_distorted": "distorted guitar", "bassslap": "bass guitar",
-         "e_piano_accord": "electric piano"}
+NAMED = {
+    "flute_traversiere": "flute",
+    "horn": "French horn",
+    "drum_kit": "drum kit",
+    "organ": "church organ",
+    "guitar": "acoustic guitar",
+    "bongo": "conga",
+    "e_organ": "electric organ",
+    "steel_guitar_heavy_distorted": "distorted guitar",
+    "violin_pizzicato": "plucked strings",
+    "steel_guitar": "electric guitar",
+    "steel_guitar_medium_distorted": "distorted guitar",
+    "violin_fingered": "violin",
+    "violin_double_stop": "violin",
+    "steel_guitar_slight_distorted": "distorted guitar",
+    "bassslap": "bass guitar",
+    "e_piano_accord": "electric piano",
+}
 
 
 def label(path):
@@ -90,7 +168,11 @@ def said(name):
     word = plain(name)
     if name.startswith("="):
         return [word, f"the sound of {word}"]
-    noun = word if name.startswith("~") or word.endswith("s") and word not in ("bass",) else ("an " if word[0].lower() in "aeiou" else "a ") + word
+    noun = (
+        word
+        if name.startswith("~") or word.endswith("s") and word not in ("bass",)
+        else ("an " if word[0].lower() in "aeiou" else "a ") + word
+    )
     return [noun, f"the sound of {noun}", word]
 
 
@@ -102,12 +184,17 @@ def table(display):
         name, classes, phrases = (part.strip() for part in line.split("|"))
         own = [d for d in display if d.lower() == plain(name)]
         classes = dict.fromkeys(own + [c.strip() for c in classes.split(";") if c.strip()])
-        out[name] = ([at[c] for c in classes], list(dict.fromkeys(said(name) + [p.strip() for p in phrases.split(";") if p.strip()])))
+        out[name] = (
+            [at[c] for c in classes],
+            list(dict.fromkeys(said(name) + [p.strip() for p in phrases.split(";") if p.strip()])),
+        )
     for name in dict.fromkeys([*INSTRUMENTS, *DRUMS.values(), *NAMED.values(), "didgeridoo"]):
         if name not in out:
             own = [d for d in display if plain(name).lower() in [p.strip().lower() for p in d.split(",")]]
             classes = dict.fromkeys(own + [c.strip() for c in KIN.get(name, "").split(";") if c.strip()])
             word = said(name)[0]
-            out[name] = ([at[c] for c in classes] or [at["Musical instrument"]],
-                         [*said(name), f"somebody plays {word}", f"music played on {word}"])
+            out[name] = (
+                [at[c] for c in classes] or [at["Musical instrument"]],
+                [*said(name), f"somebody plays {word}", f"music played on {word}"],
+            )
     return out

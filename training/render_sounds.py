@@ -19,15 +19,50 @@ import numpy as np
 from guard import PARALLEL, Guard
 from heard import DRUMS, INSTRUMENTS
 from preprocess import RATE
+from synth import kinds
 
 SECONDS, TICKS = 4.0, 480  # of a clip; ticks a second (a beat is 480 ticks and lasts a second)
-VOICES = {"en-us": "English", "en-gb": "English", "de": "German", "fr-fr": "French", "cs": "Czech", "es": "Spanish", "it": "Italian",
-          "ru": "Russian", "pl": "Polish", "nl": "Dutch", "sv": "Swedish", "pt": "Portuguese", "tr": "Turkish", "hu": "Hungarian",
-          "fi": "Finnish", "el": "Greek", "ro": "Romanian", "ja": "Japanese", "cmn": "Chinese", "hi": "Hindi", "ar": "Arabic"}
-WORDS = {"es": "uno dos tres cuatro cinco seis siete ocho", "it": "uno due tre quattro cinque sei sette otto", "ru": "один два три четыре пять шесть",
-         "pl": "jeden dwa trzy cztery pięć sześć", "nl": "een twee drie vier vijf zes", "sv": "ett två tre fyra fem sex", "pt": "um dois três quatro cinco",
-         "tr": "bir iki üç dört beş altı", "hu": "egy kettő három négy öt", "fi": "yksi kaksi kolme neljä viisi", "el": "ένα δύο τρία τέσσερα πέντε",
-         "ro": "unu doi trei patru cinci șase", "ja": "いち に さん し ご ろく", "cmn": "一 二 三 四 五 六", "hi": "एक दो तीन चार पांच", "ar": "واحد اثنان ثلاثة أربعة خمسة"}
+VOICES = {
+    "en-us": "English",
+    "en-gb": "English",
+    "de": "German",
+    "fr-fr": "French",
+    "cs": "Czech",
+    "es": "Spanish",
+    "it": "Italian",
+    "ru": "Russian",
+    "pl": "Polish",
+    "nl": "Dutch",
+    "sv": "Swedish",
+    "pt": "Portuguese",
+    "tr": "Turkish",
+    "hu": "Hungarian",
+    "fi": "Finnish",
+    "el": "Greek",
+    "ro": "Romanian",
+    "ja": "Japanese",
+    "cmn": "Chinese",
+    "hi": "Hindi",
+    "ar": "Arabic",
+}
+WORDS = {
+    "es": "uno dos tres cuatro cinco seis siete ocho",
+    "it": "uno due tre quattro cinque sei sette otto",
+    "ru": "один два три четыре пять шесть",
+    "pl": "jeden dwa trzy cztery pięć sześć",
+    "nl": "een twee drie vier vijf zes",
+    "sv": "ett två tre fyra fem sex",
+    "pt": "um dois três quatro cinco",
+    "tr": "bir iki üç dört beş altı",
+    "hu": "egy kettő három négy öt",
+    "fi": "yksi kaksi kolme neljä viisi",
+    "el": "ένα δύο τρία τέσσερα πέντε",
+    "ro": "unu doi trei patru cinci șase",
+    "ja": "いち に さん し ご ろく",
+    "cmn": "一 二 三 四 五 六",
+    "hi": "एक दो तीन चार पांच",
+    "ar": "واحد اثنان ثلاثة أربعة خمسة",
+}
 
 
 class Shelf:
@@ -89,7 +124,7 @@ def instruments(shelf, soundfont, rng, clips=7):
     jobs = [(label, program, c % 3 if c < 3 else 2) for program, label in enumerate(INSTRUMENTS) for c in range(clips)]
     jobs += [(label, -key, c) for key, label in DRUMS.items() for c in range(4)]
     for first in range(0, len(jobs), 60):
-        part, events = jobs[first:first + 60], []
+        part, events = jobs[first : first + 60], []
         for n, (label, program, style) in enumerate(part):
             begin = n * (SECONDS + 1.5)
             force = int(rng.integers(70, 120))
@@ -107,17 +142,22 @@ def instruments(shelf, soundfont, rng, clips=7):
             song, out = os.path.join(folder, "song.mid"), os.path.join(folder, "song.wav")
             with open(song, "wb") as f:
                 f.write(midi(events))
-            subprocess.run(["fluidsynth", "-ni", "-q", "-r", "48000", "-F", out, soundfont, song], check=True, stdout=subprocess.DEVNULL)
+            subprocess.run(
+                ["fluidsynth", "-ni", "-q", "-r", "48000", "-F", out, soundfont, song], check=True, stdout=subprocess.DEVNULL
+            )
             sound = heard(out)
         for n, (label, _, _) in enumerate(part):
             begin = int(n * (SECONDS + 1.5) * RATE)
-            shelf.put(label, sound[begin:begin + int((SECONDS + 0.4) * RATE)])
+            shelf.put(label, sound[begin : begin + int((SECONDS + 0.4) * RATE)])
 
 
 def heard(path):
     """f32 samples of a file at 16 kHz."""
-    run = subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-i", path, "-ac", "1", "-ar", str(RATE), "-f", "f32le", "-"],
-                         capture_output=True, check=True)
+    run = subprocess.run(
+        ["ffmpeg", "-nostdin", "-v", "error", "-i", path, "-ac", "1", "-ar", str(RATE), "-f", "f32le", "-"],
+        capture_output=True,
+        check=True,
+    )
     return np.frombuffer(run.stdout, np.float32)
 
 
@@ -131,18 +171,31 @@ def voices(shelf, data, rng, clips=14):
             for c in range(clips if voice in column else clips // 2):
                 text = lines[int(rng.integers(len(lines)))][column[voice]] if voice in column else WORDS[voice]
                 kind, out = ("m1", "m3", "m7", "f2", "f3", "f4", "")[c % 7], os.path.join(folder, "voice.wav")
-                command = ["espeak-ng", "-v", voice + ("+" + kind if kind else ""), "-s", str(int(rng.integers(120, 200))),
-                           "-p", str(int(rng.integers(25, 75))), "-w", out, text]
+                command = [
+                    "espeak-ng",
+                    "-v",
+                    voice + ("+" + kind if kind else ""),
+                    "-s",
+                    str(int(rng.integers(120, 200))),
+                    "-p",
+                    str(int(rng.integers(25, 75))),
+                    "-w",
+                    out,
+                    text,
+                ]
                 if subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode:
                     continue
-                label = f"=a person speaking {language}" if c % 2 else {"m": "=a man speaking", "f": "=a woman speaking"}.get(kind[:1], "=a computer voice")
-                shelf.put(label, heard(out)[:int(5 * RATE)])
+                label = (
+                    f"=a person speaking {language}"
+                    if c % 2
+                    else {"m": "=a man speaking", "f": "=a woman speaking"}.get(kind[:1], "=a computer voice")
+                )
+                shelf.put(label, heard(out)[: int(5 * RATE)])
 
 
 def arithmetic(shelf, rng, clips=12):
     """Kinds of sounds of a few lines each."""
-    from synth import KINDS
-    for label, make in KINDS:
+    for label, make in kinds():
         for _ in range(clips):
             shelf.put(label, make(rng, int(SECONDS * RATE)))
 

@@ -54,3 +54,19 @@ fn copies_tie_and_ties_count_against_us() {
     let shared = eval(&[("a.jpg", &first, "a dog"), ("b.jpg", &first, "a dog")]);
     assert_eq!(shared["text_to_image"]["r1"], json!(1.0), "both bear the caption: {shared}");
 }
+
+#[test]
+fn one_cut_off_and_words_are_measured_where_there_are_captions() {
+    let [first, second] = pictures();
+    let figures = eval(&[("a.jpg", &first, "A woman on a beach"), ("b.jpg", &second, "an OLD man")]);
+    let calibration = &figures["calibration"];
+    assert!(calibration["text_picture_hits"].is_u64(), "{figures}");
+    let right = calibration["text_picture_right"].as_f64().expect("a share");
+    assert!((0.0..=1.0).contains(&right), "{figures}");
+    assert!(calibration.get("text_sound_hits").is_none(), "no sounds: {figures}");
+    let bias = &figures["bias"];
+    assert_eq!((&bias["woman_queries"], &bias["man_queries"], &bias["old_queries"]), (&json!(1), &json!(1), &json!(1)));
+    assert_eq!(bias["woman_r10"], json!(1.0), "{figures}");
+    assert_eq!((&bias["woman_share10"], &bias["woman_other10"]), (&json!(0.5), &json!(0.5)), "{figures}");
+    assert!(bias.get("girl_queries").is_none(), "no girls: {figures}");
+}
