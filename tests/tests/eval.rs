@@ -65,7 +65,10 @@ fn one_cut_off_and_words_are_measured_where_there_are_captions() {
     assert!((0.0..=1.0).contains(&right), "{figures}");
     assert!(calibration.get("text_sound_hits").is_none(), "no sounds: {figures}");
     let bias = &figures["bias"];
-    assert_eq!((&bias["woman_queries"], &bias["man_queries"], &bias["old_queries"]), (&json!(1), &json!(1), &json!(1)));
+    assert_eq!(
+        (&bias["woman_queries"], &bias["man_queries"], &bias["old_queries"]),
+        (&json!(1), &json!(1), &json!(1))
+    );
     assert_eq!(bias["woman_r10"], json!(1.0), "{figures}");
     assert_eq!((&bias["woman_share10"], &bias["woman_other10"]), (&json!(0.5), &json!(0.5)), "{figures}");
     assert!(bias.get("girl_queries").is_none(), "no girls: {figures}");
