@@ -83,7 +83,10 @@ def main():
     out = {"bundle": f'{bundle.toml["id"]}@{bundle.toml["revision"]}', **photos(bundle, a, guard),
            "text_to_audio": sounds(bundle, a, guard)}
     if a.stamps:
+        from stamps import sound_ranks
         out["stamps"] = stamps(bundle, a)
+        ranks = sound_ranks(bundle, a.stamps)
+        out["stamps_sounds"] = {"sounds": len(ranks), **with_intervals(ranks, np.arange(len(ranks)))}
     print(json.dumps(out, indent=1))
     if a.out:
         with open(a.out, "w", encoding="utf-8") as f:

@@ -1,5 +1,5 @@
-"""The public check set: pictures of the Debian package tuxpaint-stamps-default outside symbols/ that have an English
-description. For measuring only; nothing that trains may read it.
+"""The public check set: pictures and sound effects of the Debian package tuxpaint-stamps-default outside symbols/ that have
+an English description. For measuring only; nothing that trains may read it.
 
     python stamps.py --stamps FOLDER --bundle ../models/mini [--cache DIR]
 """
@@ -15,15 +15,16 @@ from preprocess import load_rgb, pixels, resize
 from stem import Lower, lower_shape, onnx_session
 
 
-def pairs(folder):
-    """(picture path, English first line) in order of path."""
+def pairs(folder, suffixes=(".png",)):
+    """(path, English first line) of pictures, or of the effects beside them, in order of path."""
     out = []
     for root, _, names in os.walk(folder):
         if "symbols" in root.split(os.sep):
             continue
         for name in names:
             note = os.path.join(root, name[:-4] + ".txt")
-            if name.endswith(".png") and os.path.exists(note):
+            pictured = any(os.path.exists(note[:-4] + s) for s in (".png", ".svg"))
+            if name.endswith(suffixes) and os.path.exists(note) and pictured:
                 with open(note, encoding="utf-8", errors="replace") as f:
                     line = f.readline().strip()
                 if line:
@@ -50,6 +51,16 @@ def lower(bundle, found, cache):
     return out
 
 
+def sound_ranks(bundle, folder):
+    """Rank of the best sound with its caption for the caption of every sound effect."""
+    from cache_sounds import decode
+    found = pairs(folder, (".ogg", ".wav"))
+    captions, text = [c for _, c in found], bundle.texts([c for _, c in found])
+    heard = [bundle.sounds(decode(path).astype(np.float32) / 32768) for path, _ in found]
+    best = np.stack([(windows @ text.T).max(0) for windows in heard])
+    return ranks_to_images(np.eye(len(found), dtype=np.float32), best, np.arange(len(found)), captions)
+
+
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--stamps", required=True)
@@ -61,6 +72,8 @@ def main():
     captions, own = [c for _, c in found], np.arange(len(found))
     ranks = ranks_to_images(b.texts(captions), b.lower(lower(b, found, a.cache)), own, captions)
     print(len(found), "pictures", recall(ranks), "R@10 95 %:", interval(ranks, own, 10))
+    ranks = sound_ranks(b, a.stamps)
+    print(len(ranks), "sounds", recall(ranks), "R@10 95 %:", interval(ranks, np.arange(len(ranks)), 10))
 
 
 if __name__ == "__main__":

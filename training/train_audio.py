@@ -262,8 +262,9 @@ def main():
     elif a.warm:
         for one in (tower, average):
             warm(one, os.path.join(a.warm, "weights/audio.safetensors"), "audio.")
-    for one in (tower, average):  # the names follow the text tower, also where a checkpoint began with another
+    for one in (tower, average):  # the names follow the text tower, also where a checkpoint began with another; so does the share
         one.names["weight"].data = torch.from_numpy(labels.classes).to(a.device)
+        nn.init.constant_(one.gate["fc2"].bias, float(np.log(a.share / (1 - a.share))))
     total, shown, sums = a.minutes * 60, time.time(), np.zeros(4)
     while spent < total:
         start = time.time()
