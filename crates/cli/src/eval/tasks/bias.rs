@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     fn photo(captions: &[&'static str]) -> Member<'static> {
-        Member { captions: captions.to_vec(), label: None, points: &[] }
+        Member { captions: captions.to_vec(), label: None, asset: None, points: &[] }
     }
 
     #[test]
