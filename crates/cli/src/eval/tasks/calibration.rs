@@ -189,6 +189,10 @@ mod tests {
         assert!((values[0] - 0.5).abs() < 1e-12 && (values[1] - 0.5).abs() < 1e-12, "{values:?}");
         assert!((values[2] - 0.25).abs() < 1e-12, "{values:?}");
         assert!(shares.iter().all(|(value, [low, high])| low <= value && value <= high));
-        assert!(summed(&[]).0.is_empty());
+        let (nothing, hits) = summed(&[]);
+        assert!(
+            hits == 0 && nothing.iter().all(|(value, _)| value.abs() < 1e-12),
+            "no share of nothing: {nothing:?}"
+        );
     }
 }
