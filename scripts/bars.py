@@ -7,8 +7,10 @@ import json
 import sys
 
 BARS = [
-    ("text to image, Flickr8k dev", ("text_to_image", "r1"), 0.21),
-    ("text to image, Flickr8k dev", ("text_to_image", "r10"), 0.63),
+    ("text to image, Flickr8k dev", ("text_to_image", "r1"), 0.23),
+    ("text to image, Flickr8k dev", ("text_to_image", "r10"), 0.66),
+    ("image to text, Flickr8k dev", ("image_to_text", "r10"), 0.68),
+    ("picture to sound of an animal", ("image_to_audio", "p10"), 0.5),
     ("text to sound of an animal", ("text_to_audio", "p10"), 0.65),
     ("soundtracks under a black picture", ("soundtracks", "p10"), 0.4),
     ("moments (IoU at least 0.5)", ("moments", "right"), 0.8),
