@@ -41,11 +41,11 @@ class TextTower(nn.Module):
         self.tokenizer.enable_truncation(MAX_TOKENS)
 
     def add(self, updates):
-        """Adds low-rank updates {text.NAME.up, text.NAME.down} to the matrices NAME.weight."""
+        """Adds low-rank updates {text.NAME.up, text.NAME.down} to the matrices NAME.weight, in sixteen bits as the binary keeps them."""
         for key in sorted(k for k in updates if k.endswith(".up")):
             name = key.removeprefix("text.").removesuffix(".up")
             change = updates[key].float() @ updates[f"text.{name}.down"].float()
-            setattr(self, (name + ".weight").replace(".", "_"), self.w(name + ".weight") + change)
+            setattr(self, (name + ".weight").replace(".", "_"), (self.w(name + ".weight") + change).half().float())
             self.revision = hashlib.sha256((self.revision + name).encode() + change.numpy().tobytes()).hexdigest()
 
     def w(self, name):

@@ -59,7 +59,10 @@ fn long_texts_are_cut_at_the_limit() {
 #[test]
 fn the_photo_stem_gives_the_grid_and_logits_of_the_reference() {
     let stem_file = read("stems/photo.safetensors");
-    let mut weights = Weights::parse("photo.safetensors", &stem_file).unwrap();
+    let updates = read("weights/photo.safetensors");
+    let mut weights = Weights::parse("photo.safetensors", &stem_file)
+        .unwrap()
+        .updated(Weights::parse("updates", &updates).unwrap(), "photo.");
     let stem = PhotoStem::load(&mut weights, Variant::Lite2, 1_000).unwrap();
     weights.finish().unwrap();
 
