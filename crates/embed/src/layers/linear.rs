@@ -63,7 +63,7 @@ impl Linear {
             return;
         };
         self.weight.multiply_in_parts(input, k, epilogue, out, threads, |part| {
-            (0..threads).into_par_iter().with_max_len(1).for_each(part);
+            (0..threads).into_par_iter().with_max_len(1).for_each(|_| part());
         });
     }
 

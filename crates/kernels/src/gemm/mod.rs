@@ -16,6 +16,8 @@ mod kernel;
 #[cfg(test)]
 mod tests;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use half::f16;
 
 use crate::activation::{Activation, activate_at};
@@ -129,11 +131,11 @@ impl PackedMatrix {
     /// # Panics
     /// If a length does not fit.
     pub fn multiply(&self, input: &[f32], stride: usize, epilogue: Epilogue<'_>, out: &mut [f32]) {
-        self.multiply_in_parts(input, stride, epilogue, out, 1, |all| all(0));
+        self.multiply_in_parts(input, stride, epilogue, out, 1, |all| all());
     }
 
-    /// The same in at most `parts` runs of columns, which `each` has made: it calls what it is given once for every number
-    /// below `parts`, on whatever threads. Few rows are done sooner so, for each thread reads its own share of the weights.
+    /// The same in at most `parts` runs of columns, which `each` has made: it calls what it is given `parts` times, on whatever
+    /// threads, and each call makes the next run. Few rows are done sooner so, for each thread reads its own share of the weights.
     ///
     /// # Panics
     /// As [`PackedMatrix::multiply`].
@@ -144,7 +146,7 @@ impl PackedMatrix {
         epilogue: Epilogue<'_>,
         out: &mut [f32],
         parts: usize,
-        each: impl FnOnce(&(dyn Fn(usize) + Sync)),
+        each: impl FnOnce(&(dyn Fn() + Sync)),
     ) {
         if self.n == 0 {
             assert!(out.is_empty(), "a product of no columns");
@@ -169,8 +171,10 @@ impl PackedMatrix {
         let whole = PANEL_VECTORS * self.level.lanes();
         let share = self.n.div_ceil(whole).div_ceil(parts.max(1)) * whole;
         let place = Place(out.as_mut_ptr());
-        each(&|part| {
-            let first = (part * share).min(self.n);
+        // Handed out here, so that no two calls can ever write the same columns.
+        let next = AtomicUsize::new(0);
+        each(&|| {
+            let first = next.fetch_add(1, Ordering::Relaxed).saturating_mul(share).min(self.n);
             let columns = (first, (first + share).min(self.n));
             dispatch!(
                 self.level,

@@ -59,8 +59,8 @@ fn parts_are_the_whole() {
                 let mut out = vec![f32::NAN; m * n];
                 matrix.multiply_in_parts(&input, stride, epilogue, &mut out, parts, |part| {
                     std::thread::scope(|scope| {
-                        for number in 0..parts {
-                            scope.spawn(move || part(number));
+                        for _ in 0..parts {
+                            scope.spawn(part);
                         }
                     });
                 });
