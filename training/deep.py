@@ -5,7 +5,6 @@ one is a small product for each channel when its taps are written out as a matri
 depthwise convolution is several times slower. Only the updates are trained: W' = W + up @ down (arXiv:2106.09685).
 """
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -97,8 +96,3 @@ class Deep(nn.Module):
             for name, layer in self.points():
                 layer.down.copy_(updates[name + ".down"])
                 layer.up.copy_(updates[name + ".up"])
-
-
-def lower_of(path):
-    """A memory map of what cache_photos.py keeps, f16 [n, C, P]."""
-    return np.load(path, mmap_mode="r")

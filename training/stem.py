@@ -29,10 +29,9 @@ class PhotoStem(nn.Module):
             weights = {k: f.get_tensor(k).float() for k in f.keys()}
         self.variant, self.size = meta["variant"], int(meta["size"])
         self.blocks = plan(self.variant)
-        for name, up in load_file(updates).items() if updates else ():
-            if name.endswith(".up"):
-                down = load_file(updates)[name[:-2] + "down"]
-                weights[name.removeprefix("photo.")[:-2] + "weight"] += up.float() @ down.float()
+        own = load_file(updates) if updates else {}
+        for name in (n.removesuffix(".up") for n in own if n.endswith(".up")):
+            weights[name.removeprefix("photo.") + ".weight"] += own[name + ".up"].float() @ own[name + ".down"].float()
         for name, value in weights.items():
             self.register_buffer(name.replace(".", "_"), value)
 

@@ -12,7 +12,6 @@ weights (EMA) is what counts; the epoch is chosen on dev, so the figures lean a 
 import argparse
 import copy
 import os
-import time
 
 import numpy as np
 import torch
@@ -24,6 +23,7 @@ from figures import ranks_to_images, ranks_to_texts, recall
 from guard import Guard
 from names import image_vectors
 from photos import Material
+from steps import Steps
 from towers import ImageTower, warm
 
 
@@ -84,7 +84,7 @@ class Outside:
         return (1 - (self.states.vectors(tower, which) * self.frozen[which]).sum(1)).mean()
 
 
-class Trainer:
+class Trainer(Steps):
     """State of one run: both towers, their averages, the optimiser."""
 
     def __init__(self, a):
@@ -102,6 +102,7 @@ class Trainer:
         self.states = States(self.text, m.captions, a.cache, "flickr")
         self.dev_states = States(self.text, m.dev_captions, a.cache, "dev")
         self.outside = Outside(self.text, m.text, a.data, a.cache)
+        self.networks = [(self.average, self.tower), (self.text_average, self.text)]
         trained = [p for n, p in self.tower.named_parameters() if p.requires_grad and not n.startswith("gate")]
         self.optimiser = torch.optim.AdamW(
             [{"params": [p for p in trained if p.ndim > 1], "weight_decay": a.decay, "top": a.rate},
@@ -113,12 +114,6 @@ class Trainer:
         self.captions_of = [np.flatnonzero(m.own == i) for i in range(self.photos)]
         self.classes = torch.from_numpy(np.concatenate([m.imagenet_class] * 2))
         self.imagenet = len(m.imagenet.rows)
-
-    def factor(self):
-        total, warm = self.a.epochs * self.steps_an_epoch, 60
-        if self.step < warm:
-            return (self.step + 1) / warm
-        return 0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * (self.step - warm) / (total - warm)))
 
     def rename(self):
         """The class names' vectors by the text tower as it is now."""
@@ -162,26 +157,6 @@ class Trainer:
         if a.pairs and a.captions > 1:
             loss = loss + a.pairs * both_ways(texts[0::a.captions], texts[1::a.captions], torch.eye(n, device=a.device), torch.tensor(20.0, device=a.device))
         return loss + a.keep * self.outside.loss(self.text, rng) if a.first < 6 else loss
-
-    def epoch(self):
-        self.tower.train(), self.text.train()
-        order, total, start = self.rng.permutation(self.photos), 0.0, time.time()
-        for s in range(self.steps_an_epoch):
-            for group in self.optimiser.param_groups:
-                group["lr"] = group["top"] * self.factor()
-            loss = self.losses(order[s * self.a.batch:(s + 1) * self.a.batch])
-            self.optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_([*self.tower.parameters(), *self.text.parameters()], 1.0)
-            self.optimiser.step()
-            self.step += 1
-            keep = min(self.a.ema, (1 + self.step) / (10 + self.step))
-            with torch.no_grad():
-                for kept, now in ((self.average, self.tower), (self.text_average, self.text)):
-                    for e, p in zip(kept.parameters(), now.parameters()):
-                        e.lerp_(p, 1 - keep)
-            total += loss.item()
-        return total / self.steps_an_epoch, time.time() - start
 
     @torch.no_grad()
     def dev(self):

@@ -12,7 +12,6 @@ whose titles were held out, so the figures lean a little to the good side.
 import argparse
 import copy
 import os
-import time
 
 import numpy as np
 import torch
@@ -22,6 +21,7 @@ from figures import ranks_to_images, ranks_to_texts, recall
 from guard import Guard
 from names import article, image_names, image_vectors, unit
 from photos import Photos, class_of, classifier, deep_of
+from steps import Steps
 from text import TextTower
 from towers import ImageTower
 
@@ -87,14 +87,18 @@ class Drawings:
         return soft(logits, (target * self.open).to(v.device)).mean()
 
 
-class Trainer:
+class Trainer(Steps):
+    """State of one run: the image tower, the stem's updates, their averages, the optimiser."""
+
+    warm_up = 15
+
     def __init__(self, a):
         torch.manual_seed(a.seed)
         self.a, self.rng, guard = a, np.random.default_rng(a.seed), Guard(a.data)
         state = torch.load(a.joint, map_location="cpu", weights_only=False)
         self.joint = state
         self.text = TextTower(a.stems).eval()
-        self.text.add({k: v for k, v in state["text_average"].items()})
+        self.text.add(state["text_average"])
         c = state["config"]
         self.tower = ImageTower(c["grid"], c["d"], c["heads"], c["layers"], c["ffn"], a.drop, a.token_drop)
         self.tower.load_state_dict(state["average"])
@@ -116,6 +120,7 @@ class Trainer:
         self.dev_own = np.repeat(np.arange(len(self.dev.rows)), [len(r["captions"]) for r in self.dev.rows])
         self.dev_vectors = self.text.cached(self.dev_captions, a.cache, "dev.fixed")
         self.classes = torch.from_numpy(class_of(self.imagenet.rows, a.data, a.wordnet))
+        self.networks = [(self.average, self.tower), (self.deep_average, self.deep)]
         trained = [p for n, p in self.tower.named_parameters() if p.requires_grad and not n.startswith("gate")]
         self.optimiser = torch.optim.AdamW(
             [{"params": [p for p in trained if p.ndim > 1], "weight_decay": a.decay, "top": a.rate},
@@ -124,12 +129,6 @@ class Trainer:
         self.photos = len(self.flickr.rows)
         self.steps_an_epoch, self.step, self.best = self.photos // a.batch, 0, 0.0
         self.frozen = deep_of(a.stems).to(a.device)
-
-    def factor(self):
-        total, warm = self.a.epochs * self.steps_an_epoch, 15
-        if self.step < warm:
-            return (self.step + 1) / warm
-        return 0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * (self.step - warm) / (total - warm)))
 
     def half(self):
         return torch.autocast(self.a.device.split(":")[0], torch.bfloat16)
@@ -185,26 +184,6 @@ class Trainer:
         loss = loss + a.names * F.cross_entropy(scale * v[n:n + m] @ self.tower.names["weight"].t(), classes.to(a.device))
         loss = loss + a.titles * self.drawn.loss(v[n + m:], drawn, scale, rng)
         return loss - a.keep * (logits[n:].log_softmax(-1) * kept).sum(-1).mean()
-
-    def epoch(self):
-        self.tower.train()
-        order, total, start = self.rng.permutation(self.photos), 0.0, time.time()
-        for s in range(self.steps_an_epoch):
-            for group in self.optimiser.param_groups:
-                group["lr"] = group["top"] * self.factor()
-            loss = self.losses(order[s * self.a.batch:(s + 1) * self.a.batch])
-            self.optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_([*self.tower.parameters(), *self.deep.parameters()], 1.0)
-            self.optimiser.step()
-            self.step += 1
-            keep = min(self.a.ema, (1 + self.step) / (10 + self.step))
-            with torch.no_grad():
-                for kept, now in ((self.average, self.tower), (self.deep_average, self.deep)):
-                    for e, p in zip(kept.parameters(), now.parameters()):
-                        e.lerp_(p, 1 - keep)
-            total += loss.item()
-        return total / self.steps_an_epoch, time.time() - start
 
     @torch.no_grad()
     def pictures(self, photos, rows, share):
