@@ -272,7 +272,9 @@ def main():
         for mel, q, e, right, free, spoken in crops.batches(a.batch):
             for group in optimiser.param_groups:
                 group["lr"] = a.rate * min(1, (step + 1) / 60) * (0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * min(1, spent / total))))
-            v, logits, features = tower.parts(mel.to(a.device))
+            # Products of 16 bits: the step takes two thirds of the time on a CPU that has them.
+            with torch.autocast(torch.device(a.device).type, torch.bfloat16):
+                v, logits, features = (x.float() for x in tower.parts(mel.to(a.device)))
             heard = e.abs().sum(1) > 0
             losses = [-(q.to(a.device) * logits.log_softmax(1)).sum(1).mean(),
                       contrast(v, bank, right.to(a.device), free.to(a.device), scale.exp().clamp(max=60)),

@@ -1,5 +1,8 @@
 //! The writer's lock: `flock` on `<data>/lock`, with the number of the process inside for the one who is refused.
 //! The kernel lets go of it when the process ends, however it ends.
+//!
+//! A lock of `flock` belongs to the open file, which a child process shares from its fork until its exec. Closing our
+//! descriptor alone would leave the folder locked for so long; so the lock is given back by name.
 
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::Path;
@@ -14,7 +17,7 @@ const FILE: &str = "lock";
 /// Held while a database is open for writing.
 #[derive(Debug)]
 pub(crate) struct WriterLock {
-    _file: fs::File,
+    file: fs::File,
 }
 
 impl WriterLock {
@@ -44,6 +47,29 @@ impl WriterLock {
             writeln!(file, "{}", std::process::id())
         };
         write(&mut file).map_err(failed)?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+}
+
+impl Drop for WriterLock {
+    fn drop(&mut self) {
+        // What fails here is undone by the kernel when the last descriptor closes.
+        let _ = flock(&self.file, FlockOperation::Unlock);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_between_fork_and_exec_does_not_hold_it() {
+        let folder = tempfile::tempdir().expect("has a folder");
+        let lock = WriterLock::take(folder.path()).expect("is free");
+        let of_the_child = lock.file.file().try_clone().expect("duplicates");
+        assert!(matches!(WriterLock::take(folder.path()), Err(IndexError::Locked { .. })));
+        drop(lock);
+        WriterLock::take(folder.path()).expect("is free again");
+        drop(of_the_child);
     }
 }
