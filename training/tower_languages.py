@@ -1,8 +1,12 @@
-"""The tower of German, French and Czech, and what tells these languages from English. The tower: strings -> unit vectors [n, 384]. Parameters' names are those of languages.safetensors.
+"""The tower of German, French and Czech, and what tells these languages from English.
 
-Pieces of a vocabulary of our own (lower case, accents left out), a pre-norm Transformer, the mean over all pieces, the
-mark at the beginning included. From the last position of the table on all pieces share that position.
+The tower: strings -> unit vectors [n, 384]. Pieces of a vocabulary of our own (lower case, accents left out), a pre-norm
+Transformer, the mean over all pieces, the mark at the beginning included, without a norm before it, so that a piece may
+count much or little. From the last position of the table on all pieces share that position. Parameters' names are those of
+languages.safetensors.
 """
+
+import functools
 
 import numpy as np
 import torch
@@ -43,7 +47,7 @@ class LanguageTower(nn.Module):
         for layer in self.layers:
             for last in (layer.attn.out, layer.mlp["fc2"]):
                 nn.init.zeros_(last.weight)
-        self.out_norm, self.out_proj = nn.LayerNorm(d), nn.Linear(d, dim)
+        self.out_proj = nn.Linear(d, dim)
         self.drop = nn.Dropout(drop)
 
     def layer(self, layer, x, bias):
@@ -67,7 +71,7 @@ class LanguageTower(nn.Module):
             for layer in self.layers:
                 x = self.layer(layer, x, bias)
         mask = mask[:, :, None].float()
-        return F.normalize(self.out_proj(((self.out_norm(x)) * mask).sum(1) / mask.sum(1)), dim=-1)
+        return F.normalize(self.out_proj((x.float() * mask).sum(1) / mask.sum(1)), dim=-1)
 
     def batch(self, coded):
         """ids and mask of lists of ids."""
@@ -117,19 +121,22 @@ def unpacked(stored, prefix, config, tokenizer):
     return tower.eval()
 
 
-def pieces(text):
-    """FNV-1a of the pieces of a text: two to five letters of each word, and the word."""
-    out = []
-    runs = "".join(c if c.isalpha() else " " for c in text).split()
-    for word in runs[:MAX_WORDS]:
-        word = "<" + "".join(c.lower() for c in word)[:MAX_LETTERS] + ">"
-        found = [word[i:i + n] for n in range(2, 6) for i in range(len(word) - n + 1)]
-        for piece in found + ([word] if len(word) > 5 else []):
-            value = 0x811c9dc5
-            for byte in piece.encode():
-                value = (value ^ byte) * 0x01000193 & 0xffffffff
-            out.append(value)
+@functools.cache
+def of_word(word):
+    """FNV-1a of the pieces of a word: two to five letters of it, and the whole."""
+    out, word = [], "<" + "".join(c.lower() for c in word)[:MAX_LETTERS] + ">"
+    for piece in [word[i:i + n] for n in range(2, 6) for i in range(len(word) - n + 1)] + ([word] if len(word) > 5 else []):
+        value = 0x811c9dc5
+        for byte in piece.encode():
+            value = (value ^ byte) * 0x01000193 & 0xffffffff
+        out.append(value)
     return out
+
+
+def pieces(text):
+    """The hashed pieces of a text's words, which are its runs of letters."""
+    runs = "".join(c if c.isalpha() else " " for c in text).split()
+    return [value for word in runs[:MAX_WORDS] for value in of_word(word)]
 
 
 def scores(weight, bias, texts):

@@ -1,14 +1,13 @@
 //! The encoder of a small tower of texts: pieces of words through our own Transformer.
 
 use candle_core::{Result, Tensor};
-use candle_nn::Module;
 use sensorium_kernels::dequantize_row;
 
-use super::{LayerNorm, Transformer, TransformerConfig, matrix};
+use super::{Transformer, TransformerConfig, matrix};
 use crate::EmbedError;
 use crate::weights::Weights;
 
-/// Word and position embeddings, pre-norm blocks, a norm. Pieces past the last position share it.
+/// Word and position embeddings, pre-norm blocks. Pieces past the last position share it.
 ///
 /// # Shapes
 /// ids of each item -> (total, d)
@@ -22,11 +21,10 @@ pub(crate) struct SmallTextEncoder {
     word_scales: Vec<f32>,
     positions: Vec<f32>,
     transformer: Transformer,
-    norm: LayerNorm,
 }
 
 impl SmallTextEncoder {
-    /// Takes `PREFIX.words.weight`, `PREFIX.words.scale`, `PREFIX.pos`, `PREFIX.layers.*` and `PREFIX.out_norm`.
+    /// Takes `PREFIX.words.weight`, `PREFIX.words.scale`, `PREFIX.pos` and `PREFIX.layers.*`.
     pub(crate) fn load(
         weights: &mut Weights<'_>,
         prefix: &str,
@@ -43,7 +41,6 @@ impl SmallTextEncoder {
             word_scales: weights.floats(&name("words.scale"), &[vocabulary])?,
             positions: weights.floats(&name("pos"), &[positions, d])?,
             transformer: Transformer::load(weights, &name("layers"), config)?,
-            norm: LayerNorm::load(weights, &name("out_norm"), d, config.norm_eps)?,
         })
     }
 
@@ -55,8 +52,7 @@ impl SmallTextEncoder {
         for (row, (position, id)) in rows.chunks_exact_mut(self.d).zip(ids) {
             self.embed(*id, position, row)?;
         }
-        let x = self.transformer.forward(matrix(rows, total, self.d)?, &lengths)?;
-        self.norm.forward(&x)
+        self.transformer.forward(matrix(rows, total, self.d)?, &lengths)
     }
 
     fn embed(&self, id: u32, position: usize, row: &mut [f32]) -> Result<()> {
