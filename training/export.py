@@ -113,7 +113,7 @@ def other_texts(checkpoint, detector, folder):
     tower = of_checkpoint(state)
     write(packed(tower, "languages."), paths[0])
     with open(paths[1], "w", encoding="utf-8") as f:
-        f.write(state["tokenizer"])
+        f.write(tower.tokenizer.to_str(pretty=False))
     shutil.copyfile(detector, paths[2])
     hashes = [sha256(path) for path in paths]
     sizes = "\n".join(f"{k} = {tower.config[k]}" for k in ("d", "heads", "layers", "ffn"))

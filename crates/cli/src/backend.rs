@@ -89,7 +89,18 @@ impl Backend {
     pub(crate) async fn search(&self, terms: Vec<Term>, ask: Ask) -> anyhow::Result<Answer> {
         match self {
             Self::Folder(engine) => {
-                let Ask { modalities, filter, limit, all, min_score, moments, legs, rerank, explain, language } = ask;
+                let Ask {
+                    modalities,
+                    filter,
+                    limit,
+                    all,
+                    min_score,
+                    moments,
+                    legs,
+                    rerank,
+                    explain,
+                    language,
+                } = ask;
                 let terms = terms
                     .into_iter()
                     .map(|term| local_term(term, language))
@@ -112,7 +123,18 @@ impl Backend {
                 Ok(Answer { hits, weak, explain: explain.map(Explain::from) })
             }
             Self::Server(client) => {
-                let Ask { modalities, filter, limit, all, min_score, moments, legs, rerank, explain, language } = ask;
+                let Ask {
+                    modalities,
+                    filter,
+                    limit,
+                    all,
+                    min_score,
+                    moments,
+                    legs,
+                    rerank,
+                    explain,
+                    language,
+                } = ask;
                 let terms = terms
                     .into_iter()
                     .map(|term| remote_term(term, language))

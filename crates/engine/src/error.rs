@@ -138,7 +138,9 @@ pub enum EngineError {
     )]
     RerankTerms,
     /// The caption decoder reads English.
-    #[error("reranking reads English, and the text is taken for {language}: leave the reranking out, or say that it is English")]
+    #[error(
+        "reranking reads English, and the text is taken for {language}: leave the reranking out, or say that it is English"
+    )]
     RerankLanguage {
         /// What the text is taken for.
         language: Language,
