@@ -42,7 +42,7 @@ class LanguageTower(nn.Module):
         self.config = {"d": d, "heads": heads, "layers": layers, "ffn": ffn, "positions": positions,
                        "vocab": tokenizer.get_vocab_size()}
         self.words = nn.Parameter(torch.randn(self.config["vocab"], d) * 0.05)
-        self.pos = nn.Parameter(torch.randn(positions, d) * 0.005)
+        self.pos = nn.Parameter(torch.randn(positions, d) * (0.005 if layers else 0.0))
         self.layers = nn.ModuleList([Layer(d, heads, ffn, drop) for _ in range(layers)])
         for layer in self.layers:
             for last in (layer.attn.out, layer.mlp["fc2"]):

@@ -18,13 +18,13 @@ import torch.nn.functional as F
 from safetensors.numpy import save_file
 
 from guard import Guard
-from languages import LANGUAGES, captions, phrases, counts, words
+from languages import LANGUAGES, article, captions, counts, phrases, words
 from text import TextTower
 from tower_languages import pieces, scores
 from train_languages import held
 
 ROWS = 1 << 15
-LOST = 0.0005  # of English captions, at most
+LOST, LOST_WORDS = 0.0005, 0.005  # of English captions, and of nouns with an article, at most
 
 
 def bare(text):
@@ -69,12 +69,14 @@ def main():
     lines = captions(guard)
     english = guard.train_lines("text/all_image_captions_train_en.txt.gz")
     english = [english[i] for i in rng.permutation(len(english))]
-    texts = [(r[0], cut(r[1], rng)) for r in lines] + [("en", cut(t, rng)) for t in english[:100000]]
+    texts = [(r[0], cut(r[1], rng)) for r in lines] + [("en", cut(t, rng)) for t in english[:80000]]
     texts += [("en", cut(t, rng)) for t in guard.train_lines("text/audiocaps_train_en.txt.gz")[:20000]]
     by = {language: [r for r in trained if r[0] == language] for language in LANGUAGES}
     for language in LANGUAGES:
         texts += [(language, by[language][i][1]) for i in rng.integers(0, len(by[language]), 25000)]
     texts += [("en", trained[i][2].removeprefix("to ")) for i in rng.integers(0, len(trained), 50000)]
+    nouns = [n.strip() for line in guard.train_lines("text/wordnet_noun_synsets.tsv.gz") for n in line.split("\t")[1].split(",")]
+    texts += [("en", (noun, article(noun))[rng.integers(2)]) for noun in nouns[::2] if noun]
     place = {r[2] for r in held_words}
     rows = phrases([r for r in trained if r[2] not in place], {w for w, n in things.items() if n >= 3 and 4 * n > often[w]}, guard, rng, 1, 1)
     texts += [(r[0], r[1]) for r in rows] + [("en", r[2]) for r in rows[::3]]
@@ -104,7 +106,8 @@ def main():
     weight, bias = stored * scale, bias.detach().numpy().copy()
 
     found = scores(weight, bias, english[100000:120000])
-    bias[0] += max(0.0, float(np.quantile(found[:, 1:].max(1) - found[:, 0], 1 - LOST)))
+    more = scores(weight, bias, [article(noun) for noun in nouns[1::8] if noun])
+    bias[0] += max(0.0, *(float(np.quantile(f[:, 1:].max(1) - f[:, 0], 1 - lost)) for f, lost in ((found, LOST), (more, LOST_WORDS))))
     save_file({"detector.weight": stored, "detector.scale": scale.astype(np.float32), "detector.bias": bias.astype(np.float32)}, a.out)
     os.chmod(a.out, 0o644)
     print("bias", bias)

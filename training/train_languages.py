@@ -171,7 +171,7 @@ class Trainer:
         elif self.a.minutes:
             share = min(1.0, (time.time() - self.start) / 60 / self.a.minutes)
         else:
-            share = (self.step - self.a.bag) / self.a.steps
+            share = (self.step - self.a.bag) / self.a.steps if self.a.steps else 1.0
         return min(1.0, (self.step % max(1, self.a.bag) + 1) / 100) * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * share))), share
 
     def round(self, bag):
