@@ -1,12 +1,14 @@
 """What the tower of German, French and Czech learns from: pairs (language, text, English text), all through the guard.
 
 Captions: the parallel file without its last 1,000 lines. Words, so that single nouns work: the Ding dictionary (Debian's
-trans-de-en), FreeDict's (dict-freedict-*) and the names and keywords of emoji (CLDR). Phrases: nouns with articles,
-adjectives and frames around them, in the grammar of each language as far as a table of this size goes.
+trans-de-en), FreeDict's (dict-freedict-*; French also by way of Dutch), the words of GCompris, and the names of emoji
+(CLDR). Sentences: translations of games' texts. Phrases: nouns with articles, adjectives and frames around them, in the grammar of each language as far as a table
+of this size goes.
 """
 
 import base64
 import collections
+import gettext
 import gzip
 import json
 import os
@@ -15,9 +17,14 @@ import re
 import numpy as np
 
 from guard import PARALLEL
+from unpack_sounds import of_rcc
 
 LANGUAGES = ("de", "fr", "cs")
 FREEDICT = {"de": "deu", "fr": "fra", "cs": "ces"}
+# Files of WordNet's lexicographers whose nouns can be seen or heard.
+CONCRETE = {"05": "animal", "06": "artifact", "08": "body", "13": "food", "17": "object", "18": "person", "19": "phenomenon",
+            "20": "plant", "27": "substance"}
+PLACES = re.compile(r"[%<>{}|\\_$#=\n]|\(s\)|&\w")
 NOTES = re.compile(r"\{[^}]*\}|\[[^\]]*\]|\([^)]*\)|<[^>]*>|/[^/]*/")
 # English, then German (the stem before -er, -e, -es), French (masculine, feminine, before the noun?), Czech (stem and kind)
 ADJECTIVES = """red rot rouge rouge - červen ý|blue blau bleu bleue - modr ý|green grün vert verte - zelen ý
@@ -101,20 +108,74 @@ def cldr(folder):
                 yield language, row["tts"][0], english[sign]["tts"][0]
 
 
-def words(folder, emoji, guard, known):
-    """[(language, text, English, gender)] of all dictionaries; every English word must be one of `known`."""
+def by_dutch(folder, nouns):
+    """(French, English, gender) of concrete nouns, by way of their Dutch words."""
+    english = collections.defaultdict(set)
+    for dutch, word, _ in freedict(folder, "nld-eng"):
+        if word.casefold() in nouns:
+            english[dutch.casefold()].add(word)
+    for french, dutch, gender in freedict(folder, "fra-nld"):
+        for word in sorted(english.get(dutch.casefold(), ())):
+            yield french, word, gender
+
+
+def gcompris(package):
+    """(language, text, English, gender) of the words of its language activity."""
+    path = next(os.path.join(r, "lang.rcc") for r, _, fs in os.walk(package) if "lang.rcc" in fs)
+    files = {os.path.basename(name): json.loads(content) for name, content in of_rcc(path, (".json",))}
+    english = files["content-en.json"]
+    genders = {"der": "m", "die": "f", "das": "n", "un": "m", "une": "f", "le": "m", "la": "f"}
+    for language in LANGUAGES:
+        for key, text in files[f"content-{language}.json"].items():
+            if text and english.get(key):
+                first, _, rest = text.partition(" ")
+                gender = genders.get(first.lower(), "")
+                yield language, rest if gender and rest else text, english[key], gender if rest else ""
+
+
+def translations(folders):
+    """(language, text, English) of compiled translations (gettext) below folders, without those that have places to fill."""
+    for path in sorted(os.path.join(r, f) for folder in folders for r, _, fs in os.walk(folder) for f in fs if f.endswith(".mo")):
+        language = os.path.basename(os.path.dirname(os.path.dirname(path)))[:2]
+        if language in LANGUAGES and os.path.basename(os.path.dirname(path)) == "LC_MESSAGES":
+            with open(path, "rb") as f:
+                rows = gettext.GNUTranslations(f)._catalog  # pylint: disable=protected-access
+            for english, text in rows.items():
+                english = english[0] if isinstance(english, tuple) else english.rpartition("\x04")[2]
+                if english and text and english != text and not PLACES.search(english + text):
+                    yield language, plain(text), plain(english)
+
+
+def concrete(folder):
+    """Nouns of WordNet whose most frequent sense can be seen or heard (data.noun and index.noun below a folder)."""
+    path = next(r for r, _, fs in os.walk(folder) if "data.noun" in fs)
+    with open(os.path.join(path, "data.noun"), encoding="latin-1") as f:
+        kinds = {line[:8]: line[9:11] for line in f if not line.startswith("  ")}
+    with open(os.path.join(path, "index.noun"), encoding="latin-1") as f:
+        rows = [line.split() for line in f if not line.startswith("  ")]
+    return {row[0].replace("_", " ") for row in rows if kinds[row[6 + int(row[3])]] in CONCRETE}
+
+
+def words(sources, guard, known):
+    """[(language, text, English, gender)] of all dictionaries; every English word must be one of `known`, or a concrete noun."""
+    folder, nouns = sources.words, sources.nouns
     rows = [("de", *r) for r in ding(os.path.join(folder, "trans-de-en/usr/share/trans/de-en"))]
     for language, code in FREEDICT.items():
         if language != "de":  # the German one is Ding again
             rows += [(language, *r) for r in freedict(folder, f"{code}-eng")]
             rows += [(language, f, e, "") for e, f, _ in freedict(folder, f"eng-{code}")]
-    if emoji:
-        rows += [(*r, "") for r in cldr(emoji)]
+    rows += [("fr", *r) for r in by_dutch(folder, nouns)]
+    if sources.gcompris:
+        rows += gcompris(sources.gcompris)
+    rows += [(*r, "") for r in sources.translations]
+    if sources.emoji:
+        rows += [(*r, "") for r in cldr(sources.emoji)]
     seen, out = set(), []
     for language, text, english, gender in rows:
         key = (language, text.casefold(), english.casefold())
         fits = 0 < len(text) <= 60 and len(text.split()) <= 5 and len(english.split()) <= 4 and not re.search(r"[/|<>{}\[\]()=…~\d]", text + english)
-        if fits and key not in seen and all(w in known for w in re.findall(r"\w+", english.casefold())) and re.search(r"\w", english):
+        of_use = english.casefold() in nouns or all(w in known for w in re.findall(r"\w+", english.casefold()))
+        if fits and key not in seen and of_use and re.search(r"\w", english):
             if guard.allows_text(text) and guard.allows_text(english):
                 seen.add(key)
                 out.append((language, text, english, gender))
@@ -122,9 +183,11 @@ def words(folder, emoji, guard, known):
 
 
 def gender_of(language, text, gender):
-    """The gender for articles and adjectives; Czech tells by the word's end."""
-    if language != "cs":
+    """The gender for articles and adjectives; Czech and French tell by the word's end, most often."""
+    if gender or language == "de":
         return gender
+    if language == "fr":
+        return "f" if text.endswith(("e", "ion", "té")) and not text.endswith(("age", "isme", "oire", "ège")) else "m"
     return "f" if text[-1] in "aě" or text.endswith(("ost", "ce", "eň")) else "n" if text[-1] in "oeí" else "m"
 
 
@@ -144,7 +207,7 @@ def described(language, noun, gender, row):
     return f"{stem}{CZECH[kind][gender]} {noun}"
 
 
-def phrases(rows, common, guard, rng, adjectives=2, frames=2):
+def phrases(rows, common, guard, rng, adjectives=1, frames=1):
     """[(language, text, English)] around the nouns of `words` whose English is one of `common`."""
     table = [line.split() for line in ADJECTIVES.replace("\n", "|").split("|")]
     out = []
@@ -171,6 +234,12 @@ def captions(guard):
     return out
 
 
+def sentences(sources, guard):
+    """[(language, text, English)] of translated sentences and longer names."""
+    fits = lambda text: 2 < len(text.split()) <= 40  # noqa: E731
+    return [r for r in sources.translations if fits(r[1]) and fits(r[2]) and guard.allows_text(r[1]) and guard.allows_text(r[2])]
+
+
 def joined(rows, rng, count):
     """Two to four captions of one language after each other, as longer texts have them."""
     by = {language: [r for r in rows if r[0] == language] for language in LANGUAGES}
@@ -193,13 +262,33 @@ def counts(guard):
     return found, things
 
 
-def material(data_guard, folder, emoji, known, seed=0):
-    """All pairs: {"captions", "joined", "words", "phrases"} -> [(language, text, English)]."""
+class Sources:
+    """Folders of dictionaries, as the options of both trainings name them."""
+
+    def __init__(self, a):
+        self.words, self.emoji, self.gcompris, self.nouns = a.words, a.emoji, a.gcompris, concrete(a.wordnet)
+        self.translations = sorted(set(translations(a.translations)))
+
+    @staticmethod
+    def arguments(ap):
+        ap.add_argument("--words", required=True, help="folder of the unpacked packages trans-de-en and dict-freedict-*")
+        ap.add_argument("--wordnet", required=True, help="folder of the unpacked package wordnet-base")
+        ap.add_argument("--gcompris", default="", help="folder of the unpacked package gcompris-qt-data")
+        ap.add_argument("--translations", nargs="*", default=[], help="folders of packages with .mo files: cataclysm-dda-data, widelands-data")
+        ap.add_argument("--emoji", default="", help="folder of annotations/LANGUAGE/annotations.json of CLDR")
+
+
+def material(data_guard, sources, known, seed=0):
+    """All pairs: {"captions", "joined", "sentences", "words", "nouns", "phrases"} -> [(language, text, English)]."""
     rng = np.random.default_rng(seed)
     lines, (often, things) = captions(data_guard), counts(data_guard)
-    # Of words that no caption has, one in twenty.
-    rows = [r for r in words(folder, emoji, data_guard, known)
-            if all(often[w] > 1 for w in re.findall(r"\w+", r[2].casefold())) or rng.random() < 0.05]
+    found = words(sources, data_guard, known)
+    # Of words that no caption has, concrete nouns and one in twenty of the others.
+    seen = lambda r: all(often[w] > 1 for w in re.findall(r"\w+", r[2].casefold()))  # noqa: E731
+    nouns = [r for r in found if r[2].casefold() in sources.nouns]
+    rows = [r for r in found if r[2].casefold() not in sources.nouns and (seen(r) or rng.random() < 0.05)]
     common = {w for w, n in things.items() if n >= 3 and 4 * n > often[w]}
-    return {"captions": lines, "joined": joined(lines, rng, 2500), "words": [r[:3] for r in rows],
-            "phrases": phrases(rows, common, data_guard, rng)}
+    return {"captions": lines, "joined": joined(lines, rng, 2500), "sentences": sentences(sources, data_guard),
+            "words": [r[:3] for r in rows], "nouns": [r[:3] for r in nouns],
+            "phrases": phrases(rows + nouns, common, data_guard, rng)
+            + phrases([r for r in nouns if r[2].casefold() not in common], sources.nouns, data_guard, rng, 0, 0)}

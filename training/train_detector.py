@@ -4,7 +4,8 @@ A linear map of hashed pieces of words (arXiv:1607.01759), on captions cut at ra
 without their accents. Then the bias of English is raised until hardly an English text is lost: the other tower must
 never see a text that the English one reads.
 
-    python train_detector.py --data DATA --stems FOLDER --words FOLDER [--emoji FOLDER] --out detector.safetensors
+    python train_detector.py --data DATA --stems FOLDER --words FOLDER --wordnet FOLDER
+        [--gcompris FOLDER] [--emoji FOLDER] --out detector.safetensors
 """
 
 import argparse
@@ -18,7 +19,7 @@ import torch.nn.functional as F
 from safetensors.numpy import save_file
 
 from guard import Guard
-from languages import LANGUAGES, article, captions, counts, phrases, words
+from languages import LANGUAGES, Sources, article, captions, counts, phrases, words
 from text import TextTower
 from tower_languages import pieces, scores
 from train_languages import held
@@ -54,17 +55,18 @@ def batches(rows, labels, rng, size=512):
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ("data", "stems", "words", "out"):
+    for name in ("data", "stems", "out"):
         ap.add_argument("--" + name, required=True)
-    ap.add_argument("--emoji", default="")
+    Sources.arguments(ap)
     ap.add_argument("--epochs", type=int, default=3)
     a = ap.parse_args()
-    guard, rng = Guard(a.data), np.random.default_rng(0)
+    guard, rng, sources = Guard(a.data), np.random.default_rng(0), Sources(a)
     torch.manual_seed(0)
     known = {w for w in TextTower(a.stems).tokenizer.get_vocab() if w.isalpha()}
     often, things = counts(guard)
-    dictionary = words(a.words, a.emoji, guard, known)
-    common = [r for r in dictionary if all(often[w] > 1 for w in re.findall(r"\w+", r[2].casefold()))]
+    dictionary = words(sources, guard, known)
+    common = [r for r in dictionary
+              if r[2].casefold() in sources.nouns or all(often[w] > 1 for w in re.findall(r"\w+", r[2].casefold()))]
     held_words, trained = [r for r in common if hash_share(r[2]) < 0.03], [r for r in common if hash_share(r[2]) >= 0.03]
     lines = captions(guard)
     english = guard.train_lines("text/all_image_captions_train_en.txt.gz")

@@ -5,7 +5,8 @@ Loss: of each text, its English counterpart's vector among those of the batch an
 round in the batch), and the cosine to it. First a bag of pieces, which is quick and brings the vocabulary into place, then
 the layers on top. Pieces are cut at random (BPE dropout) and left out at random. An average of the weights (EMA) counts.
 
-    python train_languages.py --data DATA --stems FOLDER --text text.safetensors --words FOLDER [--emoji FOLDER] --cache DIR
+    python train_languages.py --data DATA --stems FOLDER --text text.safetensors --words FOLDER --wordnet FOLDER
+        [--gcompris FOLDER] [--emoji FOLDER] --cache DIR
 """
 
 import argparse
@@ -20,16 +21,16 @@ import torch.nn.functional as F
 from tokenizers import Tokenizer
 
 from guard import Guard, PARALLEL, PARALLEL_HELD_LINES, lines
-from languages import LANGUAGES, material
+from languages import LANGUAGES, Sources, material
 from text import TextTower
 from tower_languages import LanguageTower, vocabulary
 
 
 def arguments():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ("data", "stems", "text", "words"):
+    for name in ("data", "stems", "text"):
         ap.add_argument("--" + name, required=True)
-    ap.add_argument("--emoji", default="", help="folder of annotations/LANGUAGE/annotations.json of CLDR")
+    Sources.arguments(ap)
     ap.add_argument("--cache", default=os.path.join(os.path.dirname(__file__), ".cache"))
     ap.add_argument("--name", default="languages")
     ap.add_argument("--pieces", type=int, default=16000)
@@ -95,7 +96,7 @@ class Trainer:
         self.a, self.rng, guard = a, np.random.default_rng(a.seed), Guard(a.data)
         english = TextTower(a.stems, a.text).eval()
         known = {w for w in english.tokenizer.get_vocab() if w.isalpha()}
-        found = material(guard, a.words, a.emoji, known)
+        found = material(guard, Sources(a), known)
         for rows in found.values():
             guard.check_texts([t for row in rows for t in row[1:] if "joined" not in row])
         texts = sorted({row[2] for rows in found.values() for row in rows})
@@ -106,8 +107,9 @@ class Trainer:
         path = os.path.join(folder, "tokenizer.json")
         if not os.path.exists(path):
             own = [r[1] for r in found["captions"]] * 2 + guard.train_lines("text/multi30k_de.txt.gz")
-            own += [r[1] for name in ("words", "phrases") for r in found[name]]
-            own += [r[1] for name in ("words", "phrases") for r in found[name] if r[0] == "fr"] * 3
+            own += [r[1] for name in ("words", "nouns", "phrases") for r in found[name]]
+            own += [r[1] for r in found["sentences"]]
+            own += [r[1] for name in ("words", "nouns", "phrases") for r in found[name] if r[0] == "fr"] * 3
             vocabulary(own, a.pieces).save(path)
         with open(path, encoding="utf-8") as f:
             self.text = f.read()
@@ -135,8 +137,8 @@ class Trainer:
         """Batches of (ids, targets); texts of about one length together."""
         if not self.ready:
             n, texts, target = self.a.batch, [], []
-            for name, counts in (("captions", (n // 3,) * 3), ("joined", (3, 3, 3)), ("words", (n // 5, n // 7, n // 6)),
-                                 ("phrases", (n // 10, n // 12, n // 10))):
+            for name, counts in (("captions", (n // 3,) * 3), ("joined", (3, 3, 3)), ("sentences", (n // 10, n // 10, n // 24)), ("words", (n // 10, n // 16, n // 12)),
+                                 ("nouns", (n // 5, n // 5, n // 5)), ("phrases", (n // 8, n // 8, n // 8))):
                 part = self.parts[name]
                 rows = part.take(self.rng, [c * 6 for c in counts])
                 texts += [part.texts[i] for i in rows]
