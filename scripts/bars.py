@@ -14,6 +14,9 @@ BARS = [
     ("text to sound of an animal", ("text_to_audio", "p10"), 0.65),
     ("soundtracks under a black picture", ("soundtracks", "p10"), 0.4),
     ("moments (IoU at least 0.5)", ("moments", "right"), 0.8),
+    ("German asks English lines", ("text_to_text_de", "r1"), 0.7),
+    ("French asks English lines", ("text_to_text_fr", "r1"), 0.7),
+    ("Czech asks English lines", ("text_to_text_cs", "r1"), 0.7),
     ("captions, Flickr8k dev, 0 to 10", ("captions", "cider_d"), 0.45),
     ("captions, Flickr8k dev", ("captions", "bleu4"), 0.18),
     ("summaries: cut found, both shots shown", ("summaries", "right"), 0.9),
@@ -24,7 +27,12 @@ LIMITS = [
     ("real sounds' log-mels", ("log_mels", "worst"), 1e-5),
     ("captions with other token ids", ("tokens", "wrong"), 0),
 ]
-PUBLIC = [("text to image, stamps", ("text_to_image", "r10"), 0.5)]
+PUBLIC = [
+    ("text to image, stamps", ("text_to_image", "r10"), 0.5),
+    ("German beside English, stamps", ("beside_english", "de"), 0.7),
+    ("French beside English, stamps", ("beside_english", "fr"), 0.7),
+    ("Czech beside English, stamps", ("beside_english", "cs"), 0.7),
+]
 
 
 def main():

@@ -43,6 +43,7 @@ suite "preprocessing" scripts/eval_preprocessing.sh "$data"
 suite "retrieval" "$SENSORIUM_BIN" eval --manifest "$manifest" --json
 suite "soundtracks" python3 scripts/eval_soundtracks.py "$manifest"
 suite "moments" python3 scripts/eval_moments.py "$manifest" --films "${FILMS:-150}" --sounds "${SOUNDS:-50}"
+suite "languages" python3 scripts/eval_languages.py "$data/text/multi30k_parallel_train_en_de_fr_cs.tsv.gz"
 suite "captions" python3 scripts/eval_captions.py "$manifest"
 suite "summaries" python3 scripts/eval_summaries.py "$manifest"
 if [ -d "$data/malformed" ]; then

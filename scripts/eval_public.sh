@@ -9,13 +9,15 @@ scripts/stamps.sh "$cache/stamps"
 folder=$cache/stamps/usr/share/tuxpaint/stamps
 
 results=$(mktemp)
-trap 'rm -f "$results"' EXIT
+trap 'rm -f "$results" "$results.all"' EXIT
 for language in en de fr cs; do
     python3 scripts/stamps.py manifest "$folder" "$language" >"$folder/index.$language.jsonl"
     figures=$("$SENSORIUM_BIN" eval --manifest "$folder/index.$language.jsonl" --json)
     printf '{"language":"%s","figures":%s}\n' "$language" "$figures"
     [ "$language" != en ] || printf '%s\n' "$figures" >"$results"
+    printf '%s %s\n' "$language" "$figures" >>"$results.all"
 done
+python3 scripts/stamps.py beside "$results.all" | tee -a "$results"
 lenient=()
 [ "${LENIENT:-0}" = 0 ] || lenient=(--lenient)
 status=0

@@ -1,6 +1,8 @@
 """Lists what the package tuxpaint-stamps-default holds: pictures and sound effects with their descriptions.
 
     stamps.py manifest FOLDER LANGUAGE > index.jsonl    rows for `sensorium eval`, files relative to FOLDER
+    stamps.py beside FILE                               lines "LANGUAGE FIGURES" -> R@10 over that of English, of each language
+                                                        that the bundle of SENSORIUM_BIN has a tower for
     stamps.py link FOLDER TARGET                        links the media into TARGET and writes TARGET/meta.jsonl
 
 Left out: symbols/ (letters and signs) and the thousands of spoken descriptions (NAME_desc*.ogg).
@@ -67,10 +69,22 @@ def link(folder, target):
             meta.write(json.dumps({"file": file, "description": texts["en"]}, ensure_ascii=False) + "\n")
 
 
+def beside(file):
+    from eval_languages import languages  # it asks the command under test
+
+    with open(file, encoding="utf-8") as lines:
+        rows = [line.split(" ", 1) for line in lines]
+    recall = {language: json.loads(figures)["text_to_image"]["r10"] for language, figures in rows}
+    ratios = {language: round(recall[language] / recall["en"], 3) for language in sorted(languages() & set(recall))}
+    print(json.dumps({"beside_english": ratios}))
+
+
 if __name__ == "__main__":
     if sys.argv[1:2] == ["manifest"] and len(sys.argv) == 4:
         manifest(sys.argv[2], sys.argv[3])
     elif sys.argv[1:2] == ["link"] and len(sys.argv) == 4:
         link(sys.argv[2], sys.argv[3])
+    elif sys.argv[1:2] == ["beside"] and len(sys.argv) == 3:
+        beside(sys.argv[2])
     else:
         sys.exit(__doc__)

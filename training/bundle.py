@@ -7,11 +7,13 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
+from tokenizers import Tokenizer
 
 from captioner import BOS, EOS, Captioner
 from preprocess import log_mel, pixels, windows
 from stem import PhotoStem
 from text import TextTower
+from tower_languages import Detector, unpacked
 from towers import AudioTower, ImageTower
 
 
@@ -29,7 +31,7 @@ class Bundle:
         with open(os.path.join(folder, "bundle.toml"), "rb") as f:
             self.toml = tomllib.load(f)
         stems = stems or os.path.join(folder, "stems")
-        towers = {t["modality"]: t for t in self.toml["towers"]}
+        towers = {t["modality"]: t for t in self.toml["towers"] if not t.get("languages")}
         own = [w["file"] for w in towers["text"]["weights"] if w["role"] == "own"]
         self.text_tower = TextTower(stems, os.path.join(folder, own[0]) if own else "").eval()
         updates = [w["file"] for w in towers["image"]["weights"] if w["role"] == "update"]
@@ -45,6 +47,13 @@ class Bundle:
         self.audio_tower.class_scale = c["class_scale"]
         self.mel_mean, self.mel_std, self.size = c["mel_mean"], c["mel_std"], self.stem.size
 
+        self.other_texts = self.detector = None
+        for row in filter(lambda t: t.get("languages"), self.toml["towers"]):
+            files = {w["role"]: os.path.join(folder, w["file"]) for w in row["weights"]}
+            tokenizer = Tokenizer.from_file(os.path.join(folder, row["tokenizer"]["file"]))
+            self.other_texts = unpacked(load_file(files["own"]), "languages.", row["config"], tokenizer)
+            self.detector = Detector(load_file(files["detector"]), row["languages"])
+
         self.captioner = None
         for row in self.toml.get("generators", []):
             c, path = row["config"], os.path.join(folder, row["weights"][0]["file"])
@@ -52,8 +61,18 @@ class Bundle:
             model = Captioner(vocab, c["grid"], c["d"], c["heads"], c["encoder"], c["layers"], c["ffn"])
             self.captioner = fill(model, path, "caption.")
 
-    def texts(self, strings):
-        return self.text_tower.encode(strings)
+    def texts(self, strings, languages=None):
+        """f32 [n, 384]; of texts in the languages given, else in those that they seem to be in."""
+        strings = list(strings)
+        if self.other_texts is None:
+            return self.text_tower.encode(strings)
+        languages = languages or self.detector.languages_of(strings)
+        out = np.zeros((len(strings), 384), np.float32)
+        for tower, rows in ((self.text_tower, [i for i, l in enumerate(languages) if l == "en"]),
+                            (self.other_texts, [i for i, l in enumerate(languages) if l != "en"])):
+            if rows:
+                out[rows] = tower.encode([strings[i] for i in rows])
+        return out
 
     @torch.no_grad()
     def grids(self, grids, batch=64):

@@ -1,12 +1,14 @@
 """Checkpoints -> models/mini: weights/*.safetensors (f16 matrices), bundle.toml, selftest.safetensors, golden arrays.
 
     python export.py --image CKPT --audio CKPT --stems FOLDER --out ../models/mini [--calibration FILE.json] [--caption CKPT]
+        [--languages CKPT --detector FILE]
 """
 
 import argparse
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -14,10 +16,14 @@ import torch
 from safetensors.torch import save_file
 
 from captioner import Captioner
+from languages import LANGUAGES
+from tower_languages import MAX_TOKENS, of_checkpoint, packed
 from towers import AudioTower, ImageTower
 
 PAIRS = [(q, c) for q in ("text", "picture", "sound") for c in ("picture", "sound", "text")]
 SELFTEST_TEXT = ["a dog runs on the beach", "the sound of a cow"]
+SELFTEST_LANGUAGES = ["ein Hund läuft am Strand", "le bruit d'une vache", "červené jablko"]
+OTHER_TEXTS = ("languages.safetensors", "languages.tokenizer.json", "detector.safetensors")
 SKIP = ("num_batches_tracked",)
 
 
@@ -95,9 +101,47 @@ norm_eps = 1e-5
 '''
 
 
-def toml(image, audio, hashes, mel, scales, stem, calibration, caption=""):
+def other_texts(checkpoint, detector, folder):
+    """Writes the tower of texts in other languages; its row of bundle.toml and its hashes, "" and [] where there is none."""
+    paths = [os.path.join(folder, "weights", name) for name in OTHER_TEXTS]
+    if not checkpoint:
+        for path in filter(os.path.exists, paths):
+            os.remove(path)  # every file of the folder is compiled into the binary
+            print("removed", path, ": give --languages and --detector to keep it")
+        return "", []
+    state = torch.load(checkpoint, map_location="cpu", weights_only=False)
+    tower = of_checkpoint(state)
+    write(packed(tower, "languages."), paths[0])
+    with open(paths[1], "w", encoding="utf-8") as f:
+        f.write(tower.tokenizer.to_str(pretty=False))
+    shutil.copyfile(detector, paths[2])
+    hashes = [sha256(path) for path in paths]
+    sizes = "\n".join(f"{k} = {tower.config[k]}" for k in ("d", "heads", "layers", "ffn"))
+    return f'''[[towers]]
+id = "mini.text.languages"
+modality = "text"
+space = "mini"
+family = "small-text"
+languages = {json.dumps(LANGUAGES)}
+pool = "mean"
+weights = [
+  {{ role = "own", file = "weights/{OTHER_TEXTS[0]}", sha256 = "{hashes[0]}" }},
+  {{ role = "detector", file = "weights/{OTHER_TEXTS[2]}", sha256 = "{hashes[2]}" }},
+]
+tokenizer = {{ file = "weights/{OTHER_TEXTS[1]}", sha256 = "{hashes[1]}", max_tokens = {MAX_TOKENS} }}
+preprocess = []
+[towers.config]
+{sizes}
+norm_eps = 1e-5
+
+''', hashes
+
+
+def toml(image, audio, hashes, mel, scales, stem, calibration, caption="", languages=("", [])):
     """The text of bundle.toml. The revision is of what makes vectors: a new caption decoder leaves a database usable."""
-    revision = hashlib.sha256("".join(hashes).encode()).hexdigest()[:12]
+    others, other_hashes = languages
+    revision = hashlib.sha256("".join(hashes + other_hashes).encode()).hexdigest()[:12]
+    also = f"languages = {json.dumps(SELFTEST_LANGUAGES, ensure_ascii=False)}\n" if others else ""
     text_row = f'''
   {{ role = "own", file = "weights/text.safetensors", sha256 = "{hashes[2]}" }},''' if len(hashes) > 2 else ""
     stem_row = f'''
@@ -152,7 +196,7 @@ layers = 6
 ffn = 1536
 norm_eps = 1e-12
 
-[[towers]]
+{others}[[towers]]
 id = "mini.image"
 modality = "image"
 space = "mini"
@@ -215,7 +259,7 @@ cut = {{ window_ms = 10000, fps = 1.0 }}
 file = "selftest.safetensors"
 max_abs = 2e-3
 text = {json.dumps(SELFTEST_TEXT)}
-'''
+{also}'''
 
 
 def main():
@@ -226,7 +270,11 @@ def main():
     ap.add_argument("--out", required=True)
     ap.add_argument("--calibration", default="")
     ap.add_argument("--caption", default="")
+    ap.add_argument("--languages", default="", help="checkpoint of train_languages.py")
+    ap.add_argument("--detector", default="", help="file of train_detector.py, beside --languages")
     a = ap.parse_args()
+    if bool(a.languages) != bool(a.detector):
+        ap.error("--languages and --detector go together")
     from stem import PhotoStem
     stem = PhotoStem(os.path.join(a.stems, "photo.safetensors"))
     image, image_scale, updates, stem_updates = image_tower(a.image)
@@ -250,7 +298,7 @@ def main():
         with open(a.calibration, encoding="utf-8") as f:
             calibration = {(r["query"], r["content"]): (r["mean"], r["deviation"]) for r in json.load(f)}
     text = toml(image, audio, hashes, mel, (image_scale, audio_scale), (stem.variant, stem.size), calibration,
-                rows)
+                rows, other_texts(a.languages, a.detector, a.out))
     with open(os.path.join(a.out, "bundle.toml"), "w", encoding="utf-8") as f:
         f.write(text)
     golden = os.path.join(os.path.dirname(os.path.abspath(__file__)), "golden.py")

@@ -15,6 +15,9 @@ from safetensors.numpy import save_file
 from bundle import Bundle
 from preprocess import RATE, log_mel, pixels, resize, windows
 
+OTHER_STRINGS = ["Zwei Hunde spielen im Schnee.", "une pomme rouge", "L'été, près de la côte", "červené jablko leží na stole", "",
+                 "Donaudampfschifffahrtsgesellschaft \U0001f436 犬 3,5 km/h", "příliš žluťoučký kůň " * 30,
+                 "a dog runs on the beach", "12:30", "chat"]
 STRINGS = ["a dog runs on the beach", "the sound of a cow", "Zwei Hunde spielen im Schnee.", "",
            "naïve café — 3.5 km/h, ½ price!", "\U0001f436 犬 unbelievably-long " + "antidisestablishmentarianism " * 3]
 
@@ -50,10 +53,17 @@ def main():
     square = gradient(b.size, b.size)
     texts = b.toml["selftest"]["text"]
     one = chirp(1.0)
-    selftest = {"text.vectors": b.texts(texts), "image.pixels": square, "image.vector": b.pictures([square])[0],
+    selftest = {"text.vectors": b.text_tower.encode(texts), "image.pixels": square, "image.vector": b.pictures([square])[0],
                 "audio.samples": one, "audio.vector": b.window(one)}
     if b.captioner is not None:
         selftest["caption.ids"], selftest["caption.log_probs"] = b.caption_ids(square)
+    if b.other_texts is not None:
+        selftest["languages.vectors"] = b.other_texts.encode(b.toml["selftest"]["languages"])
+        told = [b.detector.languages.index(l) for l in b.detector.languages_of(OTHER_STRINGS)]
+        tensors = {"vectors": b.other_texts.encode(OTHER_STRINGS), "told": np.array(told, np.int64)}
+        for i, s in enumerate(OTHER_STRINGS):
+            tensors[f"ids.{i}"] = np.array(b.other_texts.tokenizer.encode(s).ids[:256], np.int64)
+        save_file(tensors, os.path.join(folder, "languages.safetensors"), {"strings": json.dumps(OTHER_STRINGS)})
     save_file(selftest, os.path.join(a.bundle, "selftest.safetensors"))
 
     import torch
@@ -77,7 +87,7 @@ def main():
                "long.samples": long, "long.vectors": np.stack([b.window(w) for w in windows(long)])},
               os.path.join(folder, "audio.safetensors"))
 
-    tensors = {"vectors": b.texts(STRINGS)}
+    tensors = {"vectors": b.text_tower.encode(STRINGS)}
     for i, s in enumerate(STRINGS):
         tensors[f"ids.{i}"] = np.array(b.text_tower.tokenizer.encode(s).ids, np.int64)
     save_file(tensors, os.path.join(folder, "text.safetensors"), {"strings": json.dumps(STRINGS)})

@@ -20,8 +20,8 @@ def of_zip(path):
                 yield name, archive.read(name)
 
 
-def of_rcc(path):
-    """(name, bytes) of the sounds in a file of Qt resources (qresource.cpp: a tree of nodes, names in UTF-16)."""
+def of_rcc(path, suffixes=SUFFIXES):
+    """(name, bytes) of the sounds (or others) in a file of Qt resources (qresource.cpp: a tree of nodes, names in UTF-16)."""
     with open(path, "rb") as f:
         data = f.read()
     if data[:4] != b"qres":
@@ -39,7 +39,7 @@ def of_rcc(path):
             children, first = struct.unpack(">II", data[at + 6 : at + 14])
             for child in range(first, first + children):
                 yield from walk(child, place)
-        elif name.lower().endswith(SUFFIXES) and not flags & 4:
+        elif name.lower().endswith(suffixes) and not flags & 4:
             begin = contents + struct.unpack(">I", data[at + 10 : at + 14])[0]
             length = struct.unpack(">I", data[begin : begin + 4])[0]
             content = data[begin + 4 : begin + 4 + length]

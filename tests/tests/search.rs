@@ -5,7 +5,7 @@
 use std::sync::OnceLock;
 
 use sensorium_tests::{Sensorium, samples};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The samples, indexed once for all tests of this file.
 fn database() -> &'static Sensorium {
@@ -115,8 +115,24 @@ fn mistakes_are_usage_errors_with_a_way_out() {
     sensorium.run(&["search", "--", "-", "fruit"]).expect_code(2);
     let filter = sensorium.run(&["search", "x", "--filter", "year >="]).expect_code(2);
     assert!(filter.stderr.contains("character 8"), "{}", filter.stderr);
+    let language = sensorium.run(&["search", "x", "--lang", "xx"]).expect_code(2);
+    for name in ["en (English)", "de (German)", "fr (French)", "cs (Czech)"] {
+        assert!(language.stderr.contains(name), "{}", language.stderr);
+    }
     let missing = sensorium.run(&["search", "./no such file.jpg"]);
     assert!(matches!(missing.code, Some(1 | 2)), "{missing:?}");
+}
+
+#[test]
+fn an_answer_says_in_which_language_its_texts_were_read() {
+    let sensorium = database();
+    let explain = |args: &[&str]| sensorium.json(args).pop().expect("the explanation")["explain"].clone();
+    let told = explain(&["search", "a dog on a beach", "+", &first_file("images", "jpg"), "--explain"]);
+    assert_eq!(told["languages"], json!([{"term": 0, "language": "en"}]), "{told}");
+    let named = explain(&["search", "ein Hund", "--lang", "en", "--explain"]);
+    assert_eq!(named["languages"], json!([{"term": 0, "language": "en"}]), "{named}");
+    let same = sensorium.json(&["search", "a dog on a beach", "--all", "--lang", "en"]);
+    assert_eq!(same, sensorium.json(&["search", "a dog on a beach", "--all"]));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Messages that break a rule.
 
-use sensorium_types::{ErrorKind, FilterError, IdError, PayloadError};
+use sensorium_types::{ErrorKind, FilterError, IdError, PayloadError, UnknownLanguage};
 
 /// A message that cannot be understood. `field` is its path from the request, as protobuf names it.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -38,6 +38,15 @@ pub enum ConvertError {
         #[source]
         source: IdError,
     },
+    /// A code that names no language.
+    #[error("{field}: {source}")]
+    Language {
+        /// The field.
+        field: &'static str,
+        /// What is wrong.
+        #[source]
+        source: UnknownLanguage,
+    },
     /// Text of the filter grammar that cannot be read.
     #[error(transparent)]
     Filter(#[from] FilterError),
@@ -70,6 +79,7 @@ impl ConvertError {
             | Self::UnknownEnum { .. }
             | Self::Number { .. }
             | Self::Id { .. }
+            | Self::Language { .. }
             | Self::Filter(_)
             | Self::Payload(_)
             | Self::TooMany { .. } => ErrorKind::InvalidArgument,
@@ -84,6 +94,7 @@ impl ConvertError {
             | Self::UnknownEnum { field, .. }
             | Self::Number { field, .. }
             | Self::Id { field, .. }
+            | Self::Language { field, .. }
             | Self::TooMany { field, .. } => Some(field),
             Self::Filter(_) => Some("filter"),
             Self::Payload(_) => Some("payload"),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sensorium_client::{self as client, Client};
 use sensorium_engine::{self as engine, Access, Engine};
-use sensorium_types::{AssetId, ErrorKind, Filter, PointKey};
+use sensorium_types::{AssetId, ErrorKind, Filter, Language, PointKey};
 
 use crate::args::high::{Place, Setting};
 use crate::failure::CliError;
@@ -46,6 +46,8 @@ pub(crate) struct Ask {
     pub(crate) rerank: u32,
     /// Tell how the answer came about.
     pub(crate) explain: bool,
+    /// The language of all texts; `None`: what each seems to be in.
+    pub(crate) language: Option<Language>,
 }
 
 /// What a search gives.
@@ -87,8 +89,22 @@ impl Backend {
     pub(crate) async fn search(&self, terms: Vec<Term>, ask: Ask) -> anyhow::Result<Answer> {
         match self {
             Self::Folder(engine) => {
-                let terms = terms.into_iter().map(local_term).collect::<anyhow::Result<_>>()?;
-                let Ask { modalities, filter, limit, all, min_score, moments, legs, rerank, explain } = ask;
+                let Ask {
+                    modalities,
+                    filter,
+                    limit,
+                    all,
+                    min_score,
+                    moments,
+                    legs,
+                    rerank,
+                    explain,
+                    language,
+                } = ask;
+                let terms = terms
+                    .into_iter()
+                    .map(|term| local_term(term, language))
+                    .collect::<anyhow::Result<_>>()?;
                 let limit = usize::try_from(limit)?;
                 let request = engine::QueryRequest {
                     terms,
@@ -107,8 +123,22 @@ impl Backend {
                 Ok(Answer { hits, weak, explain: explain.map(Explain::from) })
             }
             Self::Server(client) => {
-                let terms = terms.into_iter().map(remote_term).collect::<anyhow::Result<_>>()?;
-                let Ask { modalities, filter, limit, all, min_score, moments, legs, rerank, explain } = ask;
+                let Ask {
+                    modalities,
+                    filter,
+                    limit,
+                    all,
+                    min_score,
+                    moments,
+                    legs,
+                    rerank,
+                    explain,
+                    language,
+                } = ask;
+                let terms = terms
+                    .into_iter()
+                    .map(|term| remote_term(term, language))
+                    .collect::<anyhow::Result<_>>()?;
                 let request = client::QueryRequest {
                     terms,
                     modalities,
@@ -261,10 +291,13 @@ pub(crate) async fn connect(setting: &Setting, url: &str) -> anyhow::Result<Clie
     Ok(Client::connect_with(url, options).await?)
 }
 
-fn local_term(term: Term) -> anyhow::Result<engine::Term> {
+fn local_term(term: Term, language: Option<Language>) -> anyhow::Result<engine::Term> {
     let Term { weight, input } = term;
     let input = match input {
-        Input::Text(text) => engine::TermInput::Text(text),
+        Input::Text(text) => match language {
+            Some(language) => engine::TermInput::TextIn(language, text),
+            None => engine::TermInput::Text(text),
+        },
         Input::File(path) => {
             // Says why in the system's own words, before anything is started.
             let shown = |source| CliError::Path { path: path.clone(), source };
@@ -278,10 +311,13 @@ fn local_term(term: Term) -> anyhow::Result<engine::Term> {
     Ok(engine::Term { weight, input })
 }
 
-fn remote_term(term: Term) -> anyhow::Result<client::Term> {
+fn remote_term(term: Term, language: Option<Language>) -> anyhow::Result<client::Term> {
     let Term { weight, input } = term;
     let input = match input {
-        Input::Text(text) => client::TermInput::Text(text),
+        Input::Text(text) => match language {
+            Some(language) => client::TermInput::TextIn(language, text),
+            None => client::TermInput::Text(text),
+        },
         Input::File(path) => client::TermInput::Bytes(fs_err::read(path)?),
         Input::Asset(asset) => client::TermInput::Asset(asset),
         Input::Point(asset, track, ordinal) => client::TermInput::Point(asset, track, ordinal),

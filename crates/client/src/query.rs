@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use sensorium_api::convert::{asset_id, modality, payload};
 use sensorium_api::{ConvertError, v1};
-use sensorium_types::{AssetId, Filter, Modality, Moment, Payload, PointInfo, Track};
+use sensorium_types::{AssetId, Filter, Language, Modality, Moment, Payload, PointInfo, Track};
 
 /// One member of a query.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,8 +18,10 @@ pub struct Term {
 /// What a term is made of.
 #[derive(Debug, Clone, PartialEq)]
 pub enum TermInput {
-    /// A text.
+    /// A text, in whatever language it seems to be.
     Text(String),
+    /// A text in a language that is known.
+    TextIn(Language, String),
     /// The bytes of a file of any modality.
     Bytes(Vec<u8>),
     /// A stored asset, by the mean of its main track.
@@ -135,8 +137,13 @@ impl QueryRequest {
 impl From<Term> for v1::Term {
     fn from(term: Term) -> Self {
         use v1::term::Input;
+        let mut language = String::new();
         let input = match term.input {
             TermInput::Text(text) => Input::Text(text),
+            TermInput::TextIn(known, text) => {
+                known.code().clone_into(&mut language);
+                Input::Text(text)
+            }
             TermInput::Bytes(bytes) => Input::Media(media(bytes)),
             TermInput::Asset(asset) => Input::AssetId(asset.to_string()),
             TermInput::Point(asset, track, ordinal) => Input::Point(v1::PointRef {
@@ -146,7 +153,7 @@ impl From<Term> for v1::Term {
             }),
             TermInput::Vector(values) => Input::Vector(v1::Vector { values }),
         };
-        Self { weight: Some(term.weight), input: Some(input) }
+        Self { weight: Some(term.weight), input: Some(input), language }
     }
 }
 

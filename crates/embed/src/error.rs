@@ -1,6 +1,6 @@
 //! What can go wrong between bytes of a bundle and a vector.
 
-use sensorium_types::{ErrorKind, Modality};
+use sensorium_types::{ErrorKind, Language, Modality};
 
 use crate::InputFault;
 
@@ -124,6 +124,14 @@ pub enum EmbedError {
         /// The modality.
         modality: Modality,
     },
+    /// No tower of the bundle reads this language.
+    #[error(
+        "the bundle has no tower for texts in {language}: leave the language out, or take a bundle that has one"
+    )]
+    NoLanguage {
+        /// The language.
+        language: Language,
+    },
     /// The bundle puts nothing into words.
     #[error("this bundle has no caption decoder")]
     NoCaptioner,
@@ -185,6 +193,7 @@ impl EmbedError {
             | Self::ManifestFact { .. }
             | Self::Format { .. }
             | Self::NoCaptioner
+            | Self::NoLanguage { .. }
             | Self::NoTower { .. } => ErrorKind::FailedPrecondition,
             Self::Hash { .. }
             | Self::Damaged { .. }

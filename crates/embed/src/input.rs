@@ -1,5 +1,7 @@
 //! What towers take.
 
+use sensorium_types::Language;
+
 /// A picture at the size of the image tower.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Picture {
@@ -14,8 +16,10 @@ pub struct Picture {
 /// One thing to encode.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Input {
-    /// A query or a passage; the empty text has a vector as well.
+    /// A query or a passage, in whatever language it seems to be; the empty text has a vector as well.
     Text(String),
+    /// The same in a language that is known.
+    TextIn(Language, String),
     /// Frames of one part: one for an image, several for a film. The vector is the mean of the frames' unit vectors,
     /// normalized.
     Frames(Vec<Picture>),
@@ -57,7 +61,7 @@ impl Input {
     /// Checks what any tower would refuse.
     pub(crate) fn check(&self, size: u32) -> Result<(), InputFault> {
         match self {
-            Self::Text(_) => Ok(()),
+            Self::Text(_) | Self::TextIn(..) => Ok(()),
             Self::Frames(frames) if frames.is_empty() => Err(InputFault::NoFrames),
             Self::Frames(frames) => frames.iter().try_for_each(|frame| frame.check(size)),
             Self::Sound(samples) if samples.is_empty() => Err(InputFault::NoSamples),
@@ -77,7 +81,7 @@ impl Input {
         const SAMPLES_A_SECOND: u64 = 16_000;
         match self {
             // Four bytes to a token, and the two marks around a text.
-            Self::Text(text) => (text.len() as u64 / 4 + 2).min(MAX_TOKENS) * TOKEN,
+            Self::Text(text) | Self::TextIn(_, text) => (text.len() as u64 / 4 + 2).min(MAX_TOKENS) * TOKEN,
             Self::Frames(frames) => frames.len() as u64 * PICTURE,
             Self::Sound(samples) => (samples.len() as u64 / SAMPLES_A_SECOND + 1) * SOUND_SECOND,
         }

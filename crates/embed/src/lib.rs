@@ -9,12 +9,13 @@
 //! | --- | --- |
 //! | `tower.rs`, `captioner.rs` | the seams: [`Tower`], [`Batch`], [`Captioner`]; they name no library |
 //! | `bundle/` | [`Bundle`]: manifest, files, lazy towers, self-test, calibration, cutting |
-//! | `towers/` | one file a tower: MiniLM text, hybrid image, log-mel audio, frame-mean video |
+//! | `towers/` | one file a tower: text (MiniLM, or a small Transformer for other languages), hybrid image, log-mel audio, frame-mean video |
 //! | `caption/` | the caption decoder: a picture's grid to words, and how well given words fit |
 //! | `layers/` | what towers are made of, on candle's tensors with the operations of `sensorium-kernels` |
 //! | `weights/` | safetensors by name and shape; what is missing, extra or misshaped is named |
 //! | `batching/` | [`Encoder`]: pure planner, bounded queue, one owner thread |
 //! | `tokenizer.rs`, `mel.rs` | strings to token ids, samples to log-mels |
+//! | `detector.rs` | the language of a text, which chooses the tower |
 //!
 //! Batches are ragged: rows of all items lie below one another, attention stays within an item, and nothing is padded, so
 //! that an item's vector does not depend on its neighbours.
@@ -23,6 +24,7 @@ mod batching;
 mod bundle;
 mod caption;
 mod captioner;
+mod detector;
 mod error;
 mod input;
 mod layers;

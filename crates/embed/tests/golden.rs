@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use safetensors::SafeTensors;
 use sensorium_embed::{Bundle, FolderFiles, Input, LoadOptions, LogMel, LogMelSpec, Picture, Tokenizer};
-use sensorium_types::Modality;
+use sensorium_types::{Language, Modality};
 use serde_json::json;
 
 /// Largest difference of a component of a unit vector: sums of some thousand products in f32, in another order.
@@ -107,7 +107,8 @@ fn assert_near(a: &[f32], b: &[f32], tolerance: f32) {
 }
 
 fn texts() -> Vec<Input> {
-    Golden::open("text.safetensors").strings().into_iter().map(Input::Text).collect()
+    let strings = Golden::open("text.safetensors").strings().into_iter();
+    strings.map(|text| Input::TextIn(Language::English, text)).collect()
 }
 
 fn picture() -> Input {
@@ -120,6 +121,30 @@ fn picture() -> Input {
 fn texts_have_the_vectors_of_the_reference() {
     let vectors = bundle().embed(&texts()).unwrap().concat();
     assert_near(&vectors, &Golden::open("text.safetensors").floats("vectors"), VECTOR_TOLERANCE);
+}
+
+/// The bundle, if it has a tower of other languages: one is optional.
+fn with_other_languages() -> Option<Arc<Bundle>> {
+    Some(bundle()).filter(|bundle| bundle.info().towers.iter().any(|tower| !tower.languages.is_empty()))
+}
+
+#[test]
+fn texts_in_other_languages_have_the_vectors_of_the_reference() {
+    let Some(bundle) = with_other_languages() else { return };
+    let golden = Golden::open("languages.safetensors");
+    let strings = golden.strings();
+    let inputs: Vec<Input> =
+        strings.iter().map(|text| Input::TextIn(Language::German, text.clone())).collect();
+    let vectors = bundle.embed(&inputs).unwrap().concat();
+    assert_near(&vectors, &golden.floats("vectors"), VECTOR_TOLERANCE);
+    let told: Vec<i64> = strings
+        .iter()
+        .map(|text| {
+            let language = bundle.language(text).unwrap();
+            Language::ALL.iter().position(|other| *other == language).unwrap() as i64
+        })
+        .collect();
+    assert_eq!(told, golden.integers("told"), "{strings:?}");
 }
 
 #[test]
@@ -237,7 +262,8 @@ fn a_film_is_the_mean_of_its_frames() {
 fn every_tower_passes_its_self_test_and_every_pair_is_calibrated() {
     let bundle = bundle();
     bundle.self_test().unwrap();
-    assert_eq!(bundle.info().towers.len(), Modality::ALL.len());
+    let further = usize::from(with_other_languages().is_some());
+    assert_eq!(bundle.info().towers.len(), Modality::ALL.len() + further);
     assert_eq!(bundle.calibration().pairs.len(), 9);
     assert_eq!(bundle.space().dim, 384);
 }

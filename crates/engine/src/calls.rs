@@ -113,7 +113,7 @@ impl Engine {
     /// terms when the space is another bundle's.
     pub async fn query(&self, request: QueryRequest) -> Result<QueryReply, EngineError> {
         let needs_towers = request.terms.iter().any(|term| match &term.input {
-            TermInput::Text(_) | TermInput::File(_) | TermInput::Bytes(_) => true,
+            TermInput::Text(_) | TermInput::TextIn(..) | TermInput::File(_) | TermInput::Bytes(_) => true,
             TermInput::Asset(_) | TermInput::Point(..) | TermInput::Vector(_) => false,
         });
         if needs_towers {

@@ -6,7 +6,7 @@ use sensorium_embed::EmbedError;
 use sensorium_index::IndexError;
 use sensorium_media::MediaError;
 use sensorium_store::StoreError;
-use sensorium_types::{AssetId, ErrorKind, FailureReason, Modality, PayloadError};
+use sensorium_types::{AssetId, ErrorKind, FailureReason, Language, Modality, PayloadError};
 
 /// What can go wrong in the engine. Failures of single files are no errors: they are recorded and told as events.
 #[derive(Debug, thiserror::Error)]
@@ -137,6 +137,14 @@ pub enum EngineError {
         "to rerank, a query needs exactly one text that counts above 0, and its terms in one list (not each alone)"
     )]
     RerankTerms,
+    /// The caption decoder reads English.
+    #[error(
+        "reranking reads English, and the text is taken for {language}: leave the reranking out, or say that it is English"
+    )]
+    RerankLanguage {
+        /// What the text is taken for.
+        language: Language,
+    },
     /// Terms that cancel each other out.
     #[error("the terms of the query cancel each other out: their sum has length {length:.6}")]
     EmptySum {
@@ -288,6 +296,7 @@ impl EngineError {
             | Self::Payload(_)
             | Self::NoPositiveTerm
             | Self::RerankTerms
+            | Self::RerankLanguage { .. }
             | Self::EmptySum { .. }
             | Self::BadWeight
             | Self::BadVector { .. }

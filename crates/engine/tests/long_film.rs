@@ -44,7 +44,7 @@ struct Weighed {
 
 fn bytes_of(inputs: &[Input]) -> u64 {
     let bytes = inputs.iter().map(|input| match input {
-        Input::Text(text) => text.len(),
+        Input::Text(text) | Input::TextIn(_, text) => text.len(),
         Input::Sound(samples) => size_of_val(samples.as_slice()),
         Input::Frames(frames) => frames.iter().map(|frame| frame.pixels.len()).sum(),
     });

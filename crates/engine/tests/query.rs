@@ -7,7 +7,7 @@ use std::sync::Arc;
 use common::{FakeDecoder, Fixture, ask, space, term, vector};
 use sensorium_engine::{EngineError, Fusion, QueryRequest, TermInput};
 use sensorium_testkit::MemoryStore;
-use sensorium_types::{ErrorKind, Modality, Plan, SpaceInfo, Track};
+use sensorium_types::{ErrorKind, Language, Modality, Plan, SpaceInfo, Track};
 
 /// A collection of all modalities.
 async fn filled() -> Fixture {
@@ -217,7 +217,7 @@ async fn legs_ask_each_term_alone() {
     let fixture = filled().await;
     let terms = vec![
         term(1.0, TermInput::Text("cat sofa".to_owned())),
-        term(1.0, TermInput::Text("dog bark".to_owned())),
+        term(1.0, TermInput::TextIn(Language::Czech, "dog bark".to_owned())),
     ];
     let request = QueryRequest { terms, legs: true, explain: true, ..QueryRequest::default() };
     let reply = fixture.engine.query(request).await.expect("answers");
@@ -234,6 +234,7 @@ async fn legs_ask_each_term_alone() {
         explain.searches.iter().all(|search| search.hits.iter().enumerate().all(|(at, h)| h.rank == at + 1))
     );
     assert_eq!(explain.steps.len(), 4);
+    assert_eq!(explain.languages, [(0, Language::English), (1, Language::Czech)]);
 }
 
 #[tokio::test]

@@ -67,7 +67,8 @@ async fn queries_are_answered() {
 async fn the_filter_text_of_a_bare_call_and_offsets_work() {
     let (server, _, ids) = filled().await;
     let mut service = QueryServiceClient::new(server.channel().await);
-    let term = v1::Term { weight: None, input: Some(v1::term::Input::Text("dog".to_owned())) };
+    let term =
+        v1::Term { weight: None, input: Some(v1::term::Input::Text("dog".to_owned())), ..Default::default() };
     let query = v1::QueryRequest {
         terms: vec![term],
         filter_text: "year != 2020".to_owned(),
@@ -81,6 +82,16 @@ async fn the_filter_text_of_a_bare_call_and_offsets_work() {
     assert_eq!(rest.len(), 1);
     assert_eq!((rest[0].rank, &rest[0].asset_id), (2, &whole[1].asset_id));
     assert!(rest[0].payload.is_empty());
+
+    let said = |code: &str| {
+        let term = v1::Term { language: code.to_owned(), ..query.terms[0].clone() };
+        v1::QueryRequest { terms: vec![term], explain: true, ..query.clone() }
+    };
+    let explain = service.query(said("fr")).await.expect("answers").into_inner().explain.expect("explained");
+    assert_eq!((explain.languages[0].term, explain.languages[0].language.as_str()), (0, "fr"));
+    let status = service.query(said("xx")).await.expect_err("no such language");
+    assert_eq!(status.code(), Code::InvalidArgument);
+    assert!(status.message().contains("terms.language") && status.message().contains("cs (Czech)"));
 
     let broken = v1::QueryRequest { filter_text: "year !".to_owned(), ..query.clone() };
     let batch = v1::QueryBatchRequest { queries: vec![query, broken] };
@@ -181,7 +192,8 @@ async fn what_is_planned_says_so() {
     let mut queries = QueryServiceClient::new(server.channel().await);
     let source = Some(v1::media_input::Source::Uri("http://127.0.0.1/".to_owned()));
     let input = Some(v1::term::Input::Media(v1::MediaInput { source }));
-    let by_uri = v1::QueryRequest { terms: vec![v1::Term { weight: None, input }], ..Default::default() };
+    let by_uri =
+        v1::QueryRequest { terms: vec![v1::Term { input, ..Default::default() }], ..Default::default() };
     assert_eq!(queries.query(by_uri).await.expect_err("planned").code(), Code::Unimplemented);
     server.end().await;
 }

@@ -5,6 +5,7 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `modality.rs` | [`Modality`], [`Track`], [`Content`] |
+//! | `language.rs` | [`Language`] |
 //! | `id.rs` | [`AssetId`], [`ContentHash`], [`PointKey`], [`PointUuid`] |
 //! | `span.rs` | [`Span`], [`Moment`] |
 //! | `payload.rs` | [`Payload`] and its limits |
@@ -18,6 +19,7 @@
 mod filter;
 mod id;
 mod kind;
+mod language;
 mod modality;
 mod payload;
 mod reason;
@@ -29,6 +31,7 @@ mod span;
 pub use filter::{Comparison, Filter, FilterError, Literal};
 pub use id::{AssetId, ContentHash, IdError, PointKey, PointUuid};
 pub use kind::ErrorKind;
+pub use language::{Language, UnknownLanguage};
 pub use modality::{Content, Modality, Track, UnknownName};
 pub use payload::{CAPTIONS_FIELD, MAX_USER_METADATA_BYTES, Payload, PayloadError};
 pub use reason::{FailureReason, ReasonKind};

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sensorium_engine::SummaryLength;
-use sensorium_types::Modality;
+use sensorium_types::{Language, Modality};
 
 /// Where a server listens where nothing is typed.
 const DEFAULT_LISTEN: &str = "127.0.0.1:7700";
@@ -170,6 +170,9 @@ pub(crate) struct Search {
     /// Only assets whose fields meet this, for instance 'year >= 2020 and camera = "X100"'
     #[arg(long, value_name = "CONDITION")]
     pub(crate) filter: Option<String>,
+    /// The language of the texts: en, de, fr or cs [default: what each seems to be in]
+    #[arg(long, value_name = "LANG")]
+    pub(crate) lang: Option<Language>,
     /// Most hits [default: 10; with --all: every match]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) limit: Option<u32>,

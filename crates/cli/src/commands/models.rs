@@ -49,7 +49,9 @@ fn info(folder: Option<&Path>, out: &mut Out) -> anyhow::Result<()> {
         out.line(&format!("space {}: {} dimensions", space.id, space.dim))?;
     }
     for tower in towers {
-        out.line(&format!("tower {}: {}, {}", tower.id, tower.modality, tower.family))?;
+        let languages: Vec<&str> = tower.languages.iter().map(|language| language.name()).collect();
+        let read = if languages.is_empty() { String::new() } else { format!(" in {}", languages.join(", ")) };
+        out.line(&format!("tower {}: {}{read}, {}", tower.id, tower.modality, tower.family))?;
     }
     for generator in generators {
         out.line(&format!("generator {}: {}, {}", generator.id, generator.modality, generator.family))?;

@@ -41,6 +41,7 @@ pub(super) async fn run(args: Search, context: &mut Context) -> anyhow::Result<E
         legs: args.legs,
         rerank: args.rerank.unwrap_or(0),
         explain: args.explain,
+        language: args.lang,
     };
     let Answer { hits, weak, explain } = backend.search(terms, ask).await?;
     show(&hits, context)?;

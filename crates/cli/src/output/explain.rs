@@ -2,6 +2,7 @@
 
 use sensorium_client::v1;
 use sensorium_engine as engine;
+use sensorium_types::Language;
 use serde_json::{Value, json};
 
 use super::json::number;
@@ -11,6 +12,8 @@ use super::json::number;
 pub(crate) struct Explain {
     /// `early`: one sum of the terms; `late`: one list for each term.
     fusion: &'static str,
+    /// Terms that are texts, from 0, and the code of the language in which each was read.
+    languages: Vec<(u64, String)>,
     searches: Vec<Search>,
     steps: Vec<(String, f64)>,
 }
@@ -35,13 +38,15 @@ struct Found {
 
 impl From<engine::Explain> for Explain {
     fn from(explain: engine::Explain) -> Self {
-        let engine::Explain { fusion, searches, steps } = explain;
+        let engine::Explain { fusion, languages, searches, steps } = explain;
+        let languages =
+            languages.into_iter().map(|(term, language)| (term as u64, language.code().to_owned())).collect();
         let fusion = match fusion {
             engine::Fusion::Early => "early",
             engine::Fusion::Late => "late",
         };
         let steps = steps.into_iter().map(|step| (step.name.to_owned(), step.seconds)).collect();
-        Self { fusion, searches: searches.into_iter().map(Search::from).collect(), steps }
+        Self { fusion, languages, searches: searches.into_iter().map(Search::from).collect(), steps }
     }
 }
 
@@ -78,7 +83,9 @@ impl From<v1::Explain> for Explain {
             v1::Fusion::Early | v1::Fusion::Unspecified => "early",
         };
         let steps = explain.steps.into_iter().map(|step| (step.name, step.seconds)).collect();
-        Self { fusion, searches: explain.searches.into_iter().map(Search::from).collect(), steps }
+        let languages =
+            explain.languages.into_iter().map(|read| (u64::from(read.term), read.language)).collect();
+        Self { fusion, languages, searches: explain.searches.into_iter().map(Search::from).collect(), steps }
     }
 }
 
@@ -120,6 +127,14 @@ impl Explain {
     /// Lines for people.
     pub(crate) fn lines(&self) -> Vec<String> {
         let mut lines = vec![format!("fusion: {}", self.fusion)];
+        for (term, language) in &self.languages {
+            // A newer server may know more languages.
+            let name = match language.parse::<Language>() {
+                Ok(language) => language.name(),
+                Err(_) => language,
+            };
+            lines.push(format!("term {} read as {name}", term + 1));
+        }
         for search in &self.searches {
             let term = match search.term {
                 Some(term) => format!("term {}", term + 1),
@@ -174,7 +189,12 @@ impl Explain {
             .collect();
         let steps: Vec<Value> =
             self.steps.iter().map(|(name, seconds)| json!({ "name": name, "seconds": seconds })).collect();
-        json!({ "explain": { "fusion": self.fusion, "searches": searches, "steps": steps } })
+        let languages: Vec<Value> = self
+            .languages
+            .iter()
+            .map(|(term, language)| json!({ "term": term, "language": language }))
+            .collect();
+        json!({ "explain": { "fusion": self.fusion, "languages": languages, "searches": searches, "steps": steps } })
     }
 }
 
@@ -188,6 +208,7 @@ mod tests {
     fn an_explanation_reads_well() {
         let explain = Explain::from(engine::Explain {
             fusion: engine::Fusion::Early,
+            languages: vec![(1, Language::Czech)],
             searches: vec![engine::ExplainedSearch {
                 term: None,
                 content: Content::Sound,
@@ -202,6 +223,7 @@ mod tests {
             explain.lines(),
             [
                 "fusion: early",
+                "term 2 read as Czech",
                 "all terms against sound: exact scan, 7 points compared, chance 0.100 +- 0.050",
                 "search: 1.5 ms",
             ]

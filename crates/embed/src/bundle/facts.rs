@@ -1,6 +1,6 @@
 //! What a manifest says, checked and ready.
 
-use sensorium_types::{Calibration, CalibrationTable, Content, Modality, SpaceInfo};
+use sensorium_types::{Calibration, CalibrationTable, Content, Language, Modality, SpaceInfo};
 use serde::Serialize;
 
 use super::manifest::{GeneratorRow, Manifest, Operation, ResizeMode, TowerRow};
@@ -56,6 +56,9 @@ pub struct TowerInfo {
     pub family: String,
     /// The space that it maps into.
     pub space: String,
+    /// The languages that a further tower of texts reads; empty for every other tower.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub languages: Vec<Language>,
 }
 
 /// One generator of a bundle.
@@ -146,6 +149,7 @@ impl Facts {
                 return Err(fact(format!("tower {} maps into {}, an unknown space", tower.id, tower.space)));
             }
         }
+        languages(manifest)?;
         if let Some(modality) = row.modalities.iter().find(|modality| manifest.tower(**modality).is_none()) {
             return Err(fact(format!("space {} has {modality}, and no tower for it", row.id)));
         }
@@ -175,6 +179,29 @@ fn tower_info(row: &TowerRow) -> TowerInfo {
         modality: row.modality,
         family: row.family.name().to_owned(),
         space: row.space.clone(),
+        languages: row.languages.clone(),
+    }
+}
+
+/// One tower of texts reads all but a few languages, which a second one may name.
+fn languages(manifest: &Manifest) -> Result<(), EmbedError> {
+    let mut further = manifest.towers.iter().filter(|tower| !tower.languages.is_empty());
+    let Some(tower) = further.next() else { return Ok(()) };
+    if tower.modality != Modality::Text {
+        return Err(fact(format!("tower {} of {} names languages", tower.id, tower.modality)));
+    }
+    let mut seen = vec![Language::English];
+    for language in &tower.languages {
+        if seen.contains(language) {
+            return Err(fact(format!("tower {} names {language}, which has a tower", tower.id)));
+        }
+        seen.push(*language);
+    }
+    match further.next() {
+        Some(other) => {
+            Err(fact(format!("tower {} is the third tower of texts, this program reads two", other.id)))
+        }
+        None => Ok(()),
     }
 }
 

@@ -12,10 +12,12 @@ use super::Bundle;
 use super::facts::fact;
 use super::manifest::{Family, Operation, Role, TokenizerRow, TowerRow, WeightsRow};
 use crate::caption::{CaptionConfig, CaptionDecoder};
+use crate::detector::Detector;
 use crate::mel::{LogMel, LogMelSpec};
 use crate::tokenizer::Tokenizer;
 use crate::towers::{
-    AudioConfig, AudioTower, ImageConfig, ImageTower, Normalise, TextConfig, TextTower, VideoTower,
+    AudioConfig, AudioTower, ImageConfig, ImageTower, Normalise, SmallTextConfig, TextConfig, TextEncoder,
+    TextTower, VideoTower,
 };
 use crate::weights::Weights;
 use crate::{Captioner, EmbedError, Tower};
@@ -26,17 +28,41 @@ const CELL_PIXELS: usize = 32;
 /// Loads the tower of a modality.
 pub(super) fn tower(bundle: &Bundle, modality: Modality) -> Result<Arc<dyn Tower>, EmbedError> {
     let row = bundle.manifest.tower(modality).ok_or(EmbedError::NoTower { modality })?;
+    of_row(bundle, row)
+}
+
+/// Loads the tower of texts in other languages.
+pub(super) fn other_texts(bundle: &Bundle) -> Result<Arc<dyn Tower>, EmbedError> {
+    let modality = Modality::Text;
+    of_row(bundle, bundle.manifest.other_texts().ok_or(EmbedError::NoTower { modality })?)
+}
+
+/// Loads what tells those languages from English.
+pub(super) fn detector(bundle: &Bundle) -> Result<Arc<Detector>, EmbedError> {
+    let modality = Modality::Text;
+    let row = bundle.manifest.other_texts().ok_or(EmbedError::NoTower { modality })?;
+    let (file, bytes) = weights(bundle, row, Role::Detector)?;
+    Ok(Arc::new(Detector::load(Weights::parse(file, &bytes)?, &row.languages)?))
+}
+
+fn of_row(bundle: &Bundle, row: &TowerRow) -> Result<Arc<dyn Tower>, EmbedError> {
     let expected = match row.family {
-        Family::Minilm => Modality::Text,
+        Family::Minilm | Family::SmallText => Modality::Text,
         Family::HybridImage => Modality::Image,
         Family::MelAudio => Modality::Audio,
         Family::FrameMean => Modality::Video,
     };
-    if expected != modality {
-        return Err(fact(format!("tower {} of the family {} takes {modality}", row.id, row.family.name())));
+    if expected != row.modality {
+        return Err(fact(format!(
+            "tower {} of the family {} takes {}",
+            row.id,
+            row.family.name(),
+            row.modality
+        )));
     }
     let tower: Arc<dyn Tower> = match row.family {
         Family::Minilm => Arc::new(text(bundle, row)?),
+        Family::SmallText => Arc::new(small_text(bundle, row)?),
         Family::HybridImage => Arc::new(image(bundle, row)?),
         Family::MelAudio => Arc::new(audio(bundle, row)?),
         Family::FrameMean => Arc::new(VideoTower::new(frames(bundle, row)?)),
@@ -58,17 +84,34 @@ fn text(bundle: &Bundle, row: &TowerRow) -> Result<TextTower, EmbedError> {
             let (file, bytes) = weights(bundle, row, Role::Stem)?;
             let stem = Weights::parse(file, &bytes)?;
             if row.weights(Role::Own).is_none() {
-                return TextTower::load_encoder(stem, &config);
+                return TextEncoder::load_bert(stem, &config);
             }
             let (file, bytes) = weights(bundle, row, Role::Own)?;
-            TextTower::load_encoder(stem.updated(Weights::parse(file, &bytes)?, "text."), &config)
+            TextEncoder::load_bert(stem.updated(Weights::parse(file, &bytes)?, "text."), &config)
         },
     );
-    let tower = TextTower::new(tokenizer?, encoder?, &config, bundle.threads.clone());
-    if tower.max_tokens() < tokenizer_row.max_tokens {
-        return Err(fact(format!("tower {} has positions for {} tokens only", row.id, tower.max_tokens())));
+    let d = config.encoder.d;
+    let tower = TextTower::new(tokenizer?, encoder?, (d, d), bundle.threads.clone());
+    match tower.max_tokens() {
+        Some(most) if most < tokenizer_row.max_tokens => {
+            Err(fact(format!("tower {} has positions for {most} tokens only", row.id)))
+        }
+        Some(_) | None => Ok(tower),
     }
-    Ok(tower)
+}
+
+fn small_text(bundle: &Bundle, row: &TowerRow) -> Result<TextTower, EmbedError> {
+    let config: SmallTextConfig = config(row)?;
+    let tokenizer_row = tokenizer_row(row)?;
+    let dim = bundle.facts.space.dim;
+    let (tokenizer, encoder) = bundle.threads.join(
+        || read_tokenizer(bundle, tokenizer_row),
+        || {
+            let (file, bytes) = weights(bundle, row, Role::Own)?;
+            TextEncoder::load_small(Weights::parse(file, &bytes)?, &config, dim)
+        },
+    );
+    Ok(TextTower::new(tokenizer?, encoder?, (config.d, dim), bundle.threads.clone()))
 }
 
 fn tokenizer_row(row: &TowerRow) -> Result<&TokenizerRow, EmbedError> {
@@ -77,10 +120,12 @@ fn tokenizer_row(row: &TowerRow) -> Result<&TokenizerRow, EmbedError> {
 
 /// The tokenizer of the text tower, which the caption decoder shares.
 fn tokenizer(bundle: &Bundle, row: &TokenizerRow) -> Result<Arc<Tokenizer>, EmbedError> {
-    bundle.tokenizer.get(|| {
-        let bytes = checked(bundle, &row.file, &row.sha256)?;
-        Ok(Arc::new(Tokenizer::load(&row.file, &bytes, row.max_tokens)?))
-    })
+    bundle.tokenizer.get(|| read_tokenizer(bundle, row))
+}
+
+fn read_tokenizer(bundle: &Bundle, row: &TokenizerRow) -> Result<Arc<Tokenizer>, EmbedError> {
+    let bytes = checked(bundle, &row.file, &row.sha256)?;
+    Ok(Arc::new(Tokenizer::load(&row.file, &bytes, row.max_tokens)?))
 }
 
 /// Loads the caption decoder.

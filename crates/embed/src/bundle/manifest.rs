@@ -1,7 +1,7 @@
 //! `bundle.toml` as it is written. Unknown keys are refused everywhere but in a tower's `config`, which belongs to the
 //! tower's family.
 
-use sensorium_types::{Content, Modality};
+use sensorium_types::{Content, Language, Modality};
 use serde::Deserialize;
 
 use crate::EmbedError;
@@ -61,6 +61,9 @@ pub(super) struct TowerRow {
     pub(super) modality: Modality,
     pub(super) space: String,
     pub(super) family: Family,
+    /// What a further tower of texts reads; the first has none and reads the rest.
+    #[serde(default)]
+    pub(super) languages: Vec<Language>,
     /// The tower that sees single frames.
     pub(super) uses: Option<String>,
     #[serde(rename = "pool")]
@@ -80,6 +83,7 @@ pub(super) struct TowerRow {
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Family {
     Minilm,
+    SmallText,
     HybridImage,
     MelAudio,
     FrameMean,
@@ -89,6 +93,7 @@ impl Family {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Minilm => "minilm",
+            Self::SmallText => "small-text",
             Self::HybridImage => "hybrid-image",
             Self::MelAudio => "mel-audio",
             Self::FrameMean => "frame-mean",
@@ -141,6 +146,8 @@ pub(super) enum Role {
     Own,
     /// Low-rank updates of the stem's matrices, beside own weights.
     Update,
+    /// What tells the languages of a tower of texts from English.
+    Detector,
 }
 
 #[derive(Debug, Deserialize)]
@@ -202,6 +209,9 @@ pub(super) struct SelfTestRow {
     pub(super) max_abs: f32,
     #[serde(default)]
     pub(super) text: Vec<String>,
+    /// Texts for the tower of other languages.
+    #[serde(default)]
+    pub(super) languages: Vec<String>,
 }
 
 impl Manifest {
@@ -221,10 +231,16 @@ impl Manifest {
         toml::from_str(text).map_err(damaged)
     }
 
-    /// The tower of a modality.
+    /// The tower of a modality; of texts, that of English and all that nothing else reads.
     pub(super) fn tower(&self, modality: Modality) -> Option<&TowerRow> {
-        self.towers.iter().find(|tower| tower.modality == modality)
+        self.towers.iter().find(|tower| tower.modality == modality && tower.languages.is_empty())
     }
+
+    /// The tower of texts in other languages.
+    pub(super) fn other_texts(&self) -> Option<&TowerRow> {
+        self.towers.iter().find(|tower| !tower.languages.is_empty())
+    }
+
     /// What puts pictures into words.
     pub(super) fn captioner(&self) -> Option<&GeneratorRow> {
         self.generators.iter().find(|row| match row.family {

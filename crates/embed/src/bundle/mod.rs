@@ -18,8 +18,9 @@ mod selftest;
 
 use std::sync::Arc;
 
-use sensorium_types::{CalibrationTable, Modality, SpaceInfo};
+use sensorium_types::{CalibrationTable, Language, Modality, SpaceInfo};
 
+use crate::detector::Detector;
 use crate::threads::Threads;
 use crate::tokenizer::Tokenizer;
 use crate::{Batch, Captioner, EmbedError, Embedding, Grid, Input, Picture, Tower};
@@ -61,6 +62,9 @@ pub struct Bundle {
     image: Lazy<dyn Tower>,
     audio: Lazy<dyn Tower>,
     video: Lazy<dyn Tower>,
+    /// Texts in the languages that the first tower of texts does not read.
+    other_texts: Lazy<dyn Tower>,
+    detector: Lazy<Detector>,
     tokenizer: Lazy<Tokenizer>,
     captioner: Lazy<dyn Captioner>,
 }
@@ -84,6 +88,8 @@ impl Bundle {
             image: Lazy::default(),
             audio: Lazy::default(),
             video: Lazy::default(),
+            other_texts: Lazy::default(),
+            detector: Lazy::default(),
             tokenizer: Lazy::default(),
             captioner: Lazy::default(),
         }))
@@ -116,6 +122,10 @@ impl Bundle {
     pub fn self_test(&self) -> Result<(), EmbedError> {
         for tower in &self.facts.info.towers {
             self.tower(tower.modality)?;
+        }
+        if self.manifest.other_texts().is_some() {
+            self.detector()?;
+            self.other_texts()?;
         }
         if self.manifest.captioner().is_some() {
             self.captioner()?;
@@ -172,6 +182,30 @@ impl Bundle {
         })
     }
 
+    /// The language in which a text is read: what it seems to be, of those that the bundle has a tower for, else English.
+    ///
+    /// # Errors
+    /// The first fault of the bundle's files.
+    pub fn language(&self, text: &str) -> Result<Language, EmbedError> {
+        match self.manifest.other_texts() {
+            Some(_) => Ok(self.detector()?.language(text)),
+            None => Ok(Language::English),
+        }
+    }
+
+    fn detector(&self) -> Result<Arc<Detector>, EmbedError> {
+        self.detector.get(|| load::detector(self))
+    }
+
+    /// The tower of texts in other languages, loaded and tested.
+    fn other_texts(&self) -> Result<Arc<dyn Tower>, EmbedError> {
+        self.other_texts.get(|| {
+            let tower = load::other_texts(self)?;
+            selftest::run_other_texts(self, tower.as_ref())?;
+            Ok(tower)
+        })
+    }
+
     /// Encodes inputs on the bundle's threads, those of one kind together.
     ///
     /// # Shapes
@@ -183,20 +217,31 @@ impl Bundle {
         self.check(inputs)?;
         let mut kinds = Kinds::default();
         for (index, input) in inputs.iter().enumerate() {
-            kinds.add(index, input);
+            let language = match input {
+                Input::Text(text) => self.language(text)?,
+                Input::TextIn(language, _) => *language,
+                Input::Frames(_) | Input::Sound(_) => Language::English,
+            };
+            kinds.add(index, input, language);
         }
         let mut vectors = vec![Vec::new(); inputs.len()];
-        let Kinds { texts, pictures, films, sounds } = kinds;
-        self.fill(Modality::Text, &texts.places, Batch::Texts(&texts.items), &mut vectors)?;
-        self.fill(Modality::Image, &pictures.places, Batch::Pictures(&pictures.items), &mut vectors)?;
-        self.fill(Modality::Video, &films.places, Batch::Films(&films.items), &mut vectors)?;
-        self.fill(Modality::Audio, &sounds.places, Batch::Sounds(&sounds.items), &mut vectors)?;
+        let Kinds { texts, other_texts, pictures, films, sounds } = kinds;
+        let tower = |modality| move || self.tower(modality);
+        fill(tower(Modality::Text), &texts.places, Batch::Texts(&texts.items), &mut vectors)?;
+        let other = || self.other_texts();
+        fill(other, &other_texts.places, Batch::Texts(&other_texts.items), &mut vectors)?;
+        fill(tower(Modality::Image), &pictures.places, Batch::Pictures(&pictures.items), &mut vectors)?;
+        fill(tower(Modality::Video), &films.places, Batch::Films(&films.items), &mut vectors)?;
+        fill(tower(Modality::Audio), &sounds.places, Batch::Sounds(&sounds.items), &mut vectors)?;
         Ok(vectors)
     }
 
     /// Checks inputs without encoding them.
     pub(crate) fn check(&self, inputs: &[Input]) -> Result<(), EmbedError> {
         for (index, input) in inputs.iter().enumerate() {
+            if let Input::TextIn(language, _) = input {
+                self.check_language(*language)?;
+            }
             input
                 .check(self.facts.cutting.image_size)
                 .map_err(|fault| EmbedError::InvalidInput { index, fault })?;
@@ -204,23 +249,31 @@ impl Bundle {
         Ok(())
     }
 
-    fn fill(
-        &self,
-        modality: Modality,
-        places: &[usize],
-        batch: Batch<'_>,
-        vectors: &mut [Embedding],
-    ) -> Result<(), EmbedError> {
-        if batch.is_empty() {
+    fn check_language(&self, language: Language) -> Result<(), EmbedError> {
+        let others = self.manifest.other_texts().map_or(&[][..], |tower| &tower.languages);
+        if language == Language::English || others.contains(&language) {
             return Ok(());
         }
-        for (place, vector) in places.iter().zip(self.tower(modality)?.embed(batch)?) {
-            if let Some(slot) = vectors.get_mut(*place) {
-                *slot = vector;
-            }
-        }
-        Ok(())
+        Err(EmbedError::NoLanguage { language })
     }
+}
+
+/// Encodes inputs of one kind, and puts each vector in its place among all.
+fn fill(
+    tower: impl FnOnce() -> Result<Arc<dyn Tower>, EmbedError>,
+    places: &[usize],
+    batch: Batch<'_>,
+    vectors: &mut [Embedding],
+) -> Result<(), EmbedError> {
+    if batch.is_empty() {
+        return Ok(());
+    }
+    for (place, vector) in places.iter().zip(tower()?.embed(batch)?) {
+        if let Some(slot) = vectors.get_mut(*place) {
+            *slot = vector;
+        }
+    }
+    Ok(())
 }
 
 /// Inputs of one kind, with their places among all.
@@ -246,15 +299,20 @@ impl<T> Kind<T> {
 #[derive(Debug, Default)]
 struct Kinds<'a> {
     texts: Kind<&'a str>,
+    /// Those for the tower of other languages.
+    other_texts: Kind<&'a str>,
     pictures: Kind<&'a Picture>,
     films: Kind<&'a [Picture]>,
     sounds: Kind<&'a [f32]>,
 }
 
 impl<'a> Kinds<'a> {
-    fn add(&mut self, place: usize, input: &'a Input) {
+    fn add(&mut self, place: usize, input: &'a Input, language: Language) {
         match input {
-            Input::Text(text) => self.texts.push(place, text),
+            Input::Text(text) | Input::TextIn(_, text) => match language {
+                Language::English => self.texts.push(place, text),
+                Language::German | Language::French | Language::Czech => self.other_texts.push(place, text),
+            },
             Input::Frames(frames) => match frames.as_slice() {
                 [picture] => self.pictures.push(place, picture),
                 film => self.films.push(place, film),

@@ -3,6 +3,7 @@
 //! | weight | shape | holds |
 //! | --- | --- | --- |
 //! | `text.vectors` | F32 (n, dim) | vectors of the strings in `bundle.toml` |
+//! | `languages.vectors` | F32 (n, dim) | the same of those for the tower of other languages |
 //! | `image.pixels`, `image.vector` | U8 (size, size, 3), F32 (dim) | a picture at the tower's size |
 //! | `caption.ids`, `caption.log_probs` | I32 (n), F32 (n + 1) | tokens for that picture, the log-probability of each and of the end |
 //! | `audio.samples`, `audio.vector` | F32 (samples), F32 (dim) | a sound |
@@ -38,6 +39,17 @@ pub(super) fn run(bundle: &Bundle, tower: &dyn Tower) -> Result<(), EmbedError> 
         Modality::Video => return Ok(()),
     };
     compare(format!("the {} tower", tower.modality()), &received, &expected, row.max_abs)
+}
+
+/// Tests the tower of texts in other languages.
+pub(super) fn run_other_texts(bundle: &Bundle, tower: &dyn Tower) -> Result<(), EmbedError> {
+    let row = &bundle.manifest.selftest;
+    let bytes = bundle.files.read(&row.file)?;
+    let mut stored = Weights::parse(&row.file, &bytes)?;
+    let texts: Vec<&str> = row.languages.iter().map(String::as_str).collect();
+    let expected = stored.floats("languages.vectors", &[texts.len(), bundle.facts.space.dim])?;
+    let received = tower.embed(Batch::Texts(&texts))?;
+    compare("the tower of other languages".to_owned(), &received, &expected, row.max_abs)
 }
 
 /// Tests the caption decoder on the picture that the tower of pictures is tested on.

@@ -11,6 +11,7 @@ mod linear;
 mod names;
 mod norm;
 mod ops;
+mod small_text;
 mod sound_stem;
 mod transformer;
 
@@ -20,5 +21,6 @@ pub(crate) use linear::Linear;
 pub(crate) use names::{NamedClasses, NamesConfig, unit_mix};
 pub(crate) use norm::LayerNorm;
 pub(crate) use ops::{matrix, rows_of};
+pub(crate) use small_text::SmallTextEncoder;
 pub(crate) use sound_stem::SoundStem;
 pub(crate) use transformer::{Transformer, TransformerConfig};

@@ -7,7 +7,7 @@ mod video;
 
 pub(crate) use audio::{AudioConfig, AudioTower};
 pub(crate) use image::{ImageConfig, ImageTower};
-pub(crate) use text::{TextConfig, TextTower};
+pub(crate) use text::{SmallTextConfig, TextConfig, TextEncoder, TextTower};
 pub(crate) use video::VideoTower;
 
 use sensorium_types::Modality;

@@ -1,12 +1,12 @@
-//! Sentences: MiniLM, the mean over its tokens.
+//! Sentences: an encoder, the mean over its tokens.
 
 use std::sync::Arc;
 
-use sensorium_kernels::{l2_normalize, mean_of_rows};
+use sensorium_kernels::{Activation, l2_normalize, mean_of_rows};
 use sensorium_types::Modality;
 
 use super::{finite, wrong_batch};
-use crate::layers::{BertConfig, BertEncoder, rows_of};
+use crate::layers::{BertConfig, BertEncoder, Linear, SmallTextEncoder, TransformerConfig, rows_of};
 use crate::threads::Threads;
 use crate::tokenizer::Tokenizer;
 use crate::weights::Weights;
@@ -16,7 +16,10 @@ use crate::{Batch, EmbedError, Embedding, Tower};
 /// rows stay in the cache.
 const CHUNK_TOKENS: usize = 512;
 
-/// Sizes of the tower.
+/// What all weights of a small tower's file begin with.
+const PREFIX: &str = "languages";
+
+/// Sizes of the tower of MiniLM.
 #[derive(Debug, Clone, Copy, serde::Deserialize)]
 pub(crate) struct TextConfig {
     /// The encoder's.
@@ -24,54 +27,99 @@ pub(crate) struct TextConfig {
     pub(crate) encoder: BertConfig,
 }
 
-/// Texts to vectors of the encoder's width.
+/// Sizes of a small tower.
+#[derive(Debug, Clone, Copy, serde::Deserialize)]
+pub(crate) struct SmallTextConfig {
+    pub(crate) d: usize,
+    pub(crate) heads: usize,
+    pub(crate) layers: usize,
+    pub(crate) ffn: usize,
+    pub(crate) norm_eps: f32,
+}
+
+/// What makes rows of tokens.
+#[derive(Debug)]
+pub(crate) enum TextEncoder {
+    /// MiniLM. Its rows have the width of the space.
+    Bert(BertEncoder),
+    /// A small Transformer, and the map of the mean of its rows into the space.
+    Small(Box<SmallTextEncoder>, Linear),
+}
+
+/// Texts to vectors.
 ///
 /// # Source
-/// sentence-transformers `all-MiniLM-L6-v2`: mean pooling over the tokens, then L2
+/// sentence-transformers `all-MiniLM-L6-v2`: mean pooling over the tokens, then L2; a small one maps the mean linearly
+/// before that
 #[derive(Debug)]
 pub(crate) struct TextTower {
     tokenizer: Arc<Tokenizer>,
-    encoder: BertEncoder,
+    encoder: TextEncoder,
+    /// Width of a token.
+    width: usize,
     dim: usize,
     threads: Threads,
 }
 
-impl TextTower {
-    /// Takes every weight of the file.
-    pub(crate) fn load_encoder(
-        mut weights: Weights<'_>,
-        config: &TextConfig,
-    ) -> Result<BertEncoder, EmbedError> {
+impl TextEncoder {
+    /// MiniLM. Takes every weight of the file.
+    pub(crate) fn load_bert(mut weights: Weights<'_>, config: &TextConfig) -> Result<Self, EmbedError> {
         let encoder = BertEncoder::load(&mut weights, &config.encoder)?;
         weights.finish()?;
-        Ok(encoder)
+        Ok(Self::Bert(encoder))
     }
 
+    /// A small Transformer. Takes every weight of the file.
+    pub(crate) fn load_small(
+        mut weights: Weights<'_>,
+        config: &SmallTextConfig,
+        dim: usize,
+    ) -> Result<Self, EmbedError> {
+        let SmallTextConfig { d, heads, layers, ffn, norm_eps } = *config;
+        let sizes = TransformerConfig { d, heads, layers, ffn, norm_eps };
+        let encoder = SmallTextEncoder::load(&mut weights, PREFIX, &sizes)?;
+        let map = Linear::load(&mut weights, &format!("{PREFIX}.out_proj"), (dim, d), Activation::Identity)?;
+        weights.finish()?;
+        Ok(Self::Small(Box::new(encoder), map))
+    }
+}
+
+impl TextTower {
     /// The tower of an encoder and its tokenizer.
     pub(crate) fn new(
         tokenizer: Arc<Tokenizer>,
-        encoder: BertEncoder,
-        config: &TextConfig,
+        encoder: TextEncoder,
+        (width, dim): (usize, usize),
         threads: Threads,
     ) -> Self {
-        Self { tokenizer, encoder, dim: config.encoder.d, threads }
+        Self { tokenizer, encoder, width, dim, threads }
     }
 
-    /// Most tokens of a text.
-    pub(crate) fn max_tokens(&self) -> usize {
-        self.encoder.max_tokens()
+    /// Most tokens of a text; `None` where any number will do.
+    pub(crate) fn max_tokens(&self) -> Option<usize> {
+        match &self.encoder {
+            TextEncoder::Bert(encoder) => Some(encoder.max_tokens()),
+            TextEncoder::Small(..) => None,
+        }
     }
 
     fn chunk(&self, items: &[&[u32]]) -> Result<Vec<Embedding>, EmbedError> {
-        let rows = rows_of(&self.encoder.forward(items)?)?;
+        let (rows, map) = match &self.encoder {
+            TextEncoder::Bert(encoder) => (encoder.forward(items)?, None),
+            TextEncoder::Small(encoder, map) => (encoder.forward(items)?, Some(map)),
+        };
+        let rows = rows_of(&rows)?;
         let mut rest = rows.as_slice();
         items
             .iter()
             .map(|ids| {
-                let (item, after) = rest.split_at(ids.len() * self.dim);
+                let (item, after) = rest.split_at(ids.len() * self.width);
                 rest = after;
-                let mut vector = vec![0.0; self.dim];
+                let mut vector = vec![0.0; self.width];
                 mean_of_rows(item, &mut vector);
+                if let Some(map) = map {
+                    vector = map.apply(&vector);
+                }
                 l2_normalize(&mut vector);
                 finite(Modality::Text, vector)
             })

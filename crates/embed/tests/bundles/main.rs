@@ -9,5 +9,6 @@
 
 mod captions;
 mod encoder;
+mod languages;
 mod refusal;
 mod small;

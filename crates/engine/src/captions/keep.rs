@@ -19,7 +19,7 @@ use std::time::Duration;
 use sensorium_embed::{Input, Picture, Priority};
 use sensorium_media::{Cancel, MediaInput};
 use sensorium_types::{
-    AssetId, CAPTIONS_FIELD, Change, Comparison, FailureReason, Filter, Literal, Modality, Payload,
+    AssetId, CAPTIONS_FIELD, Change, Comparison, FailureReason, Filter, Language, Literal, Modality, Payload,
     PointInfo, PointRecord, Span, StoredAsset, Track,
 };
 use serde_json::{Value, json};
@@ -326,7 +326,10 @@ impl Speaker<'_> {
             rows.push(row);
             said.push((ordinal, span, text));
         }
-        let inputs = said.iter().map(|(_, _, text)| Input::Text(text.clone())).collect::<Vec<_>>();
+        let inputs = said
+            .iter()
+            .map(|(_, _, text)| Input::TextIn(Language::English, text.clone()))
+            .collect::<Vec<_>>();
         let vectors = if inputs.is_empty() {
             Vec::new()
         } else {

@@ -78,6 +78,7 @@ mod tests {
             content: Some(Content::Text),
             asset: None,
             identical: None,
+            language: None,
         };
         Legs::new(weights.iter().map(asked).collect(), (true, false), None).expect("legs").legs
     }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use sensorium_types::{AssetId, Calibration, Content, Modality, Moment, Payload, Plan, PointInfo};
+use sensorium_types::{AssetId, Calibration, Content, Language, Modality, Moment, Payload, Plan, PointInfo};
 
 /// A best score below this is called weak: it lies within what random pairs reach.
 pub const WEAK_SCORE: f32 = 3.0;
@@ -59,6 +59,8 @@ pub enum Fusion {
 pub struct Explain {
     /// How the terms were put together.
     pub fusion: Fusion,
+    /// The terms that are texts, from 0, and the language in which each was read.
+    pub languages: Vec<(usize, Language)>,
     /// Every search of the store.
     pub searches: Vec<ExplainedSearch>,
     /// Time of each step, in order.

@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     fn asked(weight: f32, vector: &[f32], content: Option<Content>) -> Asked {
-        Asked { weight, vector: vector.to_vec(), content, asset: None, identical: None }
+        Asked { weight, vector: vector.to_vec(), content, asset: None, identical: None, language: None }
     }
 
     fn table() -> CalibrationTable {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use sensorium_types::{AssetId, Filter, Modality, Track};
+use sensorium_types::{AssetId, Filter, Language, Modality, Track};
 
 /// Hits given where no limit is named.
 pub const DEFAULT_LIMIT: usize = 10;
@@ -20,8 +20,10 @@ pub struct Term {
 /// What a term is made of.
 #[derive(Debug, Clone)]
 pub enum TermInput {
-    /// A text.
+    /// A text, in whatever language it seems to be.
     Text(String),
+    /// A text in a language that is known.
+    TextIn(Language, String),
     /// A file of any modality.
     File(PathBuf),
     /// The bytes of such a file.

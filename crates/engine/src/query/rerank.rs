@@ -25,7 +25,7 @@ pub const LOG_PROB_AS_COSINE: f32 = 0.03;
 /// The text that pictures are read against: the only one that counts above 0.
 pub(super) fn question(terms: &[Term], late: bool) -> Result<String, EngineError> {
     let texts = terms.iter().filter(|term| term.weight > 0.0).filter_map(|term| match &term.input {
-        TermInput::Text(text) => Some(text),
+        TermInput::Text(text) | TermInput::TextIn(_, text) => Some(text),
         TermInput::File(_)
         | TermInput::Bytes(_)
         | TermInput::Asset(_)

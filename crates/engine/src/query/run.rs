@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sensorium_store::Store;
-use sensorium_types::CalibrationTable;
+use sensorium_types::{CalibrationTable, Language};
 
 use super::clock::Clock;
 use super::fusion::fuse;
@@ -57,8 +57,14 @@ pub(crate) async fn query(sources: Sources, request: QueryRequest) -> Result<Que
     for term in terms {
         asked.push(asker.ask(term).await?);
     }
+    let other = asked.iter().filter(|term| term.weight > 0.0).filter_map(|term| term.language);
+    if let (Some(_), Some(language)) = (&question, other.into_iter().find(|of| *of != Language::English)) {
+        return Err(EngineError::RerankLanguage { language });
+    }
     clock.step("encode terms");
 
+    let languages =
+        asked.iter().enumerate().filter_map(|(term, asked)| Some((term, asked.language?))).collect();
     let Legs { legs, exclude } = Legs::new(asked, (late, store.keeps_captions()), calibration.as_ref())?;
     let fusion = if legs.len() > 1 { Fusion::Late } else { Fusion::Early };
     let shown = limit.max(rerank);
@@ -89,6 +95,6 @@ pub(crate) async fn query(sources: Sources, request: QueryRequest) -> Result<Que
     let hits = hits(&store, rows).await?;
     clock.step("read fields");
     let best = hits.iter().filter_map(|hit| hit.score).max_by(f32::total_cmp);
-    let explain = explain.then(|| Explain { fusion, searches, steps: clock.into_steps() });
+    let explain = explain.then(|| Explain { fusion, languages, searches, steps: clock.into_steps() });
     Ok(QueryReply { hits, weak: best.is_some_and(|best| best < WEAK_SCORE), explain })
 }

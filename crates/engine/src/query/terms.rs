@@ -6,7 +6,9 @@ use std::sync::Arc;
 use sensorium_embed::{Input, Priority};
 use sensorium_media::{Cancel, Head, MediaInput, Part};
 use sensorium_store::Store;
-use sensorium_types::{AssetId, Content, ContentHash, FailureReason, Modality, PointKey, ReasonKind, Track};
+use sensorium_types::{
+    AssetId, Content, ContentHash, FailureReason, Language, Modality, PointKey, ReasonKind, Track,
+};
 
 use super::{Term, TermInput};
 use crate::encode::Feed;
@@ -27,6 +29,8 @@ pub(super) struct Asked {
     pub(super) asset: Option<AssetId>,
     /// What an asset of the very same bytes would be called.
     pub(super) identical: Option<AssetId>,
+    /// The language in which it was read, if it is a text.
+    pub(super) language: Option<Language>,
 }
 
 /// What turns terms into vectors.
@@ -45,8 +49,17 @@ impl Asker {
             return Err(EngineError::BadWeight);
         }
         let mut identical = None;
+        let mut read_in = None;
         let (vector, content, asset) = match input {
-            TermInput::Text(text) => (self.text(text).await?, Some(Content::Text), None),
+            TermInput::Text(text) => {
+                let (vector, language) = self.text(text, None).await?;
+                read_in = Some(language);
+                (vector, Some(Content::Text), None)
+            }
+            TermInput::TextIn(language, text) => {
+                read_in = Some(language);
+                (self.text(text, read_in).await?.0, Some(Content::Text), None)
+            }
             TermInput::File(path) => {
                 let name = path.display().to_string();
                 identical = asset_of(path.clone()).await?;
@@ -68,14 +81,20 @@ impl Asker {
             }
             TermInput::Vector(vector) => (self.given(vector)?, None, None),
         };
-        Ok(Asked { weight, vector, content, asset, identical })
+        Ok(Asked { weight, vector, content, asset, identical, language: read_in })
     }
 
-    async fn text(&self, text: String) -> Result<Vec<f32>, EngineError> {
+    /// The vector of a text, and the language in which it was read.
+    async fn text(&self, text: String, given: Option<Language>) -> Result<(Vec<f32>, Language), EngineError> {
         let encode = Arc::clone(&self.encode);
         blocking("encode a text", move || {
-            let vectors = encode.submit(vec![Input::Text(text)], Priority::Query)?.wait()?;
-            vectors.into_iter().next().ok_or(EngineError::Task { action: "encode a text" })
+            let (language, input) = match given {
+                Some(language) => (language, Input::TextIn(language, text)),
+                None => (encode.language(&text)?, Input::Text(text)),
+            };
+            let vectors = encode.submit(vec![input], Priority::Query)?.wait()?;
+            let vector = vectors.into_iter().next().ok_or(EngineError::Task { action: "encode a text" })?;
+            Ok((vector, language))
         })
         .await
     }

@@ -11,7 +11,7 @@ use std::ops::ControlFlow;
 
 use sensorium_embed::{Caption, CaptionOptions, EmbedError, Input, Picture, Priority, TextScores};
 use sensorium_media::{Cancel, Head, MediaInput, Part};
-use sensorium_types::{CalibrationTable, FailureReason, SpaceInfo};
+use sensorium_types::{CalibrationTable, FailureReason, Language, SpaceInfo};
 
 use crate::EngineError;
 
@@ -50,6 +50,15 @@ pub trait Encode: Send + Sync + Debug {
 
     /// What turns cosines into scores.
     fn calibration(&self) -> CalibrationTable;
+
+    /// The language in which [`Input::Text`] is read.
+    ///
+    /// # Errors
+    /// If what tells languages apart cannot be loaded.
+    fn language(&self, text: &str) -> Result<Language, EngineError> {
+        let _ = text;
+        Ok(Language::English)
+    }
 
     /// Queues inputs. Blocks while the queue is full for bulk work.
     ///

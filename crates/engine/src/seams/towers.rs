@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use sensorium_embed::{
     Bundle, Caption, CaptionOptions, Encoder, EncoderConfig, Input, Picture, Priority, TextScores, Ticket,
 };
-use sensorium_types::{CalibrationTable, SpaceInfo};
+use sensorium_types::{CalibrationTable, Language, SpaceInfo};
 
 use super::{Encode, Pending};
 use crate::EngineError;
@@ -48,6 +48,10 @@ impl Encode for Towers {
 
     fn calibration(&self) -> CalibrationTable {
         self.bundle.calibration().clone()
+    }
+
+    fn language(&self, text: &str) -> Result<Language, EngineError> {
+        Ok(self.bundle.language(text)?)
     }
 
     fn submit(&self, inputs: Vec<Input>, priority: Priority) -> Result<Box<dyn Pending>, EngineError> {

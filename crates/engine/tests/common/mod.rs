@@ -118,7 +118,7 @@ impl Pending for FakePending {
     fn wait(self: Box<Self>) -> Result<Vec<Vec<f32>>, EngineError> {
         let letter = |x: &f32| (0..=u8::MAX).find(|byte| f32::from(*byte) == *x).map_or('?', char::from);
         let text = |input: Input| match input {
-            Input::Text(text) => text,
+            Input::Text(text) | Input::TextIn(_, text) => text,
             Input::Sound(samples) => samples.iter().map(letter).collect(),
             Input::Frames(frames) => {
                 let pixels = frames.into_iter().next().map(|frame| frame.pixels);

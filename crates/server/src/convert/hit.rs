@@ -34,7 +34,7 @@ fn hit(hit: &Hit, without_payload: bool) -> v1::Hit {
 }
 
 fn explain(explain: Explain) -> v1::Explain {
-    let Explain { fusion, searches, steps } = explain;
+    let Explain { fusion, languages, searches, steps } = explain;
     let fusion = match fusion {
         Fusion::Early => v1::Fusion::Early,
         Fusion::Late => v1::Fusion::Late,
@@ -45,6 +45,13 @@ fn explain(explain: Explain) -> v1::Explain {
         steps: steps
             .into_iter()
             .map(|ExplainedStep { name, seconds }| v1::ExplainedStep { name: name.to_owned(), seconds })
+            .collect(),
+        languages: languages
+            .into_iter()
+            .map(|(term, language)| v1::ExplainedLanguage {
+                term: number(term),
+                language: language.code().to_owned(),
+            })
             .collect(),
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use sensorium_api::convert::{asset_id, filter, modalities, point_ref, vector};
 use sensorium_api::{ConvertError, v1};
 use sensorium_engine::{DEFAULT_LIMIT, QueryRequest, Term, TermInput};
+use sensorium_types::Language;
 
 use crate::Settings;
 
@@ -94,7 +95,8 @@ fn is_late(received: i32) -> Result<bool, ConvertError> {
 fn term(message: v1::Term) -> Result<Term, ConvertError> {
     use v1::term::Input;
     let input = match message.input.ok_or(ConvertError::Missing { field: "terms.input" })? {
-        Input::Text(text) => TermInput::Text(text),
+        Input::Text(text) if message.language.is_empty() => TermInput::Text(text),
+        Input::Text(text) => TermInput::TextIn(language(&message.language)?, text),
         Input::Image(media) | Input::Audio(media) | Input::Video(media) | Input::Media(media) => {
             TermInput::Bytes(bytes(media)?)
         }
@@ -106,6 +108,10 @@ fn term(message: v1::Term) -> Result<Term, ConvertError> {
         Input::Vector(message) => TermInput::Vector(vector(message)?),
     };
     Ok(Term { weight: message.weight.unwrap_or(1.0), input })
+}
+
+fn language(code: &str) -> Result<Language, ConvertError> {
+    code.parse().map_err(|source| ConvertError::Language { field: "terms.language", source })
 }
 
 /// The bytes of a medium; nothing is fetched or read on behalf of a caller.

@@ -11,6 +11,7 @@ mod rerank;
 mod text_to_audio;
 mod text_to_image;
 mod text_to_sound;
+mod text_to_text;
 mod text_to_video;
 
 use std::fmt;
@@ -40,6 +41,8 @@ pub(crate) enum TaskName {
     Calibration,
     /// Captions of men and women, boys and girls, young and old.
     Bias,
+    /// Captions find their texts.
+    TextToText,
 }
 
 /// A name that is no task.
@@ -51,7 +54,7 @@ pub(crate) struct UnknownTask {
 
 impl TaskName {
     /// Every task, in the order of the report.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::TextToImage,
         Self::ImageToText,
         Self::TextToVideo,
@@ -61,6 +64,7 @@ impl TaskName {
         Self::Rerank,
         Self::Calibration,
         Self::Bias,
+        Self::TextToText,
     ];
 
     /// The name in reports and on the command line.
@@ -75,6 +79,7 @@ impl TaskName {
             Self::Rerank => "rerank",
             Self::Calibration => "calibration",
             Self::Bias => "bias",
+            Self::TextToText => "text_to_text",
         }
     }
 
@@ -90,6 +95,7 @@ impl TaskName {
             Self::Rerank => rerank::measure(corpus),
             Self::Calibration => calibration::measure(corpus),
             Self::Bias => bias::measure(corpus),
+            Self::TextToText => text_to_text::measure(corpus),
         }
     }
 }
