@@ -2,7 +2,8 @@
 
 First a language model of captions without pictures (the blank memory), then Flickr8k photos with their captions,
 one in ten still without its picture, so that the blank picture stays a fair rival for reranking. Cross entropy with
-label smoothing; an average of the weights (EMA) counts; the epoch is chosen by CIDEr-D on dev.
+label smoothing; an average of the weights (EMA) counts; the epoch is chosen by CIDEr-D on dev. With --contrast photos come
+in fours that are said in like words, and the decoder learns which of the four a caption is likeliest of.
 
     python train_captions.py --data DATA --stems FOLDER --cache DIR [--epochs 14] [--name caption]
 """
@@ -24,6 +25,7 @@ from guard import Guard
 from photos import Photos, deep_of
 
 CLS, SEP = 101, 102
+GROUP = 4  # photos that are told apart
 
 
 def arguments():
@@ -42,6 +44,8 @@ def arguments():
     ap.add_argument("--decay", type=float, default=0.05)
     ap.add_argument("--drop", type=float, default=0.3)
     ap.add_argument("--smooth", type=float, default=0.1)
+    ap.add_argument("--contrast", type=float, default=0.0, help="weight of telling a caption's photo from three like it")
+    ap.add_argument("--near", type=int, default=40, help="how many photos are like a photo")
     ap.add_argument("--d", type=int, default=256)
     ap.add_argument("--encoder", type=int, default=1)
     ap.add_argument("--layers", type=int, default=2)
@@ -90,6 +94,19 @@ def padded(rows):
     return torch.from_numpy(x), torch.from_numpy(y)
 
 
+def near_photos(captions, words, count):
+    """[n, count] photos whose captions use the most of a photo's rarer words (cosine of TF-IDF)."""
+    said = torch.zeros(len(captions), words)
+    for i, rows in enumerate(captions):
+        for row in rows:
+            said[i, row[1:-1]] += 1
+    rare = torch.log(len(said) / (said > 0).sum(0).clamp_min(1))
+    said = F.normalize(said.sqrt() * rare, dim=1)
+    parts = [said[i:i + 500] @ said.t() for i in range(0, len(said), 500)]
+    like = torch.cat(parts).fill_diagonal_(-1.0)
+    return like.topk(count, 1).indices.numpy()
+
+
 @torch.no_grad()
 def greedy(model, memory, longest=24):
     """Ids of the likeliest words, without repeating a group of three."""
@@ -130,12 +147,37 @@ class Trainer:
         rest = [p for p in self.model.parameters() if p.ndim <= 1]
         self.optimiser = torch.optim.AdamW([{"params": decay, "weight_decay": a.decay}, {"params": rest, "weight_decay": 0.0}],
                                            lr=a.rate, betas=(0.9, 0.98))
+        self.near = near_photos(self.captions, len(self.words.vocab), a.near) if a.contrast else None
         self.step, self.epoch, self.best = 0, -1, {}
         self.total = a.epochs * (len(self.photos.rows) // a.batch)
 
     def loss(self, memory, rows):
         x, y = (t.to(self.a.device) for t in padded(rows))
-        return F.cross_entropy(self.model(memory, x).flatten(0, 1), y.flatten(), ignore_index=-100, label_smoothing=self.a.smooth)
+        with self.half():
+            logits = self.model(memory, x)
+        return F.cross_entropy(logits.float().flatten(0, 1), y.flatten(), ignore_index=-100, label_smoothing=self.a.smooth)
+
+    def half(self):
+        return torch.autocast(self.a.device.split(":")[0], torch.bfloat16)
+
+    def told_apart(self, memory, rows):
+        """Cross entropy of a caption's own photo among the four of its group, by the caption's likelihood: memory [n, M, d]."""
+        n = len(rows)
+        x, y = (t.to(self.a.device) for t in padded([row for row in rows for _ in range(GROUP)]))
+        others = torch.arange(n, device=memory.device).view(-1, 1, GROUP).expand(-1, GROUP, -1).reshape(-1)
+        with self.half():
+            logits = self.model(memory[others], x)
+        each = F.cross_entropy(logits.float().flatten(0, 1), y.flatten(), ignore_index=-100, reduction="none")
+        said = -each.view(n, GROUP, -1).sum(-1)
+        return F.cross_entropy(said, torch.arange(n, device=said.device) % GROUP)
+
+    def order(self):
+        """The photos of an epoch: all once; or groups of a photo and three like it."""
+        order = self.rng.permutation(len(self.photos.rows))
+        if self.near is None:
+            return order
+        seeds = order[:len(order) // GROUP * GROUP:GROUP]
+        return np.concatenate([[i, *self.rng.choice(self.near[i], GROUP - 1, replace=False)] for i in seeds])
 
     def update(self, loss, rate):
         for group in self.optimiser.param_groups:
@@ -168,14 +210,18 @@ class Trainer:
         """One epoch over the photos."""
         a, rng = self.a, self.rng
         self.model.train()
-        order, total = rng.permutation(len(self.photos.rows)), 0.0
+        order, total = self.order(), 0.0
         steps = len(order) // a.batch
         for s in range(steps):
             which = [i for i in order[s * a.batch:(s + 1) * a.batch] if self.captions[i]]
             grid = self.photos.grids(which, rng.integers(0, 12, len(which)))
-            memory = self.model.memory(grid.to(a.device)).repeat_interleave(a.captions, 0)
+            with self.half():
+                seen = self.model.memory(grid.to(a.device)).float()
+            memory = seen.repeat_interleave(a.captions, 0)
             rows = [self.captions[i][k] for i in which for k in rng.choice(len(self.captions[i]), a.captions, len(self.captions[i]) < a.captions)]
             loss = self.loss(memory, rows)
+            if a.contrast and len(which) % GROUP == 0:
+                loss = loss + a.contrast * self.told_apart(seen, rows[::a.captions])
             blank = rows[::10]
             loss = loss + 0.1 * self.loss(self.model.no_memory(len(blank)), blank)
             self.update(loss, a.rate * min((self.step + 1) / 50, 0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * self.step / self.total))))

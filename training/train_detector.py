@@ -68,11 +68,16 @@ def main():
     common = [r for r in dictionary
               if r[2].casefold() in sources.nouns or all(often[w] > 1 for w in re.findall(r"\w+", r[2].casefold()))]
     held_words, trained = [r for r in common if hash_share(r[2]) < 0.03], [r for r in common if hash_share(r[2]) >= 0.03]
+    # One word alone: things that English captions often name stay English, whatever else the word may mean.
+    named = {w for w, n in things.items() if n >= 3 and w in sources.nouns}
+    elsewhere = {r[1].casefold() for r in dictionary}
+    trained = [r for r in trained if r[1].casefold() not in named]
     lines = captions(guard)
     english = guard.train_lines("text/all_image_captions_train_en.txt.gz")
     english = [english[i] for i in rng.permutation(len(english))]
     texts = [(r[0], cut(r[1], rng)) for r in lines] + [("en", cut(t, rng)) for t in english[:80000]]
     texts += [("en", cut(t, rng)) for t in guard.train_lines("text/audiocaps_train_en.txt.gz")[:20000]]
+    texts += [("en", w) for w in sorted(named)] * 12 + [("en", w) for w, n in often.items() if n >= 20 and w not in elsewhere] * 3
     by = {language: [r for r in trained if r[0] == language] for language in LANGUAGES}
     for language in LANGUAGES:
         texts += [(language, by[language][i][1]) for i in rng.integers(0, len(by[language]), 25000)]
@@ -127,6 +132,7 @@ def main():
     for n in (3, 2, 1):
         for language in codes:
             said(f"{n} words of held lines", language, [" ".join(t.split()[i % max(1, len(t.split()) - n):][:n]) for i, t in enumerate(lines[language])])
+    said("things of captions", "en", sorted(named))
     said("words not trained on", "en", sorted({r[2].removeprefix("to ") for r in held_words}))
     for language in LANGUAGES:
         said("words not trained on", language, sorted({r[1] for r in held_words if r[0] == language}))
