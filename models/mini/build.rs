@@ -49,7 +49,7 @@ fn main() -> io::Result<()> {
     fs::write(out.join("files.rs"), list)
 }
 
-/// The safetensors of the folder of weights, in order of name.
+/// The safetensors and tokenizers of the folder of weights, in order of name.
 fn weights(root: &Path) -> io::Result<Vec<String>> {
     let folder = root.join(WEIGHTS);
     if !folder.is_dir() {
@@ -58,7 +58,7 @@ fn weights(root: &Path) -> io::Result<Vec<String>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {
         let name = entry?.file_name().to_string_lossy().into_owned();
-        if name.ends_with(".safetensors") {
+        if name.ends_with(".safetensors") || name.ends_with(".json") {
             files.push(format!("{WEIGHTS}/{name}"));
         }
     }
