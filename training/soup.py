@@ -1,0 +1,84 @@
+"""The mean of the weights of runs that began alike and went on by seeds of their own (model soups, arXiv:2203.05482).
+
+Checkpoints of train_stem.py -> one of the same form. The image tower's weights are averaged as they are; of the stem's
+updates the products up @ down, of which the largest directions are kept. Prints dev figures of each and of the mean.
+
+    python soup.py --data DATA --stems FOLDER --cache DIR --out FILE --checkpoints FILE FILE ...
+"""
+
+import argparse
+import os
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from figures import ranks_to_images, ranks_to_texts, recall
+from photos import Photos, classifier, deep_of
+from text import TextTower
+from towers import ImageTower
+
+
+def mean_updates(all_updates, rank):
+    """{name.down, name.up} of the mean product, its largest `rank` directions."""
+    out = {}
+    for name in sorted({key.rsplit(".", 1)[0] for key in all_updates[0]}):
+        downs, ups = (torch.cat([u[f"{name}.{part}"].float() for u in all_updates], axis) for part, axis in (("down", 0), ("up", 1)))
+        product = ups @ downs / len(all_updates)
+        u, s, v = torch.linalg.svd(product, full_matrices=False)
+        root = s[:rank].sqrt()
+        out[name + ".down"], out[name + ".up"] = root[:, None] * v[:rank], u[:, :rank] * root
+    return out
+
+
+def mean_state(states):
+    """Each tensor's mean; whole numbers as the first has them."""
+    return {k: torch.stack([s[k].float() for s in states]).mean(0) if v.dtype.is_floating_point else v for k, v in states[0].items()}
+
+
+@torch.no_grad()
+def figures(state, stems, dev, text, share=0.4):
+    """Dev figures with a constant share of the class names."""
+    c = state["config"]
+    tower = ImageTower(c["grid"], c["d"], c["heads"], c["layers"], c["ffn"])
+    tower.load_state_dict(state["average"])
+    tower.class_scale = state["class_scale"]
+    tower.eval()
+    dev.deep, (weight, bias) = deep_of(stems, state["stem_average"]), classifier(stems)
+    parts = []
+    for i in range(0, len(dev.rows), 64):
+        rows = range(i, min(i + 64, len(dev.rows)))
+        grid = dev.grids(rows, [0] * len(rows))
+        logits = grid.mean(1) @ weight.t() + bias
+        parts.append(F.normalize((1 - share) * tower.net(grid)[0] + share * tower.named(logits)[1], dim=-1))
+    image = torch.cat(parts).numpy()
+    captions = [x for r in dev.rows for x in r["captions"]]
+    own = np.repeat(np.arange(len(dev.rows)), [len(r["captions"]) for r in dev.rows])
+    to_images, to_texts = recall(ranks_to_images(text, image, own, captions)), recall(ranks_to_texts(image, text, own))
+    return {**{k: to_images[k] for k in ("r1", "r5", "r10")}, "i1": to_texts["r1"], "i10": to_texts["r10"]}
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in ("data", "stems", "out"):
+        ap.add_argument("--" + name, required=True)
+    ap.add_argument("--checkpoints", nargs="+", required=True)
+    ap.add_argument("--cache", default=os.path.join(os.path.dirname(__file__), ".cache"))
+    ap.add_argument("--rank", type=int, default=64, help="of the mean of the stem's updates")
+    a = ap.parse_args()
+    states = [torch.load(path, map_location="cpu", weights_only=False) for path in a.checkpoints]
+    mean = {**states[0], "average": mean_state([s["average"] for s in states]),
+            "stem_average": mean_updates([s["stem_average"] for s in states], a.rank), "stem_rank": a.rank,
+            "scale": torch.stack([s["scale"] for s in states]).mean()}
+    mean.pop("optimiser", None)
+    tower = TextTower(a.stems).eval()
+    tower.add(mean["text_average"])
+    dev = Photos(a.cache, "dev")
+    text = tower.cached([c for r in dev.rows for c in r["captions"]], a.cache, "dev.fixed")
+    for name, state in [*zip(a.checkpoints, states), ("mean", mean)]:
+        print(name, "  ".join(f"{k} {100 * v:.2f}" for k, v in figures(state, a.stems, dev, text).items()), flush=True)
+    torch.save(mean, a.out)
+
+
+if __name__ == "__main__":
+    main()
