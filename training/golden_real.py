@@ -46,7 +46,7 @@ def main():
         raise SystemExit("golden_real.py writes nothing into the repository: choose another --out")
     os.makedirs(a.out, exist_ok=True)
     with open(os.path.join(a.bundle, "bundle.toml"), "rb") as f:
-        towers = {t["modality"]: t for t in tomllib.load(f)["towers"]}
+        towers = {t["modality"]: t for t in tomllib.load(f)["towers"] if not t.get("languages")}
     data, guard = os.path.abspath(a.data), Guard(a.data)
 
     files = [os.path.join(data, row["file"]) for row in chosen(guard, PICTURES)]

@@ -14,8 +14,8 @@ from io import BytesIO
 import torch
 from safetensors.torch import load, save_file
 
-SIZES = {"lite0": 224, "lite2": 260}
-DEPTH = {"lite0": 1.0, "lite2": 1.2}
+SIZES = {"lite0": 224, "lite1": 240, "lite2": 260}
+DEPTH = {"lite0": 1.0, "lite1": 1.1, "lite2": 1.2}
 # kernel, stride of the first block, repeats before depth scaling; the first and last stage are never repeated more
 STAGES = [(3, 1, 1), (3, 2, 2), (5, 2, 2), (3, 2, 3), (5, 1, 3), (5, 2, 4), (3, 1, 1)]
 BN_EPS = 1e-3
