@@ -1,7 +1,9 @@
 """Checkpoints -> models/mini: weights/*.safetensors (f16 matrices), bundle.toml, selftest.safetensors, golden arrays.
 
-    python export.py --image CKPT --audio CKPT --stems FOLDER --out ../models/mini [--calibration FILE.json] [--caption CKPT]
-        [--languages CKPT --detector FILE]
+    python export.py --stems FOLDER --out ../models/mini [--image CKPT] [--audio CKPT] [--caption CKPT]
+        [--languages CKPT --detector FILE] [--calibration FILE.json] [--without caption languages]
+
+What is not named stays as it stands in --out.
 """
 
 import argparse
@@ -16,7 +18,9 @@ import torch
 from safetensors.torch import save_file
 
 from captioner import Captioner
+from checkpoints import caption_checkpoint, image_checkpoint, manifest, table_of, weights_of
 from languages import LANGUAGES
+from stem import PhotoStem
 from tower_languages import MAX_TOKENS, of_checkpoint, packed
 from towers import AudioTower, ImageTower
 
@@ -52,8 +56,8 @@ def sha256(path):
 
 
 def image_tower(path):
-    """What train_joint.py, train_stem.py and train_gate.py leave: the tower, its class_scale, updates of text tower and stem."""
-    state = torch.load(path, map_location="cpu", weights_only=False)
+    """What train_joint.py, train_stem.py, soup.py and train_gate.py leave: the tower, its class_scale, updates of text tower and stem."""
+    state = image_checkpoint(path)
     c = state["config"]
     tower = ImageTower(c["grid"], c["d"], c["heads"], c["layers"], c["ffn"])
     tower.load_state_dict(state["average"])
@@ -62,9 +66,16 @@ def image_tower(path):
 
 
 def audio_tower(path):
-    if not path:  # a place holder with random weights, so that the rest of the project can build
-        torch.manual_seed(0)
-        return AudioTower().eval().fold(), 1.0, (-4.0, 2.5)
+    """The tower with its batch norms folded in, its class_scale, mean and deviation of log-mels."""
+    if os.path.isdir(path):
+        row = table_of(path, "towers", "audio")
+        if row is None:  # a place holder with random weights, so that the rest of the project can build
+            torch.manual_seed(0)
+            return AudioTower().eval().fold(), 1.0, (-4.0, 2.5)
+        c = row["config"]
+        tower = AudioTower(c["d"], c["heads"], c["layers"], c["ffn"]).fold()
+        tower.load_state_dict(weights_of(path, "audio", "audio."))
+        return tower.eval(), c["class_scale"], (c["mel_mean"], c["mel_std"])
     state = torch.load(path, map_location="cpu", weights_only=False)
     c = state["config"]
     tower = AudioTower(c["d"], c["heads"], c["layers"], c["ffn"])
@@ -73,7 +84,10 @@ def audio_tower(path):
 
 
 def captioner(path):
-    state = torch.load(path, map_location="cpu", weights_only=False)
+    """The caption decoder; None of a bundle without one."""
+    if os.path.isdir(path) and table_of(path, "generators", "image") is None:
+        return None
+    state = caption_checkpoint(path)
     c = state["config"]
     model = Captioner(state["average"]["vocab"], c["grid"], c["d"], c["heads"], c["encoder"], c["layers"], c["ffn"])
     model.load_state_dict(state["average"])
@@ -101,22 +115,21 @@ norm_eps = 1e-5
 '''
 
 
-def other_texts(checkpoint, detector, folder):
-    """Writes the tower of texts in other languages; its row of bundle.toml and its hashes, "" and [] where there is none."""
+def other_texts(checkpoint, detector, folder, old):
+    """Writes the tower of texts in other languages where a checkpoint is named; the row of bundle.toml and the hashes of what
+    stands in the folder then, "" and [] where there is none. `old` is the config of the tower that stood there."""
     paths = [os.path.join(folder, "weights", name) for name in OTHER_TEXTS]
-    if not checkpoint:
-        for path in filter(os.path.exists, paths):
-            os.remove(path)  # every file of the folder is compiled into the binary
-            print("removed", path, ": give --languages and --detector to keep it")
+    if checkpoint:
+        tower = of_checkpoint(torch.load(checkpoint, map_location="cpu", weights_only=False))
+        write(packed(tower, "languages."), paths[0])
+        with open(paths[1], "w", encoding="utf-8") as f:
+            f.write(tower.tokenizer.to_str(pretty=False))
+        shutil.copyfile(detector, paths[2])
+        old = tower.config
+    if not all(map(os.path.exists, paths)):
         return "", []
-    state = torch.load(checkpoint, map_location="cpu", weights_only=False)
-    tower = of_checkpoint(state)
-    write(packed(tower, "languages."), paths[0])
-    with open(paths[1], "w", encoding="utf-8") as f:
-        f.write(tower.tokenizer.to_str(pretty=False))
-    shutil.copyfile(detector, paths[2])
     hashes = [sha256(path) for path in paths]
-    sizes = "\n".join(f"{k} = {tower.config[k]}" for k in ("d", "heads", "layers", "ffn"))
+    sizes = "\n".join(f"{k} = {old[k]}" for k in ("d", "heads", "layers", "ffn"))
     return f'''[[towers]]
 id = "mini.text.languages"
 modality = "text"
@@ -262,23 +275,53 @@ text = {json.dumps(SELFTEST_TEXT)}
 {also}'''
 
 
+def caption_file(folder):
+    return os.path.join(folder, "weights/caption.safetensors")
+
+
+def remove(folder, parts):
+    """Removes the files of these parts, for every file of the folder is compiled into the binary."""
+    files = {"caption": [caption_file(folder)], "languages": [os.path.join(folder, "weights", name) for name in OTHER_TEXTS]}
+    for path in filter(os.path.exists, [path for part in parts for path in files[part]]):
+        os.remove(path)
+
+
+def calibration_of(path, folder):
+    """(mean, deviation) of each pair: of a file of calibrate.py, else of the bundle that stands there, else a guess."""
+    if path:
+        with open(path, encoding="utf-8") as f:
+            rows = json.load(f)
+    else:
+        rows = manifest(folder).get("calibration", [])
+    return {pair: (0.0, 0.1) for pair in PAIRS} | {(r["query"], r["content"]): (r["mean"], r["deviation"]) for r in rows}
+
+
+def config_of_languages(folder):
+    """The config of the tower of other languages that stands in the folder; None without one."""
+    return next((row["config"] for row in manifest(folder).get("towers", []) if row.get("languages")), None)
+
+
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument("--image", required=True)
-    ap.add_argument("--audio", default="")
     ap.add_argument("--stems", required=True)
     ap.add_argument("--out", required=True)
-    ap.add_argument("--calibration", default="")
+    ap.add_argument("--image", default="")
+    ap.add_argument("--audio", default="")
     ap.add_argument("--caption", default="")
     ap.add_argument("--languages", default="", help="checkpoint of train_languages.py")
     ap.add_argument("--detector", default="", help="file of train_detector.py, beside --languages")
+    ap.add_argument("--calibration", default="", help="file of calibrate.py")
+    ap.add_argument("--without", nargs="*", default=[], choices=["caption", "languages"], help="parts that shall not be there")
     a = ap.parse_args()
     if bool(a.languages) != bool(a.detector):
         ap.error("--languages and --detector go together")
-    from stem import PhotoStem
+    remove(a.out, a.without)
+    # Everything that stays is read before anything is written.
     stem = PhotoStem(os.path.join(a.stems, "photo.safetensors"))
-    image, image_scale, updates, stem_updates = image_tower(a.image)
-    audio, audio_scale, mel = audio_tower(a.audio)
+    image, image_scale, updates, stem_updates = image_tower(a.image or a.out)
+    audio, audio_scale, mel = audio_tower(a.audio or a.out)
+    caption = None if "caption" in a.without else captioner(a.caption or a.out)
+    calibration, languages = calibration_of(a.calibration, a.out), config_of_languages(a.out)
     hashes = [write(stored(image, "image."), os.path.join(a.out, "weights/image.safetensors")),
               write(stored(audio, "audio."), os.path.join(a.out, "weights/audio.safetensors"))]
     for name, part in (("text", updates), ("photo", stem_updates)):
@@ -287,18 +330,9 @@ def main():
             hashes.append(write(part, path))
         elif os.path.exists(path):
             os.remove(path)  # every file of the folder is compiled into the binary
-    caption = captioner(a.caption) if a.caption else None
-    path = os.path.join(a.out, "weights/caption.safetensors")
-    rows = generators(caption, write(stored(caption, "caption."), path) if caption else "")
-    if caption is None and os.path.exists(path):
-        os.remove(path)  # every file of the folder is compiled into the binary
-        print("removed the caption decoder: give --caption to keep one")
-    calibration = {pair: (0.0, 0.1) for pair in PAIRS}
-    if a.calibration:
-        with open(a.calibration, encoding="utf-8") as f:
-            calibration = {(r["query"], r["content"]): (r["mean"], r["deviation"]) for r in json.load(f)}
+    rows = generators(caption, write(stored(caption, "caption."), caption_file(a.out)) if caption else "")
     text = toml(image, audio, hashes, mel, (image_scale, audio_scale), (stem.variant, stem.size), calibration,
-                rows, other_texts(a.languages, a.detector, a.out))
+                rows, other_texts(a.languages, a.detector, a.out, languages))
     with open(os.path.join(a.out, "bundle.toml"), "w", encoding="utf-8") as f:
         f.write(text)
     golden = os.path.join(os.path.dirname(os.path.abspath(__file__)), "golden.py")

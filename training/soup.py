@@ -13,6 +13,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from checkpoints import image_checkpoint
 from figures import ranks_to_images, ranks_to_texts, recall
 from photos import Photos, classifier, deep_of
 from text import TextTower
@@ -66,7 +67,7 @@ def main():
     ap.add_argument("--cache", default=os.path.join(os.path.dirname(__file__), ".cache"))
     ap.add_argument("--rank", type=int, default=64, help="of the mean of the stem's updates")
     a = ap.parse_args()
-    states = [torch.load(path, map_location="cpu", weights_only=False) for path in a.checkpoints]
+    states = [image_checkpoint(path) for path in a.checkpoints]
     mean = {**states[0], "average": mean_state([s["average"] for s in states]),
             "stem_average": mean_updates([s["stem_average"] for s in states], a.rank), "stem_rank": a.rank,
             "scale": torch.stack([s["scale"] for s in states]).mean()}

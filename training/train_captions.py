@@ -21,6 +21,7 @@ from tokenizers import Tokenizer
 
 from caption_figures import bleu4, cider_d
 from captioner import BOS, EOS, MAX_TOKENS, Captioner
+from checkpoints import caption_checkpoint, image_checkpoint
 from guard import Guard
 from photos import Photos, deep_of
 
@@ -33,8 +34,8 @@ def arguments():
     for name in ("data", "stems"):
         ap.add_argument("--" + name, required=True)
     ap.add_argument("--cache", default=os.path.join(os.path.dirname(__file__), ".cache"))
-    ap.add_argument("--image", default="", help="checkpoint of train_stem.py, whose stem the decoder looks at")
-    ap.add_argument("--warm", default="", help="checkpoint of an earlier run to start from, without a language model's round")
+    ap.add_argument("--image", default="", help="checkpoint of train_stem.py or a bundle's folder, whose stem the decoder looks at")
+    ap.add_argument("--warm", default="", help="checkpoint of an earlier run, or a bundle's folder, to start from, without a language model's round")
     ap.add_argument("--name", default="caption")
     ap.add_argument("--epochs", type=int, default=14)
     ap.add_argument("--lines", type=int, default=60000, help="captions of the language model's round")
@@ -132,7 +133,7 @@ class Trainer:
     def __init__(self, a):
         torch.manual_seed(a.seed)
         self.a, self.rng, guard = a, np.random.default_rng(a.seed), Guard(a.data)
-        image = torch.load(a.image, map_location="cpu", weights_only=False) if a.image else {}
+        image = image_checkpoint(a.image) if a.image else {}
         deep = deep_of(a.stems, image.get("stem_average")).to(a.device)
         self.photos, self.dev_photos = Photos(a.cache, "flickr", guard, deep), Photos(a.cache, "dev", deep=deep)
         lines = guard.train_lines("text/all_image_captions_train_en.txt.gz")
@@ -245,7 +246,7 @@ class Trainer:
 
     def begin_warm(self, path):
         """Starts from the averaged weights of an earlier run over the same vocabulary."""
-        average = torch.load(path, map_location=self.a.device, weights_only=False)["average"]
+        average = caption_checkpoint(path)["average"]
         self.model.load_state_dict(average), self.average.load_state_dict(average)
         self.epoch = 0
 

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from checkpoints import image_checkpoint
 from guard import Guard
 from photos import Photos, classifier, deep_of
 from towers import ImageTower, statistics
@@ -63,7 +64,7 @@ def main():
     a = ap.parse_args()
     torch.manual_seed(a.seed)
     rng, guard = np.random.default_rng(a.seed), Guard(a.data)
-    state = torch.load(a.checkpoint, map_location="cpu", weights_only=False)
+    state = image_checkpoint(a.checkpoint)
     c = state["config"]
     tower = ImageTower(c["grid"], c["d"], c["heads"], c["layers"], c["ffn"]).eval()
     tower.load_state_dict(state["average"])

@@ -1,12 +1,12 @@
 """Trains low-rank updates of the photo stem's last stages together with the image tower, towards the text tower as it is;
-writes CACHE/NAME/last.pt after every epoch. It starts from what train_joint.py left.
+writes CACHE/NAME/last.pt after every epoch. It starts from what train_joint.py left, or from an earlier run of its own.
 
 Losses: contrast of Flickr8k photos, two mixed at a time, with two captions of each and thousands of others; ImageNet photos,
 whole and cut out on white, with the names of their classes; drawings with their titles; class probabilities outside Flickr
 stay where the stem had them. An average of the weights (EMA) is what counts; the epoch is chosen on dev and on drawings
 whose titles were held out, so the figures lean a little to the good side.
 
-    python train_stem.py --data DATA --stems FOLDER --wordnet FOLDER --cache DIR --joint CKPT [--epochs 8] [--name stem]
+    python train_stem.py --data DATA --stems FOLDER --wordnet FOLDER --cache DIR --joint CKPT_OR_BUNDLE [--epochs 8] [--name stem]
 """
 
 import argparse
@@ -17,6 +17,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from checkpoints import image_checkpoint
 from figures import ranks_to_images, ranks_to_texts, recall
 from guard import Guard
 from names import article, image_names, image_vectors, unit
@@ -95,7 +96,7 @@ class Trainer(Steps):
     def __init__(self, a):
         torch.manual_seed(a.seed)
         self.a, self.rng, guard = a, np.random.default_rng(a.seed), Guard(a.data)
-        state = torch.load(a.joint, map_location="cpu", weights_only=False)
+        state = image_checkpoint(a.joint)
         self.joint = state
         self.text = TextTower(a.stems).eval()
         self.text.add(state["text_average"])
@@ -107,7 +108,7 @@ class Trainer(Steps):
         self.tower.names["weight"].data = names
         self.tower.to(a.device)
         self.weight, self.bias = (x.to(a.device) for x in classifier(a.stems))
-        self.deep = deep_of(a.stems, rank=a.rank).to(a.device)
+        self.deep = deep_of(a.stems, state.get("stem_average"), a.rank).to(a.device)
         self.average, self.deep_average = copy.deepcopy(self.tower).eval(), copy.deepcopy(self.deep)
         self.scale = torch.nn.Parameter(state["scale"].clone().to(a.device))
         self.flickr, self.imagenet, self.white = (Photos(a.cache, n, guard) for n in ("flickr", "imagenet", "white"))
@@ -208,7 +209,7 @@ class Trainer(Steps):
 
     def save(self, path):
         state = {**self.joint, "tower": self.tower.state_dict(), "average": self.average.state_dict(),
-                 "stem": self.deep.updates(), "stem_average": self.deep_average.updates(), "stem_rank": self.a.rank,
+                 "stem": self.deep.updates(), "stem_average": self.deep_average.updates(), "stem_rank": self.deep.head.down.shape[0],
                  "optimiser": self.optimiser.state_dict(), "scale": self.scale.data, "step": self.step, "best": self.best,
                  "args": vars(self.a)}
         torch.save(state, path + ".part")
