@@ -71,7 +71,7 @@ def bind(scores, mixtures, display, rng):
 
 
 class Captions:
-    """Captions with their vectors, and for every sound the numbers of those that may be said of it."""
+    """Captions (`lines`) with their vectors, and for every sound the numbers of those that may be said of it."""
 
     def __init__(self, data, guard, text, labels, sounds, count, seed, cache):
         rng = np.random.default_rng(seed)
@@ -80,6 +80,7 @@ class Captions:
         mixtures = caption_mixtures(text, lines, labels.classes, cache)
         kept = np.flatnonzero(mixtures.any(1))
         lines, mixtures = [lines[i] for i in kept], unit(mixtures[kept])
+        self.lines = lines
         self.vectors = torch.from_numpy(text.cached(lines, cache, "sound_captions"))
         self.of = []
         for row in sounds.rows:

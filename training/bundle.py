@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
-from captioner import BOS, EOS, Captioner
+from captioner import BOS, EOS, of_config
 from preprocess import log_mel, pixels, windows
 from stem import PhotoStem
 from text import TextTower
@@ -54,12 +54,11 @@ class Bundle:
             self.other_texts = unpacked(load_file(files["own"]), "languages.", row["config"], tokenizer)
             self.detector = Detector(load_file(files["detector"]), row["languages"])
 
-        self.captioner = None
+        self.captioners = {}
         for row in self.toml.get("generators", []):
             c, path = row["config"], os.path.join(folder, row["weights"][0]["file"])
             vocab = load_file(path)["caption.vocab"]
-            model = Captioner(vocab, c["grid"], c["d"], c["heads"], c["encoder"], c["layers"], c["ffn"])
-            self.captioner = fill(model, path, "caption.")
+            self.captioners[row["modality"]] = fill(of_config(c, vocab), path, "caption.")
 
     def texts(self, strings, languages=None):
         """f32 [n, 384]; of texts in the languages given, else in those that they seem to be in."""
@@ -108,19 +107,29 @@ class Bundle:
         """One row a window."""
         return np.stack([self.window(w) for w in windows(samples)])
 
-
     @torch.no_grad()
     def caption_ids(self, square, longest=12):
         """Our token ids of a greedy caption of a u8 picture, and log-probabilities of each and of the end."""
-        grid = self.stem(torch.from_numpy(pixels(square))[None])
-        memory, ids = self.captioner.memory(grid), []
-        while True:
-            rows = self.captioner(memory, torch.tensor([[BOS, *ids]]))[0].log_softmax(-1)
-            token = int(rows[-1].argmax())
-            if token in (BOS, EOS) or len(ids) == longest:
-                own = rows[range(len(ids) + 1), [*ids, EOS]]
-                return np.array(ids, np.int32), own.numpy().astype(np.float32)
-            ids.append(token)
+        return greedy_ids(self.captioners["image"], self.stem(torch.from_numpy(pixels(square))[None]), longest)
+
+    @torch.no_grad()
+    def sound_caption_ids(self, samples, longest=12):
+        """The same of f32 samples of at most 5 s."""
+        mel = torch.from_numpy((log_mel(samples) - self.mel_mean) / self.mel_std)[None].float()
+        return greedy_ids(self.captioners["audio"], self.audio_tower.tokens(mel)[:, 1:], longest)
+
+
+@torch.no_grad()
+def greedy_ids(captioner, grid, longest):
+    """The likeliest ids beside a grid [1, places, features], and log-probabilities of each and of the end."""
+    memory, ids = captioner.memory(grid), []
+    while True:
+        rows = captioner(memory, torch.tensor([[BOS, *ids]]))[0].log_softmax(-1)
+        token = int(rows[-1].argmax())
+        if token in (BOS, EOS) or len(ids) == longest:
+            own = rows[range(len(ids) + 1), [*ids, EOS]]
+            return np.array(ids, np.int32), own.numpy().astype(np.float32)
+        ids.append(token)
 
 
 def mean_unit(rows):

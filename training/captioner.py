@@ -1,6 +1,7 @@
-"""The caption decoder, with the names of weights/caption.safetensors: picture tokens -> words.
+"""The caption decoder, with the names of weights/caption.safetensors and sound_caption.safetensors: tokens -> words.
 
-Memory: grid [B, G * G, 1280] of the photo stem -> LN, linear, positions, encoder layers -> [B, G * G, d].
+Memory: grid [B, G * G, 1280] of the photo stem -> LN, linear, positions, encoder layers -> [B, G * G, d]. Of sounds, the
+audio tower's tokens [B, T / 16 * 4, 192] instead of a grid, with as many of the positions as there are tokens.
 Decoder: token ids of a small vocabulary [B, T] -> logits [B, T, V]; masked self-attention, cross-attention, pre-norm.
 The "blank picture" is a memory of one learned token: what the words say without a picture (a language model).
 """
@@ -50,13 +51,13 @@ class DecoderLayer(nn.Module):
 class Captioner(nn.Module):
     """`vocab` [V] maps our ids to ids of the text tower's WordPiece tokenizer; 0 begins a sentence, 1 ends it."""
 
-    def __init__(self, vocab, grid=9, d=256, heads=4, encoder=1, layers=3, ffn=1024, drop=0.1):
+    def __init__(self, vocab, places=81, d=256, heads=4, encoder=1, layers=3, ffn=1024, drop=0.1, features=FEATURES):
         super().__init__()
-        self.config = {"grid": grid, "d": d, "heads": heads, "encoder": encoder, "layers": layers, "ffn": ffn,
-                       "vocab": len(vocab), "max_tokens": MAX_TOKENS}
+        self.config = {"places": places, "features": features, "d": d, "heads": heads, "encoder": encoder, "layers": layers,
+                       "ffn": ffn, "vocab": len(vocab), "max_tokens": MAX_TOKENS}
         self.register_buffer("vocab", torch.as_tensor(vocab, dtype=torch.int32))
-        self.in_norm, self.in_proj = nn.LayerNorm(FEATURES), nn.Linear(FEATURES, d)
-        self.pos = nn.Parameter(torch.randn(grid * grid, d) * 0.02)
+        self.in_norm, self.in_proj = nn.LayerNorm(features), nn.Linear(features, d)
+        self.pos = nn.Parameter(torch.randn(places, d) * 0.02)
         self.encoder = nn.ModuleList([Layer(d, heads, ffn, drop) for _ in range(encoder)])
         self.mem_norm = nn.LayerNorm(d)
         self.blank = nn.Parameter(torch.randn(1, d) * 0.02)
@@ -68,8 +69,8 @@ class Captioner(nn.Module):
         self.drop = nn.Dropout(drop)
 
     def memory(self, grid):
-        """Picture tokens [B, G * G, d] of the stem's grid."""
-        x = self.drop(self.in_proj(self.in_norm(grid))) + self.pos
+        """Picture tokens [B, G * G, d] of the stem's grid; or sound tokens."""
+        x = self.drop(self.in_proj(self.in_norm(grid))) + self.pos[:grid.shape[1]]
         for layer in self.encoder:
             x = layer(x)
         return self.mem_norm(x)
@@ -84,3 +85,9 @@ class Captioner(nn.Module):
         for layer in self.layers:
             x = layer(x, memory)
         return self.out_norm(x) @ self.words.t() + self.out_bias
+
+
+def of_config(config, vocab, drop=0.1):
+    """The decoder of a checkpoint's or a bundle's config."""
+    c = config
+    return Captioner(vocab, c["places"], c["d"], c["heads"], c["encoder"], c["layers"], c["ffn"], drop, c["features"])

@@ -43,9 +43,10 @@ def image_checkpoint(path):
     return state | ({"stem_average": stem, "stem_rank": stem["head.down"].shape[0]} if stem else {})
 
 
-def caption_checkpoint(path):
-    """The config and averaged weights of train_captions.py, of its file or of a bundle's folder."""
+def caption_checkpoint(path, modality="image"):
+    """The config and averaged weights of train_captions.py or train_sound_captions.py, of their file or of a bundle's folder."""
     if not os.path.isdir(path):
         return torch.load(path, map_location="cpu", weights_only=False)
-    config = table_of(path, "generators", "image")["config"]
-    return {"config": {k: v for k, v in config.items() if k != "norm_eps"}, "average": weights_of(path, "caption", "caption.")}
+    row = table_of(path, "generators", modality)
+    config, name = row["config"], os.path.basename(row["weights"][0]["file"]).removesuffix(".safetensors")
+    return {"config": {k: v for k, v in config.items() if k != "norm_eps"}, "average": weights_of(path, name, "caption.")}

@@ -1,7 +1,7 @@
 """Checkpoints -> models/mini: weights/*.safetensors (f16 matrices), bundle.toml, selftest.safetensors, golden arrays.
 
-    python export.py --stems FOLDER --out ../models/mini [--image CKPT] [--audio CKPT] [--caption CKPT]
-        [--languages CKPT --detector FILE] [--calibration FILE.json] [--without caption languages]
+    python export.py --stems FOLDER --out ../models/mini [--image CKPT] [--audio CKPT] [--caption CKPT] [--sound-caption CKPT]
+        [--languages CKPT --detector FILE] [--calibration FILE.json] [--without caption sound_caption languages]
 
 What is not named stays as it stands in --out.
 """
@@ -17,7 +17,7 @@ import sys
 import torch
 from safetensors.torch import save_file
 
-from captioner import Captioner
+from captioner import of_config
 from checkpoints import caption_checkpoint, image_checkpoint, manifest, table_of, weights_of
 from languages import LANGUAGES
 from stem import PhotoStem
@@ -27,6 +27,8 @@ from towers import AudioTower, ImageTower
 PAIRS = [(q, c) for q in ("text", "picture", "sound") for c in ("picture", "sound", "text")]
 SELFTEST_TEXT = ["a dog runs on the beach", "the sound of a cow"]
 SELFTEST_LANGUAGES = ["ein Hund läuft am Strand", "le bruit d'une vache", "červené jablko"]
+# weights' file -> what it puts into words, its name, the tower that it builds upon
+DECODERS = {"caption": ("image", "mini.caption", "mini.image"), "sound_caption": ("audio", "mini.sound-caption", "mini.audio")}
 OTHER_TEXTS = ("languages.safetensors", "languages.tokenizer.json", "detector.safetensors")
 SKIP = ("num_batches_tracked",)
 
@@ -83,31 +85,33 @@ def audio_tower(path):
     return tower.eval().fold(), float(state.get("class_scale", 1.0)), (state["mel_mean"], state["mel_std"])
 
 
-def captioner(path):
-    """The caption decoder; None of a bundle without one."""
-    if os.path.isdir(path) and table_of(path, "generators", "image") is None:
+def captioner(path, modality):
+    """The caption decoder of pictures or of sounds; None of a bundle without one."""
+    if os.path.isdir(path) and table_of(path, "generators", modality) is None:
         return None
-    state = caption_checkpoint(path)
+    state = caption_checkpoint(path, modality)
     c = state["config"]
-    model = Captioner(state["average"]["vocab"], c["grid"], c["d"], c["heads"], c["encoder"], c["layers"], c["ffn"])
+    model = of_config(c, state["average"]["vocab"])
     model.load_state_dict(state["average"])
     if model.config != c:
         raise ValueError(f"the checkpoint's sizes are {c}, captioner.py makes {model.config}")
     return model.eval()
 
 
-def generators(caption, sha):
-    """The rows of bundle.toml for what makes text of media; none without a caption decoder."""
+def generator(name, caption, folder):
+    """Writes a caption decoder; its row of bundle.toml, empty without one."""
     if caption is None:
         return ""
-    keys = ("grid", "d", "heads", "encoder", "layers", "ffn", "vocab", "max_tokens")
+    modality, generator_id, tower = DECODERS[name]
+    sha = write(stored(caption, "caption."), weights_file(folder, name))
+    keys = ("places", "features", "d", "heads", "encoder", "layers", "ffn", "vocab", "max_tokens")
     sizes = "\n".join(f"{k} = {caption.config[k]}" for k in keys)
     return f'''[[generators]]
-id = "mini.caption"
-modality = "image"
+id = "{generator_id}"
+modality = "{modality}"
 family = "caption-decoder"
-uses = "mini.image"
-weights = [{{ role = "own", file = "weights/caption.safetensors", sha256 = "{sha}" }}]
+uses = "{tower}"
+weights = [{{ role = "own", file = "weights/{name}.safetensors", sha256 = "{sha}" }}]
 [generators.config]
 {sizes}
 norm_eps = 1e-5
@@ -275,13 +279,13 @@ text = {json.dumps(SELFTEST_TEXT)}
 {also}'''
 
 
-def caption_file(folder):
-    return os.path.join(folder, "weights/caption.safetensors")
+def weights_file(folder, name):
+    return os.path.join(folder, "weights", name + ".safetensors")
 
 
 def remove(folder, parts):
     """Removes the files of these parts, for every file of the folder is compiled into the binary."""
-    files = {"caption": [caption_file(folder)], "languages": [os.path.join(folder, "weights", name) for name in OTHER_TEXTS]}
+    files = {name: [weights_file(folder, name)] for name in DECODERS} | {"languages": [os.path.join(folder, "weights", name) for name in OTHER_TEXTS]}
     for path in filter(os.path.exists, [path for part in parts for path in files[part]]):
         os.remove(path)
 
@@ -308,10 +312,11 @@ def main():
     ap.add_argument("--image", default="")
     ap.add_argument("--audio", default="")
     ap.add_argument("--caption", default="")
+    ap.add_argument("--sound-caption", default="", help="checkpoint of train_sound_captions.py, made over the same audio tower")
     ap.add_argument("--languages", default="", help="checkpoint of train_languages.py")
     ap.add_argument("--detector", default="", help="file of train_detector.py, beside --languages")
     ap.add_argument("--calibration", default="", help="file of calibrate.py")
-    ap.add_argument("--without", nargs="*", default=[], choices=["caption", "languages"], help="parts that shall not be there")
+    ap.add_argument("--without", nargs="*", default=[], choices=[*DECODERS, "languages"], help="parts that shall not be there")
     a = ap.parse_args()
     if bool(a.languages) != bool(a.detector):
         ap.error("--languages and --detector go together")
@@ -320,7 +325,8 @@ def main():
     stem = PhotoStem(os.path.join(a.stems, "photo.safetensors"))
     image, image_scale, updates, stem_updates = image_tower(a.image or a.out)
     audio, audio_scale, mel = audio_tower(a.audio or a.out)
-    caption = None if "caption" in a.without else captioner(a.caption or a.out)
+    decoders = {name: None if name in a.without else captioner(path or a.out, DECODERS[name][0])
+                for name, path in (("caption", a.caption), ("sound_caption", a.sound_caption))}
     calibration, languages = calibration_of(a.calibration, a.out), config_of_languages(a.out)
     hashes = [write(stored(image, "image."), os.path.join(a.out, "weights/image.safetensors")),
               write(stored(audio, "audio."), os.path.join(a.out, "weights/audio.safetensors"))]
@@ -330,7 +336,7 @@ def main():
             hashes.append(write(part, path))
         elif os.path.exists(path):
             os.remove(path)  # every file of the folder is compiled into the binary
-    rows = generators(caption, write(stored(caption, "caption."), caption_file(a.out)) if caption else "")
+    rows = "".join(generator(name, decoder, a.out) for name, decoder in decoders.items())
     text = toml(image, audio, hashes, mel, (image_scale, audio_scale), (stem.variant, stem.size), calibration,
                 rows, other_texts(a.languages, a.detector, a.out, languages))
     with open(os.path.join(a.out, "bundle.toml"), "w", encoding="utf-8") as f:

@@ -55,8 +55,10 @@ def main():
     one = chirp(1.0)
     selftest = {"text.vectors": b.text_tower.encode(texts), "image.pixels": square, "image.vector": b.pictures([square])[0],
                 "audio.samples": one, "audio.vector": b.window(one)}
-    if b.captioner is not None:
+    if "image" in b.captioners:
         selftest["caption.ids"], selftest["caption.log_probs"] = b.caption_ids(square)
+    if "audio" in b.captioners:
+        selftest["sound_caption.ids"], selftest["sound_caption.log_probs"] = b.sound_caption_ids(one)
     if b.other_texts is not None:
         selftest["languages.vectors"] = b.other_texts.encode(b.toml["selftest"]["languages"])
         told = [b.detector.languages.index(l) for l in b.detector.languages_of(OTHER_STRINGS)]

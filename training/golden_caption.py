@@ -22,7 +22,7 @@ SEED, ENDS = 10, 2.0
 def tiny():
     """The decoder on its stored weights. Numbers are larger than at the start of a training, so that words differ and end."""
     torch.manual_seed(SEED)
-    model = Captioner(list(range(100, 100 + VOCAB)), GRID, WIDTH, HEADS, ENCODER, LAYERS, FFN).eval()
+    model = Captioner(list(range(100, 100 + VOCAB)), GRID * GRID, WIDTH, HEADS, ENCODER, LAYERS, FFN).eval()
     for name, value in model.named_parameters():
         scale = 0.3 if value.ndim == 1 else 0.6 if value.shape[-1] <= FFN else 0.05
         value.data = value.data * ("norm" in name and value.ndim == 1) + scale * torch.randn_like(value)

@@ -134,8 +134,8 @@ class AudioTower(Named):
         self.out_norm, self.out_proj = nn.LayerNorm(d), nn.Linear(d, DIM)
         self.class_proj = nn.Linear(d, SOUNDS)
 
-    def features(self, mel):
-        """LN(cls) [B, d] of normalised log-mels [B, T, 64]."""
+    def tokens(self, mel):
+        """What the last layer leaves, [B, 1 + T / 16 * 4, d], cls first, of normalised log-mels [B, T, 64]."""
         x = mel[:, None]
         for conv, bn in zip(self.stem, self.bn):
             x = F.relu(bn(conv(x)))
@@ -144,11 +144,11 @@ class AudioTower(Named):
         x = torch.cat([self.cls.expand(b, 1, -1), x.reshape(b, t * f, d)], 1)
         for layer in self.layers:
             x = layer(x)
-        return self.out_norm(x[:, 0])
+        return x
 
     def parts(self, mel):
         """Trained unit vector, class logits, LN(cls)."""
-        features = self.features(mel)
+        features = self.out_norm(self.tokens(mel)[:, 0])
         return F.normalize(self.out_proj(features), dim=-1), self.class_proj(features), features
 
     def forward(self, mel):
@@ -168,7 +168,7 @@ class AudioTower(Named):
 
 
 def warm(tower, path, prefix):
-    """Starts a tower from exported weights; batch norms, which export folds away, begin anew as identities."""
+    """Starts a tower from exported weights; batch norms, which export folds away, begin anew."""
     stored = {k.removeprefix(prefix): v.float() for k, v in load_file(path).items()}
     missing, extra = tower.load_state_dict(stored, strict=False)
     if extra or [m for m in missing if not m.startswith("bn.")]:

@@ -188,6 +188,18 @@ def caption_contrast(v, spoken, vectors, scale, alike=0.6):
 
 
 @torch.no_grad()
+def wake_norms(tower, mel):
+    """Sets the batch norms, which export folds away, to what leaves a batch [B, T, 64] as it is."""
+    x = mel[:, None]
+    for conv, bn in zip(tower.stem, tower.bn):
+        x = conv(x)
+        mean, var = x.mean((0, 2, 3)), x.var((0, 2, 3), unbiased=False)
+        for kept, value in ((bn.running_mean, mean), (bn.running_var, var), (bn.bias, mean), (bn.weight, (var + bn.eps).sqrt())):
+            kept.copy_(value)
+        x = F.relu(x)
+
+
+@torch.no_grad()
 def vectors(tower, sounds, rows):
     """For each row trained vectors and class-name vectors of its windows."""
     out = []
@@ -260,8 +272,10 @@ def main():
         optimiser.load_state_dict(s["optimiser"])
         scale.data, spent, step = s["scale"], s["spent"], s["step"]
     elif a.warm:
+        mel = crops.batches(a.batch)[0][0].to(a.device)
         for one in (tower, average):
             warm(one, os.path.join(a.warm, "weights/audio.safetensors"), "audio.")
+            wake_norms(one, mel)
     for one in (tower, average):  # the names follow the text tower, also where a checkpoint began with another; so does the share
         one.names["weight"].data = torch.from_numpy(labels.classes).to(a.device)
         nn.init.constant_(one.gate["fc2"].bias, float(np.log(a.share / (1 - a.share))))

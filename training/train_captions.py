@@ -142,7 +142,7 @@ class Trainer:
         self.captions = [[c for c in self.words.encode(r["captions"]) if c] for r in self.photos.rows]
         picked = self.rng.choice(len(lines), min(a.lines, len(lines)), replace=False)
         self.lines = [c for c in self.words.encode([lines[i] for i in picked]) if c]
-        self.model = Captioner(self.words.vocab, deep.grid, a.d, 4, a.encoder, a.layers, a.ffn, a.drop).to(a.device)
+        self.model = Captioner(self.words.vocab, deep.grid ** 2, a.d, 4, a.encoder, a.layers, a.ffn, a.drop).to(a.device)
         self.average = copy.deepcopy(self.model).eval()
         decay = [p for p in self.model.parameters() if p.ndim > 1]
         rest = [p for p in self.model.parameters() if p.ndim <= 1]
@@ -247,6 +247,8 @@ class Trainer:
     def begin_warm(self, path):
         """Starts from the averaged weights of an earlier run over the same vocabulary."""
         average = caption_checkpoint(path)["average"]
+        if average["vocab"].tolist() != self.words.vocab:
+            raise ValueError(f"{path} has another vocabulary than these captions")
         self.model.load_state_dict(average), self.average.load_state_dict(average)
         self.epoch = 0
 

@@ -11,6 +11,7 @@ use sensorium_benches::{THREADS, bundle, report, timed};
 use sensorium_embed::{
     Bundle, CaptionOptions, EmbedError, FolderFiles, Input, LoadOptions, Picture, Strategy,
 };
+use sensorium_types::Modality;
 use serde_json::json;
 
 const ROUNDS: usize = 30;
@@ -27,8 +28,8 @@ fn main() {
         }
         None => bundle(),
     };
-    let captioner = match bundle.captioner() {
-        Err(EmbedError::NoCaptioner) => return report("captions", json!({"skipped": "no caption decoder"})),
+    let captioner = match bundle.captioner(Modality::Image) {
+        Err(EmbedError::NoCaptioner { .. }) => return report("captions", json!({"skipped": "no caption decoder"})),
         captioner => captioner.expect("the caption decoder loads"),
     };
     let size = bundle.cutting().image_size;

@@ -132,9 +132,16 @@ pub enum EmbedError {
         /// The language.
         language: Language,
     },
-    /// The bundle puts nothing into words.
-    #[error("this bundle has no caption decoder")]
-    NoCaptioner,
+    /// The bundle does not put these into words.
+    #[error("this bundle has no caption decoder for {}", match modality {
+        Modality::Audio => "sounds",
+        Modality::Text => "texts",
+        Modality::Image | Modality::Video => "pictures",
+    })]
+    NoCaptioner {
+        /// What should have been put into words.
+        modality: Modality,
+    },
     /// An input that no tower can take.
     #[error("input {index}: {fault}")]
     InvalidInput {
@@ -192,7 +199,7 @@ impl EmbedError {
             Self::Manifest { .. }
             | Self::ManifestFact { .. }
             | Self::Format { .. }
-            | Self::NoCaptioner
+            | Self::NoCaptioner { .. }
             | Self::NoLanguage { .. }
             | Self::NoTower { .. } => ErrorKind::FailedPrecondition,
             Self::Hash { .. }

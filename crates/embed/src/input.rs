@@ -64,11 +64,7 @@ impl Input {
             Self::Text(_) | Self::TextIn(..) => Ok(()),
             Self::Frames(frames) if frames.is_empty() => Err(InputFault::NoFrames),
             Self::Frames(frames) => frames.iter().try_for_each(|frame| frame.check(size)),
-            Self::Sound(samples) if samples.is_empty() => Err(InputFault::NoSamples),
-            Self::Sound(samples) => match samples.iter().position(|sample| !sample.is_finite()) {
-                Some(at) => Err(InputFault::SampleNotFinite { at }),
-                None => Ok(()),
-            },
+            Self::Sound(samples) => check_sound(samples),
         }
     }
 
@@ -85,6 +81,17 @@ impl Input {
             Self::Frames(frames) => frames.len() as u64 * PICTURE,
             Self::Sound(samples) => (samples.len() as u64 / SAMPLES_A_SECOND + 1) * SOUND_SECOND,
         }
+    }
+}
+
+/// Checks what any tower of sounds would refuse.
+pub(crate) fn check_sound(samples: &[f32]) -> Result<(), InputFault> {
+    if samples.is_empty() {
+        return Err(InputFault::NoSamples);
+    }
+    match samples.iter().position(|sample| !sample.is_finite()) {
+        Some(at) => Err(InputFault::SampleNotFinite { at }),
+        None => Ok(()),
     }
 }
 

@@ -51,4 +51,4 @@ pub use error::EmbedError;
 pub use input::{Input, InputFault, Picture};
 pub use mel::{LogMel, LogMelSpec};
 pub use tokenizer::Tokenizer;
-pub use tower::{Batch, Embedding, Grid, PictureStem, Tower};
+pub use tower::{Batch, Embedding, Grid, PictureStem, SoundTokens, Tower};

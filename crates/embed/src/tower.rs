@@ -47,17 +47,17 @@ impl Batch<'_> {
     }
 }
 
-/// What a picture's stem sees at each of its places: made once, for the tower and for whoever else builds upon it.
+/// What a tower sees or hears at each place of a picture or a sound, for the caption decoder to look at.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Grid {
     /// Numbers of a place.
     pub(crate) width: usize,
-    /// Place after place, row by row of the picture.
+    /// Place after place: row by row of a picture, moment by moment of a sound.
     pub(crate) features: Vec<f32>,
 }
 
 impl Grid {
-    /// Places of the picture.
+    /// Places of the picture or the sound.
     pub fn places(&self) -> usize {
         self.features.len().checked_div(self.width).unwrap_or(0)
     }
@@ -78,6 +78,16 @@ pub trait PictureStem {
     fn embed_grids(&self, grids: &[&Grid]) -> Result<Vec<Embedding>, EmbedError>;
 }
 
+/// The tokens of a tower of sounds.
+pub trait SoundTokens {
+    /// What the tower's last layer leaves of each sound, without the token that its vector is made of: for every sixteen
+    /// frames of its log-mel, one token a band.
+    ///
+    /// # Errors
+    /// Where a tensor operation failed.
+    fn tokens(&self, sounds: &[&[f32]]) -> Result<Vec<Grid>, EmbedError>;
+}
+
 /// Maps inputs of one modality into a space.
 ///
 /// A vector depends on its own input only: not on the other inputs of a batch, their order or their number. A tower may be
@@ -91,6 +101,11 @@ pub trait Tower: Send + Sync + std::fmt::Debug {
 
     /// The tower's stem, where others may build upon it.
     fn stem(&self) -> Option<&dyn PictureStem> {
+        None
+    }
+
+    /// The tower's tokens, where others may build upon them.
+    fn sound_tokens(&self) -> Option<&dyn SoundTokens> {
         None
     }
 

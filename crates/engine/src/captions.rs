@@ -1,8 +1,8 @@
-//! Pictures and films to words.
+//! Pictures, films and sounds to words.
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | this one | captions of pictures and of the parts of films |
+//! | this one | captions of pictures, and of the parts of films and sounds |
 //! | `captions/summary.rs` | a film to a storyboard |
 //! | `captions/choose.rs` | which shots a storyboard shows |
 //! | `captions/keep.rs` | captions as data of a collection |
@@ -16,12 +16,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use sensorium_embed::{Bundle, Caption, CaptionOptions, DEFAULT_LENGTH_PENALTY, Picture, Priority, Strategy};
-use sensorium_media::{Cancel, Head, Limits, MediaInput, Part, PartContent, PoolConfig};
+use sensorium_media::{Cancel, Head, Limits, MediaInput, Part, PartContent, PoolConfig, Rgb};
 use sensorium_types::{AssetId, FailureReason, Modality, PointKey, ReasonKind, Track};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::index::blocking;
-use crate::seams::{Decode, Encode, Towers, Workers, tower_spec};
+use crate::seams::{Captioned, Decode, Encode, Towers, Workers, tower_spec};
 use crate::{Engine, EngineError};
 
 pub use keep::{CaptionCounts, CaptionOutcome, CaptionPace, CaptionsMade, CaptionsSummary};
@@ -41,11 +41,11 @@ pub enum CaptionInput {
     Bytes(Arc<[u8]>),
     /// A stored asset.
     Asset(AssetId),
-    /// One point of a stored asset; without a track, of its pictures.
+    /// One point of a stored asset; without a track, of its pictures, or of its sound if it has none.
     Point(AssetId, Option<Track>, u32),
 }
 
-/// Which parts of a film are put into words.
+/// Which parts of a film or a sound are put into words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CaptionParts {
     /// The one in the middle.
@@ -65,7 +65,7 @@ pub struct CaptionRequest {
     pub options: CaptionOptions,
 }
 
-/// A picture, or a part of a film, in words.
+/// A picture, or a part of a film or a sound, in words.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PartCaption {
     /// First millisecond of the part, and the first after it; `None` for a picture.
@@ -83,9 +83,9 @@ pub enum CaptionEvent {
     Done(PartCaption),
 }
 
-/// A picture with its place in its film.
-type Shown = (Option<(u64, u64)>, Picture);
-/// A picture with the point that it belongs to.
+/// What is put into words, with its place in its film or sound.
+type Shown = (Option<(u64, u64)>, Captioned);
+/// The same with the point that it belongs to.
 type Placed = (Track, u32, Shown);
 
 /// Decoders and a caption decoder, without a database.
@@ -112,10 +112,10 @@ impl Captions {
         blocking("load the caption decoder", move || encode.check_captions()).await
     }
 
-    /// Puts a file's pictures into words. It ends early when nobody listens any more.
+    /// Puts a file's pictures into words, or its sound if it has none. It ends early when nobody listens any more.
     ///
     /// # Errors
-    /// If the bundle has no caption decoder, the bytes cannot be decoded, or there is no picture in them.
+    /// If the bundle has no caption decoder for it, the bytes cannot be decoded, or there is nothing to see or hear in them.
     pub async fn caption(
         &self,
         (input, name): (MediaInput, String),
@@ -138,14 +138,20 @@ impl Captions {
     ) -> Result<(), EngineError> {
         self.check().await?;
         let (encode, decode) = (Arc::clone(&self.encode), Arc::clone(&self.decode));
-        blocking("put a picture into words", move || {
+        blocking("put media into words", move || {
             // One picture of each part, for which is in the middle shows at the end.
             let (mut placed, mut bytes) = (Vec::new(), 0_usize);
-            let mut on_part = |part| {
+            let asks_sound = chosen.is_of(Track::Audio);
+            let mut on_part = |part: Part| {
+                // A film's sound comes after its pictures, which speak for it.
+                if part.track == Track::Audio && !placed.is_empty() && !asks_sound {
+                    return Ok(());
+                }
                 let Some(one) = shown(&part) else { return Ok(()) };
-                bytes += one.2.1.pixels.len();
+                bytes += one.2.1.bytes();
                 if bytes as u64 > Limits::MAX_ASSET_BYTES {
-                    let detail = format!("its pictures take more than {} bytes", Limits::MAX_ASSET_BYTES);
+                    let detail =
+                        format!("what is put into words takes more than {} bytes", Limits::MAX_ASSET_BYTES);
                     return Err(FailureReason::new(ReasonKind::TooLarge, detail));
                 }
                 placed.push(one);
@@ -154,12 +160,12 @@ impl Captions {
             let decoded = decode.decode_each(input, Priority::Query, &Cancel::default(), &mut on_part)?;
             let Head { modality, .. } =
                 decoded.map_err(|reason| EngineError::BadTerm { term: name.clone(), reason })?;
-            for (span, picture) in pictures(placed, modality, chosen, &name)? {
+            for (span, content) in meant(placed, modality, chosen, &name)? {
                 let mut tell = |piece: &str| match events.send(CaptionEvent::Piece(piece.to_owned())) {
                     Ok(()) => ControlFlow::Continue(()),
                     Err(_) => ControlFlow::Break(()),
                 };
-                let caption = encode.caption(&picture, &options, &mut tell)?;
+                let caption = encode.caption(&content, &options, &mut tell)?;
                 if events.send(CaptionEvent::Done(PartCaption { span, caption })).is_err() {
                     break;
                 }
@@ -171,11 +177,11 @@ impl Captions {
 }
 
 impl Engine {
-    /// Puts media into words (pictures, and the parts of films). It ends early when nobody listens any more.
+    /// Puts media into words (pictures, and the parts of films and sounds). It ends early when nobody listens any more.
     ///
     /// # Errors
-    /// If the bundle has no caption decoder, the media are unknown, away or cannot be decoded, or there is no picture in
-    /// them.
+    /// If the bundle has no caption decoder for them, the media are unknown, away or cannot be decoded, or there is nothing
+    /// to see or hear in them.
     pub async fn caption(
         &self,
         request: CaptionRequest,
@@ -225,7 +231,7 @@ impl Engine {
     }
 }
 
-/// Which pictures of a file are meant.
+/// Which pictures or sounds of a file are meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Chosen {
     Middle,
@@ -233,8 +239,15 @@ enum Chosen {
     Place(AssetId, Option<Track>, u32),
 }
 
-/// The pictures that are meant: of a part of a film, its middle frame.
-fn pictures(
+impl Chosen {
+    /// Whether one point of this track is meant.
+    fn is_of(&self, wanted: Track) -> bool {
+        matches!(self, Self::Place(_, Some(track), _) if *track == wanted)
+    }
+}
+
+/// What is meant: of a part of a film, its middle frame.
+fn meant(
     mut shown: Vec<Placed>,
     modality: Modality,
     chosen: Chosen,
@@ -252,7 +265,11 @@ fn pictures(
         Chosen::Place(asset, track, ordinal) => {
             shown.retain(|(of, at, _)| *at == ordinal && track.is_none_or(|track| track == *of));
             if shown.is_empty() {
-                let main = if modality == Modality::Video { Track::Video } else { Track::Image };
+                let main = match modality {
+                Modality::Video => Track::Video,
+                Modality::Audio => Track::Audio,
+                Modality::Image | Modality::Text => Track::Image,
+            };
                 let point = PointKey { asset, track: track.unwrap_or(main), ordinal }.show(modality);
                 return Err(EngineError::UnknownPoint { point });
             }
@@ -267,15 +284,18 @@ fn beam_options() -> CaptionOptions {
     CaptionOptions { strategy, ..CaptionOptions::default() }
 }
 
-/// The picture in the middle of a part.
+/// The picture in the middle of a part, or its sound.
 fn shown(part: &Part) -> Option<Placed> {
     let Part { track, ordinal, span, content, thumb: _ } = part;
-    match content {
-        PartContent::Frames(frames) => {
-            let frame = frames.get(frames.len() / 2)?;
-            let picture = Picture { width: frame.width, height: frame.height, pixels: frame.pixels.clone() };
-            Some((*track, *ordinal, (span.and_then(|span| span.time()), picture)))
-        }
-        PartContent::Pcm(_) | PartContent::Text(_) => None,
-    }
+    let content = match content {
+        PartContent::Frames(frames) => Captioned::Picture(middle(frames)?),
+        PartContent::Pcm(samples) => Captioned::Sound(samples.clone()),
+        PartContent::Text(_) => return None,
+    };
+    Some((*track, *ordinal, (span.and_then(|span| span.time()), content)))
+}
+
+fn middle(frames: &[Rgb]) -> Option<Picture> {
+    let frame = frames.get(frames.len() / 2)?;
+    Some(Picture { width: frame.width, height: frame.height, pixels: frame.pixels.clone() })
 }

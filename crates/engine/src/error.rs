@@ -172,8 +172,8 @@ pub enum EngineError {
         /// Why not.
         reason: FailureReason,
     },
-    /// Media without a picture, which nothing puts into words.
-    #[error("{name} is {modality}: only pictures and films are put into words")]
+    /// Media with nothing to see or hear, which nothing puts into words.
+    #[error("{name} is {modality}: only pictures, films and sounds are put into words")]
     NothingToCaption {
         /// The file, or what stands for the bytes.
         name: String,

@@ -62,7 +62,7 @@ pub use query::{
 pub use reembed::{
     Losses, ReembedEvent, ReembedPlan, ReembedState, ReembedSummary, Substitute, WithoutMedia,
 };
-pub use seams::{Decode, Encode, OnPart, Pending, decoding_workers, tower_spec};
+pub use seams::{Captioned, Decode, Encode, OnPart, Pending, decoding_workers, tower_spec};
 pub use server_file::{ServerInfo, remove_server_info, running_server, write_server_info};
 
 /// How captions are made, and what they are.

@@ -60,18 +60,29 @@ async fn stored_media_and_their_points_are_looked_up() {
     assert_eq!(second, ["cat", "Some((10000, 20000)): cat"]);
     let error = of(CaptionInput::Point(asset.clone(), None, 2)).await.expect_err("no such point");
     assert_eq!((error.kind(), error.to_string().contains("#")), (ErrorKind::NotFound, true), "{error}");
-    let sound = of(CaptionInput::Point(asset, Some(Track::Audio), 0)).await.expect_err("a sound");
-    assert_eq!(sound.kind(), ErrorKind::NotFound);
+    let sound = of(CaptionInput::Point(asset.clone(), Some(Track::Audio), 0)).await.expect("a caption");
+    assert_eq!(sound, ["bark", "Some((0, 5000)): bark"]);
+    let later = of(CaptionInput::Point(asset, Some(Track::Audio), 1)).await.expect_err("no such point");
+    assert_eq!(later.kind(), ErrorKind::NotFound);
     let unknown = AssetId::new("nobody").expect("an id");
     assert_eq!(of(CaptionInput::Asset(unknown)).await.expect_err("unknown").kind(), ErrorKind::NotFound);
 }
 
 #[tokio::test]
-async fn what_has_no_picture_or_cannot_be_read_is_refused_in_words() {
+async fn each_part_of_a_sound_has_a_caption() {
+    let fixture = Fixture::new();
+    let of = |parts| told(&fixture.engine, bytes("audio bark|rain|bell"), parts);
+    let each = of(CaptionParts::Each).await.expect("captions");
+    assert_eq!(each.len(), 6);
+    assert_eq!(of(CaptionParts::Middle).await.expect("a caption"), each[2..4]);
+}
+
+#[tokio::test]
+async fn what_has_nothing_to_see_or_hear_or_cannot_be_read_is_refused_in_words() {
     let fixture = Fixture::new();
     let of = |file: &str| told(&fixture.engine, bytes(file), CaptionParts::Each);
-    let error = of("audio bark").await.expect_err("a sound");
-    assert_eq!(error.to_string(), "the bytes is audio: only pictures and films are put into words");
+    let error = of("text bark").await.expect_err("a text");
+    assert_eq!(error.to_string(), "the bytes is text: only pictures, films and sounds are put into words");
     assert_eq!(error.kind(), ErrorKind::InvalidArgument);
     assert!(matches!(of("corrupt").await, Err(EngineError::BadTerm { .. })));
 }

@@ -7,13 +7,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use common::{FakeDecoder, FakeTowers, Fixture, ask};
-use sensorium_embed::{Caption, CaptionOptions, Input, Picture, Priority};
+use sensorium_embed::{Caption, CaptionOptions, Input, Priority};
 use sensorium_engine::{
-    Access, Cancel, CaptionCounts, CaptionOutcome, CaptionPace, CaptionsSummary, Encode, Engine, EngineError,
+    Access, Cancel, CaptionCounts, CaptionOutcome, CaptionPace, Captioned, CaptionsSummary, Encode, Engine, EngineError,
     EngineParts, Hit, IndexRequest, Pending, QueryRequest,
 };
 use sensorium_index::{Database, OpenOptions};
-use sensorium_types::{AssetId, CAPTIONS_FIELD, CalibrationTable, SpaceInfo, Track};
+use sensorium_types::{AssetId, CAPTIONS_FIELD, CalibrationTable, Modality, SpaceInfo, Track};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::unbounded_channel;
 
@@ -38,17 +38,21 @@ impl Encode for Talker {
         self.0.caption_revision()
     }
 
+    fn captioned(&self) -> Vec<Modality> {
+        self.0.captioned()
+    }
+
     fn check_captions(&self) -> Result<(), EngineError> {
         Ok(())
     }
 
     fn caption(
         &self,
-        picture: &Picture,
+        content: &Captioned,
         options: &CaptionOptions,
         on_piece: &mut dyn FnMut(&str) -> ControlFlow<()>,
     ) -> Result<Caption, EngineError> {
-        let caption = self.0.caption(picture, options, on_piece)?;
+        let caption = self.0.caption(content, options, on_piece)?;
         let text = caption.text.split_whitespace().map(|word| format!("said-{word}")).collect::<Vec<_>>();
         Ok(Caption { text: text.join(" "), ..caption })
     }

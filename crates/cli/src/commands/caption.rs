@@ -1,4 +1,4 @@
-//! `caption`: pictures and films to words.
+//! `caption`: pictures, films and sounds to words.
 
 use sensorium_engine::{CaptionOptions, DEFAULT_LENGTH_PENALTY, PartCaption, Strategy};
 

@@ -76,10 +76,10 @@ impl<'a> Speaker<'a> {
         }
     }
 
-    /// Puts a picture, or each part of a film, into words, and shows them as they come.
+    /// Puts a picture, or each part of a film or a sound, into words, and shows them as they come.
     ///
     /// # Errors
-    /// If the media cannot be read, or there is no picture in them.
+    /// If the media cannot be read, or there is nothing to see or hear in them.
     pub(super) async fn caption(
         &self,
         media: &Media,

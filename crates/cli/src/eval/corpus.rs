@@ -119,7 +119,7 @@ impl Corpus {
 
     /// What puts pictures into words.
     pub(super) fn captioner(&self) -> anyhow::Result<Arc<dyn Captioner>> {
-        Ok(self.bundle.captioner()?)
+        Ok(self.bundle.captioner(Modality::Image)?)
     }
 
     /// The points of an asset.
@@ -275,8 +275,8 @@ async fn memories(
     setting: &Setting,
 ) -> anyhow::Result<HashMap<AssetId, Memory>> {
     let bundle = setting.bundle()?;
-    let captioner = match bundle.captioner() {
-        Err(EmbedError::NoCaptioner) => return Ok(HashMap::new()),
+    let captioner = match bundle.captioner(Modality::Image) {
+        Err(EmbedError::NoCaptioner { .. }) => return Ok(HashMap::new()),
         captioner => captioner?,
     };
     let mut memories = HashMap::with_capacity(assets.len());

@@ -33,7 +33,7 @@ pub(crate) fn moment(moment: &Moment, modality: Modality) -> String {
     }
 }
 
-/// A caption of a picture, or of a part of a film.
+/// A caption of a picture, or of a part of a film or a sound.
 pub(crate) fn caption(file: &Path, part: &PartCaption, paint: Paint) -> String {
     let PartCaption { span, caption } = part;
     let time = span.map_or_else(String::new, |(start_ms, end_ms)| {

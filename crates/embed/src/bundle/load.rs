@@ -13,6 +13,7 @@ use super::facts::fact;
 use super::manifest::{Family, Operation, Role, TokenizerRow, TowerRow, WeightsRow};
 use crate::caption::{CaptionConfig, CaptionDecoder};
 use crate::detector::Detector;
+use crate::layers::FEATURES;
 use crate::mel::{LogMel, LogMelSpec};
 use crate::tokenizer::Tokenizer;
 use crate::towers::{
@@ -128,21 +129,26 @@ fn read_tokenizer(bundle: &Bundle, row: &TokenizerRow) -> Result<Arc<Tokenizer>,
     Ok(Arc::new(Tokenizer::load(&row.file, &bytes, row.max_tokens)?))
 }
 
-/// Loads the caption decoder.
-pub(super) fn captioner(bundle: &Bundle) -> Result<Arc<dyn Captioner>, EmbedError> {
-    let row = bundle.manifest.captioner().ok_or(EmbedError::NoCaptioner)?;
+/// Loads the caption decoder of pictures or of sounds.
+pub(super) fn captioner(bundle: &Bundle, modality: Modality) -> Result<Arc<dyn Captioner>, EmbedError> {
+    let row = bundle.manifest.captioner(modality).ok_or(EmbedError::NoCaptioner { modality })?;
     let named = format!("generator {}", row.id);
     let config: CaptionConfig = config_of(&named, &row.config)?;
     if let Some(fault) = config.fault() {
         return Err(fact(format!("{named} has {fault}")));
     }
-    let image = bundle.manifest.tower(Modality::Image).filter(|tower| tower.id == row.uses);
-    let Some(image) = image else {
-        return Err(fact(format!("{named} uses {}, which is no tower of pictures", row.uses)));
+    let tower = bundle.manifest.tower(modality).filter(|tower| tower.id == row.uses);
+    let Some(tower) = tower else {
+        let taken = if modality == Modality::Audio { "sounds" } else { "pictures" };
+        return Err(fact(format!("{named} uses {}, which is no tower of {taken}", row.uses)));
     };
-    let ImageConfig { grid, .. } = self::config(image)?;
-    if grid != config.grid {
-        return Err(fact(format!("{named} has a grid of {}, tower {} one of {grid}", config.grid, image.id)));
+    let shape = grid_of(bundle, tower)?;
+    if shape != (config.places, config.features) {
+        let CaptionConfig { places, features, .. } = config;
+        return Err(fact(format!(
+            "{named} looks at {places} places of {features} numbers, tower {} has {} of {}",
+            tower.id, shape.0, shape.1
+        )));
     }
     let text = bundle.manifest.tower(Modality::Text);
     let text = text.ok_or_else(|| fact(format!("{named} has no tower of texts to take words from")))?;
@@ -152,6 +158,17 @@ pub(super) fn captioner(bundle: &Bundle) -> Result<Arc<dyn Captioner>, EmbedErro
     let (file, own) = read(bundle, own)?;
     let weights = Weights::parse(file, &own)?;
     Ok(Arc::new(CaptionDecoder::load(weights, &config, tokenizer, bundle.threads.clone())?))
+}
+
+/// Most places that a tower's grid has, and the numbers of each.
+fn grid_of(bundle: &Bundle, tower: &TowerRow) -> Result<(usize, usize), EmbedError> {
+    if tower.modality == Modality::Audio {
+        let AudioConfig { d, .. } = config(tower)?;
+        let spec = mel_spec(tower, bundle.facts.cutting.sample_rate_hz)?;
+        return Ok((AudioTower::most_tokens(&spec), d));
+    }
+    let ImageConfig { grid, .. } = config(tower)?;
+    Ok((grid.saturating_mul(grid), FEATURES))
 }
 
 fn image(bundle: &Bundle, row: &TowerRow) -> Result<ImageTower, EmbedError> {

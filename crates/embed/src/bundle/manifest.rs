@@ -108,7 +108,7 @@ pub(super) struct GeneratorRow {
     pub(super) id: String,
     pub(super) modality: Modality,
     pub(super) family: GeneratorFamily,
-    /// The tower whose stem it builds upon.
+    /// The tower whose stem or tokens it builds upon.
     pub(super) uses: String,
     #[serde(default)]
     pub(super) weights: Vec<WeightsRow>,
@@ -241,10 +241,10 @@ impl Manifest {
         self.towers.iter().find(|tower| !tower.languages.is_empty())
     }
 
-    /// What puts pictures into words.
-    pub(super) fn captioner(&self) -> Option<&GeneratorRow> {
+    /// What puts pictures, or sounds, into words.
+    pub(super) fn captioner(&self, modality: Modality) -> Option<&GeneratorRow> {
         self.generators.iter().find(|row| match row.family {
-            GeneratorFamily::CaptionDecoder => row.modality == Modality::Image,
+            GeneratorFamily::CaptionDecoder => row.modality == modality,
         })
     }
 }

@@ -21,6 +21,7 @@ use std::sync::Arc;
 use sensorium_types::{CalibrationTable, Language, Modality, SpaceInfo};
 
 use crate::detector::Detector;
+use crate::input::check_sound;
 use crate::threads::Threads;
 use crate::tokenizer::Tokenizer;
 use crate::{Batch, Captioner, EmbedError, Embedding, Grid, Input, Picture, Tower};
@@ -67,6 +68,7 @@ pub struct Bundle {
     detector: Lazy<Detector>,
     tokenizer: Lazy<Tokenizer>,
     captioner: Lazy<dyn Captioner>,
+    sound_captioner: Lazy<dyn Captioner>,
 }
 
 impl Bundle {
@@ -92,6 +94,7 @@ impl Bundle {
             detector: Lazy::default(),
             tokenizer: Lazy::default(),
             captioner: Lazy::default(),
+            sound_captioner: Lazy::default(),
         }))
     }
 
@@ -115,7 +118,7 @@ impl Bundle {
         self.facts.cutting
     }
 
-    /// Loads every tower that the bundle has, and the caption decoder; each is tested as it loads.
+    /// Loads every tower that the bundle has, and the caption decoders; each is tested as it loads.
     ///
     /// # Errors
     /// The first fault of a file, a weight, or of the numbers.
@@ -127,22 +130,32 @@ impl Bundle {
             self.detector()?;
             self.other_texts()?;
         }
-        if self.manifest.captioner().is_some() {
-            self.captioner()?;
+        for modality in self.captioned() {
+            self.captioner(modality)?;
         }
         Ok(())
     }
 
-    /// What puts pictures into words, loaded and tested.
+    /// What the bundle can put into words: pictures, sounds, both or nothing.
+    pub fn captioned(&self) -> impl Iterator<Item = Modality> + '_ {
+        [Modality::Image, Modality::Audio].into_iter().filter(|of| self.manifest.captioner(*of).is_some())
+    }
+
+    /// What puts pictures (for films, their frames) or sounds into words, loaded and tested.
     ///
     /// # Errors
     /// [`EmbedError::NoCaptioner`] if the bundle has none, else the first fault of its files or numbers.
-    pub fn captioner(&self) -> Result<Arc<dyn Captioner>, EmbedError> {
-        self.captioner.get(|| {
+    pub fn captioner(&self, modality: Modality) -> Result<Arc<dyn Captioner>, EmbedError> {
+        let (lazy, modality) = match modality {
+            Modality::Image | Modality::Video => (&self.captioner, Modality::Image),
+            Modality::Audio => (&self.sound_captioner, Modality::Audio),
+            Modality::Text => return Err(EmbedError::NoCaptioner { modality }),
+        };
+        lazy.get(|| {
             let start = std::time::Instant::now();
-            let captioner = load::captioner(self)?;
-            selftest::run_captioner(self, captioner.as_ref())?;
-            tracing::debug!(seconds = start.elapsed().as_secs_f64(), "load the caption decoder");
+            let captioner = load::captioner(self, modality)?;
+            selftest::run_captioner(self, modality, captioner.as_ref())?;
+            tracing::debug!(%modality, seconds = start.elapsed().as_secs_f64(), "load a caption decoder");
             Ok(captioner)
         })
     }
@@ -160,6 +173,19 @@ impl Bundle {
         let tower = self.tower(Modality::Image)?;
         let stem = tower.stem().ok_or(EmbedError::NoTower { modality: Modality::Image })?;
         stem.grids(pictures)
+    }
+
+    /// What the tower of sounds hears at each moment, for the caption decoder.
+    ///
+    /// # Errors
+    /// [`EmbedError::InvalidInput`] for a sound that the tower cannot take; the faults of loading it.
+    pub fn sound_grids(&self, sounds: &[&[f32]]) -> Result<Vec<Grid>, EmbedError> {
+        for (index, samples) in sounds.iter().enumerate() {
+            check_sound(samples).map_err(|fault| EmbedError::InvalidInput { index, fault })?;
+        }
+        let tower = self.tower(Modality::Audio)?;
+        let tokens = tower.sound_tokens().ok_or(EmbedError::NoTower { modality: Modality::Audio })?;
+        tokens.tokens(sounds)
     }
 
     /// The tower of a modality, loaded and tested.

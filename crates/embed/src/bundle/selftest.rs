@@ -7,6 +7,7 @@
 //! | `image.pixels`, `image.vector` | U8 (size, size, 3), F32 (dim) | a picture at the tower's size |
 //! | `caption.ids`, `caption.log_probs` | I32 (n), F32 (n + 1) | tokens for that picture, the log-probability of each and of the end |
 //! | `audio.samples`, `audio.vector` | F32 (samples), F32 (dim) | a sound |
+//! | `sound_caption.ids`, `sound_caption.log_probs` | I32 (n), F32 (n + 1) | tokens for that sound, as for the picture |
 
 use sensorium_types::Modality;
 
@@ -52,20 +53,33 @@ pub(super) fn run_other_texts(bundle: &Bundle, tower: &dyn Tower) -> Result<(), 
     compare("the tower of other languages".to_owned(), &received, &expected, row.max_abs)
 }
 
-/// Tests the caption decoder on the picture that the tower of pictures is tested on.
-pub(super) fn run_captioner(bundle: &Bundle, captioner: &dyn Captioner) -> Result<(), EmbedError> {
+/// Tests a caption decoder on the picture or the sound that the tower of those is tested on.
+pub(super) fn run_captioner(
+    bundle: &Bundle,
+    modality: Modality,
+    captioner: &dyn Captioner,
+) -> Result<(), EmbedError> {
     let row = &bundle.manifest.selftest;
     let bytes = bundle.files.read(&row.file)?;
     let mut stored = Weights::parse(&row.file, &bytes)?;
-    let ids = stored.whole("caption.ids", &stored.shape("caption.ids")?)?;
-    let expected = stored.floats("caption.log_probs", &[ids.len() + 1])?;
+    let (part, name) = match modality {
+        Modality::Audio => ("the caption decoder of sounds", "sound_caption"),
+        Modality::Image | Modality::Video | Modality::Text => ("the caption decoder", "caption"),
+    };
+    let ids = stored.whole(&format!("{name}.ids"), &stored.shape(&format!("{name}.ids"))?)?;
+    let expected = stored.floats(&format!("{name}.log_probs"), &[ids.len() + 1])?;
     // An id below 0 is no word, as one past the last.
     let ids: Vec<u32> = ids.into_iter().map(|id| u32::try_from(id).unwrap_or(u32::MAX)).collect();
-    let grids = bundle.grids(&[&picture(bundle, &mut stored)?])?;
+    let grids = if modality == Modality::Audio {
+        let samples = stored.floats("audio.samples", &stored.shape("audio.samples")?)?;
+        bundle.sound_grids(&[&samples])?
+    } else {
+        bundle.grids(&[&picture(bundle, &mut stored)?])?
+    };
     let memories = captioner.memories(&grids.iter().collect::<Vec<_>>())?;
     let received =
         memories.iter().map(|memory| captioner.log_probs(&ids, memory)).collect::<Result<Vec<_>, _>>()?;
-    compare("the caption decoder".to_owned(), &received, &expected, row.max_abs)
+    compare(part.to_owned(), &received, &expected, row.max_abs)
 }
 
 fn picture(bundle: &Bundle, stored: &mut Weights<'_>) -> Result<Picture, EmbedError> {

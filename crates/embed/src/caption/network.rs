@@ -1,4 +1,4 @@
-//! The network: a picture's grid to a memory, tokens to logits.
+//! The network: a grid to a memory, tokens to logits.
 
 use candle_core::Tensor;
 use candle_nn::Module;
@@ -6,7 +6,7 @@ use sensorium_kernels::Activation;
 
 use super::layer::{DecoderLayer, LayerConfig};
 use super::state::{Cache, Line, Memory};
-use crate::layers::{FEATURES, LayerNorm, Linear, Transformer, TransformerConfig, matrix, rows_of};
+use crate::layers::{LayerNorm, Linear, Transformer, TransformerConfig, matrix, rows_of};
 use crate::weights::Weights;
 use crate::{EmbedError, Grid};
 
@@ -20,13 +20,15 @@ const MAX_SIZE: usize = 1 << 20;
 /// Sizes of the decoder.
 #[derive(Debug, Clone, Copy, serde::Deserialize)]
 pub(crate) struct CaptionConfig {
-    /// Places along a side of the picture.
-    pub(crate) grid: usize,
+    /// Places of the grid; of a sound, of the longest.
+    pub(crate) places: usize,
+    /// Numbers of a place.
+    pub(crate) features: usize,
     /// Width of a token.
     pub(crate) d: usize,
     /// Heads of attention.
     pub(crate) heads: usize,
-    /// Blocks over the picture.
+    /// Blocks over the grid.
     pub(crate) encoder: usize,
     /// Blocks over the words.
     pub(crate) layers: usize,
@@ -48,11 +50,11 @@ const fn default_norm_eps() -> f32 {
 impl CaptionConfig {
     /// What cannot be, in words.
     pub(crate) fn fault(&self) -> Option<&'static str> {
-        let Self { grid, d, heads, encoder, layers, ffn, vocab, max_tokens, norm_eps } = *self;
-        if [grid, d, heads, layers, ffn, max_tokens].contains(&0) || vocab < 3 {
+        let Self { places, features, d, heads, encoder, layers, ffn, vocab, max_tokens, norm_eps } = *self;
+        if [places, features, d, heads, layers, ffn, max_tokens].contains(&0) || vocab < 3 {
             return Some("sizes that are 0, or no words");
         }
-        if [grid, d, encoder, layers, ffn, vocab, max_tokens].into_iter().any(|size| size > MAX_SIZE)
+        if [places, features, d, encoder, layers, ffn, vocab, max_tokens].into_iter().any(|size| size > MAX_SIZE)
             || heads > d
         {
             return Some("sizes that are too large");
@@ -65,7 +67,7 @@ impl CaptionConfig {
 }
 
 /// ```text
-/// grid (G * G, 1280) -> norm, projection, positions -> encoder -> norm -> keys and values of each layer: Memory
+/// grid (places, features) -> norm, projection, positions -> encoder -> norm -> keys and values of each layer: Memory
 /// ids (T) -> words + positions -> layers, over Cache and Memory -> norm -> words^T + bias -> logits (T, vocab)
 /// ```
 #[derive(Debug)]
@@ -90,14 +92,14 @@ impl Network {
         mut weights: Weights<'_>,
         config: &CaptionConfig,
     ) -> Result<(Self, Vec<i32>), EmbedError> {
-        let CaptionConfig { grid, d, heads, encoder, layers, ffn, vocab, max_tokens, norm_eps } = *config;
+        let CaptionConfig { places, features, d, heads, encoder, layers, ffn, vocab, max_tokens, norm_eps } = *config;
         let name = |part: &str| format!("{PREFIX}.{part}");
         let own = &mut weights;
         let ids = own.whole(&name("vocab"), &[vocab])?;
         let words = own.floats(&name("words"), &[vocab, d])?;
         let bias = own.floats(&name("out_bias"), &[vocab])?;
         let blank = own.floats(&name("blank"), &[1, d])?;
-        let positions = own.floats(&name("pos"), &[grid * grid, d])?;
+        let positions = own.floats(&name("pos"), &[places, d])?;
         let blocks = TransformerConfig { d, heads, layers: encoder, ffn, norm_eps };
         let layer = LayerConfig { d, heads, ffn, norm_eps };
         let layers = (0..layers)
@@ -105,9 +107,9 @@ impl Network {
             .collect::<Result<Vec<_>, _>>()?;
         let network = Self {
             config: *config,
-            in_norm: LayerNorm::load(own, &name("in_norm"), FEATURES, norm_eps)?,
-            in_proj: Linear::load(own, &name("in_proj"), (d, FEATURES), Activation::Identity)?,
-            positions: matrix(positions, grid * grid, d)?,
+            in_norm: LayerNorm::load(own, &name("in_norm"), features, norm_eps)?,
+            in_proj: Linear::load(own, &name("in_proj"), (d, features), Activation::Identity)?,
+            positions: matrix(positions, places, d)?,
             encoder: Transformer::load(own, &name("encoder"), &blocks)?,
             mem_norm: LayerNorm::load(own, &name("mem_norm"), d, norm_eps)?,
             blank: remember(&layers, &blank),
@@ -125,15 +127,17 @@ impl Network {
         &self.config
     }
 
-    /// What the decoder looks at of a picture.
+    /// What the decoder looks at of a picture or a sound.
     pub(super) fn memory(&self, grid: &Grid) -> Result<Memory, EmbedError> {
         let features = matrix(grid.features.clone(), grid.places(), grid.width)?;
-        let places = self.in_proj.forward_add(&self.in_norm.forward(&features)?, &self.positions)?;
+        // A short sound has fewer places than the longest.
+        let positions = self.positions.narrow(0, 0, grid.places())?;
+        let places = self.in_proj.forward_add(&self.in_norm.forward(&features)?, &positions)?;
         let places = self.encoder.forward(places, &[grid.places()])?;
         Ok(remember(&self.layers, &self.mem_norm.apply(&rows_of(&places)?)))
     }
 
-    /// What it looks at without a picture: one place that it learned.
+    /// What it looks at with nothing to see or hear: one place that it learned.
     pub(super) fn blank(&self) -> &Memory {
         &self.blank
     }

@@ -11,7 +11,8 @@ use crate::DEFAULT_LENGTH_PENALTY;
 const TOLERANCE: f32 = 1e-4;
 /// As in `training/golden_caption.py`.
 const CONFIG: CaptionConfig = CaptionConfig {
-    grid: 3,
+    places: 9,
+    features: 1280,
     d: 16,
     heads: 2,
     encoder: 1,
@@ -325,7 +326,7 @@ fn weights_and_words_that_do_not_fit_are_named() {
     let error = load(CaptionConfig { vocab: 25, ..CONFIG }).unwrap_err();
     assert!(matches!(error, EmbedError::WeightShape { .. }), "{error}");
     assert!(CaptionConfig { heads: 3, ..CONFIG }.fault().is_some());
-    assert!(CaptionConfig { grid: usize::MAX, ..CONFIG }.fault().is_some());
+    assert!(CaptionConfig { places: usize::MAX, ..CONFIG }.fault().is_some());
     assert!(CaptionConfig { norm_eps: f32::NAN, ..CONFIG }.fault().is_some());
     assert_eq!(CONFIG.fault(), None);
     let words = |vocabulary: &[i32]| Words::new(tokenizer(), vocabulary).unwrap_err();

@@ -9,10 +9,10 @@ use crate::layers::{
     LayerNorm, Linear, NamedClasses, NamesConfig, SoundStem, Transformer, TransformerConfig, matrix, rows_of,
     unit_mix,
 };
-use crate::mel::LogMel;
+use crate::mel::{LogMel, LogMelSpec};
 use crate::threads::Threads;
 use crate::weights::Weights;
-use crate::{Batch, EmbedError, Embedding, Tower};
+use crate::{Batch, EmbedError, Embedding, Grid, SoundTokens, Tower};
 
 /// What all weights of the tower's file begin with.
 const PREFIX: &str = "audio";
@@ -95,7 +95,13 @@ impl AudioTower {
         Ok(tower)
     }
 
-    fn one(&self, samples: &[f32]) -> Result<Embedding, EmbedError> {
+    /// Tokens of the longest sound, without cls.
+    pub(crate) const fn most_tokens(spec: &LogMelSpec) -> usize {
+        (spec.max_frames / SHRINK).saturating_mul(spec.mels / SHRINK)
+    }
+
+    /// What the last layer leaves: cls, then the tokens, (1 + T / 16 * 4, d).
+    fn heard(&self, samples: &[f32]) -> Result<Tensor, EmbedError> {
         let mut mel = self.mel.compute(samples)?;
         for value in &mut mel {
             *value = (*value - self.normalise.mean) / self.normalise.scale;
@@ -114,8 +120,11 @@ impl AudioTower {
         }
         let count = tokens.len() / self.d;
         let tokens = Tensor::cat(&[&self.cls, &matrix(tokens, count, self.d)?], 0)?;
-        let tokens = self.transformer.forward(tokens, &[count + 1])?;
-        let features = self.out_norm.apply(&rows_of(&tokens.narrow(0, 0, 1)?)?);
+        self.transformer.forward(tokens, &[count + 1])
+    }
+
+    fn one(&self, samples: &[f32]) -> Result<Embedding, EmbedError> {
+        let features = self.out_norm.apply(&rows_of(&self.heard(samples)?.narrow(0, 0, 1)?)?);
         let mut net = self.out_proj.apply(&features);
         l2_normalize(&mut net);
         let (named, share) = self.named.forward(self.class_proj.apply(&features), &features);
@@ -132,8 +141,22 @@ impl Tower for AudioTower {
         self.dim
     }
 
+    fn sound_tokens(&self) -> Option<&dyn SoundTokens> {
+        Some(self)
+    }
+
     fn embed(&self, batch: Batch<'_>) -> Result<Vec<Embedding>, EmbedError> {
         let Batch::Sounds(sounds) = batch else { return Err(wrong_batch(self.modality(), &batch)) };
         self.threads.map(sounds, |samples| self.one(samples))
+    }
+}
+
+impl SoundTokens for AudioTower {
+    fn tokens(&self, sounds: &[&[f32]]) -> Result<Vec<Grid>, EmbedError> {
+        self.threads.map(sounds, |samples| {
+            let mut features = rows_of(&self.heard(samples)?)?;
+            features.drain(..self.d);
+            Ok(Grid { width: self.d, features })
+        })
     }
 }

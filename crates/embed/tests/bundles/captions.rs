@@ -20,8 +20,8 @@ fn grids(bundle: &Bundle) -> Vec<Grid> {
 #[test]
 fn a_bundle_without_a_caption_decoder_says_so() {
     let bundle = Small::new().load().unwrap();
-    let error = bundle.captioner().unwrap_err();
-    assert_eq!(error.to_string(), "this bundle has no caption decoder");
+    let error = bundle.captioner(Modality::Image).unwrap_err();
+    assert_eq!(error.to_string(), "this bundle has no caption decoder for pictures");
     assert_eq!(error.kind(), ErrorKind::FailedPrecondition);
     assert!(bundle.info().generators.is_empty());
 }
@@ -39,7 +39,7 @@ fn one_grid_serves_the_tower_and_the_decoder() {
     let vectors = tower.stem().unwrap().embed_grids(&all).unwrap();
     assert_eq!(vectors, bundle.embed(&[picture(1), picture(2), picture(3)]).unwrap());
 
-    let captioner = bundle.captioner().unwrap();
+    let captioner = bundle.captioner(Modality::Image).unwrap();
     let memories = captioner.memories(&all).unwrap();
     let options = CaptionOptions { min_tokens: 3, ..CaptionOptions::default() };
     for (memory, together) in memories.iter().zip(captioner.captions(&memories, &options).unwrap()) {
@@ -59,6 +59,29 @@ fn one_grid_serves_the_tower_and_the_decoder() {
 }
 
 #[test]
+fn sounds_of_any_length_are_put_into_words() {
+    let bundle = Small::with_captioner().load().unwrap();
+    assert_eq!(bundle.captioned().collect::<Vec<_>>(), [Modality::Image, Modality::Audio]);
+    let second: Vec<f32> = (0..16_000u16).map(|at| (f32::from(at) * 0.05).sin()).collect();
+    let long = second.repeat(5);
+    let grids = bundle.sound_grids(&[&second[..1], &second, &long]).unwrap();
+    let places: Vec<usize> = grids.iter().map(Grid::places).collect();
+    assert!(places[0] < places[1] && places[1] < places[2] && places[2] <= 124, "{places:?}");
+    let captioner = bundle.captioner(Modality::Audio).unwrap();
+    let memories = captioner.memories(&grids.iter().collect::<Vec<_>>()).unwrap();
+    let options = CaptionOptions { min_tokens: 3, ..CaptionOptions::default() };
+    for caption in captioner.captions(&memories, &options).unwrap() {
+        assert!(caption.tokens.len() >= 3, "{caption:?}");
+    }
+    for bad in [&[][..], &[f32::NAN]] {
+        assert!(matches!(bundle.sound_grids(&[bad]), Err(EmbedError::InvalidInput { index: 0, .. })));
+    }
+    let without = Small::new().load().unwrap();
+    let error = without.captioner(Modality::Audio).unwrap_err();
+    assert_eq!(error.to_string(), "this bundle has no caption decoder for sounds");
+}
+
+#[test]
 fn a_picture_of_another_size_has_no_grid() {
     let bundle = Small::new().load().unwrap();
     let wrong = Picture { width: 2, height: 2, pixels: vec![0; 12] };
@@ -71,7 +94,7 @@ fn altered_missing_or_misplaced_decoders_are_refused() {
     let small = Small::with_captioner();
     let file = "weights/caption.safetensors";
     let whole = fs_err::read(small.path(file)).unwrap();
-    let said = |small: &Small| small.load().unwrap().captioner().unwrap_err().to_string();
+    let said = |small: &Small| small.load().unwrap().captioner(Modality::Image).unwrap_err().to_string();
     alter(&small, file, |tensors| {
         let (_, _, bytes) = tensors.0.get_mut("caption.layers.0.cross.q.weight").unwrap();
         bytes.reverse();
@@ -90,7 +113,7 @@ fn altered_missing_or_misplaced_decoders_are_refused() {
     let manifest = small.manifest();
     let cases = [
         ("uses = \"small.image\"\nweights", "uses = \"small.text\"\nweights", "no tower of pictures"),
-        ("grid = 7\nd = 16\nheads = 2\nencoder", "grid = 8\nd = 16\nheads = 2\nencoder", "grid of 8"),
+        ("places = 49", "places = 64", "looks at 64 places of 1280 numbers, tower small.image has 49 of 1280"),
         ("encoder = 1", "encoder = \"one\"", "config of generator small.caption"),
         ("max_tokens = 8", "max_tokens = 0", "sizes that are 0"),
         (

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use half::f16;
 use safetensors::tensor::{Dtype, TensorView};
 use sensorium_embed::{Bundle, EmbedError, FolderFiles, Input, LoadOptions, Picture};
+use sensorium_types::Modality;
 use serde_json::json;
 
 pub(crate) const DIM: usize = 32;
@@ -210,14 +211,14 @@ fn audio(random: &mut Random) -> Tensors {
     file
 }
 
-/// A caption decoder whose ten tokens are the last of [`WORDS`].
-fn caption(random: &mut Random) -> Tensors {
+/// A caption decoder whose ten tokens are the last of [`WORDS`], over places of so many features.
+fn caption(random: &mut Random, (places, features): (usize, usize)) -> Tensors {
     let mut file = Tensors::default();
     let ids = (2i32..12).flat_map(i32::to_le_bytes).collect();
     file.0.insert("caption.vocab".into(), (Dtype::I32, vec![10], ids));
-    file.norm(random, "caption.in_norm", 1280);
-    file.linear(random, "caption.in_proj", 16, 1280);
-    file.matrix(random, "caption.pos", &[49, 16], 16);
+    file.norm(random, "caption.in_norm", features);
+    file.linear(random, "caption.in_proj", 16, features);
+    file.matrix(random, "caption.pos", &[places, 16], 16);
     file.norm(random, "caption.mem_norm", 16);
     file.matrix(random, "caption.blank", &[1, 16], 16);
     file.matrix(random, "caption.words", &[10, 16], 4);
@@ -240,14 +241,31 @@ fn caption(random: &mut Random) -> Tensors {
     file
 }
 
-const GENERATOR: &str = r#"[[generators]]
+const GENERATORS: &str = r#"[[generators]]
 id = "small.caption"
 modality = "image"
 family = "caption-decoder"
 uses = "small.image"
 weights = [{ role = "own", file = "weights/caption.safetensors" }]
 [generators.config]
-grid = 7
+places = 49
+features = 1280
+d = 16
+heads = 2
+encoder = 1
+layers = 1
+ffn = 32
+vocab = 10
+max_tokens = 8
+[[generators]]
+id = "small.sound-caption"
+modality = "audio"
+family = "caption-decoder"
+uses = "small.audio"
+weights = [{ role = "own", file = "weights/sound_caption.safetensors" }]
+[generators.config]
+places = 124
+features = 16
 d = 16
 heads = 2
 encoder = 1
@@ -379,25 +397,34 @@ impl Small {
         small
     }
 
-    /// The same with a caption decoder, and a self-test that it passes.
+    /// The same with caption decoders of pictures and of sounds, and a self-test that they pass.
     pub(crate) fn with_captioner() -> Self {
         let small = Self::new();
-        caption(&mut Random(7)).write(&small.path("weights/caption.safetensors"));
+        caption(&mut Random(7), (49, 1280)).write(&small.path("weights/caption.safetensors"));
+        caption(&mut Random(8), (124, 16)).write(&small.path("weights/sound_caption.safetensors"));
         let ids = [2u32, 3, 4];
         let bytes = fs_err::read(small.path("selftest.safetensors")).unwrap();
         let mut stored = Tensors::read(&bytes);
-        let own = ids.iter().flat_map(|id| id.to_le_bytes()).collect();
-        stored.0.insert("caption.ids".into(), (Dtype::I32, vec![ids.len()], own));
-        stored.floats("caption.log_probs", &[4], &[0.0; 4]);
+        let own: Vec<u8> = ids.iter().flat_map(|id| id.to_le_bytes()).collect();
+        for name in ["caption", "sound_caption"] {
+            stored.0.insert(format!("{name}.ids"), (Dtype::I32, vec![ids.len()], Vec::clone(&own)));
+            stored.floats(&format!("{name}.log_probs"), &[4], &[0.0; 4]);
+        }
         stored.write(&small.path("selftest.safetensors"));
-        let whole = small.manifest().replace("[selftest]", GENERATOR);
+        let whole = small.manifest().replace("[selftest]", GENERATORS);
         small.set_manifest(&whole.replace("max_abs = 1e-4", "max_abs = 1e9"));
         let bundle = small.load().unwrap();
         let Input::Frames(frames) = picture(3) else { unreachable!("a picture") };
-        let grids = bundle.grids(&[&frames[0]]).unwrap();
-        let captioner = bundle.captioner().unwrap();
-        let memories = captioner.memories(&[&grids[0]]).unwrap();
-        stored.floats("caption.log_probs", &[4], &captioner.log_probs(&ids, &memories[0]).unwrap());
+        let Input::Sound(samples) = sound(1.0) else { unreachable!("a sound") };
+        for (name, modality, grids) in [
+            ("caption", Modality::Image, bundle.grids(&[&frames[0]]).unwrap()),
+            ("sound_caption", Modality::Audio, bundle.sound_grids(&[&samples]).unwrap()),
+        ] {
+            let captioner = bundle.captioner(modality).unwrap();
+            let memories = captioner.memories(&[&grids[0]]).unwrap();
+            let expected = captioner.log_probs(&ids, &memories[0]).unwrap();
+            stored.floats(&format!("{name}.log_probs"), &[4], &expected);
+        }
         stored.write(&small.path("selftest.safetensors"));
         small.set_manifest(&whole);
         small

@@ -1,7 +1,7 @@
-//! Captions as data: made once for each picture and film, kept beside their points, found by their words.
+//! Captions as data: made once for each picture, film and sound, kept beside their points, found by their words.
 //!
 //! ```text
-//! asset without captions of this bundle ─► its media ─► pictures ─► words ─► vectors ─► Change::PutCaptions
+//! asset without captions of this bundle ─► its media ─► pictures or sounds ─► words ─► vectors ─► Change::PutCaptions
 //! ```
 //!
 //! They are made after the commit that makes an asset, one asset at a time, and never while somebody waits for it:
@@ -16,7 +16,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sensorium_embed::{Input, Picture, Priority};
+use sensorium_embed::{Input, Priority};
 use sensorium_media::{Cancel, MediaInput};
 use sensorium_types::{
     AssetId, CAPTIONS_FIELD, Change, Comparison, FailureReason, Filter, Language, Literal, Modality, Payload,
@@ -29,7 +29,7 @@ use super::{beam_options, shown};
 use crate::encode::is_of_the_file;
 use crate::engine::PARTS_FIELD;
 use crate::index::blocking;
-use crate::seams::{Decode, Encode};
+use crate::seams::{Captioned, Decode, Encode};
 use crate::{Engine, EngineError};
 
 /// Field of a hit's payload with what was said of the place that was found: `{"text", "confidence"}`.
@@ -44,9 +44,9 @@ const BUSY_PAUSE: Duration = Duration::from_millis(50);
 /// How many assets have captions of the bundle at hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct CaptionCounts {
-    /// Pictures and films that have them.
+    /// Assets that have them.
     pub made: u64,
-    /// Pictures and films that lack them.
+    /// Assets that lack them: of pictures, films and sounds those that the bundle can put into words.
     pub missing: u64,
 }
 
@@ -144,7 +144,7 @@ impl Engine {
             return Ok(None);
         }
         let missing = self.store.count(Some(&self.lacks_captions())).await?;
-        let all = self.store.count(Some(&has_pictures())).await?;
+        let all = self.store.count(Some(&self.speaks_of())).await?;
         Ok(Some(CaptionCounts { made: all.saturating_sub(missing), missing }))
     }
 
@@ -172,7 +172,7 @@ impl Engine {
         self.check_writable()?;
         self.check_space()?;
         let Some(revision) = self.encode.caption_revision() else {
-            return Err(sensorium_embed::EmbedError::NoCaptioner.into());
+            return Err(sensorium_embed::EmbedError::NoCaptioner { modality: Modality::Image }.into());
         };
         let found = self.store.get(std::slice::from_ref(asset), false).await?;
         let Some(stored) = found.into_iter().next().flatten() else { return Ok(CaptionOutcome::Gone) };
@@ -248,23 +248,36 @@ impl Engine {
         }
     }
 
-    /// Pictures and films without captions of the bundle at hand.
+    /// What the bundle at hand can put into words.
+    fn speaks_of(&self) -> Filter {
+        let captioned = self.encode.captioned();
+        let modalities: Vec<Modality> = captioned
+            .into_iter()
+            .flat_map(|of| match of {
+                Modality::Image => vec![Modality::Image, Modality::Video],
+                Modality::Audio | Modality::Video | Modality::Text => vec![of],
+            })
+            .collect();
+        single_files(&modalities)
+    }
+
+    /// What the bundle at hand could put into words, and has not.
     fn lacks_captions(&self) -> Filter {
         let revision = Filter::Compare {
             field: format!("{CAPTIONS_FIELD}.revision"),
             comparison: Comparison::Equal,
             value: Literal::Text(self.encode.caption_revision().unwrap_or_default()),
         };
-        Filter::And(vec![has_pictures(), Filter::Not(Box::new(revision))])
+        Filter::And(vec![self.speaks_of(), Filter::Not(Box::new(revision))])
     }
 }
 
-/// Pictures and films of one file each: a product is described by who made it.
-fn has_pictures() -> Filter {
-    let names = [Modality::Image, Modality::Video].map(|modality| Literal::Text(modality.name().to_owned()));
+/// Assets of these modalities of one file each: a product is described by who made it.
+fn single_files(modalities: &[Modality]) -> Filter {
+    let names = modalities.iter().map(|modality| Literal::Text(modality.name().to_owned()));
     let product = Filter::Exists { field: PARTS_FIELD.to_owned() };
     Filter::And(vec![
-        Filter::In { field: "modality".to_owned(), values: names.into() },
+        Filter::In { field: "modality".to_owned(), values: names.collect() },
         Filter::Not(Box::new(product)),
     ])
 }
@@ -287,13 +300,12 @@ impl Speaker<'_> {
         media: MediaInput,
     ) -> Result<Result<Written, FailureReason>, EngineError> {
         let wanted = wanted(&stored.points);
-        let mut pictures: Vec<(u32, Picture)> = Vec::new();
+        let mut contents: Vec<(u32, Captioned)> = Vec::new();
         let mut on_part = |part: sensorium_media::Part| {
-            if let Some((track, ordinal, (_, picture))) = shown(&part)
-                && matches!(track, Track::Image | Track::Video)
-                && wanted.contains_key(&ordinal)
+            if wanted.contains_key(&(part.track, part.ordinal))
+                && let Some((_, ordinal, (_, content))) = shown(&part)
             {
-                pictures.push((ordinal, picture));
+                contents.push((ordinal, content));
             }
             Ok(())
         };
@@ -302,12 +314,13 @@ impl Speaker<'_> {
             return Ok(Err(reason));
         }
         let (mut rows, mut said) = (Vec::new(), Vec::new());
-        for (ordinal, picture) in pictures {
+        let track = wanted.keys().next().map_or(Track::Image, |(track, _)| *track);
+        for (ordinal, content) in contents {
             if !self.pace.go_on() {
                 return Ok(Err(FailureReason::new(sensorium_types::ReasonKind::TimedOut, "interrupted")));
             }
             let mut on_piece = |_: &str| ControlFlow::Continue(());
-            let caption = match self.encode.caption(&picture, &beam_options(), &mut on_piece) {
+            let caption = match self.encode.caption(&content, &beam_options(), &mut on_piece) {
                 Ok(caption) => caption,
                 Err(error) if is_of_the_file(&error) => return Ok(Err(crate::encode::reason_of(&error))),
                 Err(error) => return Err(error),
@@ -316,7 +329,7 @@ impl Speaker<'_> {
             if text.is_empty() {
                 continue;
             }
-            let span = wanted.get(&ordinal).copied().flatten();
+            let span = wanted.get(&(track, ordinal)).copied().flatten();
             let mut row =
                 json!({ "ordinal": ordinal, "text": text, "confidence": rounded(caption.confidence) });
             if let (Some((start, end)), Some(fields)) = (span.and_then(Span::time), row.as_object_mut()) {
@@ -346,18 +359,19 @@ impl Speaker<'_> {
     }
 }
 
-/// The places of an asset's pictures that are put into words, with their spans.
-fn wanted(points: &[PointInfo]) -> HashMap<u32, Option<Span>> {
-    let pictures: Vec<&PointInfo> =
-        points.iter().filter(|point| matches!(point.track, Track::Image | Track::Video)).collect();
-    let count = pictures.len();
+/// The places of an asset's pictures that are put into words, or of its sound if it has none, with their spans.
+fn wanted(points: &[PointInfo]) -> HashMap<(Track, u32), Option<Span>> {
+    let of = |track| points.iter().filter(|point| point.track == track).collect::<Vec<_>>();
+    let tracks = [Track::Image, Track::Video, Track::Audio].map(of);
+    let contents = tracks.into_iter().find(|points| !points.is_empty()).unwrap_or_default();
+    let count = contents.len();
     let places: Vec<usize> = if count <= MAX_CAPTIONS {
         (0..count).collect()
     } else {
         (0..MAX_CAPTIONS).map(|share| (2 * share + 1) * count / (2 * MAX_CAPTIONS)).collect()
     };
-    let chosen = places.into_iter().filter_map(|at| pictures.get(at));
-    chosen.map(|point| (point.ordinal, point.span)).collect()
+    let chosen = places.into_iter().filter_map(|at| contents.get(at));
+    chosen.map(|point| ((point.track, point.ordinal), point.span)).collect()
 }
 
 fn rounded(confidence: f32) -> f64 {
@@ -370,14 +384,19 @@ pub(crate) fn show_caption(payload: &mut Payload, point: &PointInfo, keeps: bool
     let parts = captions.get("parts").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let number = |part: &Value, field: &str| part.get(field).and_then(Value::as_u64);
     let time = point.span.and_then(Span::time);
+    let spans = |part: &Value, (start, end)| {
+        number(part, "start_ms") == Some(start) && number(part, "end_ms") == Some(end)
+    };
+    let own = |part: &Value| number(part, "ordinal") == Some(u64::from(point.ordinal));
     let is_its = |part: &&Value| match (point.track, time) {
-        // A sound is heard beside the picture at its middle.
+        // A sound's own words; else it is heard beside the picture at its middle.
+        (Track::Audio, Some(time)) if parts.iter().any(|part| own(part) && spans(part, time)) => own(part),
         (Track::Audio, Some((start, end))) => {
             let middle = u64::midpoint(start, end);
             number(part, "start_ms").is_some_and(|start| start <= middle)
                 && number(part, "end_ms").is_some_and(|end| middle < end)
         }
-        _ => number(part, "ordinal") == Some(u64::from(point.ordinal)),
+        _ => own(part),
     };
     if let Some(part) = parts.iter().find(is_its).filter(|_| keeps) {
         let field = |name: &str| part.get(name).cloned().unwrap_or(Value::Null);
@@ -400,9 +419,12 @@ mod tests {
         assert_eq!(wanted(&film(7)).len(), 7);
         let places = wanted(&film(2_000));
         assert_eq!(places.len(), MAX_CAPTIONS);
-        assert!(places.keys().any(|at| *at < 10) && places.keys().any(|at| *at >= 1_990));
-        let sound = [PointInfo { track: Track::Audio, ordinal: 0, span: None }];
-        assert!(wanted(&sound).is_empty());
+        assert!(places.keys().any(|(_, at)| *at < 10) && places.keys().any(|(_, at)| *at >= 1_990));
+        let sound = PointInfo { track: Track::Audio, ordinal: 0, span: None };
+        assert_eq!(wanted(&[sound]), HashMap::from([((Track::Audio, 0), None)]));
+        let with_sound = [film(1), vec![sound]].concat();
+        assert_eq!(wanted(&with_sound).into_keys().collect::<Vec<_>>(), [(Track::Video, 0)]);
+        assert!(wanted(&[PointInfo { track: Track::Text, ..sound }]).is_empty());
     }
 
     #[test]
@@ -423,6 +445,9 @@ mod tests {
         assert_eq!(shown(Track::Video, 1, later, true), cat);
         assert_eq!(shown(Track::Caption, 1, later, true), cat);
         assert_eq!(shown(Track::Audio, 0, later, true), cat, "by its time");
+        let first = Some(Span::Time { start_ms: 0, end_ms: 10 });
+        let dog = Some(json!({ "text": "a dog", "confidence": 0.5 }));
+        assert_eq!(shown(Track::Audio, 0, first, true), dog, "its own");
         assert_eq!(shown(Track::Video, 2, None, true), None);
         assert_eq!(shown(Track::Video, 1, later, false), None);
     }

@@ -6,15 +6,15 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use sensorium_embed::{Caption, Picture, Priority};
-use sensorium_media::{Cancel, MediaInput};
+use sensorium_media::{Cancel, MediaInput, Part, PartContent};
 use sensorium_types::{Content, Modality, Track};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::choose::{Likeness, MAX_SHOTS, Shot, Window, choose, excerpts, shots};
-use super::{CaptionEvent, CaptionInput, Captions, PartCaption, beam_options, shown};
+use super::{CaptionEvent, CaptionInput, Captions, PartCaption, beam_options, middle};
 use crate::encode::Feed;
 use crate::index::blocking;
-use crate::seams::{Decode, Encode};
+use crate::seams::{Captioned, Decode, Encode};
 use crate::{Engine, EngineError};
 
 /// Shots where nothing else is asked for.
@@ -144,7 +144,7 @@ impl Maker<'_> {
             let mut tell = |_: &str| {
                 if events.is_closed() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             };
-            let caption = self.encode.caption(&picture, &beam_options(), &mut tell)?;
+            let caption = self.encode.caption(&Captioned::Picture(picture), &beam_options(), &mut tell)?;
             if events.is_closed() {
                 return Ok(Vec::new());
             }
@@ -178,10 +178,10 @@ impl Maker<'_> {
                 }
                 any = true;
                 if bytes <= MAX_HELD_BYTES
-                    && let Some((_, ordinal, (_, picture))) = shown(&part)
+                    && let Some(picture) = frame_of(&part)
                 {
                     bytes += picture.pixels.len();
-                    held.insert(ordinal, picture);
+                    held.insert(part.ordinal, picture);
                 }
                 if bytes > MAX_HELD_BYTES {
                     held.clear();
@@ -214,14 +214,22 @@ impl Maker<'_> {
         let decoded = self.decode.decode_each(input, Priority::Query, &cancel, &mut |part| {
             if part.track == Track::Video
                 && wanted.contains(&part.ordinal)
-                && let Some((_, ordinal, (_, picture))) = shown(&part)
+                && let Some(picture) = frame_of(&part)
             {
-                pictures.insert(ordinal, picture);
+                pictures.insert(part.ordinal, picture);
             }
             Ok(())
         })?;
         decoded.map_err(|reason| EngineError::BadTerm { term: self.name.clone(), reason })?;
         Ok(pictures)
+    }
+}
+
+/// The frame in the middle of a part.
+fn frame_of(part: &Part) -> Option<Picture> {
+    match &part.content {
+        PartContent::Frames(frames) => middle(frames),
+        PartContent::Pcm(_) | PartContent::Text(_) => None,
     }
 }
 

@@ -11,7 +11,7 @@ use std::ops::ControlFlow;
 
 use sensorium_embed::{Caption, CaptionOptions, EmbedError, Input, Picture, Priority, TextScores};
 use sensorium_media::{Cancel, Head, MediaInput, Part};
-use sensorium_types::{CalibrationTable, FailureReason, Language, SpaceInfo};
+use sensorium_types::{CalibrationTable, FailureReason, Language, Modality, SpaceInfo};
 
 use crate::EngineError;
 
@@ -43,7 +43,7 @@ pub trait Decode: Send + Sync + Debug {
     fn max_bytes(&self) -> u64;
 }
 
-/// Parts to vectors, and pictures to words.
+/// Parts to vectors, and to words.
 pub trait Encode: Send + Sync + Debug {
     /// The space of the vectors.
     fn space(&self) -> SpaceInfo;
@@ -71,26 +71,31 @@ pub trait Encode: Send + Sync + Debug {
         None
     }
 
+    /// What is put into words: [`Modality::Image`] for pictures and films, [`Modality::Audio`] for sounds.
+    fn captioned(&self) -> Vec<Modality> {
+        Vec::new()
+    }
+
     /// Makes ready for captions. Blocks.
     ///
     /// # Errors
-    /// If there is nothing that puts pictures into words, or it cannot be loaded.
+    /// If there is nothing that puts pictures or sounds into words, or it cannot be loaded.
     fn check_captions(&self) -> Result<(), EngineError> {
-        Err(EmbedError::NoCaptioner.into())
+        Err(EmbedError::NoCaptioner { modality: Modality::Image }.into())
     }
 
-    /// Puts a picture into words and tells each piece as it stands. Blocks.
+    /// Puts what is seen or heard into words and tells each piece as it stands. Blocks.
     ///
     /// # Errors
-    /// As [`Encode::check_captions`]; if the options cannot be.
+    /// If nothing puts such a thing into words; if the options cannot be.
     fn caption(
         &self,
-        picture: &Picture,
+        content: &Captioned,
         options: &CaptionOptions,
         on_piece: &mut dyn FnMut(&str) -> ControlFlow<()>,
     ) -> Result<Caption, EngineError> {
-        let _ = (picture, options, on_piece);
-        Err(EmbedError::NoCaptioner.into())
+        let _ = (options, on_piece);
+        Err(EmbedError::NoCaptioner { modality: content.modality() }.into())
     }
 
     /// How likely a text is beside each picture, and beside none. Blocks.
@@ -99,7 +104,34 @@ pub trait Encode: Send + Sync + Debug {
     /// As [`Encode::check_captions`].
     fn score(&self, text: &str, pictures: &[Picture]) -> Result<TextScores, EngineError> {
         let _ = (text, pictures);
-        Err(EmbedError::NoCaptioner.into())
+        Err(EmbedError::NoCaptioner { modality: Modality::Image }.into())
+    }
+}
+
+/// What is put into words.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Captioned {
+    /// A picture, or a film's frame.
+    Picture(Picture),
+    /// Mono samples of a part of a sound, at the tower's rate.
+    Sound(Vec<f32>),
+}
+
+impl Captioned {
+    /// Who speaks of it: [`Modality::Image`] or [`Modality::Audio`].
+    pub const fn modality(&self) -> Modality {
+        match self {
+            Self::Picture(_) => Modality::Image,
+            Self::Sound(_) => Modality::Audio,
+        }
+    }
+
+    /// Bytes in memory.
+    pub(crate) const fn bytes(&self) -> usize {
+        match self {
+            Self::Picture(picture) => picture.pixels.len(),
+            Self::Sound(samples) => samples.len() * size_of::<f32>(),
+        }
     }
 }
 

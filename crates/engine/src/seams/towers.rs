@@ -8,9 +8,9 @@ use parking_lot::Mutex;
 use sensorium_embed::{
     Bundle, Caption, CaptionOptions, Encoder, EncoderConfig, Input, Picture, Priority, TextScores, Ticket,
 };
-use sensorium_types::{CalibrationTable, Language, SpaceInfo};
+use sensorium_types::{CalibrationTable, Language, Modality, SpaceInfo};
 
-use super::{Encode, Pending};
+use super::{Captioned, Encode, Pending};
 use crate::EngineError;
 
 /// The towers of a bundle behind a queue, which starts at its first use.
@@ -59,31 +59,39 @@ impl Encode for Towers {
     }
 
     fn caption_revision(&self) -> Option<String> {
-        let has_any = !self.bundle.info().generators.is_empty();
+        let has_any = self.bundle.captioned().next().is_some();
         has_any.then(|| self.bundle.space().revision)
     }
 
+    fn captioned(&self) -> Vec<Modality> {
+        self.bundle.captioned().collect()
+    }
+
     fn check_captions(&self) -> Result<(), EngineError> {
-        self.bundle.captioner()?;
+        let first = self.bundle.captioned().next().unwrap_or(Modality::Image);
+        self.bundle.captioner(first)?;
         Ok(())
     }
 
     fn caption(
         &self,
-        picture: &Picture,
+        content: &Captioned,
         options: &CaptionOptions,
         on_piece: &mut dyn FnMut(&str) -> ControlFlow<()>,
     ) -> Result<Caption, EngineError> {
-        let captioner = self.bundle.captioner()?;
+        let captioner = self.bundle.captioner(content.modality())?;
         let _one_at_a_time = self.captioning.lock();
-        let grids = self.bundle.grids(&[picture])?;
+        let grids = match content {
+            Captioned::Picture(picture) => self.bundle.grids(&[picture])?,
+            Captioned::Sound(samples) => self.bundle.sound_grids(&[samples])?,
+        };
         let memories = captioner.memories(&grids.iter().collect::<Vec<_>>())?;
-        let memory = memories.first().ok_or(EngineError::Task { action: "put a picture into words" })?;
+        let memory = memories.first().ok_or(EngineError::Task { action: "put media into words" })?;
         Ok(captioner.caption(memory, options, on_piece)?)
     }
 
     fn score(&self, text: &str, pictures: &[Picture]) -> Result<TextScores, EngineError> {
-        let captioner = self.bundle.captioner()?;
+        let captioner = self.bundle.captioner(Modality::Image)?;
         let _one_at_a_time = self.captioning.lock();
         let grids = self.bundle.grids(&pictures.iter().collect::<Vec<_>>())?;
         let memories = captioner.memories(&grids.iter().collect::<Vec<_>>())?;

@@ -17,7 +17,7 @@ use sensorium_embed::{
     Caption, CaptionEnd, CaptionOptions, CaptionToken, Input, Picture, Priority, TextScore, TextScores,
 };
 use sensorium_engine::{
-    Access, AssetState, Cancel, Decode, Encode, Engine, EngineError, EngineParts, IndexEvent, IndexRequest,
+    Access, AssetState, Cancel, Captioned, Decode, Encode, Engine, EngineError, EngineParts, IndexEvent, IndexRequest,
     IndexSummary, OnPart, Pending, QueryRequest, Term, TermInput,
 };
 use sensorium_media::{Decoded, Head, MediaInput, Part, PartContent, Rgb};
@@ -89,6 +89,10 @@ impl Encode for FakeTowers {
         Some(self.revision.clone())
     }
 
+    fn captioned(&self) -> Vec<Modality> {
+        vec![Modality::Image, Modality::Audio]
+    }
+
     fn check_captions(&self) -> Result<(), EngineError> {
         Ok(())
     }
@@ -96,11 +100,14 @@ impl Encode for FakeTowers {
     /// Tells what the fake file said, a word at a time.
     fn caption(
         &self,
-        picture: &Picture,
+        content: &Captioned,
         options: &CaptionOptions,
         on_piece: &mut dyn FnMut(&str) -> ControlFlow<()>,
     ) -> Result<Caption, EngineError> {
-        let said = String::from_utf8(picture.pixels.clone()).expect("a text");
+        let said = match content {
+            Captioned::Picture(picture) => String::from_utf8(picture.pixels.clone()).expect("a text"),
+            Captioned::Sound(samples) => samples.iter().map(letter).collect(),
+        };
         let pieces = said.split_inclusive(' ').take(options.max_tokens.unwrap_or(usize::MAX));
         let tokens: Vec<CaptionToken> =
             pieces.map(|piece| CaptionToken { piece: piece.to_owned(), log_prob: -0.5 }).collect();
@@ -111,12 +118,16 @@ impl Encode for FakeTowers {
     }
 }
 
+/// A letter out of a sample.
+fn letter(sample: &f32) -> char {
+    (0..=u8::MAX).find(|byte| f32::from(*byte) == *sample).map_or('?', char::from)
+}
+
 #[derive(Debug)]
 pub(crate) struct FakePending(pub(crate) Vec<Input>);
 
 impl Pending for FakePending {
     fn wait(self: Box<Self>) -> Result<Vec<Vec<f32>>, EngineError> {
-        let letter = |x: &f32| (0..=u8::MAX).find(|byte| f32::from(*byte) == *x).map_or('?', char::from);
         let text = |input: Input| match input {
             Input::Text(text) | Input::TextIn(_, text) => text,
             Input::Sound(samples) => samples.iter().map(letter).collect(),
