@@ -29,7 +29,9 @@ fn main() {
         None => bundle(),
     };
     let captioner = match bundle.captioner(Modality::Image) {
-        Err(EmbedError::NoCaptioner { .. }) => return report("captions", json!({"skipped": "no caption decoder"})),
+        Err(EmbedError::NoCaptioner { .. }) => {
+            return report("captions", json!({"skipped": "no caption decoder"}));
+        }
         captioner => captioner.expect("the caption decoder loads"),
     };
     let size = bundle.cutting().image_size;

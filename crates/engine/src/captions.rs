@@ -140,11 +140,12 @@ impl Captions {
         let (encode, decode) = (Arc::clone(&self.encode), Arc::clone(&self.decode));
         blocking("put media into words", move || {
             // One picture of each part, for which is in the middle shows at the end.
-            let (mut placed, mut bytes) = (Vec::new(), 0_usize);
+            let (mut placed, mut bytes): (Vec<Placed>, _) = (Vec::new(), 0_usize);
             let asks_sound = chosen.is_of(Track::Audio);
             let mut on_part = |part: Part| {
                 // A film's sound comes after its pictures, which speak for it.
-                if part.track == Track::Audio && !placed.is_empty() && !asks_sound {
+                let has_pictures = placed.first().is_some_and(|(track, ..)| *track != Track::Audio);
+                if part.track == Track::Audio && has_pictures && !asks_sound {
                     return Ok(());
                 }
                 let Some(one) = shown(&part) else { return Ok(()) };
@@ -266,10 +267,10 @@ fn meant(
             shown.retain(|(of, at, _)| *at == ordinal && track.is_none_or(|track| track == *of));
             if shown.is_empty() {
                 let main = match modality {
-                Modality::Video => Track::Video,
-                Modality::Audio => Track::Audio,
-                Modality::Image | Modality::Text => Track::Image,
-            };
+                    Modality::Video => Track::Video,
+                    Modality::Audio => Track::Audio,
+                    Modality::Image | Modality::Text => Track::Image,
+                };
                 let point = PointKey { asset, track: track.unwrap_or(main), ordinal }.show(modality);
                 return Err(EngineError::UnknownPoint { point });
             }

@@ -61,7 +61,7 @@ async fn stored_media_and_their_points_are_looked_up() {
     let error = of(CaptionInput::Point(asset.clone(), None, 2)).await.expect_err("no such point");
     assert_eq!((error.kind(), error.to_string().contains("#")), (ErrorKind::NotFound, true), "{error}");
     let sound = of(CaptionInput::Point(asset.clone(), Some(Track::Audio), 0)).await.expect("a caption");
-    assert_eq!(sound, ["bark", "Some((0, 5000)): bark"]);
+    assert_eq!(sound, ["bark", "Some((0, 10000)): bark"]);
     let later = of(CaptionInput::Point(asset, Some(Track::Audio), 1)).await.expect_err("no such point");
     assert_eq!(later.kind(), ErrorKind::NotFound);
     let unknown = AssetId::new("nobody").expect("an id");
@@ -194,6 +194,6 @@ async fn without_a_caption_decoder_nothing_is_decoded() {
         access: Access::Write,
     });
     let error = told(&engine, bytes("image dog"), CaptionParts::Each).await.expect_err("none");
-    assert_eq!(error.to_string(), "this bundle has no caption decoder");
+    assert_eq!(error.to_string(), "this bundle has no caption decoder for pictures");
     assert_eq!((error.kind(), fixture.decoded()), (ErrorKind::FailedPrecondition, 0));
 }

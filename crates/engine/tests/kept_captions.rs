@@ -9,8 +9,8 @@ use std::sync::Arc;
 use common::{FakeDecoder, FakeTowers, Fixture, ask};
 use sensorium_embed::{Caption, CaptionOptions, Input, Priority};
 use sensorium_engine::{
-    Access, Cancel, CaptionCounts, CaptionOutcome, CaptionPace, Captioned, CaptionsSummary, Encode, Engine, EngineError,
-    EngineParts, Hit, IndexRequest, Pending, QueryRequest,
+    Access, Cancel, CaptionCounts, CaptionOutcome, CaptionPace, Captioned, CaptionsSummary, Encode, Engine,
+    EngineError, EngineParts, Hit, IndexRequest, Pending, QueryRequest,
 };
 use sensorium_index::{Database, OpenOptions};
 use sensorium_types::{AssetId, CAPTIONS_FIELD, CalibrationTable, Modality, SpaceInfo, Track};
@@ -94,11 +94,11 @@ async fn captions_are_made_once_and_found_by_their_words() {
     let engine = talking(&fixture, "fake@1");
     assert_eq!(engine.caption_counts().await.expect("counts"), None, "nobody asked for them");
     engine.keep_captions(true).await.expect("kept");
-    assert_eq!(engine.caption_counts().await.expect("counts"), counts(0, 2), "a sound has none");
+    assert_eq!(engine.caption_counts().await.expect("counts"), counts(0, 3));
 
-    assert_eq!(make(&engine).await, CaptionsSummary { made: 2, ..CaptionsSummary::default() });
-    assert_eq!(engine.caption_counts().await.expect("counts"), counts(2, 0));
-    assert_eq!(engine.stats().await.expect("stats").captions, counts(2, 0));
+    assert_eq!(make(&engine).await, CaptionsSummary { made: 3, ..CaptionsSummary::default() });
+    assert_eq!(engine.caption_counts().await.expect("counts"), counts(3, 0));
+    assert_eq!(engine.stats().await.expect("stats").captions, counts(3, 0));
     let decoded = fixture.decoded();
     assert_eq!(make(&engine).await, CaptionsSummary::default(), "nothing is missing");
     assert_eq!(fixture.decoded(), decoded);
@@ -107,6 +107,11 @@ async fn captions_are_made_once_and_found_by_their_words() {
     assert_eq!(found.point.track, Track::Caption);
     assert_eq!(found.payload.get("_caption"), Some(&json!({ "text": "said-dog", "confidence": 0.6 })));
     assert!(found.payload.get(CAPTIONS_FIELD).is_none(), "the one that matters, not all");
+    let sound = &hits(&engine, "said-rain").await[0];
+    assert_eq!(
+        (sound.point.track, sound.payload.get("_caption.text")),
+        (Track::Caption, Some(&Value::from("said-rain")))
+    );
     let film = &hits(&engine, "said-tree").await[0];
     assert_eq!(film.point.track, Track::Caption);
     let moment = film.moment.as_ref().expect("a moment");
@@ -136,7 +141,7 @@ async fn captions_are_made_once_and_found_by_their_words() {
     assert!(off.iter().all(|hit| hit.point.track != Track::Caption), "{off:?}");
     assert!(off.iter().all(|hit| hit.payload.get("_caption").is_none()));
     engine.keep_captions(true).await.expect("on");
-    assert_eq!(engine.caption_counts().await.expect("counts"), counts(2, 0));
+    assert_eq!(engine.caption_counts().await.expect("counts"), counts(3, 0));
 }
 
 #[tokio::test]

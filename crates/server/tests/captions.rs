@@ -103,7 +103,7 @@ async fn faults_are_told_and_places_given_back() {
     let mut client = CaptionServiceClient::new(server.channel().await);
     let nothing = client.caption(v1::CaptionRequest::default()).await.expect_err("no input");
     assert_eq!(nothing.code(), Code::InvalidArgument);
-    for (file, code) in [("audio bark", Code::InvalidArgument), ("corrupt", Code::InvalidArgument)] {
+    for (file, code) in [("text bark", Code::InvalidArgument), ("corrupt", Code::InvalidArgument)] {
         let mut stream = begun(&mut client, file).await;
         let status = stream.next().await.expect("an answer").expect_err("a fault");
         assert_eq!(status.code(), code, "{file}: {status}");

@@ -54,7 +54,9 @@ impl CaptionConfig {
         if [places, features, d, heads, layers, ffn, max_tokens].contains(&0) || vocab < 3 {
             return Some("sizes that are 0, or no words");
         }
-        if [places, features, d, encoder, layers, ffn, vocab, max_tokens].into_iter().any(|size| size > MAX_SIZE)
+        if [places, features, d, encoder, layers, ffn, vocab, max_tokens]
+            .into_iter()
+            .any(|size| size > MAX_SIZE)
             || heads > d
         {
             return Some("sizes that are too large");
@@ -92,7 +94,8 @@ impl Network {
         mut weights: Weights<'_>,
         config: &CaptionConfig,
     ) -> Result<(Self, Vec<i32>), EmbedError> {
-        let CaptionConfig { places, features, d, heads, encoder, layers, ffn, vocab, max_tokens, norm_eps } = *config;
+        let CaptionConfig { places, features, d, heads, encoder, layers, ffn, vocab, max_tokens, norm_eps } =
+            *config;
         let name = |part: &str| format!("{PREFIX}.{part}");
         let own = &mut weights;
         let ids = own.whole(&name("vocab"), &[vocab])?;

@@ -120,7 +120,7 @@ impl AudioTower {
         }
         let count = tokens.len() / self.d;
         let tokens = Tensor::cat(&[&self.cls, &matrix(tokens, count, self.d)?], 0)?;
-        self.transformer.forward(tokens, &[count + 1])
+        Ok(self.transformer.forward(tokens, &[count + 1])?)
     }
 
     fn one(&self, samples: &[f32]) -> Result<Embedding, EmbedError> {

@@ -60,7 +60,8 @@ fn one_grid_serves_the_tower_and_the_decoder() {
 
 #[test]
 fn sounds_of_any_length_are_put_into_words() {
-    let bundle = Small::with_captioner().load().unwrap();
+    let small = Small::with_captioner();
+    let bundle = small.load().unwrap();
     assert_eq!(bundle.captioned().collect::<Vec<_>>(), [Modality::Image, Modality::Audio]);
     let second: Vec<f32> = (0..16_000u16).map(|at| (f32::from(at) * 0.05).sin()).collect();
     let long = second.repeat(5);
@@ -76,7 +77,8 @@ fn sounds_of_any_length_are_put_into_words() {
     for bad in [&[][..], &[f32::NAN]] {
         assert!(matches!(bundle.sound_grids(&[bad]), Err(EmbedError::InvalidInput { index: 0, .. })));
     }
-    let without = Small::new().load().unwrap();
+    let small = Small::new();
+    let without = small.load().unwrap();
     let error = without.captioner(Modality::Audio).unwrap_err();
     assert_eq!(error.to_string(), "this bundle has no caption decoder for sounds");
 }
@@ -113,7 +115,11 @@ fn altered_missing_or_misplaced_decoders_are_refused() {
     let manifest = small.manifest();
     let cases = [
         ("uses = \"small.image\"\nweights", "uses = \"small.text\"\nweights", "no tower of pictures"),
-        ("places = 49", "places = 64", "looks at 64 places of 1280 numbers, tower small.image has 49 of 1280"),
+        (
+            "places = 49",
+            "places = 64",
+            "looks at 64 places of 1280 numbers, tower small.image has 49 of 1280",
+        ),
         ("encoder = 1", "encoder = \"one\"", "config of generator small.caption"),
         ("max_tokens = 8", "max_tokens = 0", "sizes that are 0"),
         (

@@ -299,10 +299,11 @@ impl Speaker<'_> {
         stored: &StoredAsset,
         media: MediaInput,
     ) -> Result<Result<Written, FailureReason>, EngineError> {
-        let wanted = wanted(&stored.points);
+        let (track, wanted) = wanted(&stored.points, &self.encode.captioned());
         let mut contents: Vec<(u32, Captioned)> = Vec::new();
         let mut on_part = |part: sensorium_media::Part| {
-            if wanted.contains_key(&(part.track, part.ordinal))
+            if part.track == track
+                && wanted.contains_key(&part.ordinal)
                 && let Some((_, ordinal, (_, content))) = shown(&part)
             {
                 contents.push((ordinal, content));
@@ -314,7 +315,6 @@ impl Speaker<'_> {
             return Ok(Err(reason));
         }
         let (mut rows, mut said) = (Vec::new(), Vec::new());
-        let track = wanted.keys().next().map_or(Track::Image, |(track, _)| *track);
         for (ordinal, content) in contents {
             if !self.pace.go_on() {
                 return Ok(Err(FailureReason::new(sensorium_types::ReasonKind::TimedOut, "interrupted")));
@@ -329,7 +329,7 @@ impl Speaker<'_> {
             if text.is_empty() {
                 continue;
             }
-            let span = wanted.get(&(track, ordinal)).copied().flatten();
+            let span = wanted.get(&ordinal).copied().flatten();
             let mut row =
                 json!({ "ordinal": ordinal, "text": text, "confidence": rounded(caption.confidence) });
             if let (Some((start, end)), Some(fields)) = (span.and_then(Span::time), row.as_object_mut()) {
@@ -359,11 +359,17 @@ impl Speaker<'_> {
     }
 }
 
-/// The places of an asset's pictures that are put into words, or of its sound if it has none, with their spans.
-fn wanted(points: &[PointInfo]) -> HashMap<(Track, u32), Option<Span>> {
+/// The places of an asset's pictures that are put into words, or of its sound if it has none, with their spans; nothing
+/// of what nobody here puts into words.
+fn wanted(points: &[PointInfo], captioned: &[Modality]) -> (Track, HashMap<u32, Option<Span>>) {
     let of = |track| points.iter().filter(|point| point.track == track).collect::<Vec<_>>();
-    let tracks = [Track::Image, Track::Video, Track::Audio].map(of);
-    let contents = tracks.into_iter().find(|points| !points.is_empty()).unwrap_or_default();
+    let (track, contents) = [Track::Image, Track::Video, Track::Audio]
+        .map(|track| (track, of(track)))
+        .into_iter()
+        .find(|(_, points)| !points.is_empty())
+        .unwrap_or((Track::Image, Vec::new()));
+    let by = if track == Track::Audio { Modality::Audio } else { Modality::Image };
+    let contents = if captioned.contains(&by) { contents } else { Vec::new() };
     let count = contents.len();
     let places: Vec<usize> = if count <= MAX_CAPTIONS {
         (0..count).collect()
@@ -371,7 +377,7 @@ fn wanted(points: &[PointInfo]) -> HashMap<(Track, u32), Option<Span>> {
         (0..MAX_CAPTIONS).map(|share| (2 * share + 1) * count / (2 * MAX_CAPTIONS)).collect()
     };
     let chosen = places.into_iter().filter_map(|at| contents.get(at));
-    chosen.map(|point| ((point.track, point.ordinal), point.span)).collect()
+    (track, chosen.map(|point| (point.ordinal, point.span)).collect())
 }
 
 fn rounded(confidence: f32) -> f64 {
@@ -416,15 +422,22 @@ mod tests {
 
     #[test]
     fn a_long_film_is_put_into_words_here_and_there() {
-        assert_eq!(wanted(&film(7)).len(), 7);
-        let places = wanted(&film(2_000));
+        let both = [Modality::Image, Modality::Audio];
+        assert_eq!(wanted(&film(7), &both).1.len(), 7);
+        let (_, places) = wanted(&film(2_000), &both);
         assert_eq!(places.len(), MAX_CAPTIONS);
-        assert!(places.keys().any(|(_, at)| *at < 10) && places.keys().any(|(_, at)| *at >= 1_990));
+        assert!(places.keys().any(|at| *at < 10) && places.keys().any(|at| *at >= 1_990));
+    }
+
+    #[test]
+    fn sounds_speak_where_there_is_nothing_to_see() {
+        let both = [Modality::Image, Modality::Audio];
         let sound = PointInfo { track: Track::Audio, ordinal: 0, span: None };
-        assert_eq!(wanted(&[sound]), HashMap::from([((Track::Audio, 0), None)]));
-        let with_sound = [film(1), vec![sound]].concat();
-        assert_eq!(wanted(&with_sound).into_keys().collect::<Vec<_>>(), [(Track::Video, 0)]);
-        assert!(wanted(&[PointInfo { track: Track::Text, ..sound }]).is_empty());
+        let one = HashMap::from([(0, None)]);
+        assert_eq!(wanted(&[sound], &both), (Track::Audio, one));
+        assert_eq!(wanted(&[film(1), vec![sound]].concat(), &both).0, Track::Video);
+        assert!(wanted(&[sound], &both[..1]).1.is_empty(), "nobody puts sounds into words");
+        assert!(wanted(&[PointInfo { track: Track::Text, ..sound }], &both).1.is_empty());
     }
 
     #[test]

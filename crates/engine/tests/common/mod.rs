@@ -17,8 +17,8 @@ use sensorium_embed::{
     Caption, CaptionEnd, CaptionOptions, CaptionToken, Input, Picture, Priority, TextScore, TextScores,
 };
 use sensorium_engine::{
-    Access, AssetState, Cancel, Captioned, Decode, Encode, Engine, EngineError, EngineParts, IndexEvent, IndexRequest,
-    IndexSummary, OnPart, Pending, QueryRequest, Term, TermInput,
+    Access, AssetState, Cancel, Captioned, Decode, Encode, Engine, EngineError, EngineParts, IndexEvent,
+    IndexRequest, IndexSummary, OnPart, Pending, QueryRequest, Term, TermInput,
 };
 use sensorium_media::{Decoded, Head, MediaInput, Part, PartContent, Rgb};
 use sensorium_store::Store;
