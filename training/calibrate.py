@@ -70,7 +70,8 @@ def main():
             keep = np.flatnonzero(unrelated)[:PAIRS]
             cosine = (left[i[keep]] * right[j[keep]]).sum(1)
             out.append({"query": query, "content": content, "mean": float(cosine.mean()), "deviation": float(cosine.std())})
-            print(query, content, round(out[-1]["mean"], 4), round(out[-1]["deviation"], 4))
+            high = (cosine >= cosine.mean() + 3 * cosine.std()).mean()
+            print(query, content, round(out[-1]["mean"], 4), round(out[-1]["deviation"], 4), f"{100 * high:.2f} % score 3 or more")
     with open(a.out, "w", encoding="utf-8") as f:
         json.dump(out, f, indent=1)
 

@@ -21,7 +21,7 @@
 //! | `moments` | which neighbouring points make a moment (CONTRACTS.md section 6) |
 //! | `reembed` | a collection to another bundle: [`ReembedPlan`], [`ReembedEvent`] |
 //! | `ingest` | items from a network: [`IngestItem`], [`ItemOutcome`] |
-//! | `captions` | pictures and films to words, films to storyboards, captions as data: [`CaptionRequest`], [`CaptionEvent`] |
+//! | `captions` | pictures, films and sounds to words, films to storyboards, captions as data: [`CaptionRequest`], [`CaptionEvent`] |
 //! | `encode`, `vectors` | parts to points; sums and means |
 //! | `copies` | media bytes kept below the data folder |
 //! | `server_file` | `server.json`: which process serves a data folder |

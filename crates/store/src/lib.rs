@@ -37,7 +37,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// The space of the collection's vectors.
     fn space(&self) -> SpaceInfo;
 
-    /// Whether captions of pictures and films are kept ([`Change::KeepCaptions`]).
+    /// Whether captions are kept ([`Change::KeepCaptions`]).
     fn keeps_captions(&self) -> bool;
 
     /// Applies changes in order, each atomically, and returns when all are durable. One outcome a change.

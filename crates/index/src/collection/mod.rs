@@ -82,7 +82,7 @@ impl Collection {
         self.core.space.clone()
     }
 
-    /// Whether captions of pictures and films are kept.
+    /// Whether captions are kept.
     pub fn keeps_captions(&self) -> bool {
         self.core.view().keep.captions
     }

@@ -76,7 +76,7 @@ impl Row for GraphRow {
 /// `meta/keep`: what the collection keeps beside its vectors; absent where nobody asked. Version history: 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct KeepRow {
-    /// Captions of pictures and films.
+    /// Captions of pictures, films and sounds.
     pub(crate) captions: bool,
 }
 
