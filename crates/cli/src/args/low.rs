@@ -62,7 +62,7 @@ pub(crate) enum Command {
     Index(Index),
     /// Find what the terms mean
     Search(Search),
-    /// Put pictures, films and sounds into words
+    /// Put pictures and films into words
     Caption(Caption),
     /// Choose shots of a film and put each into words
     Summarize(Summarize),
@@ -136,7 +136,7 @@ pub(crate) struct Index {
     /// Exit with 3 if a file failed
     #[arg(long)]
     pub(crate) strict: bool,
-    /// Also put pictures, films and sounds into words, and find them by these; the collection goes on so until `--captions=off`
+    /// Also put pictures and films into words, and find them by these; the collection goes on so until `--captions=off`
     #[arg(long, value_name = "on|off", num_args = 0..=1, require_equals = true, default_missing_value = "on")]
     pub(crate) captions: Option<Switch>,
 }
@@ -234,7 +234,7 @@ pub(crate) struct Eval {
 #[derive(Debug, Args)]
 #[group(skip)]
 pub(crate) struct Caption {
-    /// Pictures, films and sounds: files, or stored ones as asset:ID
+    /// Pictures and films (sounds where the bundle has a decoder for them): files, or stored ones as asset:ID
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<OsString>,
     /// Grow this many captions side by side and take the best; 1 takes the likeliest word each time
