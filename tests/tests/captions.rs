@@ -98,7 +98,8 @@ fn a_server_puts_files_and_what_it_holds_into_the_same_words() {
     let args = ["summarize", &asset, "--clip", "x.mp4", "--server", &server.url];
     let refused = client.run(&args).expect_code(1);
     assert!(refused.stderr.contains("name it by its path"), "{}", refused.stderr);
-    let refused = client.run(&["caption", &sample("sounds/engine.mp3"), "--server", &server.url]).expect_code(1);
+    let refused =
+        client.run(&["caption", &sample("sounds/engine.mp3"), "--server", &server.url]).expect_code(1);
     assert!(refused.stderr.contains("no caption decoder for sounds"), "{}", refused.stderr);
 }
 
