@@ -1,7 +1,6 @@
 """models/mini read back into torch: the towers exactly as the binary runs them, in f32 on the stored weights."""
 
 import os
-import tomllib
 
 import numpy as np
 import torch
@@ -10,6 +9,7 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
 from captioner import BOS, EOS, of_config
+from checkpoints import manifest
 from preprocess import log_mel, pixels, windows
 from stem import PhotoStem
 from text import TextTower
@@ -28,8 +28,7 @@ class Bundle:
     """All towers of one bundle folder."""
 
     def __init__(self, folder, stems=None):
-        with open(os.path.join(folder, "bundle.toml"), "rb") as f:
-            self.toml = tomllib.load(f)
+        self.toml = manifest(folder)
         stems = stems or os.path.join(folder, "stems")
         towers = {t["modality"]: t for t in self.toml["towers"] if not t.get("languages")}
         own = [w["file"] for w in towers["text"]["weights"] if w["role"] == "own"]

@@ -34,6 +34,10 @@ class Sounds:
         r = self.rows[i]
         return self.samples[r["start"]:r["start"] + r["length"]].astype(np.float32) / 32768
 
+    def labelled(self, packages):
+        """Numbers of the labelled sounds of these packages."""
+        return [i for i, r in enumerate(self.rows) if r["source"] == "extra" and r["label"] and r["file"].split("/")[0] in packages]
+
     def means(self):
         """Unit mean embedding of every row [n, 1024]."""
         x = np.stack([self.embeds[r["patch"]:r["patch"] + r["patches"]].astype(np.float32).mean(0) for r in self.rows])

@@ -26,6 +26,7 @@ from text import TextTower
 from towers import AudioTower, warm
 
 MEL_MEAN, MEL_STD = -4.0, 2.5
+HELD = ["gcompris-qt-data", "supertuxkart-data"]  # packages that measure instead of training
 
 
 def mels(samples):
@@ -50,7 +51,7 @@ def arguments():
     ap.add_argument("--share", type=float, default=0.4, help="share of the class names: the gate is a constant so far")
     ap.add_argument("--longest", type=float, default=2.2, help="seconds of most crops")
     ap.add_argument("--captions", type=int, default=4000, help="how many captions of AudioCaps are bound; 0: none")
-    ap.add_argument("--hold", nargs="*", default=["gcompris-qt-data", "supertuxkart-data"],
+    ap.add_argument("--hold", nargs="*", default=HELD,
                     help="packages whose labelled sounds do not train but measure")
     ap.add_argument("--warm", default="", help="bundle folder to start from where no checkpoint is left")
     ap.add_argument("--every", type=float, default=200, help="seconds from one measuring and writing to the next")
@@ -73,6 +74,11 @@ class Crops:
         for r, w in zip(sounds.rows, words):
             count[r["source"], w] = count.get((r["source"], w), 0) + 1
         self.p = np.array([self.weight(r, w, count[r["source"], w]) for r, w in zip(sounds.rows, words)])
+        self.p /= self.p.sum()
+
+    def leave_out(self, rows):
+        """Never draws these again."""
+        self.p[rows] = 0
         self.p /= self.p.sum()
 
     def weight(self, row, word, count):
@@ -249,13 +255,12 @@ def main():
     labels, dev = Labels(a.data, text, a.cache, guard), Sounds(a.cache, "dev.")
     words = sorted({r["label"] for r in dev.rows})
     query = dict(zip(words, torch.from_numpy(text.encode([f"the sound of a {w}" for w in words]))))
-    held = [i for i, r in enumerate(sounds.rows) if r["source"] == "extra" and r["label"] and r["file"].split("/")[0] in a.hold]
+    held = sounds.labelled(a.hold)
     held_words = sorted({sounds.rows[i]["label"] for i in held})
     held_query = dict(zip(held_words, text.encode([said(w)[0] for w in held_words]))) if held else {}
     captions = Captions(a.data, guard, text, labels, sounds, a.captions, a.seed, a.cache) if a.captions else None
     crops = Crops(sounds, labels, a.seed, a.longest, captions)
-    crops.p[held] = 0
-    crops.p /= crops.p.sum()
+    crops.leave_out(held)
     tower = AudioTower(a.d, 4, a.layers, a.ffn).to(a.device)
     tower.names["weight"].data = torch.from_numpy(labels.classes).to(a.device)
     nn.init.constant_(tower.gate["fc2"].bias, float(np.log(a.share / (1 - a.share))))

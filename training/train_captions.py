@@ -127,7 +127,33 @@ def greedy(model, memory, longest=24):
     return [row[1:row.index(EOS)] if EOS in row else row[1:] for row in ids.tolist()]
 
 
-class Trainer:
+class Decoding:
+    """Steps of a decoder. Who inherits it has: a (device, smooth, ema), model, average, optimiser and step."""
+
+    def loss(self, memory, rows):
+        x, y = (t.to(self.a.device) for t in padded(rows))
+        with self.half():
+            logits = self.model(memory, x)
+        return F.cross_entropy(logits.float().flatten(0, 1), y.flatten(), ignore_index=-100, label_smoothing=self.a.smooth)
+
+    def half(self):
+        return torch.autocast(self.a.device.split(":")[0], torch.bfloat16)
+
+    def update(self, loss, rate):
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimiser.step()
+        keep = min(self.a.ema, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for e, p in zip(self.average.parameters(), self.model.parameters()):
+                e.lerp_(p, 1 - keep)
+        self.step += 1
+
+
+class Trainer(Decoding):
     """State of one run."""
 
     def __init__(self, a):
@@ -152,15 +178,6 @@ class Trainer:
         self.step, self.epoch, self.best = 0, -1, {}
         self.total = a.epochs * (len(self.photos.rows) // a.batch)
 
-    def loss(self, memory, rows):
-        x, y = (t.to(self.a.device) for t in padded(rows))
-        with self.half():
-            logits = self.model(memory, x)
-        return F.cross_entropy(logits.float().flatten(0, 1), y.flatten(), ignore_index=-100, label_smoothing=self.a.smooth)
-
-    def half(self):
-        return torch.autocast(self.a.device.split(":")[0], torch.bfloat16)
-
     def told_apart(self, memory, rows):
         """Cross entropy of a caption's own photo among the four of its group, by the caption's likelihood: memory [n, M, d]."""
         n = len(rows)
@@ -179,19 +196,6 @@ class Trainer:
             return order
         seeds = order[:len(order) // GROUP * GROUP:GROUP]
         return np.concatenate([[i, *self.rng.choice(self.near[i], GROUP - 1, replace=False)] for i in seeds])
-
-    def update(self, loss, rate):
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        self.optimiser.step()
-        keep = min(self.a.ema, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
-            for e, p in zip(self.average.parameters(), self.model.parameters()):
-                e.lerp_(p, 1 - keep)
-        self.step += 1
 
     def language(self):
         """One round over the lines, alike lengths together."""

@@ -17,7 +17,6 @@ from collections import Counter
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from bind_captions import Captions
 from captioner import EOS, Captioner
@@ -27,11 +26,10 @@ from names import article
 from preprocess import FRAME, FRAMES_MAX, HOP, log_mel, padded_frames, windows
 from sounds import Labels, Sounds, guarded
 from text import TextTower
-from train_audio import MEL_MEAN, MEL_STD, Crops, mels
-from train_captions import Words, greedy, padded
+from train_audio import HELD, MEL_MEAN, MEL_STD, Crops, mels
+from train_captions import Decoding, Words, greedy
 
 PLACES = FRAMES_MAX // 16 * 4
-HELD = ("gcompris-qt-data", "supertuxkart-data")
 
 
 def arguments():
@@ -72,9 +70,8 @@ class Material:
         text = TextTower(a.stems, os.path.join(a.bundle, "weights/text.safetensors")).eval()
         self.text, self.labels = text, Labels(a.data, text, a.cache, self.guard)
         self.crops = Crops(self.sounds, self.labels, a.seed, 4.0)
-        self.held = [i for i, r in enumerate(self.sounds.rows) if r["source"] == "extra" and r["label"] and r["file"].split("/")[0] in HELD]
-        self.crops.p[self.held] = 0
-        self.crops.p /= self.crops.p.sum()
+        self.held = self.sounds.labelled(HELD)
+        self.crops.leave_out(self.held)
         bound = Captions(a.data, self.guard, text, self.labels, self.sounds, a.captions, a.seed, a.cache)
         self.lines, self.bound = bound.lines, bound.of
         self.phrases = {word: self.told(phrases) for word, (_, phrases) in table(self.labels.display).items()}
@@ -124,11 +121,12 @@ class Material:
         return mels(torch.from_numpy(x)), texts
 
 
-class Trainer:
+class Trainer(Decoding):
     """State of one run."""
 
     def __init__(self, a):
         torch.manual_seed(a.seed)
+        a.device = "cpu"  # where the tower and what it hears lie
         self.a, self.rng, self.material = a, np.random.default_rng(a.seed), Material(a)
         self.tower = audio_tower(a.audio or a.bundle)[0]
         m = self.material
@@ -139,25 +137,6 @@ class Trainer:
         self.average = copy.deepcopy(self.model).eval()
         self.optimiser = torch.optim.AdamW(self.model.parameters(), lr=a.rate, betas=(0.9, 0.98), weight_decay=0.02)
         self.step, self.epoch, self.total = 0, -1, a.epochs * a.steps
-
-    def loss(self, memory, rows):
-        x, y = padded(rows)
-        with torch.autocast("cpu", torch.bfloat16):
-            logits = self.model(memory, x)
-        return F.cross_entropy(logits.float().flatten(0, 1), y.flatten(), ignore_index=-100, label_smoothing=self.a.smooth)
-
-    def update(self, loss, rate):
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        self.optimiser.step()
-        keep = min(self.a.ema, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
-            for e, p in zip(self.average.parameters(), self.model.parameters()):
-                e.lerp_(p, 1 - keep)
-        self.step += 1
 
     def language(self):
         """A round over captions without sounds."""
@@ -181,9 +160,9 @@ class Trainer:
             mel, texts = self.material.batch(self.a.batch, self.rng)
             rows = self.words.encode(texts)
             known = [i for i, row in enumerate(rows) if row]
-            with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            with torch.no_grad(), self.half():
                 tokens = self.tower.tokens(mel[known])[:, 1:]
-            with torch.autocast("cpu", torch.bfloat16):
+            with self.half():
                 memory = self.model.memory(tokens.float()).float()
             rows = [rows[i] for i in known]
             loss = self.loss(memory, rows) + 0.1 * self.loss(self.model.no_memory(len(rows[::10])), rows[::10])

@@ -241,15 +241,19 @@ fn caption(random: &mut Random, (places, features): (usize, usize)) -> Tensors {
     file
 }
 
-const GENERATORS: &str = r#"[[generators]]
-id = "small.caption"
-modality = "image"
+/// The row of a caption decoder over places of so many features.
+fn generator(id: &str, modality: &str, (places, features): (usize, usize)) -> String {
+    let file = id.replace('-', "_");
+    format!(
+        r#"[[generators]]
+id = "small.{id}"
+modality = "{modality}"
 family = "caption-decoder"
-uses = "small.image"
-weights = [{ role = "own", file = "weights/caption.safetensors" }]
+uses = "small.{modality}"
+weights = [{{ role = "own", file = "weights/{file}.safetensors" }}]
 [generators.config]
-places = 49
-features = 1280
+places = {places}
+features = {features}
 d = 16
 heads = 2
 encoder = 1
@@ -257,23 +261,9 @@ layers = 1
 ffn = 32
 vocab = 10
 max_tokens = 8
-[[generators]]
-id = "small.sound-caption"
-modality = "audio"
-family = "caption-decoder"
-uses = "small.audio"
-weights = [{ role = "own", file = "weights/sound_caption.safetensors" }]
-[generators.config]
-places = 124
-features = 16
-d = 16
-heads = 2
-encoder = 1
-layers = 1
-ffn = 32
-vocab = 10
-max_tokens = 8
-[selftest]"#;
+"#
+    )
+}
 
 const MANIFEST: &str = r#"
 format = 1
@@ -400,8 +390,9 @@ impl Small {
     /// The same with caption decoders of pictures and of sounds, and a self-test that they pass.
     pub(crate) fn with_captioner() -> Self {
         let small = Self::new();
-        caption(&mut Random(7), (49, 1280)).write(&small.path("weights/caption.safetensors"));
-        caption(&mut Random(8), (124, 16)).write(&small.path("weights/sound_caption.safetensors"));
+        let (seen, heard) = ((49, 1280), (124, 16));
+        caption(&mut Random(7), seen).write(&small.path("weights/caption.safetensors"));
+        caption(&mut Random(8), heard).write(&small.path("weights/sound_caption.safetensors"));
         let ids = [2u32, 3, 4];
         let bytes = fs_err::read(small.path("selftest.safetensors")).unwrap();
         let mut stored = Tensors::read(&bytes);
@@ -411,7 +402,8 @@ impl Small {
             stored.floats(&format!("{name}.log_probs"), &[4], &[0.0; 4]);
         }
         stored.write(&small.path("selftest.safetensors"));
-        let whole = small.manifest().replace("[selftest]", GENERATORS);
+        let rows = generator("caption", "image", seen) + &generator("sound-caption", "audio", heard);
+        let whole = small.manifest().replace("[selftest]", &format!("{rows}[selftest]"));
         small.set_manifest(&whole.replace("max_abs = 1e-4", "max_abs = 1e9"));
         let bundle = small.load().unwrap();
         let Input::Frames(frames) = picture(3) else { unreachable!("a picture") };
