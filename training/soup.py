@@ -1,7 +1,7 @@
 """The mean of the weights of runs that began alike and went on by seeds of their own (model soups, arXiv:2203.05482).
 
 Checkpoints of train_stem.py -> one of the same form. The image tower's weights are averaged as they are; of the stem's
-updates the products up @ down, of which the largest directions are kept. Prints dev figures of each and of the mean.
+updates the products up @ down, of which the largest directions are kept, or nothing is done where all are equal. Prints dev figures of each and of the mean.
 
     python soup.py --data DATA --stems FOLDER --cache DIR --out FILE --checkpoints FILE FILE ...
 """
@@ -21,9 +21,11 @@ from towers import ImageTower
 
 
 def mean_updates(all_updates, rank):
-    """{name.down, name.up} of the mean product, its largest `rank` directions."""
-    out = {}
-    for name in sorted({key.rsplit(".", 1)[0] for key in all_updates[0]}):
+    """{name.down, name.up} of the mean product, its largest `rank` directions; equal ones as they are."""
+    first, out = all_updates[0], {}
+    if all(torch.equal(u[key], value) for u in all_updates for key, value in first.items()):
+        return first
+    for name in sorted({key.rsplit(".", 1)[0] for key in first}):
         downs, ups = (torch.cat([u[f"{name}.{part}"].float() for u in all_updates], axis) for part, axis in (("down", 0), ("up", 1)))
         product = ups @ downs / len(all_updates)
         u, s, v = torch.linalg.svd(product, full_matrices=False)
@@ -68,8 +70,9 @@ def main():
     ap.add_argument("--rank", type=int, default=64, help="of the mean of the stem's updates")
     a = ap.parse_args()
     states = [image_checkpoint(path) for path in a.checkpoints]
+    stem = mean_updates([s["stem_average"] for s in states], a.rank)
     mean = {**states[0], "average": mean_state([s["average"] for s in states]),
-            "stem_average": mean_updates([s["stem_average"] for s in states], a.rank), "stem_rank": a.rank,
+            "stem_average": stem, "stem_rank": stem["head.down"].shape[0],
             "scale": torch.stack([s["scale"] for s in states]).mean()}
     mean.pop("optimiser", None)
     tower = TextTower(a.stems).eval()

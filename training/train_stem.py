@@ -38,7 +38,7 @@ def arguments():
     ap.add_argument("--captions", type=int, default=2, help="of the five of a photo, a step")
     ap.add_argument("--others", type=int, default=2048, help="captions of other photos that a photo is told from")
     ap.add_argument("--rate", type=float, default=4e-4)
-    ap.add_argument("--stem-rate", type=float, default=4e-4)
+    ap.add_argument("--stem-rate", type=float, default=4e-4, help="0: the stem stays, and the image tower alone is trained")
     ap.add_argument("--rank", type=int, default=32)
     ap.add_argument("--decay", type=float, default=0.2)
     ap.add_argument("--drop", type=float, default=0.25)
@@ -129,7 +129,7 @@ class Trainer(Steps):
              {"params": list(self.deep.parameters()), "weight_decay": 0.05, "top": a.stem_rate}], lr=a.rate, betas=(0.9, 0.98))
         self.photos = len(self.flickr.rows)
         self.steps_an_epoch, self.step, self.best = self.photos // a.batch, 0, 0.0
-        self.frozen = deep_of(a.stems).to(a.device)
+        self.frozen, self.stem_moves = deep_of(a.stems).to(a.device), a.stem_rate > 0
 
     def half(self):
         return torch.autocast(self.a.device.split(":")[0], torch.bfloat16)
@@ -160,9 +160,7 @@ class Trainer(Steps):
     def losses(self, which):
         a, rng, n = self.a, self.rng, len(which)
         lower, classes, drawn = self.batch(which)
-        with torch.no_grad(), self.half():
-            kept = (self.frozen(lower[n:]).float().mean(1) @ self.weight.t() + self.bias).softmax(-1)
-        with self.half():
+        with torch.set_grad_enabled(self.stem_moves), self.half():
             grid = self.deep(lower)
         grid = grid.float()
         part = rng.beta(a.mix, a.mix, n)
@@ -184,7 +182,13 @@ class Trainer(Steps):
         loss = (forward + back) / 2
         loss = loss + a.names * F.cross_entropy(scale * v[n:n + m] @ self.tower.names["weight"].t(), classes.to(a.device))
         loss = loss + a.titles * self.drawn.loss(v[n + m:], drawn, scale, rng)
-        return loss - a.keep * (logits[n:].log_softmax(-1) * kept).sum(-1).mean()
+        return loss + a.keep * self.strayed(lower[n:], logits[n:]) if self.stem_moves else loss
+
+    def strayed(self, lower, logits):
+        """Cross entropy of class logits [B, 1000] with what the untouched stem gives the same pictures."""
+        with torch.no_grad(), self.half():
+            kept = (self.frozen(lower).float().mean(1) @ self.weight.t() + self.bias).softmax(-1)
+        return -(logits.log_softmax(-1) * kept).sum(-1).mean()
 
     @torch.no_grad()
     def pictures(self, photos, rows, share):

@@ -6,7 +6,9 @@ use crate::caption::Memory;
 use crate::{EmbedError, Grid};
 
 /// Longest run of tokens that a caption does not say twice, where nothing else is asked for.
-pub const DEFAULT_NO_REPEAT: usize = 3;
+///
+/// Two: small decoders like to say "a red shirt and red shirt"; on Flickr8k's dev photos both metrics rise beside three.
+pub const DEFAULT_NO_REPEAT: usize = 2;
 /// How strongly long captions are preferred in a beam search, where nothing else is asked for.
 pub const DEFAULT_LENGTH_PENALTY: f32 = 0.7;
 

@@ -6,7 +6,7 @@ use safetensors::tensor::TensorView;
 
 use super::state::Line;
 use super::*;
-use crate::DEFAULT_LENGTH_PENALTY;
+use crate::{DEFAULT_LENGTH_PENALTY, DEFAULT_NO_REPEAT};
 
 const TOLERANCE: f32 = 1e-4;
 /// As in `training/golden_caption.py`.
@@ -96,8 +96,9 @@ fn memory(decoder: &CaptionDecoder, shift: usize) -> Memory {
     decoder.memories(&[&grid(shift)]).unwrap().remove(0)
 }
 
+/// As `training/golden_caption.py` writes.
 fn options(strategy: Strategy) -> CaptionOptions {
-    CaptionOptions { strategy, max_tokens: Some(LONGEST), ..CaptionOptions::default() }
+    CaptionOptions { strategy, max_tokens: Some(LONGEST), no_repeat: 3, ..CaptionOptions::default() }
 }
 
 fn quiet(decoder: &CaptionDecoder, memory: &Memory, options: &CaptionOptions) -> Caption {
@@ -249,7 +250,7 @@ fn bounds_hold_and_who_listens_may_stop() {
 }
 
 #[test]
-fn no_run_of_three_tokens_comes_twice() {
+fn no_pair_of_tokens_comes_twice() {
     let decoder = decoder();
     let memory = memory(&decoder, 0);
     for strategy in [
@@ -260,8 +261,8 @@ fn no_run_of_three_tokens_comes_twice() {
         let all = CaptionOptions { strategy, min_tokens: 40, ..CaptionOptions::default() };
         let pieces: Vec<String> =
             quiet(&decoder, &memory, &all).tokens.into_iter().map(|token| token.piece).collect();
-        let runs: std::collections::BTreeSet<&[String]> = pieces.windows(3).collect();
-        assert_eq!(runs.len(), pieces.len() - 2, "{pieces:?}");
+        let runs: std::collections::BTreeSet<&[String]> = pieces.windows(DEFAULT_NO_REPEAT).collect();
+        assert_eq!(runs.len(), pieces.len() + 1 - DEFAULT_NO_REPEAT, "{pieces:?}");
     }
 }
 

@@ -35,7 +35,7 @@ pub(crate) enum TaskName {
     TextToSound,
     /// Pictures of animals find their sounds.
     ImageToAudio,
-    /// A caption of each photo, with its best photos read once more.
+    /// Captions find their photos, with the best read once more.
     Rerank,
     /// What one cut-off lets through, for each pair of contents.
     Calibration,

@@ -17,6 +17,14 @@ pub(super) struct Asked<'a> {
     pub(super) group: usize,
 }
 
+/// Each caption of each member, those of one member as a group.
+pub(super) fn all_captions<'a>(members: &[Member<'a>]) -> Vec<Asked<'a>> {
+    let captioned = members.iter().filter(|member| !member.captions.is_empty()).enumerate();
+    captioned
+        .flat_map(|(group, member)| member.captions.iter().map(move |text| Asked { text, group }))
+        .collect()
+}
+
 /// Figures of texts that look for the members which bear them.
 pub(super) fn of_captions(
     corpus: &Corpus,

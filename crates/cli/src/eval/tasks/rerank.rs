@@ -1,10 +1,10 @@
-//! One caption of each photo looks for it, and the caption decoder reads the best fifty once more: what that changes.
+//! Each caption looks for its photo, and the caption decoder reads the best fifty once more: what that changes.
 
 use sensorium_engine::LOG_PROB_AS_COSINE;
 use sensorium_types::{Content, Modality};
 
 use super::gallery::{Member, gallery, scores};
-use super::ranks::figures;
+use super::ranks::{Asked, all_captions, figures};
 use crate::eval::corpus::Corpus;
 use crate::eval::metrics::{order, rank};
 use crate::eval::report::Figures;
@@ -15,19 +15,13 @@ const DEPTH: usize = 50;
 
 pub(super) fn measure(corpus: &Corpus) -> anyhow::Result<Option<Figures>> {
     let members = gallery(corpus, |item| item.modality == Some(Modality::Image));
-    // The first of one, the second of the next: no caption's place among the five is preferred.
-    let asked: Vec<&str> = members
-        .iter()
-        .filter(|member| !member.captions.is_empty())
-        .enumerate()
-        .filter_map(|(at, member)| member.captions.get(at % member.captions.len()).copied())
-        .collect();
+    let asked = all_captions(&members);
     if asked.is_empty() || !members.iter().any(|member| memory(corpus, member).is_some()) {
         return Ok(None);
     }
-    let queries = corpus.texts(&asked.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>())?;
+    let queries = corpus.texts(&asked.iter().map(|asked| asked.text.to_owned()).collect::<Vec<_>>())?;
     let (mut plain, mut read) = (Vec::with_capacity(asked.len()), Vec::with_capacity(asked.len()));
-    for (group, (text, query)) in asked.iter().zip(&queries).enumerate() {
+    for (&Asked { text, group }, query) in asked.iter().zip(&queries) {
         let judged = |scores: &[Option<f32>]| {
             let known = scores.iter().zip(&members);
             let known = known.filter_map(|(score, member)| Some(((*score)?, member.bears(text))));
