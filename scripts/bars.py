@@ -20,7 +20,7 @@ BARS = [
     ("captions, Flickr8k dev, 0 to 10", ("captions", "cider_d"), 0.45),
     ("captions, Flickr8k dev", ("captions", "bleu4"), 0.18),
     ("summaries: cut and both shots found", ("summaries", "right"), 0.9),
-    ("what reading fifty again adds", ("rerank", "r1_gain"), 0.01),  # the aim is 0.02: the model card says what was tried
+    ("what reading fifty again adds", ("rerank", "r1_gain"), 0.02),
 ]
 # Worst differences from the reference, at most; the tests that measure them have the same numbers.
 LIMITS = [
