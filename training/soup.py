@@ -1,7 +1,8 @@
 """The mean of the weights of runs that began alike and went on by seeds of their own (model soups, arXiv:2203.05482).
 
 Checkpoints of train_stem.py -> one of the same form. The image tower's weights are averaged as they are; of the stem's
-updates the products up @ down, of which the largest directions are kept, or nothing is done where all are equal. Prints dev figures of each and of the mean.
+updates the products up @ down, of which the largest directions are kept; where all are equal they stay. Prints dev figures
+of each and of the mean.
 
     python soup.py --data DATA --stems FOLDER --cache DIR --out FILE --checkpoints FILE FILE ...
 """

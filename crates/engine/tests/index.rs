@@ -94,6 +94,18 @@ async fn files_of_the_same_bytes_are_decoded_once() {
 }
 
 #[tokio::test]
+async fn bytes_that_failed_are_not_decoded_again_in_the_run() {
+    let fixture = Fixture::with(FakeDecoder { delay: Duration::from_millis(20), ..FakeDecoder::default() });
+    // By the time that the last copy is read, the first has failed and been written long ago.
+    for (n, word) in ["dog", "cat", "horse", "bird", "car", "tree", "boat", "house"].into_iter().enumerate() {
+        fixture.write(&format!("{n}-a"), "corrupt");
+        fixture.write(&format!("{n}-b"), &format!("image a {word}"));
+    }
+    assert_eq!(fixture.index().await.counts(), (8, 0, 8, 0));
+    assert_eq!(fixture.decoded(), 9);
+}
+
+#[tokio::test]
 async fn a_changed_file_becomes_another_asset() {
     let fixture = Fixture::new();
     fixture.write("a", "image a dog");

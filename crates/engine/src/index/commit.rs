@@ -55,6 +55,9 @@ struct Settled {
 
 /// Files of the same bytes share the fate of the first.
 fn settle(run: &Run, asset: &AssetId, settled: &Settled, next: &mut Vec<Ready>) {
+    if let Some(reason) = &settled.failure {
+        run.failed.lock().insert(asset.clone(), reason.clone());
+    }
     let waiting = run.in_flight.lock().remove(asset).unwrap_or_default();
     for job in waiting {
         next.push(match &settled.failure {

@@ -16,7 +16,7 @@ use crossbeam_channel::bounded;
 use parking_lot::Mutex;
 use sensorium_media::Cancel;
 use sensorium_store::Store;
-use sensorium_types::AssetId;
+use sensorium_types::{AssetId, FailureReason};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -59,6 +59,8 @@ pub(super) struct Run {
     pub(super) reporter: Reporter,
     /// Assets on their way, with the files of the same bytes that wait for them.
     pub(super) in_flight: Mutex<HashMap<AssetId, Vec<Job>>>,
+    /// Assets whose bytes failed in this run; written before they leave `in_flight`.
+    pub(super) failed: Mutex<HashMap<AssetId, FailureReason>>,
 }
 
 /// What goes to the commit: a job, or what stops the run.

@@ -91,6 +91,7 @@ pub(crate) async fn index(
         jobs: setting.jobs.max(1),
         reporter: Reporter::new(events),
         in_flight: Mutex::default(),
+        failed: Mutex::default(),
     });
     run.run().await?;
     if !cancel.is_cancelled() {

@@ -111,6 +111,9 @@ fn advance(run: &Run, job: Job) -> Result<Next, EngineError> {
             return Ok(Next::Nowhere);
         }
         Entry::Vacant(place) => {
+            if let Some(reason) = run.failed.lock().get(&asset) {
+                return Ok(Next::Commit(job.failed(&run.rows, reason.clone(), None)));
+            }
             place.insert(Vec::new());
         }
     }
