@@ -129,7 +129,7 @@ class Trainer(Steps):
              {"params": list(self.deep.parameters()), "weight_decay": 0.05, "top": a.stem_rate}], lr=a.rate, betas=(0.9, 0.98))
         self.photos = len(self.flickr.rows)
         self.steps_an_epoch, self.step, self.best = self.photos // a.batch, 0, 0.0
-        self.frozen, self.stem_moves = deep_of(a.stems).to(a.device), a.stem_rate > 0
+        self.frozen = deep_of(a.stems).to(a.device) if a.stem_rate else None  # what `strayed` holds the moving stem against
 
     def half(self):
         return torch.autocast(self.a.device.split(":")[0], torch.bfloat16)
@@ -160,7 +160,7 @@ class Trainer(Steps):
     def losses(self, which):
         a, rng, n = self.a, self.rng, len(which)
         lower, classes, drawn = self.batch(which)
-        with torch.set_grad_enabled(self.stem_moves), self.half():
+        with torch.set_grad_enabled(a.stem_rate > 0), self.half():
             grid = self.deep(lower)
         grid = grid.float()
         part = rng.beta(a.mix, a.mix, n)
@@ -182,7 +182,7 @@ class Trainer(Steps):
         loss = (forward + back) / 2
         loss = loss + a.names * F.cross_entropy(scale * v[n:n + m] @ self.tower.names["weight"].t(), classes.to(a.device))
         loss = loss + a.titles * self.drawn.loss(v[n + m:], drawn, scale, rng)
-        return loss + a.keep * self.strayed(lower[n:], logits[n:]) if self.stem_moves else loss
+        return loss + a.keep * self.strayed(lower[n:], logits[n:]) if a.stem_rate else loss
 
     def strayed(self, lower, logits):
         """Cross entropy of class logits [B, 1000] with what the untouched stem gives the same pictures."""

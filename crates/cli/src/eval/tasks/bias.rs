@@ -5,9 +5,10 @@ use rayon::prelude::*;
 use sensorium_types::Modality;
 
 use super::gallery::{Member, gallery, scores};
+use super::ranks::caption_rank;
 use crate::eval::bootstrap;
 use crate::eval::corpus::Corpus;
-use crate::eval::metrics::{mean, order, rank};
+use crate::eval::metrics::{mean, order};
 use crate::eval::report::Figures;
 
 /// Places of a ranking that are looked at.
@@ -109,8 +110,7 @@ fn holds(caption: &str, forms: &[&str]) -> bool {
 /// R@10 of a caption; the share of the first ten photos with the word in a caption; that of those with the counterpart
 /// alone. A photo of both counts for the word.
 fn of(scores: &[Option<f32>], photos: &[Member<'_>], text: &str, word: &Word) -> [f64; 3] {
-    let known = scores.iter().zip(photos).filter_map(|(score, photo)| Some(((*score)?, photo.bears(text))));
-    let reached = rank(known).is_some_and(|rank| rank <= DEPTH);
+    let reached = caption_rank(scores, photos, text).is_some_and(|rank| rank <= DEPTH);
     let plain: Vec<(Option<f32>, bool)> = scores.iter().map(|score| (*score, false)).collect();
     let first: Vec<&Member<'_>> =
         order(&plain).into_iter().take(DEPTH).filter_map(|place| photos.get(place)).collect();

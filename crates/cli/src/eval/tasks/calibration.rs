@@ -8,6 +8,7 @@ use sensorium_types::Modality;
 
 use super::gallery::{Member, gallery, scores};
 use super::image_to_audio::stills;
+use super::ranks::all_captions;
 use super::text_to_audio::{is_animal_sound, question};
 use crate::eval::bootstrap;
 use crate::eval::corpus::Corpus;
@@ -93,14 +94,13 @@ pub(super) fn measure(corpus: &Corpus) -> anyhow::Result<Option<Figures>> {
     let sounds = gallery(corpus, is_animal_sound);
     let mut figures = Figures { shares: Vec::new(), counts: Vec::new() };
 
-    let bearers = photos.iter().filter(|photo| !photo.captions.is_empty()).enumerate();
-    let texts: Vec<(usize, &str)> =
-        bearers.flat_map(|(group, photo)| photo.captions.iter().map(move |text| (group, *text))).collect();
-    let queries = corpus.texts(&texts.iter().map(|(_, text)| (*text).to_owned()).collect::<Vec<_>>())?;
-    let asked = texts.into_iter().zip(queries).map(|((group, text), query)| Asked {
+    let captions = all_captions(&photos);
+    let queries =
+        corpus.texts(&captions.iter().map(|caption| caption.text.to_owned()).collect::<Vec<_>>())?;
+    let asked = captions.into_iter().zip(queries).map(|(caption, query)| Asked {
         query,
-        right: Box::new(move |photo| photo.bears(text)),
-        group,
+        right: Box::new(move |photo| photo.bears(caption.text)),
+        group: caption.group,
     });
     figures.extend(corpus, TEXT_PICTURE, &asked.collect::<Vec<_>>(), &photos);
 

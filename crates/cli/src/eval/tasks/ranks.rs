@@ -40,15 +40,16 @@ pub(super) fn of_captions(
         .par_iter()
         .zip(&queries)
         .map(|(asked, query)| {
-            let scores = scores(corpus, query, members);
-            let known = scores
-                .iter()
-                .zip(members)
-                .filter_map(|(score, member)| Some(((*score)?, member.bears(asked.text))));
-            (asked.group, rank(known))
+            (asked.group, caption_rank(&scores(corpus, query, members), members, asked.text))
         })
         .collect();
     Ok(Some(figures(&ranks, members.len())))
+}
+
+/// The rank of the first member that bears the caption, by the members' scores.
+pub(super) fn caption_rank(scores: &[Option<f32>], members: &[Member<'_>], text: &str) -> Option<usize> {
+    let known = scores.iter().zip(members);
+    rank(known.filter_map(|(score, member)| Some(((*score)?, member.bears(text)))))
 }
 
 /// Figures of ranks, each with the group that it is resampled with.

@@ -4,9 +4,9 @@ use sensorium_engine::LOG_PROB_AS_COSINE;
 use sensorium_types::{Content, Modality};
 
 use super::gallery::{Member, gallery, scores};
-use super::ranks::{Asked, all_captions, figures};
+use super::ranks::{Asked, all_captions, caption_rank, figures};
 use crate::eval::corpus::Corpus;
-use crate::eval::metrics::{order, rank};
+use crate::eval::metrics::order;
 use crate::eval::report::Figures;
 use crate::eval::scoring::Vector;
 
@@ -22,15 +22,10 @@ pub(super) fn measure(corpus: &Corpus) -> anyhow::Result<Option<Figures>> {
     let queries = corpus.texts(&asked.iter().map(|asked| asked.text.to_owned()).collect::<Vec<_>>())?;
     let (mut plain, mut read) = (Vec::with_capacity(asked.len()), Vec::with_capacity(asked.len()));
     for (&Asked { text, group }, query) in asked.iter().zip(&queries) {
-        let judged = |scores: &[Option<f32>]| {
-            let known = scores.iter().zip(&members);
-            let known = known.filter_map(|(score, member)| Some(((*score)?, member.bears(text))));
-            rank(known.collect::<Vec<_>>())
-        };
         let mut found = scores(corpus, query, &members);
-        plain.push((group, judged(&found)));
+        plain.push((group, caption_rank(&found, &members, text)));
         add_gains(corpus, (text, query), &members, &mut found)?;
-        read.push((group, judged(&found)));
+        read.push((group, caption_rank(&found, &members, text)));
     }
     let mut plain = figures(&plain, members.len());
     let read = figures(&read, members.len());

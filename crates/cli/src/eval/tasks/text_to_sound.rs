@@ -3,7 +3,7 @@
 use sensorium_types::Modality;
 
 use super::gallery::gallery;
-use super::ranks::{Asked, of_captions};
+use super::ranks::{all_captions, of_captions};
 use crate::eval::corpus::Corpus;
 use crate::eval::report::Figures;
 
@@ -14,11 +14,5 @@ pub(super) fn measure(corpus: &Corpus) -> anyhow::Result<Option<Figures>> {
     let members = gallery(corpus, |item| {
         item.modality == Some(Modality::Audio) && item.row.source.as_deref() == Some(SOURCE)
     });
-    let asked: Vec<Asked<'_>> = members
-        .iter()
-        .filter(|member| !member.captions.is_empty())
-        .enumerate()
-        .flat_map(|(group, member)| member.captions.iter().map(move |text| Asked { text, group }))
-        .collect();
-    of_captions(corpus, &asked, &members)
+    of_captions(corpus, &all_captions(&members), &members)
 }

@@ -4,17 +4,11 @@
 use sensorium_types::Modality;
 
 use super::gallery::gallery;
-use super::ranks::{Asked, of_captions};
+use super::ranks::{all_captions, of_captions};
 use crate::eval::corpus::Corpus;
 use crate::eval::report::Figures;
 
 pub(super) fn measure(corpus: &Corpus) -> anyhow::Result<Option<Figures>> {
     let members = gallery(corpus, |item| item.modality == Some(Modality::Text));
-    let asked: Vec<Asked<'_>> = members
-        .iter()
-        .filter(|member| !member.captions.is_empty())
-        .enumerate()
-        .flat_map(|(group, member)| member.captions.iter().map(move |text| Asked { text, group }))
-        .collect();
-    of_captions(corpus, &asked, &members)
+    of_captions(corpus, &all_captions(&members), &members)
 }
