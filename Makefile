@@ -46,6 +46,7 @@ test: build ## all tests, on samples/ alone
 	@$(STEP) "test: split guard" python3 training/test_guard.py
 	@$(STEP) "test: names of sounds" python3 training/test_heard.py
 	@$(STEP) "test: scripts" python3 scripts/test_scripts.py
+	@$(STEP) "test: examples of README" python3 scripts/readme.py --check
 
 lint: weights ## format, clippy, documentation, arrows, licences, duplicates, links, spelling
 	@$(STEP) "lint: fmt" cargo fmt --all --check

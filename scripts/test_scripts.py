@@ -15,6 +15,7 @@ import common
 import eval_captions
 import eval_moments
 import eval_summaries
+import readme
 import show_hits
 import stamps
 
@@ -51,6 +52,13 @@ class Figures(unittest.TestCase):
         self.assertEqual(eval_captions.between_marks(card, ["x", "y"]), f"a\n{begin}\nx\ny\n{end}\nb\n")
         with self.assertRaises(SystemExit):
             eval_captions.between_marks("a\nb\n", ["x"])
+
+    def test_an_example_holds_if_only_times_and_the_last_digit_of_scores_differ(self):
+        shown = "1  3.2  image  samples/images/daisies.jpg\n57 indexed in 2.6 s"
+        self.assertEqual(readme.differing(shown, shown.replace("3.2", "3.3").replace("2.6 s", "9.1 s")), [])
+        self.assertEqual(len(readme.differing(shown, shown.replace("3.2", "3.4"))), 1)
+        self.assertEqual(len(readme.differing(shown, shown.replace("daisies", "beach"))), 1)
+        self.assertEqual(len(readme.differing(shown, shown + "\n2  1.0  image  samples/images/beach.jpg")), 1)
 
     def test_a_storyboard_is_judged_by_its_cut_and_by_what_it_shows(self):
         def judge(*spans):

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from kept import kept
 from text import LAYERS, TextTower
 
 MATRICES = ("attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense",
@@ -60,23 +61,15 @@ class States:
     """States below the first adapted layer, of a list of texts: f16 [tokens, 384] end to end, kept in CACHE/text."""
 
     def __init__(self, tower, texts, cache, name):
-        folder = os.path.join(cache, "text")
-        os.makedirs(folder, exist_ok=True)
-        key = hashlib.sha256("\n".join([str(tower.first), *texts]).encode()).hexdigest()
-        path, note = (os.path.join(folder, f"{name}.states.{end}") for end in ("npz", "key"))
-        if not (os.path.exists(note) and open(note).read() == key):
-            states, ends = self.compute(tower, texts)
-            np.savez(path, states=states, ends=ends)
-            with open(note, "w") as f:
-                f.write(key)
-        with np.load(path) as kept:
-            self.states, self.ends = kept["states"], kept["ends"]
+        key = hashlib.sha256("\n".join([str(tower.first), *texts]).encode()).hexdigest()[:16]
+        coded = [c.ids for c in tower.tokenizer.encode_batch(list(texts))]
+        self.ends = np.cumsum([0] + [len(c) for c in coded])
+        path = os.path.join(cache, "text", f"{name}.states.{key}")
+        self.states = kept(path, lambda: self.compute(tower, coded, self.ends))
 
     @staticmethod
     @torch.no_grad()
-    def compute(tower, texts, batch=128):
-        coded = [c.ids for c in tower.tokenizer.encode_batch(list(texts))]
-        ends = np.cumsum([0] + [len(c) for c in coded])
+    def compute(tower, coded, ends, batch=128):
         states = np.zeros((ends[-1], 384), np.float16)
         order = sorted(range(len(coded)), key=lambda i: len(coded[i]))
         for s in range(0, len(order), batch):
@@ -88,7 +81,7 @@ class States:
             x = tower.lower(ids.to(tower.device), mask.to(tower.device), tower.first).cpu().numpy()
             for j, i in enumerate(rows):
                 states[ends[i]:ends[i + 1]] = x[j, :len(coded[i])]
-        return states, ends
+        return states
 
     def __len__(self):
         return len(self.ends) - 1

@@ -54,8 +54,8 @@ class Block(nn.Module):
     def forward(self, x):
         """[C, B, P] -> [C', B, P']."""
         c, b, p = x.shape
-        inner = self.expand(x.reshape(c, b * p)).clamp(0, 6).view(-1, b, p)
-        inner = (torch.bmm(inner, self.taps) + self.bias).clamp(0, 6)
+        inner = F.relu6(self.expand(x.reshape(c, b * p))).view(-1, b, p)
+        inner = F.relu6(torch.baddbmm(self.bias, inner, self.taps))
         inner = self.project(inner.reshape(inner.shape[0], -1)).view(-1, b, inner.shape[2])
         return x + inner if self.adds else inner
 
@@ -78,7 +78,7 @@ class Deep(nn.Module):
         for block in self.blocks.values():
             x = block(x)
         c, b, p = x.shape
-        return self.head(x.reshape(c, b * p)).clamp(0, 6).view(-1, b, p).permute(1, 2, 0)
+        return F.relu6(self.head(x.reshape(c, b * p))).view(-1, b, p).permute(1, 2, 0)
 
     def points(self):
         """(name in photo.safetensors, layer) of everything that is updated."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from bundle import Bundle
 from figures import interval, ranks_to_images, recall
+from kept import kept
 from preprocess import load_rgb, pixels, resize
 from stem import Lower, lower_shape, onnx_session
 
@@ -39,16 +40,12 @@ def squares(found, size):
 
 def lower(bundle, found, cache):
     """f16 lower features of all pictures, kept in CACHE/stamps.lower.npy."""
-    path = os.path.join(cache, "stamps.lower.npy") if cache else ""
-    if path and os.path.exists(path):
-        return np.load(path)
-    session = onnx_session(Lower(bundle.stem), os.path.join(cache or ".", "stamps.onnx"))
-    parts = [session.run(None, {"pixels": pixels(s)[None]})[0] for s in squares(found, bundle.size)]
-    out = np.concatenate(parts).astype(np.float16)
-    out = out.reshape(len(out), *lower_shape(bundle.stem))
-    if path:
-        np.save(path, out)
-    return out
+    def make():
+        session = onnx_session(Lower(bundle.stem), os.path.join(cache or ".", "stamps.onnx"))
+        parts = [session.run(None, {"pixels": pixels(s)[None]})[0] for s in squares(found, bundle.size)]
+        return np.concatenate(parts).astype(np.float16).reshape(len(found), *lower_shape(bundle.stem))
+
+    return kept(os.path.join(cache, "stamps.lower"), make) if cache else make()
 
 
 def sound_ranks(bundle, folder):

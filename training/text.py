@@ -14,6 +14,8 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import nn
 
+from kept import kept
+
 HEADS, LAYERS, MAX_TOKENS, EPS = 12, 6, 256, 1e-12
 
 
@@ -111,13 +113,7 @@ class TextTower(nn.Module):
         return out
 
     def cached(self, texts, cache, name):
-        """encode, kept in CACHE/text/NAME.npy as f16 until the texts change."""
-        folder = os.path.join(cache, "text")
-        os.makedirs(folder, exist_ok=True)
-        key = self.revision + hashlib.sha256("\n".join(texts).encode()).hexdigest()
-        path, note = os.path.join(folder, name + ".npy"), os.path.join(folder, name + ".key")
-        if not (os.path.exists(note) and open(note).read() == key):
-            np.save(path, self.encode(texts).astype(np.float16))
-            with open(note, "w") as f:
-                f.write(key)
-        return np.load(path).astype(np.float32)
+        """encode, kept in CACHE/text as f16: a file for each tower and list of texts."""
+        key = hashlib.sha256("\n".join([self.revision, *texts]).encode()).hexdigest()[:16]
+        path = os.path.join(cache, "text", f"{name}.{key}")
+        return kept(path, lambda: self.encode(texts).astype(np.float16)).astype(np.float32)

@@ -16,15 +16,15 @@ import os
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
 
 from adapt import Adapted, States
+from checkpoints import image_checkpoint
 from figures import ranks_to_images, ranks_to_texts, recall
 from guard import Guard
 from names import image_vectors
 from photos import Material
 from steps import Steps
-from towers import ImageTower, warm
+from towers import ImageTower
 
 
 def arguments():
@@ -180,9 +180,10 @@ class Trainer(Steps):
 
     def begin_warm(self, folder):
         """Starts from the weights of a bundle."""
+        state = image_checkpoint(folder)
         for tower, text in ((self.tower, self.text), (self.average, self.text_average)):
-            warm(tower, os.path.join(folder, "weights/image.safetensors"), "image.")
-            text.take(load_file(os.path.join(folder, "weights/text.safetensors")))
+            tower.load_state_dict(state["average"])
+            text.take(state["text_average"])
 
     def resume(self, path):
         state = torch.load(path, map_location=self.a.device, weights_only=False)

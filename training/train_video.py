@@ -19,6 +19,7 @@ from bundle import Bundle
 from cache_photos import cache
 from figures import ranks_to_images, recall
 from guard import Guard
+from kept import kept
 from photos import Photos
 from stem import Lower, lower_shape, onnx_session
 from towers import Layer
@@ -49,10 +50,8 @@ class TemporalTower(nn.Module):
 
 def views(a, photos, bundle):
     """[photos, views, 384] unit vectors of the cached views; kept, for they take a quarter of an hour."""
-    path = os.path.join(a.cache, f"video.{bundle.toml['revision']}.npy")
-    if not os.path.exists(path):
-        np.save(path, np.stack([bundle.lower(view) for view in photos.views], 1))
-    return np.load(path)
+    path = os.path.join(a.cache, f"video.{bundle.toml['revision']}")
+    return kept(path, lambda: np.stack([bundle.lower(view) for view in photos.views], 1))
 
 
 def dev_views(a, bundle, count):

@@ -133,17 +133,20 @@ impl Corpus {
     }
 
     /// Texts as queries, by the tower that answers searches; a text is encoded once for all tasks.
-    pub(super) fn texts(&self, texts: &[String]) -> anyhow::Result<Vec<Vector>> {
+    pub(super) fn texts(&self, texts: &[impl AsRef<str>]) -> anyhow::Result<Vec<Vector>> {
         let mut known = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
         let mut seen = HashSet::new();
-        let new: Vec<&String> =
-            texts.iter().filter(|text| !known.contains_key(*text) && seen.insert(*text)).collect();
+        let new: Vec<&str> = texts
+            .iter()
+            .map(AsRef::as_ref)
+            .filter(|text| !known.contains_key(*text) && seen.insert(*text))
+            .collect();
         for batch in new.chunks(TEXTS_A_BATCH) {
-            let inputs: Vec<Input> = batch.iter().map(|text| Input::Text((*text).clone())).collect();
+            let inputs: Vec<Input> = batch.iter().map(|text| Input::Text((*text).to_owned())).collect();
             let encoded = self.bundle.embed(&inputs)?;
-            known.extend(batch.iter().map(|text| (*text).clone()).zip(encoded));
+            known.extend(batch.iter().map(|text| (*text).to_owned()).zip(encoded));
         }
-        let numbers = texts.iter().filter_map(|text| known.get(text).cloned());
+        let numbers = texts.iter().filter_map(|text| known.get(text.as_ref()).cloned());
         Ok(numbers.map(|numbers| Vector { content: Content::Text, numbers }).collect())
     }
 

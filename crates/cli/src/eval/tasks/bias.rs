@@ -86,7 +86,7 @@ pub(super) fn measure(corpus: &Corpus) -> anyhow::Result<Option<Figures>> {
         if asked.is_empty() {
             continue;
         }
-        let queries = corpus.texts(&asked.iter().map(|(_, text)| (*text).to_owned()).collect::<Vec<_>>())?;
+        let queries = corpus.texts(&asked.iter().map(|(_, text)| *text).collect::<Vec<_>>())?;
         let found: Vec<Found> = asked
             .par_iter()
             .zip(&queries)

@@ -95,8 +95,7 @@ pub(super) fn measure(corpus: &Corpus) -> anyhow::Result<Option<Figures>> {
     let mut figures = Figures { shares: Vec::new(), counts: Vec::new() };
 
     let captions = all_captions(&photos);
-    let queries =
-        corpus.texts(&captions.iter().map(|caption| caption.text.to_owned()).collect::<Vec<_>>())?;
+    let queries = corpus.texts(&captions.iter().map(|caption| caption.text).collect::<Vec<_>>())?;
     let asked = captions.into_iter().zip(queries).map(|(caption, query)| Asked {
         query,
         right: Box::new(move |photo| photo.bears(caption.text)),

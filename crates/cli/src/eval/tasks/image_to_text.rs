@@ -17,8 +17,7 @@ pub(super) fn measure(corpus: &Corpus) -> anyhow::Result<Option<Figures>> {
     if captions.is_empty() {
         return Ok(None);
     }
-    let texts: Vec<String> = captions.iter().map(|caption| (*caption).to_owned()).collect();
-    let vectors = corpus.texts(&texts)?;
+    let vectors = corpus.texts(&captions)?;
     let ranks: Vec<(usize, Option<usize>)> = photos
         .par_iter()
         .enumerate()

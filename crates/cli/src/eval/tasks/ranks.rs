@@ -34,7 +34,7 @@ pub(super) fn of_captions(
     if asked.is_empty() || members.is_empty() {
         return Ok(None);
     }
-    let texts: Vec<String> = asked.iter().map(|asked| asked.text.to_owned()).collect();
+    let texts: Vec<&str> = asked.iter().map(|asked| asked.text).collect();
     let queries = corpus.texts(&texts)?;
     let ranks: Vec<(usize, Option<usize>)> = asked
         .par_iter()

@@ -19,7 +19,7 @@ pub(super) fn measure(corpus: &Corpus) -> anyhow::Result<Option<Figures>> {
     if asked.is_empty() || !members.iter().any(|member| memory(corpus, member).is_some()) {
         return Ok(None);
     }
-    let queries = corpus.texts(&asked.iter().map(|asked| asked.text.to_owned()).collect::<Vec<_>>())?;
+    let queries = corpus.texts(&asked.iter().map(|asked| asked.text).collect::<Vec<_>>())?;
     let (mut plain, mut read) = (Vec::with_capacity(asked.len()), Vec::with_capacity(asked.len()));
     for (&Asked { text, group }, query) in asked.iter().zip(&queries) {
         let mut found = scores(corpus, query, &members);
