@@ -75,7 +75,7 @@ class Outside:
         guard, rng = Guard(data), np.random.default_rng(0)
         words = [line.split("\t")[1] for line in guard.train_lines("text/wordnet_noun_synsets.tsv.gz")]
         texts = [*rng.choice(guard.train_lines("text/audiocaps_train_en.txt.gz")[1000:], count, replace=False),
-                 *rng.choice(words[::2], count, replace=False)]  # measure_joint.py asks the others
+                 *rng.choice(words[::2], count, replace=False)]  # measure_text.py asks the others
         self.states = States(tower, texts, cache, "outside")
         self.frozen = torch.from_numpy(text.cached(texts, cache, "outside")).to(tower.device)
 
