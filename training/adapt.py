@@ -4,14 +4,13 @@ An update of a matrix W [out, in] is up [out, r] @ down [r, in], stored as text.
 adapted layer nothing changes, so the states there are computed once and kept (`States`).
 """
 
-import hashlib
 import os
 
 import numpy as np
 import torch
 from torch import nn
 
-from kept import kept
+from kept import kept, named
 from text import LAYERS, TextTower
 
 MATRICES = ("attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense",
@@ -61,10 +60,9 @@ class States:
     """States below the first adapted layer, of a list of texts: f16 [tokens, 384] end to end, kept in CACHE/text."""
 
     def __init__(self, tower, texts, cache, name):
-        key = hashlib.sha256("\n".join([str(tower.first), *texts]).encode()).hexdigest()[:16]
         coded = [c.ids for c in tower.tokenizer.encode_batch(list(texts))]
         self.ends = np.cumsum([0] + [len(c) for c in coded])
-        path = os.path.join(cache, "text", f"{name}.states.{key}")
+        path = os.path.join(cache, "text", named(name + ".states", str(tower.first), *texts))
         self.states = kept(path, lambda: self.compute(tower, coded, self.ends))
 
     @staticmethod

@@ -1,8 +1,15 @@
 """Arrays that are computed once and kept in the cache. A file is there whole or not at all, so runs side by side may share a cache."""
 
+import hashlib
 import os
 
 import numpy as np
+
+
+def named(name, *made_of):
+    """NAME.KEY, with a key of the strings that an array is made of: others get another file."""
+    key = hashlib.sha256("\n".join(made_of).encode()).hexdigest()
+    return f"{name}.{key[:16]}"
 
 
 def kept(path, make):

@@ -92,19 +92,19 @@ def main():
     first = np.cumsum([0, *(len(r["captions"]) for r in train)])
     strings, own = [c for r in dev for c in r["captions"]], np.repeat(np.arange(len(dev)), [len(r["captions"]) for r in dev])
     dev_captions = text.cached(strings, a.cache, "study.dev")
-    dev_pictures = {}
 
-    def show(name, pictures, variant):
-        found = head_figures(pictures, dev_pictures[variant], captions, first, dev_captions, own, strings, a)
+    def plain(variant, rows):
+        return kept(os.path.join(a.cache, "study", f"{variant}.{len(rows)}"), lambda: pooled(variant, rows, a))
+
+    def show(name, pictures, dev_pictures):
+        found = head_figures(pictures, dev_pictures, captions, first, dev_captions, own, strings, a)
         print(name, "  ".join(f"{k} {100 * found[k]:.1f}" for k in ("r1", "r5", "r10")), flush=True)
 
     for variant in SIZES:
-        pictures, dev_pictures[variant] = (
-            kept(os.path.join(a.cache, "study", f"{variant}.{len(rows)}"), lambda v=variant, r=rows: pooled(v, r, a)) for rows in (train, dev))
-        show(variant, pictures[None], variant)
-    views = kept(os.path.join(a.cache, "study", "views"), lambda: pooled_views(a))
+        show(variant, plain(variant, train)[None], plain(variant, dev))
+    views, seen = kept(os.path.join(a.cache, "study", "views"), lambda: pooled_views(a)), plain("lite2", dev)
     for count in range(1, len(views) + 1):
-        show(f"lite2, {count} views", views[:count], "lite2")
+        show(f"lite2, {count} views", views[:count], seen)
 
 
 if __name__ == "__main__":

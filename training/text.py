@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import nn
 
-from kept import kept
+from kept import kept, named
 
 HEADS, LAYERS, MAX_TOKENS, EPS = 12, 6, 256, 1e-12
 
@@ -114,6 +114,5 @@ class TextTower(nn.Module):
 
     def cached(self, texts, cache, name):
         """encode, kept in CACHE/text as f16: a file for each tower and list of texts."""
-        key = hashlib.sha256("\n".join([self.revision, *texts]).encode()).hexdigest()[:16]
-        path = os.path.join(cache, "text", f"{name}.{key}")
+        path = os.path.join(cache, "text", named(name, self.revision, *texts))
         return kept(path, lambda: self.encode(texts).astype(np.float16)).astype(np.float32)
