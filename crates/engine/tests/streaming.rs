@@ -84,7 +84,7 @@ impl Decode for LongFilm {
             }
         }
         let (modality, mime, facts) = (Modality::Video, "video/fake".to_owned(), Payload::new());
-        Ok(Ok(Head { modality, mime, facts }))
+        Ok(Ok(Head { modality, mime, facts, warning: None }))
     }
 
     fn max_bytes(&self) -> u64 {

@@ -92,7 +92,7 @@ struct Tally {
 impl Tally {
     fn note(&mut self, path: &Path, decoded: &Result<Decoded, FailureReason>, took: Duration, list: bool) {
         let (kind, line) = match decoded {
-            Ok(Decoded { modality, mime, facts, parts }) => {
+            Ok(Decoded { modality, mime, facts, warning: _, parts }) => {
                 let spans: Vec<_> = parts.iter().filter_map(|part| Some((part.track, part.span?))).collect();
                 let facts = serde_json::to_string(facts).unwrap_or_default();
                 (format!("{modality} {mime}"), format!("{} parts {facts} {spans:?}", parts.len()))

@@ -1,6 +1,6 @@
 //! What comes out of a file: facts and parts.
 
-use sensorium_types::{Modality, Payload, Span, Track};
+use sensorium_types::{FailureReason, Modality, Payload, Span, Track};
 use serde::{Deserialize, Serialize};
 
 /// A picture of 8-bit RGB.
@@ -67,6 +67,8 @@ pub struct Head {
     pub mime: String,
     /// Facts found in it (CONTRACTS.md section 4), without those of the file system.
     pub facts: Payload,
+    /// What is doubtful about its parts, or why some are missing, though those that came are good to be kept.
+    pub warning: Option<FailureReason>,
 }
 
 /// A decoded file.
@@ -78,6 +80,8 @@ pub struct Decoded {
     pub mime: String,
     /// Facts found in it (CONTRACTS.md section 4), without those of the file system.
     pub facts: Payload,
+    /// See [`Head::warning`].
+    pub warning: Option<FailureReason>,
     /// Its parts, in order of track and ordinal; never empty.
     pub parts: Vec<Part>,
 }

@@ -35,7 +35,7 @@ pub(crate) fn decode(bytes: &[u8], html: bool, job: &Job, sink: &mut Sink) -> Re
     for (from, to, passage) in passages {
         sink.put(Track::Text, Some(Span::Chars { from, to }), PartContent::Text(passage), None)?;
     }
-    Ok(Head { modality: Modality::Text, mime: job.mime.to_owned(), facts })
+    Ok(Head { modality: Modality::Text, mime: job.mime.to_owned(), facts, warning: None })
 }
 
 fn strip(html: &[u8]) -> Result<String, FailureReason> {

@@ -140,7 +140,7 @@ fn decode(run: &Run, job: Job, hash: ContentHash, asset: AssetId) -> Result<Next
         let others = run.in_flight.lock().remove(&asset).unwrap_or_default();
         return Ok(Next::FailedAlone(failed_alone(run, job, changed()), others));
     }
-    let (Head { modality, mime, facts }, encoding) = match feed.finish(decoded) {
+    let (Head { modality, mime, facts, warning: _ }, encoding) = match feed.finish(decoded) {
         Ok(Ok(sent)) => sent,
         Ok(Err(reason)) if is_of_the_path(&reason) => {
             let others = run.in_flight.lock().remove(&asset).unwrap_or_default();

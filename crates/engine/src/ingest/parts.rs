@@ -52,7 +52,7 @@ pub(super) fn make(
         let mut feed = Feed::new(encode, Priority::Bulk);
         let (input, cancel) = (MediaInput::Bytes(bytes), Cancel::default());
         let decoded = decode.decode_each(input, Priority::Bulk, &cancel, &mut |part| feed.push(part))?;
-        let (Head { modality, mime, facts }, encoding) = match feed.finish(decoded)? {
+        let (Head { modality, mime, facts, warning: _ }, encoding) = match feed.finish(decoded)? {
             Ok(sent) => sent,
             Err(reason) => return Ok(Err(reason)),
         };

@@ -55,7 +55,7 @@ pub(super) fn of_media(run: &Run, task: Task) -> Result<Result<Made, Unread>, En
     let paths = media::candidates(&task.stored.record, &task.sources, &run.data_dir);
     let seams = (run.decode.as_ref(), run.encode.as_ref());
     let read = media::read(&task.stored.record, paths, seams, &run.cancel)?;
-    let (Head { modality, mime, mut facts }, encoding) = match read {
+    let (Head { modality, mime, mut facts, warning: _ }, encoding) = match read {
         Ok(sent) => sent,
         Err(reason) => return Ok(Err((task, reason))),
     };

@@ -170,9 +170,9 @@ impl Decode for FakeDecoder {
             MediaInput::Bytes(bytes) => bytes.to_vec(),
         };
         Ok(decoded(&String::from_utf8_lossy(&bytes)).and_then(|decoded| {
-            let Decoded { modality, mime, facts, parts } = decoded;
+            let Decoded { modality, mime, facts, warning, parts } = decoded;
             parts.into_iter().try_for_each(on_part)?;
-            Ok(Head { modality, mime, facts })
+            Ok(Head { modality, mime, facts, warning })
         }))
     }
 
@@ -201,7 +201,7 @@ fn decoded(file: &str) -> Result<Decoded, FailureReason> {
     };
     let mut facts = Payload::new();
     facts.set("words", rest.split_whitespace().count());
-    Ok(Decoded { modality, mime: format!("{kind}/fake"), facts, parts })
+    Ok(Decoded { modality, mime: format!("{kind}/fake"), facts, warning: None, parts })
 }
 
 fn parts(track: Track, texts: &str) -> Vec<Part> {

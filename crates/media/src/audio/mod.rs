@@ -48,7 +48,7 @@ pub(crate) fn decode(job: &Job, sink: &mut Sink) -> Result<Head, FailureReason> 
     if !full || facts.get("duration_ms").is_none() {
         facts.set("duration_ms", heard_ms);
     }
-    Ok(Head { modality: Modality::Audio, mime: job.mime.replace("video/", "audio/"), facts })
+    Ok(Head { modality: Modality::Audio, mime: job.mime.replace("video/", "audio/"), facts, warning: None })
 }
 
 #[cfg(test)]

@@ -123,7 +123,7 @@ fn put(
     let tower = exif::turn(square(&rgb, spec.image_size, spec.image_fit)?, orientation);
     let thumb = fit_inside(&rgb, THUMB_SIDE).and_then(|small| thumbnail(&exif::turn(small, orientation)));
     sink.put(Track::Image, None, PartContent::Frames(vec![tower]), thumb)?;
-    Ok(Head { modality: Modality::Image, mime: mime.to_owned(), facts })
+    Ok(Head { modality: Modality::Image, mime: mime.to_owned(), facts, warning: None })
 }
 
 /// Turns pixels of four bytes into pixels of three, in place.

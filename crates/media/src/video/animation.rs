@@ -44,5 +44,5 @@ pub(crate) fn animation(moving: Moving, job: &Job, sink: &mut Sink) -> Result<He
     facts.set("duration_ms", time);
     facts.set("fps", (count as f64 * 1_000_000.0 / time.max(1) as f64).round() / 1000.0);
     let mime = if moving.codec == "apng" { "image/apng" } else { mime };
-    Ok(Head { modality: Modality::Video, mime: mime.to_owned(), facts })
+    Ok(Head { modality: Modality::Video, mime: mime.to_owned(), facts, warning: None })
 }

@@ -82,7 +82,7 @@ fn film(
     if probe.duration_ms == 0 {
         facts.set("duration_ms", scanned_ms);
     }
-    Ok(Head { modality: Modality::Video, mime: job.mime.replace("audio/", "video/"), facts })
+    Ok(Head { modality: Modality::Video, mime: job.mime.replace("audio/", "video/"), facts, warning: None })
 }
 
 /// Cuts the picture; gives the first blank part, which is not put out, and the milliseconds seen.

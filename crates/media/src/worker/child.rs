@@ -97,9 +97,9 @@ fn answer(request: &Request, output: &mut impl Write) -> io::Result<()> {
     let mut sink = Sink::new(&mut emit, limits.max_parts);
     let decoded = catch_unwind(AssertUnwindSafe(|| decode(path, *threads, (spec, limits), &mut sink)));
     match decoded {
-        Ok(Ok(Head { modality, mime, facts })) => {
+        Ok(Ok(Head { modality, mime, facts, warning })) => {
             let facts = serde_json::to_string(&facts).map_err(io::Error::other)?;
-            send(output, &Reply::Done { modality, mime, facts })
+            send(output, &Reply::Done { modality, mime, facts, warning })
         }
         Ok(Err(failed)) => send(output, &Reply::Failed(failed)),
         Err(_) => send(output, &Reply::Failed(reason(ReasonKind::Crashed, "panic"))),

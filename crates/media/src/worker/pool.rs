@@ -121,7 +121,7 @@ impl MediaPool {
         let mut parts = Vec::new();
         let mut bytes = 0_u64;
         let most = self.config.limits.max_asset_bytes;
-        let Head { modality, mime, facts } = self.decode_each(input, cancel, &mut |part| {
+        let Head { modality, mime, facts, warning } = self.decode_each(input, cancel, &mut |part| {
             bytes = bytes.saturating_add(part.bytes());
             if bytes > most {
                 return Err(reason(ReasonKind::TooLarge, format!("its parts take more than {most} bytes")));
@@ -132,7 +132,7 @@ impl MediaPool {
         if parts.is_empty() {
             return Err(reason(ReasonKind::Corrupt, "nothing in it could be decoded"));
         }
-        Ok(Decoded { modality, mime, facts, parts })
+        Ok(Decoded { modality, mime, facts, warning, parts })
     }
 
     /// Decodes one file within its deadline and gives its parts as they come, in order of track and ordinal; what the

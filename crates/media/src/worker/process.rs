@@ -94,9 +94,9 @@ impl Worker {
                     }
                     deadline += before.elapsed();
                 }
-                Ok(Some(Reply::Done { modality, mime, facts })) => {
+                Ok(Some(Reply::Done { modality, mime, facts, warning })) => {
                     let facts = serde_json::from_str(&facts).unwrap_or_default();
-                    return Outcome::Fit(Ok(Head { modality, mime, facts }));
+                    return Outcome::Fit(Ok(Head { modality, mime, facts, warning }));
                 }
                 Ok(Some(Reply::Failed(failed))) => return Outcome::Fit(Err(failed)),
                 // The pipe closed, or what came through it is no message: either way the worker is done for.

@@ -37,6 +37,8 @@ pub(super) enum Reply {
         mime: String,
         /// Its facts.
         facts: String,
+        /// What is doubtful about its parts.
+        warning: Option<FailureReason>,
     },
     /// It could not be decoded.
     Failed(FailureReason),
@@ -82,8 +84,12 @@ mod tests {
             content: PartContent::Pcm(vec![0.5, -0.5]),
             thumb: Some(vec![1, 2]),
         };
-        let done =
-            Reply::Done { modality: Modality::Audio, mime: "audio/wav".to_owned(), facts: "{}".to_owned() };
+        let done = Reply::Done {
+            modality: Modality::Audio,
+            mime: "audio/wav".to_owned(),
+            facts: "{}".to_owned(),
+            warning: None,
+        };
         let mut wire = Vec::new();
         send(&mut wire, &Reply::Part(part.clone())).expect("sends");
         send(&mut wire, &done).expect("sends");
