@@ -8,8 +8,8 @@ use rustix::fs::{FileType, Mode, OFlags};
 use sensorium_types::{FailureReason, ReasonKind};
 
 use crate::sink::Sink;
-use crate::sniff::HEAD_BYTES;
-use crate::{Family, Head, Limits, TowerSpec, audio, image, reason, sniff, text, video};
+use crate::sniff::{self, DEEP_HEAD_BYTES, HEAD_BYTES, Sniffed};
+use crate::{Family, Head, Limits, TowerSpec, audio, image, reason, text, video};
 
 /// A file with what is asked of its decoder.
 #[derive(Debug, Clone, Copy)]
@@ -26,57 +26,109 @@ pub(crate) struct Job<'a> {
     pub limits: &'a Limits,
 }
 
-/// Opens, sniffs and decodes one file.
+/// Opens, sniffs and decodes one file. A text may begin as media does, so what a decoder refuses is tried as text.
 pub(crate) fn decode(
     path: &Path,
     threads: usize,
     (spec, limits): (&TowerSpec, &Limits),
     sink: &mut Sink,
 ) -> Result<Head, FailureReason> {
-    let mut file = open_regular(path)?;
-    let bytes = file.metadata().map_err(|error| unreadable(&error))?.len();
-    let mut head = Vec::with_capacity(HEAD_BYTES);
-    Read::by_ref(&mut file)
-        .take(HEAD_BYTES as u64)
-        .read_to_end(&mut head)
-        .map_err(|error| unreadable(&error))?;
-    if head.is_empty() {
-        return Err(reason(ReasonKind::Unsupported, "the file is empty"));
+    let opened = Opened::new(path)?;
+    let Sniffed { mime, family, .. } = opened.sniffed;
+    let job = Job { path, mime, threads, spec, limits };
+    by_family(opened, family, &job, sink).or_else(|refused| {
+        let may_be_text = match refused.kind {
+            ReasonKind::Unsupported | ReasonKind::Corrupt | ReasonKind::DecoderMissing => true,
+            ReasonKind::TooLarge
+            | ReasonKind::TimedOut
+            | ReasonKind::Crashed
+            | ReasonKind::Moved
+            | ReasonKind::Unreadable => false,
+        };
+        let text = if may_be_text && family != Family::Text && sink.is_empty() { utf_8(&job) } else { None };
+        text.map_or(Err(refused), |text| text::decode(&text, &job, sink))
+    })
+}
+
+/// A file of known type, of which the head was read.
+struct Opened {
+    file: std::fs::File,
+    bytes: u64,
+    head: Vec<u8>,
+    sniffed: Sniffed,
+}
+
+impl Opened {
+    fn new(path: &Path) -> Result<Self, FailureReason> {
+        let mut file = open_regular(path)?;
+        let bytes = file.metadata().map_err(|error| unreadable(&error))?.len();
+        let mut head = Vec::with_capacity(HEAD_BYTES);
+        read_until(&mut file, &mut head, HEAD_BYTES)?;
+        if head.is_empty() {
+            return Err(reason(ReasonKind::Unsupported, "the file is empty"));
+        }
+        let mut sniffed = sniff::look(&head);
+        if sniffed.is_err() && bytes > head.len() as u64 {
+            read_until(&mut file, &mut head, DEEP_HEAD_BYTES)?;
+            sniffed = sniff::look(&head);
+        }
+        let sniffed = sniffed.map_err(|why| reason(ReasonKind::Unsupported, why))?;
+        Ok(Self { file, bytes, head, sniffed })
     }
-    let sniffed =
-        sniff(&head).ok_or_else(|| reason(ReasonKind::Unsupported, "neither media nor UTF-8 text"))?;
-    let most = match sniffed.family {
+
+    /// All bytes of the file.
+    fn whole(mut self, most: u64) -> Result<Vec<u8>, FailureReason> {
+        // One byte more than it had: a file that grows while it is read fails later, when the engine looks at it again.
+        self.head.reserve_exact(usize::try_from(self.bytes).unwrap_or(0).saturating_sub(self.head.len()) + 1);
+        self.file.take(most).read_to_end(&mut self.head).map_err(|error| unreadable(&error))?;
+        Ok(self.head)
+    }
+}
+
+fn read_until(file: &mut std::fs::File, head: &mut Vec<u8>, length: usize) -> Result<(), FailureReason> {
+    let missing = length.saturating_sub(head.len()) as u64;
+    file.take(missing).read_to_end(head).map_err(|error| unreadable(&error))?;
+    Ok(())
+}
+
+fn by_family(opened: Opened, family: Family, job: &Job, sink: &mut Sink) -> Result<Head, FailureReason> {
+    let limits = job.limits;
+    let most = match family {
         Family::Container | Family::Sound => limits.max_stream_bytes,
         Family::Jpeg | Family::MaybeAnimated | Family::Still | Family::Raw | Family::Heif => limits.max_bytes,
-        Family::Text | Family::Html => limits.max_text_bytes,
+        Family::Text => limits.max_text_bytes,
     };
-    if bytes > most {
-        return Err(reason(ReasonKind::TooLarge, format!("{bytes} bytes, at most {most}")));
+    if opened.bytes > most {
+        return Err(reason(ReasonKind::TooLarge, format!("{} bytes, at most {most}", opened.bytes)));
     }
-    let job = Job { path, mime: sniffed.mime, threads, spec, limits };
-    let whole = || {
-        // One byte more than it had: a file that grows while it is read fails later, when the engine looks at it again.
-        head.reserve_exact(usize::try_from(bytes).unwrap_or(0).saturating_sub(head.len()) + 1);
-        file.take(most).read_to_end(&mut head).map_err(|error| unreadable(&error))?;
-        Ok::<_, FailureReason>(head)
-    };
-    match sniffed.family {
-        Family::Jpeg => image::decode_jpeg(&whole()?, &job, sink),
-        Family::Still => image::decode_still(&whole()?, &job, sink),
-        Family::Raw => image::decode_raw(&whole()?, &job, sink),
+    match family {
+        Family::Jpeg => image::decode_jpeg(&opened.whole(most)?, job, sink),
+        Family::Still => image::decode_still(&opened.whole(most)?, job, sink),
+        Family::Raw => image::decode_raw(&opened.whole(most)?, job, sink),
         Family::MaybeAnimated => {
-            let bytes = whole()?;
+            let bytes = opened.whole(most)?;
             match image::frames(&bytes, job.mime, limits)? {
-                Some(moving) => video::animation(moving, &job, sink),
-                None => image::decode_still(&bytes, &job, sink),
+                Some(moving) => video::animation(moving, job, sink),
+                None => image::decode_still(&bytes, job, sink),
             }
         }
-        Family::Heif => video::still(&job, sink),
-        Family::Sound => audio::decode(&job, sink),
-        Family::Container => video::decode(&job, sink),
-        Family::Text => text::decode(&whole()?, false, &job, sink),
-        Family::Html => text::decode(&whole()?, true, &job, sink),
+        Family::Heif => video::still(job, sink),
+        Family::Sound => audio::decode(job, sink),
+        Family::Container => video::decode(job, sink),
+        Family::Text => text::decode(&opened.whole(most)?, job, sink),
     }
+}
+
+/// All bytes of a file that is UTF-8 text throughout.
+fn utf_8(job: &Job) -> Option<Vec<u8>> {
+    let file = open_regular(job.path).ok()?;
+    let most = job.limits.max_text_bytes;
+    if file.metadata().ok()?.len() > most {
+        return None;
+    }
+    let mut bytes = Vec::new();
+    file.take(most).read_to_end(&mut bytes).ok()?;
+    (!bytes.contains(&0) && std::str::from_utf8(&bytes).is_ok()).then_some(bytes)
 }
 
 /// Opens without ever blocking on a FIFO, and refuses what is no regular file.
@@ -126,6 +178,67 @@ mod tests {
         assert_eq!(decoded(&path("absent")).expect_err("absent").kind, ReasonKind::Moved);
         fs_err::write(path("words.jpg"), "a dog on a beach").expect("writes");
         assert_eq!(decoded(&path("words.jpg")).expect("decodes").mime, "text/plain");
+    }
+
+    #[test]
+    fn what_a_decoder_refuses_is_tried_as_text() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name| folder.path().join(name);
+        // Control characters let the head pass for media.
+        fs_err::write(path("log"), "ID3 \x01 is a tag").expect("writes");
+        fs_err::write(path("table"), "P2 10 20 30\n1 2 3\n").expect("writes");
+        for name in ["log", "table"] {
+            let head = decoded(&path(name)).expect(name);
+            assert_eq!((head.modality, head.mime.as_str()), (sensorium_types::Modality::Text, "text/plain"));
+        }
+        fs_err::write(path("song"), "ID3 \x01 is a tag\0").expect("writes");
+        assert_eq!(decoded(&path("song")).expect_err("no text").kind, ReasonKind::Corrupt);
+    }
+
+    #[test]
+    fn audio_behind_junk_is_heard_whole() {
+        let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../samples/sounds");
+        let mp3 = fs_err::read(samples.join("engine.mp3")).expect("a sample");
+        let id3 = b"ID3\x04\0\0\0\0\x01\x00".iter().copied().chain([0; 128]).collect::<Vec<u8>>();
+        let ape = |cover: usize| {
+            let bytes = u32::try_from(32 + 16 + cover).expect("short").to_le_bytes();
+            let frame = |flag| {
+                [b"APETAGEX\xD0\x07\0\0", bytes.as_slice(), &[1, 0, 0, 0, 0, 0, 0, flag], &[0; 8]].concat()
+            };
+            let size = u32::try_from(cover).expect("short").to_le_bytes();
+            // One item: its size, its flags, its name.
+            let item = [size.as_slice(), &[2, 0, 0, 0], b"Picture\0", &vec![0xE7; cover]].concat();
+            [frame(0xA0), item, frame(0x80)].concat()
+        };
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let duration = |bytes: &[u8]| {
+            fs_err::write(file.path(), bytes).expect("writes");
+            let head = decoded(file.path()).expect("decodes");
+            assert_eq!(head.mime, "audio/mpeg");
+            head.facts.get("duration_ms").and_then(serde_json::Value::as_u64).expect("a length")
+        };
+        let whole = duration(&mp3);
+        let junks = [
+            vec![0; 10],
+            vec![0; 30_000],
+            b"\0junk of a download\xFE".to_vec(),
+            id3.repeat(3),
+            ape(0),
+            ape(3_000_000),
+        ];
+        for junk in junks {
+            let behind = duration(&[junk.as_slice(), &mp3].concat());
+            assert!(behind.abs_diff(whole) < 60, "{behind} ms of {whole} behind {} bytes", junk.len());
+        }
+    }
+
+    #[test]
+    fn a_charset_declared_behind_a_long_comment_is_found() {
+        let mut file = tempfile::NamedTempFile::new().expect("a file");
+        let page =
+            [b"<!-- gr\xFC\xDFe ".as_slice(), &[b'x'; 6000], b" --><meta charset=latin1><p>Gr\xFC\xDFe"];
+        io::Write::write_all(&mut file, &page.concat()).expect("writes");
+        assert_eq!(decoded(file.path()).expect("decodes").mime, "text/html");
     }
 
     #[test]

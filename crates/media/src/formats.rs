@@ -40,7 +40,7 @@ pub fn formats() -> Vec<FormatRow> {
             "ffmpeg",
         ),
         row("video", "animated GIF, PNG and WebP", "image"),
-        row("text", "UTF-8 text, Markdown, HTML", "built in"),
+        row("text", "text, Markdown, HTML (UTF-8, UTF-16, declared charsets)", "built in"),
     ]
 }
 

@@ -14,8 +14,8 @@
 //! | `decode.rs` | from a path to the decoder of its content |
 //! | `sink.rs` | where decoders put parts as they come |
 //! | `decoded.rs` | [`Decoded`], [`Part`], [`PartContent`], [`Rgb`] |
-//! | `sniff.rs` | type by content |
-//! | `image/`, `audio/`, `video/`, `text.rs` | the four decoders and the cutting of each |
+//! | `sniff/` | type by content |
+//! | `image/`, `audio/`, `video/`, `text/` | the four decoders and the cutting of each |
 //! | `resize.rs`, `thumb.rs`, `blank.rs` | the one resampler, thumbnails, blank pictures |
 //! | `worker/` | the protocol, the child's side, the pool |
 //! | `formats.rs` | what this build decodes, and whether its helpers are installed |

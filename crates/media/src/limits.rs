@@ -51,7 +51,7 @@ impl Limits {
     pub const MAX_STREAM_BYTES: u64 = 64 << 30;
     /// Largest text: 16 MiB.
     pub const MAX_TEXT_BYTES: u64 = 16 << 20;
-    /// Longest side of a picture or of a film's frame, in pixels.
+    /// Longest side of an image or of a video's frame, in pixels; of a JPEG, as it is scaled while it is decoded.
     pub const MAX_SIDE: u32 = 32_768;
     /// Most pixels of a picture or of a film's frame, as the file claims them.
     pub const MAX_PIXELS: u64 = 120_000_000;

@@ -41,6 +41,11 @@ impl<'a> Sink<'a> {
         self.counts.get(usize::from(track.code())).copied().unwrap_or(0)
     }
 
+    /// Whether nothing came yet.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.counts.iter().all(|count| *count == 0)
+    }
+
     /// Whether a track has as many parts as it may have.
     pub(crate) fn is_full(&self, track: Track) -> bool {
         self.count(track) >= self.max_parts

@@ -19,7 +19,7 @@ const HOMES: [(&str, &[&str]); 24] = [
     ("rubato", &["media"]),
     ("kamadak-exif", &["media"]),
     ("moxcms", &["media"]),
-    ("html2text", &["media"]),
+    ("html5ever", &["media"]),
     // The contact sheet of `search` is a picture that `cli` writes.
     ("image", &["media", "cli"]),
     ("tiff", &["media"]),

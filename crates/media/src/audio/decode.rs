@@ -1,5 +1,6 @@
 //! Sound files through symphonia: WAV, FLAC, MP3, Ogg Vorbis, AAC, ALAC, AIFF and what else it knows.
 
+use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use sensorium_types::{FailureReason, Payload, ReasonKind};
@@ -13,6 +14,7 @@ use symphonia::core::meta::{MetadataOptions, MetadataRevision, StandardTag};
 
 use super::cutter::Cutter;
 use super::resample::Resample;
+use crate::sniff::mpeg;
 use crate::{TowerSpec, reason};
 
 /// Damaged packets after which a file is given up.
@@ -28,7 +30,8 @@ const MAX_TAG_CHARS: usize = 500;
 /// Only while the cutter has no sample yet: damage behind that ends the sound.
 pub(super) fn decode(path: &Path, spec: &TowerSpec, cutter: &mut Cutter) -> Result<Payload, FailureReason> {
     let file = fs_err::File::open(path).map_err(|error| reason(ReasonKind::Unreadable, error.to_string()))?;
-    let stream = MediaSourceStream::new(Box::new(file.into_parts().0), Default::default());
+    let mut stream = MediaSourceStream::new(Box::new(file.into_parts().0), Default::default());
+    skip_ape_tag(&mut stream).map_err(|error| reason(ReasonKind::Unreadable, error.to_string()))?;
     let meta = MetadataOptions::default()
         .limit_tag_bytes(Limit::Maximum(MAX_TAG_BYTES))
         .limit_visual_bytes(Limit::Maximum(0));
@@ -150,6 +153,15 @@ fn read_revision(revision: &MetadataRevision, facts: &mut Payload) {
             facts.set(name, text);
         }
     }
+}
+
+/// Goes behind an APE tag at the start: other junk is passed over by the search for the first frame, but the cover in a
+/// tag may be larger than what that search reads.
+fn skip_ape_tag(stream: &mut MediaSourceStream) -> std::io::Result<()> {
+    let mut head = Vec::new();
+    stream.take(mpeg::APE_HEADER_BYTES).read_to_end(&mut head)?;
+    stream.seek(SeekFrom::Start(mpeg::ape_tag_bytes(&head)))?;
+    Ok(())
 }
 
 fn failure(error: &Error) -> FailureReason {

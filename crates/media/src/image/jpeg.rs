@@ -3,7 +3,7 @@
 use sensorium_types::{FailureReason, ReasonKind};
 use turbojpeg::{Colorspace, Decompressor, Image, PixelFormat, ScalingFactor};
 
-use super::{Picture, check_sides};
+use super::{Picture, check_pixels, check_sides, damage};
 use crate::{Limits, Rgb, blank, reason};
 
 /// Progressive scans of one picture; thousands of empty ones are an attack.
@@ -21,6 +21,9 @@ const WARNINGS: [&str; 6] = [
     "unknown JFIF revision",
 ];
 
+/// Warnings behind which every pixel is there.
+const HARMLESS: [&str; 3] = ["extraneous bytes", "Unknown Adobe color transform", "unknown JFIF revision"];
+
 /// Decodes a JPEG so that both sides keep at least `wanted` pixels (or all that they have).
 pub(super) fn decode(bytes: &[u8], wanted: u32, limits: &Limits) -> Result<Picture, FailureReason> {
     let corrupt = |error: turbojpeg::Error| reason(ReasonKind::Corrupt, error.to_string());
@@ -28,21 +31,27 @@ pub(super) fn decode(bytes: &[u8], wanted: u32, limits: &Limits) -> Result<Pictu
     decoder.set_scan_limit(MAX_SCANS).map_err(corrupt)?;
     let header = decoder.read_header(bytes).map_err(corrupt)?;
     let (width, height) = (side(header.width), side(header.height));
-    check_sides(width, height, limits)?;
+    check_pixels(width, height, limits)?;
 
-    let scale = SCALES
-        .into_iter()
-        .map(|(num, denom)| ScalingFactor::new(num, denom))
-        .find(|scale| {
-            let enough = |edge: usize| scale.scale(edge) >= (wanted as usize).min(edge);
-            enough(header.width) && enough(header.height)
-        })
+    let enough = |edge: usize, scale: &ScalingFactor| scale.scale(edge) >= (wanted as usize).min(edge);
+    let fits = |edge: usize, scale: &ScalingFactor| scale.scale(edge) <= limits.max_side as usize;
+    let both = |rule: &dyn Fn(usize, &ScalingFactor) -> bool, scale: &ScalingFactor| {
+        rule(header.width, scale) && rule(header.height, scale)
+    };
+    let scales = SCALES.map(|(num, denom)| ScalingFactor::new(num, denom));
+    // The smallest that leaves enough; of a strip, the largest whose long side can be held.
+    let scale = scales
+        .iter()
+        .find(|scale| both(&enough, scale) && both(&fits, scale))
+        .or_else(|| scales.iter().rfind(|scale| both(&fits, scale)))
         .filter(|_| !header.is_lossless)
+        .copied()
         .unwrap_or(ScalingFactor::ONE);
     if !header.is_lossless {
         decoder.set_scaling_factor(scale).map_err(corrupt)?;
     }
     let (w, h) = (scale.scale(header.width), scale.scale(header.height));
+    check_sides(side(w), side(h), limits)?;
     let cmyk = matches!(header.colorspace, Colorspace::CMYK | Colorspace::YCCK);
     let (format, channels) = if cmyk { (PixelFormat::CMYK, 4) } else { (PixelFormat::RGB, 3) };
     let size = w as u64 * h as u64 * channels as u64;
@@ -68,8 +77,17 @@ pub(super) fn decode(bytes: &[u8], wanted: u32, limits: &Limits) -> Result<Pictu
     let rgb = Rgb { width: side(w), height: side(h), pixels };
     match damage {
         Some(error) if blank::is_blank(&rgb) => Err(corrupt(error)),
-        Some(_) | None => Ok(Picture { rgb, width, height }),
+        Some(error) if loses_pixels(&error) => {
+            Ok(Picture { warning: Some(damage::warning()), ..Picture::new(rgb, width, height) })
+        }
+        Some(_) | None => Ok(Picture::new(rgb, width, height)),
     }
+}
+
+/// Whether a warning is of more than odd markers and filling bytes, which many cameras write.
+fn loses_pixels(warning: &turbojpeg::Error) -> bool {
+    let words = warning.to_string();
+    !HARMLESS.iter().any(|harmless| words.contains(harmless))
 }
 
 /// Columns and rows of a JPEG that can be decoded here; `None` for others (the lossless ones hold a camera's raw

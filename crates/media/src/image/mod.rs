@@ -6,12 +6,14 @@
 //! | `still.rs` | the formats of the `image` crate |
 //! | `tiff.rs` | TIFFs that the `image` crate refuses: palettes, measurements, CMYK in planes |
 //! | `moving.rs` | animated GIF, PNG and WebP, frame by frame |
+//! | `damage.rs` | what is kept of images that are cut short |
 //! | `exif.rs` | orientation, time, camera, place |
 //! | `raw.rs` | the JPEG preview inside camera RAW files |
 //!
 //! ICC profiles are knowingly ignored: the towers were trained on pixels without them, and the few pictures in wide
 //! colour spaces lose saturation, not content. Transparent pixels lie over white.
 
+mod damage;
 mod exif;
 mod jpeg;
 mod moving;
@@ -38,6 +40,15 @@ pub(crate) struct Picture {
     pub width: u32,
     /// Rows of the file's picture.
     pub height: u32,
+    /// What is doubtful about the pixels, though they are kept.
+    pub warning: Option<FailureReason>,
+}
+
+impl Picture {
+    /// An image that nothing is wrong with.
+    pub(crate) fn new(rgb: Rgb, width: u32, height: u32) -> Self {
+        Self { rgb, width, height, warning: None }
+    }
 }
 
 /// Sides below which a picture is never scaled while it is decoded: twice what tower and thumbnail want.
@@ -47,20 +58,30 @@ pub(crate) fn wanted_side(spec: &TowerSpec) -> u32 {
 
 /// Checks a picture's claimed sides before anything is allocated for it.
 pub(crate) fn check_sides(width: u32, height: u32, limits: &Limits) -> Result<(), FailureReason> {
-    let pixels = u64::from(width) * u64::from(height);
+    check_pixels(width, height, limits)?;
+    if width > limits.max_side || height > limits.max_side {
+        return Err(too_large(width, height, limits));
+    }
+    Ok(())
+}
+
+/// Checks how many pixels an image claims, for a decoder that may scale its sides down.
+fn check_pixels(width: u32, height: u32, limits: &Limits) -> Result<(), FailureReason> {
     if width == 0 || height == 0 {
         return Err(reason(ReasonKind::Corrupt, "the picture has no pixels"));
     }
-    if width > limits.max_side || height > limits.max_side || pixels > limits.max_pixels {
-        return Err(reason(
-            ReasonKind::TooLarge,
-            format!(
-                "{width} x {height} pixels, at most {} a side and {} in all",
-                limits.max_side, limits.max_pixels
-            ),
-        ));
+    if u64::from(width) * u64::from(height) > limits.max_pixels {
+        return Err(too_large(width, height, limits));
     }
     Ok(())
+}
+
+fn too_large(width: u32, height: u32, limits: &Limits) -> FailureReason {
+    let (side, pixels) = (limits.max_side, limits.max_pixels);
+    reason(
+        ReasonKind::TooLarge,
+        format!("{width} x {height} pixels, at most {side} a side and {pixels} in all"),
+    )
 }
 
 /// Decodes a JPEG.
@@ -114,7 +135,7 @@ fn put(
     spec: &TowerSpec,
     sink: &mut Sink,
 ) -> Result<Head, FailureReason> {
-    let Picture { rgb, width, height } = picture;
+    let Picture { rgb, width, height, warning } = picture;
     let Exif { orientation, mut facts } = exif;
     let (width, height) = if orientation >= 5 { (height, width) } else { (width, height) };
     facts.set("width", width);
@@ -123,7 +144,7 @@ fn put(
     let tower = exif::turn(square(&rgb, spec.image_size, spec.image_fit)?, orientation);
     let thumb = fit_inside(&rgb, THUMB_SIDE).and_then(|small| thumbnail(&exif::turn(small, orientation)));
     sink.put(Track::Image, None, PartContent::Frames(vec![tower]), thumb)?;
-    Ok(Head { modality: Modality::Image, mime: mime.to_owned(), facts, warning: None })
+    Ok(Head { modality: Modality::Image, mime: mime.to_owned(), facts, warning })
 }
 
 /// Turns pixels of four bytes into pixels of three, in place.

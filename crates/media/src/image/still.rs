@@ -1,12 +1,12 @@
 //! PNG, GIF, WebP, BMP, TIFF, PNM and QOI through the `image` crate, with its allocation limits.
 
-use std::io::Cursor;
+use std::io::{self, Cursor};
 
 use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader};
 use sensorium_types::{FailureReason, ReasonKind};
 
-use super::{Picture, check_sides};
-use crate::{Limits, Rgb, reason};
+use super::{Picture, check_sides, damage};
+use crate::{Limits, Rgb, blank, reason};
 
 fn format_of(mime: &str) -> Option<ImageFormat> {
     match mime {
@@ -52,13 +52,29 @@ pub(super) fn decode(bytes: &[u8], mime: &str, limits: &Limits) -> Result<Pictur
     reader.limits(bounds(limits));
     let decoder = reader.into_decoder().map_err(failure)?;
     let (width, height) = check(&decoder, limits)?;
-    let image = DynamicImage::from_decoder(decoder).map_err(failure)?;
-    Ok(Picture { rgb: over_white(image), width, height })
+    match DynamicImage::from_decoder(decoder).map_err(failure) {
+        Ok(image) => Ok(Picture::new(over_white(image), width, height)),
+        Err(refused) if refused.kind == ReasonKind::Corrupt => {
+            let kept = damage::salvage(bytes, format, limits).map(over_white);
+            let refused = if damage::lacks_bytes(bytes) { cut_short() } else { refused };
+            let kept = kept.filter(|rgb| !blank::is_blank(rgb)).ok_or(refused)?;
+            Ok(Picture { warning: Some(damage::warning()), ..Picture::new(kept, width, height) })
+        }
+        Err(refused) => Err(refused),
+    }
+}
+
+fn cut_short() -> FailureReason {
+    reason(ReasonKind::Corrupt, "the file is cut short, too little of the image is there")
 }
 
 /// What an error of the `image` crate means to us.
 pub(super) fn failure(error: ImageError) -> FailureReason {
+    let cut = io::ErrorKind::UnexpectedEof;
     let kind = match &error {
+        ImageError::IoError(error) if error.kind() == cut => {
+            return cut_short();
+        }
         ImageError::Limits(_) => ReasonKind::TooLarge,
         ImageError::Unsupported(_) => ReasonKind::Unsupported,
         ImageError::Decoding(_)

@@ -127,3 +127,91 @@ fn a_preview_is_found_in_a_camera_file() {
         .expect_err("no preview");
     assert_eq!(failed.kind, ReasonKind::DecoderMissing);
 }
+
+/// A photograph of the samples, as `image` reads it.
+fn red_car() -> image::RgbImage {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../samples/images/red_car.jpg");
+    let rgb =
+        jpeg::decode(&fs_err::read(file).expect("a sample"), 4000, &Limits::default()).expect("decodes").rgb;
+    image::RgbImage::from_raw(rgb.width, rgb.height, rgb.pixels).expect("all pixels")
+}
+
+fn encoded(image: &image::DynamicImage, format: ImageFormat) -> Vec<u8> {
+    let mut bytes = Cursor::new(Vec::new());
+    image.write_to(&mut bytes, format).expect("encodes");
+    bytes.into_inner()
+}
+
+/// The mean distance of the first rows of two images, in levels.
+fn distance(one: &Rgb, other: &Rgb, rows: usize) -> f64 {
+    let count = rows * one.width as usize * 3;
+    let pairs = one.pixels[..count].iter().zip(&other.pixels[..count]);
+    pairs.map(|(one, other)| f64::from(one.abs_diff(*other))).sum::<f64>() / count as f64
+}
+
+fn pixels(parts: &[crate::Part]) -> &Rgb {
+    let PartContent::Frames(frames) = &parts[0].content else { panic!("pixels") };
+    &frames[0]
+}
+
+#[test]
+fn a_png_without_its_end_keeps_every_pixel_and_says_so() {
+    let image = image::DynamicImage::ImageRgb8(red_car());
+    for image in [image.clone(), image.to_rgba8().into(), image.to_luma8().into(), image.to_rgb16().into()] {
+        let png = encoded(&image, ImageFormat::Png);
+        let (whole, parts) = other(&png, "image/png").expect("decodes");
+        let (head, cut) = other(&png[..png.len() - 12], "image/png").expect("decodes");
+        assert!(distance(pixels(&parts), pixels(&cut), 260) < 0.6, "{:?}", image.color());
+        assert_eq!((whole.warning, head.facts), (None, whole.facts));
+        assert!(head.warning.is_some_and(|warning| warning.kind == ReasonKind::Corrupt));
+    }
+}
+
+#[test]
+fn an_image_cut_in_half_keeps_its_upper_part() {
+    let image = image::DynamicImage::ImageRgb8(red_car());
+    for (format, mime) in
+        [(ImageFormat::Png, "image/png"), (ImageFormat::Gif, "image/gif"), (ImageFormat::Qoi, "image/qoi")]
+    {
+        let bytes = encoded(&image, format);
+        let (_, parts) = other(&bytes, mime).expect(mime);
+        let (head, cut) = other(&bytes[..bytes.len() * 6 / 10], mime).expect(mime);
+        assert!(distance(pixels(&parts), pixels(&cut), 80) < 1.0, "{mime}");
+        assert!(head.warning.is_some(), "{mime}");
+        let failed = other(&bytes[..bytes.len() / 50], mime).expect_err("too little");
+        assert_eq!(failed.kind, ReasonKind::Corrupt, "{mime}: {failed}");
+    }
+    // Rows of BMP come from below.
+    let bmp = encoded(&image, ImageFormat::Bmp);
+    let (head, _) = other(&bmp[..bmp.len() / 2], "image/bmp").expect("decodes");
+    assert!(head.warning.is_some());
+    let webp = encoded(&image, ImageFormat::WebP);
+    let failed = other(&webp[..webp.len() / 2], "image/webp").expect_err("nothing is left");
+    assert!(failed.kind == ReasonKind::Corrupt && failed.detail.contains("cut short"), "{failed}");
+}
+
+#[test]
+fn a_jpeg_cut_in_half_says_so() {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../samples/images/red_car.jpg");
+    let bytes = fs_err::read(file).expect("a sample");
+    assert_eq!(jpeg(&bytes).expect("decodes").0.warning, None);
+    assert!(jpeg(&bytes[..bytes.len() / 2]).expect("decodes").0.warning.is_some());
+}
+
+#[test]
+fn a_strip_too_long_to_hold_is_scaled_while_it_is_decoded() {
+    let encoded = |width: usize, height: usize| {
+        let picture = gradient(u32::try_from(width).expect("short"), u32::try_from(height).expect("short"));
+        let (pitch, format) = (width * 3, turbojpeg::PixelFormat::RGB);
+        let image = turbojpeg::Image { pixels: picture.pixels.as_slice(), width, pitch, height, format };
+        turbojpeg::compress(image, 80, turbojpeg::Subsamp::Sub2x2).expect("encodes").to_vec()
+    };
+    for (width, height) in [(60, 33_000), (33_000, 60), (8, 65_000)] {
+        let (head, _) = jpeg(&encoded(width, height)).expect("decodes");
+        assert_eq!(head.facts.get("width"), Some(&width.into()));
+        assert_eq!(head.facts.get("height"), Some(&height.into()));
+    }
+    let limits = Limits { max_pixels: 1_000_000, ..Limits::default() };
+    let refused = jpeg::decode(&encoded(60, 33_000), 640, &limits).map(|_| ()).expect_err("too many pixels");
+    assert_eq!(refused.kind, ReasonKind::TooLarge);
+}

@@ -64,7 +64,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, FailureRe
     for pixel in 0..pixels {
         rgb.extend(colours.rgb(|channel| places.of(&levels, pixel, channel)));
     }
-    Ok(Picture { rgb: Rgb { width, height, pixels: rgb }, width, height })
+    Ok(Picture::new(Rgb { width, height, pixels: rgb }, width, height))
 }
 
 /// How the channels of a pixel make a colour.

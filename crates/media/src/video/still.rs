@@ -49,7 +49,7 @@ fn whole(job: &Job, (width, height): (u32, u32)) -> Result<Picture, FailureReaso
     if !read_whole(&mut ffmpeg, &mut rgb.pixels)? {
         return Err(nothing(ffmpeg));
     }
-    Ok(Picture { rgb, width, height })
+    Ok(Picture::new(rgb, width, height))
 }
 
 /// A picture of tiles, of which ffprobe tells the size of one.
@@ -70,7 +70,7 @@ fn tiled(job: &Job, tile: (u32, u32)) -> Result<Picture, FailureReason> {
     if !read_whole(&mut ffmpeg, &mut rgb.pixels)? {
         return Err(nothing(ffmpeg));
     }
-    Ok(Picture { rgb, width, height })
+    Ok(Picture::new(rgb, width, height))
 }
 
 /// Why ffmpeg gave less than a picture.
