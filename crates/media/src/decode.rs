@@ -71,7 +71,7 @@ pub(crate) fn decode(
                 None => image::decode_still(&bytes, &job, sink),
             }
         }
-        Family::Heif => video::still(&job, sink),
+        Family::Heif => video::still(&whole()?, &job, sink),
         Family::Sound => audio::decode(&job, sink),
         Family::Container => video::decode(&job, sink),
         Family::Text => text::decode(&whole()?, false, &job, sink),
