@@ -12,7 +12,7 @@ use std::io::Read;
 
 use sensorium_types::{FailureReason, ReasonKind};
 
-use super::{Ffmpeg, RAW_RGB, read_whole, scan_size};
+use super::{Ffmpeg, RAW_RGB, read_whole};
 use crate::decode::Job;
 use crate::image::{Coded, Heif, Picture, Plane, check_sides, put, wanted_side};
 use crate::sink::Sink;
@@ -68,8 +68,7 @@ fn pieced(heif: &Heif, coded: Coded, job: &Job) -> Result<Picture, FailureReason
 fn decoded(coded: Coded, channels: usize, job: &Job) -> Result<(u32, u32, Vec<u8>), FailureReason> {
     let Coded { format, stream, tiles, tile, size, colours } = coded;
     let is_whole = tiles == (1, 1) && tile == size;
-    let (w, h) = if is_whole { scan_size(tile.0, tile.1, wanted_side(job.spec)) } else { tile };
-    let (w, h) = (w.max(1), h.max(1));
+    let (w, h) = if is_whole { scaled(tile, wanted_side(job.spec)) } else { tile };
     let bytes = |(w, h): (u32, u32)| u64::from(w) * u64::from(h) * channels as u64;
     let (width, height) = if is_whole { (w, h) } else { size };
     let needed = bytes((width, height)).saturating_add(bytes((w, h)));
@@ -102,6 +101,16 @@ fn decoded(coded: Coded, channels: usize, job: &Job) -> Result<(u32, u32, Vec<u8
         }
     }
     Ok((width, height, joined))
+}
+
+/// Sides of an image whose shorter one is `short`, or what it has.
+fn scaled((width, height): (u32, u32), short: u32) -> (u32, u32) {
+    let least = width.min(height).max(1);
+    let side = |edge: u32| {
+        let length = u64::from(edge) * u64::from(short.min(least)) / u64::from(least);
+        u32::try_from(length).unwrap_or(u32::MAX).max(1)
+    };
+    (side(width), side(height))
 }
 
 /// The part of an image that is shown, given as shares of its sides.
@@ -176,6 +185,14 @@ fn ppm_size(from: &mut impl Read) -> Option<(u32, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn scaled_images_keep_their_aspect() {
+        assert_eq!(scaled((1200, 900), 640), (853, 640));
+        assert_eq!(scaled((900, 1600), 640), (640, 1137));
+        assert_eq!(scaled((300, 201), 640), (300, 201));
+        assert_eq!(scaled((20_000, 1), 640), (20_000, 1));
+    }
 
     #[test]
     fn a_cut_keeps_the_middle() {
