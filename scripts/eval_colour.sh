@@ -7,4 +7,4 @@ set -eu
 environment=${CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/sensorium}/eval-venv
 # The environment of the preprocessing suite, so that it is made once.
 scripts/venv.sh "$environment" training/requirements.txt numpy pillow safetensors tokenizers -- --no-deps || exit 77
-exec "$environment/bin/python" scripts/eval_colour.py
+exec "$environment/bin/python" scripts/eval_colour.py samples/images/red_car.jpg
