@@ -11,7 +11,7 @@ manifest=$data/index.jsonl
 : "${SENSORIUM_BIN:?set by make eval}"
 if [ ! -f "$manifest" ]; then
     echo "SKIPPED: $manifest is not here, so nothing was evaluated; name the folder by make eval DATA=..." >&2
-    echo "0 passed, 0 failed, 7 skipped"
+    echo "0 passed, 0 failed, 8 skipped"
     exit 0
 fi
 
@@ -40,6 +40,7 @@ suite() {
 }
 
 suite "preprocessing" scripts/eval_preprocessing.sh "$data"
+suite "colour" scripts/eval_colour.sh
 suite "retrieval" "$SENSORIUM_BIN" eval --manifest "$manifest" --json
 suite "soundtracks" python3 scripts/eval_soundtracks.py "$manifest"
 suite "moments" python3 scripts/eval_moments.py "$manifest" --films "${FILMS:-150}" --sounds "${SOUNDS:-50}"

@@ -25,9 +25,24 @@ pub(crate) fn is_blank(picture: &Rgb) -> bool {
         .all(|(sum, square)| square / count - (sum / count).powi(2) < MIN_DEVIATION.powi(2))
 }
 
+/// Whether every pixel of an image is the same, but for rounding.
+pub(crate) fn is_uniform(image: &Rgb) -> bool {
+    let Some((first, rest)) = image.pixels.as_chunks::<3>().0.split_first() else { return false };
+    rest.iter().all(|pixel| pixel.iter().zip(first).all(|(value, of_first)| value.abs_diff(*of_first) <= 1))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_pixel_that_differs_is_no_uniform_image() {
+        let mut image = Rgb { width: 64, height: 64, pixels: vec![128; 64 * 64 * 3] };
+        image.pixels[300] = 127;
+        assert!(is_uniform(&image));
+        image.pixels[5001] = 120;
+        assert!(!is_uniform(&image) && is_blank(&image));
+    }
 
     #[test]
     fn flat_pictures_are_blank_and_patterns_are_not() {

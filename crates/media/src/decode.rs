@@ -112,7 +112,7 @@ fn by_family(opened: Opened, family: Family, job: &Job, sink: &mut Sink) -> Resu
                 None => image::decode_still(&bytes, job, sink),
             }
         }
-        Family::Heif => video::still(job, sink),
+        Family::Heif => video::still(&opened.whole(most)?, job, sink),
         Family::Sound => audio::decode(job, sink),
         Family::Container => video::decode(job, sink),
         Family::Text => text::decode(&opened.whole(most)?, job, sink),

@@ -17,11 +17,13 @@
 //! | `sniff/` | type by content |
 //! | `image/`, `audio/`, `video/`, `text/` | the four decoders and the cutting of each |
 //! | `resize.rs`, `thumb.rs`, `blank.rs` | the one resampler, thumbnails, blank pictures |
+//! | `dates.rs` | dates as cameras and containers write them |
 //! | `worker/` | the protocol, the child's side, the pool |
 //! | `formats.rs` | what this build decodes, and whether its helpers are installed |
 
 mod audio;
 mod blank;
+mod dates;
 mod decode;
 mod decoded;
 mod formats;

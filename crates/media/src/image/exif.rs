@@ -1,14 +1,20 @@
 //! EXIF: how to turn the picture upright, when, by what camera and where it was taken.
+//!
+//! `captured_at` is the first date that can be read of: original, digitized, changed, each with its own offset from UTC,
+//! and the clock of GPS. The date of change stands last of the camera's own, for some cameras and scanners write no
+//! other, while editors overwrite it.
 
 use std::io::Cursor;
 
-use exif::{In, Reader, Tag, Value};
+use exif::{Error, In, Rational, Reader, Tag, Value};
 use sensorium_types::Payload;
 
 use crate::Rgb;
+use crate::dates::{self, Moment};
 
 /// What EXIF says.
-pub(super) struct Exif {
+#[derive(Debug, Clone)]
+pub(crate) struct Exif {
     /// 1 to 8, as in the standard; 1 is upright.
     pub orientation: u32,
     /// `captured_at`, `year`, `camera`, `lens`, `lat`, `lon`.
@@ -21,58 +27,112 @@ impl Default for Exif {
     }
 }
 
-/// Reads EXIF from a JPEG, TIFF, PNG, WebP or HEIF file; what is absent or damaged is left out.
+/// Reads EXIF from a JPEG, TIFF, PNG or WebP file; what is absent or damaged is left out.
 pub(super) fn read(bytes: &[u8]) -> Exif {
+    understood(reader().read_from_container(&mut Cursor::new(bytes)))
+}
+
+/// Reads EXIF that was taken out of its file.
+pub(super) fn read_raw(exif: Vec<u8>) -> Exif {
+    understood(reader().read_raw(exif))
+}
+
+fn reader() -> Reader {
+    let mut reader = Reader::new();
+    reader.continue_on_error(true);
+    reader
+}
+
+fn understood(read: Result<exif::Exif, Error>) -> Exif {
+    let Ok(exif) = read.or_else(|error| error.distill_partial_result(|_| {})) else { return Exif::default() };
     let mut found = Exif::default();
-    let Ok(exif) = Reader::new().read_from_container(&mut Cursor::new(bytes)) else { return found };
-    let field = |tag| exif.get_field(tag, In::PRIMARY);
-    let text = |tag| {
-        let Value::Ascii(lines) = &field(tag)?.value else { return None };
-        lines.first().map(|line| String::from_utf8_lossy(line).trim_matches(['\0', ' ']).to_owned())
-    };
-    if let Some(turn) =
-        field(Tag::Orientation).and_then(|f| f.value.get_uint(0)).filter(|turn| (1..=8).contains(turn))
-    {
-        found.orientation = turn;
-    }
+    let turn = exif.get_field(Tag::Orientation, In::PRIMARY).and_then(|field| field.value.get_uint(0));
+    found.orientation = turn.filter(|turn| (1..=8).contains(turn)).unwrap_or(1);
     let facts = &mut found.facts;
-    if let Some(time) = text(Tag::DateTimeOriginal).or_else(|| text(Tag::DateTimeDigitized)) {
-        let offset = text(Tag::OffsetTimeOriginal).or_else(|| text(Tag::OffsetTime));
-        if let Some((rfc3339, year)) = time_in_utc(&time, offset.as_deref()) {
-            facts.set("captured_at", rfc3339);
-            facts.set("year", year);
-        }
+    if let Some(moment) = captured(&exif) {
+        moment.put(facts);
     }
     for (name, tag) in [("camera", Tag::Model), ("lens", Tag::LensModel)] {
-        if let Some(value) = text(tag).filter(|value| !value.is_empty()) {
+        if let Some(value) = text(&exif, tag) {
             facts.set(name, value);
         }
     }
-    let degrees = |tag, reference, negative: &str| {
-        let Value::Rational(parts) = &field(tag)?.value else { return None };
-        let [d, m, s] = parts.as_slice() else { return None };
-        let value = d.to_f64() + m.to_f64() / 60.0 + s.to_f64() / 3600.0;
-        let sign = if text(reference)?.starts_with(negative) { -1.0 } else { 1.0 };
-        Some(sign * value).filter(|value| value.is_finite() && value.abs() <= 180.0)
-    };
-    if let (Some(lat), Some(lon)) = (
-        degrees(Tag::GPSLatitude, Tag::GPSLatitudeRef, "S"),
-        degrees(Tag::GPSLongitude, Tag::GPSLongitudeRef, "W"),
-    ) {
+    if let Some((lat, lon)) = place(&exif) {
         facts.set("lat", lat);
         facts.set("lon", lon);
     }
     found
 }
 
-/// `2021:07:03 10:00:00` with an offset such as `+02:00` (UTC where none is given) as RFC 3339 in UTC, and its year.
-fn time_in_utc(time: &str, offset: Option<&str>) -> Option<(String, i16)> {
-    let (date, clock) = time.split_once(' ')?;
-    let offset = offset.filter(|offset| offset.len() == 6).unwrap_or("Z");
-    let written = format!("{}T{clock}{offset}", date.replace(':', "-"));
-    let timestamp: jiff::Timestamp = written.parse().ok()?;
-    let year = timestamp.to_zoned(jiff::tz::TimeZone::UTC).year();
-    Some((timestamp.to_string(), year))
+/// The first line of a text that is not blank.
+fn text(exif: &exif::Exif, tag: Tag) -> Option<String> {
+    let Value::Ascii(lines) = &exif.get_field(tag, In::PRIMARY)?.value else { return None };
+    let lines = lines.iter().map(|line| String::from_utf8_lossy(line));
+    lines.map(|line| line.trim_matches(['\0', ' ']).to_owned()).find(|line| !line.is_empty())
+}
+
+fn rationals(exif: &exif::Exif, tag: Tag) -> Option<&[Rational]> {
+    match &exif.get_field(tag, In::PRIMARY)?.value {
+        Value::Rational(parts) => Some(parts),
+        _ => None,
+    }
+}
+
+/// When the image was taken.
+fn captured(exif: &exif::Exif) -> Option<Moment> {
+    let dates = [
+        (Tag::DateTimeOriginal, Tag::OffsetTimeOriginal),
+        (Tag::DateTimeDigitized, Tag::OffsetTimeDigitized),
+        (Tag::DateTime, Tag::OffsetTime),
+    ];
+    let written = dates.into_iter().find_map(|(date, offset)| {
+        // Some telephones write the one offset for all.
+        let offset = text(exif, offset).or_else(|| text(exif, Tag::OffsetTime));
+        dates::read(&text(exif, date)?, offset.as_deref())
+    });
+    written.or_else(|| {
+        let clock = rationals(exif, Tag::GPSTimeStamp)?;
+        let whole = |part: &Rational| part.num.checked_div(part.denom);
+        let [hour, minute, second] = clock.first_chunk::<3>()?.each_ref().map(whole);
+        let date = text(exif, Tag::GPSDateStamp)?;
+        dates::read(&format!("{date} {}:{}:{}", hour?, minute?, second?), None)
+    })
+}
+
+/// Latitude and longitude. Zeros in every field are what is written where nothing is known.
+fn place(exif: &exif::Exif) -> Option<(f64, f64)> {
+    let degrees = |tag, reference, [positive, negative]: [&str; 2], most: f64| {
+        let value = angle(rationals(exif, tag)?)?;
+        let towards = text(exif, reference)?.to_ascii_uppercase();
+        let sign = match towards.get(..1)? {
+            letter if letter == positive => 1.0,
+            letter if letter == negative => -1.0,
+            _ => return None,
+        };
+        (value <= most).then_some(sign * value)
+    };
+    let lat = degrees(Tag::GPSLatitude, Tag::GPSLatitudeRef, ["N", "S"], 90.0)?;
+    let lon = degrees(Tag::GPSLongitude, Tag::GPSLongitudeRef, ["E", "W"], 180.0)?;
+    (lat != 0.0 || lon != 0.0).then_some((lat, lon))
+}
+
+/// Degrees of an angle in degrees, minutes and seconds. Fractions may stand in any of them, and what is left out behind
+/// the degrees, or is 0/0, is zero.
+fn angle(parts: &[Rational]) -> Option<f64> {
+    let value = |at: usize| match parts.get(at) {
+        Some(Rational { num: 0, denom: 0 }) | None if at > 0 => Some(0.0),
+        Some(Rational { num, denom }) if *denom > 0 => Some(f64::from(*num) / f64::from(*denom)),
+        Some(_) | None => None,
+    };
+    let (degrees, minutes, seconds) = (value(0)?, value(1)?, value(2)?);
+    (minutes <= 60.0 && seconds <= 60.0).then_some(degrees + minutes / 60.0 + seconds / 3600.0)
+}
+
+/// The one way of turning that does what these do one after the other.
+pub(super) fn composed(turns: impl Iterator<Item = u32>) -> u32 {
+    let corners = Rgb { width: 2, height: 2, pixels: (0..12).collect() };
+    let turned = turns.fold(corners.clone(), turn);
+    (1..=8).find(|way| turn(corners.clone(), *way) == turned).unwrap_or(1)
 }
 
 /// Turns a picture upright by its EXIF orientation.
@@ -105,14 +165,187 @@ pub(super) fn turn(picture: Rgb, orientation: u32) -> Rgb {
 
 #[cfg(test)]
 mod tests {
+    use exif::Context;
+
     use super::*;
 
+    /// A value of EXIF, as it is written.
+    enum Written {
+        Text(&'static str),
+        Parts(&'static [(u32, u32)]),
+    }
+    use Written::{Parts, Text};
+
+    /// EXIF of these tags: big endian, with the tables of EXIF and GPS behind the first.
+    fn exif_of(tags: &[(Tag, Written)]) -> Vec<u8> {
+        let tables = [Context::Tiff, Context::Exif, Context::Gps]
+            .map(|context| tags.iter().filter(|(tag, _)| tag.0 == context).collect::<Vec<_>>());
+        let long = |value: usize| u32::try_from(value).expect("short").to_be_bytes();
+        let short = |value: usize| u16::try_from(value).expect("short").to_be_bytes();
+        let entries = [tables[0].len() + 2, tables[1].len(), tables[2].len()];
+        let length = |at: usize| 2 + entries[at] * 12 + 4;
+        let starts = [8, 8 + length(0), 8 + length(0) + length(1)];
+        let mut behind = starts[2] + length(2);
+        let (mut bytes, mut values) = (b"MM\0*\0\0\0\x08".to_vec(), Vec::new());
+        for (at, table) in tables.iter().enumerate() {
+            bytes.extend(short(entries[at]));
+            let mut rows = Vec::new();
+            for (tag, value) in table {
+                let (kind, count, content) = match value {
+                    Text(text) => (2, text.len() + 1, [text.as_bytes(), b"\0"].concat()),
+                    Parts(parts) => {
+                        let numbers =
+                            parts.iter().flat_map(|(num, denom)| [num.to_be_bytes(), denom.to_be_bytes()]);
+                        (5, parts.len(), numbers.flatten().collect())
+                    }
+                };
+                let mut place = long(behind + values.len()).to_vec();
+                if content.len() <= 4 {
+                    place = content.clone();
+                    place.resize(4, 0);
+                } else {
+                    values.extend(content);
+                }
+                rows.push((tag.1, [&tag.1.to_be_bytes()[..], &short(kind), &long(count), &place].concat()));
+            }
+            if at == 0 {
+                for (pointer, start) in [(0x8769_u16, starts[1]), (0x8825, starts[2])] {
+                    rows.push((
+                        pointer,
+                        [&pointer.to_be_bytes()[..], &short(4), &long(1), &long(start)].concat(),
+                    ));
+                }
+            }
+            rows.sort();
+            bytes.extend(rows.into_iter().flat_map(|(_, row)| row));
+            bytes.extend([0; 4]);
+        }
+        behind = bytes.len();
+        assert_eq!(behind, starts[2] + length(2));
+        bytes.extend(values);
+        bytes
+    }
+
+    fn joined(mut tags: Vec<(Tag, Written)>, more: Vec<(Tag, Written)>) -> Vec<(Tag, Written)> {
+        tags.extend(more);
+        tags
+    }
+
+    fn fact(tags: &[(Tag, Written)], name: &str) -> Option<serde_json::Value> {
+        read_raw(exif_of(tags)).facts.get(name).cloned()
+    }
+
     #[test]
-    fn times_become_utc() {
-        let with = |offset| time_in_utc("2021:07:03 10:00:00", offset);
-        assert_eq!(with(Some("+02:00")), Some(("2021-07-03T08:00:00Z".to_owned(), 2021)));
-        assert_eq!(with(None), Some(("2021-07-03T10:00:00Z".to_owned(), 2021)));
-        assert_eq!(time_in_utc("0000:00:00 00:00:00", None), None);
+    fn the_first_date_that_can_be_read_wins_with_its_own_offset() {
+        let captured = |tags: &[(Tag, Written)]| {
+            fact(tags, "captured_at").map(|at| at.as_str().expect("text").to_owned())
+        };
+        let offsets = || {
+            vec![
+                (Tag::OffsetTimeOriginal, Text("+02:00")),
+                (Tag::OffsetTimeDigitized, Text("+05:00")),
+                (Tag::OffsetTime, Text("-08:00")),
+            ]
+        };
+        let dated = |dates: [&'static str; 3]| {
+            let tags = [Tag::DateTimeOriginal, Tag::DateTimeDigitized, Tag::DateTime];
+            let dates = tags.into_iter().zip(dates.map(Text)).collect();
+            captured(&joined(offsets(), dates))
+        };
+        let at = |time: &str| Some(time.to_owned());
+        let (original, digitized, changed) =
+            ("2021:07:03 10:00:00", "2007:02:19 12:00:00", "2010:01:01 00:00:00");
+        assert_eq!(dated([original, digitized, changed]), at("2021-07-03T08:00:00Z"));
+        for unreadable in
+            ["0000:00:00 00:00:00", "    :  :     :  :  ", "", "yesterday", "1970:01:01 00:00:00"]
+        {
+            assert_eq!(dated([unreadable, digitized, changed]), at("2007-02-19T07:00:00Z"), "{unreadable:?}");
+            assert_eq!(
+                dated([unreadable, unreadable, changed]),
+                at("2010-01-01T08:00:00Z"),
+                "{unreadable:?}"
+            );
+            assert_eq!(dated([unreadable; 3]), None, "{unreadable:?}");
+        }
+        let only = [(Tag::DateTimeDigitized, Text(digitized))];
+        assert_eq!(captured(&only), at("2007-02-19T12:00:00Z"));
+        let gps = || {
+            vec![
+                (Tag::GPSDateStamp, Text("2019:05:04")),
+                (Tag::GPSTimeStamp, Parts(&[(9, 1), (8, 1), (755, 100)])),
+            ]
+        };
+        assert_eq!(captured(&gps()), at("2019-05-04T09:08:07Z"));
+        assert_eq!(
+            captured(&joined(gps(), vec![(Tag::DateTime, Text(changed))])),
+            at("2010-01-01T00:00:00Z")
+        );
+        assert_eq!(captured(&[(Tag::GPSTimeStamp, Parts(&[(9, 1), (8, 1), (7, 0)]))]), None);
+    }
+
+    #[test]
+    fn the_year_is_the_photographer_s() {
+        let tags =
+            [(Tag::DateTimeOriginal, Text("2021:01:01 00:30:00")), (Tag::OffsetTimeOriginal, Text("+02:00"))];
+        assert_eq!(fact(&tags, "year"), Some(2021.into()));
+        assert_eq!(fact(&tags, "captured_at"), Some("2020-12-31T22:30:00Z".into()));
+    }
+
+    #[test]
+    fn places_are_read_only_where_they_are_whole() {
+        type Angle = &'static [(u32, u32)];
+        let place = |lat: Angle, north: &'static str, lon: Angle, east: &'static str| {
+            let tags = [
+                (Tag::GPSLatitude, Parts(lat)),
+                (Tag::GPSLatitudeRef, Text(north)),
+                (Tag::GPSLongitude, Parts(lon)),
+                (Tag::GPSLongitudeRef, Text(east)),
+            ];
+            let number = |name| fact(&tags, name).and_then(|value| value.as_f64());
+            number("lat").zip(number("lon"))
+        };
+        let lon: Angle = &[(2, 1), (30, 1), (0, 1)];
+        assert_eq!(place(&[(48, 1), (45, 1), (0, 1)], "N", lon, "E"), Some((48.75, 2.5)));
+        assert_eq!(place(&[(48, 1), (45, 1), (0, 1)], "s", lon, "W"), Some((-48.75, -2.5)));
+        assert_eq!(place(&[(48, 1), (4530, 100), (0, 0)], "N", lon, "E"), Some((48.755, 2.5)));
+        assert_eq!(place(&[(4875, 100)], "N", lon, "E"), Some((48.75, 2.5)));
+        assert_eq!(place(&[(0, 1), (0, 1), (0, 1)], "N", lon, "E"), Some((0.0, 2.5)), "on the equator");
+        let zero: Angle = &[(0, 1), (0, 1), (0, 1)];
+        assert_eq!(place(zero, "N", zero, "E"), None);
+        for broken in [
+            &[(0, 0), (0, 0), (0, 0)][..],
+            &[(48, 0), (1, 1), (1, 1)],
+            &[(48, 1), (1, 0), (0, 1)],
+            &[(91, 1), (0, 1), (0, 1)],
+            &[(48, 1), (75, 1), (0, 1)],
+            &[],
+        ] {
+            assert_eq!(place(broken, "N", lon, "E"), None, "{broken:?}");
+        }
+        assert_eq!(place(lon, "N", &[(181, 1), (0, 1), (0, 1)], "E"), None);
+        for letter in ["", " ", "X", "E"] {
+            assert_eq!(place(&[(48, 1), (45, 1), (0, 1)], letter, lon, "E"), None, "{letter:?}");
+        }
+    }
+
+    #[test]
+    fn damage_behind_a_field_leaves_the_field() {
+        let whole = exif_of(&[(Tag::Model, Text("CamX100")), (Tag::LensModel, Text("A lens of 50 mm"))]);
+        let cut = whole.get(..whole.len() - 9).expect("shorter").to_vec();
+        assert_eq!(read_raw(cut).facts.get("camera"), Some(&"CamX100".into()));
+        for length in 0..whole.len() {
+            read_raw(whole.get(..length).expect("shorter").to_vec());
+        }
+    }
+
+    #[test]
+    fn turns_one_after_the_other_are_one() {
+        let composed = |turns: &[u32]| composed(turns.iter().copied());
+        assert_eq!(composed(&[]), 1);
+        assert_eq!(composed(&[6, 6]), 3);
+        assert_eq!(composed(&[6, 8]), 1);
+        assert_eq!(composed(&[8, 4]), 5, "a quarter to the left, then top and bottom changed");
+        assert_eq!(composed(&[6, 4]), 7);
     }
 
     #[test]

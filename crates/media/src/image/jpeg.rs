@@ -3,7 +3,7 @@
 use sensorium_types::{FailureReason, ReasonKind};
 use turbojpeg::{Colorspace, Decompressor, Image, PixelFormat, ScalingFactor};
 
-use super::{Picture, check_pixels, check_sides, damage};
+use super::{Picture, check_pixels, check_sides, damage, segments};
 use crate::{Limits, Rgb, blank, reason};
 
 /// Progressive scans of one picture; thousands of empty ones are an attack.
@@ -72,7 +72,8 @@ pub(super) fn decode(bytes: &[u8], wanted: u32, limits: &Limits) -> Result<Pictu
         ));
     }
     if cmyk {
-        cmyk_to_rgb(&mut pixels, is_adobe(bytes));
+        let inverted = is_inverted(bytes, &pixels);
+        cmyk_to_rgb(&mut pixels, inverted);
     }
     let rgb = Rgb { width: side(w), height: side(h), pixels };
     match damage {
@@ -101,10 +102,17 @@ fn side(edge: usize) -> u32 {
     u32::try_from(edge).unwrap_or(u32::MAX)
 }
 
-/// Whether an Adobe marker stands in the head: its programs store the inks of CMYK inverted.
-fn is_adobe(bytes: &[u8]) -> bool {
-    let head = bytes.get(..bytes.len().min(1 << 16)).unwrap_or_default();
-    head.windows(9).any(|window| window.starts_with(b"\xFF\xEE") && window.ends_with(b"Adobe"))
+/// Whether the inks of CMYK are stored inverted, as Adobe's programs do and say by their marker.
+///
+/// Without the marker nothing tells: libjpeg hands on what is stored, browsers and Pillow take all inks for inverted.
+/// Separations use little black, so the reading with less of it is taken, and a tie goes as in browsers.
+fn is_inverted(bytes: &[u8], inks: &[u8]) -> bool {
+    if segments::has_adobe_marker(bytes) {
+        return true;
+    }
+    let pixels = inks.as_chunks::<4>().0;
+    let black: u64 = pixels.iter().map(|[_, _, _, black]| u64::from(*black)).sum();
+    2 * black >= 255 * pixels.len() as u64
 }
 
 /// Four inks to three colours, in place.
@@ -130,5 +138,14 @@ mod tests {
         let mut pixels = vec![0, 255, 0, 0];
         cmyk_to_rgb(&mut pixels, false);
         assert_eq!(pixels, [255, 0, 255]);
+    }
+
+    #[test]
+    fn without_a_marker_the_reading_with_less_black_is_taken() {
+        let bare = b"\xFF\xD8\xFF\xDA\0\x02\xFF\xD9";
+        assert!(!is_inverted(bare, &[0, 200, 0, 10, 0, 200, 0, 90]));
+        assert!(is_inverted(bare, &[255, 55, 255, 245, 255, 55, 255, 165]));
+        let adobe = b"\xFF\xD8\xFF\xEE\0\x0EAdobe\0\x64\0\0\0\0\0\xFF\xDA\0\x02";
+        assert!(is_inverted(adobe, &[0, 200, 0, 10]), "the marker decides");
     }
 }

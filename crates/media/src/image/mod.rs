@@ -2,34 +2,42 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `jpeg.rs` | JPEG by libjpeg-turbo, at a reduced DCT scale where the picture is large |
+//! | `jpeg.rs`, `segments.rs` | JPEG by libjpeg-turbo, at a reduced DCT scale where the image is large; its segments |
 //! | `still.rs` | the formats of the `image` crate |
-//! | `tiff.rs` | TIFFs that the `image` crate refuses: palettes, measurements, CMYK in planes |
+//! | `tiff.rs` | TIFFs that the `image` crate refuses or shows wrong: palettes, measurements, CMYK in planes |
+//! | `heif.rs` | what the boxes of HEIC and AVIF say, for ffmpeg to decode |
 //! | `moving.rs` | animated GIF, PNG and WebP, frame by frame |
 //! | `damage.rs` | what is kept of images that are cut short |
+//! | `alpha.rs`, `flat.rs` | transparency; images of one colour that have too many bytes |
 //! | `exif.rs` | orientation, time, camera, place |
 //! | `raw.rs` | the JPEG preview inside camera RAW files |
 //!
 //! ICC profiles are knowingly ignored: the towers were trained on pixels without them, and the few pictures in wide
 //! colour spaces lose saturation, not content. Transparent pixels lie over white.
 
+mod alpha;
 mod damage;
 mod exif;
+mod flat;
+mod heif;
 mod jpeg;
 mod moving;
 mod raw;
+mod segments;
 mod still;
 mod tiff;
 
 use sensorium_types::{FailureReason, Modality, ReasonKind, Track};
 
-use self::exif::Exif;
 use crate::decode::Job;
 use crate::resize::square;
 use crate::sink::Sink;
 use crate::thumb::{THUMB_SIDE, fit_inside, thumbnail};
 use crate::{Head, Limits, PartContent, Rgb, TowerSpec, reason};
 
+use self::exif::Exif;
+pub(crate) use alpha::{Plane, flatten};
+pub(crate) use heif::{Coded, Heif};
 pub(crate) use moving::{Moving, frames};
 
 /// A decoded picture, perhaps scaled down, with the size that the file has.
@@ -48,6 +56,12 @@ impl Picture {
     /// An image that nothing is wrong with.
     pub(crate) fn new(rgb: Rgb, width: u32, height: u32) -> Self {
         Self { rgb, width, height, warning: None }
+    }
+
+    /// Adds a warning, unless there is one, where one colour has this many bytes of image data.
+    pub(crate) fn doubt_if_flat(&mut self, image_data: u64) {
+        let size = (self.width, self.height);
+        self.warning = self.warning.take().or_else(|| flat::warning(&self.rgb, size, image_data));
     }
 }
 
@@ -86,7 +100,8 @@ fn too_large(width: u32, height: u32, limits: &Limits) -> FailureReason {
 
 /// Decodes a JPEG.
 pub(crate) fn decode_jpeg(bytes: &[u8], job: &Job, sink: &mut Sink) -> Result<Head, FailureReason> {
-    let picture = jpeg::decode(bytes, wanted_side(job.spec), job.limits)?;
+    let mut picture = jpeg::decode(bytes, wanted_side(job.spec), job.limits)?;
+    picture.doubt_if_flat(flat::image_data(bytes, job.mime));
     put(picture, exif::read(bytes), job.mime, job.spec, sink)
 }
 
@@ -95,13 +110,24 @@ pub(crate) fn decode_still(bytes: &[u8], job: &Job, sink: &mut Sink) -> Result<H
     if job.mime == "image/tiff" && raw::is_camera_raw(bytes) {
         return decode_raw(bytes, job, sink);
     }
-    let picture = match still::decode(bytes, job.mime, job.limits) {
-        Err(refused) if job.mime == "image/tiff" && refused.kind == ReasonKind::Unsupported => {
-            tiff::decode(bytes, job.limits)?
-        }
-        decoded => decoded?,
+    let mut picture = if job.mime == "image/tiff" {
+        decode_tiff(bytes, job.limits)?
+    } else {
+        still::decode(bytes, job.mime, job.limits)?
     };
+    picture.doubt_if_flat(flat::image_data(bytes, job.mime));
     put(picture, exif::read(bytes), job.mime, job.spec, sink)
+}
+
+/// A TIFF by the `image` crate, or by our own reader where that one refuses it or takes its alpha for another.
+fn decode_tiff(bytes: &[u8], limits: &Limits) -> Result<Picture, FailureReason> {
+    if tiff::is_premultiplied(bytes) {
+        return tiff::decode(bytes, limits);
+    }
+    match still::decode(bytes, "image/tiff", limits) {
+        Err(refused) if refused.kind == ReasonKind::Unsupported => tiff::decode(bytes, limits),
+        decoded => decoded,
+    }
 }
 
 /// Decodes the preview of a camera RAW file.
@@ -118,17 +144,8 @@ pub(crate) fn decode_raw(bytes: &[u8], job: &Job, sink: &mut Sink) -> Result<Hea
     put(picture, found, "image/x-dcraw", job.spec, sink)
 }
 
-/// Puts out a picture that another program decoded upright.
-pub(crate) fn put_pixels(
-    picture: Picture,
-    mime: &str,
-    spec: &TowerSpec,
-    sink: &mut Sink,
-) -> Result<Head, FailureReason> {
-    put(picture, Exif::default(), mime, spec, sink)
-}
-
-fn put(
+/// Puts out a decoded image, turned upright as `exif` says, with its facts.
+pub(crate) fn put(
     picture: Picture,
     exif: Exif,
     mime: &str,

@@ -8,7 +8,8 @@ use image::codecs::webp::WebPDecoder;
 use image::{AnimationDecoder, Frames, ImageDecoder};
 use sensorium_types::FailureReason;
 
-use super::still::{blend, bounds, check, failure};
+use super::alpha::Alpha;
+use super::still::{bounds, check, failure};
 use crate::{Limits, Rgb};
 
 /// Delays up to this are what programs write that mean "fast"; browsers show such frames for [`USUAL_DELAY_MS`].
@@ -38,7 +39,32 @@ pub(crate) fn frames<'a>(
     mime: &str,
     limits: &Limits,
 ) -> Result<Option<Moving<'a>>, FailureReason> {
-    let (size, codec, frames): (_, _, Frames<'a>) = match mime {
+    let Some((size, codec, frames)) = open(bytes, mime, limits)? else { return Ok(None) };
+    let mut frames = frames.map_while(Result::ok);
+    let (Some(first), Some(second)) = (frames.next(), frames.next()) else { return Ok(None) };
+    let frames = [first, second].into_iter().chain(frames);
+    let alpha = if is_seen(bytes, mime, limits) { Alpha::Straight } else { Alpha::Opaque };
+    let frames = Box::new(frames.map(move |frame| {
+        let (num, denom) = frame.delay().numer_denom_ms();
+        let delay = u64::from(num) / u64::from(denom.max(1));
+        let delay = if delay <= MIN_DELAY_MS { USUAL_DELAY_MS } else { delay.min(MAX_DELAY_MS) };
+        let buffer = frame.into_buffer();
+        let (width, height) = buffer.dimensions();
+        let mut pixels = buffer.into_raw();
+        alpha.flatten(&mut pixels);
+        (Rgb { width, height, pixels }, delay)
+    }));
+    Ok(Some(Moving { width: size.0, height: size.1, codec, frames }))
+}
+
+/// Size, codec and frames with their alpha; `None` for what never moves.
+#[expect(clippy::type_complexity, reason = "taken apart at once")]
+fn open<'a>(
+    bytes: &'a [u8],
+    mime: &str,
+    limits: &Limits,
+) -> Result<Option<((u32, u32), &'static str, Frames<'a>)>, FailureReason> {
+    Ok(Some(match mime {
         "image/png" => {
             let mut png = PngDecoder::with_limits(Cursor::new(bytes), bounds(limits)).map_err(failure)?;
             let size = check(&png, limits)?;
@@ -63,18 +89,14 @@ pub(crate) fn frames<'a>(
             (size, "webp", webp.into_frames())
         }
         _ => return Ok(None),
-    };
-    let mut frames = frames.map_while(Result::ok).map(|frame| {
-        let (num, denom) = frame.delay().numer_denom_ms();
-        let delay = u64::from(num) / u64::from(denom.max(1));
-        let delay = if delay <= MIN_DELAY_MS { USUAL_DELAY_MS } else { delay.min(MAX_DELAY_MS) };
-        let buffer = frame.into_buffer();
-        let (width, height) = buffer.dimensions();
-        let mut pixels = buffer.into_raw();
-        blend(&mut pixels);
-        (Rgb { width, height, pixels }, delay)
-    });
-    let (Some(first), Some(second)) = (frames.next(), frames.next()) else { return Ok(None) };
-    let frames = Box::new([first, second].into_iter().chain(frames));
-    Ok(Some(Moving { width: size.0, height: size.1, codec, frames }))
+    }))
+}
+
+/// Whether any pixel of any frame is not wholly transparent. Nearly always the first frame tells.
+fn is_seen(bytes: &[u8], mime: &str, limits: &Limits) -> bool {
+    let Ok(Some((_, _, frames))) = open(bytes, mime, limits) else { return true };
+    frames
+        .take(limits.max_animation_frames)
+        .map_while(Result::ok)
+        .any(|frame| frame.buffer().pixels().any(|image::Rgba([_, _, _, alpha])| *alpha > 0))
 }

@@ -5,7 +5,7 @@ use std::io::{self, Cursor};
 use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader};
 use sensorium_types::{FailureReason, ReasonKind};
 
-use super::{Picture, check_sides, damage};
+use super::{Picture, alpha, check_sides, damage};
 use crate::{Limits, Rgb, blank, reason};
 
 fn format_of(mime: &str) -> Option<ImageFormat> {
@@ -85,26 +85,13 @@ pub(super) fn failure(error: ImageError) -> FailureReason {
     reason(kind, error.to_string())
 }
 
-/// Blends transparent pixels over white, in place where the pixels have 8 bits already.
+/// An image as RGB over white, in place where the pixels have 8 bits already.
 fn over_white(image: DynamicImage) -> Rgb {
     let (width, height) = (image.width(), image.height());
     if !image.color().has_alpha() {
         return Rgb { width, height, pixels: image.into_rgb8().into_raw() };
     }
     let mut pixels = image.into_rgba8().into_raw();
-    blend(&mut pixels);
+    alpha::flatten(&mut pixels);
     Rgb { width, height, pixels }
-}
-
-/// RGBA to RGB over white, in place.
-pub(super) fn blend(pixels: &mut Vec<u8>) {
-    super::compact(pixels, |[red, green, blue, alpha]| over_white_pixel([red, green, blue], alpha));
-}
-
-/// One pixel over white.
-pub(super) fn over_white_pixel(colour: [u8; 3], alpha: u8) -> [u8; 3] {
-    colour.map(|colour| {
-        let blended = u32::from(colour) * u32::from(alpha) + 255 * (255 - u32::from(alpha));
-        u8::try_from((blended + 127) / 255).unwrap_or(u8::MAX)
-    })
 }

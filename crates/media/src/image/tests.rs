@@ -55,12 +55,58 @@ fn a_large_jpeg_keeps_its_facts_and_fits_the_tower() {
 
 #[test]
 fn transparent_pixels_lie_over_white() {
-    let image = ImageBuffer::from_pixel(4, 4, Rgba([255_u8, 0, 0, 0]));
-    let mut png = Vec::new();
-    image.write_to(&mut Cursor::new(&mut png), ImageFormat::Png).expect("encodes");
-    let (_, parts) = other(&png, "image/png").expect("decodes");
-    let PartContent::Frames(frames) = &parts[0].content else { panic!("pixels") };
-    assert_eq!(frames[0].pixels[..3], [255, 255, 255]);
+    let mut image = ImageBuffer::from_pixel(4, 4, Rgba([255_u8, 0, 0, 0]));
+    let first = |image: &ImageBuffer<Rgba<u8>, Vec<u8>>| {
+        let mut png = Vec::new();
+        image.write_to(&mut Cursor::new(&mut png), ImageFormat::Png).expect("encodes");
+        let (_, parts) = other(&png, "image/png").expect("decodes");
+        let PartContent::Frames(frames) = &parts[0].content else { panic!("pixels") };
+        frames[0].pixels[..3].to_vec()
+    };
+    assert_eq!(first(&image), [255, 0, 0], "an alpha of zeros is none");
+    image.put_pixel(3, 3, Rgba([0, 0, 255, 255]));
+    assert_eq!(first(&image), [255, 255, 255]);
+}
+
+#[test]
+fn an_animation_lies_over_white_unless_nothing_of_it_is_seen() {
+    let gif = |seen: u8| {
+        let mut bytes = Vec::new();
+        let mut encoder = image::codecs::gif::GifEncoder::new(&mut bytes);
+        for alpha in [0, seen] {
+            let buffer = ImageBuffer::from_fn(6, 4, |x, _| Rgba([200, 0, 0, if x < 3 { alpha } else { 0 }]));
+            encoder.encode_frame(image::Frame::new(buffer)).expect("encodes");
+        }
+        drop(encoder);
+        bytes
+    };
+    let last = |bytes: &[u8]| {
+        let moving = frames(bytes, "image/gif", &Limits::default()).expect("reads").expect("moves");
+        let (frame, _) = moving.frames.last().expect("a frame");
+        (frame.pixels[0] > 190 && frame.pixels[1] < 60, frame.pixels[15..18] == [255, 255, 255])
+    };
+    assert_eq!(last(&gif(255)), (true, true), "red beside what is transparent");
+    assert!(!last(&gif(0)).1, "all zeros are no alpha");
+}
+
+#[test]
+fn one_colour_in_a_large_file_is_doubtful() {
+    let encoded = |pixels: &[u8], side: usize| {
+        let format = turbojpeg::PixelFormat::RGB;
+        let image = turbojpeg::Image { pixels, width: side, pitch: side * 3, height: side, format };
+        turbojpeg::compress(image, 90, turbojpeg::Subsamp::None).expect("encodes").to_vec()
+    };
+    let flat = encoded(&[128; 400 * 400 * 3], 400);
+    assert_eq!(jpeg(&flat).expect("decodes").0.warning, None, "{} bytes of one colour", flat.len());
+    // As if scans had been lost on which libjpeg says nothing: much between the first one and the end.
+    let end = flat.len() - 2;
+    let lost = [&flat[..end], b"\xFF\xFE\xFF\xFE", &[0x55; 65_532], &flat[end..]].concat();
+    let (head, parts) = jpeg(&lost).expect("decodes");
+    let doubt = head.warning.expect("a warning");
+    assert!(doubt.kind == ReasonKind::Corrupt && doubt.detail.contains("every pixel is the same"), "{doubt}");
+    assert_eq!(parts.len(), 1, "it is kept");
+    let laden = [&flat[..2], b"\xFF\xE2\xFF\xFE", &[0x55; 65_532], &flat[2..]].concat();
+    assert_eq!(jpeg(&laden).expect("decodes").0.warning, None, "profiles do not count");
 }
 
 #[test]

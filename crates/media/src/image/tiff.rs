@@ -1,5 +1,6 @@
 //! TIFFs that the `image` crate refuses: palettes, levels of fewer than 8 bits, CMYK in planes or with alpha, YCbCr, and
-//! samples that are signed, floating or of more than 16 bits.
+//! samples that are signed, floating or of more than 16 bits; and those whose colours are multiplied by their alpha,
+//! which it takes for others.
 //!
 //! ```text
 //! indices called levels ─► tiff crate ─► samples of any type ─► 8-bit levels ─► colours ─► RGB over white
@@ -15,7 +16,7 @@ use tiff::decoder::{Decoder, DecodingResult};
 use tiff::tags::Tag;
 use tiff::{ColorType, TiffError};
 
-use super::still::over_white_pixel;
+use super::alpha::Alpha;
 use super::{Picture, check_sides};
 use crate::{Limits, Rgb, reason};
 
@@ -23,6 +24,22 @@ use crate::{Limits, Rgb, reason};
 const PHOTOMETRIC: u16 = 262;
 const BLACK_IS_ZERO: u16 = 1;
 const PALETTE: u16 = 3;
+
+/// Whether the colours of a TIFF are multiplied by their alpha (`ExtraSamples` 1, "associated").
+pub(super) fn is_premultiplied(bytes: &[u8]) -> bool {
+    Decoder::new(Cursor::new(bytes))
+        .is_ok_and(|mut decoder| alpha(&mut decoder) == Some(Alpha::Premultiplied))
+}
+
+/// What a TIFF says of its channels beyond the colours.
+fn alpha(decoder: &mut Decoder<Cursor<&[u8]>>) -> Option<Alpha> {
+    let extra = decoder.find_tag_unsigned_vec::<u16>(Tag::ExtraSamples).ok().flatten()?;
+    match extra.first()? {
+        1 => Some(Alpha::Premultiplied),
+        2 => Some(Alpha::Straight),
+        _ => Some(Alpha::Opaque),
+    }
+}
 
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, FailureReason> {
     let indices = indices_as_levels(bytes);
@@ -41,7 +58,8 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, FailureRe
     let pixels = width as usize * height as usize;
     // The samples as they are, their levels, and the RGB.
     let samples = pixels.saturating_mul(usize::from(color.num_samples()));
-    let size = layout.complete_len.saturating_add(samples).saturating_add(3 * pixels);
+    let converted = if color.bit_depth() == 8 { 0 } else { samples };
+    let size = layout.complete_len.saturating_add(converted).saturating_add(3 * pixels);
     let most = usize::try_from(limits.max_decoded_bytes).unwrap_or(usize::MAX);
     if size > most {
         return Err(reason(ReasonKind::TooLarge, format!("{size} bytes when decoded, at most {most}")));
@@ -55,11 +73,13 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, FailureRe
     let planar = layout.planes > 1;
     let channels = usize::from(color.num_samples());
     let a_row = width as usize * if planar { 1 } else { channels };
-    let levels = levels(read, color.bit_depth(), a_row, matches!(colours, Colours::Palette(_)));
+    let levels = levels(read, color.bit_depth(), a_row, matches!(colours.kind, Kind::Palette(_)));
     if levels.len() < samples {
         return Err(reason(ReasonKind::Corrupt, "the TIFF holds fewer samples than pixels"));
     }
     let places = Places { channels, planar, pixels };
+    let transparency = (0..pixels).map(|pixel| places.of(&levels, pixel, colours.kind.channels()));
+    let colours = Colours { alpha: colours.alpha.unless_zero(transparency), ..colours };
     let mut rgb = Vec::with_capacity(3 * pixels);
     for pixel in 0..pixels {
         rgb.extend(colours.rgb(|channel| places.of(&levels, pixel, channel)));
@@ -68,37 +88,47 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, FailureRe
 }
 
 /// How the channels of a pixel make a colour.
-enum Colours {
-    Grey {
-        alpha: bool,
-    },
-    Rgb {
-        alpha: bool,
-    },
-    Cmyk {
-        alpha: bool,
-    },
+struct Colours {
+    kind: Kind,
+    /// What the channel behind the colours is.
+    alpha: Alpha,
+}
+
+enum Kind {
+    Grey,
+    Rgb,
+    Cmyk,
     YCbCr,
     /// Red, green and blue of each index.
     Palette(Vec<[u8; 3]>),
 }
 
+impl Kind {
+    /// Channels of the colours, without alpha.
+    fn channels(&self) -> usize {
+        match self {
+            Self::Grey | Self::Palette(_) => 1,
+            Self::Rgb | Self::YCbCr => 3,
+            Self::Cmyk => 4,
+        }
+    }
+}
+
 impl Colours {
     fn of(color: ColorType, decoder: &mut Decoder<Cursor<&[u8]>>) -> Self {
-        match color {
-            ColorType::RGB(_) => Self::Rgb { alpha: false },
-            ColorType::RGBA(_) => Self::Rgb { alpha: true },
-            ColorType::CMYK(_) => Self::Cmyk { alpha: false },
-            ColorType::CMYKA(_) => Self::Cmyk { alpha: true },
-            ColorType::YCbCr(_) => Self::YCbCr,
-            ColorType::GrayA(_) => Self::Grey { alpha: true },
-            // Of several bands the first is shown; a second one may be alpha.
-            ColorType::Multiband { .. } => {
-                let extra = decoder.find_tag_unsigned_vec::<u16>(Tag::ExtraSamples).ok().flatten();
-                Self::Grey { alpha: extra.is_some_and(|extra| matches!(extra.first(), Some(1 | 2))) }
-            }
-            ColorType::Gray(_) | ColorType::Palette(_) | ColorType::Lab(_) | _ => Self::Grey { alpha: false },
-        }
+        let (kind, has_alpha) = match color {
+            ColorType::RGB(_) => (Kind::Rgb, false),
+            ColorType::RGBA(_) => (Kind::Rgb, true),
+            ColorType::CMYK(_) => (Kind::Cmyk, false),
+            ColorType::CMYKA(_) => (Kind::Cmyk, true),
+            ColorType::YCbCr(_) => (Kind::YCbCr, false),
+            ColorType::GrayA(_) => (Kind::Grey, true),
+            // Of several bands the first is shown; a second one is alpha only if the file says so.
+            ColorType::Multiband { .. } => (Kind::Grey, alpha(decoder).is_some()),
+            ColorType::Gray(_) | ColorType::Palette(_) | ColorType::Lab(_) | _ => (Kind::Grey, false),
+        };
+        let alpha = if has_alpha { alpha(decoder).unwrap_or(Alpha::Straight) } else { Alpha::Opaque };
+        Self { kind, alpha }
     }
 
     fn palette(decoder: &mut Decoder<Cursor<&[u8]>>) -> Result<Self, FailureReason> {
@@ -110,30 +140,30 @@ impl Colours {
         let (red, rest) = map.split_at(third);
         let (green, blue) = rest.split_at(third);
         let colours = red.iter().zip(green).zip(blue);
-        Ok(Self::Palette(colours.map(|((red, green), blue)| [red, green, blue].map(level)).collect()))
+        let colours = colours.map(|((red, green), blue)| [red, green, blue].map(level)).collect();
+        Ok(Self { kind: Kind::Palette(colours), alpha: Alpha::Opaque })
     }
 
     fn rgb(&self, level: impl Fn(usize) -> u8) -> [u8; 3] {
-        let over = |colour, alpha| over_white_pixel(colour, level(alpha));
         let less = |ink: u8, black: u8| {
             let light = (255 - u32::from(ink)) * (255 - u32::from(black));
             u8::try_from((light + 127) / 255).unwrap_or(u8::MAX)
         };
-        match self {
-            Self::Grey { alpha: false } => [level(0); 3],
-            Self::Grey { alpha: true } => over([level(0); 3], 1),
-            Self::Rgb { alpha: false } => [level(0), level(1), level(2)],
-            Self::Rgb { alpha: true } => over([level(0), level(1), level(2)], 3),
-            Self::Cmyk { alpha } => {
-                let colour = [0, 1, 2].map(|ink| less(level(ink), level(3)));
-                if *alpha { over(colour, 4) } else { colour }
-            }
-            Self::YCbCr => {
+        let colour = match &self.kind {
+            Kind::Grey => [level(0); 3],
+            Kind::Rgb => [level(0), level(1), level(2)],
+            Kind::Cmyk => [0, 1, 2].map(|ink| less(level(ink), level(3))),
+            Kind::YCbCr => {
                 let (y, cb, cr) =
                     (f64::from(level(0)), f64::from(level(1)) - 128.0, f64::from(level(2)) - 128.0);
                 [y + 1.402 * cr, y - 0.344_136 * cb - 0.714_136 * cr, y + 1.772 * cb].map(byte)
             }
-            Self::Palette(colours) => colours.get(usize::from(level(0))).copied().unwrap_or_default(),
+            Kind::Palette(colours) => colours.get(usize::from(level(0))).copied().unwrap_or_default(),
+        };
+        match (&self.kind, self.alpha) {
+            // No ink is white, so inks that are multiplied by their alpha lie over white already.
+            (Kind::Cmyk, Alpha::Premultiplied) | (_, Alpha::Opaque) => colour,
+            (_, alpha) => alpha.over_white(colour, level(self.kind.channels())),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Runs ffmpeg and ffprobe as children that read one local file and nothing else.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -13,7 +13,7 @@ use sensorium_types::{FailureReason, ReasonKind};
 use crate::reason;
 
 /// Demuxers that may be used. No playlists and no concatenation: they would name other files and addresses.
-const FORMATS: &str = "mov,matroska,avi,mpegts,mpeg,ogg,flv,asf,h264,hevc,gif,apng,wav,mp3,flac,aac";
+const FORMATS: &str = "mov,matroska,avi,mpegts,mpeg,ogg,flv,asf,h264,hevc,ivf,gif,apng,wav,mp3,flac,aac";
 /// Largest single allocation of ffmpeg.
 const MAX_ALLOCATION: &str = "268435456";
 /// Most pixels of a frame that its decoders accept.
@@ -43,21 +43,52 @@ fn file_url(path: &Path) -> OsString {
 impl Ffmpeg {
     /// Starts ffmpeg on a file with this many threads of its decoder; `after` goes behind the input.
     pub(crate) fn start(path: &Path, threads: usize, after: &[&str]) -> Result<Self, FailureReason> {
+        Self::start_with(path, threads, &[], after)
+    }
+
+    /// As [`Ffmpeg::start`]; `before` goes before the input and says how to read it.
+    pub(crate) fn start_with(
+        path: &Path,
+        threads: usize,
+        before: &[&str],
+        after: &[&str],
+    ) -> Result<Self, FailureReason> {
+        Self::decoder(&file_url(path), threads, before, after, Stdio::null())
+    }
+
+    /// Starts ffmpeg on a bare stream of this format, which it reads from its standard input.
+    pub(super) fn feed(format: &str, stream: Vec<u8>, after: &[&str]) -> Result<Self, FailureReason> {
+        let mut ffmpeg = Self::decoder(OsStr::new("pipe:0"), 1, &["-f", format], after, Stdio::piped())?;
+        if let Some(mut input) = ffmpeg.child.stdin.take() {
+            // It ends with the child at the latest, whose death closes the pipe.
+            std::thread::spawn(move || input.write_all(&stream));
+        }
+        Ok(ffmpeg)
+    }
+
+    fn decoder(
+        from: &OsStr,
+        threads: usize,
+        before: &[&str],
+        after: &[&str],
+        input: Stdio,
+    ) -> Result<Self, FailureReason> {
         let threads = threads.to_string();
-        let before = ["-nostdin", "-threads", &threads, "-max_pixels", MAX_PIXELS, "-filter_threads", "1"];
-        Self::run("ffmpeg", &before, path, after)
+        let bounds = ["-nostdin", "-threads", &threads, "-max_pixels", MAX_PIXELS, "-filter_threads", "1"];
+        Self::run("ffmpeg", &[&bounds[..], before].concat(), from, after, input)
     }
 
     /// Starts ffprobe on a file.
     pub(super) fn probe(path: &Path, after: &[&str]) -> Result<Self, FailureReason> {
-        Self::run("ffprobe", &[], path, after)
+        Self::run("ffprobe", &[], &file_url(path), after, Stdio::null())
     }
 
     fn run(
         program: &'static str,
         before: &[&str],
-        path: &Path,
+        from: &OsStr,
         after: &[&str],
+        input: Stdio,
     ) -> Result<Self, FailureReason> {
         let cannot = |error: io::Error| {
             let crashed = || reason(ReasonKind::Crashed, format!("{program} cannot be started: {error}"));
@@ -68,9 +99,9 @@ impl Ffmpeg {
             .args(["-v", "error", "-max_alloc", MAX_ALLOCATION])
             .args(["-protocol_whitelist", "file,pipe", "-format_whitelist", FORMATS])
             .args(before)
-            .args([OsStr::new("-i"), &file_url(path)])
+            .args([OsStr::new("-i"), from])
             .args(after)
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut child = command.spawn().map_err(cannot)?;
@@ -159,7 +190,10 @@ fn complaint_of(program: &str, complaint: &str) -> FailureReason {
         ReasonKind::Unsupported
     } else if line.contains("Cannot allocate memory") {
         ReasonKind::TooLarge
-    } else if line.contains("ecoder") && line.contains("not found") || line.starts_with("Unknown encoder") {
+    } else if line.contains("ecoder") && line.contains("not found")
+        || line.starts_with("Unknown encoder")
+        || line.starts_with("Unknown decoder")
+    {
         ReasonKind::DecoderMissing
     } else {
         ReasonKind::Corrupt

@@ -10,9 +10,12 @@
 //! | `shots.rs` | changes of shot |
 //! | `parts.rs` | frames to parts |
 //! | `animation.rs` | animated pictures |
+//! | `alpha.rs` | frames that are laid over white |
 //! | `still.rs` | pictures that only ffmpeg decodes |
 //! | `clip.rs` | stretches of a film as one clip |
 
+#[cfg_attr(not(test), expect(dead_code, reason = "the scan of videos is to ask for its frames by it"))]
+mod alpha;
 mod animation;
 mod clip;
 mod ffmpeg;

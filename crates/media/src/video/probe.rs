@@ -8,7 +8,7 @@ use sensorium_types::{FailureReason, Payload, ReasonKind};
 use serde_json::{Map, Value};
 
 use super::Ffmpeg;
-use crate::reason;
+use crate::{dates, reason};
 
 /// Most output of ffprobe that is read.
 const MAX_OUTPUT_BYTES: u64 = 4 << 20;
@@ -93,14 +93,14 @@ fn read_tags(tags: &Map<String, Value>, facts: &mut Payload) {
     if let Some(model) = tag("com.apple.quicktime.model") {
         facts.set("camera", model);
     }
-    let time = tag("com.apple.quicktime.creationdate").or_else(|| tag("creation_time"));
-    if let Some(time) = time.and_then(|time| time.parse::<jiff::Timestamp>().ok()) {
-        let year = time.to_zoned(jiff::tz::TimeZone::UTC).year();
+    // What the camera's own clock showed, with its offset, before what a program stamped.
+    let dates = ["com.apple.quicktime.creationdate", "creation_time"];
+    if let Some(moment) = dates.into_iter().find_map(|name| {
+        let moment = dates::read(&tag(name)?, None)?;
         // Clocks that were never set begin in 1904 or 1970.
-        if year > 1980 {
-            facts.set("captured_at", time.to_string());
-            facts.set("year", year);
-        }
+        (moment.year() > 1980).then_some(moment)
+    }) {
+        moment.put(facts);
     }
     let place = tag("com.apple.quicktime.location.ISO6709").or_else(|| tag("location"));
     if let Some((lat, lon)) = place.as_deref().and_then(degrees) {
@@ -215,6 +215,27 @@ mod tests {
         assert_eq!(degrees("+27.5916+086.5640+8850/"), Some((27.5916, 86.564)));
         assert_eq!(degrees("+95+10/"), None);
         assert_eq!(degrees("here"), None);
+    }
+
+    #[test]
+    fn the_first_date_that_can_be_read_is_taken_with_the_year_of_its_place() {
+        let dates = |camera: &str, program: &str| {
+            let tags =
+                serde_json::json!({"com.apple.quicktime.creationdate": camera, "creation_time": program});
+            let mut facts = Payload::new();
+            read_tags(tags.as_object().expect("an object"), &mut facts);
+            (facts.get("captured_at").cloned(), facts.get("year").cloned())
+        };
+        let found = |time: &str, year: i16| (Some(time.into()), Some(year.into()));
+        let stamp = "2021-07-03T10:00:00.000000Z";
+        let evening = found("2020-12-31T22:30:00Z", 2021);
+        assert_eq!(dates("2021-01-01T00:30:00+0200", stamp), evening);
+        assert_eq!(dates("2021-01-01T00:30:00+02:00", "1904-01-01T00:00:00Z"), evening);
+        for unset in ["", "1904-01-01T00:00:00+0100", "1970-01-01T00:00:00Z", "1970-01-05T07:00:00Z", "soon"]
+        {
+            assert_eq!(dates(unset, stamp), found("2021-07-03T10:00:00Z", 2021), "{unset:?}");
+            assert_eq!(dates(unset, unset), (None, None), "{unset:?}");
+        }
     }
 
     #[test]

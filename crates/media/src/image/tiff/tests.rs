@@ -1,7 +1,6 @@
 //! TIFFs written here, sample by sample.
 
 use super::*;
-use crate::image::still;
 
 const GREY: u16 = 1;
 const RGB: u16 = 2;
@@ -22,13 +21,14 @@ struct Kind {
     channels: u16,
     format: u16,
     planar: bool,
-    alpha: bool,
+    /// What `ExtraSamples` says.
+    extra: Option<u16>,
     map: Vec<u16>,
 }
 
 fn kind(photometric: u16, bits: u16, channels: u16) -> Kind {
     let map = Vec::new();
-    Kind { photometric, bits, channels, format: UNSIGNED, planar: false, alpha: false, map }
+    Kind { photometric, bits, channels, format: UNSIGNED, planar: false, extra: None, map }
 }
 
 /// A TIFF of one strip (or one a plane).
@@ -55,8 +55,8 @@ fn file(kind: &Kind, (width, height): (u16, u16), samples: &[u8], big_endian: bo
     if !kind.map.is_empty() {
         shorts(320, &kind.map);
     }
-    if kind.alpha {
-        shorts(338, &[2]);
+    if let Some(extra) = kind.extra {
+        shorts(338, &[extra]);
     }
     shorts(339, &vec![kind.format; kind.channels.into()]);
     if kind.photometric == LUMA {
@@ -95,10 +95,7 @@ fn file(kind: &Kind, (width, height): (u16, u16), samples: &[u8], big_endian: bo
 /// The pixels of a TIFF by whichever decoder takes it, as `decode_still` chooses.
 fn pixels(bytes: &[u8]) -> Result<Vec<[u8; 3]>, FailureReason> {
     let limits = Limits::default();
-    let picture = match still::decode(bytes, "image/tiff", &limits) {
-        Err(refused) if refused.kind == ReasonKind::Unsupported => decode(bytes, &limits)?,
-        decoded => decoded?,
-    };
+    let picture = crate::image::decode_tiff(bytes, &limits)?;
     Ok(picture.rgb.pixels.as_chunks::<3>().0.to_vec())
 }
 
@@ -153,8 +150,30 @@ fn inks_become_colours() {
     let planes = [0, 0, 0, 255, 0, 0, 255, 0, 0, 0, 255, 0];
     assert_eq!(shown(&Kind { planar: true, ..kind(INKS, 8, 4) }, (3, 1), &planes), [RED, BLACK, WHITE]);
     let over_white = [0, 255, 255, 0, 255, 0, 0, 0, 255, 0];
-    let kind = Kind { alpha: true, ..kind(INKS, 8, 5) };
+    let kind = Kind { extra: Some(2), ..kind(INKS, 8, 5) };
     assert_eq!(shown(&kind, (2, 1), &over_white), [RED, WHITE]);
+}
+
+#[test]
+fn alpha_is_what_the_file_says_it_is() {
+    // Red, half of it, and nothing.
+    let straight = [255, 0, 0, 255, 255, 0, 0, 128, 0, 0, 0, 0];
+    let multiplied = [255, 0, 0, 255, 128, 0, 0, 128, 0, 0, 0, 0];
+    let kind = |extra| Kind { extra, ..kind(RGB, 8, 4) };
+    let half = [255, 127, 127];
+    assert_eq!(shown(&kind(Some(2)), (3, 1), &straight), [RED, half, WHITE]);
+    assert_eq!(shown(&kind(None), (3, 1), &straight), [RED, half, WHITE]);
+    assert_eq!(shown(&kind(Some(1)), (3, 1), &multiplied), [RED, half, WHITE]);
+    assert_eq!(shown(&kind(Some(0)), (3, 1), &straight), [RED, RED, BLACK], "a channel of another kind");
+    let zeros = straight.map(|value| if value == 128 { 255 } else { value });
+    let zeros: Vec<u8> = zeros.chunks(4).flat_map(|pixel| [pixel[0], pixel[1], pixel[2], 0]).collect();
+    for extra in [Some(1), Some(2)] {
+        assert_eq!(shown(&kind(extra), (3, 1), &zeros), [RED, RED, BLACK], "zeros throughout are no alpha");
+    }
+    let greys = Kind { extra: Some(1), ..self::kind(GREY, 8, 2) };
+    assert_eq!(shown(&greys, (2, 1), &[128, 128, 0, 255]), [WHITE, BLACK]);
+    let planes = Kind { extra: Some(1), planar: true, ..self::kind(RGB, 8, 4) };
+    assert_eq!(shown(&planes, (2, 1), &[255, 128, 0, 0, 0, 0, 255, 128]), [RED, half]);
 }
 
 #[test]
@@ -164,7 +183,7 @@ fn sixteen_bits_are_scaled_to_eight() {
     let colours = le(&[0xFFFF_u16, 0, 0, 0, 0x8080, 0], u16::to_le_bytes);
     assert_eq!(shown(&kind(RGB, 16, 3), (2, 1), &colours), [RED, GREEN]);
     let with_alpha = le(&[0_u16, 0xFFFF, 0, 0], u16::to_le_bytes);
-    assert_eq!(shown(&Kind { alpha: true, ..kind(GREY, 16, 2) }, (2, 1), &with_alpha), [BLACK, WHITE]);
+    assert_eq!(shown(&Kind { extra: Some(2), ..kind(GREY, 16, 2) }, (2, 1), &with_alpha), [BLACK, WHITE]);
 }
 
 #[test]

@@ -1,42 +1,20 @@
-//! HEIC and AVIF through the real worker. What ffmpeg can do with them differs by version, so each test takes pixels or
-//! the typed reason with its advice; it is skipped, loudly, where no file can be made.
+//! HEIC and AVIF. What ffmpeg can do with them differs by version, so each test takes pixels or the typed reason with its
+//! advice; it is skipped, loudly, where no file can be made.
 
-#![expect(clippy::indexing_slicing, reason = "boxes of known layout")]
-#![expect(clippy::print_stderr, reason = "what is skipped is told")]
+use std::path::Path;
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-
-use sensorium_media::{Cancel, Decoded, Limits, MediaInput, MediaPool, PartContent, PoolConfig, TowerSpec};
+use sensorium_media::Decoded;
 use sensorium_types::{FailureReason, Modality, ReasonKind};
+
+use super::{decode, made, pixels};
 
 /// Side of a tile.
 const SIDE: u32 = 256;
 
-fn decode(path: &Path) -> Result<Decoded, FailureReason> {
-    let program = std::env::var_os("SENSORIUM_BIN")
-        .expect("SENSORIUM_BIN names the built binary, whose hidden subcommand decodes; `make test` sets it");
-    let (limits, spec) = (Limits::default(), TowerSpec::default());
-    let config = PoolConfig { worker_program: PathBuf::from(program), workers: 1, limits, spec };
-    MediaPool::new(config).expect("a pool").decode(MediaInput::Path(path.to_owned()), &Cancel::new())
-}
-
 /// A picture that ffmpeg encodes; `None`, loudly, where it lacks the encoder.
 fn encoded(folder: &Path, name: &str, source: &str, encoder: &[&str]) -> Option<Vec<u8>> {
-    let path = folder.join(name);
-    let made = Command::new("ffmpeg")
-        .args(["-nostdin", "-v", "error", "-y", "-f", "lavfi", "-i", source, "-frames:v", "1"])
-        .args(["-pix_fmt", "yuv420p"])
-        .args(encoder)
-        .arg(&path)
-        .stderr(Stdio::null())
-        .status()
-        .expect("ffmpeg is installed");
-    if !made.success() {
-        eprintln!("SKIPPED: this ffmpeg cannot make {name} ({encoder:?})");
-        return None;
-    }
-    Some(fs_err::read(path).expect("reads"))
+    let encoder = [&["-pix_fmt", "yuv420p"], encoder].concat();
+    made(&folder.join(name), &["-f", "lavfi", "-i", source], &encoder)
 }
 
 /// Checks pixels at the corners, or the reason; gives whether there were pixels.
@@ -55,8 +33,7 @@ fn check(decoded: Result<Decoded, FailureReason>, mime: &str, sides: u32, corner
     assert_eq!((decoded.modality, decoded.mime.as_str()), (Modality::Image, mime));
     assert_eq!(decoded.facts.get("width"), Some(&sides.into()));
     assert_eq!(decoded.facts.get("height"), Some(&sides.into()));
-    let PartContent::Frames(frames) = &decoded.parts[0].content else { panic!("pixels") };
-    let picture = &frames[0];
+    let picture = pixels(&decoded);
     let (right, bottom) = (picture.width - 5, picture.height - 5);
     for ((x, y), expected) in [(4, 4), (right, 4), (4, bottom), (right, bottom)].into_iter().zip(corners) {
         let start = ((y * picture.width + x) * 3) as usize;
@@ -86,7 +63,7 @@ fn a_heic_gives_pixels_or_says_what_to_do() {
     let folder = tempfile::tempdir().expect("a folder");
     let Some(tile) = tile(folder.path(), "red") else { return };
     let path = folder.path().join("one.heic");
-    fs_err::write(&path, heic(&[tile])).expect("writes");
+    fs_err::write(&path, heic(&[tile], &[])).expect("writes");
     check(decode(&path), "image/heic", SIDE, [RED; 4]);
 }
 
@@ -96,15 +73,61 @@ fn a_heic_of_tiles_is_whole_or_says_what_to_do() {
     let tiles = ["red", "lime", "blue", "white"].map(|colour| tile(folder.path(), colour));
     let Some(tiles) = tiles.into_iter().collect::<Option<Vec<_>>>() else { return };
     let path = folder.path().join("tiles.heic");
-    fs_err::write(&path, heic(&tiles)).expect("writes");
+    fs_err::write(&path, heic(&tiles, &[])).expect("writes");
     check(decode(&path), "image/heic", 2 * SIDE, [RED, LIME, BLUE, WHITE]);
+    // A quarter to the left, and then top and bottom change places.
+    for (turns, corners) in [
+        (&[boxed(b"irot", &[1])][..], [LIME, WHITE, RED, BLUE]),
+        (&[boxed(b"irot", &[3])], [BLUE, RED, WHITE, LIME]),
+        (&[boxed(b"imir", &[0])], [BLUE, WHITE, RED, LIME]),
+        (&[boxed(b"irot", &[1]), boxed(b"imir", &[0])], [RED, BLUE, LIME, WHITE]),
+    ] {
+        fs_err::write(&path, heic(&tiles, turns)).expect("writes");
+        check(decode(&path), "image/heic", 2 * SIDE, corners);
+    }
+    let half = [256, 1, 256, 1, (-128_i32).cast_unsigned(), 1, 128, 1].map(u32::to_be_bytes).concat();
+    fs_err::write(&path, heic(&tiles, &[boxed(b"clap", &half)])).expect("writes");
+    check(decode(&path), "image/heic", SIDE, [BLUE; 4]);
+}
+
+#[test]
+fn the_alpha_of_an_avif_lies_over_white() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let av1 = ["-c:v", "libaom-av1", "-cpu-used", "8"];
+    let square = format!("color=black:s={SIDE}x{SIDE},drawbox=x=0:y=0:w=128:h=256:color=white:t=fill");
+    let coded = |name: &str, source: &str, encoder: &[&str]| {
+        let mp4 = made(&folder.path().join(name), &["-f", "lavfi", "-i", source], &[&av1, encoder].concat())?;
+        let entry = ["moov", "trak", "mdia", "minf", "stbl", "stsd", "av01", "av1C"];
+        Some(Tile {
+            kind: *b"av01",
+            setup: boxed(b"av1C", content(&mp4, &entry)),
+            data: content(&mp4, &["mdat"]).to_vec(),
+        })
+    };
+    let lime = coded("lime.mp4", &format!("color=lime:s={SIDE}x{SIDE}"), &["-pix_fmt", "yuv420p"]);
+    let seen = coded(
+        "seen.mp4",
+        &square,
+        &["-vf", "scale=out_range=pc,format=gray", "-color_range", "pc", "-pix_fmt", "gray"],
+    );
+    let nothing = coded(
+        "nothing.mp4",
+        &format!("color=black:s={SIDE}x{SIDE}"),
+        &["-vf", "scale=out_range=pc,format=gray", "-color_range", "pc", "-pix_fmt", "gray"],
+    );
+    let (Some(lime), Some(seen), Some(nothing)) = (lime, seen, nothing) else { return };
+    let path = folder.path().join("alpha.avif");
+    fs_err::write(&path, avif(&lime, &seen)).expect("writes");
+    check(decode(&path), "image/avif", SIDE, [LIME, WHITE, LIME, WHITE]);
+    fs_err::write(&path, avif(&lime, &nothing)).expect("writes");
+    check(decode(&path), "image/avif", SIDE, [LIME; 4]);
 }
 
 #[test]
 fn a_heic_that_is_cut_off_is_a_typed_failure() {
     let folder = tempfile::tempdir().expect("a folder");
     let Some(tile) = tile(folder.path(), "red") else { return };
-    let whole = heic(&[tile]);
+    let whole = heic(&[tile], &[]);
     let path = folder.path().join("cut.heic");
     for length in [24, 60, whole.len() / 2] {
         fs_err::write(&path, &whole[..length]).expect("writes");
@@ -114,8 +137,10 @@ fn a_heic_that_is_cut_off_is_a_typed_failure() {
     }
 }
 
-/// A coded picture: what sets its decoder up, and its data.
+/// A coded picture: its kind, the box that sets its decoder up, and its data.
+#[derive(Clone)]
 struct Tile {
+    kind: [u8; 4],
     setup: Vec<u8>,
     data: Vec<u8>,
 }
@@ -126,7 +151,8 @@ fn tile(folder: &Path, colour: &str) -> Option<Tile> {
     let encoder = ["-c:v", "libx265", "-x265-params", "log-level=none", "-tag:v", "hvc1"];
     let mp4 = encoded(folder, &format!("{colour}.mp4"), &source, &encoder)?;
     let entry = ["moov", "trak", "mdia", "minf", "stbl", "stsd", "hvc1", "hvcC"];
-    Some(Tile { setup: content(&mp4, &entry).to_vec(), data: content(&mp4, &["mdat"]).to_vec() })
+    let setup = boxed(b"hvcC", content(&mp4, &entry));
+    Some(Tile { kind: *b"hvc1", setup, data: content(&mp4, &["mdat"]).to_vec() })
 }
 
 /// What a box holds that lies in others.
@@ -139,7 +165,7 @@ fn content<'a>(mut bytes: &'a [u8], path: &[&str]) -> &'a [u8] {
                 // Fields that stand before the boxes within.
                 let fields = match *name {
                     "stsd" => 8,
-                    "hvc1" => 78,
+                    "hvc1" | "av01" => 78,
                     _ => 0,
                 };
                 bytes = &this[8 + fields..];
@@ -151,54 +177,80 @@ fn content<'a>(mut bytes: &'a [u8], path: &[&str]) -> &'a [u8] {
     bytes
 }
 
-/// A HEIC of one tile, or of four in a square.
-fn heic(tiles: &[Tile]) -> Vec<u8> {
+/// A HEIC of one tile, or of four in a square, with these properties of the whole.
+fn heic(tiles: &[Tile], turns: &[Vec<u8>]) -> Vec<u8> {
     let is_square = tiles.len() > 1;
     let square = u16::try_from(tiles.len() + 1).expect("few");
     let side = u16::try_from(2 * SIDE).expect("small");
     let grid = [&[0, 0, 1, 1][..], &side.to_be_bytes(), &side.to_be_bytes()].concat();
-
-    let (mut data, mut infos, mut links) = (Vec::new(), Vec::new(), Vec::new());
-    for (id, tile) in (1_u16..).zip(tiles) {
-        data.push((id, tile.data.as_slice()));
-        infos.push(info(id, u8::from(is_square), b"hvc1"));
-        links.push([&id.to_be_bytes()[..], &[2, 0x81, 2]].concat());
-    }
-    let mut properties = [boxed(b"hvcC", &tiles[0].setup), size(SIDE)].concat();
+    let mut properties = vec![tiles[0].setup.clone(), size(SIDE), size(2 * SIDE)];
+    properties.extend_from_slice(turns);
+    let turned = (4..).take(turns.len());
+    let mut items: Vec<Item> = tiles
+        .iter()
+        .map(|tile| Item { kind: tile.kind, is_hidden: is_square, data: &tile.data, properties: vec![1, 2] })
+        .collect();
     let mut references = Vec::new();
     if is_square {
-        data.push((square, grid.as_slice()));
-        infos.push(info(square, 0, b"grid"));
-        links.push([&square.to_be_bytes()[..], &[1, 3]].concat());
-        properties.extend(size(2 * SIDE));
+        let properties = [3].into_iter().chain(turned).collect();
+        items.push(Item { kind: *b"grid", is_hidden: false, data: &grid, properties });
         let of = (1..square).flat_map(u16::to_be_bytes).collect::<Vec<_>>();
-        let of = [&square.to_be_bytes()[..], &(square - 1).to_be_bytes(), &of].concat();
-        references = versioned(b"iref", 0, &boxed(b"dimg", &of));
+        references = boxed(b"dimg", &[&square.to_be_bytes()[..], &(square - 1).to_be_bytes(), &of].concat());
     }
-    let primary = if is_square { square } else { 1 };
+    heif(b"heic", &items, &properties, &references, if is_square { square } else { 1 })
+}
+
+/// An AVIF of an image and its alpha.
+fn avif(colour: &Tile, alpha: &Tile) -> Vec<u8> {
+    let name = versioned(b"auxC", 0, b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0");
+    let properties = [size(SIDE), colour.setup.clone(), alpha.setup.clone(), name];
+    let items = [
+        Item { kind: *b"av01", is_hidden: false, data: &colour.data, properties: vec![1, 2] },
+        Item { kind: *b"av01", is_hidden: true, data: &alpha.data, properties: vec![1, 3, 4] },
+    ];
+    heif(b"avif", &items, &properties, &boxed(b"auxl", &[0, 2, 0, 1, 0, 1]), 1)
+}
+
+/// An item of a file: its properties are counted from 1.
+struct Item<'a> {
+    kind: [u8; 4],
+    is_hidden: bool,
+    data: &'a [u8],
+    properties: Vec<u8>,
+}
+
+/// A file of these items, counted from 1.
+fn heif(brand: &[u8; 4], items: &[Item], properties: &[Vec<u8>], references: &[u8], primary: u16) -> Vec<u8> {
+    let (mut infos, mut links) = (Vec::new(), Vec::new());
+    for (id, item) in (1_u16..).zip(items) {
+        infos.push(info(id, u8::from(item.is_hidden), &item.kind));
+        let count = u8::try_from(item.properties.len()).expect("few");
+        links.push([&id.to_be_bytes()[..], &[count], &item.properties].concat());
+    }
     let associations = [&count(links.len())[2..], &links.concat()].concat();
     let associations = versioned(b"ipma", 0, &[&[0, 0], associations.as_slice()].concat());
     let meta = |start: usize| {
         let mut places = vec![0x44, 0];
-        places.extend(&count(data.len())[2..]);
+        places.extend(&count(items.len())[2..]);
         let mut at = start;
-        for (id, bytes) in &data {
-            places.extend([&id.to_be_bytes()[..], &[0, 0, 0, 1], &count(at), &count(bytes.len())].concat());
-            at += bytes.len();
+        for (id, item) in (1_u16..).zip(items) {
+            let bytes = item.data.len();
+            places.extend([&id.to_be_bytes()[..], &[0, 0, 0, 1], &count(at), &count(bytes)].concat());
+            at += bytes;
         }
         let inside = [
             versioned(b"hdlr", 0, &[&[0; 4][..], b"pict", &[0; 13]].concat()),
             versioned(b"pitm", 0, &primary.to_be_bytes()),
             versioned(b"iloc", 0, &places),
             versioned(b"iinf", 0, &[&count(infos.len())[2..], &infos.concat()].concat()),
-            references.clone(),
-            boxed(b"iprp", &[boxed(b"ipco", &properties), associations.clone()].concat()),
+            if references.is_empty() { Vec::new() } else { versioned(b"iref", 0, references) },
+            boxed(b"iprp", &[boxed(b"ipco", &properties.concat()), associations.clone()].concat()),
         ];
         versioned(b"meta", 0, &inside.concat())
     };
-    let begin = boxed(b"ftyp", b"heic\0\0\0\0mif1heic");
+    let begin = boxed(b"ftyp", &[brand.as_slice(), b"\0\0\0\0mif1", brand].concat());
     let start = begin.len() + meta(0).len() + 8;
-    let pixels: Vec<u8> = data.iter().flat_map(|(_, bytes)| bytes.iter().copied()).collect();
+    let pixels: Vec<u8> = items.iter().flat_map(|item| item.data.iter().copied()).collect();
     [begin, meta(start), boxed(b"mdat", &pixels)].concat()
 }
 
