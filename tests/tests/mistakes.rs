@@ -47,6 +47,8 @@ fn mistakes_of_the_command_line_exit_with_2() {
     let (sensorium, _media) = one_text();
     assert_told(&sensorium, &["search", ""], 2, &["the query is empty"]);
     assert_told(&sensorium, &["search", " \t"], 2, &["the query is empty"]);
+    assert_told(&sensorium, &["search", "\u{200b}\u{feff}"], 2, &["the query is empty"]);
+    assert_told(&sensorium, &["search", "text:\u{a0}"], 2, &["blank"]);
     assert_told(&sensorium, &["search", "x", "--filter", "year > = 3"], 2, &["at character 8", "\"=\""]);
     assert_told(&sensorium, &["search", "x", "--filter", "(year = 3"], 2, &["at character 10", "end"]);
     assert_told(&sensorium, &["search", "x", "--contact-sheet", "a.gif"], 2, &[".html or .png"]);
@@ -56,6 +58,88 @@ fn mistakes_of_the_command_line_exit_with_2() {
         2,
         &["works on this machine alone"],
     );
+}
+
+#[test]
+fn words_from_outside_cannot_command_the_terminal() {
+    let (sensorium, media) = one_text();
+    let shown = r"\u{1b}[31m\u{202e}\u{200b}\n\u{9b}";
+    let name = "\x1b[31m\u{202e}\u{200b}\n\u{9b}";
+    for args in [
+        ["index", &format!("/{name}")].as_slice(),
+        &["search", &format!("./{name}")],
+        &["search", &format!("vector:{name}")],
+        &["get", &format!("\u{202e}{}", "x")],
+        &["caption", name],
+        &["stats", "--collection", name],
+        &["search", "x", "--filter", &format!("a = 1 {name}")],
+        &["search", "x", "--limit", name],
+    ] {
+        let run = sensorium.run(args);
+        assert_ne!(run.code, Some(0), "{args:?}");
+        assert!(!run.stderr.is_empty(), "{args:?}");
+        let odd =
+            run.stderr.chars().find(|c| *c != '\n' && (c.is_control() || "\u{202e}\u{200b}".contains(*c)));
+        assert_eq!(odd, None, "{args:?}: {:?}", run.stderr);
+    }
+    assert_told(&sensorium, &["index", &format!("/{name}")], 1, &[shown, "no such file or folder"]);
+    let file = media.path().join("\u{202e}txt.exe.txt");
+    fs_err::write(&file, "a boat on the sea").expect("write");
+    sensorium.index(media.path());
+    let found = sensorium.run(&["search", "a boat", "--limit", "5"]).expect_code(0);
+    assert!(
+        found.stdout.contains(r"\u{202e}txt.exe.txt") && !found.stdout.contains('\u{202e}'),
+        "{}",
+        found.stdout
+    );
+}
+
+#[test]
+fn each_thing_is_said_once() {
+    let (sensorium, media) = one_text();
+    for (args, sentence) in [
+        (
+            ["index", text(media.path()), "--include", "a["],
+            "\"a[\" is not a glob: unclosed character class; missing ']'",
+        ),
+        (
+            ["search", "x", "--filter", "Date taken = 3"],
+            "at character 6, found \"taken\" (quote the name: \"Date taken\")",
+        ),
+        (["search", "x", "--filter", "a = 1e999 or"], "at character 13, found the end"),
+        (
+            ["search", "x", "--server", "http://127.0.0.1:1"],
+            "no server answers at http://127.0.0.1:1: tcp connect error",
+        ),
+    ] {
+        let run = sensorium.run(&args);
+        assert!(run.stderr.contains(sentence), "{args:?}: {}", run.stderr);
+    }
+    let missing = sensorium.run(&["search", "vector:missing.npy"]).expect_code(1);
+    assert_eq!(missing.stderr.matches("missing.npy").count(), 1, "{}", missing.stderr);
+    let long = format!("a = \"{}\"", "x".repeat(65_536));
+    assert_told(&sensorium, &["search", "x", "--filter", &long], 2, &["at most 65536 bytes, this has 65542"]);
+}
+
+#[test]
+fn a_table_that_would_lose_rows_is_refused_with_its_line() {
+    let (sensorium, media) = one_text();
+    let meta = media.path().join("meta.csv");
+    for (table, words) in [
+        (
+            "path,note\ncats.txt,\"one\ntwo\"\nb.txt,\"unclosed\nc.txt,x\n",
+            ":4: the quote that begins on this line",
+        ),
+        (
+            "name;rating\ncats.txt;5\n",
+            ":1: the header has no field `path` or `file`: it holds `name`, `rating`, separated by `;`",
+        ),
+        ("path,rating\ncats.txt,4,5\n", ":2: the row has 3 cells and the header has 2"),
+    ] {
+        fs_err::write(&meta, table).expect("write");
+        let run = sensorium.run(&["index", text(media.path()), "--meta", text(&meta)]).expect_code(1);
+        assert!(run.stderr.contains(&format!("meta.csv{words}")), "{}", run.stderr);
+    }
 }
 
 #[test]

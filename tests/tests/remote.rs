@@ -64,7 +64,9 @@ fn metadata_in_csv_is_joined_in_the_data_folder() {
 
     fs_err::write(&meta, "name,year\npizza.jpg,2021\n").expect("write");
     let bad = local.run(&args).expect_code(1);
-    assert!(bad.stderr.contains("rows.csv:2: no field `path`"), "{}", bad.stderr);
+    let told =
+        "rows.csv:1: the header has no field `path` or `file`: it holds `name`, `year`, separated by `,`";
+    assert!(bad.stderr.contains(told), "{}", bad.stderr);
 }
 
 #[test]

@@ -148,3 +148,50 @@ fn an_absent_database_is_an_empty_one() {
     let verify = sensorium.run(&["verify", "--data", absent]).expect_code(0);
     assert!(verify.stdout.contains("empty") || verify.stderr.contains("empty"), "{verify:?}");
 }
+
+#[test]
+fn metadata_is_found_as_it_was_written() {
+    let (sensorium, media) = (Sensorium::new(), tempfile::tempdir().expect("folder"));
+    for (name, words) in [("a.txt", "a boat"), ("cafe\u{301}.txt", "a train"), ("c.txt", "a cat")] {
+        fs_err::write(media.path().join(name), words).expect("write");
+    }
+    let table = media.path().join("table.csv");
+    let rows = "\u{feff}Path;Date taken;id;2020_sales\r\n\
+                a.txt;2021-07-03T23:30:00Z;1983516295378495150;7\r\n\
+                café.txt;2021-07-04;1983516295378495151;007\r\n\
+                c.txt;;12345678901234567890123;1e400\r\n";
+    fs_err::write(&table, rows).expect("write");
+    let path = |path: &std::path::Path| path.to_str().expect("UTF-8").to_owned();
+    sensorium.run(&["index", &path(media.path()), "--meta", &path(&table)]).expect_code(0);
+    let mut serve = None;
+    for by_server in [false, true] {
+        if by_server {
+            serve = Some(sensorium.serve());
+        }
+        for (filter, expected) in [
+            ("id = 1983516295378495150", "a"),
+            ("id > 1983516295378495150", "é"),
+            ("id = 12345678901234567890123 and \"2020_sales\" = 1e400", "c"),
+            ("\"2020_sales\" = \"007\"", "é"),
+            ("\"2020_sales\" > 5", "a"),
+            ("\"Date taken\" = \"2021-07-03\"", "a"),
+            ("\"Date taken\" <= \"2021-07-04\"", "aé"),
+            ("\"Date taken\" > \"2021-07-03\"", "é"),
+            ("name = \"café.txt\" and name = \"cafe\u{301}.txt\"", "é"),
+            ("mtime < \"1970-01-01\"", ""),
+        ] {
+            let found = sensorium.json(&["get", "--filter", filter]);
+            let mut letters: Vec<&str> = found
+                .iter()
+                .map(|asset| match asset["payload"]["name"].as_str().expect("a name") {
+                    "a.txt" => "a",
+                    "c.txt" => "c",
+                    _ => "é",
+                })
+                .collect();
+            letters.sort_unstable();
+            assert_eq!(letters.concat(), expected, "{filter}, by a server: {by_server}");
+        }
+    }
+    drop(serve);
+}

@@ -155,18 +155,23 @@ pub(crate) fn exit_of(error: &anyhow::Error) -> Exit {
     error.chain().find_map(exit_of_cause).unwrap_or(Exit::Error)
 }
 
-/// An error with its causes; one that only repeats the words before it is left out.
+/// Words of libraries that tell nobody anything.
+const SAYS_NOTHING: [&str; 1] = ["transport error"];
+
+/// An error with its causes, each thing said once: a cause whose words were said before is left out, and one that says
+/// the words right before it and more takes their place.
 pub(crate) fn chain(error: &anyhow::Error) -> String {
-    let mut told = String::new();
+    let mut told: Vec<String> = Vec::new();
     for cause in error.chain().map(ToString::to_string) {
-        if told.is_empty() {
-            told = cause;
-        } else if !told.ends_with(&cause) {
-            told.push_str(": ");
-            told.push_str(&cause);
+        if SAYS_NOTHING.contains(&cause.as_str()) || told.iter().any(|before| before.contains(&cause)) {
+            continue;
         }
+        if told.last().is_some_and(|last| cause.starts_with(last.as_str())) {
+            told.pop();
+        }
+        told.push(cause);
     }
-    told
+    told.join(": ")
 }
 
 fn exit_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
@@ -259,9 +264,12 @@ mod tests {
     #[test]
     fn causes_are_not_told_twice() {
         let error = anyhow::anyhow!("refused").context("connect: refused").context("connect").context("ask");
-        assert_eq!(chain(&error), "ask: connect: connect: refused");
+        assert_eq!(chain(&error), "ask: connect: refused");
         let error = anyhow::anyhow!("refused").context("connect").context("connect").context("ask");
         assert_eq!(chain(&error), "ask: connect: refused");
+        let error =
+            anyhow::anyhow!("no route").context("transport error").context("no answer (no route) here");
+        assert_eq!(chain(&error), "no answer (no route) here");
     }
 
     #[test]

@@ -31,12 +31,12 @@ mod output;
 mod query;
 
 use std::ffi::OsString;
-use std::io;
 use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
 use sensorium_media::{WORKER_SUBCOMMAND, worker_main};
+use sensorium_types::printable;
 use tracing_subscriber::EnvFilter;
 
 use crate::args::dash;
@@ -44,7 +44,7 @@ use crate::args::high::Setting;
 use crate::args::low::{Cli, Command, Environment};
 use crate::commands::Context;
 use crate::failure::{CliError, Exit, exit_of};
-use crate::output::{Out, note};
+use crate::output::{LogLines, Out, note, notes};
 
 /// What is logged where `SENSORIUM_LOG` says nothing.
 const DEFAULT_LOG: &str = "error";
@@ -75,7 +75,7 @@ fn run(args: &[OsString]) -> anyhow::Result<Exit> {
         Ok(cli) => cli,
         Err(error) => match dash::refused_word(args, &error) {
             Some(word) => return Err(refuse(&word).into()),
-            None => return Ok(told(&error)),
+            None => return Ok(told(&error, args)),
         },
     };
     let environment = Environment::read();
@@ -102,9 +102,15 @@ fn run(args: &[OsString]) -> anyhow::Result<Exit> {
 }
 
 /// Help, versions and usage errors of the parser.
-fn told(error: &clap::Error) -> Exit {
-    // A reader that went away is no error.
-    let _ = error.print();
+fn told(error: &clap::Error, args: &[OsString]) -> Exit {
+    let is_safe = |arg: &OsString| arg.to_str().is_some_and(|text| printable(text) == text);
+    if !args.iter().all(is_safe) {
+        // It repeats words that were pasted, perhaps from elsewhere.
+        notes(&error.render().to_string());
+    } else {
+        // A reader that went away is no error.
+        let _ = error.print();
+    }
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         Exit::Done
     } else {
@@ -115,5 +121,5 @@ fn told(error: &clap::Error) -> Exit {
 fn start_log(filter: Option<&str>) {
     let filter =
         EnvFilter::try_new(filter.unwrap_or(DEFAULT_LOG)).unwrap_or_else(|_| EnvFilter::new(DEFAULT_LOG));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false).init();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| LogLines).with_target(false).init();
 }

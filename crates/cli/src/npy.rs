@@ -3,7 +3,7 @@
 //! # Source
 //! NumPy's `numpy/lib/format.py`: magic, version, length of the header, a Python dictionary, then the numbers.
 
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 const MAGIC: &[u8] = b"\x93NUMPY";
@@ -73,11 +73,13 @@ pub(crate) enum Problem {
 /// [`NpyError`]
 pub(crate) fn read(path: &Path) -> Result<Vec<f32>, NpyError> {
     let wrong = |problem| NpyError::Content { path: path.to_path_buf(), problem };
-    let bytes = fs_err::metadata(path).map_err(|source| NpyError::Read { source })?.len();
-    if bytes > MAX_BYTES {
+    let failed = |source| NpyError::Read { source };
+    let mut bytes = Vec::new();
+    let file = fs_err::File::open(path).map_err(failed)?;
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > MAX_BYTES {
         return Err(wrong(Problem::TooLarge));
     }
-    let bytes = fs_err::read(path).map_err(|source| NpyError::Read { source })?;
     parse(&bytes).map_err(wrong)
 }
 

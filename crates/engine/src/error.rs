@@ -108,13 +108,12 @@ pub enum EngineError {
         rows: usize,
     },
     /// A glob that cannot be read.
-    #[error("{glob:?} is not a glob")]
+    #[error("{glob:?} is not a glob: {problem}")]
     Glob {
         /// The glob.
         glob: String,
         /// What is wrong with it.
-        #[source]
-        source: globset::Error,
+        problem: globset::ErrorKind,
     },
     /// A metadata file that cannot be used.
     #[error("{}:{line}: {problem}", path.display())]
@@ -129,6 +128,9 @@ pub enum EngineError {
     /// User metadata that breaks the rules.
     #[error(transparent)]
     Payload(#[from] PayloadError),
+    /// A text of a query without anything to read.
+    #[error("a text of the query is blank: say what to look for")]
+    BlankText,
     /// A query without a term that counts above 0.
     #[error("a query needs at least one term with a weight above 0")]
     NoPositiveTerm,
@@ -260,15 +262,68 @@ pub enum MetadataProblem {
     /// Not JSON, or not an object.
     #[error("not a JSON object: {0}")]
     Json(String),
-    /// Not CSV.
-    #[error("not CSV: {0}")]
-    Csv(String),
+    /// A file in UTF-16, as Excel writes "Unicode text".
+    #[error("the file is in UTF-16: save it as UTF-8 (in Excel: \"CSV UTF-8\")")]
+    Utf16,
+    /// Bytes that are no text.
+    #[error("not UTF-8: save the file as UTF-8 (in Excel: \"CSV UTF-8\")")]
+    NotUtf8,
+    /// A byte that no text has.
+    #[error("a byte of 0, which no text has: save the file as UTF-8")]
+    Nul,
+    /// A line or row beyond all measure.
+    #[error("longer than {limit} bytes")]
+    TooLong {
+        /// The length allowed.
+        limit: usize,
+    },
+    /// A header without a column that names files.
+    #[error(
+        "the header has no field `path` or `file`: it holds {columns}{}",
+        separated(columns.contains(", "), *delimiter)
+    )]
+    NoPathColumn {
+        /// The columns it has.
+        columns: String,
+        /// What seems to stand between them.
+        delimiter: char,
+    },
+    /// Two columns of one name.
+    #[error("the header has the column `{name}` twice")]
+    RepeatedColumn {
+        /// The name.
+        name: String,
+    },
+    /// A row that is longer than the header.
+    #[error("the row has {received} cells and the header has {expected}{}", separated(true, *delimiter))]
+    Cells {
+        /// Columns of the header.
+        expected: usize,
+        /// Cells up to the last that holds something.
+        received: usize,
+        /// What stands between them.
+        delimiter: char,
+    },
+    /// A quote without its end.
+    #[error("the quote that begins on this line is never closed")]
+    OpenQuote,
+    /// Text between a closing quote and the end of the cell.
+    #[error("text behind a closing quote: a quote inside of quotes is written twice")]
+    AfterQuote,
     /// No field that names a file.
-    #[error("no field `path`")]
+    #[error("no field `path` or `file` that names one")]
     NoPath,
     /// Metadata that breaks the rules.
     #[error("{0}")]
     Payload(PayloadError),
+}
+
+fn separated(are_several: bool, delimiter: char) -> String {
+    match delimiter {
+        _ if !are_several => String::new(),
+        '\t' => ", separated by tabs".to_owned(),
+        delimiter => format!(", separated by `{delimiter}`"),
+    }
 }
 
 impl EngineError {
@@ -294,6 +349,7 @@ impl EngineError {
             Self::Glob { .. }
             | Self::Metadata { .. }
             | Self::Payload(_)
+            | Self::BlankText
             | Self::NoPositiveTerm
             | Self::RerankTerms
             | Self::RerankLanguage { .. }

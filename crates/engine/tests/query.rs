@@ -173,6 +173,8 @@ async fn usage_errors_are_the_callers() {
     for (terms, is_right) in [
         (vec![], EngineError::NoPositiveTerm),
         (vec![text(-1.0)], EngineError::NoPositiveTerm),
+        (vec![text(1.0), term(1.0, TermInput::Text("\u{200b} \n".to_owned()))], EngineError::BlankText),
+        (vec![term(1.0, TermInput::TextIn(Language::English, String::new()))], EngineError::BlankText),
         (vec![text(1.0), text(-1.0)], EngineError::EmptySum { length: 0.0 }),
         (vec![text(1.0), text(f32::NAN)], EngineError::BadWeight),
     ] {

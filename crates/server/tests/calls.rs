@@ -147,6 +147,7 @@ async fn bad_input_is_the_callers_fault() {
         with(Vec::new()),
         with(vec![term(-1.0, text())]),
         with(vec![term(f32::NAN, text())]),
+        with(vec![term(1.0, text()), term(1.0, TermInput::Text(" \u{200b}".to_owned()))]),
         with(vec![term(1.0, TermInput::Vector(vec![1.0]))]),
         with(vec![term(1.0, TermInput::Vector(vec![f32::INFINITY; 64]))]),
         with(vec![term(1.0, TermInput::Vector(vec![0.0; 64]))]),

@@ -9,6 +9,8 @@
 //! | `id.rs` | [`AssetId`], [`ContentHash`], [`PointKey`], [`PointUuid`] |
 //! | `span.rs` | [`Span`], [`Moment`] |
 //! | `payload.rs` | [`Payload`] and its limits |
+//! | `number.rs` | numbers that are exact to 64 bits: [`read_number`] |
+//! | `text.rs` | when texts are the same or blank, and how they are shown: [`nfc`], [`is_blank`], [`printable`] |
 //! | `filter/` | [`Filter`], its grammar and its meaning |
 //! | `score.rs` | [`Calibration`], [`CalibrationTable`] |
 //! | `reason.rs` | [`FailureReason`]: why a file was not indexed |
@@ -21,18 +23,21 @@ mod id;
 mod kind;
 mod language;
 mod modality;
+mod number;
 mod payload;
 mod reason;
 mod record;
 mod score;
 mod search;
 mod span;
+mod text;
 
-pub use filter::{Comparison, Filter, FilterError, Literal};
+pub use filter::{Comparison, Filter, FilterError, Literal, MAX_FILTER_BYTES, MAX_FILTER_TERMS};
 pub use id::{AssetId, ContentHash, IdError, PointKey, PointUuid};
 pub use kind::ErrorKind;
 pub use language::{Language, UnknownLanguage};
 pub use modality::{Content, Modality, Track, UnknownName};
+pub use number::read_number;
 pub use payload::{CAPTIONS_FIELD, MAX_USER_METADATA_BYTES, Payload, PayloadError};
 pub use reason::{FailureReason, ReasonKind};
 pub use record::{
@@ -44,3 +49,4 @@ pub use search::{
     StoredAsset,
 };
 pub use span::{Moment, Span};
+pub use text::{compare_text, is_blank, nfc, printable, same_text};

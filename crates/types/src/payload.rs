@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::number::quote_beyond;
+use crate::text::same_text;
+
 /// Largest user metadata of an asset, as compact JSON.
 pub const MAX_USER_METADATA_BYTES: usize = 64 * 1024;
 
@@ -38,6 +41,20 @@ impl Payload {
     /// A payload without fields.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Reads a JSON object. Integers are exact to 64 bits; a longer one, and a number beyond the range of an f64, is the
+    /// text of its digits.
+    ///
+    /// # Errors
+    /// What the parser says of anything else; its columns count the quotes around such numbers.
+    pub fn from_json(text: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(&quote_beyond(text))
+    }
+
+    /// The value of a top-level field, however the accents of its name are composed.
+    pub fn field(&self, name: &str) -> Option<&Value> {
+        field(&self.0, name)
     }
 
     /// The value of a field; `a.b` reaches into objects when no field has that whole name.
@@ -79,12 +96,19 @@ impl Payload {
 }
 
 fn lookup<'a>(fields: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
-    if let Some(value) = fields.get(name) {
+    if let Some(value) = field(fields, name) {
         return Some(value);
     }
     name.match_indices('.').find_map(|(at, _)| {
         let (head, rest) = name.split_at(at);
-        lookup(fields.get(head)?.as_object()?, rest.get(1..)?)
+        lookup(field(fields, head)?.as_object()?, rest.get(1..)?)
+    })
+}
+
+fn field<'a>(fields: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    fields.get(name).or_else(|| {
+        let mut others = fields.iter().filter(|(known, _)| !(known.is_ascii() && name.is_ascii()));
+        others.find_map(|(known, value)| same_text(known, name).then_some(value))
     })
 }
 
@@ -100,6 +124,23 @@ mod tests {
         assert_eq!(payload.get("a.b.c"), Some(&Value::from(1)));
         assert_eq!(payload.get("x.y"), Some(&Value::from(2)));
         assert_eq!(payload.get("a.z"), None);
+    }
+
+    #[test]
+    fn names_meet_however_their_accents_are_composed() {
+        let payload =
+            Payload(serde_json::json!({"cafe\u{301}": {"Größe": 1}}).as_object().cloned().expect("object"));
+        assert_eq!(payload.get("café.Gro\u{308}ße"), Some(&Value::from(1)));
+        assert_eq!(payload.field("cafe"), None);
+    }
+
+    #[test]
+    fn numbers_that_nothing_holds_are_read_as_text() {
+        let payload =
+            Payload::from_json(r#"{"a": 18446744073709551616, "b": [-1e999, 18446744073709551615]}"#);
+        let expected = serde_json::json!({"a": "18446744073709551616", "b": ["-1e999", u64::MAX]});
+        assert_eq!(payload.ok().map(|payload| Value::Object(payload.0)), Some(expected));
+        assert!(Payload::from_json("[1e999]").is_err());
     }
 
     #[test]

@@ -104,8 +104,8 @@ pub enum SourceState {
 pub struct SourceRow {
     /// Size in bytes when it was read.
     pub bytes: u64,
-    /// Modification time in nanoseconds since 1970.
-    pub mtime_ns: i64,
+    /// Modification time in nanoseconds since 1970. 64 bits would end in 2262.
+    pub mtime_ns: i128,
     /// Where it stands.
     pub state: SourceState,
 }

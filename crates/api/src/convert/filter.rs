@@ -1,14 +1,16 @@
 //! Filters, as a tree of messages or as text.
 
-use sensorium_types::{Comparison, Filter, Literal};
+use sensorium_types::{Comparison, Filter, Literal, MAX_FILTER_TERMS};
 
+use super::value::{Whole, finite};
 use crate::v1::condition::Condition as Kind;
+use crate::v1::literal::Literal as Constant;
 use crate::{ConvertError, v1};
 
 /// Deepest nesting of a filter tree.
 pub const MAX_FILTER_DEPTH: usize = 64;
-/// Most conditions and constants in a filter tree.
-pub const MAX_FILTER_CONDITIONS: usize = 4096;
+/// Most conditions and constants in a filter tree, those of its expressions included.
+pub const MAX_FILTER_CONDITIONS: usize = MAX_FILTER_TERMS;
 
 /// The filter of a request that takes a tree and text; both hold where both are given.
 ///
@@ -54,12 +56,12 @@ impl From<&Filter> for v1::Condition {
         leaf(match filter {
             Filter::And(_) | Filter::Or(_) | Filter::Not(_) => Kind::Filter(Box::new(filter.into())),
             Filter::Compare { field, comparison, value } => Kind::Comparison(v1::Comparison {
-                field: field.clone(),
+                field: Some(field.clone()),
                 operator: v1::ComparisonOperator::from(*comparison).into(),
                 value: Some(value.into()),
             }),
             Filter::In { field, values } => Kind::InList(v1::InList {
-                field: field.clone(),
+                field: Some(field.clone()),
                 values: values.iter().map(v1::Literal::from).collect(),
             }),
             Filter::Exists { field } => Kind::Exists(field.clone()),
@@ -83,9 +85,13 @@ impl From<Comparison> for v1::ComparisonOperator {
 impl From<&Literal> for v1::Literal {
     fn from(literal: &Literal) -> Self {
         let literal = match literal {
-            Literal::Text(text) => v1::literal::Literal::Text(text.clone()),
-            Literal::Number(number) => v1::literal::Literal::Number(*number),
-            Literal::Bool(value) => v1::literal::Literal::Boolean(*value),
+            Literal::Text(text) => Constant::Text(text.clone()),
+            Literal::Number(number) => match Whole::of(number) {
+                Whole::Signed(number) => Constant::Integer(number),
+                Whole::Unsigned(number) => Constant::Unsigned(number),
+                Whole::No(number) => Constant::Number(number),
+            },
+            Literal::Bool(value) => Constant::Boolean(*value),
         };
         Self { literal: Some(literal) }
     }
@@ -157,9 +163,13 @@ impl Reader {
                     values.into_iter().map(|value| self.literal(Some(value))).collect::<Result<_, _>>()?;
                 Ok(Filter::In { field: named(field)?, values })
             }
-            Some(Kind::Exists(field)) => Ok(Filter::Exists { field: named(field)? }),
+            Some(Kind::Exists(field)) => Ok(Filter::Exists { field }),
             Some(Kind::Filter(inner)) => self.filter(*inner, depth + 1),
-            Some(Kind::Expression(text)) => Ok(text.parse()?),
+            Some(Kind::Expression(text)) => {
+                let filter: Filter = text.parse()?;
+                self.count(filter.terms())?;
+                Ok(filter)
+            }
         }
     }
 
@@ -167,14 +177,11 @@ impl Reader {
         self.count(1)?;
         match message.and_then(|message| message.literal) {
             None => Err(ConvertError::Missing { field: "filter.literal" }),
-            Some(v1::literal::Literal::Text(text)) => Ok(Literal::Text(text)),
-            Some(v1::literal::Literal::Number(number)) if number.is_nan() => Err(ConvertError::Number {
-                field: "filter.literal.number",
-                expected: "a number",
-                received: number.to_string(),
-            }),
-            Some(v1::literal::Literal::Number(number)) => Ok(Literal::Number(number)),
-            Some(v1::literal::Literal::Boolean(value)) => Ok(Literal::Bool(value)),
+            Some(Constant::Text(text)) => Ok(Literal::Text(text)),
+            Some(Constant::Number(number)) => Ok(Literal::Number(finite("filter.literal.number", number)?)),
+            Some(Constant::Integer(number)) => Ok(Literal::Number(number.into())),
+            Some(Constant::Unsigned(number)) => Ok(Literal::Number(number.into())),
+            Some(Constant::Boolean(value)) => Ok(Literal::Bool(value)),
         }
     }
 
@@ -191,8 +198,9 @@ impl Reader {
     }
 }
 
-fn named(field: String) -> Result<String, ConvertError> {
-    if field.is_empty() { Err(ConvertError::Missing { field: "filter.field" }) } else { Ok(field) }
+/// The name of a field; one that was sent may be empty, as a key of JSON may.
+fn named(field: Option<String>) -> Result<String, ConvertError> {
+    field.ok_or(ConvertError::Missing { field: "filter.field" })
 }
 
 fn single_or(mut filters: Vec<Filter>, join: fn(Vec<Filter>) -> Filter) -> Filter {
@@ -220,6 +228,8 @@ mod tests {
             "not a != true",
             "a < 1 or b > 2.5 or c <= 3",
             "not not a exists",
+            "a = 1983516295378495150 and b in [18446744073709551615, -9223372036854775808, 1.0]",
+            "\"\" = 1 and \"\" exists and \"not\" in [1e300]",
         ] {
             let (before, after) = back(text);
             assert_eq!(before, after, "{text}");
@@ -249,6 +259,20 @@ mod tests {
             deep = v1::Filter { must: vec![leaf(Kind::Filter(Box::new(deep)))], ..Default::default() };
         }
         assert!(matches!(Filter::try_from(deep), Err(ConvertError::TooMany { .. })));
+        let texts = |text: &str| (0..3).map(|_| leaf(Kind::Expression(text.to_owned()))).collect();
+        let long = format!("a in [{}1]", "1,".repeat(2000));
+        let expressions = v1::Filter { must: texts(&long), ..Default::default() };
+        assert!(matches!(Filter::try_from(expressions), Err(ConvertError::TooMany { .. })));
+        let spaces = v1::Filter { must: texts(&" ".repeat(70_000)), ..Default::default() };
+        assert!(matches!(Filter::try_from(spaces), Err(ConvertError::Filter(_))));
+        let nameless =
+            v1::Comparison { field: None, operator: 1, value: Some((&Literal::Bool(true)).into()) };
+        let nameless = v1::Filter { must: vec![leaf(Kind::Comparison(nameless))], ..Default::default() };
+        assert_eq!(Filter::try_from(nameless), Err(ConvertError::Missing { field: "filter.field" }));
+        let infinite = v1::Literal { literal: Some(Constant::Number(f64::INFINITY)) };
+        let infinite = v1::InList { field: Some("a".to_owned()), values: vec![infinite] };
+        let infinite = v1::Filter { must: vec![leaf(Kind::InList(infinite))], ..Default::default() };
+        assert!(matches!(Filter::try_from(infinite), Err(ConvertError::Number { .. })));
         let nothing = v1::Filter { must: vec![v1::Condition::default()], ..Default::default() };
         assert_eq!(Filter::try_from(nothing), Err(ConvertError::Missing { field: "filter.condition" }));
     }

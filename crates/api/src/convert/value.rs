@@ -33,13 +33,7 @@ impl TryFrom<v1::Value> for Value {
             Some(Kind::BoolValue(value)) => Self::Bool(value),
             Some(Kind::IntegerValue(number)) => Self::from(number),
             Some(Kind::UnsignedValue(number)) => Self::from(number),
-            Some(Kind::DoubleValue(number)) => {
-                Self::Number(Number::from_f64(number).ok_or_else(|| ConvertError::Number {
-                    field: "payload",
-                    expected: "a finite number",
-                    received: number.to_string(),
-                })?)
-            }
+            Some(Kind::DoubleValue(number)) => Self::Number(finite("payload", number)?),
             Some(Kind::StringValue(text)) => Self::String(text),
             Some(Kind::ListValue(list)) => {
                 Self::Array(list.values.into_iter().map(Self::try_from).collect::<Result<_, _>>()?)
@@ -63,13 +57,38 @@ pub fn payload(fields: BTreeMap<String, v1::Value>) -> Result<Payload, ConvertEr
 }
 
 fn number_kind(number: &Number) -> Kind {
-    if let Some(number) = number.as_i64() {
-        Kind::IntegerValue(number)
-    } else if let Some(number) = number.as_u64() {
-        Kind::UnsignedValue(number)
-    } else {
-        Kind::DoubleValue(number.as_f64().unwrap_or(f64::NAN))
+    match Whole::of(number) {
+        Whole::Signed(number) => Kind::IntegerValue(number),
+        Whole::Unsigned(number) => Kind::UnsignedValue(number),
+        Whole::No(number) => Kind::DoubleValue(number),
     }
+}
+
+/// A number by the type that carries it without rounding.
+pub(super) enum Whole {
+    Signed(i64),
+    /// Above the range of the signed ones.
+    Unsigned(u64),
+    No(f64),
+}
+
+impl Whole {
+    pub(super) fn of(number: &Number) -> Self {
+        match (number.as_i64(), number.as_u64()) {
+            (Some(number), _) => Self::Signed(number),
+            (None, Some(number)) => Self::Unsigned(number),
+            (None, None) => Self::No(number.as_f64().unwrap_or(f64::NAN)),
+        }
+    }
+}
+
+/// A number that JSON has.
+pub(super) fn finite(field: &'static str, number: f64) -> Result<Number, ConvertError> {
+    Number::from_f64(number).ok_or_else(|| ConvertError::Number {
+        field,
+        expected: "a finite number",
+        received: number.to_string(),
+    })
 }
 
 fn fields_of(fields: &Map<String, Value>) -> BTreeMap<String, v1::Value> {

@@ -56,12 +56,17 @@ fn show(asset: &Asset, out: &mut Out) -> std::io::Result<()> {
         return out.object(&json::asset(asset));
     }
     let paint = out.paint();
-    out.line(&format!("{}  {}", paint.bold(asset.id.as_str()), paint.cyan(asset.modality.name())))?;
+    out.line(&format!(
+        "{}  {}",
+        paint.bold(&words::printable(asset.id.as_str())),
+        paint.cyan(asset.modality.name())
+    ))?;
     for path in &asset.paths {
         out.line(&format!("  {}", words::path(path, None)))?;
     }
     for (name, value) in &asset.payload.0 {
-        out.line(&format!("  {} {}", paint.dim(&format!("{}:", words::printable(name))), value))?;
+        let (name, value) = (words::printable(name), words::printable(&value.to_string()));
+        out.line(&format!("  {} {value}", paint.dim(&format!("{name}:"))))?;
     }
     for (place, info) in asset.points.iter().enumerate() {
         let key = PointKey { asset: asset.id.clone(), track: info.track, ordinal: info.ordinal };

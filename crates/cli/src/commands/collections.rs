@@ -6,7 +6,7 @@ use serde_json::json;
 use super::Context;
 use crate::args::low::Collections;
 use crate::failure::{CliError, Exit};
-use crate::output::{json, note};
+use crate::output::{json, note, words};
 
 /// Lists the collections, or drops one.
 pub(super) async fn run(args: Collections, context: &mut Context) -> anyhow::Result<Exit> {
@@ -38,8 +38,8 @@ pub(super) async fn run(args: Collections, context: &mut Context) -> anyhow::Res
             let space = json::space(&collection.space);
             out.object(&json!({ "collection": collection.name, "space": space }))?;
         } else {
-            let space = out.paint().dim(&collection.space.revision);
-            out.line(&format!("{}  {space}", collection.name))?;
+            let space = out.paint().dim(&words::printable(&collection.space.revision));
+            out.line(&format!("{}  {space}", words::printable(&collection.name)))?;
         }
     }
     if collections.is_empty() {

@@ -7,6 +7,7 @@ use sensorium_embed::{Bundle, BundleInfo, FolderFiles, LoadOptions, StaticFiles}
 use serde_json::{Value, json};
 
 use crate::args::low::Models;
+use crate::output::words::printable;
 use crate::output::{Out, json};
 
 /// Shows the bundle in use, or lists those that are here.
@@ -44,20 +45,23 @@ fn info(folder: Option<&Path>, out: &mut Out) -> anyhow::Result<()> {
         }))?;
         return Ok(());
     }
-    out.line(&out.paint().bold(&format!("{id}@{revision}")))?;
+    out.line(&out.paint().bold(&printable(&format!("{id}@{revision}"))))?;
     for space in spaces {
-        out.line(&format!("space {}: {} dimensions", space.id, space.dim))?;
+        out.line(&printable(&format!("space {}: {} dimensions", space.id, space.dim)))?;
     }
     for tower in towers {
         let languages: Vec<&str> = tower.languages.iter().map(|language| language.name()).collect();
         let read = if languages.is_empty() { String::new() } else { format!(" in {}", languages.join(", ")) };
-        out.line(&format!("tower {}: {}{read}, {}", tower.id, tower.modality, tower.family))?;
+        out.line(&printable(&format!("tower {}: {}{read}, {}", tower.id, tower.modality, tower.family)))?;
     }
     for generator in generators {
-        out.line(&format!("generator {}: {}, {}", generator.id, generator.modality, generator.family))?;
+        out.line(&printable(&format!(
+            "generator {}: {}, {}",
+            generator.id, generator.modality, generator.family
+        )))?;
     }
     for licence in licences {
-        out.line(&format!("licence of {}: {} ({})", licence.part, licence.spdx, licence.source))?;
+        out.line(&printable(&format!("licence of {}: {} ({})", licence.part, licence.spdx, licence.source)))?;
     }
     if let Some(notice) = notice {
         out.line(notice)?;
@@ -76,7 +80,7 @@ fn list(folder: Option<&Path>, out: &mut Out) -> anyhow::Result<()> {
             out.object(&json!({ "id": id, "revision": revision, "place": place, "in_use": in_use }))?;
         } else {
             let used = if in_use { ", in use" } else { "" };
-            out.line(&format!("{id}@{revision}  {place}{used}"))?;
+            out.line(&printable(&format!("{id}@{revision}  {place}{used}")))?;
         }
     }
     Ok(())

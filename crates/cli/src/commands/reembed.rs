@@ -77,7 +77,7 @@ async fn one(engine: &Engine, yes: bool, out: &mut Out) -> anyhow::Result<Exit> 
     if out.is_json() {
         out.object(&summary_row(&name, engine, &summary))?;
     } else {
-        out.line(&sentence(&name, &summary))?;
+        out.line(&words::printable(&sentence(&name, &summary)))?;
     }
     Ok(match summary {
         ReembedSummary { interrupted: true, .. } => Exit::Interrupted,
@@ -149,7 +149,7 @@ fn tell_lacking(lacking: &WithoutMedia, out: &mut Out) -> io::Result<()> {
         Substitute::Thumbnails => "its thumbnails stand in",
         Substitute::Nothing => "nothing stands in, it would be without vectors",
     };
-    note(&words::printable(&format!("{name}: {reason}; {instead}")));
+    note(&format!("{name}: {reason}; {instead}"));
     Ok(())
 }
 
@@ -175,15 +175,15 @@ fn tell_plan(name: &str, plan: &ReembedPlan, out: &mut Out) -> io::Result<()> {
             let lacking = words::count(without_media.len() as u64, "asset waits", "assets wait");
             line.push_str(&format!("; {lacking} for the media listed above"));
         }
-        return out.line(&line);
+        return out.line(&words::printable(&line));
     }
-    out.line(&format!(
+    out.line(&words::printable(&format!(
         "{name}: {} of {assets} to bring from {} to {}; {} by thumbnails, {losses} without vectors",
         words::count(pending, "asset", "assets"),
         from.revision,
         to.revision,
         without_media.len() as u64 - losses,
-    ))
+    )))
 }
 
 fn event_row(event: &ReembedEvent) -> Value {

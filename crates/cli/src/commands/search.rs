@@ -9,7 +9,7 @@ use crate::args::low::Search;
 use crate::backend::{Answer, Ask, Backend};
 use crate::contact;
 use crate::failure::Exit;
-use crate::output::{hits, json, note};
+use crate::output::{hits, json, note, words};
 use crate::query;
 
 /// Hits where neither a limit nor all are asked for.
@@ -50,7 +50,7 @@ pub(super) async fn run(args: Search, context: &mut Context) -> anyhow::Result<E
             context.out.object(&explain.object())?;
         } else {
             for line in explain.lines() {
-                context.out.line(&line)?;
+                context.out.line(&words::printable(&line))?;
             }
         }
     }
@@ -84,6 +84,6 @@ fn show(found: &[Hit], context: &mut Context) -> anyhow::Result<()> {
 }
 
 fn title(terms: &[std::ffi::OsString]) -> String {
-    let words: Vec<_> = terms.iter().map(|term| term.to_string_lossy()).collect();
-    words.join(" ")
+    let typed: Vec<_> = terms.iter().map(|term| term.to_string_lossy()).collect();
+    words::printable(&typed.join(" "))
 }

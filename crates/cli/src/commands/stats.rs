@@ -24,7 +24,7 @@ pub(super) async fn run(context: &mut Context) -> anyhow::Result<Exit> {
     }
     for (name, value) in rows {
         let name = format!("{name:<12}");
-        let line = format!("{}  {value}", out.paint().dim(&name));
+        let line = format!("{}  {}", out.paint().dim(&name), words::printable(&value));
         out.line(&line)?;
     }
     Ok(Exit::Done)

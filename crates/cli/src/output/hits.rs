@@ -52,7 +52,7 @@ fn score(hit: &Hit) -> String {
 fn name(hit: &Hit, here: Option<&Path>) -> String {
     match hit.path.as_deref().or_else(|| hit.paths.first().map(std::path::PathBuf::as_path)) {
         Some(path) => words::path(path, here),
-        None => format!("asset:{}", hit.asset),
+        None => words::printable(&format!("asset:{}", hit.asset)),
     }
 }
 

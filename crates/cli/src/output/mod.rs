@@ -19,4 +19,4 @@ pub(crate) mod progress;
 pub(crate) mod stream;
 pub(crate) mod words;
 
-pub(crate) use stream::{Out, note};
+pub(crate) use stream::{LogLines, Out, note, notes};

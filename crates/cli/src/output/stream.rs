@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use sensorium_types::printable;
 use serde_json::Value;
 
 use super::paint::Paint;
@@ -66,7 +67,31 @@ impl Out {
     }
 }
 
-/// Writes a line to standard error; a standard error that is gone is nobody's concern.
+/// Writes a line to standard error, with control and format characters made visible: much of what is told there holds
+/// names and words from outside. A standard error that is gone is nobody's concern.
 pub(crate) fn note(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let _ = writeln!(io::stderr().lock(), "{}", printable(text));
+}
+
+/// Writes lines to standard error as [`note`] does, those of a text that is made of several.
+pub(crate) fn notes(text: &str) {
+    for line in text.lines() {
+        note(line);
+    }
+}
+
+/// Standard error as the log writes to it, one event a call.
+#[derive(Debug)]
+pub(crate) struct LogLines;
+
+impl Write for LogLines {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(event);
+        note(text.strip_suffix('\n').unwrap_or(&text));
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }

@@ -5,6 +5,8 @@ use std::path::Path;
 use sensorium_engine::PartCaption;
 use sensorium_types::{Modality, Moment, PointInfo, PointKey, Span};
 
+pub(crate) use sensorium_types::printable;
+
 use super::paint::Paint;
 
 const MS_A_SECOND: u64 = 1000;
@@ -50,7 +52,7 @@ pub(crate) fn range((from, to): (u64, u64)) -> String {
 
 /// A point with where it lies.
 pub(crate) fn point(key: &PointKey, info: &PointInfo, modality: Modality) -> String {
-    let name = key.show(modality);
+    let name = printable(&key.show(modality));
     match info.span {
         Some(Span::Time { start_ms, end_ms }) => format!("{name}  {}-{}", clock(start_ms), clock(end_ms)),
         Some(Span::Chars { from, to }) => format!("{name}  {}", range((from, to))),
@@ -58,24 +60,11 @@ pub(crate) fn point(key: &PointKey, info: &PointInfo, modality: Modality) -> Str
     }
 }
 
-/// A path, shorter where it lies below `here`, with control characters made visible.
+/// A path, shorter where it lies below `here`, with control and format characters made visible.
 pub(crate) fn path(path: &Path, here: Option<&Path>) -> String {
     let below =
         here.and_then(|here| path.strip_prefix(here).ok()).filter(|below| !below.as_os_str().is_empty());
     printable(&below.unwrap_or(path).to_string_lossy())
-}
-
-/// Text with control characters made visible, so that a name cannot command the terminal.
-pub(crate) fn printable(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for letter in text.chars() {
-        if letter.is_control() {
-            shown.extend(letter.escape_default());
-        } else {
-            shown.push(letter);
-        }
-    }
-    shown
 }
 
 /// A size as people write it, for instance `1.5 MB`.
@@ -131,7 +120,10 @@ mod tests {
         assert_eq!(path(Path::new("/a/b/c.jpg"), Some(Path::new("/a"))), "b/c.jpg");
         assert_eq!(path(Path::new("/a/b/c.jpg"), Some(Path::new("/x"))), "/a/b/c.jpg");
         assert_eq!(path(Path::new("/a"), Some(Path::new("/a"))), "/a");
-        assert_eq!(printable("a\x1b[2J\nb"), "a\\u{1b}[2J\\nb");
+        assert_eq!(
+            path(Path::new("/a/\x1b[2J\u{202e}b\n"), Some(Path::new("/a"))),
+            "\\u{1b}[2J\\u{202e}b\\n"
+        );
     }
 
     #[test]

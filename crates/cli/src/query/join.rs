@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::path::Path;
 
+use sensorium_types::is_blank;
+
 use super::word::{Kind, Word};
 use super::{Input, Term, TermError};
 
@@ -34,7 +36,7 @@ impl Joiner {
                 return Ok(());
             }
             Kind::Plain(text) => {
-                if text.trim().is_empty() {
+                if is_blank(&text) {
                     return Ok(());
                 }
                 let is_free = self.lone.is_none() && sign.is_none() && weight.is_none();

@@ -70,6 +70,7 @@ fn a_query_leads_somewhere() {
     assert_eq!(read(&["-fruit", "-2:dog"]), Err(TermError::NoPositive));
     assert_eq!(read(&[""]), Err(TermError::Empty));
     assert_eq!(read(&["  "]), Err(TermError::Empty));
+    assert_eq!(read(&["\u{200b}\u{feff}", "\u{a0}"]), Err(TermError::Empty));
     assert_eq!(read(&[]), Err(TermError::Empty));
 }
 

@@ -221,9 +221,14 @@ impl Manifest {
         struct Version {
             format: u32,
         }
-        let damaged = |source: toml::de::Error| EmbedError::Manifest { source: source.into() };
         let text =
             std::str::from_utf8(bytes).map_err(|source| EmbedError::Manifest { source: source.into() })?;
+        // The parser's own words are a drawing of several lines.
+        let damaged = |error: toml::de::Error| {
+            let before = text.bytes().take(error.span().map_or(0, |span| span.start));
+            let line = 1 + before.filter(|byte| *byte == b'\n').count();
+            EmbedError::ManifestFact { what: format!("line {line}: {}", error.message()) }
+        };
         let Version { format } = toml::from_str(text).map_err(damaged)?;
         if format != FORMAT {
             return Err(EmbedError::Format { received: format, supported: FORMAT });

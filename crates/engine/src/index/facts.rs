@@ -30,9 +30,9 @@ pub(super) fn of_file(
     facts
 }
 
-/// RFC 3339 in UTC.
-fn time(nanoseconds: i64) -> Option<String> {
-    Timestamp::from_nanosecond(i128::from(nanoseconds)).ok().map(|time| time.to_string())
+/// RFC 3339 in UTC, which ends with the year 9999.
+fn time(nanoseconds: i128) -> Option<String> {
+    Timestamp::from_nanosecond(nanoseconds).ok().map(|time| time.to_string())
 }
 
 #[cfg(test)]
@@ -50,5 +50,17 @@ mod tests {
             "bytes": 12, "mtime": "2023-11-14T22:13:20.5Z", "width": 640,
         });
         assert_eq!(serde_json::Value::Object(facts.0), expected);
+    }
+
+    #[test]
+    fn times_reach_back_before_1970_and_on_after_2262() {
+        for (seconds, expected) in [
+            (-2_203_891_200, Some("1900-03-01T00:00:00Z")),
+            (-9_223_372_037, Some("1677-09-21T00:12:43Z")),
+            (10_413_792_000, Some("2300-01-01T00:00:00Z")),
+            (i64::MAX, None),
+        ] {
+            assert_eq!(time(i128::from(seconds) * 1_000_000_000).as_deref(), expected, "{seconds}");
+        }
     }
 }

@@ -3,10 +3,12 @@
 use std::path::Path;
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use sensorium_types::nfc;
 
 use crate::EngineError;
 
 /// Globs of one option: those with a `/` are matched against the path below the PATH, the others against the name.
+/// Globs and names meet in their composed forms, however each was typed or stored.
 #[derive(Debug)]
 struct Globs {
     names: GlobSet,
@@ -19,8 +21,9 @@ impl Globs {
         let mut names = GlobSetBuilder::new();
         let mut paths = GlobSetBuilder::new();
         for text in globs {
-            let wrong = |source| EngineError::Glob { glob: text.clone(), source };
-            let bare = text.trim_start_matches("./").trim_matches('/');
+            let wrong = |error| wrong(text.clone(), &error);
+            let composed = nfc(text);
+            let bare = composed.trim_start_matches("./").trim_matches('/');
             let glob = GlobBuilder::new(bare).literal_separator(true).build().map_err(wrong)?;
             if bare.contains('/') {
                 paths.add(glob);
@@ -28,7 +31,7 @@ impl Globs {
                 names.add(glob);
             }
         }
-        let wrong = |source| EngineError::Glob { glob: globs.join(" "), source };
+        let wrong = |error| wrong(globs.join(" "), &error);
         Ok(Self {
             names: names.build().map_err(wrong)?,
             paths: paths.build().map_err(wrong)?,
@@ -37,9 +40,15 @@ impl Globs {
     }
 
     fn matches(&self, below: &Path) -> bool {
+        let composed = below.to_str().map(nfc);
+        let below = composed.as_deref().map_or(below, Path::new);
         let name = below.file_name().unwrap_or(below.as_os_str());
         self.names.is_match(name) || self.paths.is_match(below)
     }
+}
+
+fn wrong(glob: String, error: &globset::Error) -> EngineError {
+    EngineError::Glob { glob, problem: error.kind().clone() }
 }
 
 /// What a run lets through.
@@ -90,6 +99,16 @@ mod tests {
         }
         assert!(!selection.enters_folder(Path::new("a/private")));
         assert!(selection.enters_folder(Path::new("a/privates")));
+    }
+
+    #[test]
+    fn accents_meet_however_they_are_composed() {
+        for glob in ["café*", "cafe\u{301}*", "caf[é]*", "caf[e\u{301}]*"] {
+            let selection = selection(&[glob], &[]);
+            assert!(selection.takes_file(Path::new("a/café.jpg")), "{glob}");
+            assert!(selection.takes_file(Path::new("a/cafe\u{301}.jpg")), "{glob}");
+            assert!(!selection.takes_file(Path::new("a/cafe.jpg")), "{glob}");
+        }
     }
 
     #[test]

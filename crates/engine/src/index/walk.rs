@@ -44,14 +44,15 @@ pub(crate) struct Stamp {
     /// Size in bytes.
     pub(crate) bytes: u64,
     /// Modification time in nanoseconds since 1970.
-    pub(crate) mtime_ns: i64,
+    pub(crate) mtime_ns: i128,
 }
 
 impl Stamp {
     /// The stamp of a file.
     pub(crate) fn of(metadata: &Metadata) -> Self {
-        let seconds = metadata.mtime().saturating_mul(1_000_000_000);
-        Self { bytes: metadata.len(), mtime_ns: seconds.saturating_add(metadata.mtime_nsec()) }
+        // No time that a file can have is out of range, so two times are never taken for one.
+        let mtime_ns = i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec());
+        Self { bytes: metadata.len(), mtime_ns }
     }
 }
 

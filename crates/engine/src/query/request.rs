@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use sensorium_types::{AssetId, Filter, Language, Modality, Track};
+use sensorium_types::{AssetId, Filter, Language, Modality, Track, is_blank};
 
 /// Hits given where no limit is named.
 pub const DEFAULT_LIMIT: usize = 10;
@@ -34,6 +34,16 @@ pub enum TermInput {
     Point(AssetId, Option<Track>, u32),
     /// A vector of the space; the query then has no calibrated score.
     Vector(Vec<f32>),
+}
+
+impl TermInput {
+    /// Whether it is a text without anything to read.
+    pub(super) fn is_blank(&self) -> bool {
+        match self {
+            Self::Text(text) | Self::TextIn(_, text) => is_blank(text),
+            Self::File(_) | Self::Bytes(_) | Self::Asset(_) | Self::Point(..) | Self::Vector(_) => false,
+        }
+    }
 }
 
 /// A query.

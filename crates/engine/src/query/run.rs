@@ -48,6 +48,9 @@ pub(crate) async fn query(sources: Sources, request: QueryRequest) -> Result<Que
     if !terms.iter().any(|term| term.weight > 0.0) {
         return Err(EngineError::NoPositiveTerm);
     }
+    if terms.iter().any(|term| term.input.is_blank()) {
+        return Err(EngineError::BlankText);
+    }
     let question = (rerank > 0).then(|| question(&terms, late)).transpose()?;
     let mut clock = Clock::start();
     let reader =

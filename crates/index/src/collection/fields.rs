@@ -53,8 +53,8 @@ impl<'a> Matcher<'a> {
 /// The value of a top-level field.
 fn value(entry: &Entry, name: &str) -> Option<Value> {
     let record = &entry.record;
-    let own = record.metadata.0.get(name).cloned();
-    own.or_else(|| made_up(entry, name)).or_else(|| record.facts.0.get(name).cloned())
+    let own = record.metadata.field(name).cloned();
+    own.or_else(|| made_up(entry, name)).or_else(|| record.facts.field(name).cloned())
 }
 
 fn made_up(entry: &Entry, name: &str) -> Option<Value> {
@@ -68,7 +68,7 @@ fn made_up(entry: &Entry, name: &str) -> Option<Value> {
         }
         "name" => Some(text(first?.key.path.rsplit(|byte| *byte == b'/').next()?).into()),
         "bytes" => Some(first?.bytes.into()),
-        "mtime" => Some(Timestamp::from_nanosecond(first?.mtime_ns.into()).ok()?.to_string().into()),
+        "mtime" => Some(Timestamp::from_nanosecond(first?.mtime_ns).ok()?.to_string().into()),
         _ => None,
     }
 }

@@ -43,7 +43,7 @@ pub(crate) struct Source {
     /// Its size.
     pub(crate) bytes: u64,
     /// Its modification time.
-    pub(crate) mtime_ns: i64,
+    pub(crate) mtime_ns: i128,
 }
 
 /// An asset in memory.

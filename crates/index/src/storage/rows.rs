@@ -226,13 +226,14 @@ impl Row for TombRow {
     const VERSION: u8 = 1;
 }
 
-/// A row of `sources`. Version history: 1.
+/// A row of `sources`. Version history: 1, in which times beyond 64 bits of nanoseconds are longer numbers of the same
+/// encoding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SourceValue {
     /// The change that first pointed it at its asset: paths are given in this order.
     pub(crate) order: u64,
     bytes: u64,
-    mtime_ns: i64,
+    mtime_ns: i128,
     state: StateValue,
 }
 
@@ -274,7 +275,7 @@ impl SourceValue {
     }
 
     /// Its modification time.
-    pub(crate) const fn mtime_ns(&self) -> i64 {
+    pub(crate) const fn mtime_ns(&self) -> i128 {
         self.mtime_ns
     }
 
@@ -381,6 +382,23 @@ mod tests {
             let value = SourceValue::decode(&bytes).expect("decodes");
             assert_eq!((value.order, value.asset()), (9, None));
             assert_eq!(value.into_row(), Ok(row));
+        }
+    }
+
+    #[test]
+    fn times_are_written_as_they_were_with_64_bits() {
+        let state = || SourceState::Failed { reason: FailureReason::new(ReasonKind::Corrupt, "x"), tries: 2 };
+        let encoded =
+            |mtime_ns| SourceValue::new(9, &SourceRow { bytes: 3, mtime_ns, state: state() }).encode();
+        for mtime_ns in [0, 1, -1, 1_700_000_000_123_456_789, i64::MIN, i64::MAX] {
+            let detail = "x".to_owned();
+            let old = (9_u64, 3_u64, mtime_ns, StateValue::Failed { reason: 1, detail, tries: 2 });
+            let bytes = encoded(i128::from(mtime_ns)).expect("encodes");
+            assert_eq!(bytes, codec::encode(1, &old).expect("encodes"), "{mtime_ns}");
+        }
+        for year_2300 in [10_413_792_000_000_000_000_i128, -12_000_000_000_000_000_000] {
+            let bytes = encoded(year_2300).expect("encodes");
+            assert_eq!(SourceValue::decode(&bytes).map(|row| row.mtime_ns()), Ok(year_2300));
         }
     }
 

@@ -2,13 +2,11 @@
 
 use std::cmp::Ordering;
 
-use jiff::Timestamp;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use serde_json::Value;
 
+use super::time::Period;
 use super::{Comparison, Filter, Literal};
-use crate::Payload;
+use crate::{Payload, number, text};
 
 impl Filter {
     /// Whether the payload meets the condition.
@@ -32,6 +30,17 @@ impl Filter {
         let mut fields = Vec::new();
         self.collect_fields(&mut fields);
         fields
+    }
+
+    /// How many conditions and constants it has.
+    pub fn terms(&self) -> usize {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.iter().map(Self::terms).sum(),
+            Self::Not(part) => part.terms(),
+            Self::Exists { .. } => 1,
+            Self::In { values, .. } => 1 + values.len(),
+            Self::Compare { .. } => 2,
+        }
     }
 
     fn collect_fields<'a>(&'a self, fields: &mut Vec<&'a str>) {
@@ -78,12 +87,9 @@ fn compare(found: &Value, comparison: Comparison, literal: &Literal) -> bool {
 /// How a value stands to a constant; `None` for unlike types.
 fn order(found: &Value, literal: &Literal) -> Option<Ordering> {
     match (found, literal) {
-        (Value::Number(number), Literal::Number(constant)) => number.as_f64()?.partial_cmp(constant),
+        (Value::Number(number), Literal::Number(constant)) => number::compare(number, constant),
         (Value::Bool(value), Literal::Bool(constant)) => Some(value.cmp(constant)),
-        (Value::String(text), Literal::Text(constant)) => match (time(text), time(constant)) {
-            (Some(left), Some(right)) => Some(left.cmp(&right)),
-            (Some(_) | None, _) => Some(text.as_str().cmp(constant)),
-        },
+        (Value::String(text), Literal::Text(constant)) => Some(order_texts(text, constant)),
         (
             Value::Null
             | Value::Bool(_)
@@ -96,14 +102,9 @@ fn order(found: &Value, literal: &Literal) -> Option<Ordering> {
     }
 }
 
-/// An RFC 3339 time, or a date (its first instant in UTC).
-fn time(text: &str) -> Option<Timestamp> {
-    if !text.starts_with(|c: char| c.is_ascii_digit()) || text.len() < 10 {
-        return None;
-    }
-    if let Ok(timestamp) = text.parse::<Timestamp>() {
-        return Some(timestamp);
-    }
-    let date = text.parse::<Date>().ok().filter(|_| text.len() == 10)?;
-    date.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
+/// The order of a text to a constant: in time where the text is a time or a date and the constant names a time, else
+/// by composed characters.
+fn order_texts(text: &str, constant: &str) -> Ordering {
+    let in_time = || Some(Period::of_field(text)?.against(Period::of_constant(constant)?));
+    in_time().unwrap_or_else(|| text::compare_text(text, constant))
 }

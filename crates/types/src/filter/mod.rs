@@ -4,16 +4,29 @@
 //! year >= 2020 and (camera = "X100" or not artist in ["A", "B"]) and lat exists
 //! ```
 //!
-//! `parse.rs` turns text into a [`Filter`], `matches.rs` says what it means. A comparison with an absent field is
-//! false, and so is one of unlike types; `not` then is true.
+//! A comparison with an absent field is false, and so is one of unlike types; `not` then is true.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `lexer.rs` | text to words, in one pass |
+//! | `parse.rs` | words to a [`Filter`] |
+//! | `matches.rs` | what a filter means for a payload |
+//! | `time.rs` | times and dates |
 
 mod lexer;
 mod matches;
 mod parse;
+mod time;
 
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Number;
+
+/// Longest text of a filter.
+pub const MAX_FILTER_BYTES: usize = 64 * 1024;
+/// Most conditions and constants in one filter.
+pub const MAX_FILTER_TERMS: usize = 4096;
 
 /// How a field's value is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -32,13 +45,23 @@ pub enum Comparison {
     GreaterOrEqual,
 }
 
+impl Comparison {
+    /// Whether it asks which of two is larger.
+    const fn is_by_size(self) -> bool {
+        match self {
+            Self::Equal | Self::NotEqual => false,
+            Self::Less | Self::LessOrEqual | Self::Greater | Self::GreaterOrEqual => true,
+        }
+    }
+}
+
 /// A constant in a filter.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Literal {
-    /// A quoted string; beside a time field, a date or RFC 3339 time.
+    /// A quoted string; beside a time field, an RFC 3339 time, or a day, month or year in UTC.
     Text(String),
-    /// A number.
-    Number(f64),
+    /// A number: an integer of 64 bits, or a finite f64.
+    Number(Number),
     /// `true` or `false`.
     Bool(bool),
 }
@@ -54,7 +77,7 @@ pub enum Filter {
     Not(Box<Filter>),
     /// The field compares so with the constant.
     Compare {
-        /// Field name; `a.b` reaches into objects.
+        /// Field name, whole or a path: `a.b` reaches into objects where no field is called so.
         field: String,
         /// The comparison.
         comparison: Comparison,
@@ -78,8 +101,16 @@ pub enum Filter {
 /// A filter that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FilterError {
+    /// The text is longer than [`MAX_FILTER_BYTES`].
+    #[error("filter: a filter has at most {limit} bytes, this has {bytes}")]
+    TooLong {
+        /// The length received.
+        bytes: usize,
+        /// The length allowed.
+        limit: usize,
+    },
     /// Something else was expected at this place.
-    #[error("filter: expected {expected} at character {at}, found {found}")]
+    #[error("filter: expected {expected} at character {at}, found {found}{}", quoting(name.as_deref()))]
     Unexpected {
         /// Place, in characters from 1.
         at: usize,
@@ -87,6 +118,8 @@ pub enum FilterError {
         expected: &'static str,
         /// What stands there.
         found: String,
+        /// What looks like a field name that has to be quoted.
+        name: Option<String>,
     },
     /// A string without its closing quote, or with a wrong escape.
     #[error("filter: the string that begins at character {at} is not a JSON string")]
@@ -95,11 +128,22 @@ pub enum FilterError {
         at: usize,
     },
     /// A number that is none.
-    #[error("filter: {text:?} at character {at} is not a number")]
+    #[error("filter: {text:?} at character {at} is not a number: a text stands in quotes")]
     BadNumber {
         /// Place, in characters from 1.
         at: usize,
         /// The text.
+        text: String,
+    },
+    /// A number that is kept as text, with a comparison that would ask for its size.
+    #[error(
+        "filter: {text} at character {at} is beyond 64 bits and the range of an f64, and numbers like that are kept as \
+         text: compare it by =, != or in, or quote it to compare it as text"
+    )]
+    BeyondNumbers {
+        /// Place, in characters from 1.
+        at: usize,
+        /// The number.
         text: String,
     },
     /// More nesting or more conditions than are allowed.
@@ -112,10 +156,17 @@ pub enum FilterError {
     },
 }
 
+fn quoting(name: Option<&str>) -> String {
+    name.map_or_else(String::new, |name| format!(" (quote the name: {name:?})"))
+}
+
 impl FromStr for Filter {
     type Err = FilterError;
 
     fn from_str(text: &str) -> Result<Self, FilterError> {
+        if text.len() > MAX_FILTER_BYTES {
+            return Err(FilterError::TooLong { bytes: text.len(), limit: MAX_FILTER_BYTES });
+        }
         parse::parse(text)
     }
 }

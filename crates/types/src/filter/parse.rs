@@ -5,64 +5,78 @@
     reason = "any other word, also one yet to come, is the unexpected one"
 )]
 
-use super::lexer::{Word, words};
-use super::{Comparison, Filter, FilterError, Literal};
+use super::lexer::{Token, Word, is_of_name, words};
+use super::{Comparison, Filter, FilterError, Literal, MAX_FILTER_TERMS};
 
 /// Deepest nesting of parentheses and `not`.
 const MAX_DEPTH: usize = 64;
-/// Most conditions and constants in one filter.
-const MAX_TERMS: usize = 4096;
+/// Longest name that an error shows how to quote, in bytes.
+const MAX_SHOWN_NAME: usize = 100;
 
 pub(super) fn parse(text: &str) -> Result<Filter, FilterError> {
-    let mut parser = Parser { words: words(text)?, next: 0, terms: 0 };
+    let mut parser = Parser { text, words: words(text)?, next: 0, terms: 0 };
     let filter = parser.any_of(0)?;
-    match parser.peek() {
-        (_, Word::End) => Ok(filter),
-        (at, word) => Err(unexpected(at, "and, or, or the end", &word)),
+    let end = parser.take();
+    match end.word {
+        Word::End => Ok(filter),
+        word => Err(unexpected(end.at, "and, or, or the end", &word)),
     }
 }
 
-struct Parser {
-    words: Vec<(usize, Word)>,
+struct Parser<'a> {
+    text: &'a str,
+    words: Vec<Token>,
     next: usize,
     terms: usize,
 }
 
 fn unexpected(at: usize, expected: &'static str, found: &Word) -> FilterError {
-    FilterError::Unexpected { at, expected, found: found.show() }
+    FilterError::Unexpected { at, expected, found: found.show(), name: None }
 }
 
-impl Parser {
-    fn peek(&self) -> (usize, Word) {
-        self.words.get(self.next).cloned().unwrap_or((0, Word::End))
+impl Parser<'_> {
+    fn peek(&self) -> Option<&Word> {
+        self.words.get(self.next).map(|token| &token.word)
     }
 
-    fn take(&mut self) -> (usize, Word) {
-        let word = self.peek();
+    /// The next word, which nobody looks at again.
+    fn take(&mut self) -> Token {
+        let end = Token { at: 0, start: self.text.len(), word: Word::End };
+        let Some(token) = self.words.get_mut(self.next) else { return end };
         self.next += 1;
-        word
+        let word = std::mem::replace(&mut token.word, Word::End);
+        Token { word, ..*token }
     }
 
     fn accept_name(&mut self, name: &str) -> bool {
-        let found = matches!(self.peek().1, Word::Name(word) if word.eq_ignore_ascii_case(name));
-        if found {
-            self.next += 1;
-        }
+        let found = matches!(self.peek(), Some(Word::Name(word)) if word.eq_ignore_ascii_case(name));
+        self.next += usize::from(found);
         found
     }
 
     fn accept_symbol(&mut self, symbol: &str) -> bool {
-        let found = matches!(self.peek().1, Word::Symbol(word) if word == symbol);
-        if found {
-            self.next += 1;
-        }
+        let found = matches!(self.peek(), Some(Word::Symbol(word)) if *word == symbol);
+        self.next += usize::from(found);
         found
+    }
+
+    /// What begins at this byte, up to an operator, if that is a field name that only lacks its quotes.
+    fn unquoted(&self, start: usize) -> Option<String> {
+        let rest = self.text.get(start..)?;
+        let ends = ["=", "!=", "<", ">", " exists", " in ["].into_iter();
+        let end = ends.filter_map(|end| rest.find(end)).min()?;
+        let name = rest.get(..end)?.trim();
+        let is_plain =
+            name.chars().all(is_of_name) && name.starts_with(|c: char| c.is_alphabetic() || c == '_');
+        let is_word = matches!(name.to_ascii_lowercase().as_str(), "and" | "or" | "not");
+        let is_name = !name.is_empty() && !name.contains(['"', '(', ')', '[', ']', ',']);
+        (is_name && (!is_plain || is_word) && name.len() <= MAX_SHOWN_NAME).then(|| name.to_owned())
     }
 
     fn count(&mut self) -> Result<(), FilterError> {
         self.terms += 1;
-        if self.terms > MAX_TERMS {
-            return Err(FilterError::TooMuch { what: "conditions", limit: MAX_TERMS });
+        if self.terms > MAX_FILTER_TERMS {
+            return Err(FilterError::TooMuch { what: "conditions", limit: MAX_FILTER_TERMS });
         }
         Ok(())
     }
@@ -87,12 +101,18 @@ impl Parser {
         if depth > MAX_DEPTH {
             return Err(FilterError::TooMuch { what: "levels of nesting", limit: MAX_DEPTH });
         }
+        let start = self.words.get(self.next).map_or(0, |token| token.start);
         if self.accept_name("not") {
+            if let Some(word @ Word::Symbol("=" | "!=" | "<" | "<=" | ">" | ">=")) = self.peek() {
+                let (found, name) = (word.show(), self.unquoted(start));
+                let at = self.take().at;
+                return Err(FilterError::Unexpected { at, expected: "a field name", found, name });
+            }
             return Ok(Filter::Not(Box::new(self.unary(depth + 1)?)));
         }
         if self.accept_symbol("(") {
             let inner = self.any_of(depth + 1)?;
-            let (at, word) = self.take();
+            let Token { at, word, .. } = self.take();
             return match word {
                 Word::Symbol(")") => Ok(inner),
                 other => Err(unexpected(at, "a closing parenthesis", &other)),
@@ -103,9 +123,16 @@ impl Parser {
 
     fn condition(&mut self) -> Result<Filter, FilterError> {
         self.count()?;
-        let (at, word) = self.take();
-        let Word::Name(field) = word else {
-            return Err(unexpected(at, "a field name", &word));
+        let Token { at, start, word } = self.take();
+        let wrong = |parser: &Self, at, expected, word: &Word| FilterError::Unexpected {
+            at,
+            expected,
+            found: word.show(),
+            name: parser.unquoted(start),
+        };
+        let field = match word {
+            Word::Name(name) | Word::Text(name) => name,
+            other => return Err(wrong(self, at, "a field name", &other)),
         };
         if self.accept_name("exists") {
             return Ok(Filter::Exists { field });
@@ -113,7 +140,7 @@ impl Parser {
         if self.accept_name("in") {
             return Ok(Filter::In { field, values: self.list()? });
         }
-        let (at, word) = self.take();
+        let Token { at, word, .. } = self.take();
         let comparison = match word {
             Word::Symbol("=") => Comparison::Equal,
             Word::Symbol("!=") => Comparison::NotEqual,
@@ -121,13 +148,18 @@ impl Parser {
             Word::Symbol("<=") => Comparison::LessOrEqual,
             Word::Symbol(">") => Comparison::Greater,
             Word::Symbol(">=") => Comparison::GreaterOrEqual,
-            other => return Err(unexpected(at, "=, !=, <, <=, >, >=, in or exists", &other)),
+            other => return Err(wrong(self, at, "=, !=, <, <=, >, >=, in or exists", &other)),
         };
+        if let (Some(Token { at, word: Word::Beyond(text), .. }), true) =
+            (self.words.get(self.next), comparison.is_by_size())
+        {
+            return Err(FilterError::BeyondNumbers { at: *at, text: text.clone() });
+        }
         Ok(Filter::Compare { field, comparison, value: self.literal()? })
     }
 
     fn list(&mut self) -> Result<Vec<Literal>, FilterError> {
-        let (at, word) = self.take();
+        let Token { at, word, .. } = self.take();
         if word != Word::Symbol("[") {
             return Err(unexpected(at, "[", &word));
         }
@@ -137,7 +169,7 @@ impl Parser {
         }
         loop {
             values.push(self.literal()?);
-            let (at, word) = self.take();
+            let Token { at, word, .. } = self.take();
             match word {
                 Word::Symbol(",") => {}
                 Word::Symbol("]") => return Ok(values),
@@ -148,9 +180,11 @@ impl Parser {
 
     fn literal(&mut self) -> Result<Literal, FilterError> {
         self.count()?;
-        let (at, word) = self.take();
+        let Token { at, word, .. } = self.take();
         match word {
-            Word::Text(text) => Ok(Literal::Text(text)),
+            // A number that nothing holds is text, here as in metadata.
+            Word::Text(text) | Word::Beyond(text) => Ok(Literal::Text(text)),
+            Word::NoNumber(text) => Err(FilterError::BadNumber { at, text }),
             Word::Number(number) => Ok(Literal::Number(number)),
             Word::Name(name) if name == "true" => Ok(Literal::Bool(true)),
             Word::Name(name) if name == "false" => Ok(Literal::Bool(false)),

@@ -4,7 +4,12 @@ use crate::Payload;
 fn payload() -> Payload {
     let json = serde_json::json!({
         "year": 2021, "camera": "X100", "tags": ["sea", "dog"], "lat": 48.1, "flag": true, "none": null,
-        "gps": {"alt": 12.5}, "captured_at": "2021-07-03T10:00:00Z",
+        "gps": {"alt": 12.5}, "captured_at": "2021-07-03T10:00:00Z", "taken": "2021-07-03", "old": "1931-02-01T00:00:00Z",
+        "far": "2300-01-01T00:00:00Z", "times": ["2020-01-01T12:00:00Z", "2022-05-05"],
+        "id": 1_983_516_295_378_495_150_u64, "big": u64::MAX, "small": i64::MIN, "code": "007",
+        "long": "12345678901234567890123", "huge": "1e400",
+        "Date taken": 3, "rdfs:type": "x", "2020_sales": 7, "not": 1, "and": 2, "in": 4, "exists": 8, "": 7, "a\"b": 9,
+        "a-b": 6, "gro\u{308}ße": "cafe\u{301}",
     });
     Payload(json.as_object().cloned().expect("object"))
 }
@@ -41,11 +46,97 @@ fn absent_fields_and_unlike_types_are_false_and_not_makes_them_true() {
 }
 
 #[test]
-fn dates_and_times_compare_as_times() {
-    assert!(holds(r#"captured_at >= "2021-07-03""#));
-    assert!(holds(r#"captured_at < "2021-07-04""#));
+fn times_compare_as_times() {
     assert!(holds(r#"captured_at = "2021-07-03T12:00:00+02:00""#));
+    assert!(holds(r#"captured_at = "2021-07-03 10:00:00z""#));
     assert!(!holds(r#"captured_at > "2021-07-03T10:00:01Z""#));
+    assert!(holds(r#"old < "1970-01-01" and old >= "1931-02-01" and old < "1931-02-01T00:00:01Z""#));
+    assert!(holds(r#"far > "2299-12-31" and far = "2300-01-01" and far < "9999-12-31""#));
+}
+
+#[test]
+fn a_date_alone_is_that_utc_day() {
+    for (filter, expected) in [
+        (r#"captured_at = "2021-07-03""#, true),
+        (r#"captured_at = "2021-07-02""#, false),
+        (r#"captured_at != "2021-07-03""#, false),
+        (r#"captured_at != "2021-07-04""#, true),
+        (r#"captured_at < "2021-07-03""#, false),
+        (r#"captured_at < "2021-07-04""#, true),
+        (r#"captured_at <= "2021-07-03""#, true),
+        (r#"captured_at <= "2021-07-02""#, false),
+        (r#"captured_at > "2021-07-03""#, false),
+        (r#"captured_at > "2021-07-02""#, true),
+        (r#"captured_at >= "2021-07-03""#, true),
+        (r#"captured_at >= "2021-07-04""#, false),
+        (r#"captured_at in ["2020-01-01", "2021-07-03"]"#, true),
+        (r#"captured_at in ["2020-01-01", "2021-07-04"]"#, false),
+        (r#"captured_at = "2021-07" and captured_at = "2021" and captured_at <= "2021""#, true),
+        (r#"captured_at > "2021-06" and captured_at < "2022""#, true),
+        (r#"taken = "2021-07-03" and taken = "2021-07" and taken <= "2021-07-03T00:00:00Z""#, true),
+        (r#"taken < "2021-07-03T00:00:01Z" and taken > "2021-07-02""#, true),
+        (r#"times = "2020-01-01" and times = "2022-05-05" and times != "2020-01-02""#, true),
+        (r#"times = "2020-01-02" or times != "2020-01-01""#, false),
+        // A text that is no time stays text.
+        (r#"code < "2021-07-03""#, true),
+        (r#"code = "2021-07-03""#, false),
+    ] {
+        assert_eq!(holds(filter), expected, "{filter}");
+    }
+}
+
+#[test]
+fn integers_are_exact_to_64_bits_and_longer_ones_are_text() {
+    for (filter, expected) in [
+        ("id = 1983516295378495150", true),
+        ("id = 1983516295378495151", false),
+        ("id < 1983516295378495151 and id > 1983516295378495149", true),
+        ("id = 1983516295378495150.0", false),
+        ("id in [1983516295378495151, 1983516295378495149]", false),
+        ("big = 18446744073709551615 and big > 18446744073709551614", true),
+        ("big = 18446744073709551616.0", false),
+        ("small = -9223372036854775808 and small < -9223372036854775807", true),
+        ("year = 2021.0 and year = +2021 and year < 1e300", true),
+        ("long = 12345678901234567890123", true),
+        (r#"long = "12345678901234567890123" and long in [12345678901234567890123]"#, true),
+        ("long != 12345678901234567890124", true),
+        ("long = 12345678901234567890124", false),
+        ("huge = 1e400", true),
+        (r#"code = "007""#, true),
+        ("year = 12345678901234567890123", false),
+    ] {
+        assert_eq!(holds(filter), expected, "{filter}");
+    }
+}
+
+#[test]
+fn every_name_can_be_quoted() {
+    for filter in [
+        r#""Date taken" = 3"#,
+        r#""rdfs:type" exists and "rdfs:type" = "x""#,
+        r#""2020_sales" > 5"#,
+        r#""not" = 1 and not "not" = 2"#,
+        r#""and" = 2 and and = 2"#,
+        r#""in" in [4] and in in [4]"#,
+        r#""exists" exists and exists exists"#,
+        r#""" = 7"#,
+        r#""a\"b" = 9"#,
+        "a-b = 6",
+        r#""gps.alt" = 12.5"#,
+        r#""\u0067ps.alt" = 12.5"#,
+    ] {
+        assert!(holds(filter), "{filter}");
+    }
+}
+
+#[test]
+fn names_and_texts_meet_however_their_accents_are_composed() {
+    for filter in ["größe = \"café\"", "gro\u{308}ße = \"cafe\u{301}\"", "\"größe\" in [\"tea\", \"café\"]"]
+    {
+        assert!(holds(filter), "{filter}");
+    }
+    assert!(!holds("größe != \"café\""));
+    assert!(!holds("größe = \"cafe\""));
 }
 
 #[test]
@@ -64,12 +155,53 @@ fn errors_say_where_and_what() {
     );
     assert_eq!(error("(year = 1"), "filter: expected a closing parenthesis at character 10, found the end");
     assert_eq!(error(r#"a = "x"#), "filter: the string that begins at character 5 is not a JSON string");
-    assert_eq!(error("a = 1x"), "filter: \"1x\" at character 5 is not a number");
+    assert_eq!(error("a = 1x"), "filter: \"1x\" at character 5 is not a number: a text stands in quotes");
+    assert!(error("a = 007").contains("\"007\" at character 5 is not a number"));
+    assert!(error("a < 12345678901234567890123").contains("beyond 64 bits"));
+    assert!(error("é = ü").contains("character 5"), "places are in characters");
     assert!(error("a = 1 b = 2").contains("and, or, or the end"));
     assert!(error("").contains("a field name"));
-    assert!(error(&"(".repeat(100_000)).contains("levels of nesting"));
-    assert!(error(&"not ".repeat(100_000)).contains("levels of nesting"));
+    assert!(error(&"(".repeat(10_000)).contains("levels of nesting"));
+    assert!(error(&"not ".repeat(10_000)).contains("levels of nesting"));
     assert!("a = \"\\u0041\\n\"".parse::<Filter>().is_ok());
+}
+
+#[test]
+fn errors_show_how_a_name_is_quoted() {
+    for (filter, name) in [
+        ("Date taken = 3", "Date taken"),
+        ("year = 1 and Date taken exists", "Date taken"),
+        ("rdfs:type = \"x\"", "rdfs:type"),
+        ("2020_sales > 5", "2020_sales"),
+        ("2020sales in [5]", "2020sales"),
+        ("not = 1", "not"),
+        ("#tag != 1", "#tag"),
+    ] {
+        let error = filter.parse::<Filter>().expect_err(filter).to_string();
+        assert!(error.ends_with(&format!("(quote the name: {name:?})")), "{error}");
+    }
+    for filter in ["a 5", "(a = 1", "a = ", "\"a\"", "a = b"] {
+        let error = filter.parse::<Filter>().expect_err(filter).to_string();
+        assert!(!error.contains("quote the name"), "{error}");
+    }
+}
+
+#[test]
+fn long_texts_are_refused_before_they_are_read() {
+    let long = format!("a = \"{}\"", "x".repeat(MAX_FILTER_BYTES));
+    let bytes = long.len();
+    assert_eq!(long.parse::<Filter>(), Err(FilterError::TooLong { bytes, limit: MAX_FILTER_BYTES }));
+    let longest = format!("a = \"{}\"", "x".repeat(MAX_FILTER_BYTES - 6));
+    assert!(longest.parse::<Filter>().is_ok());
+    let many = format!("a in [{}1]", "1,".repeat(MAX_FILTER_TERMS));
+    assert!(matches!(many.parse::<Filter>(), Err(FilterError::TooMuch { .. })));
+}
+
+#[test]
+fn terms_are_counted_as_the_parser_counts_them() {
+    for (filter, terms) in [("a exists", 1), ("a = 1 and not (b = 2 or c in [1, 2])", 7)] {
+        assert_eq!(filter.parse::<Filter>().map(|filter| filter.terms()), Ok(terms), "{filter}");
+    }
 }
 
 #[test]
