@@ -63,6 +63,16 @@ pub enum ConvertError {
         /// How many were received.
         received: usize,
     },
+    /// More bytes than are allowed.
+    #[error("{field}: at most {limit} bytes, received {received}")]
+    TooLong {
+        /// The field.
+        field: &'static str,
+        /// How many are allowed.
+        limit: usize,
+        /// How many were received.
+        received: usize,
+    },
     /// Planned, and not built yet.
     #[error("{what} is planned and not built yet")]
     NotBuilt {
@@ -82,7 +92,8 @@ impl ConvertError {
             | Self::Language { .. }
             | Self::Filter(_)
             | Self::Payload(_)
-            | Self::TooMany { .. } => ErrorKind::InvalidArgument,
+            | Self::TooMany { .. }
+            | Self::TooLong { .. } => ErrorKind::InvalidArgument,
             Self::NotBuilt { .. } => ErrorKind::Unimplemented,
         }
     }
@@ -95,7 +106,8 @@ impl ConvertError {
             | Self::Number { field, .. }
             | Self::Id { field, .. }
             | Self::Language { field, .. }
-            | Self::TooMany { field, .. } => Some(field),
+            | Self::TooMany { field, .. }
+            | Self::TooLong { field, .. } => Some(field),
             Self::Filter(_) => Some("filter"),
             Self::Payload(_) => Some("payload"),
             Self::NotBuilt { .. } => None,

@@ -6,6 +6,7 @@
 //! | [`convert`] | messages to and from the words of `types`, one idea a file |
 //! | `code` | [`code`]: error kind to gRPC code, the only such table |
 //! | `fault` | [`Fault`]: an error on its way over the wire, as a `google.rpc.Status` with details |
+//! | `window` | the windows of HTTP/2, and why they are as they are |
 //! | `rpc` | the few messages of `google.rpc` that details are made of |
 //! | `error` | [`ConvertError`]: a message that breaks a rule |
 
@@ -14,10 +15,12 @@ pub mod convert;
 mod error;
 mod fault;
 mod rpc;
+mod window;
 
 pub use code::{code, kind_of};
 pub use error::ConvertError;
 pub use fault::{DOMAIN, Fault};
+pub use window::{MAX_STREAMS_OF_CONNECTION, STREAM_WINDOW_BYTES, connection_window_bytes};
 
 /// Version of the protocol, as `server.json` and `AdminService.Info` give it. It rises when an old client would err.
 pub const PROTOCOL: u32 = 1;

@@ -8,6 +8,7 @@ use sensorium_api::v1::admin_service_client::AdminServiceClient;
 use sensorium_api::v1::collections_service_client::CollectionsServiceClient;
 use sensorium_api::v1::points_service_client::PointsServiceClient;
 use sensorium_api::v1::query_service_client::QueryServiceClient;
+use sensorium_api::{MAX_STREAMS_OF_CONNECTION, STREAM_WINDOW_BYTES, connection_window_bytes};
 use sensorium_types::{AssetId, CollectionStats, Filter, PointKey, SpaceInfo};
 use tonic::transport::{Channel, Endpoint};
 
@@ -123,6 +124,10 @@ impl Client {
             .map_err(|_| wrong())?
             .connect_timeout(options.connect_timeout)
             .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
+            // So that a server whose answers are read slowly is slowed, and the connection is not cut off.
+            .initial_stream_window_size(STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(connection_window_bytes(MAX_STREAMS_OF_CONNECTION))
+            .http2_adaptive_window(false)
             .tcp_nodelay(true);
         let connected = endpoint.connect().await;
         let channel = connected.map_err(|source| ClientError::Connect { url: url.to_owned(), source })?;

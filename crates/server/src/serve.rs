@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use sensorium_api::{DESCRIPTOR_SET, PROTOCOL};
+use sensorium_api::{DESCRIPTOR_SET, PROTOCOL, STREAM_WINDOW_BYTES, connection_window_bytes};
 use sensorium_engine::{Engine, ServerInfo, remove_server_info, write_server_info};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -104,14 +104,19 @@ async fn report(health: &HealthReporter, status: ServingStatus) {
 }
 
 fn builder(settings: &Settings) -> Server {
+    let streams = settings.max_streams_of_connection;
     Server::builder()
-        .max_concurrent_streams(settings.max_streams_of_connection)
+        .max_concurrent_streams(streams)
+        // So that a client that sends much at once is slowed and never cut off.
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(connection_window_bytes(streams))
+        .http2_adaptive_window(Some(false))
         .http2_keepalive_interval(Some(settings.keepalive_interval))
         .http2_keepalive_timeout(Some(settings.keepalive_timeout))
         .http2_max_pending_accept_reset_streams(Some(MAX_PENDING_RESETS))
         .http2_max_header_list_size(MAX_HEADER_BYTES)
         // The services keep their own deadline; this one is for requests that do not arrive.
-        .timeout(settings.call_timeout * 2)
+        .timeout(settings.request_timeout)
 }
 
 /// `server.json`, while it lives.

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use sensorium_api::DEFAULT_MAX_MESSAGE_BYTES;
+use sensorium_api::{DEFAULT_MAX_MESSAGE_BYTES, MAX_STREAMS_OF_CONNECTION};
 
 /// Where a server listens unless it is told.
 pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7700);
@@ -20,12 +20,15 @@ pub const DEFAULT_MAX_ITEMS_OF_STREAM: usize = 16;
 pub const DEFAULT_MAX_ITEMS_IN_FLIGHT: usize = 32;
 /// Bytes of all items that are worked on at a time.
 pub const DEFAULT_MAX_BYTES_IN_FLIGHT: usize = 512 * 1024 * 1024;
-/// Streams of HTTP/2 on one connection.
-pub const DEFAULT_MAX_STREAMS_OF_CONNECTION: u32 = 128;
+/// Streams of HTTP/2 on one connection; more wait at the client. With more than these a client that sends very many
+/// tiny frames may be cut off, see `sensorium_api::connection_window_bytes`.
+pub const DEFAULT_MAX_STREAMS_OF_CONNECTION: u32 = MAX_STREAMS_OF_CONNECTION;
 /// Most hits of a query and most assets named in a call.
 pub const DEFAULT_MAX_LIMIT: usize = 100_000;
 /// Time that a call other than a stream may take.
 pub const DEFAULT_CALL_TIMEOUT: Duration = Duration::from_secs(60);
+/// Time that a call other than a stream may take in all, with the arrival of its request; it is then cut off.
+pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
 /// Time without a message after which an ingest stream is ended.
 pub const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(300);
 /// Time that an answer on a stream may stay unread.
@@ -64,6 +67,8 @@ pub struct Settings {
     pub max_limit: usize,
     /// [`DEFAULT_CALL_TIMEOUT`]
     pub call_timeout: Duration,
+    /// [`DEFAULT_REQUEST_TIMEOUT`]
+    pub request_timeout: Duration,
     /// [`DEFAULT_IDLE_TIMEOUT`]
     pub idle_timeout: Duration,
     /// [`DEFAULT_UNREAD_TIMEOUT`]
@@ -91,6 +96,7 @@ impl Default for Settings {
             max_streams_of_connection: DEFAULT_MAX_STREAMS_OF_CONNECTION,
             max_limit: DEFAULT_MAX_LIMIT,
             call_timeout: DEFAULT_CALL_TIMEOUT,
+            request_timeout: DEFAULT_REQUEST_TIMEOUT,
             idle_timeout: DEFAULT_IDLE_TIMEOUT,
             unread_timeout: DEFAULT_UNREAD_TIMEOUT,
             keepalive_interval: DEFAULT_KEEPALIVE_INTERVAL,

@@ -1,6 +1,7 @@
 //! Filters, as a tree of messages or as text.
 
-use sensorium_types::{Comparison, Filter, Literal, MAX_FILTER_TERMS};
+use prost::Message as _;
+use sensorium_types::{Comparison, Filter, Literal, MAX_FILTER_BYTES, MAX_FILTER_TERMS};
 
 use super::value::{Whole, finite};
 use crate::v1::condition::Condition as Kind;
@@ -18,17 +19,32 @@ pub const MAX_FILTER_CONDITIONS: usize = MAX_FILTER_TERMS;
 /// [`ConvertError`] where either breaks a rule.
 pub fn filter(tree: Option<v1::Filter>, text: &str) -> Result<Option<Filter>, ConvertError> {
     let tree = tree.map(Filter::try_from).transpose()?;
-    let text = if text.trim().is_empty() { None } else { Some(text.parse()?) };
+    let text = if text.trim().is_empty() { None } else { Some(filter_of_text(text)?) };
     Ok(match (tree, text) {
         (Some(tree), Some(text)) => Some(Filter::And(vec![tree, text])),
         (tree, text) => tree.or(text),
     })
 }
 
+/// A filter in the words of its grammar.
+///
+/// # Errors
+/// [`ConvertError`] where it is too long or breaks the grammar.
+pub fn filter_of_text(text: &str) -> Result<Filter, ConvertError> {
+    check_length("filter_text", text.len())?;
+    Ok(text.parse()?)
+}
+
+fn check_length(field: &'static str, received: usize) -> Result<(), ConvertError> {
+    let limit = MAX_FILTER_BYTES;
+    if received > limit { Err(ConvertError::TooLong { field, limit, received }) } else { Ok(()) }
+}
+
 impl TryFrom<v1::Filter> for Filter {
     type Error = ConvertError;
 
     fn try_from(message: v1::Filter) -> Result<Self, ConvertError> {
+        check_length("filter", message.encoded_len())?;
         Reader { conditions: 0 }.filter(message, 0)
     }
 }
@@ -212,6 +228,8 @@ fn single_or(mut filters: Vec<Filter>, join: fn(Vec<Filter>) -> Filter) -> Filte
 
 #[cfg(test)]
 mod tests {
+    use sensorium_types::ErrorKind;
+
     use super::*;
 
     fn back(text: &str) -> (Filter, Filter) {
@@ -247,6 +265,28 @@ mod tests {
         assert_eq!(filter(None, " "), Ok(None));
         assert_eq!(filter(Some(tree), ""), Ok(Some("a = 1".parse().expect("a filter"))));
         assert!(filter(None, "a =").is_err());
+    }
+
+    #[test]
+    fn a_long_filter_is_refused_before_it_is_read() {
+        let text = |bytes: usize| format!("a = \"{}\"", "x".repeat(bytes - 6));
+        assert!(filter(None, &text(MAX_FILTER_BYTES)).is_ok());
+        let long = ConvertError::TooLong { field: "filter_text", limit: 65_536, received: 65_537 };
+        assert_eq!(filter(None, &text(MAX_FILTER_BYTES + 1)), Err(long.clone()));
+        assert_eq!(long.to_string(), "filter_text: at most 65536 bytes, received 65537");
+        assert_eq!((long.kind(), long.field()), (ErrorKind::InvalidArgument, Some("filter_text")));
+        // What cannot be read is not read either.
+        assert!(matches!(filter(None, &"(".repeat(1 << 20)), Err(ConvertError::TooLong { .. })));
+
+        let expression = |bytes: usize| v1::Filter {
+            must: vec![leaf(Kind::Expression(text(bytes)))],
+            ..v1::Filter::default()
+        };
+        assert!(filter(Some(expression(60_000)), "").is_ok());
+        assert!(matches!(
+            filter(Some(expression(MAX_FILTER_BYTES)), ""),
+            Err(ConvertError::TooLong { field: "filter", .. })
+        ));
     }
 
     #[test]

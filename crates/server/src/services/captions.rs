@@ -5,10 +5,9 @@ use std::sync::Arc;
 use sensorium_api::v1;
 use sensorium_engine::{CaptionEvent, CaptionInput, CaptionRequest, Engine, EngineError, SummaryLength};
 use tokio::sync::mpsc::{self, UnboundedSender};
-use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-use super::Answers;
+use super::answers::{AnswerSender, Answers, Unsent, answers};
 use crate::context::{Context, stopped};
 use crate::convert::{caption_request, captioned, summarize_request, summarized};
 use crate::fault::fault;
@@ -54,13 +53,13 @@ impl Service {
         let engine = self.context.reader(&collection).await?;
         // Said at once, and not as the first answer of a stream that began well.
         self.context.within(engine.check_captions()).await?;
-        let (sender, receiver) = mpsc::channel(UNREAD_ANSWERS);
         let context = self.context.clone();
+        let (sender, answers) = answers(UNREAD_ANSWERS, context.settings().unread_timeout);
         tokio::spawn(async move {
             let _place = place;
             run(context, engine, work, sender, answer).await;
         });
-        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
+        Ok(Response::new(answers))
     }
 }
 
@@ -69,32 +68,32 @@ async fn run<T>(
     context: Context,
     engine: Arc<Engine>,
     work: Work,
-    answers: mpsc::Sender<Result<T, Status>>,
+    answers: AnswerSender<T>,
     answer: fn(CaptionEvent) -> Option<T>,
 ) {
     let (sender, mut events) = mpsc::unbounded_channel();
-    let unread = context.settings().unread_timeout;
     let telling = async {
         while let Some(event) = events.recv().await {
-            if let Some(answer) = answer(event)
-                && answers.send_timeout(Ok(answer), unread).await.is_err()
-            {
-                break;
+            let Some(answer) = answer(event) else { continue };
+            if let Err(unsent) = answers.send(answer).await {
+                // The work ends where nobody listens.
+                drop(events);
+                return Err(unsent);
             }
         }
-        // The work ends where nobody listens.
-        drop(events);
+        Ok(())
     };
     let work = async { Box::pin(work.run(&engine, sender)).await.map_err(|error| fault(&error)) };
     let mut stopping = context.stopping();
-    let ended = tokio::select! {
-        (ended, ()) = async { tokio::join!(work, telling) } => ended,
+    let (ended, told) = tokio::select! {
+        ended = async { tokio::join!(work, telling) } => ended,
         () = stopped(&mut stopping) => return,
     };
-    if let Err(fault) = ended
-        && answers.send_timeout(Err(fault.into()), unread).await.is_err()
-    {
-        tracing::debug!("the client of a caption left before it was told why there is none");
+    match (told, ended) {
+        (Err(Unsent::Left), _) => tracing::debug!("the client of a caption left before its end"),
+        (Err(Unsent::Unread(_)), _) => answers.end_unread(),
+        (Ok(()), Err(fault)) => answers.end(fault),
+        (Ok(()), Ok(())) => {}
     }
 }
 

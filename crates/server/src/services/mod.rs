@@ -1,6 +1,7 @@
 //! One file a service of `proto/sensorium/v1`.
 
 mod admin;
+mod answers;
 mod captions;
 mod collections;
 mod ingest;
@@ -8,18 +9,12 @@ mod planned;
 mod points;
 mod query;
 
-use std::pin::Pin;
-
-use futures::Stream;
 use sensorium_api::v1;
-use tonic::Status;
 use tonic::service::Routes;
 use tonic::service::interceptor::InterceptedService;
 
+use self::answers::Answers;
 use crate::context::Context;
-
-/// A stream of answers.
-type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 /// Every service, behind its gate and its limit on messages.
 pub(crate) fn routes(context: &Context) -> Routes {

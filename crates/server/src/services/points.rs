@@ -1,6 +1,6 @@
 //! Reads and changes stored assets.
 
-use sensorium_api::convert::{asset_id, point_ref};
+use sensorium_api::convert::{asset_id, filter_of_text, point_ref};
 use sensorium_api::{ConvertError, Fault, v1};
 use sensorium_engine::{DeleteSelector, EngineError};
 use sensorium_types::{AssetId, Filter, PointKey};
@@ -45,7 +45,7 @@ fn selector(message: Option<v1::AssetSelector>, settings: &Settings) -> Result<D
             }
             Ok(DeleteSelector::Filter(Filter::try_from(tree)?))
         }
-        Selector::FilterText(text) => Ok(DeleteSelector::Filter(text.parse()?)),
+        Selector::FilterText(text) => Ok(DeleteSelector::Filter(filter_of_text(&text)?)),
     }
 }
 

@@ -23,7 +23,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
-/// Longest text of a filter.
+/// Largest filter in bytes, as text or as an encoded tree.
 pub const MAX_FILTER_BYTES: usize = 64 * 1024;
 /// Most conditions and constants in one filter.
 pub const MAX_FILTER_TERMS: usize = 4096;

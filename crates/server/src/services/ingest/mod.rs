@@ -6,6 +6,10 @@
 //!            └─ no places: Backoff, and the stream is read no further; no bytes: OutOfMemory and a failed result
 //! Stop, or the server stops (ShuttingDown) ─► what is in progress ends ─► end of the stream
 //! ```
+//!
+//! A client may send without waiting. What is not read yet fills the window of its stream and no more
+//! (`sensorium_api::STREAM_WINDOW_BYTES`), and then the client waits. One that does not read its answers is read no
+//! further either, and told so in the end (`services/answers.rs`).
 
 mod paths;
 mod room;
@@ -13,11 +17,9 @@ mod stream;
 mod watermark;
 
 use sensorium_api::v1;
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::Answers;
+use super::answers::{Answers, answers};
 use super::planned::not_built;
 use crate::context::Context;
 use crate::gate::{Place, enter};
@@ -47,13 +49,13 @@ impl v1::ingest_service_server::IngestService for Service {
         request: Request<Streaming<v1::IngestRequest>>,
     ) -> Result<Response<Self::IngestStream>, Status> {
         let (place, messages) = enter(request);
-        let (sender, receiver) = mpsc::channel(UNREAD_ANSWERS);
         let context = self.context.clone();
+        let (sender, answers) = answers(UNREAD_ANSWERS, context.settings().unread_timeout);
         tokio::spawn(async move {
             let _place: Option<Place> = place;
             stream::run(context, messages, sender).await;
         });
-        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
+        Ok(Response::new(answers))
     }
 
     async fn upload(
@@ -68,13 +70,13 @@ impl v1::ingest_service_server::IngestService for Service {
         request: Request<v1::IndexPathsRequest>,
     ) -> Result<Response<Self::IndexPathsStream>, Status> {
         let (place, message) = enter(request);
-        let (sender, receiver) = mpsc::channel(UNREAD_ANSWERS);
         let run = paths::prepare(&self.context, message).await?;
+        let (sender, answers) = answers(UNREAD_ANSWERS, self.context.settings().unread_timeout);
         let stopping = self.context.stopping();
         tokio::spawn(async move {
             let _place: Option<Place> = place;
             run.go(sender, stopping).await;
         });
-        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
+        Ok(Response::new(answers))
     }
 }

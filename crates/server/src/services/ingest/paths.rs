@@ -7,13 +7,17 @@ use sensorium_api::{ConvertError, Fault, v1};
 use sensorium_engine::{Cancel, Engine, IndexEvent, IndexRequest};
 use sensorium_types::ErrorKind;
 use tokio::sync::{mpsc, watch};
-use tonic::Status;
 
 use crate::context::{Context, stopped};
 use crate::convert::{index_event, index_request, index_summary};
 use crate::fault::fault;
+use crate::services::answers::{AnswerSender, Unsent};
 
-type Sender = mpsc::Sender<Result<v1::IndexPathsResponse, Status>>;
+type Sender = AnswerSender<v1::IndexPathsResponse>;
+
+/// Events of a run that wait for a client that reads slowly. The run does not wait for its client; where more of it is
+/// unread than this, it is ended.
+const MOST_UNREAD_EVENTS: usize = 100_000;
 
 /// A run whose paths are allowed.
 #[derive(Debug)]
@@ -73,44 +77,96 @@ impl Run {
         let cancel = CancelOnDrop(Cancel::default());
         let (events, received) = mpsc::unbounded_channel();
         let run = engine.index(request, events, cancel.0.clone());
-        let telling = tell(received, answers.clone(), cancel.0.clone());
+        let telling = tell(received, &answers, cancel.0.clone());
         let stop = cancel.0.clone();
         let watching = async move {
             stopped(&mut stopping).await;
             stop.cancel();
             std::future::pending::<()>().await;
         };
-        let summary = tokio::select! {
-            (summary, ()) = async { tokio::join!(run, telling) } => summary,
+        let (summary, told) = tokio::select! {
+            ended = async { tokio::join!(run, telling) } => ended,
             () = watching => return,
         };
-        let last = match summary {
-            Ok(summary) => Ok(index_summary(summary)),
-            Err(error) => Err(fault(&error).into()),
-        };
-        if answers.send(last).await.is_err() {
-            tracing::debug!("the client of an index run left before its end");
+        match (summary, told) {
+            (_, Told::Left) => tracing::debug!("the client of an index run left before its end"),
+            (_, Told::Unread) => answers.end_unread(),
+            (Err(error), Told::All) => answers.end(fault(&error)),
+            (Ok(summary), Told::All) => match answers.send(index_summary(summary)).await {
+                Ok(()) | Err(Unsent::Left) => {}
+                Err(Unsent::Unread(_)) => answers.end_unread(),
+            },
         }
     }
 }
 
+/// How far the client was told of a run.
+#[derive(Debug)]
+enum Told {
+    All,
+    Left,
+    Unread,
+}
+
 /// Passes events on until the run ends or the client leaves.
-async fn tell(mut events: mpsc::UnboundedReceiver<IndexEvent>, answers: Sender, cancel: Cancel) {
-    loop {
+async fn tell(mut events: mpsc::UnboundedReceiver<IndexEvent>, answers: &Sender, cancel: Cancel) -> Told {
+    let ended = 'telling: loop {
         let event = tokio::select! {
             event = events.recv() => event,
-            () = answers.closed() => break cancel.cancel(),
+            () = answers.closed() => break Told::Left,
         };
-        let Some(event) = event else { break };
-        if answers.send(Ok(index_event(event))).await.is_err() {
-            break cancel.cancel();
+        let Some(event) = event else { return Told::All };
+        let mut answer = index_event(event);
+        loop {
+            match answers.send(answer).await {
+                Ok(()) => break,
+                Err(Unsent::Left) => break 'telling Told::Left,
+                // While the run goes on, a reader who pauses is waited for.
+                Err(Unsent::Unread(back)) if !events.is_closed() && events.len() < MOST_UNREAD_EVENTS => {
+                    answer = back;
+                }
+                Err(Unsent::Unread(_)) => break 'telling Told::Unread,
+            }
         }
-    }
+    };
+    cancel.cancel();
+    ended
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use futures::StreamExt;
+
     use super::*;
+
+    #[tokio::test]
+    async fn a_run_waits_for_a_reader_who_pauses_and_not_after_its_end() {
+        let event = |files| IndexEvent::Walked { files, done: false };
+        let (sender, mut answers) = crate::services::answers::answers(1, Duration::from_millis(1));
+        let (events, received) = mpsc::unbounded_channel();
+        let cancel = Cancel::default();
+        let telling = {
+            let cancel = cancel.clone();
+            tokio::spawn(async move { (tell(received, &sender, cancel).await, sender) })
+        };
+        (0..10).for_each(|files| events.send(event(files)).expect("received"));
+        // Its patience of a millisecond is over many times when the reader comes back.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let read: Vec<_> = answers.by_ref().take(10).collect().await;
+        assert!(read.iter().all(Result::is_ok));
+        assert!(!cancel.is_cancelled());
+        drop(events);
+        assert!(matches!(telling.await.expect("no panic"), (Told::All, _)));
+
+        let (sender, _unread) = crate::services::answers::answers(1, Duration::from_millis(1));
+        let (events, received) = mpsc::unbounded_channel();
+        (0..10).for_each(|files| events.send(event(files)).expect("received"));
+        drop(events);
+        assert!(matches!(tell(received, &sender, cancel.clone()).await, Told::Unread));
+        assert!(cancel.is_cancelled());
+    }
 
     #[test]
     fn only_what_lies_below_an_allowed_folder_is_read() {

@@ -9,25 +9,26 @@ use sensorium_api::v1::ingest_response::Message as Answer;
 use sensorium_api::{Fault, v1};
 use sensorium_engine::Engine;
 use sensorium_types::ErrorKind;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
-use tonic::{Code, Status, Streaming};
+use tonic::{Code, Streaming};
 
 use super::room::{Room, Rooms};
 use super::watermark::Watermark;
 use crate::context::{Context, stopped};
 use crate::convert::{failed_item, item, item_result};
 use crate::fault::fault;
+use crate::services::answers::{AnswerSender, Unsent};
 
 /// How long a client waits before it sends an item again that found no room.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-type Sender = mpsc::Sender<Result<v1::IngestResponse, Status>>;
+type Sender = AnswerSender<v1::IngestResponse>;
 
 /// Why a stream ends before its time.
 enum End {
-    /// The client has left, or does not read.
+    /// The client has left.
     Gone,
     /// The client is told why.
     Told(Fault),
@@ -42,27 +43,26 @@ impl From<Fault> for End {
 /// Serves a stream to its end.
 pub(super) async fn run(context: Context, messages: Streaming<v1::IngestRequest>, answers: Sender) {
     let mut stopping = context.stopping();
-    let ended = match open(&context, messages, answers.clone()).await {
+    let opened = tokio::select! {
+        opened = open(&context, messages, &answers) => opened,
+        () = stopped(&mut stopping) => Err(Fault::new(ErrorKind::Unavailable, "the server stops").into()),
+    };
+    let ended = match opened {
         Ok(mut stream) => stream.serve(&mut stopping).await,
         Err(end) => Err(end),
     };
     match ended {
         Ok(()) | Err(End::Gone) => {}
-        Err(End::Told(fault)) => {
-            let last = answers.send_timeout(Err(fault.into()), context.settings().unread_timeout);
-            if last.await.is_err() {
-                tracing::debug!("the client of an ingest stream left before it was told why it ends");
-            }
-        }
+        Err(End::Told(fault)) => answers.end(fault),
     }
 }
 
 /// Waits for `start`.
-async fn open(
+async fn open<'a>(
     context: &Context,
     mut messages: Streaming<v1::IngestRequest>,
-    answers: Sender,
-) -> Result<Stream, End> {
+    answers: &'a Sender,
+) -> Result<Stream<'a>, End> {
     let idle = context.settings().idle_timeout;
     let start = match next(&mut messages, idle).await? {
         Some(Asked::Start(start)) => start,
@@ -80,7 +80,6 @@ async fn open(
         rooms: Rooms::new(context),
         max_in_flight: context.settings().max_items_of_stream.max(1),
         idle,
-        unread: context.settings().unread_timeout,
         working: JoinSet::new(),
         names: HashSet::new(),
         watermark: Watermark::default(),
@@ -100,14 +99,13 @@ struct Finished {
     name: String,
 }
 
-struct Stream {
+struct Stream<'a> {
     engine: Arc<Engine>,
     messages: Streaming<v1::IngestRequest>,
-    answers: Sender,
+    answers: &'a Sender,
     rooms: Rooms,
     max_in_flight: usize,
     idle: Duration,
-    unread: Duration,
     /// Items in progress. Dropped with the stream: what has not begun to be written is not written.
     working: JoinSet<Finished>,
     /// Names given by the user among them: two items of one name follow one another.
@@ -115,7 +113,7 @@ struct Stream {
     watermark: Watermark,
 }
 
-impl Stream {
+impl Stream<'_> {
     /// Takes items until the client or the server stops, and ends when all have their results.
     async fn serve(&mut self, stopping: &mut watch::Receiver<bool>) -> Result<(), End> {
         let mut reading = true;
@@ -200,7 +198,10 @@ impl Stream {
 
     async fn say(&mut self, answer: Answer) -> Result<(), End> {
         let answer = v1::IngestResponse { message: Some(answer) };
-        self.answers.send_timeout(Ok(answer), self.unread).await.map_err(|_| End::Gone)
+        self.answers.send(answer).await.map_err(|unsent| match unsent {
+            Unsent::Left => End::Gone,
+            Unsent::Unread(_) => End::Told(self.answers.not_read()),
+        })
     }
 }
 
