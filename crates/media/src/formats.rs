@@ -31,7 +31,7 @@ pub fn formats() -> Vec<FormatRow> {
         row("image", "JPEG", "libjpeg-turbo"),
         row("image", "PNG, GIF, WebP, BMP, TIFF, PNM, QOI", "image"),
         row("image", "camera RAW (embedded preview)", "libjpeg-turbo"),
-        row("image", "AVIF, HEIC", "ffmpeg, where it can (HEIC in tiles: 8.1)"),
+        row("image", "AVIF, HEIC", "ffmpeg"),
         row("audio", "WAV, FLAC, MP3, Ogg Vorbis, AAC, ALAC, AIFF", "symphonia"),
         row("audio", "Opus and others in the containers below", "ffmpeg"),
         row(

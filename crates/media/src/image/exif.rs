@@ -72,10 +72,8 @@ fn text(exif: &exif::Exif, tag: Tag) -> Option<String> {
 }
 
 fn rationals(exif: &exif::Exif, tag: Tag) -> Option<&[Rational]> {
-    match &exif.get_field(tag, In::PRIMARY)?.value {
-        Value::Rational(parts) => Some(parts),
-        _ => None,
-    }
+    let Value::Rational(parts) = &exif.get_field(tag, In::PRIMARY)?.value else { return None };
+    Some(parts)
 }
 
 /// When the image was taken.

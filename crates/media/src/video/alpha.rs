@@ -71,8 +71,6 @@ fn has_alpha(format: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::print_stderr, reason = "what is skipped is told")]
-
     use std::path::{Path, PathBuf};
     use std::process::{Command, Stdio};
 

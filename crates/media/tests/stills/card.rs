@@ -72,7 +72,7 @@ fn grey(card: &Pixels) -> Vec<u8> {
 
 /// The card in the 216 colours of a palette.
 fn of_palette(card: &Pixels) -> Pixels {
-    card.iter().map(|pixel| pixel.map(|value| (value + 25) / 51 * 51)).collect()
+    card.iter().map(|pixel| pixel.map(|value| value.saturating_add(25) / 51 * 51)).collect()
 }
 
 /// Inks of the card, as much black as there can be.
