@@ -99,13 +99,10 @@ fn columns(header: &str, line: u64, delimiters: &[char]) -> Result<(char, Vec<St
             best = Some((*delimiter, columns));
         }
     }
-    let (delimiter, columns) = match (best, wrong) {
-        (Some(best), _) => best,
-        (None, Some(wrong)) => return Err(wrong),
-        (None, None) => (',', Vec::new()),
-    };
+    let (delimiter, columns) = best.unwrap_or((',', Vec::new()));
     if path_field(columns.iter().map(String::as_str)).is_none() {
-        return Err(Wrong::at(line, MetadataProblem::NoPathColumn { columns: shown(&columns), delimiter }));
+        let missing = MetadataProblem::NoPathColumn { columns: shown(&columns), delimiter };
+        return Err(wrong.unwrap_or_else(|| Wrong::at(line, missing)));
     }
     let repeated = columns
         .iter()

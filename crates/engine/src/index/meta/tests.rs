@@ -117,6 +117,10 @@ fn what_is_wrong_with_a_table_is_said() {
         problem("m.csv", b"path,x\na,\"1\n")
             .contains(":2: the quote that begins on this line is never closed")
     );
+    assert!(
+        problem("m.csv", b"path,\"x\na,1\n")
+            .contains(":1: the quote that begins on this line is never closed")
+    );
     assert!(problem("m.csv", b"\xff\xfep\0").contains("UTF-16"));
     assert!(problem("m.jsonl", b"\xfe\xff\0{").contains("UTF-16"));
     assert!(problem("m.csv", b"path,x\na,caf\xe9\n").contains(":2: not UTF-8"));
