@@ -134,7 +134,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::sink::collect;
+    use crate::sink::{collect, soon};
     use crate::{Limits, TowerSpec};
 
     const SPEC: PassageSpec = PassageSpec { max_words: 8, overlap_words: 2 };
@@ -156,8 +156,14 @@ mod tests {
 
     fn decoded(bytes: &[u8], html: bool) -> Result<(Head, Vec<String>), FailureReason> {
         let (spec, limits) = (TowerSpec::default(), Limits::default());
-        let job =
-            Job { path: Path::new("absent"), mime: "text/plain", threads: 1, spec: &spec, limits: &limits };
+        let job = Job {
+            path: Path::new("absent"),
+            mime: "text/plain",
+            threads: 1,
+            spec: &spec,
+            limits: &limits,
+            deadline: soon(),
+        };
         let (head, parts) = collect(100, |sink| decode(bytes, html, &job, sink))?;
         let texts = parts.into_iter().map(|part| match part.content {
             PartContent::Text(text) => text,
