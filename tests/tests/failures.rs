@@ -88,3 +88,29 @@ fn a_name_that_is_not_text_is_tried_again_like_any_other() {
     let lines = sensorium.json(&["failures", "--retry"]);
     assert_eq!(states(&lines), [("odd\u{fffd}[1].png", "indexed"), ("other.png", "failed")]);
 }
+
+#[test]
+fn a_retry_keeps_the_fields_that_were_given() {
+    let (sensorium, media) = (Sensorium::new(), tempfile::tempdir().expect("folder"));
+    let (mended, meta) = (media.path().join("mended.png"), media.path().join("meta.csv"));
+    fs_err::write(&mended, BROKEN_PNG).expect("write");
+    fs_err::write(&meta, "path,year\nmended.png,2020\n").expect("write");
+    let given = [&index(media.path())[..2], &[OsStr::new("--meta"), meta.as_os_str()]].concat();
+    sensorium.run(&given).expect_code(0);
+    fs_err::remove_file(&meta).expect("remove");
+    fs_err::copy(samples().join("images/piano.png"), &mended).expect("copy");
+    assert_eq!(states(&sensorium.json(&["failures", "--retry"])), [("mended.png", "indexed")]);
+    assert_eq!(sensorium.json(&["search", "a piano", "--filter", "year = 2020"]).len(), 1);
+}
+
+#[test]
+fn failures_and_warnings_are_listed_apart() {
+    let (sensorium, media) = (Sensorium::new(), tempfile::tempdir().expect("folder"));
+    fs_err::write(media.path().join("broken.png"), BROKEN_PNG).expect("write");
+    sensorium.run(&index(media.path())).expect_code(3);
+    let listed = sensorium.json(&["failures"]);
+    assert_eq!((listed.len(), &listed[0]["state"]), (1, &Value::from("failed")));
+    let none = sensorium.run(&["failures", "--warnings"]).expect_code(0);
+    assert!(none.stdout.is_empty() && none.stderr.contains("no warnings"), "{}", none.stderr);
+    sensorium.run(&["failures", "--warnings", "--retry"]).expect_code(2);
+}

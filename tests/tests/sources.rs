@@ -125,3 +125,57 @@ fn broken_files_are_recorded_and_stop_nothing() {
     sensorium.run(&strict).expect_code(3);
     assert_eq!(sensorium.json(&["failures"]).len(), 2);
 }
+
+#[test]
+fn what_a_killed_server_left_is_told_once_and_ignored() {
+    let (sensorium, media) = (Sensorium::new(), tempfile::tempdir().expect("folder"));
+    some_pictures(media.path(), 1);
+    sensorium.index(media.path());
+    // The number of a process that lives: this one, which is no server.
+    let left = sensorium.data().join("server.json");
+    let announce = || {
+        let text = format!(r#"{{"pid":{},"address":"127.0.0.1:9","protocol":1}}"#, std::process::id());
+        fs_err::write(&left, text).expect("write");
+    };
+    announce();
+    let found = sensorium.run(&["search", "a picture", "--json"]).expect_code(0);
+    assert_eq!(found.json().len(), 1);
+    assert_eq!(found.stderr.matches("left by a server that is gone").count(), 1, "{}", found.stderr);
+    assert!(found.stderr.contains("server.json"), "{}", found.stderr);
+    assert!(left.exists(), "a reader writes nothing");
+    sensorium.index(media.path());
+    assert!(!left.exists(), "a writer takes it away");
+    announce();
+    let server = sensorium.serve();
+    let found = sensorium.json(&["search", "a picture", "--server", &server.url]);
+    assert_eq!(found.len(), 1);
+    let told = sensorium.run(&["search", "a picture"]).expect_code(0);
+    assert!(!told.stderr.contains("left by"), "a server that lives is found: {}", told.stderr);
+    let held = sensorium.run(&["failures", "--retry"]).expect_code(1);
+    assert!(held.stderr.contains("a server holds this data folder"), "{}", held.stderr);
+}
+
+#[test]
+fn reading_needs_no_place_to_write() {
+    let (sensorium, media) = (Sensorium::new(), tempfile::tempdir().expect("folder"));
+    some_pictures(media.path(), 1);
+    sensorium.index(media.path());
+    for args in [&["search", "a picture"][..], &["stats"], &["failures"], &["verify"]] {
+        let done = sensorium.command(args).env("TMPDIR", "/proc").output().expect("starts");
+        assert!(done.status.success(), "{args:?}: {}", String::from_utf8_lossy(&done.stderr));
+    }
+}
+
+#[test]
+fn another_data_folder_inside_the_tree_is_passed_over() {
+    let (sensorium, media) = (Sensorium::new(), tempfile::tempdir().expect("folder"));
+    some_pictures(media.path(), 1);
+    let old = media.path().join(".old");
+    let folder: &OsStr = media.path().as_os_str();
+    let into_old = [OsStr::new("index"), folder, OsStr::new("--data"), old.as_os_str()];
+    sensorium.run(&into_old).expect_code(0);
+    let run = sensorium.run(&[OsStr::new("index"), folder]).expect_code(0);
+    assert!(run.stdout.starts_with("1 indexed, 0 unchanged, 0 failed"), "{}", run.stdout);
+    assert_eq!(run.stderr.matches("passed over").count(), 1, "{}", run.stderr);
+    assert!(run.stderr.contains(".old"), "{}", run.stderr);
+}

@@ -14,7 +14,7 @@ use sensorium_types::{
 /// What became of a file.
 pub(crate) use engine::AssetState as FileState;
 
-/// Why a file failed.
+/// Why a file failed, or what is doubtful about one that was indexed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Failure {
     /// The reason, for people.
@@ -61,8 +61,15 @@ pub(crate) struct FileEvent {
     pub(crate) points: u64,
     /// What became of it.
     pub(crate) state: FileState,
-    /// Why it failed.
+    /// Why it failed; of one that was indexed, what is doubtful about it.
     pub(crate) failure: Option<Failure>,
+}
+
+impl FileEvent {
+    /// Whether it was indexed, and something is doubtful about it.
+    pub(crate) fn is_warned(&self) -> bool {
+        self.state == FileState::Indexed && self.failure.is_some()
+    }
 }
 
 /// Counts of a run of `index`.
@@ -76,6 +83,8 @@ pub(crate) struct Summary {
     pub(crate) failed: u64,
     /// Sources taken away.
     pub(crate) pruned: u64,
+    /// Files among the indexed that have a warning.
+    pub(crate) warned: u64,
     /// Points newly written.
     pub(crate) points: u64,
     /// Wall time.
@@ -93,12 +102,13 @@ impl From<engine::IndexSummary> for Summary {
             unchanged,
             failed,
             pruned,
+            warned,
             points,
             seconds,
             interrupted,
             metadata_unused,
         } = summary;
-        Self { indexed, unchanged, failed, pruned, points, seconds, interrupted, metadata_unused }
+        Self { indexed, unchanged, failed, pruned, warned, points, seconds, interrupted, metadata_unused }
     }
 }
 
@@ -109,25 +119,29 @@ impl From<client::IndexSummary> for Summary {
             unchanged,
             failed,
             pruned,
+            warned,
             points,
             seconds,
             interrupted,
             metadata_unused,
         } = summary;
-        Self { indexed, unchanged, failed, pruned, points, seconds, interrupted, metadata_unused }
+        Self { indexed, unchanged, failed, pruned, warned, points, seconds, interrupted, metadata_unused }
     }
 }
 
 impl Summary {
     /// Counts a file.
-    pub(crate) fn add(&mut self, state: FileState, points: u64) {
-        match state {
+    pub(crate) fn add(&mut self, file: &FileEvent) {
+        match file.state {
             FileState::Indexed => self.indexed += 1,
             FileState::Unchanged => self.unchanged += 1,
             FileState::Failed => self.failed += 1,
             FileState::Pruned => self.pruned += 1,
         }
-        self.points += points;
+        if file.is_warned() {
+            self.warned += 1;
+        }
+        self.points += file.points;
     }
 }
 
@@ -143,6 +157,8 @@ pub(crate) enum Event {
     },
     /// A file is done.
     File(FileEvent),
+    /// Another data folder was met, and is not indexed.
+    PassedOver(PathBuf),
 }
 
 impl From<engine::IndexEvent> for Event {
@@ -153,6 +169,7 @@ impl From<engine::IndexEvent> for Event {
                 let failure = reason.as_ref().map(Failure::from);
                 Self::File(FileEvent { path, asset, modality, points, state, failure })
             }
+            engine::IndexEvent::PassedOver { path } => Self::PassedOver(path),
         }
     }
 }

@@ -120,7 +120,7 @@ impl ItemState {
     }
 }
 
-/// Why an item or a file failed.
+/// Why an item or a file failed, or what is doubtful about one that was indexed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ItemFailure {
     /// Why its bytes cannot be used; `None` if they are not the cause.
@@ -157,7 +157,7 @@ pub struct IngestOutcome {
     pub points: u64,
     /// What became of it.
     pub state: ItemState,
-    /// Why it failed.
+    /// Why it failed; of one that was indexed, what is doubtful about it.
     pub failure: Option<ItemFailure>,
 }
 

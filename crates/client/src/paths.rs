@@ -25,7 +25,7 @@ pub struct IndexPaths {
     pub force: bool,
     /// A JSONL or CSV file of metadata by path, absolute.
     pub meta: Option<PathBuf>,
-    /// Try every failed file again.
+    /// Try every file again that failed or was indexed with a warning.
     pub retry_all: bool,
 }
 
@@ -51,8 +51,13 @@ pub enum IndexEvent {
         points: u64,
         /// What became of it.
         state: ItemState,
-        /// Why it failed.
+        /// Why it failed; of one that was indexed, what is doubtful about it.
         failure: Option<ItemFailure>,
+    },
+    /// Another data folder was met, and is not indexed.
+    PassedOver {
+        /// The folder.
+        path: PathBuf,
     },
     /// The counts at the end.
     Summary(IndexSummary),
@@ -69,6 +74,8 @@ pub struct IndexSummary {
     pub failed: u64,
     /// Sources taken away.
     pub pruned: u64,
+    /// Files among the indexed that have a warning.
+    pub warned: u64,
     /// Points newly written.
     pub points: u64,
     /// Wall time.
@@ -125,6 +132,7 @@ impl TryFrom<v1::IndexPathsResponse> for IndexEvent {
                     failure: failure.map(ItemFailure::from),
                 }
             }
+            Event::PassedOver(v1::IndexPassedOver { path }) => Self::PassedOver { path: path.into() },
             Event::Summary(summary) => Self::Summary(summary.into()),
         })
     }
@@ -141,7 +149,8 @@ impl From<v1::IndexSummary> for IndexSummary {
             seconds,
             interrupted,
             metadata_unused,
+            warned,
         } = message;
-        Self { indexed, unchanged, failed, pruned, points, seconds, interrupted, metadata_unused }
+        Self { indexed, unchanged, failed, pruned, warned, points, seconds, interrupted, metadata_unused }
     }
 }

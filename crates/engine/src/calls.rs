@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use sensorium_embed::Picture;
 use sensorium_media::Cancel;
+use sensorium_store::Store;
 use sensorium_types::{
     AssetId, Change, CollectionStats, FailureReason, Filter, MediaPolicy, Page, PointKey, Problem,
     ReasonKind, SourceState, SpaceInfo, StoredAsset,
@@ -221,7 +222,7 @@ impl Engine {
             .into_iter()
             .filter_map(|(key, row)| match row.state {
                 SourceState::Indexed { .. } => None,
-                SourceState::Failed { reason, tries } => {
+                SourceState::Failed { reason, tries, .. } => {
                     Some(Failure { path: path_of(&key.path), reason, tries, bytes: row.bytes })
                 }
             })
@@ -234,21 +235,15 @@ impl Engine {
 
     /// Assets whose media was gone when they were to be encoded anew.
     async fn lacking(&self) -> Result<Vec<Failure>, EngineError> {
-        let (marked, mut after, mut lacking) = (crate::reembed::marked(), None, Vec::new());
-        loop {
-            let page = self.store.scroll(Some(&marked), after.as_ref(), PAGE, false).await?;
-            for stored in page.assets {
-                let Some(reason) = crate::reembed::lack(&stored.record) else { continue };
-                let path = stored.paths.first().map(|path| path_of(path));
-                let path = path.unwrap_or_else(|| PathBuf::from(format!("asset:{}", stored.record.id)));
-                let bytes = stored.record.facts.get("bytes").and_then(|bytes| bytes.as_u64()).unwrap_or(0);
-                lacking.push(Failure { path, reason, tries: 1, bytes });
-            }
-            match page.next {
-                Some(next) => after = Some(next),
-                None => return Ok(lacking),
-            }
+        let mut lacking = Vec::new();
+        for stored in all_that_meet(self.store.as_ref(), &crate::reembed::marked()).await? {
+            let Some(reason) = crate::reembed::lack(&stored.record) else { continue };
+            let path = stored.paths.first().map(|path| path_of(path));
+            let path = path.unwrap_or_else(|| PathBuf::from(format!("asset:{}", stored.record.id)));
+            let bytes = stored.record.facts.get("bytes").and_then(|bytes| bytes.as_u64()).unwrap_or(0);
+            lacking.push(Failure { path, reason, tries: 1, bytes });
         }
+        Ok(lacking)
     }
 
     /// Walks everything stored and reports what is wrong.
@@ -341,7 +336,7 @@ impl Engine {
         }
         for path in &stored.paths {
             for (key, row) in self.store.sources(path).await? {
-                let is_its = matches!(&row.state, SourceState::Indexed { asset: other } if other == asset);
+                let is_its = row.state.asset() == Some(asset);
                 let path = path_of(&key.path);
                 let stamp = Stamp { bytes: row.bytes, mtime_ns: row.mtime_ns };
                 if is_its && fs_err::metadata(&path).is_ok_and(|found| Stamp::of(&found) == stamp) {
@@ -358,6 +353,22 @@ impl Engine {
             }
         };
         Err(EngineError::MediaAway { asset: asset.clone(), reason })
+    }
+}
+
+/// Every asset of a store that meets a filter which few meet.
+pub(crate) async fn all_that_meet(
+    store: &dyn Store,
+    filter: &Filter,
+) -> Result<Vec<StoredAsset>, EngineError> {
+    let (mut after, mut found) = (None, Vec::new());
+    loop {
+        let page = store.scroll(Some(filter), after.as_ref(), PAGE, false).await?;
+        found.extend(page.assets);
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return Ok(found),
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use sensorium_types::{ContentHash, MediaPolicy, SpaceInfo};
 use crate::adapter::{EmptyStore, IndexStore};
 use crate::index::blocking;
 use crate::seams::{Decode, Encode, Towers, Workers, tower_spec};
-use crate::{Access, DEFAULT_COLLECTION, EngineConfig, EngineError, copies};
+use crate::{Access, DEFAULT_COLLECTION, EngineConfig, EngineError, copies, server_file};
 
 /// Field of an asset's facts that names the copies of its parts, where it has more than one.
 pub(crate) const PARTS_FIELD: &str = "_parts";
@@ -105,8 +105,11 @@ impl Engine {
             Ok((database, held))
         })
         .await?;
-        if access == Access::Write && copies::has_any(&data_dir) {
-            sweep_copies(&database, &data_dir).await?;
+        if access == Access::Write {
+            server_file::clear(&data_dir);
+            if copies::has_any(&data_dir) {
+                sweep_copies(&database, &data_dir).await?;
+            }
         }
         let store = store_of(held.as_ref(), encode.as_ref());
         Ok(Arc::new(Self {

@@ -39,10 +39,12 @@ mod ingest;
 mod moments;
 mod query;
 mod reembed;
+mod retry;
 mod seams;
 mod server_file;
 mod upkeep;
 mod vectors;
+mod warning;
 
 pub use calls::{DeleteOutcome, DeleteSelector, EngineStats, Failure, MediaFile};
 pub use captions::{
@@ -53,7 +55,7 @@ pub use config::{Access, DEFAULT_COLLECTION, EngineConfig};
 pub use encode::input_of;
 pub use engine::{CollectionSummary, Engine, EngineParts, SpaceMismatch};
 pub use error::{EngineError, MetadataProblem};
-pub use index::{AssetState, IndexEvent, IndexRequest, IndexSummary, MetaTable};
+pub use index::{AssetState, Found, IndexEvent, IndexRequest, IndexSummary, MetaTable, find};
 pub use ingest::{IngestContent, IngestItem, IngestPart, ItemOutcome};
 pub use query::{
     DEFAULT_LIMIT, Explain, ExplainedHit, ExplainedSearch, ExplainedStep, Fusion, Hit, LOG_PROB_AS_COSINE,
@@ -62,8 +64,9 @@ pub use query::{
 pub use reembed::{
     Losses, ReembedEvent, ReembedPlan, ReembedState, ReembedSummary, Substitute, WithoutMedia,
 };
+pub use retry::RetryPlan;
 pub use seams::{Captioned, Decode, Encode, OnPart, Pending, decoding_workers, tower_spec};
-pub use server_file::{ServerInfo, remove_server_info, running_server, write_server_info};
+pub use server_file::{Served, ServerInfo, remove_server_info, running_server, served, write_server_info};
 
 /// How captions are made, and what they are.
 pub use sensorium_embed::{

@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use rustix::process::{Pid, test_kill_process};
+use sensorium_index::has_writer;
 use serde::{Deserialize, Serialize};
 
 use crate::EngineError;
@@ -23,11 +24,33 @@ pub struct ServerInfo {
     pub protocol: u32,
 }
 
-/// The server that holds the data folder, if one does. A file left by a process that is gone counts for nothing.
+/// What `server.json` of a data folder comes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Served {
+    /// No server is announced.
+    No,
+    /// A server holds the folder.
+    By(ServerInfo),
+    /// The file was left by a server that is gone.
+    Left(PathBuf),
+}
+
+/// Whether a server holds the data folder. The writer's lock tells whether it lives; its process number counts only
+/// where the lock cannot be asked, and never if it is our own.
+pub fn served(data_dir: &Path) -> Served {
+    let path = file(data_dir);
+    let Ok(bytes) = fs_err::read(&path) else { return Served::No };
+    let Ok(info) = serde_json::from_slice::<ServerInfo>(&bytes) else { return Served::Left(path) };
+    let by_number = || info.pid != std::process::id() && is_alive(info.pid);
+    if has_writer(data_dir).unwrap_or_else(by_number) { Served::By(info) } else { Served::Left(path) }
+}
+
+/// The server that holds the data folder, if one does.
 pub fn running_server(data_dir: &Path) -> Option<ServerInfo> {
-    let bytes = fs_err::read(file(data_dir)).ok()?;
-    let info: ServerInfo = serde_json::from_slice(&bytes).ok()?;
-    is_alive(info.pid).then_some(info)
+    match served(data_dir) {
+        Served::By(info) => Some(info),
+        Served::No | Served::Left(_) => None,
+    }
 }
 
 /// Says that a server holds the data folder. The file appears whole.
@@ -55,6 +78,15 @@ pub fn remove_server_info(data_dir: &Path, pid: u32) {
     }
 }
 
+/// Takes away what a server left that is gone. Only for who holds the writer's lock, and so knows that it is.
+pub(crate) fn clear(data_dir: &Path) {
+    match fs_err::remove_file(file(data_dir)) {
+        Ok(()) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => tracing::warn!(%error, "remove server.json"),
+    }
+}
+
 fn file(data_dir: &Path) -> PathBuf {
     data_dir.join(FILE_NAME)
 }
@@ -70,31 +102,62 @@ fn is_alive(pid: u32) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use sensorium_index::{Database, OpenOptions};
+
     use super::*;
 
-    #[test]
-    fn a_server_is_found_while_it_lives() {
-        let folder = tempfile::tempdir().expect("temporary folder");
-        assert_eq!(running_server(folder.path()), None);
-        let mine = ServerInfo { pid: std::process::id(), address: "127.0.0.1:7700".to_owned(), protocol: 1 };
-        write_server_info(folder.path(), &mine).expect("written");
-        assert_eq!(running_server(folder.path()), Some(mine.clone()));
-        remove_server_info(folder.path(), mine.pid + 1);
-        assert_eq!(running_server(folder.path()), Some(mine.clone()));
-        remove_server_info(folder.path(), mine.pid);
-        assert_eq!(running_server(folder.path()), None);
+    fn announce(data_dir: &Path, pid: u32) -> ServerInfo {
+        let info = ServerInfo { pid, address: "127.0.0.1:7700".to_owned(), protocol: 1 };
+        write_server_info(data_dir, &info).expect("written");
+        info
+    }
+
+    fn writer(data_dir: &Path) -> Database {
+        Database::open(data_dir, OpenOptions::default()).expect("opens")
     }
 
     #[test]
-    fn a_file_of_a_dead_process_or_damaged_counts_for_nothing() {
+    fn a_server_lives_as_long_as_it_holds_the_lock() {
         let folder = tempfile::tempdir().expect("temporary folder");
-        let mut child = std::process::Command::new("true").spawn().expect("starts");
-        let pid = child.id();
-        child.wait().expect("ends");
-        let info = ServerInfo { pid, address: "127.0.0.1:1".to_owned(), protocol: 1 };
-        write_server_info(folder.path(), &info).expect("written");
+        let (data, own) = (folder.path(), std::process::id());
+        assert_eq!(served(data), Served::No);
+        let holder = writer(data);
+        // The same number in another container.
+        let info = announce(data, own);
+        assert_eq!(served(data), Served::By(info.clone()));
+        remove_server_info(data, own + 1);
+        assert_eq!(running_server(data), Some(info));
+        drop(holder);
+        assert_eq!(served(data), Served::Left(data.join(FILE_NAME)), "killed: the lock is free");
+        assert_eq!(running_server(data), None);
+        remove_server_info(data, own);
+        assert_eq!(served(data), Served::No);
+    }
+
+    #[test]
+    fn a_process_that_lives_is_no_server_where_the_lock_is_free() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        // Process 1 lives always.
+        announce(folder.path(), 1);
+        assert_eq!(running_server(folder.path()), None);
+        drop(writer(folder.path()));
         assert_eq!(running_server(folder.path()), None);
         fs_err::write(folder.path().join(FILE_NAME), b"{").expect("written");
+        assert_eq!(running_server(folder.path()), None, "a damaged file counts for nothing");
+    }
+
+    #[test]
+    fn where_the_lock_cannot_be_asked_the_number_tells() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        // No file system gives a lock on a link that leads to itself.
+        std::os::unix::fs::symlink("lock", folder.path().join("lock")).expect("linked");
+        let other = announce(folder.path(), std::os::unix::process::parent_id());
+        assert_eq!(running_server(folder.path()), Some(other));
+        announce(folder.path(), std::process::id());
+        assert_eq!(running_server(folder.path()), None, "our own number is never another's");
+        let mut child = std::process::Command::new("true").spawn().expect("starts");
+        child.wait().expect("ends");
+        announce(folder.path(), child.id());
         assert_eq!(running_server(folder.path()), None);
     }
 }

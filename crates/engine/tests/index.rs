@@ -1,6 +1,10 @@
 //! Folders to assets, with fake decoders and towers (CONTRACTS.md section 2).
 
 mod common;
+#[path = "index/rows.rs"]
+mod rows;
+#[path = "index/warnings.rs"]
+mod warnings;
 
 use std::time::{Duration, Instant};
 

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Fixture, vector};
+use common::{Doubtful, FakeDecoder, Fixture, vector};
 use sensorium_engine::{AssetState, EngineError, IngestContent, IngestItem, IngestPart};
 use sensorium_types::{AssetId, ContentHash, ErrorKind, MediaPolicy, Modality, Payload, ReasonKind, Track};
 
@@ -143,4 +143,31 @@ async fn items_that_break_a_rule_are_refused() {
         assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
     }
     assert_eq!(fixture.engine.count(None).await.expect("counts"), 0);
+}
+
+#[tokio::test]
+async fn a_warning_is_told_and_kept_with_the_asset() {
+    let fixture = Fixture::new();
+    let send = |fixture: &Fixture, file: &str| {
+        let (engine, item) = (fixture.engine.clone(), item(vec![media("it", file)]));
+        async move { engine.ingest(item).await.expect("ingests") }
+    };
+    for (file, kind) in [("cut image dog", ReasonKind::Corrupt), ("late image cat", ReasonKind::TimedOut)] {
+        let outcome = send(&fixture, file).await;
+        assert_eq!(outcome.state, AssetState::Indexed);
+        assert_eq!(outcome.reason.map(|reason| reason.kind), Some(kind));
+    }
+    let listed = fixture.engine.warnings().await.expect("lists");
+    assert!(
+        listed.len() == 2
+            && listed.iter().all(|warning| warning.path.display().to_string().starts_with("asset:"))
+    );
+
+    // The same bytes would be as damaged again; but another time there may be enough of it.
+    let fixture = fixture.reopened(FakeDecoder { doubtful: Doubtful::Whole, ..FakeDecoder::default() });
+    let cut = send(&fixture, "cut image dog").await;
+    assert_eq!((cut.state, cut.reason, fixture.decoded()), (AssetState::Unchanged, None, 0));
+    let late = send(&fixture, "late image cat").await;
+    assert_eq!((late.state, late.reason, fixture.decoded()), (AssetState::Indexed, None, 1));
+    assert_eq!(fixture.engine.warnings().await.expect("lists").len(), 1);
 }

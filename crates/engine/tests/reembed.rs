@@ -52,6 +52,10 @@ async fn fill(data_dir: &Path) {
         let mut asset = samples::record(name, Modality::Image, &old_space());
         asset.metadata.set("tag", name);
         asset.from_source = name == "a";
+        if name == "b" {
+            let warning = serde_json::json!({"kind": "corrupt", "detail": "cut short", "tries": 2});
+            asset.facts.set("_warning", warning);
+        }
         let key = SourceKey { root: b"/gone".to_vec(), path: b"/gone/a.jpg".to_vec() };
         let state = SourceState::Indexed { asset: id(name) };
         let source = asset.from_source.then_some((key, SourceRow { bytes: 3, mtime_ns: 4, state }));
@@ -61,7 +65,7 @@ async fn fill(data_dir: &Path) {
     let reason = FailureReason::new(ReasonKind::Corrupt, "no picture");
     changes.push(Change::PutSource {
         key: SourceKey { root: b"/gone".to_vec(), path: b"/gone/broken.jpg".to_vec() },
-        row: SourceRow { bytes: 5, mtime_ns: 6, state: SourceState::Failed { reason, tries: 1 } },
+        row: SourceRow { bytes: 5, mtime_ns: 6, state: SourceState::failed(reason, 1) },
     });
     changes.push(Change::KeepCaptions { wanted: true });
     engine.store().apply(changes).await.expect("applies");
@@ -113,6 +117,9 @@ async fn a_collection_comes_over_whole_into_a_space_of_another_dimension() {
     let failures = engine.failures().await.expect("lists");
     let paths: Vec<_> = failures.iter().map(|failure| failure.path.to_str().expect("UTF-8")).collect();
     assert_eq!(paths, ["/gone/a.jpg", "/gone/broken.jpg", "asset:b"]);
+    let warnings = engine.warnings().await.expect("lists");
+    let told: Vec<_> = warnings.iter().map(|warning| (warning.reason.to_string(), warning.tries)).collect();
+    assert_eq!(told, [("corrupt: cut short".to_owned(), 2)], "what nobody can look at any more keeps it");
     let term = Term { weight: 1.0, input: TermInput::Asset(id("a")) };
     let query = QueryRequest { terms: vec![term], ..QueryRequest::default() };
     assert!(matches!(engine.query(query).await, Err(EngineError::MediaAway { .. })));

@@ -186,6 +186,17 @@ impl IndexError {
         }
     }
 
+    /// The failure that stopped writing, said once: of an error that tells of an earlier one, that.
+    pub(crate) fn first_cause(&self) -> String {
+        if let Self::Poisoned { cause } = self {
+            return cause.clone();
+        }
+        match std::error::Error::source(self) {
+            Some(source) => format!("{self}: {source}"),
+            None => self.to_string(),
+        }
+    }
+
     /// A failed file operation.
     pub(crate) fn file(action: &'static str, source: std::io::Error) -> Self {
         Self::File { action, source }
@@ -235,6 +246,15 @@ mod tests {
         let error = IndexError::Locked { path: PathBuf::from("data"), pid: Some(42) };
         assert!(error.to_string().contains("the process 42"), "{error}");
         assert_eq!(error.kind(), ErrorKind::Conflict);
+    }
+
+    #[test]
+    fn a_failure_that_stopped_writing_is_said_once() {
+        let first = IndexError::file("sync the log", std::io::Error::other("no room"));
+        let told = IndexError::Poisoned { cause: first.first_cause() };
+        let again = IndexError::Poisoned { cause: told.first_cause() };
+        assert_eq!(again.to_string(), told.to_string());
+        assert_eq!(told.to_string().matches("writing has stopped").count(), 1);
     }
 
     #[test]

@@ -19,7 +19,9 @@ mod options;
 mod storage;
 
 pub use collection::Collection;
-pub use database::{CollectionInfo, Database, MAX_COLLECTION_NAME_BYTES, MAX_OPEN_COLLECTIONS};
+pub use database::{
+    CollectionInfo, Database, MAX_COLLECTION_NAME_BYTES, MAX_OPEN_COLLECTIONS, has_writer, is_data_folder,
+};
 pub use error::IndexError;
 pub use graph::{DEFAULT_EF, DEFAULT_EF_CONSTRUCT, DEFAULT_M, GraphParams};
 pub use options::{

@@ -114,7 +114,7 @@ fn an_asset_from_a_file_goes_with_its_last_source() {
     let failed = SourceRow {
         bytes: 3,
         mtime_ns: 4,
-        state: SourceState::Failed { reason: FailureReason::new(ReasonKind::Corrupt, "no frames"), tries: 1 },
+        state: SourceState::failed(FailureReason::new(ReasonKind::Corrupt, "no frames"), 1),
     };
     assert_eq!(gone(Change::PutSource { key: source_key("2"), row: failed.clone() }), ["b"]);
     assert_eq!(collection.sources(b"/media").expect("reads"), [(source_key("2"), failed)]);

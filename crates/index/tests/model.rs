@@ -110,10 +110,7 @@ struct Model {
 
 impl Model {
     fn pointed(&self, key: &SourceKey) -> Option<AssetId> {
-        match &self.sources.get(key)?.1.state {
-            SourceState::Indexed { asset } => Some(asset.clone()),
-            SourceState::Failed { .. } => None,
-        }
+        self.sources.get(key)?.1.state.asset().cloned()
     }
 
     fn paths(&self, id: &AssetId) -> Vec<Vec<u8>> {
@@ -135,10 +132,7 @@ impl Model {
     }
 
     fn put_source(&mut self, key: &SourceKey, row: &SourceRow) -> Option<Vec<AssetId>> {
-        let asset = match &row.state {
-            SourceState::Indexed { asset } => Some(asset.clone()),
-            SourceState::Failed { .. } => None,
-        };
+        let asset = row.state.asset().cloned();
         if asset.as_ref().is_some_and(|asset| !self.assets.contains_key(asset)) {
             return None;
         }
@@ -291,7 +285,7 @@ fn change(step: &Step) -> Option<Change> {
     let failed = SourceRow {
         bytes: 1,
         mtime_ns: 2,
-        state: SourceState::Failed { reason: FailureReason::new(ReasonKind::TimedOut, ""), tries: 1 },
+        state: SourceState::failed(FailureReason::new(ReasonKind::TimedOut, ""), 1),
     };
     Some(match step {
         Step::Upsert { asset, seed, points, from_source } => upsert(*asset, *seed, *points, *from_source),

@@ -3,6 +3,7 @@
 use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::path::Path;
+use std::time::Instant;
 
 use rustix::fs::{FileType, Mode, OFlags};
 use sensorium_types::{FailureReason, ReasonKind};
@@ -24,18 +25,22 @@ pub(crate) struct Job<'a> {
     pub spec: &'a TowerSpec,
     /// What it may cost.
     pub limits: &'a Limits,
+    /// When it must have ended; decoders of streams stop before and keep what they have.
+    #[expect(dead_code, reason = "decoders of streams are to read it")]
+    pub deadline: Instant,
 }
 
-/// Opens, sniffs and decodes one file. A text may begin as media does, so what a decoder refuses is tried as text.
+/// Opens, sniffs and decodes one file, with so many threads and until this deadline. A text may begin as media does, so
+/// what a decoder refuses is tried as text.
 pub(crate) fn decode(
     path: &Path,
-    threads: usize,
+    (threads, deadline): (usize, Instant),
     (spec, limits): (&TowerSpec, &Limits),
     sink: &mut Sink,
 ) -> Result<Head, FailureReason> {
     let opened = Opened::new(path)?;
     let Sniffed { mime, family, .. } = opened.sniffed;
-    let job = Job { path, mime, threads, spec, limits };
+    let job = Job { path, mime, threads, spec, limits, deadline };
     by_family(opened, family, &job, sink).or_else(|refused| {
         let may_be_text = match refused.kind {
             ReasonKind::Unsupported | ReasonKind::Corrupt | ReasonKind::DecoderMissing => true,
@@ -155,11 +160,11 @@ fn unreadable(error: &io::Error) -> FailureReason {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sink::collect;
+    use crate::sink::{collect, soon};
 
     fn decoded(path: &Path) -> Result<Head, FailureReason> {
         let defaults = (&TowerSpec::default(), &Limits::default());
-        collect(100, |sink| decode(path, 1, defaults, sink)).map(|(head, _)| head)
+        collect(100, |sink| decode(path, (1, soon()), defaults, sink)).map(|(head, _)| head)
     }
 
     #[test]
@@ -247,8 +252,8 @@ mod tests {
         io::Write::write_all(&mut file, &[b'a'; 6000]).expect("writes");
         let limits = Limits { max_text_bytes: 5000, ..Limits::default() };
         let spec = TowerSpec::default();
-        let failed =
-            collect(1, |sink| decode(file.path(), 1, (&spec, &limits), sink)).expect_err("too large");
+        let failed = collect(1, |sink| decode(file.path(), (1, soon()), (&spec, &limits), sink))
+            .expect_err("too large");
         assert_eq!(failed.kind, ReasonKind::TooLarge);
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 /// What one file may cost. What passes a limit fails as `too large` or `timed out`; of films, sounds and texts that
-/// are longer than is cut, the beginning is kept.
+/// are longer than is cut, the beginning is kept, and of films and sounds what was decoded in their time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Limits {
     /// See [`Limits::MAX_BYTES`].
@@ -81,7 +81,15 @@ impl Limits {
     /// Open files of a worker.
     pub const MAX_OPEN_FILES: u64 = 64;
 
-    /// The deadline of a file of this size.
+    /// The time at the end of a deadline in which a worker gives what it has: an eighth of it, at most this.
+    pub const LAST_WORDS: Duration = Duration::from_secs(10);
+
+    /// The time that a worker may take, of the time after which it is killed.
+    pub(crate) fn time_to_decode(deadline: Duration) -> Duration {
+        deadline.saturating_sub((deadline / 8).min(Self::LAST_WORDS))
+    }
+
+    /// The deadline of a file of this size, from its first byte to the vector of its last part.
     pub fn deadline_of(&self, bytes: u64) -> Duration {
         let megabytes = u32::try_from(bytes >> 20).unwrap_or(u32::MAX);
         self.deadline.saturating_add(self.deadline_per_megabyte.saturating_mul(megabytes))
@@ -122,5 +130,7 @@ mod tests {
         assert_eq!(limits.deadline_of(1000), Limits::DEADLINE);
         assert_eq!(limits.deadline_of(10 << 20), Limits::DEADLINE + 10 * Limits::DEADLINE_PER_MEGABYTE);
         assert!(limits.deadline_of(u64::MAX) > Limits::DEADLINE);
+        assert_eq!(Limits::time_to_decode(Duration::from_secs(32)), Duration::from_secs(28));
+        assert_eq!(Limits::time_to_decode(Duration::from_secs(1000)), Duration::from_secs(990));
     }
 }

@@ -2,18 +2,39 @@
 
 use sensorium_types::{FailureReason, Span, Track};
 
-use crate::{Part, PartContent};
+use crate::{Head, Part, PartContent};
+
+/// What decoders put out.
+#[derive(Debug)]
+pub(crate) enum Output {
+    /// What a stream is, as far as that is known before its first part.
+    Begun(Head),
+    /// One part.
+    Part(Part),
+}
+
+/// Who takes it.
+pub(crate) type Emit<'a> = dyn FnMut(Output) -> Result<(), FailureReason> + 'a;
 
 /// Numbers parts and passes them on; drops what is more than an asset may have.
 pub(crate) struct Sink<'a> {
-    emit: &'a mut dyn FnMut(Part) -> Result<(), FailureReason>,
+    emit: &'a mut Emit<'a>,
     max_parts: usize,
     counts: [usize; Track::ALL.len()],
 }
 
 impl<'a> Sink<'a> {
-    pub(crate) fn new(emit: &'a mut dyn FnMut(Part) -> Result<(), FailureReason>, max_parts: usize) -> Self {
+    pub(crate) fn new(emit: &'a mut Emit<'a>, max_parts: usize) -> Self {
         Self { emit, max_parts, counts: [0; Track::ALL.len()] }
+    }
+
+    /// Says what a stream is, before its first part. Parts of a stream that runs out of time are kept only if it was
+    /// said; what the decoder gives at its end counts, if it comes to that.
+    ///
+    /// # Errors
+    /// If nobody takes parts any more.
+    pub(crate) fn begin(&mut self, head: &Head) -> Result<(), FailureReason> {
+        (self.emit)(Output::Begun(head.clone()))
     }
 
     /// Passes on the next part of a track.
@@ -33,7 +54,7 @@ impl<'a> Sink<'a> {
         }
         let ordinal = u32::try_from(*count).unwrap_or(u32::MAX);
         *count += 1;
-        (self.emit)(Part { track, ordinal, span, content, thumb })
+        (self.emit)(Output::Part(Part { track, ordinal, span, content, thumb }))
     }
 
     /// Parts of a track so far.
@@ -52,6 +73,12 @@ impl<'a> Sink<'a> {
     }
 }
 
+/// A deadline for tests.
+#[cfg(test)]
+pub(crate) fn soon() -> std::time::Instant {
+    std::time::Instant::now() + crate::Limits::DEADLINE
+}
+
 /// All parts that a decoder puts out, for tests.
 #[cfg(test)]
 pub(crate) fn collect<T>(
@@ -59,12 +86,15 @@ pub(crate) fn collect<T>(
     decode: impl FnOnce(&mut Sink) -> Result<T, FailureReason>,
 ) -> Result<(T, Vec<Part>), FailureReason> {
     let mut parts = Vec::new();
-    let mut emit = |part| {
-        parts.push(part);
+    let mut emit = |output| {
+        match output {
+            Output::Part(part) => parts.push(part),
+            Output::Begun(_) => {}
+        }
         Ok(())
     };
-    let head = decode(&mut Sink::new(&mut emit, max_parts))?;
-    Ok((head, parts))
+    let decoded = decode(&mut Sink::new(&mut emit, max_parts))?;
+    Ok((decoded, parts))
 }
 
 #[cfg(test)]

@@ -61,9 +61,8 @@ fn a_film_gives_picture_and_sound() {
     assert!(thumb.starts_with(b"\xFF\xD8") && thumb.len() <= 12_000);
 }
 
-#[test]
-fn cuts_are_found() {
-    let folder = folder();
+/// A film of three shots of two seconds.
+fn three_shots(folder: &tempfile::TempDir) -> PathBuf {
     let three = ["smptebars", "color=blue,noise=alls=60", "testsrc"].map(|source| {
         let source = source.replacen("color=blue", "color=blue:s=320x180:r=12:d=2", 1);
         let sized = if source.contains(":s=") { source } else { format!("{source}=s=320x180:r=12:d=2") };
@@ -71,7 +70,13 @@ fn cuts_are_found() {
     });
     let mut args: Vec<&str> = three.iter().flatten().map(String::as_str).collect();
     args.extend(["-filter_complex", "[0:v][1:v][2:v]concat=n=3[v]", "-map", "[v]", "-pix_fmt", "yuv420p"]);
-    let decoded = decode(&made(&folder, "cuts.mkv", &args)).expect("decodes");
+    made(folder, "cuts.mkv", &args)
+}
+
+#[test]
+fn cuts_are_found() {
+    let folder = folder();
+    let decoded = decode(&three_shots(&folder)).expect("decodes");
     let found = spans(&decoded, Track::Video);
     assert_eq!(found.len(), 3, "{found:?}");
     for (span, expected) in found.iter().zip([0, 2_000, 4_000]) {
@@ -220,4 +225,26 @@ fn parts_come_one_by_one_and_a_taker_may_stop() {
     let stop = FailureReason::new(ReasonKind::TooLarge, "enough");
     let stopped = pool.decode_each(MediaInput::Path(film), &Cancel::new(), &mut |_| Err(stop.clone()));
     assert_eq!(stopped.expect_err("stopped"), stop);
+}
+
+#[test]
+fn what_came_of_a_film_in_its_time_is_kept() {
+    let folder = folder();
+    let film = three_shots(&folder);
+    let deadline = std::time::Duration::from_secs(5);
+    let pool = pool_with(1, Limits { deadline, ..Limits::default() });
+    let mut taken = Vec::new();
+    let mut slow = |part: sensorium_media::Part| {
+        taken.push(part.ordinal);
+        std::thread::sleep(deadline);
+        Ok(())
+    };
+    let kept = pool.decode_in_time(MediaInput::Path(film.clone()), &Cancel::new(), &mut slow).expect("kept");
+    assert_eq!((kept.modality, kept.mime.as_str()), (Modality::Video, "video/x-matroska"));
+    assert_eq!(kept.facts.get("width"), Some(&320.into()));
+    let warning = kept.warning.expect("a warning").to_string();
+    assert!(warning.starts_with("timed out: kept up to 00:00:0"), "{warning}");
+    assert_eq!(taken, [0]);
+    let whole = pool.decode(MediaInput::Path(film), &Cancel::new()).expect("another worker");
+    assert_eq!((whole.warning, whole.parts.len()), (None, 3));
 }

@@ -62,14 +62,24 @@ impl ByHand {
 async fn every_item_has_its_result_and_is_found() {
     let server = Running::new().await;
     let client = server.client().await;
-    let files = ["image dog on beach", "audio bark|rain", "corrupt", "video cat|dog;meow", "timeout"];
+    let files = [
+        "image dog on beach",
+        "audio bark|rain",
+        "corrupt",
+        "video cat|dog;meow",
+        "timeout",
+        "cut image hen",
+    ];
     let outcomes = send(&client, files.map(file).to_vec()).await;
     let states: Vec<_> = outcomes.iter().map(|outcome| outcome.state).collect();
     use ItemState::{Failed, Indexed};
-    assert_eq!(states, [Indexed, Indexed, Failed, Indexed, Failed]);
-    assert_eq!(outcomes.iter().map(|outcome| outcome.points).collect::<Vec<_>>(), [1, 2, 0, 3, 0]);
+    assert_eq!(states, [Indexed, Indexed, Failed, Indexed, Failed, Indexed]);
+    assert_eq!(outcomes.iter().map(|outcome| outcome.points).collect::<Vec<_>>(), [1, 2, 0, 3, 0, 1]);
     assert_eq!(outcomes[3].modality, Some(Modality::Video));
-    for (at, kind, retryable) in [(2, ReasonKind::Corrupt, false), (4, ReasonKind::TimedOut, true)] {
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.failure.is_some()).count(), 3);
+    for (at, kind, retryable) in
+        [(2, ReasonKind::Corrupt, false), (4, ReasonKind::TimedOut, true), (5, ReasonKind::Corrupt, false)]
+    {
         let failure = outcomes[at].failure.clone().expect("a failure");
         assert_eq!(failure.reason.map(|reason| reason.kind), Some(kind));
         assert_eq!(failure.retryable, retryable);

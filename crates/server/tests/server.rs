@@ -2,11 +2,12 @@
 
 mod common;
 
+use std::path::Path;
 use std::time::Duration;
 
 use common::{FakeDecoder, Fixture, Running, ask};
+use sensorium_api::v1::{self, admin_service_client::AdminServiceClient};
 use sensorium_client::{Client, IndexEvent, IndexPaths, ItemState};
-use sensorium_engine::running_server;
 use sensorium_server::{ServerError, Settings, serve};
 use sensorium_types::ErrorKind;
 use tokio_stream::StreamExt;
@@ -19,6 +20,11 @@ use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
 use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 
+/// What `server.json` says.
+fn announced(data_dir: &Path) -> Option<String> {
+    fs_err::read_to_string(data_dir.join("server.json")).ok()
+}
+
 #[tokio::test]
 async fn only_loopback_addresses_are_served() {
     let fixture = Fixture::new();
@@ -30,7 +36,7 @@ async fn only_loopback_addresses_are_served() {
         assert!(matches!(error, ServerError::NotLoopback { .. }));
         assert!(error.to_string().contains("can be reached from other machines"), "{error}");
     }
-    assert_eq!(running_server(fixture.engine.data_dir()), None);
+    assert_eq!(announced(fixture.engine.data_dir()), None);
 }
 
 #[tokio::test]
@@ -47,15 +53,16 @@ async fn a_taken_port_is_a_conflict() {
 async fn server_json_tells_the_actual_port_until_the_stop() {
     let server = Running::new().await;
     let data_dir = server.fixture.engine.data_dir().to_path_buf();
-    let info = running_server(&data_dir).expect("announced");
-    assert_eq!(info.address, server.address.to_string());
+    let info = announced(&data_dir).expect("announced");
+    assert!(info.contains(&format!("\"{}\"", server.address)), "{info}");
     assert_ne!(server.address.port(), 0);
-    let client = Client::connect(&info.address).await.expect("connects");
+    let client = Client::connect(&server.address.to_string()).await.expect("connects");
     let told = client.info().await.expect("info");
-    assert_eq!((told.protocol, told.collection.as_str()), (info.protocol, "default"));
+    assert_eq!(told.collection.as_str(), "default");
+    assert!(info.contains(&format!("\"protocol\":{}", told.protocol)), "{info}");
     drop(client);
     let _fixture = server.end().await;
-    assert_eq!(running_server(&data_dir), None);
+    assert_eq!(announced(&data_dir), None);
 }
 
 #[tokio::test]
@@ -115,6 +122,9 @@ async fn files_of_the_servers_machine_are_indexed_where_allowed() {
     let fixture = Fixture::new();
     fixture.write("dog.jpg", "image dog");
     fixture.write("bad.jpg", "corrupt");
+    fixture.write("half.jpg", "cut image cat");
+    fixture.write("old/lock", "17\n");
+    fixture.write("old/collections/x/CURRENT", "MANIFEST-000001");
     let folder = fixture.files.media().to_path_buf();
     let settings = Settings { allowed_paths: vec![folder.clone()], ..Settings::default() };
     let server = Running::over(fixture, settings).await;
@@ -125,14 +135,24 @@ async fn files_of_the_servers_machine_are_indexed_where_allowed() {
     let states: Vec<_> = events
         .iter()
         .filter_map(|event| match event {
-            IndexEvent::Asset { state, .. } => Some(*state),
-            IndexEvent::Walked { .. } | IndexEvent::Summary(_) => None,
+            IndexEvent::Asset { state, failure, .. } => Some((*state, failure.is_some())),
+            IndexEvent::Walked { .. } | IndexEvent::PassedOver { .. } | IndexEvent::Summary(_) => None,
         })
         .collect();
-    assert_eq!(states.len(), 2);
-    assert!(states.contains(&ItemState::Indexed) && states.contains(&ItemState::Failed));
+    assert_eq!(states.len(), 3);
+    for expected in [(ItemState::Indexed, false), (ItemState::Failed, true), (ItemState::Indexed, true)] {
+        assert!(states.contains(&expected), "{expected:?}");
+    }
+    assert!(events.contains(&IndexEvent::PassedOver { path: folder.join("old") }));
     let Some(IndexEvent::Summary(summary)) = events.last() else { panic!("no summary") };
-    assert_eq!((summary.indexed, summary.failed, summary.interrupted), (1, 1, false));
+    assert_eq!((summary.indexed, summary.warned, summary.failed, summary.interrupted), (2, 1, 1, false));
+    let mut admin = AdminServiceClient::new(server.channel().await);
+    for (warnings, name) in [(false, "bad.jpg"), (true, "half.jpg")] {
+        let request = v1::ListFailuresRequest { collection_name: String::new(), warnings };
+        let listed = admin.list_failures(request).await.expect("lists").into_inner().files;
+        assert_eq!(listed.len(), 1, "{listed:?}");
+        assert!(listed[0].path.ends_with(name), "{listed:?}");
+    }
     let hits = client.query(ask("dog")).await.expect("answers").hits;
     assert_eq!(hits[0].path, Some(folder.join("dog.jpg")));
 

@@ -9,8 +9,8 @@ use sensorium_store::contract::oracle;
 use sensorium_store::{Store, StoreError};
 use sensorium_types::{
     Applied, AssetId, AssetRecord, CAPTIONS_FIELD, Change, CollectionStats, Filter, Page, Plan, PointKey,
-    PointRecord, Problem, ScoredPoint, SearchReply, SearchRequest, SourceKey, SourceRow, SourceState,
-    SpaceInfo, StoredAsset, Track,
+    PointRecord, Problem, ScoredPoint, SearchReply, SearchRequest, SourceKey, SourceRow, SpaceInfo,
+    StoredAsset, Track,
 };
 
 /// A store that keeps everything in maps and compares every vector.
@@ -141,10 +141,7 @@ impl State {
 }
 
 fn points_at(row: &SourceRow) -> Option<&AssetId> {
-    match &row.state {
-        SourceState::Indexed { asset } => Some(asset),
-        SourceState::Failed { .. } => None,
-    }
+    row.state.asset()
 }
 
 fn lies_below(path: &[u8], under: &[u8]) -> bool {

@@ -33,7 +33,7 @@ pub enum PayloadError {
 }
 
 /// Named JSON values of an asset: what was found in the file, and what the user added.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Payload(pub Map<String, Value>);
 

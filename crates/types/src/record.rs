@@ -96,7 +96,24 @@ pub enum SourceState {
         reason: FailureReason,
         /// How many runs have tried it.
         tries: u32,
+        /// The user's own fields, which wait for the file to be indexed.
+        metadata: Payload,
     },
+}
+
+impl SourceState {
+    /// A failure without fields of the user.
+    pub fn failed(reason: FailureReason, tries: u32) -> Self {
+        Self::Failed { reason, tries, metadata: Payload::new() }
+    }
+
+    /// The asset that the source points at.
+    pub const fn asset(&self) -> Option<&AssetId> {
+        match self {
+            Self::Indexed { asset } => Some(asset),
+            Self::Failed { .. } => None,
+        }
+    }
 }
 
 /// A file that was met under a root.

@@ -1,14 +1,15 @@
 //! What was typed, settled once: where the data lie, which collection is meant, who answers.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use sensorium_embed::{Bundle, FolderFiles, LoadOptions, StaticFiles};
-use sensorium_engine::{Access, DEFAULT_COLLECTION, Engine, EngineConfig, running_server};
+use sensorium_engine::{Access, DEFAULT_COLLECTION, Engine, EngineConfig, Served, ServerInfo, served};
 use sensorium_media::Limits;
 
 use super::low::{Environment, Global};
 use crate::failure::CliError;
+use crate::output::{note, words};
 
 /// Name of the data folder in the XDG data home.
 const FOLDER_NAME: &str = "sensorium";
@@ -70,9 +71,35 @@ impl Setting {
         if let Some(url) = &self.server {
             return Place::Server { url: url.clone(), named: true };
         }
-        match running_server(&self.data_dir) {
+        match self.server_here() {
             Some(info) => Place::Server { url: format!("http://{}", info.address), named: false },
             None => Place::Folder,
+        }
+    }
+
+    /// The server that holds the data folder. What a server left that is gone is told once, and counts for nothing.
+    pub(crate) fn server_here(&self) -> Option<ServerInfo> {
+        static TOLD: Once = Once::new();
+        match served(&self.data_dir) {
+            Served::By(info) => Some(info),
+            Served::Left(path) => {
+                TOLD.call_once(|| {
+                    note(&format!("{}: left by a server that is gone; ignored", words::path(&path, None)));
+                });
+                None
+            }
+            Served::No => None,
+        }
+    }
+
+    /// Refuses a command that writes the data folder while a server holds it.
+    ///
+    /// # Errors
+    /// If one does.
+    pub(crate) fn not_served(&self) -> Result<(), CliError> {
+        match self.server_here() {
+            Some(server) => Err(CliError::Served { pid: server.pid }),
+            None => Ok(()),
         }
     }
 

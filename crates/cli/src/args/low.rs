@@ -334,9 +334,12 @@ pub(crate) struct Collections {
 /// `failures`
 #[derive(Debug, Args)]
 pub(crate) struct Failures {
-    /// Try all of them again
+    /// Try all of them again, and files that were indexed with a warning
     #[arg(long)]
     pub(crate) retry: bool,
+    /// Instead the files that were indexed with a warning: parts of them are missing, or seem wrong
+    #[arg(long, conflicts_with = "retry")]
+    pub(crate) warnings: bool,
 }
 
 /// `repair`

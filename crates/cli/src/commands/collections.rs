@@ -1,6 +1,6 @@
 //! `collections`: what there is in a data folder.
 
-use sensorium_engine::{Access, DEFAULT_COLLECTION, running_server};
+use sensorium_engine::{Access, DEFAULT_COLLECTION};
 use serde_json::json;
 
 use super::Context;
@@ -13,9 +13,7 @@ pub(super) async fn run(args: Collections, context: &mut Context) -> anyhow::Res
     context.setting.folder_only("collections")?;
     let folder = context.setting.data_dir.clone();
     if let Some(name) = args.drop {
-        if let Some(server) = running_server(&folder) {
-            return Err(CliError::Served { pid: server.pid }.into());
-        }
+        context.setting.not_served()?;
         if !folder.exists() {
             return Err(CliError::NoCollection { name }.into());
         }

@@ -1,6 +1,6 @@
 //! `doctor`: whether everything needed is here and works.
 
-use sensorium_engine::{Access, running_server};
+use sensorium_engine::Access;
 use serde_json::json;
 
 use super::Context;
@@ -67,7 +67,7 @@ async fn data(setting: &Setting) -> Finding {
             Finding { name, ok: false, detail }
         }
         Ok((stats, None)) => {
-            let server = match running_server(&setting.data_dir) {
+            let server = match setting.server_here() {
                 Some(server) => format!(", served at {} by process {}", server.address, server.pid),
                 None => String::new(),
             };

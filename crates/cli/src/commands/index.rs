@@ -20,7 +20,7 @@ pub(super) async fn run(args: Index, context: &mut Context) -> anyhow::Result<Ex
     let Index { paths, include, exclude, prune, force, jobs, meta, strict, captions: wanted } = args;
     let paths = paths.into_iter().map(std::path::absolute).collect::<Result<Vec<_>, _>>()?;
     let meta = meta.map(std::path::absolute).transpose()?;
-    let request = IndexRequest { paths, include, exclude, prune, force, meta, retry_all: false };
+    let request = IndexRequest { paths, include, exclude, prune, force, meta, ..IndexRequest::default() };
     let backend = Backend::open(&context.setting, Access::Write, jobs).await?;
     if let Some(wanted) = wanted {
         backend.keep_captions(wanted == Switch::On).await?;
@@ -89,7 +89,7 @@ pub(super) async fn local(
 
 /// Has a server index: by path where it may read these, else by sending the bytes.
 async fn remote(client: &Client, request: IndexRequest, out: &mut Out) -> anyhow::Result<Option<Summary>> {
-    let IndexRequest { paths, include, exclude, prune, force, meta, retry_all } = request.clone();
+    let IndexRequest { paths, include, exclude, prune, force, meta, retry_all, only: _ } = request.clone();
     // Read here first, so that a bad line is told of as such, whoever reads the files. A file that is not here may be
     // on the server's machine.
     let table = match meta.clone().filter(|path| path.exists()) {
@@ -129,6 +129,7 @@ async fn by_paths(
                 let (state, failure) = (state_of(state), failure.map(Failure::from));
                 show.event(&Event::File(FileEvent { path, asset, modality, points, state, failure }), out)?;
             }
+            client::IndexEvent::PassedOver { path } => show.event(&Event::PassedOver(path), out)?,
             client::IndexEvent::Summary(counts) => summary = counts.into(),
         }
     }
@@ -161,7 +162,7 @@ impl Show {
             Event::File(file) if out.is_json() => {
                 self.progress.aside(|| out.object(&json::file_event(file)))?;
             }
-            Event::File(_) | Event::Walked { .. } => {}
+            Event::File(_) | Event::Walked { .. } | Event::PassedOver(_) => {}
         }
         Ok(())
     }

@@ -4,7 +4,6 @@ use std::io::{self, BufRead, IsTerminal};
 
 use sensorium_engine::{
     Access, Cancel, Engine, Losses, ReembedEvent, ReembedPlan, ReembedSummary, Substitute, WithoutMedia,
-    running_server,
 };
 use serde_json::{Value, json};
 use tokio::sync::mpsc::unbounded_channel;
@@ -20,9 +19,7 @@ use crate::output::{Out, json, note, words};
 pub(super) async fn run(args: Reembed, context: &mut Context) -> anyhow::Result<Exit> {
     let setting = context.setting.clone();
     setting.folder_only("reembed")?;
-    if let Some(server) = running_server(&setting.data_dir) {
-        return Err(CliError::Served { pid: server.pid }.into());
-    }
+    setting.not_served()?;
     let mut end = Exit::Done;
     for name in verify::names(&setting).await {
         // A reader names a collection that is not there, where a writer would make it.

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, IsTerminal};
 
-use sensorium_engine::{Engine, running_server};
+use sensorium_engine::Engine;
 use sensorium_types::Problem;
 use serde_json::json;
 
@@ -15,9 +15,7 @@ use crate::output::{json, note, words};
 pub(super) async fn run(args: Repair, context: &mut Context) -> anyhow::Result<Exit> {
     let setting = context.setting.clone();
     setting.folder_only("repair")?;
-    if let Some(server) = running_server(&setting.data_dir) {
-        return Err(CliError::Served { pid: server.pid }.into());
-    }
+    setting.not_served()?;
     let mut broken: Vec<(String, Vec<Problem>)> = Vec::new();
     for name in verify::names(&setting).await {
         let problems = Engine::repair_folder(&setting.data_dir, &name, true).await?;

@@ -2,13 +2,13 @@
 
 use std::net::SocketAddr;
 
-use sensorium_engine::{Access, running_server};
+use sensorium_engine::Access;
 use sensorium_server::Settings;
 use serde_json::json;
 
 use super::Context;
 use crate::args::low::Serve;
-use crate::failure::{CliError, Exit};
+use crate::failure::Exit;
 use crate::interrupt::stop_signal;
 use crate::output::note;
 
@@ -16,9 +16,7 @@ use crate::output::note;
 pub(super) async fn run(args: Serve, context: &mut Context) -> anyhow::Result<Exit> {
     let Serve { listen, allow_path, jobs } = args;
     context.setting.folder_only("serve")?;
-    if let Some(server) = running_server(&context.setting.data_dir) {
-        return Err(CliError::Served { pid: server.pid }.into());
-    }
+    context.setting.not_served()?;
     let allowed_paths = allow_path.into_iter().map(fs_err::canonicalize).collect::<Result<Vec<_>, _>>()?;
     let engine = context.setting.open(Access::Write, jobs).await?;
     let settings = Settings { listen, allowed_paths, ..Settings::default() };

@@ -4,17 +4,13 @@
 //! PATHs ─► walk (own thread) ─► IngestItem ─► Client::ingest ─► one event a file
 //! ```
 
-use std::collections::HashSet;
-use std::ffi::OsStr;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use futures::StreamExt;
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use sensorium_client::{Client, IngestItem, IngestOutcome};
-use sensorium_engine::{IndexRequest, MetaTable};
+use sensorium_engine::{Found, IndexRequest, MetaTable, find};
 use sensorium_types::{FailureReason, Payload, ReasonKind};
 use tokio::sync::mpsc;
 
@@ -34,9 +30,15 @@ pub(super) async fn run(
 ) -> anyhow::Result<Summary> {
     let begun = Instant::now();
     let max_bytes = client.info().await?.max_message_bytes.saturating_sub(ENVELOPE_BYTES);
-    let globs = Globs::new(&request)?;
-    let files = tokio::task::spawn_blocking(move || walk(&request, &globs)).await??;
-    tell(&Event::Walked { files: files.len() as u64, done: true })?;
+    let found = tokio::task::spawn_blocking(move || find(&request)).await??;
+    let mut files = 0;
+    for met in &found {
+        match met {
+            Found::File { .. } | Found::Unusable { .. } => files += 1,
+            Found::DataFolder(path) => tell(&Event::PassedOver(path.clone()))?,
+        }
+    }
+    tell(&Event::Walked { files, done: true })?;
     let mut summary = Summary::default();
     // The path of each item sent, by its place in the stream.
     let sent: Arc<Mutex<Vec<PathBuf>>> = Arc::default();
@@ -44,8 +46,16 @@ pub(super) async fn run(
     let (sender, receiver) = mpsc::channel(READ_AHEAD);
     let names = Arc::clone(&sent);
     let reader = tokio::task::spawn_blocking(move || {
-        for File { root, path } in files {
-            match item(&path, max_bytes, meta.get(&root, &path)) {
+        for met in found {
+            let (path, made) = match met {
+                Found::File { root, path } => {
+                    let made = item(&path, max_bytes, meta.get(&root, &path));
+                    (path, made)
+                }
+                Found::Unusable { path, reason } => (path, Err(reason)),
+                Found::DataFolder(_) => continue,
+            };
+            match made {
                 Ok(item) => {
                     names.lock().unwrap_or_else(PoisonError::into_inner).push(path);
                     if sender.blocking_send(item).is_err() {
@@ -68,7 +78,7 @@ pub(super) async fn run(
         let place = usize::try_from(outcome.index)?;
         let path = sent.lock().unwrap_or_else(PoisonError::into_inner).get(place).cloned();
         let event = done(path.unwrap_or_default(), outcome);
-        summary.add(event.state, event.points);
+        summary.add(&event);
         tell(&Event::File(event))?;
     }
     summary.metadata_unused = reader.await?;
@@ -76,7 +86,7 @@ pub(super) async fn run(
         let failure = Some(Failure::from(&reason));
         let event =
             FileEvent { path, asset: None, modality: None, points: 0, state: FileState::Failed, failure };
-        summary.add(event.state, 0);
+        summary.add(&event);
         tell(&Event::File(event))?;
     }
     summary.seconds = begun.elapsed().as_secs_f64();
@@ -92,9 +102,6 @@ fn done(path: PathBuf, outcome: IngestOutcome) -> FileEvent {
 fn item(path: &Path, max_bytes: u64, own: Option<&Payload>) -> Result<IngestItem, FailureReason> {
     let unreadable = |error: std::io::Error| FailureReason::new(ReasonKind::Unreadable, error.to_string());
     let metadata = fs_err::metadata(path).map_err(unreadable)?;
-    if metadata.is_dir() {
-        fs_err::read_dir(path).map_err(unreadable)?;
-    }
     if !metadata.is_file() {
         return Err(FailureReason::new(ReasonKind::Unsupported, "not a regular file"));
     }
@@ -113,132 +120,9 @@ fn item(path: &Path, max_bytes: u64, own: Option<&Payload>) -> Result<IngestItem
     Ok(item)
 }
 
-/// What `--include` and `--exclude` let through, as `index` has it: globs with a `/` see the path below the PATH,
-/// others the name.
-struct Globs {
-    include: Option<(GlobSet, GlobSet)>,
-    exclude: (GlobSet, GlobSet),
-}
-
-impl Globs {
-    fn new(request: &IndexRequest) -> Result<Self, globset::Error> {
-        let include = if request.include.is_empty() { None } else { Some(sets(&request.include)?) };
-        Ok(Self { include, exclude: sets(&request.exclude)? })
-    }
-
-    fn takes(&self, below: &Path) -> bool {
-        self.include.as_ref().is_none_or(|sets| matches(sets, below)) && self.enters(below)
-    }
-
-    fn enters(&self, below: &Path) -> bool {
-        !matches(&self.exclude, below)
-    }
-}
-
-/// Globs for names and for paths.
-fn sets(globs: &[String]) -> Result<(GlobSet, GlobSet), globset::Error> {
-    let (mut names, mut paths) = (GlobSetBuilder::new(), GlobSetBuilder::new());
-    for text in globs {
-        let bare = text.trim_start_matches("./").trim_matches('/');
-        let glob = GlobBuilder::new(bare).literal_separator(true).build()?;
-        if bare.contains('/') {
-            paths.add(glob)
-        } else {
-            names.add(glob)
-        };
-    }
-    Ok((names.build()?, paths.build()?))
-}
-
-fn matches((names, paths): &(GlobSet, GlobSet), below: &Path) -> bool {
-    names.is_match(below.file_name().unwrap_or(OsStr::new(""))) || paths.is_match(below)
-}
-
-/// A file to send.
-#[derive(Debug, PartialEq, Eq)]
-struct File {
-    /// The PATH that it was met below.
-    root: PathBuf,
-    path: PathBuf,
-}
-
-/// What lies in a folder; nothing if it was met before.
-fn entries(folder: &Path, seen: &mut HashSet<(u64, u64)>) -> std::io::Result<Vec<PathBuf>> {
-    let metadata = fs_err::metadata(folder)?;
-    if !seen.insert((metadata.dev(), metadata.ino())) {
-        return Ok(Vec::new());
-    }
-    fs_err::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect()
-}
-
-/// Every file below the PATHs but the metadata's own, links followed, each folder once. A folder that cannot be read
-/// stands for what is in it.
-fn walk(request: &IndexRequest, globs: &Globs) -> std::io::Result<Vec<File>> {
-    let mut files = Vec::new();
-    let mut seen = HashSet::new();
-    for root in &request.paths {
-        if !fs_err::metadata(root)?.is_dir() {
-            files.push(File { root: root.clone(), path: root.clone() });
-            continue;
-        }
-        let mut folders = vec![root.clone()];
-        while let Some(folder) = folders.pop() {
-            let Ok(mut entries) = entries(&folder, &mut seen) else {
-                // The reader says why.
-                files.push(File { root: root.clone(), path: folder });
-                continue;
-            };
-            entries.retain(|path| request.meta.as_ref() != Some(path));
-            entries.sort();
-            for path in entries {
-                let below = path.strip_prefix(root).unwrap_or(&path);
-                if path.is_dir() {
-                    if globs.enters(below) {
-                        folders.push(path);
-                    }
-                } else if globs.takes(below) {
-                    files.push(File { root: root.clone(), path });
-                }
-            }
-        }
-    }
-    Ok(files)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn found(folder: &Path, request: &IndexRequest) -> Vec<String> {
-        let globs = Globs::new(request).expect("globs");
-        let mut names: Vec<String> = walk(request, &globs)
-            .expect("walked")
-            .iter()
-            .map(|file| file.path.strip_prefix(folder).expect("below").to_string_lossy().into_owned())
-            .collect();
-        names.sort();
-        names
-    }
-
-    #[test]
-    fn the_walk_follows_links_once_and_heeds_globs() {
-        let folder = tempfile::tempdir().expect("folder");
-        let root = folder.path();
-        fs_err::create_dir_all(root.join("a/b")).expect("folders");
-        for name in ["x.jpg", "a/y.jpg", "a/b/z.png"] {
-            fs_err::write(root.join(name), b"x").expect("file");
-        }
-        std::os::unix::fs::symlink(root, root.join("a/loop")).expect("link");
-        let mut request = IndexRequest { paths: vec![root.to_path_buf()], ..IndexRequest::default() };
-        assert_eq!(found(root, &request), ["a/b/z.png", "a/y.jpg", "x.jpg"]);
-        request.include = vec!["*.jpg".to_owned()];
-        assert_eq!(found(root, &request), ["a/y.jpg", "x.jpg"]);
-        request.exclude = vec!["a".to_owned()];
-        assert_eq!(found(root, &request), ["x.jpg"]);
-        request.include = vec!["a/*.jpg".to_owned()];
-        request.exclude.clear();
-        assert_eq!(found(root, &request), ["a/y.jpg"]);
-    }
 
     #[test]
     fn files_that_cannot_be_sent_have_a_reason() {

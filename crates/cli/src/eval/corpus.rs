@@ -255,7 +255,7 @@ async fn index(engine: &Engine, folder: PathBuf) -> anyhow::Result<Option<Vec<Fi
                 progress.show(&event);
                 match event {
                     Event::File(event) => events.push(event),
-                    Event::Walked { .. } => {}
+                    Event::Walked { .. } | Event::PassedOver(_) => {}
                 }
             }
             events

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use sensorium_engine::{Caption, CaptionCounts, Hit, PartCaption};
+use sensorium_engine::{self as engine, Caption, CaptionCounts, Hit, PartCaption};
 use sensorium_types::{CollectionStats, Moment, Payload, PointInfo, PointKey, Problem, SpaceInfo, Span};
 use serde_json::{Value, json};
 
-use crate::model::{Asset, FileEvent, Summary};
+use crate::model::{Asset, FileEvent, FileState, Summary};
 
 /// An f32 with the digits that name it, not those of its neighbour among f64.
 pub(crate) fn number(value: f32) -> Value {
@@ -67,16 +67,39 @@ pub(crate) fn file_event(event: &FileEvent) -> Value {
     })
 }
 
+/// A row of `failures`.
+pub(crate) fn failure(failure: &engine::Failure, state: FileState) -> Value {
+    let engine::Failure { path: file, reason, tries, bytes } = failure;
+    json!({
+        "path": path(file),
+        "state": state.name(),
+        "reason": reason.to_string(),
+        "retryable": reason.is_retryable(),
+        "tries": tries,
+        "bytes": bytes,
+    })
+}
+
 /// The last row of `index`.
 pub(crate) fn summary(summary: &Summary) -> Value {
-    let Summary { indexed, unchanged, failed, pruned, points, seconds, interrupted: _, metadata_unused: _ } =
-        summary;
+    let Summary {
+        indexed,
+        unchanged,
+        failed,
+        pruned,
+        warned,
+        points,
+        seconds,
+        interrupted: _,
+        metadata_unused: _,
+    } = summary;
     json!({
         "event": "summary",
         "indexed": indexed,
         "unchanged": unchanged,
         "failed": failed,
         "pruned": pruned,
+        "warned": warned,
         "points": points,
         "seconds": seconds,
     })
@@ -205,7 +228,7 @@ mod tests {
     use sensorium_types::{AssetId, Modality, Track};
 
     use super::*;
-    use crate::model::{Failure, FileState};
+    use crate::model::Failure;
 
     #[test]
     fn numbers_keep_their_digits() {
@@ -269,6 +292,9 @@ mod tests {
     fn the_summary_is_the_contract_s() {
         let keys: Vec<String> =
             summary(&Summary::default()).as_object().expect("object").keys().cloned().collect();
-        assert_eq!(keys, ["event", "indexed", "unchanged", "failed", "pruned", "points", "seconds"]);
+        assert_eq!(
+            keys,
+            ["event", "indexed", "unchanged", "failed", "pruned", "warned", "points", "seconds"]
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! The bar of `index`: rate, time left, and what became of the files; only on a terminal.
 
 use std::io::{self, IsTerminal};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -11,16 +12,18 @@ use crate::model::{Event, FileEvent, FileState, Summary};
 const WALKING: &str = "{spinner} {pos} done of {msg}";
 const COUNTING: &str = "{bar:24} {pos}/{len}  {per_sec}  {eta} left  {msg}";
 const TICK: Duration = Duration::from_millis(120);
-/// Failed files named at the end; the others are told by `sensorium failures`.
-const MAX_FAILURES_NAMED: usize = 20;
+/// Failed files named at the end, and as many with a warning; the others are told by `sensorium failures`.
+const MAX_NAMED: usize = 20;
 
-/// Shows how a run of `index` goes, and remembers what failed.
+/// Shows how a run of `index` goes, and remembers what failed and what has a warning.
 #[derive(Debug)]
 pub(crate) struct Progress {
     bar: ProgressBar,
     is_counting: bool,
     counts: Summary,
     failures: Vec<FileEvent>,
+    warned: Vec<FileEvent>,
+    passed_over: Vec<PathBuf>,
 }
 
 impl Progress {
@@ -34,7 +37,14 @@ impl Progress {
         } else {
             ProgressBar::hidden()
         };
-        Self { bar, is_counting: false, counts: Summary::default(), failures: Vec::new() }
+        Self {
+            bar,
+            is_counting: false,
+            counts: Summary::default(),
+            failures: Vec::new(),
+            warned: Vec::new(),
+            passed_over: Vec::new(),
+        }
     }
 
     /// Shows an event.
@@ -52,17 +62,19 @@ impl Progress {
                 self.bar.set_message(self.message());
             }
             Event::File(file) => {
-                self.counts.add(file.state, file.points);
+                self.counts.add(file);
                 if file.state != FileState::Pruned {
                     self.bar.inc(1);
                 }
                 if self.is_counting {
                     self.bar.set_message(self.message());
                 }
-                if file.failure.is_some() && self.failures.len() < MAX_FAILURES_NAMED {
-                    self.failures.push(file.clone());
+                let named = if file.is_warned() { &mut self.warned } else { &mut self.failures };
+                if file.failure.is_some() && named.len() < MAX_NAMED {
+                    named.push(file.clone());
                 }
             }
+            Event::PassedOver(path) => self.passed_over.push(path.clone()),
         }
     }
 
@@ -71,21 +83,25 @@ impl Progress {
         self.bar.suspend(write)
     }
 
-    /// Takes the bar away, and gives lines about the files that failed.
+    /// Takes the bar away, and gives lines about what was passed over, has a warning, or failed.
     pub(crate) fn end(self) -> Vec<String> {
         self.bar.finish_and_clear();
-        let named = self.failures.len() as u64;
-        let mut lines: Vec<String> = self
-            .failures
-            .iter()
-            .map(|file| {
-                let reason = file.failure.as_ref().map_or("failed", |failure| failure.reason.as_str());
-                format!("{}: {}", words::path(&file.path, None), words::printable(reason))
-            })
-            .collect();
-        if self.counts.failed > named {
-            lines.push(format!("and {} more: see `sensorium failures`", self.counts.failed - named));
-        }
+        let line = |file: &FileEvent, what: &str| {
+            let reason = file.failure.as_ref().map_or("failed", |failure| failure.reason.as_str());
+            format!("{}: {what}{}", words::path(&file.path, None), words::printable(reason))
+        };
+        let passed_over = |path: &PathBuf| {
+            format!("{}: passed over, it is another data folder of sensorium", words::path(path, None))
+        };
+        let rest = |all: u64, named: &[FileEvent], command: &str| {
+            let rest = all.saturating_sub(named.len() as u64);
+            (rest > 0).then(|| format!("and {rest} more: see `{command}`"))
+        };
+        let mut lines: Vec<String> = self.passed_over.iter().map(passed_over).collect();
+        lines.extend(self.warned.iter().map(|file| line(file, "indexed with a warning: ")));
+        lines.extend(rest(self.counts.warned, &self.warned, "sensorium failures --warnings"));
+        lines.extend(self.failures.iter().map(|file| line(file, "")));
+        lines.extend(rest(self.counts.failed, &self.failures, "sensorium failures"));
         lines
     }
 
@@ -101,10 +117,26 @@ fn style(template: &str) -> ProgressStyle {
 
 /// The counts at the end, as a sentence.
 pub(crate) fn sentence(summary: &Summary) -> String {
-    let Summary { indexed, unchanged, failed, pruned, points, seconds, interrupted, metadata_unused: _ } =
-        summary;
-    let mut parts =
-        vec![format!("{indexed} indexed"), format!("{unchanged} unchanged"), format!("{failed} failed")];
+    let Summary {
+        indexed,
+        unchanged,
+        failed,
+        pruned,
+        warned,
+        points,
+        seconds,
+        interrupted,
+        metadata_unused: _,
+    } = summary;
+    let warned = match warned {
+        0 => String::new(),
+        warned => format!(" ({warned} with a warning)"),
+    };
+    let mut parts = vec![
+        format!("{indexed} indexed{warned}"),
+        format!("{unchanged} unchanged"),
+        format!("{failed} failed"),
+    ];
     if *pruned > 0 {
         parts.push(format!("{pruned} pruned"));
     }
@@ -153,24 +185,52 @@ mod tests {
         assert!(sentence(&summary).starts_with("2 indexed, 0 unchanged, 1 failed, 3 pruned;"));
         assert!(sentence(&summary).contains("interrupted"));
         assert!(sentence(&summary).contains("1 row of the metadata"));
+        summary.warned = 1;
+        assert!(sentence(&summary).starts_with("2 indexed (1 with a warning), 0 unchanged,"));
+    }
+
+    fn file(number: usize, state: FileState, reason: &str) -> Event {
+        Event::File(FileEvent {
+            path: format!("/{number}.jpg").into(),
+            asset: None,
+            modality: None,
+            points: 0,
+            state,
+            failure: Some(Failure { reason: reason.to_owned(), retryable: false }),
+        })
     }
 
     #[test]
     fn failures_are_named_up_to_a_number() {
         let mut progress = Progress::new();
-        for number in 0..MAX_FAILURES_NAMED + 2 {
-            progress.show(&Event::File(FileEvent {
-                path: format!("/{number}.jpg").into(),
-                asset: None,
-                modality: None,
-                points: 0,
-                state: FileState::Failed,
-                failure: Some(Failure { reason: "corrupt: no frames".to_owned(), retryable: false }),
-            }));
+        for number in 0..MAX_NAMED + 2 {
+            progress.show(&file(number, FileState::Failed, "corrupt: no frames"));
         }
         let lines = progress.end();
-        assert_eq!(lines.len(), MAX_FAILURES_NAMED + 1);
+        assert_eq!(lines.len(), MAX_NAMED + 1);
         assert_eq!(lines.first().map(String::as_str), Some("/0.jpg: corrupt: no frames"));
         assert_eq!(lines.last().map(String::as_str), Some("and 2 more: see `sensorium failures`"));
+    }
+
+    #[test]
+    fn warnings_and_folders_passed_over_are_named_apart_from_failures() {
+        let mut progress = Progress::new();
+        progress.show(&Event::PassedOver("/old".into()));
+        progress.show(&file(1, FileState::Failed, "corrupt"));
+        for number in 2..MAX_NAMED + 3 {
+            progress.show(&file(number, FileState::Indexed, "corrupt: cut short"));
+        }
+        let lines = progress.end();
+        assert_eq!(lines.len(), MAX_NAMED + 3);
+        assert_eq!(
+            lines.first().map(String::as_str),
+            Some("/old: passed over, it is another data folder of sensorium")
+        );
+        assert_eq!(
+            lines.get(1).map(String::as_str),
+            Some("/2.jpg: indexed with a warning: corrupt: cut short")
+        );
+        let last: Vec<&str> = lines.iter().skip(MAX_NAMED + 1).map(String::as_str).collect();
+        assert_eq!(last, ["and 1 more: see `sensorium failures --warnings`", "/1.jpg: corrupt"]);
     }
 }

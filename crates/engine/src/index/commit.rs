@@ -3,7 +3,9 @@
 use sensorium_types::{AssetId, FailureReason, Modality, Payload};
 use tokio::sync::mpsc::Receiver;
 
-use super::job::{Ready, is_news};
+use super::AssetState;
+use super::job::{Found, Ready, is_news};
+use super::report::Told;
 use super::run::{Outcome, Run};
 use crate::EngineError;
 
@@ -37,7 +39,7 @@ async fn write(run: &Run, batch: Vec<Ready>) -> Result<Vec<Ready>, EngineError> 
     let mut next = Vec::new();
     for (count, mut told, settles) in written {
         told.points = applied.by_ref().take(count).map(|applied| applied.points_written as u64).sum();
-        let settled = Settled { failure: told.reason.clone(), modality: told.modality };
+        let settled = Settled::of(&told);
         run.reporter.tell(told);
         if let Some(asset) = settles {
             settle(run, &asset, &settled, &mut next);
@@ -50,7 +52,18 @@ async fn write(run: &Run, batch: Vec<Ready>) -> Result<Vec<Ready>, EngineError> 
 #[derive(Debug)]
 struct Settled {
     failure: Option<FailureReason>,
+    warning: Option<FailureReason>,
     modality: Option<Modality>,
+}
+
+impl Settled {
+    fn of(told: &Told) -> Self {
+        let (failure, warning) = match told.state {
+            AssetState::Failed => (told.reason.clone(), None),
+            AssetState::Indexed | AssetState::Unchanged | AssetState::Pruned => (None, told.reason.clone()),
+        };
+        Self { failure, warning, modality: told.modality }
+    }
 }
 
 /// Files of the same bytes share the fate of the first.
@@ -64,7 +77,8 @@ fn settle(run: &Run, asset: &AssetId, settled: &Settled, next: &mut Vec<Ready>) 
             Some(reason) => job.failed(&run.rows, reason.clone(), None),
             None => {
                 let merge = is_news(&job.metadata, &Payload::new());
-                job.known(&run.rows, asset.clone(), settled.modality, merge, None)
+                let (modality, warning) = (settled.modality, settled.warning.clone());
+                job.known(&run.rows, Found { asset: asset.clone(), modality, warning }, merge, None)
             }
         });
     }

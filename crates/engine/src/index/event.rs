@@ -51,8 +51,13 @@ pub enum IndexEvent {
         points: u64,
         /// What became of it.
         state: AssetState,
-        /// Why it failed.
+        /// Why it failed; of one that was indexed, what is doubtful about it.
         reason: Option<FailureReason>,
+    },
+    /// Another data folder of sensorium was met, and is not walked.
+    PassedOver {
+        /// The folder.
+        path: PathBuf,
     },
 }
 
@@ -67,6 +72,8 @@ pub struct IndexSummary {
     pub failed: u64,
     /// Sources taken away.
     pub pruned: u64,
+    /// Files among the indexed of which something is doubtful.
+    pub warned: u64,
     /// Points newly written.
     pub points: u64,
     /// Wall time.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use sensorium_media::Head;
 use sensorium_types::{
     AssetId, AssetRecord, Change, ContentHash, FailureReason, MediaPolicy, Modality, Payload, PointRecord,
     SourceKey, SourceRow, SourceState,
@@ -11,6 +12,7 @@ use super::report::Told;
 use super::rows::Rows;
 use super::walk::Stamp;
 use super::{AssetState, facts};
+use crate::warning::Warning;
 
 /// A file that needs more than a look at its row.
 #[derive(Debug, Clone)]
@@ -42,6 +44,11 @@ pub(super) enum Task {
         /// Whether the row of this root is there.
         own: bool,
     },
+    /// Decode its bytes once more: of this asset, which they are known as, something is doubtful.
+    Again {
+        /// The asset.
+        asset: AssetId,
+    },
 }
 
 /// A job that is ready for the store.
@@ -59,54 +66,70 @@ pub(super) struct Ready {
 #[derive(Debug)]
 pub(super) struct Seen {
     pub(super) hash: ContentHash,
-    pub(super) modality: Modality,
-    pub(super) mime: String,
-    pub(super) facts: Payload,
+    pub(super) head: Head,
+    /// The asset of these bytes that is replaced.
+    pub(super) before: Option<AssetRecord>,
+}
+
+/// An asset that is there.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) asset: AssetId,
+    pub(super) modality: Option<Modality>,
+    /// What is doubtful about it.
+    pub(super) warning: Option<FailureReason>,
 }
 
 impl Job {
-    /// Ends in a failure: its rows say so.
+    /// Ends in a failure: its rows say so. An asset that was to be decoded once more stays as it is.
     pub(super) fn failed(self, rows: &Rows, reason: FailureReason, settles: Option<AssetId>) -> Ready {
         let tries = match self.task {
             Task::Read { tries } => tries + 1,
             Task::Check { .. } => 1,
+            Task::Again { .. } => {
+                return Ready { changes: Vec::new(), told: told_failure(self.path, reason), settles };
+            }
         };
-        let state = SourceState::Failed { reason: reason.clone(), tries };
+        let metadata = self.metadata.clone();
+        let state = SourceState::Failed { reason: reason.clone(), tries, metadata };
         let changes = put(rows.keys(&self.root, &self.path), &self.row(state));
         Ready { changes, told: told_failure(self.path, reason), settles }
     }
 
+    /// Ends in a failure that says nothing about the bytes. A file that is indexed keeps its row, and is read again
+    /// next time; fields given for it are those of its asset.
+    pub(super) fn failed_alone(self, rows: &Rows, reason: FailureReason) -> Ready {
+        let Some(asset) = rows.indexed_as(&self.path).cloned() else {
+            return self.failed(rows, reason, None);
+        };
+        let changes = if self.metadata.is_empty() {
+            Vec::new()
+        } else {
+            vec![Change::MergeMetadata { asset, metadata: self.metadata }]
+        };
+        Ready { changes, told: told_failure(self.path, reason), settles: None }
+    }
+
     /// Ends in rows that point at an asset which is there, and in metadata that it lacks.
-    pub(super) fn known(
-        self,
-        rows: &Rows,
-        asset: AssetId,
-        modality: Option<Modality>,
-        merge: bool,
-        settles: Option<AssetId>,
-    ) -> Ready {
+    pub(super) fn known(self, rows: &Rows, found: Found, merge: bool, settles: Option<AssetId>) -> Ready {
+        let Found { asset, modality, warning } = found;
         let state = SourceState::Indexed { asset: asset.clone() };
         let mut changes = match self.task {
             Task::Check { own: true, .. } => Vec::new(),
-            Task::Check { own: false, .. } | Task::Read { .. } => {
+            Task::Check { own: false, .. } | Task::Read { .. } | Task::Again { .. } => {
                 put(rows.keys(&self.root, &self.path), &self.row(state))
             }
         };
         if merge {
             changes.push(Change::MergeMetadata { asset: asset.clone(), metadata: self.metadata });
         }
-        let told = Told {
-            path: self.path,
-            asset: Some(asset),
-            modality,
-            points: 0,
-            state: if changes.is_empty() { AssetState::Unchanged } else { AssetState::Indexed },
-            reason: None,
-        };
+        let (state, reason) =
+            if changes.is_empty() { (AssetState::Unchanged, None) } else { (AssetState::Indexed, warning) };
+        let told = Told { path: self.path, asset: Some(asset), modality, points: 0, state, reason };
         Ready { changes, told, settles }
     }
 
-    /// Ends in a new asset.
+    /// Ends in a new asset, or one that was decoded once more.
     pub(super) fn new_asset(
         self,
         rows: &Rows,
@@ -114,12 +137,18 @@ impl Job {
         points: Vec<PointRecord>,
         space_revision: &str,
     ) -> Ready {
-        let Seen { hash, modality, mime, facts } = seen;
+        let Seen { hash, head: Head { modality, mime, facts, warning }, before } = seen;
         let id = AssetId::from_content(&hash);
-        let facts = facts::of_file(facts, &self.path, self.stamp, modality, &mime);
+        let mut facts = facts::of_file(facts, &self.path, self.stamp, modality, &mime);
+        if let Some(reason) = &warning {
+            let tries = before.as_ref().and_then(Warning::of).map_or(1, |before| before.tries + 1);
+            Warning { reason: reason.clone(), tries }.put(&mut facts);
+        }
         let row = self.row(SourceState::Indexed { asset: id.clone() });
         let mut keys = rows.keys(&self.root, &self.path).into_iter();
         let source = keys.next().map(|key| (key, row.clone()));
+        let (media, from_source) =
+            before.map_or((MediaPolicy::Reference, true), |before| (before.media, before.from_source));
         let asset = AssetRecord {
             id: id.clone(),
             hash: Some(hash),
@@ -127,8 +156,8 @@ impl Job {
             space_revision: space_revision.to_owned(),
             facts,
             metadata: self.metadata,
-            media: MediaPolicy::Reference,
-            from_source: true,
+            media,
+            from_source,
         };
         let mut changes = vec![Change::Upsert { asset, points, source }];
         changes.extend(put(keys.collect(), &row));
@@ -138,7 +167,7 @@ impl Job {
             modality: Some(modality),
             points: 0,
             state: AssetState::Indexed,
-            reason: None,
+            reason: warning,
         };
         Ready { changes, told, settles: Some(id) }
     }
@@ -151,6 +180,13 @@ impl Job {
 /// What is told of a failure.
 pub(super) fn told_failure(path: PathBuf, reason: FailureReason) -> Told {
     Told { path, asset: None, modality: None, points: 0, state: AssetState::Failed, reason: Some(reason) }
+}
+
+/// Ends in the rows of a path going whose failure has no cause any more.
+pub(super) fn forgotten(path: PathBuf, keys: Vec<SourceKey>) -> Ready {
+    let (state, reason) = (AssetState::Pruned, None);
+    let told = Told { path, asset: None, modality: None, points: 0, state, reason };
+    Ready { changes: vec![Change::RemoveSources { keys }], told, settles: None }
 }
 
 fn put(keys: Vec<SourceKey>, row: &SourceRow) -> Vec<Change> {

@@ -6,6 +6,7 @@
 //! | `start.rs` | a run's beginning and end: PATHs, rows, metadata, pruning, sealing |
 //! | `run.rs` | its threads and queues |
 //! | `walk.rs`, `globs.rs` | folders to files |
+//! | `find.rs` | the same for who sends them elsewhere |
 //! | `rows.rs`, `decide.rs` | what is known of a file, and what is done with it |
 //! | `hash.rs`, `work.rs`, `facts.rs` | files to parts, with the towers' vectors |
 //! | `job.rs`, `commit.rs`, `report.rs` | changes of the store, and events after them |
@@ -16,6 +17,7 @@ mod commit;
 mod decide;
 mod event;
 mod facts;
+mod find;
 mod globs;
 mod hash;
 mod job;
@@ -30,11 +32,14 @@ mod walk;
 mod work;
 
 pub use event::{AssetState, IndexEvent, IndexSummary};
+pub use find::{Found, find};
 pub use meta::MetaTable;
 pub use request::IndexRequest;
 
 pub(crate) use hash::{hash_file, is_unchanged};
 pub(crate) use job::is_news;
+pub(crate) use prune::is_gone;
+pub(crate) use rows::MAX_TRIES;
 pub(crate) use start::{Setting, blocking, index, seal_if_grown};
 pub(crate) use walk::{Stamp, unreadable};
 pub(crate) use work::is_of_the_path;

@@ -1,6 +1,6 @@
 //! Which sources `--prune` takes away, and when it refuses (CONTRACTS.md section 2).
 //!
-//! A source is gone when nothing is at its path. A disk that is not mounted looks the same, so that a PATH which is
+//! A source is gone when nothing is at its path, or a folder where a file was indexed. A disk that is not mounted looks the same, so that a PATH which is
 //! missing or an empty folder is always refused, and without `--force` also a folder below it that is now empty and
 //! held rows, and the loss of over half the rows.
 
@@ -9,7 +9,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use sensorium_types::{AssetId, SourceKey, SourceState};
+use sensorium_types::{AssetId, SourceKey};
 
 use super::rows::Rows;
 use crate::EngineError;
@@ -37,13 +37,10 @@ pub(super) fn plan(roots: &[PathBuf], rows: &Rows, force: bool) -> Result<Vec<Go
     for (path, entries) in rows.iter() {
         all += 1;
         let path = Path::new(OsStr::from_bytes(path));
-        if !is_gone(path) {
+        let asset = entries.iter().find_map(|(_, row)| row.state.asset().cloned());
+        if !is_gone(path) && !is_now_a_folder(path, asset.as_ref()) {
             continue;
         }
-        let asset = entries.iter().find_map(|(_, row)| match &row.state {
-            SourceState::Indexed { asset } => Some(asset.clone()),
-            SourceState::Failed { .. } => None,
-        });
         let key =
             |root: &Vec<u8>| SourceKey { root: root.clone(), path: path.as_os_str().as_bytes().to_vec() };
         let keys = entries.iter().map(|(root, _)| key(root)).collect();
@@ -61,14 +58,19 @@ pub(super) fn plan(roots: &[PathBuf], rows: &Rows, force: bool) -> Result<Vec<Go
     Ok(gone)
 }
 
-/// Whether nothing is at a path. What cannot be looked at may well be there.
-fn is_gone(path: &Path) -> bool {
+/// Whether nothing is at a path, not even a link that leads nowhere. What cannot be looked at may well be there.
+pub(crate) fn is_gone(path: &Path) -> bool {
     match fs_err::symlink_metadata(path) {
         Ok(_) => false,
         Err(error) => {
             matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory)
         }
     }
+}
+
+/// Whether a folder lies where a file was indexed.
+pub(super) fn is_now_a_folder(path: &Path, was: Option<&AssetId>) -> bool {
+    was.is_some() && path.is_dir()
 }
 
 fn is_empty_folder(path: &Path) -> bool {
@@ -92,7 +94,7 @@ fn emptied_folder(roots: &[PathBuf], gone: &[Gone]) -> Option<(PathBuf, usize)> 
 
 #[cfg(test)]
 mod tests {
-    use sensorium_types::SourceRow;
+    use sensorium_types::{SourceRow, SourceState};
 
     use super::super::rows::key;
     use super::*;

@@ -45,6 +45,9 @@ impl Reporter {
                 AssetState::Failed => counts.failed += 1,
                 AssetState::Pruned => counts.pruned += 1,
             }
+            if state == AssetState::Indexed && reason.is_some() {
+                counts.warned += 1;
+            }
             counts.points += points;
         }
         self.send(IndexEvent::Asset { path, asset, modality, points, state, reason });
@@ -55,6 +58,11 @@ impl Reporter {
         if done || files.is_multiple_of(WALKED_EVERY) {
             self.send(IndexEvent::Walked { files, done });
         }
+    }
+
+    /// Tells of a data folder that is not walked.
+    pub(super) fn passed_over(&self, path: PathBuf) {
+        self.send(IndexEvent::PassedOver { path });
     }
 
     /// The counts so far.

@@ -18,6 +18,9 @@ pub struct IndexRequest {
     pub force: bool,
     /// JSONL or CSV with the user's own metadata, joined by its field `path` (or `file`).
     pub meta: Option<PathBuf>,
-    /// Try every file that failed before again, whatever the reason and however often it was tried.
+    /// Try every file again that failed before or was indexed with a warning, whatever the reason and however often it
+    /// was tried.
     pub retry_all: bool,
+    /// Only these files and folders below the paths, as they are walked (none: all).
+    pub only: Vec<PathBuf>,
 }

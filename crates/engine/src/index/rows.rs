@@ -1,15 +1,18 @@
 //! The source rows below the PATHs of a run, loaded at its start, and what they say of a file that was met.
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use sensorium_types::{AssetId, FailureReason, SourceKey, SourceRow, SourceState};
+use sensorium_types::{AssetId, FailureReason, Payload, SourceKey, SourceRow, SourceState};
 
 use super::walk::Stamp;
+use super::work::is_of_the_path;
 
-/// Runs that try a file with a retryable failure, the first included.
-pub(super) const MAX_TRIES: u32 = 3;
+/// Runs that try a file with a retryable failure of its bytes, the first included. One of its path is tried by every
+/// run: that costs no more than opening it, and permissions change without a trace in size and time.
+pub(crate) const MAX_TRIES: u32 = 3;
 
 /// Rows by path; each with the roots under which the path was indexed.
 #[derive(Debug, Default)]
@@ -65,8 +68,8 @@ impl Rows {
         let Some((other, row)) = found else { return Known::Unread { tries: 0 } };
         match &row.state {
             SourceState::Indexed { asset } => Known::Indexed { asset: asset.clone(), own: is_own(other) },
-            SourceState::Failed { reason, tries } => {
-                if retry_all || (reason.is_retryable() && *tries < MAX_TRIES) {
+            SourceState::Failed { reason, tries, .. } => {
+                if retry_all || is_of_the_path(reason) || (reason.is_retryable() && *tries < MAX_TRIES) {
                     Known::Unread { tries: *tries }
                 } else {
                     Known::Failed { reason: reason.clone(), tries: *tries, own: is_own(other) }
@@ -75,9 +78,37 @@ impl Rows {
         }
     }
 
-    /// Whether any row says that the path is indexed, whatever its stamp.
-    pub(super) fn is_indexed(&self, path: &Path) -> bool {
-        self.roots(path).iter().any(|(_, row)| matches!(row.state, SourceState::Indexed { .. }))
+    /// The asset that the path is indexed as, whatever its stamp.
+    pub(super) fn indexed_as(&self, path: &Path) -> Option<&AssetId> {
+        self.roots(path).iter().find_map(|(_, row)| row.state.asset())
+    }
+
+    /// The user's own fields that wait for a path that failed, whatever its stamp.
+    pub(super) fn waiting_fields(&self, path: &Path) -> Option<&Payload> {
+        self.roots(path).iter().find_map(|(_, row)| match &row.state {
+            SourceState::Failed { metadata, .. } if !metadata.is_empty() => Some(metadata),
+            SourceState::Failed { .. } | SourceState::Indexed { .. } => None,
+        })
+    }
+
+    /// The names of the sources of a path that failed.
+    pub(super) fn failed_keys(&self, path: &Path) -> Vec<SourceKey> {
+        let failed = self.roots(path).iter().filter(|(_, row)| row.state.asset().is_none());
+        failed.map(|(root, _)| source_key(root, path)).collect()
+    }
+
+    /// The paths in a folder, itself included, that failed, in order.
+    pub(super) fn failed_below(&self, folder: &Path) -> Vec<&Path> {
+        let failed =
+            |roots: &[(Vec<u8>, SourceRow)]| roots.iter().any(|(_, row)| row.state.asset().is_none());
+        let mut paths: Vec<&Path> = self
+            .iter()
+            .map(|(path, roots)| (Path::new(OsStr::from_bytes(path)), roots))
+            .filter(|(path, roots)| path.starts_with(folder) && failed(roots))
+            .map(|(path, _)| path)
+            .collect();
+        paths.sort_unstable();
+        paths
     }
 
     /// The names of the sources of a path: that below this root, and those below others, which follow the file too.
@@ -100,7 +131,11 @@ impl Rows {
 
 /// The name of a source.
 pub(super) fn key(root: &Path, path: &Path) -> SourceKey {
-    SourceKey { root: root.as_os_str().as_bytes().to_vec(), path: path.as_os_str().as_bytes().to_vec() }
+    source_key(root.as_os_str().as_bytes(), path)
+}
+
+fn source_key(root: &[u8], path: &Path) -> SourceKey {
+    SourceKey { root: root.to_vec(), path: path.as_os_str().as_bytes().to_vec() }
 }
 
 #[cfg(test)]
@@ -119,7 +154,7 @@ mod tests {
     }
 
     fn failed(kind: ReasonKind, tries: u32) -> Rows {
-        rows(SourceState::Failed { reason: FailureReason::new(kind, ""), tries })
+        rows(SourceState::failed(FailureReason::new(kind, ""), tries))
     }
 
     fn look_up(rows: &Rows, stamp: Stamp, retry_all: bool) -> Known {
@@ -148,6 +183,8 @@ mod tests {
             (ReasonKind::DecoderMissing, 3, false),
             (ReasonKind::Corrupt, 1, false),
             (ReasonKind::Unsupported, 1, false),
+            (ReasonKind::Unreadable, 30, true),
+            (ReasonKind::Moved, 30, true),
         ] {
             let rows = failed(kind, tries);
             let known = look_up(&rows, STAMP, false);
@@ -156,6 +193,18 @@ mod tests {
             let changed = Stamp { bytes: 6, ..STAMP };
             assert_eq!(look_up(&rows, changed, false), Known::Unread { tries: 0 }, "a change begins anew");
         }
+    }
+
+    #[test]
+    fn fields_wait_for_a_failed_path_whatever_its_stamp() {
+        let mut metadata = Payload::new();
+        metadata.set("year", 2020);
+        let reason = FailureReason::new(ReasonKind::Corrupt, "");
+        let rows = rows(SourceState::Failed { reason, tries: 1, metadata: metadata.clone() });
+        assert_eq!(rows.waiting_fields(Path::new("/m/a")), Some(&metadata));
+        assert_eq!(rows.waiting_fields(Path::new("/m/b")), None);
+        assert_eq!(rows.failed_below(Path::new("/m")), [Path::new("/m/a")]);
+        assert!(rows.failed_below(Path::new("/m/b")).is_empty());
     }
 
     #[test]
@@ -170,7 +219,8 @@ mod tests {
         let keys = rows.keys(Path::new("/m"), Path::new("/m/a"));
         let roots: Vec<&[u8]> = keys.iter().map(|key| key.root.as_slice()).collect();
         assert_eq!(roots, [b"/m".as_slice(), b"/"]);
-        assert!(rows.is_indexed(Path::new("/m/a")));
+        assert_eq!(rows.indexed_as(Path::new("/m/a")).map(AssetId::as_str), Some("a"));
+        assert_eq!(rows.failed_keys(Path::new("/m/a")), [key(Path::new("/m"), Path::new("/m/a"))]);
         assert_eq!(rows.iter().count(), 1);
     }
 }

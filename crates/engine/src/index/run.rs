@@ -8,7 +8,7 @@
 //! Every queue is bounded, and so is that of the towers, so that the slowest stage sets the pace and memory stays flat.
 //! A file is told of once: where nothing has to be written by the stage that sees so, else after its commit.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -54,6 +54,8 @@ pub(super) struct Run {
     pub(super) rows: Rows,
     pub(super) meta: MetaTable,
     pub(super) retry_all: bool,
+    /// Assets that are decoded once more, since something is doubtful about them.
+    pub(super) again: HashSet<AssetId>,
     pub(super) space_revision: String,
     pub(super) jobs: usize,
     pub(super) reporter: Reporter,
@@ -61,6 +63,8 @@ pub(super) struct Run {
     pub(super) in_flight: Mutex<HashMap<AssetId, Vec<Job>>>,
     /// Assets whose bytes failed in this run; written before they leave `in_flight`.
     pub(super) failed: Mutex<HashMap<AssetId, FailureReason>>,
+    /// Those of `again` that were.
+    pub(super) decoded_again: Mutex<HashSet<AssetId>>,
 }
 
 /// What goes to the commit: a job, or what stops the run.

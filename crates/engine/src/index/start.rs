@@ -1,5 +1,6 @@
 //! The beginning and the end of a run: PATHs made absolute, rows loaded, pruning planned; sources taken away, sealing.
 
+use std::collections::HashSet;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -20,7 +21,9 @@ use super::rows::Rows;
 use super::run::Run;
 use super::{AssetState, IndexEvent, IndexRequest, IndexSummary};
 use crate::EngineError;
+use crate::calls::all_that_meet;
 use crate::seams::{Decode, Encode};
+use crate::warning::warned;
 
 /// Sources taken away in one change.
 const PRUNE_BATCH: usize = 256;
@@ -58,9 +61,9 @@ pub(crate) async fn index(
     cancel: Cancel,
 ) -> Result<IndexSummary, EngineError> {
     let begun = Instant::now();
-    let IndexRequest { paths, include, exclude, prune, force, meta, retry_all } = request;
+    let IndexRequest { paths, include, exclude, prune, force, meta, retry_all, only } = request;
     let roots = paths.iter().map(|path| absolute(path)).collect::<Result<Vec<_>, _>>()?;
-    let selection = Selection::new(&include, &exclude)?;
+    let selection = Selection::new(&include, &exclude, only)?;
     let mut left_out = vec![setting.data_dir.clone()];
     left_out.extend(meta.clone());
     let meta = match meta {
@@ -72,6 +75,13 @@ pub(crate) async fn index(
         rows.extend(setting.store.sources(root.as_os_str().as_bytes()).await?);
     }
     let gone = if prune { prune::plan(&roots, &rows, force)? } else { Vec::new() };
+
+    let again = if retry_all {
+        let warned = all_that_meet(setting.store.as_ref(), &warned()).await?;
+        warned.into_iter().map(|stored| stored.record.id).collect()
+    } else {
+        HashSet::new()
+    };
 
     let mut guard = CancelOnDrop(Some(cancel.clone()));
     let space_revision = setting.store.space().revision;
@@ -87,11 +97,13 @@ pub(crate) async fn index(
         rows,
         meta,
         retry_all,
+        again,
         space_revision,
         jobs: setting.jobs.max(1),
         reporter: Reporter::new(events),
         in_flight: Mutex::default(),
         failed: Mutex::default(),
+        decoded_again: Mutex::default(),
     });
     run.run().await?;
     if !cancel.is_cancelled() {
@@ -109,7 +121,7 @@ pub(crate) async fn index(
 
 /// The absolute path of a PATH, which must be there. Links stay as they are written; `..` is resolved, for what it
 /// means depends on links.
-fn absolute(path: &Path) -> Result<PathBuf, EngineError> {
+pub(super) fn absolute(path: &Path) -> Result<PathBuf, EngineError> {
     let failed = |source: std::io::Error| {
         if source.kind() == std::io::ErrorKind::NotFound {
             EngineError::PathMissing { path: path.to_path_buf() }
@@ -127,8 +139,9 @@ fn absolute(path: &Path) -> Result<PathBuf, EngineError> {
 
 /// Takes sources away whose files are gone; those that came back meanwhile stay.
 async fn take_away(run: &Run, gone: Vec<Gone>) -> Result<(), EngineError> {
-    let gone: Vec<Gone> =
-        gone.into_iter().filter(|gone| fs_err::symlink_metadata(&gone.path).is_err()).collect();
+    let is_gone =
+        |gone: &Gone| prune::is_gone(&gone.path) || prune::is_now_a_folder(&gone.path, gone.asset.as_ref());
+    let gone: Vec<Gone> = gone.into_iter().filter(is_gone).collect();
     for batch in gone.chunks(PRUNE_BATCH) {
         let keys = batch.iter().flat_map(|gone| gone.keys.iter().cloned()).collect();
         run.store.apply(vec![Change::RemoveSources { keys }]).await?;

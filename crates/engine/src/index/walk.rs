@@ -8,6 +8,7 @@ use std::fs::Metadata;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use sensorium_index::is_data_folder;
 use sensorium_media::Cancel;
 use sensorium_types::{FailureReason, ReasonKind};
 
@@ -34,8 +35,12 @@ pub(super) enum What {
     File(Stamp),
     /// A FIFO, a socket or a device.
     Special(Stamp, &'static str),
-    /// A file or folder that cannot be looked at.
+    /// A file or folder that cannot be looked at, or a folder of which an entry cannot.
     Unreadable(FailureReason),
+    /// A folder whose entries are all known now; they are met after it.
+    Folder,
+    /// Another data folder of sensorium, which is not walked.
+    DataFolder,
 }
 
 /// Size and time of a file: while both stay, its bytes count as unchanged.
@@ -95,20 +100,27 @@ impl<'a> Walk<'a> {
             if self.cancel.is_cancelled() {
                 return false;
             }
+            let mut is_folder = false;
             let what = match fs_err::metadata(&path) {
                 Err(error) => What::Unreadable(unreadable(&error)),
                 Ok(metadata) if self.left_out.contains(&inode(&metadata)) => continue,
-                Ok(metadata) if metadata.is_dir() => match self.enter(root, &path, &metadata) {
-                    Ok(children) => {
-                        waiting.extend(children.into_iter().rev());
-                        continue;
+                Ok(metadata) if metadata.is_dir() => {
+                    is_folder = true;
+                    match self.enter(root, &path, &metadata) {
+                        Ok(Entered::Not) => continue,
+                        Ok(Entered::DataFolder) => What::DataFolder,
+                        Ok(Entered::Folder(children, fault)) => {
+                            waiting.extend(children.into_iter().rev());
+                            fault.map_or(What::Folder, |error| What::Unreadable(unreadable(&error)))
+                        }
+                        Err(error) => What::Unreadable(unreadable(&error)),
                     }
-                    Err(error) => What::Unreadable(unreadable(&error)),
-                },
+                }
                 Ok(metadata) if metadata.is_file() => What::File(Stamp::of(&metadata)),
                 Ok(metadata) => What::Special(Stamp::of(&metadata), special(&metadata)),
             };
-            if !self.is_new(root, &path) {
+            // Folders were chosen when they were entered, and are entered once.
+            if !is_folder && !self.is_new(root, &path) {
                 continue;
             }
             if !meet(Met { root: root.to_path_buf(), path, what }) {
@@ -118,26 +130,25 @@ impl<'a> Walk<'a> {
         true
     }
 
-    /// The children of a folder in order of name, files before folders, real folders before links to them; none if
-    /// the folder was walked already or is excluded.
-    fn enter(&mut self, root: &Path, path: &Path, metadata: &Metadata) -> std::io::Result<Vec<PathBuf>> {
+    /// What is in a folder, unless it was walked already or is not wanted.
+    fn enter(&mut self, root: &Path, path: &Path, metadata: &Metadata) -> std::io::Result<Entered> {
         let below = path.strip_prefix(root).unwrap_or(path);
-        let excluded = !below.as_os_str().is_empty() && !self.selection.enters_folder(below);
-        if excluded || !self.entered.insert(inode(metadata)) {
-            return Ok(Vec::new());
+        if !self.selection.enters_folder(path, below) || !self.entered.insert(inode(metadata)) {
+            return Ok(Entered::Not);
         }
-        let mut children = Vec::new();
-        for entry in fs_err::read_dir(path)? {
+        if is_data_folder(path) {
+            return Ok(Entered::DataFolder);
+        }
+        let (children, fault) = children(fs_err::read_dir(path)?.map(|entry| {
             let entry = entry?;
             let rank = match entry.file_type() {
                 Ok(kind) if kind.is_dir() => 1,
                 Ok(kind) if kind.is_symlink() => 2,
                 Ok(_) | Err(_) => 0,
             };
-            children.push((rank, entry.path()));
-        }
-        children.sort_unstable();
-        Ok(children.into_iter().map(|(_, path)| path).collect())
+            Ok((rank, entry.path()))
+        }));
+        Ok(Entered::Folder(children, fault))
     }
 
     /// Whether a file is selected and was not met before.
@@ -146,8 +157,37 @@ impl<'a> Walk<'a> {
             Ok(below) if !below.as_os_str().is_empty() => below,
             Ok(_) | Err(_) => path.file_name().map_or(path, Path::new),
         };
-        self.selection.takes_file(below) && self.met.as_mut().is_none_or(|met| met.insert(path.to_path_buf()))
+        self.selection.takes_file(path, below)
+            && self.met.as_mut().is_none_or(|met| met.insert(path.to_path_buf()))
     }
+}
+
+/// What came of entering a folder.
+enum Entered {
+    /// It was walked before, or is not wanted.
+    Not,
+    /// It is another data folder.
+    DataFolder,
+    /// Its children, and why some are missing.
+    Folder(Vec<PathBuf>, Option<std::io::Error>),
+}
+
+/// The children of a folder in order of name, files before folders, real folders before links to them; and the first
+/// error. An entry that cannot be read costs itself, not its neighbours.
+fn children(
+    entries: impl Iterator<Item = std::io::Result<(u8, PathBuf)>>,
+) -> (Vec<PathBuf>, Option<std::io::Error>) {
+    let (mut found, mut fault) = (Vec::new(), None);
+    for entry in entries {
+        match entry {
+            Ok(child) => found.push(child),
+            Err(error) => {
+                fault.get_or_insert(error);
+            }
+        }
+    }
+    found.sort_unstable();
+    (found.into_iter().map(|(_, path)| path).collect(), fault)
 }
 
 fn inode(metadata: &Metadata) -> Inode {

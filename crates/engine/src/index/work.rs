@@ -5,15 +5,16 @@ use std::collections::hash_map::Entry;
 
 use crossbeam_channel::{Receiver, Sender};
 use sensorium_embed::Priority;
-use sensorium_media::{Head, MediaInput};
-use sensorium_types::{AssetId, ContentHash, FailureReason, ReasonKind, StoredAsset};
+use sensorium_media::MediaInput;
+use sensorium_types::{AssetId, AssetRecord, ContentHash, FailureReason, ReasonKind, StoredAsset};
 use tokio::sync::mpsc;
 
 use super::hash::{changed, hash_file, is_unchanged};
-use super::job::{Job, Ready, Seen, Task, is_news, told_failure};
+use super::job::{Found, Job, Ready, Seen, Task, is_news};
 use super::run::{Outcome, Run};
 use crate::EngineError;
 use crate::encode::{Encoding, Feed, is_of_the_file, reason_of};
+use crate::warning::Warning;
 
 /// A file whose parts are with the towers.
 #[derive(Debug)]
@@ -95,16 +96,15 @@ fn advance(run: &Run, job: Job) -> Result<Next, EngineError> {
         && let Some(stored) = look_up(run, asset)?
     {
         let merge = is_news(&job.metadata, &stored.record.metadata);
-        let asset = asset.clone();
-        return Ok(Next::Commit(job.known(&run.rows, asset, Some(stored.record.modality), merge, None)));
+        return Ok(Next::Commit(job.known(&run.rows, found(stored.record), merge, None)));
     }
-    let job = Job { task: Task::Read { tries: tries(&job) }, ..job };
     let hash = match hash_file(&job.path, job.stamp, &run.cancel) {
         Ok(Some(hash)) => hash,
         Ok(None) => return Ok(Next::Nowhere),
-        Err(reason) => return Ok(Next::Commit(failed_alone(run, job, reason))),
+        Err(reason) => return Ok(Next::Commit(job.failed_alone(&run.rows, reason))),
     };
     let asset = AssetId::from_content(&hash);
+    let job = Job { task: task_of_bytes(job.task, &asset), ..job };
     match run.in_flight.lock().entry(asset.clone()) {
         Entry::Occupied(mut others) => {
             others.get_mut().push(job);
@@ -117,19 +117,37 @@ fn advance(run: &Run, job: Job) -> Result<Next, EngineError> {
             place.insert(Vec::new());
         }
     }
-    let Some(stored) = look_up(run, &asset)? else { return decode(run, job, hash, asset) };
-    if stored.points.is_empty() {
-        // `reembed` did not find its media; here it is.
-        let mut metadata = stored.record.metadata;
+    let Some(StoredAsset { record, points, .. }) = look_up(run, &asset)? else {
+        return decode(run, job, hash, None);
+    };
+    let once_more = run.again.contains(&asset) && run.decoded_again.lock().insert(asset.clone());
+    // Without points, `reembed` did not find its media; here it is.
+    if once_more || points.is_empty() {
+        let mut metadata = record.metadata.clone();
         metadata.merge(&job.metadata);
-        return decode(run, Job { metadata, ..job }, hash, asset);
+        return decode(run, Job { metadata, ..job }, hash, Some(record));
     }
-    let merge = is_news(&job.metadata, &stored.record.metadata);
-    let modality = Some(stored.record.modality);
-    Ok(Next::Commit(job.known(&run.rows, asset.clone(), modality, merge, Some(asset))))
+    let merge = is_news(&job.metadata, &record.metadata);
+    Ok(Next::Commit(job.known(&run.rows, found(record), merge, Some(asset))))
 }
 
-fn decode(run: &Run, job: Job, hash: ContentHash, asset: AssetId) -> Result<Next, EngineError> {
+/// What is to be done with bytes that turned out to be these.
+fn task_of_bytes(task: Task, asset: &AssetId) -> Task {
+    match task {
+        Task::Again { asset: expected } if expected == *asset => Task::Again { asset: expected },
+        Task::Read { tries } => Task::Read { tries },
+        Task::Check { .. } | Task::Again { .. } => Task::Read { tries: 0 },
+    }
+}
+
+fn found(record: AssetRecord) -> Found {
+    let warning = Warning::of(&record).map(|warning| warning.reason);
+    Found { asset: record.id, modality: Some(record.modality), warning }
+}
+
+/// Decodes a file; `before` is the asset of its bytes that is replaced.
+fn decode(run: &Run, job: Job, hash: ContentHash, before: Option<AssetRecord>) -> Result<Next, EngineError> {
+    let asset = AssetId::from_content(&hash);
     let mut feed = Feed::new(run.encode.as_ref(), Priority::Bulk);
     let input = MediaInput::Path(job.path.clone());
     let decoded = run.decode.decode_each(input, Priority::Bulk, &run.cancel, &mut |part| feed.push(part))?;
@@ -138,13 +156,13 @@ fn decode(run: &Run, job: Job, hash: ContentHash, asset: AssetId) -> Result<Next
     }
     if !is_unchanged(&job.path, job.stamp) {
         let others = run.in_flight.lock().remove(&asset).unwrap_or_default();
-        return Ok(Next::FailedAlone(failed_alone(run, job, changed()), others));
+        return Ok(Next::FailedAlone(job.failed_alone(&run.rows, changed()), others));
     }
-    let (Head { modality, mime, facts, warning: _ }, encoding) = match feed.finish(decoded) {
+    let (head, encoding) = match feed.finish(decoded) {
         Ok(Ok(sent)) => sent,
         Ok(Err(reason)) if is_of_the_path(&reason) => {
             let others = run.in_flight.lock().remove(&asset).unwrap_or_default();
-            return Ok(Next::FailedAlone(failed_alone(run, job, reason), others));
+            return Ok(Next::FailedAlone(job.failed_alone(&run.rows, reason), others));
         }
         Ok(Err(reason)) => return Ok(Next::Commit(job.failed(&run.rows, reason, Some(asset)))),
         Err(error) if is_of_the_file(&error) => {
@@ -152,16 +170,8 @@ fn decode(run: &Run, job: Job, hash: ContentHash, asset: AssetId) -> Result<Next
         }
         Err(error) => return Err(error),
     };
-    let seen = Seen { hash, modality, mime, facts };
+    let seen = Seen { hash, head, before };
     Ok(Next::Encode(Box::new(Encoded { job, seen, encoding })))
-}
-
-/// A failure that says nothing about the bytes. A file that is indexed keeps its row, and is read again next time.
-fn failed_alone(run: &Run, job: Job, reason: FailureReason) -> Ready {
-    if run.rows.is_indexed(&job.path) {
-        return Ready { changes: Vec::new(), told: told_failure(job.path, reason), settles: None };
-    }
-    job.failed(&run.rows, reason, None)
 }
 
 /// Whether a failure is one of the path rather than of the bytes.
@@ -174,13 +184,6 @@ pub(crate) fn is_of_the_path(reason: &FailureReason) -> bool {
         | ReasonKind::TimedOut
         | ReasonKind::DecoderMissing
         | ReasonKind::Crashed => false,
-    }
-}
-
-fn tries(job: &Job) -> u32 {
-    match job.task {
-        Task::Read { tries } => tries,
-        Task::Check { .. } => 0,
     }
 }
 

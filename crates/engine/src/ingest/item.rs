@@ -7,15 +7,16 @@ use std::sync::Arc;
 use sensorium_store::Store;
 use sensorium_types::{
     AssetId, AssetRecord, Change, ContentHash, FailureReason, MediaPolicy, Modality, Payload, PointRecord,
-    Track,
+    StoredAsset, Track,
 };
 use serde_json::Value;
 
 use super::parts::{self, Made};
 use super::{FUSE_FIELD, IngestContent, IngestItem, IngestPart, ItemOutcome};
 use crate::engine::PARTS_FIELD;
-use crate::index::{blocking, is_news};
+use crate::index::{MAX_TRIES, blocking, is_news};
 use crate::seams::{Decode, Encode};
+use crate::warning::Warning;
 use crate::{AssetState, EngineError, copies, vectors};
 
 /// What an ingest has of its engine.
@@ -25,6 +26,18 @@ pub(crate) struct Ingest {
     pub(crate) encode: Arc<dyn Encode>,
     pub(crate) decode: Arc<dyn Decode>,
     pub(crate) data_dir: PathBuf,
+}
+
+/// What is known of content that comes in.
+#[derive(Debug)]
+enum Known {
+    /// It is there, with this outcome.
+    Whole(ItemOutcome),
+    /// It is to be made.
+    Not {
+        /// How often it was, each time with a warning.
+        tries: u32,
+    },
 }
 
 impl Ingest {
@@ -37,9 +50,10 @@ impl Ingest {
             several => ContentHash::of_parts(several),
         };
         let id = item.id.clone().unwrap_or_else(|| AssetId::from_content(&hash));
-        if let Some(outcome) = self.known(&id, &hash, &mut item.metadata).await? {
-            return Ok(outcome);
-        }
+        let tries = match self.known(&id, &hash, &mut item.metadata).await? {
+            Known::Whole(outcome) => return Ok(outcome),
+            Known::Not { tries } => tries,
+        };
 
         let (encode, decode, parts) =
             (Arc::clone(&self.encode), Arc::clone(&self.decode), item.parts.clone());
@@ -53,6 +67,10 @@ impl Ingest {
         };
         let Some(modality) = modality_of(&made) else { return Err(EngineError::NoParts) };
         let mut facts = facts(&item.parts, &made, &hashes, modality);
+        let warning = warning(&made);
+        if let Some(reason) = warning.clone() {
+            Warning { reason, tries: tries + 1 }.put(&mut facts);
+        }
         if !item.fuse.is_empty() {
             facts.set(FUSE_FIELD, written_fuse(&item.parts, &item.fuse));
         }
@@ -73,38 +91,44 @@ impl Ingest {
         let applied = self.store.apply(vec![Change::Upsert { asset, points, source: None }]).await?;
         let points = applied.iter().map(|applied| applied.points_written as u64).sum();
         let (asset, modality, state) = (Some(id), Some(modality), AssetState::Indexed);
-        Ok(ItemOutcome { asset, modality, points, state, reason: None })
+        Ok(ItemOutcome { asset, modality, points, state, reason: warning })
     }
 
-    /// The outcome for content that is there already: nothing, or other metadata merged. Content that waits for its
-    /// bytes since `reembed` is `None`, and keeps its metadata below the new.
+    /// What is known of content: nothing or other metadata merged, where it is there already. Content that waits for
+    /// its bytes since `reembed`, or that another try may make whole, is made again and keeps its metadata below the new.
     async fn known(
         &self,
         id: &AssetId,
         hash: &ContentHash,
         metadata: &mut Payload,
-    ) -> Result<Option<ItemOutcome>, EngineError> {
+    ) -> Result<Known, EngineError> {
         let found = self.store.get(std::slice::from_ref(id), false).await?;
-        let Some(stored) = found.into_iter().next().flatten() else { return Ok(None) };
-        if stored.record.hash.as_ref() != Some(hash) {
-            return Ok(None);
+        let Some(StoredAsset { record, .. }) = found.into_iter().next().flatten() else {
+            return Ok(Known::Not { tries: 0 });
+        };
+        if record.hash.as_ref() != Some(hash) {
+            return Ok(Known::Not { tries: 0 });
         }
-        if stored.record.space_revision != self.store.space().revision {
-            let given = std::mem::replace(metadata, stored.record.metadata);
+        let warning = Warning::of(&record);
+        let may_become_whole = warning
+            .as_ref()
+            .is_some_and(|warning| warning.reason.is_retryable() && warning.tries < MAX_TRIES);
+        if record.space_revision != self.store.space().revision || may_become_whole {
+            let given = std::mem::replace(metadata, record.metadata);
             metadata.merge(&given);
-            return Ok(None);
+            return Ok(Known::Not { tries: warning.map_or(0, |warning| warning.tries) });
         }
-        let news = is_news(metadata, &stored.record.metadata);
+        let news = is_news(metadata, &record.metadata);
         if news {
             let change = Change::MergeMetadata { asset: id.clone(), metadata: metadata.clone() };
             self.store.apply(vec![change]).await?;
         }
-        Ok(Some(ItemOutcome {
+        Ok(Known::Whole(ItemOutcome {
             asset: Some(id.clone()),
-            modality: Some(stored.record.modality),
+            modality: Some(record.modality),
             points: 0,
             state: if news { AssetState::Indexed } else { AssetState::Unchanged },
-            reason: None,
+            reason: warning.filter(|_| news).map(|warning| warning.reason),
         }))
     }
 
@@ -128,6 +152,8 @@ pub(crate) struct Product {
     pub(crate) modality: Modality,
     pub(crate) facts: Payload,
     pub(crate) points: Vec<PointRecord>,
+    /// What is doubtful about it.
+    pub(crate) warning: Option<FailureReason>,
 }
 
 /// Decodes and encodes the parts of an item anew; `fuse` speaks of them by number. Inner error: why one cannot be used.
@@ -146,7 +172,8 @@ pub(crate) fn product(
     };
     let Some(modality) = modality_of(&made) else { return Err(EngineError::NoParts) };
     let facts = facts(&parts, &made, hashes, modality);
-    Ok(Ok(Product { modality, facts, points: points(made, fuse)? }))
+    let warning = warning(&made);
+    Ok(Ok(Product { modality, facts, points: points(made, fuse)?, warning }))
 }
 
 /// The parts and weights of a fused point, as an asset's facts have them; parts by number.
@@ -209,6 +236,11 @@ fn hash_of(content: &IngestContent) -> ContentHash {
 fn modality_of(made: &[Made]) -> Option<Modality> {
     let richest = [Modality::Video, Modality::Image, Modality::Audio, Modality::Text];
     richest.into_iter().find(|modality| made.iter().any(|part| part.modality == *modality))
+}
+
+/// What is doubtful about a product: the first such thing of its parts.
+fn warning(made: &[Made]) -> Option<FailureReason> {
+    made.iter().find_map(|part| part.warning.clone())
 }
 
 /// Facts of the asset: those of its first part of the asset's modality, and of all parts their hashes.

@@ -64,6 +64,6 @@ pub struct ItemOutcome {
     pub points: u64,
     /// What became of it.
     pub state: AssetState,
-    /// Why it failed.
+    /// Why it failed; of one that was indexed, what is doubtful about it.
     pub reason: Option<FailureReason>,
 }

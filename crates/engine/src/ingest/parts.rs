@@ -19,6 +19,8 @@ pub(super) struct Made {
     pub(super) mime: Option<String>,
     pub(super) facts: Payload,
     pub(super) points: Vec<PointRecord>,
+    /// What is doubtful about it.
+    pub(super) warning: Option<FailureReason>,
 }
 
 impl Made {
@@ -44,20 +46,20 @@ pub(super) fn make(
             IngestContent::Media(bytes) => bytes,
             IngestContent::Vector(vector, track) => {
                 let point = given(encode.space().dim, vector, track)?;
-                let (mime, facts) = (None, Payload::new());
-                made.push(Made { name, modality: modality_of(track), mime, facts, points: vec![point] });
+                let (modality, facts, points) = (modality_of(track), Payload::new(), vec![point]);
+                made.push(Made { name, modality, mime: None, facts, points, warning: None });
                 continue;
             }
         };
         let mut feed = Feed::new(encode, Priority::Bulk);
         let (input, cancel) = (MediaInput::Bytes(bytes), Cancel::default());
         let decoded = decode.decode_each(input, Priority::Bulk, &cancel, &mut |part| feed.push(part))?;
-        let (Head { modality, mime, facts, warning: _ }, encoding) = match feed.finish(decoded)? {
+        let (Head { modality, mime, facts, warning }, encoding) = match feed.finish(decoded)? {
             Ok(sent) => sent,
             Err(reason) => return Ok(Err(reason)),
         };
         let points = encoding.wait()?;
-        made.push(Made { name, modality, mime: Some(mime), facts, points });
+        made.push(Made { name, modality, mime: Some(mime), facts, points, warning });
     }
     Ok(Ok(made))
 }

@@ -13,6 +13,7 @@ use super::{FROM_NOTHING, FROM_THUMBNAILS, MARK_FIELD, REASON_FIELD, WITHOUT_FUS
 use crate::EngineError;
 use crate::encode::{Encoding, Feed, is_of_the_file, reason_of};
 use crate::ingest::{self, Product};
+use crate::warning::Warning;
 
 /// The changes that bring an asset over, and what is told after them.
 pub(super) type Done = (Vec<Change>, ReembedEvent);
@@ -34,6 +35,8 @@ pub(super) struct Made {
     /// What the bytes say of the asset.
     pub(super) facts: Payload,
     pub(super) points: Points,
+    /// What is doubtful about what the bytes gave.
+    pub(super) warning: Option<FailureReason>,
     /// What its vectors are made of, if not of its media, and why.
     pub(super) instead: Option<(&'static str, FailureReason)>,
 }
@@ -55,14 +58,14 @@ pub(super) fn of_media(run: &Run, task: Task) -> Result<Result<Made, Unread>, En
     let paths = media::candidates(&task.stored.record, &task.sources, &run.data_dir);
     let seams = (run.decode.as_ref(), run.encode.as_ref());
     let read = media::read(&task.stored.record, paths, seams, &run.cancel)?;
-    let (Head { modality, mime, mut facts, warning: _ }, encoding) = match read {
+    let (Head { modality, mime, mut facts, warning }, encoding) = match read {
         Ok(sent) => sent,
         Err(reason) => return Ok(Err((task, reason))),
     };
     facts.set("mime", mime);
     facts.set("modality", modality.name());
     let points = Points::Waiting(encoding);
-    Ok(Ok(Made { task, modality, facts, points, instead: None }))
+    Ok(Ok(Made { task, modality, facts, points, warning, instead: None }))
 }
 
 fn of_parts(
@@ -77,11 +80,11 @@ fn of_parts(
     let fuse = ingest::stored_fuse(&task.stored.record.facts);
     let was_fused = task.stored.points.iter().any(|point| point.track == Track::Fused);
     match ingest::product(run.encode.as_ref(), run.decode.as_ref(), bytes, hashes, &fuse) {
-        Ok(Ok(Product { modality, facts, points })) => {
+        Ok(Ok(Product { modality, facts, points, warning })) => {
             let lacks = was_fused && fuse.is_empty();
             let why = "the weights of its parts were not written down";
             let instead = lacks.then(|| (WITHOUT_FUSED, FailureReason::new(ReasonKind::Moved, why)));
-            Ok(Ok(Made { task, modality, facts, points: Points::Ready(points), instead }))
+            Ok(Ok(Made { task, modality, facts, points: Points::Ready(points), warning, instead }))
         }
         Ok(Err(reason)) => Ok(Err((task, reason))),
         Err(error) if is_of_the_file(&error) => Ok(Err((task, reason_of(&error)))),
@@ -113,13 +116,14 @@ pub(super) fn of_what_is_left(run: &Run, task: Task, reason: FailureReason) -> R
     }
     let points = Points::Waiting(feed.close()?);
     let modality = task.stored.record.modality;
-    Ok(Made { task, modality, facts: Payload::new(), points, instead: Some((mark, reason)) })
+    let (facts, instead) = (Payload::new(), Some((mark, reason)));
+    Ok(Made { task, modality, facts, points, warning: None, instead })
 }
 
 impl Made {
     /// Waits for the vectors. Inner error: these bytes cannot be encoded.
     pub(super) fn finish(self, revision: &str) -> Result<Result<Done, Unread>, EngineError> {
-        let Self { task, modality, facts, points, instead } = self;
+        let Self { task, modality, mut facts, points, warning, instead } = self;
         let points = match points {
             Points::Ready(points) => points,
             Points::Waiting(encoding) => match encoding.wait() {
@@ -139,8 +143,11 @@ impl Made {
             path: plan::last_path(&task.stored),
             points: points.len() as u64,
             state,
-            reason: instead.as_ref().map(|(_, reason)| reason.clone()),
+            reason: instead.as_ref().map(|(_, reason)| reason.clone()).or_else(|| warning.clone()),
         };
+        if let Some(reason) = warning {
+            Warning { reason, tries: 1 }.put(&mut facts);
+        }
         let asset = record(task.stored.record, modality, &facts, instead, (revision, points.is_empty()));
         let mut sources = task.sources.into_iter();
         let mut changes = vec![Change::Upsert { asset, points, source: sources.next() }];
@@ -161,8 +168,9 @@ fn record(
     facts.0.remove(MARK_FIELD);
     facts.0.remove(REASON_FIELD);
     if instead.is_none() {
-        // Made again by this bundle's decoder. What nobody can look at any more keeps its words.
+        // Made again by this bundle's decoder. What nobody can look at any more keeps its words and its warning.
         facts.0.remove(CAPTIONS_FIELD);
+        Warning::clear(&mut facts);
     }
     facts.merge(found);
     if let Some((mark, reason)) = instead {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use sensorium_media::Cancel;
 use sensorium_store::Store;
-use sensorium_types::{AssetId, AssetRecord, FailureReason, SourceKey, SourceRow, SourceState, StoredAsset};
+use sensorium_types::{AssetId, AssetRecord, FailureReason, SourceKey, SourceRow, StoredAsset};
 
 use super::event::{ReembedPlan, Substitute, WithoutMedia};
 use super::{MARK_FIELD, media};
@@ -24,9 +24,8 @@ pub(super) type SourcesByAsset = HashMap<AssetId, Vec<(SourceKey, SourceRow)>>;
 pub(super) fn by_asset(rows: Vec<(SourceKey, SourceRow)>) -> SourcesByAsset {
     let mut sources = SourcesByAsset::new();
     for (key, row) in rows {
-        match &row.state {
-            SourceState::Indexed { asset } => sources.entry(asset.clone()).or_default().push((key, row)),
-            SourceState::Failed { .. } => {}
+        if let Some(asset) = row.state.asset().cloned() {
+            sources.entry(asset).or_default().push((key, row));
         }
     }
     sources

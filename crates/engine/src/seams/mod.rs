@@ -27,7 +27,9 @@ pub type OnPart<'a> = &'a mut dyn FnMut(Part) -> Result<(), FailureReason>;
 pub trait Decode: Send + Sync + Debug {
     /// Decodes one file and gives its parts as they come, in order of track and ordinal; what the file is becomes known
     /// at its end. Called from many threads at once; blocks. A slow taker slows the decoder, which holds no more than a
-    /// few parts; queries do not wait for the takers of bulk work. If the file fails, parts that were given are void.
+    /// few parts; queries do not wait for the takers of bulk work. If the file fails, parts that were given are void; if
+    /// its head has a warning, they stand, though some are missing or doubtful. A query has no use for a part of a file:
+    /// for it, one that ran out of time fails.
     ///
     /// # Errors
     /// Outer: decoding as such does not work, which stops the run. Inner: this file failed, or the taker stopped it.

@@ -41,6 +41,7 @@ struct Lane(Mutex<Option<Sender<Request>>>);
 #[derive(Debug)]
 struct Request {
     input: MediaInput,
+    priority: Priority,
     cancel: Cancel,
     reply: Sender<Reply>,
 }
@@ -83,7 +84,7 @@ impl Decode for Workers {
             Priority::Query => &self.query,
         };
         let (reply, replies) = bounded(PARTS_AHEAD);
-        let request = Request { input, cancel: cancel.clone(), reply };
+        let request = Request { input, priority, cancel: cancel.clone(), reply };
         let died = EngineError::Task { action: "decode a file" };
         if lane.requests(&self.config)?.send(request).is_err() {
             return Err(died);
@@ -139,11 +140,16 @@ fn spawn(body: impl FnOnce() + Send + 'static) -> Result<(), EngineError> {
 }
 
 fn serve(pool: &MediaPool, queue: &Receiver<Request>) {
-    while let Ok(Request { input, cancel, reply }) = queue.recv() {
-        let decoded = pool.decode_each(input, &cancel, &mut |part| {
+    while let Ok(Request { input, priority, cancel, reply }) = queue.recv() {
+        let mut on_part = |part| {
             let gone = |_| FailureReason::new(ReasonKind::TimedOut, "nobody waits for it");
             reply.send(Reply::Part(part)).map_err(gone)
-        });
+        };
+        let decoded = match priority {
+            Priority::Bulk => pool.decode_in_time(input, &cancel, &mut on_part),
+            // A part of a file is of no use to a query: its mean would be that of the beginning.
+            Priority::Query => pool.decode_each(input, &cancel, &mut on_part),
+        };
         // Who asked may be gone; then nobody wants the answer.
         let _ = reply.send(Reply::End(decoded));
     }

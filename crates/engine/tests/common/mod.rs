@@ -1,8 +1,8 @@
 //! Fakes that stand in for decoders and towers, and an engine over them.
 //!
 //! A fake file is a line: `image a dog on a beach`, `video dog|cat;bark` (shots, then windows of the soundtrack),
-//! `audio bark|rain`, `text a passage|another`, or the name of a failure: `corrupt`, `timeout`, `crash`. The fake
-//! towers give a text the sum of one random direction a word, whatever the modality, so that what shares words is near.
+//! `audio bark|rain`, `text a passage|another`, or the name of a failure: `corrupt`, `timeout`, `crash`. `cut image a dog`
+//! is a file cut short, `late image a dog` one that ran out of time: both are told with a warning. The fake towers give a text the sum of one random direction a word, whatever the modality, so that what shares words is near.
 
 #![allow(dead_code, reason = "not every test binary uses every helper")]
 
@@ -148,6 +148,19 @@ pub(crate) struct FakeDecoder {
     pub(crate) delay: Duration,
     /// Cancelled once this many files were decoded.
     pub(crate) cancel_after: Option<(usize, Cancel)>,
+    /// What becomes of files that are told with a warning.
+    pub(crate) doubtful: Doubtful,
+}
+
+/// What becomes of a file that is told with a warning.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Doubtful {
+    #[default]
+    Warned,
+    /// A better decoder has nothing to complain about.
+    Whole,
+    /// It fails.
+    Failed,
 }
 
 impl Decode for FakeDecoder {
@@ -169,8 +182,19 @@ impl Decode for FakeDecoder {
             MediaInput::Path(path) => fs_err::read(path).expect("the file is there"),
             MediaInput::Bytes(bytes) => bytes.to_vec(),
         };
-        Ok(decoded(&String::from_utf8_lossy(&bytes)).and_then(|decoded| {
-            let Decoded { modality, mime, facts, warning, parts } = decoded;
+        let file = String::from_utf8_lossy(&bytes);
+        let (warning, file) = match file.split_once(' ') {
+            Some(("cut", rest)) => (Some(FailureReason::new(ReasonKind::Corrupt, "cut short")), rest),
+            Some(("late", rest)) => (Some(FailureReason::new(ReasonKind::TimedOut, "kept in part")), rest),
+            Some(_) | None => (None, file.as_ref()),
+        };
+        let warning = match (self.doubtful, warning) {
+            (Doubtful::Failed, Some(reason)) => return Ok(Err(reason)),
+            (Doubtful::Whole, _) => None,
+            (Doubtful::Warned | Doubtful::Failed, warning) => warning,
+        };
+        Ok(decoded(file).and_then(|decoded| {
+            let Decoded { modality, mime, facts, warning: _, parts } = decoded;
             parts.into_iter().try_for_each(on_part)?;
             Ok(Head { modality, mime, facts, warning })
         }))
@@ -288,6 +312,25 @@ impl Fixture {
         self.index_with(self.request()).await.expect("indexes")
     }
 
+    /// Tries again what failed or has a warning, as `failures --retry` does.
+    pub(crate) async fn retry(&self) -> Vec<Run> {
+        let plan = self.engine.plan_retry().await.expect("plans");
+        self.engine.forget(plan.gone).await.expect("forgets");
+        let mut runs = Vec::new();
+        for request in plan.runs {
+            runs.push(self.index_with(request).await.expect("indexes"));
+        }
+        runs
+    }
+
+    /// Paths below the media folder of what `failures` or `warnings` lists, with how often each was tried.
+    pub(crate) fn listed(&self, listed: &[sensorium_engine::Failure]) -> Vec<(String, u32)> {
+        let name = |path: &std::path::Path| {
+            path.strip_prefix(self.files.media()).unwrap_or(path).display().to_string()
+        };
+        listed.iter().map(|failure| (name(&failure.path), failure.tries)).collect()
+    }
+
     /// A request for the media folder.
     pub(crate) fn request(&self) -> IndexRequest {
         IndexRequest { paths: vec![self.files.media().to_path_buf()], ..IndexRequest::default() }
@@ -342,7 +385,7 @@ impl Run {
     pub(crate) fn reason(&self, name: &str) -> Option<FailureReason> {
         self.events.iter().find_map(|event| match event {
             IndexEvent::Asset { path, reason, .. } if path.ends_with(name) => reason.clone(),
-            IndexEvent::Asset { .. } | IndexEvent::Walked { .. } => None,
+            IndexEvent::Asset { .. } | IndexEvent::Walked { .. } | IndexEvent::PassedOver { .. } => None,
         })
     }
 }

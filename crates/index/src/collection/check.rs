@@ -44,7 +44,7 @@ pub(super) fn check_change(change: &Change, space: &SpaceInfo) -> Result<(), Ind
                 });
             }
             match source {
-                Some((_, row)) if row.state != (SourceState::Indexed { asset: asset.id.clone() }) => {
+                Some((_, row)) if row.state.asset() != Some(&asset.id) => {
                     Err(IndexError::SourceMismatch { asset: id() })
                 }
                 Some(_) | None => Ok(()),
@@ -66,10 +66,11 @@ pub(super) fn check_change(change: &Change, space: &SpaceInfo) -> Result<(), Ind
                 }),
             }
         }
-        Change::PutSource { .. }
-        | Change::RemoveSources { .. }
-        | Change::KeepCaptions { .. }
-        | Change::Delete { .. } => Ok(()),
+        Change::PutSource { row, .. } => match &row.state {
+            SourceState::Failed { metadata, .. } => Ok(metadata.check_user()?),
+            SourceState::Indexed { .. } => Ok(()),
+        },
+        Change::RemoveSources { .. } | Change::KeepCaptions { .. } | Change::Delete { .. } => Ok(()),
     }
 }
 

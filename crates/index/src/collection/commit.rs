@@ -129,7 +129,7 @@ fn commit_group(core: &Arc<Core>, group: Vec<Job>) {
     }
     let synced = core.check_writable("write").and_then(|()| writer.sync_and_publish(core));
     drop(writer);
-    let lost = synced.err().map(|error| error.to_string());
+    let lost = synced.err().map(|error| error.first_cause());
     for (answer, applied) in answers {
         let applied = match &lost {
             Some(cause) => Err(IndexError::Poisoned { cause: cause.clone() }),

@@ -120,7 +120,7 @@ impl Core {
 
     /// Stops all writing after a failure.
     pub(super) fn poison(&self, error: &IndexError) {
-        let first = self.poison.set(error.to_string()).is_ok();
+        let first = self.poison.set(error.first_cause()).is_ok();
         if first {
             tracing::error!(collection = %self.name, %error, "stop writing after a failure");
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use sensorium_types::{
-    Applied, AssetId, AssetRecord, CAPTIONS_FIELD, PointRecord, SourceKey, SourceRow, SourceState, Track,
+    Applied, AssetId, AssetRecord, CAPTIONS_FIELD, PointRecord, SourceKey, SourceRow, Track,
 };
 use serde_json::Value;
 
@@ -214,12 +214,12 @@ impl<'a> Draft<'a> {
 
     /// Writes a source row and lets go of the asset that it pointed at before. `false` if it names an unknown asset.
     pub(super) fn put_source(&mut self, key: &SourceKey, row: &SourceRow) -> Result<bool, IndexError> {
-        let asset = match &row.state {
-            SourceState::Indexed { asset } => match self.offset(asset) {
+        let asset = match row.state.asset() {
+            Some(asset) => match self.offset(asset) {
                 Some(asset) => Some(asset),
                 None => return Ok(false),
             },
-            SourceState::Failed { .. } => None,
+            None => None,
         };
         let before = self.stored_source(key)?;
         let pointed = before.as_ref().and_then(SourceValue::asset).and_then(|id| self.offset(id));
@@ -228,7 +228,7 @@ impl<'a> Draft<'a> {
             Some(_) | None => self.state.operations,
         };
         self.count_source(before.as_ref(), false);
-        let value = SourceValue::new(order, row);
+        let value = SourceValue::new(order, row)?;
         self.count_source(Some(&value), true);
         self.put(Family::Sources, &source_key(key), &value.encode()?)?;
         if let Some(asset) = asset

@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 use sensorium_types::{ErrorKind, Problem, SpaceInfo};
 
 pub(crate) use self::lock::WriterLock;
+pub use self::lock::{has_writer, is_data_folder};
 pub use self::registry::CollectionInfo;
 use crate::collection::{Collection, OpenCollection, adopt, create, preview_lost, restore};
 use crate::error::IndexError;

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use rocksdb::{
-    ColumnFamily, ColumnFamilyDescriptor, DB, DBRawIterator, ReadOptions, Snapshot, WriteBatch, WriteOptions,
+    ColumnFamily, ColumnFamilyDescriptor, DB, DBRawIterator, InfoLogger, LogLevel, ReadOptions, Snapshot,
+    WriteBatch, WriteOptions,
 };
 use sensorium_types::ErrorKind;
 
@@ -41,8 +42,6 @@ pub(crate) struct Rocks {
     database: DB,
     path: PathBuf,
     can_snapshot: bool,
-    /// Where a reader's log lies; removed with it. Declared after the database, which must close first.
-    _log_folder: Option<tempfile::TempDir>,
 }
 
 /// Rows that are written together or not at all.
@@ -77,7 +76,7 @@ impl Rocks {
         let families = Family::ALL.map(|f| ColumnFamilyDescriptor::new(f.name(), f.options(memory)));
         let database = DB::open_cf_descriptors(&options, path, families)
             .map_err(|error| storage_error("make the collection", path, error))?;
-        Ok(Self { database, path: path.to_owned(), can_snapshot: true, _log_folder: None })
+        Ok(Self { database, path: path.to_owned(), can_snapshot: true })
     }
 
     /// Opens the RocksDB in a folder.
@@ -99,19 +98,17 @@ impl Rocks {
         let options = memory.database_options(access == Access::Read, recovery);
         if access == Access::Write {
             let database = DB::open_cf_descriptors(&options, path, families()).map_err(failed)?;
-            return Ok(Self { database, path: path.to_owned(), can_snapshot: true, _log_folder: None });
+            return Ok(Self { database, path: path.to_owned(), can_snapshot: true });
         }
-        let folder = tempfile::Builder::new()
-            .prefix("sensorium-reader-")
-            .tempdir()
-            .map_err(|error| IndexError::file("make a folder for the reader's log", error))?;
+        let mut options = options;
+        // Without a logger it would want a folder for a log, and a reader may have no place to write.
+        options.set_info_logger(InfoLogger::new_callback_logger(LogLevel::Warn, |_, text| {
+            tracing::debug!("rocksdb: {text}");
+        }));
         let mut tries = 1;
         loop {
-            match DB::open_cf_descriptors_as_secondary(&options, path, folder.path(), families()) {
-                Ok(database) => {
-                    let path = path.to_owned();
-                    return Ok(Self { database, path, can_snapshot: false, _log_folder: Some(folder) });
-                }
+            match DB::open_cf_descriptors_as_secondary(&options, path, path, families()) {
+                Ok(database) => return Ok(Self { database, path: path.to_owned(), can_snapshot: false }),
                 Err(_) if tries < SECONDARY_TRIES => tries += 1,
                 Err(error) => return Err(failed(error)),
             }
@@ -126,7 +123,7 @@ impl Rocks {
         let families = Family::ALL.map(|f| ColumnFamilyDescriptor::new(f.name(), f.options(memory)));
         let database = DB::open_cf_descriptors_read_only(&options, path, families, false)
             .map_err(|error| storage_error("open the collection", path, error))?;
-        Ok(Self { database, path: path.to_owned(), can_snapshot: false, _log_folder: None })
+        Ok(Self { database, path: path.to_owned(), can_snapshot: false })
     }
 
     /// The folder.

@@ -132,17 +132,13 @@ impl Row for AssetRow {
 impl AssetRow {
     /// The row of a record.
     pub(crate) fn new(record: &AssetRecord) -> Result<Self, IndexError> {
-        let json = |payload: &Payload| {
-            serde_json::to_string(payload)
-                .map_err(|error| IndexError::Bug { what: format!("a payload cannot be encoded: {error}") })
-        };
         Ok(Self {
             id: record.id.clone(),
             hash: record.hash.map(|hash| *hash.as_bytes()),
             modality: modality_code(record.modality),
             space_revision: record.space_revision.clone(),
-            facts_json: json(&record.facts)?,
-            metadata_json: json(&record.metadata)?,
+            facts_json: to_json(&record.facts)?,
+            metadata_json: to_json(&record.metadata)?,
             media: match record.media {
                 MediaPolicy::Reference => 0,
                 MediaPolicy::Copy => 1,
@@ -154,16 +150,13 @@ impl AssetRow {
 
     /// The record of a row; `Err` says what is wrong.
     pub(crate) fn into_record(self) -> Result<AssetRecord, String> {
-        let json = |text: &str| {
-            serde_json::from_str::<Payload>(text).map_err(|error| format!("the payload is not JSON: {error}"))
-        };
         Ok(AssetRecord {
             id: self.id,
             hash: self.hash.map(ContentHash::from_bytes),
             modality: modality_of(self.modality)?,
             space_revision: self.space_revision,
-            facts: json(&self.facts_json)?,
-            metadata: json(&self.metadata_json)?,
+            facts: of_json(&self.facts_json)?,
+            metadata: of_json(&self.metadata_json)?,
             media: match self.media {
                 0 => MediaPolicy::Reference,
                 1 => MediaPolicy::Copy,
@@ -227,7 +220,7 @@ impl Row for TombRow {
 }
 
 /// A row of `sources`. Version history: 1, in which times beyond 64 bits of nanoseconds are longer numbers of the same
-/// encoding.
+/// encoding, and states were added at the end: both leave the bytes of older rows as they were.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SourceValue {
     /// The change that first pointed it at its asset: paths are given in this order.
@@ -239,8 +232,21 @@ pub(crate) struct SourceValue {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 enum StateValue {
-    Indexed { asset: AssetId },
-    Failed { reason: u8, detail: String, tries: u32 },
+    Indexed {
+        asset: AssetId,
+    },
+    Failed {
+        reason: u8,
+        detail: String,
+        tries: u32,
+    },
+    /// A failure with fields of the user.
+    FailedWithFields {
+        reason: u8,
+        detail: String,
+        tries: u32,
+        metadata_json: String,
+    },
 }
 
 impl Row for SourceValue {
@@ -249,23 +255,27 @@ impl Row for SourceValue {
 
 impl SourceValue {
     /// The stored form of a row.
-    pub(crate) fn new(order: u64, row: &SourceRow) -> Self {
+    pub(crate) fn new(order: u64, row: &SourceRow) -> Result<Self, IndexError> {
         let state = match &row.state {
             SourceState::Indexed { asset } => StateValue::Indexed { asset: asset.clone() },
-            SourceState::Failed { reason, tries } => StateValue::Failed {
-                reason: reason_code(reason.kind),
-                detail: reason.detail.clone(),
-                tries: *tries,
-            },
+            SourceState::Failed { reason, tries, metadata } => {
+                let (kind, detail, tries) = (reason_code(reason.kind), reason.detail.clone(), *tries);
+                if metadata.is_empty() {
+                    StateValue::Failed { reason: kind, detail, tries }
+                } else {
+                    let metadata_json = to_json(metadata)?;
+                    StateValue::FailedWithFields { reason: kind, detail, tries, metadata_json }
+                }
+            }
         };
-        Self { order, bytes: row.bytes, mtime_ns: row.mtime_ns, state }
+        Ok(Self { order, bytes: row.bytes, mtime_ns: row.mtime_ns, state })
     }
 
     /// The asset that the source points at.
     pub(crate) fn asset(&self) -> Option<&AssetId> {
         match &self.state {
             StateValue::Indexed { asset } => Some(asset),
-            StateValue::Failed { .. } => None,
+            StateValue::Failed { .. } | StateValue::FailedWithFields { .. } => None,
         }
     }
 
@@ -284,11 +294,24 @@ impl SourceValue {
         let state = match self.state {
             StateValue::Indexed { asset } => SourceState::Indexed { asset },
             StateValue::Failed { reason, detail, tries } => {
-                SourceState::Failed { reason: FailureReason::new(reason_of(reason)?, detail), tries }
+                SourceState::failed(FailureReason::new(reason_of(reason)?, detail), tries)
+            }
+            StateValue::FailedWithFields { reason, detail, tries, metadata_json } => {
+                let reason = FailureReason::new(reason_of(reason)?, detail);
+                SourceState::Failed { reason, tries, metadata: of_json(&metadata_json)? }
             }
         };
         Ok(SourceRow { bytes: self.bytes, mtime_ns: self.mtime_ns, state })
     }
+}
+
+fn to_json(payload: &Payload) -> Result<String, IndexError> {
+    serde_json::to_string(payload)
+        .map_err(|error| IndexError::Bug { what: format!("a payload cannot be encoded: {error}") })
+}
+
+fn of_json(text: &str) -> Result<Payload, String> {
+    serde_json::from_str(text).map_err(|error| format!("the payload is not JSON: {error}"))
 }
 
 const fn modality_code(modality: Modality) -> u8 {
@@ -372,24 +395,28 @@ mod tests {
 
     #[test]
     fn sources_round_trip() {
+        let mut fields = Payload::new();
+        fields.set("tags", serde_json::json!(["a", 1]));
         for reason in REASONS {
-            let row = SourceRow {
-                bytes: 3,
-                mtime_ns: -5,
-                state: SourceState::Failed { reason: FailureReason::new(reason, "x"), tries: 2 },
-            };
-            let bytes = SourceValue::new(9, &row).encode().expect("encodes");
-            let value = SourceValue::decode(&bytes).expect("decodes");
-            assert_eq!((value.order, value.asset()), (9, None));
-            assert_eq!(value.into_row(), Ok(row));
+            for metadata in [Payload::new(), fields.clone()] {
+                let state =
+                    SourceState::Failed { reason: FailureReason::new(reason, "x"), tries: 2, metadata };
+                let row = SourceRow { bytes: 3, mtime_ns: -5, state };
+                let bytes = SourceValue::new(9, &row).and_then(|value| value.encode()).expect("encodes");
+                let value = SourceValue::decode(&bytes).expect("decodes");
+                assert_eq!((value.order, value.asset()), (9, None));
+                assert_eq!(value.into_row(), Ok(row));
+            }
         }
     }
 
     #[test]
     fn times_are_written_as_they_were_with_64_bits() {
-        let state = || SourceState::Failed { reason: FailureReason::new(ReasonKind::Corrupt, "x"), tries: 2 };
-        let encoded =
-            |mtime_ns| SourceValue::new(9, &SourceRow { bytes: 3, mtime_ns, state: state() }).encode();
+        let state = || SourceState::failed(FailureReason::new(ReasonKind::Corrupt, "x"), 2);
+        let encoded = |mtime_ns| {
+            SourceValue::new(9, &SourceRow { bytes: 3, mtime_ns, state: state() })
+                .and_then(|value| value.encode())
+        };
         for mtime_ns in [0, 1, -1, 1_700_000_000_123_456_789, i64::MIN, i64::MAX] {
             let detail = "x".to_owned();
             let old = (9_u64, 3_u64, mtime_ns, StateValue::Failed { reason: 1, detail, tries: 2 });
@@ -400,6 +427,21 @@ mod tests {
             let bytes = encoded(year_2300).expect("encodes");
             assert_eq!(SourceValue::decode(&bytes).map(|row| row.mtime_ns()), Ok(year_2300));
         }
+    }
+
+    #[test]
+    fn rows_from_before_failures_had_fields_are_read() {
+        // Version, order, size, time; then the kind of state with its parts.
+        let indexed = [1, 9, 3, 10, 0, 3, b'a', b'b', b'c'];
+        let failed = [1, 9, 3, 9, 1, 3, 1, b'x', 2];
+        let read = |bytes: &[u8]| SourceValue::decode(bytes).and_then(SourceValue::into_row).expect("reads");
+        let state = SourceState::Indexed { asset: AssetId::new("abc").expect("valid") };
+        assert_eq!(read(&indexed), SourceRow { bytes: 3, mtime_ns: 5, state });
+        let state = SourceState::failed(FailureReason::new(ReasonKind::TimedOut, "x"), 2);
+        let row = SourceRow { bytes: 3, mtime_ns: -5, state };
+        assert_eq!(read(&failed), row);
+        let written = SourceValue::new(9, &row).and_then(|value| value.encode()).expect("encodes");
+        assert_eq!(written, failed, "what needs no more is written as ever");
     }
 
     #[test]
@@ -420,7 +462,7 @@ mod tests {
             mtime_ns: 4,
             state: SourceState::Indexed { asset: AssetId::new("abc").expect("valid") },
         };
-        let bytes = SourceValue::new(1, &row).encode().expect("encodes");
+        let bytes = SourceValue::new(1, &row).and_then(|value| value.encode()).expect("encodes");
         for at in 0..bytes.len() {
             for bit in 0..8 {
                 let mut damaged = bytes.clone();

@@ -19,7 +19,7 @@ mod decode;
 mod resample;
 mod soundtrack;
 
-use sensorium_types::{FailureReason, Modality, ReasonKind};
+use sensorium_types::{FailureReason, Modality, Payload, ReasonKind};
 
 use crate::decode::Job;
 use crate::sink::Sink;
@@ -30,6 +30,9 @@ pub(crate) use soundtrack::stream;
 
 /// Decodes a sound file; what symphonia does not know goes through ffmpeg.
 pub(crate) fn decode(job: &Job, sink: &mut Sink) -> Result<Head, FailureReason> {
+    let mime = job.mime.replace("video/", "audio/");
+    let head = Head { modality: Modality::Audio, mime, facts: Payload::new(), warning: None };
+    sink.begin(&head)?;
     let mut cutter = Cutter::new(job.spec, job.limits, sink);
     let mut facts = match decode::decode(job.path, job.spec, &mut cutter) {
         Ok(facts) => facts,
@@ -48,7 +51,7 @@ pub(crate) fn decode(job: &Job, sink: &mut Sink) -> Result<Head, FailureReason> 
     if !full || facts.get("duration_ms").is_none() {
         facts.set("duration_ms", heard_ms);
     }
-    Ok(Head { modality: Modality::Audio, mime: job.mime.replace("video/", "audio/"), facts, warning: None })
+    Ok(Head { facts, ..head })
 }
 
 #[cfg(test)]

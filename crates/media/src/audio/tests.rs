@@ -1,7 +1,7 @@
 use std::io::Write;
 
 use super::*;
-use crate::sink::collect;
+use crate::sink::{collect, soon};
 use crate::{Limits, PartContent, TowerSpec};
 
 /// A WAV file of 16-bit samples.
@@ -26,7 +26,17 @@ fn decoded(bytes: &[u8]) -> Result<(Head, Vec<crate::Part>), FailureReason> {
     file.write_all(bytes).expect("writes");
     let (spec, limits) = (TowerSpec::default(), Limits::default());
     collect(100, |sink| {
-        decode(&Job { path: file.path(), mime: "audio/wav", threads: 1, spec: &spec, limits: &limits }, sink)
+        decode(
+            &Job {
+                path: file.path(),
+                mime: "audio/wav",
+                threads: 1,
+                spec: &spec,
+                limits: &limits,
+                deadline: soon(),
+            },
+            sink,
+        )
     })
 }
 

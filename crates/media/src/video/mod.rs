@@ -67,6 +67,9 @@ fn film(
     sink: &mut Sink,
 ) -> Result<Head, FailureReason> {
     check_sides(width, height, job.limits)?;
+    let mime = job.mime.replace("audio/", "video/");
+    let mut head = Head { modality: Modality::Video, mime, facts: probe.facts, warning: None };
+    sink.begin(&head)?;
     let (blank, scanned_ms) = picture(job, (width, height), probe.duration_ms, sink)?;
     if probe.has_sound {
         let mut cutter = Cutter::new(job.spec, job.limits, sink);
@@ -81,11 +84,10 @@ fn film(
     {
         sink.put(Track::Video, Some(blank.span), blank.content, blank.thumb)?;
     }
-    let mut facts = probe.facts;
     if probe.duration_ms == 0 {
-        facts.set("duration_ms", scanned_ms);
+        head.facts.set("duration_ms", scanned_ms);
     }
-    Ok(Head { modality: Modality::Video, mime: job.mime.replace("audio/", "video/"), facts, warning: None })
+    Ok(head)
 }
 
 /// Cuts the picture; gives the first blank part, which is not put out, and the milliseconds seen.

@@ -7,16 +7,17 @@ use std::os::unix::process::CommandExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::{Command, ExitCode};
+use std::time::Instant;
 
 use rustix::process::{
     Resource, Rlimit, Signal, getpid, getppid, set_parent_process_death_signal, setrlimit,
 };
 use sensorium_types::ReasonKind;
 
-use super::protocol::{Reply, Request, receive, send};
+use super::protocol::{Reply, Request, Told, receive, send};
 use crate::decode::decode;
-use crate::sink::Sink;
-use crate::{Head, Limits, reason};
+use crate::sink::{Output, Sink};
+use crate::{Limits, reason};
 
 /// The hidden subcommand that turns the binary into a worker. It must be the first argument.
 pub const WORKER_SUBCOMMAND: &str = "worker-decode";
@@ -88,19 +89,21 @@ fn serve(input: &mut impl Read, output: &mut impl Write) -> ExitCode {
 
 /// Decodes one file; its parts are sent as they come.
 fn answer(request: &Request, output: &mut impl Write) -> io::Result<()> {
-    let Request { path, spec, limits, threads } = request;
+    let Request { path, spec, limits, threads, time } = request;
     let path = Path::new(OsStr::from_bytes(path));
-    let mut emit = |part| {
+    let mut emit = |put| {
+        let reply = match put {
+            Output::Begun(head) => Told::try_from(head).map(Reply::Begun),
+            Output::Part(part) => Ok(Reply::Part(part)),
+        };
         let gone = |error: io::Error| reason(ReasonKind::Crashed, error.to_string());
-        send(output, &Reply::Part(part)).map_err(gone)
+        reply.and_then(|reply| send(output, &reply)).map_err(gone)
     };
     let mut sink = Sink::new(&mut emit, limits.max_parts);
-    let decoded = catch_unwind(AssertUnwindSafe(|| decode(path, *threads, (spec, limits), &mut sink)));
+    let at_most = (*threads, Instant::now() + *time);
+    let decoded = catch_unwind(AssertUnwindSafe(|| decode(path, at_most, (spec, limits), &mut sink)));
     match decoded {
-        Ok(Ok(Head { modality, mime, facts, warning })) => {
-            let facts = serde_json::to_string(&facts).map_err(io::Error::other)?;
-            send(output, &Reply::Done { modality, mime, facts, warning })
-        }
+        Ok(Ok(head)) => send(output, &Reply::Done(head.try_into()?)),
         Ok(Err(failed)) => send(output, &Reply::Failed(failed)),
         Err(_) => send(output, &Reply::Failed(reason(ReasonKind::Crashed, "panic"))),
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 use sensorium_types::{FailureReason, ReasonKind};
 
-use super::process::{OnPart, Outcome, Worker};
+use super::process::{OnPart, Outcome, WhenUp, Worker};
 use super::protocol::Request;
 use super::spawner::Spawner;
 use crate::{Decoded, Head, Limits, Part, TowerSpec, reason};
@@ -19,6 +19,8 @@ use crate::{Decoded, Head, Limits, Part, TowerSpec, reason};
 const FILES_A_WORKER: usize = 2_000;
 /// Most threads of a film's decoder while no other file is decoded.
 const MAX_THREADS: usize = 2;
+/// The time of a worker that need not look at the clock.
+const UNTIL_KILLED: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How often a wait for a worker looks at the cancel flag.
 const TICK: Duration = Duration::from_millis(50);
 
@@ -147,18 +149,48 @@ impl MediaPool {
         cancel: &Cancel,
         on_part: &mut dyn FnMut(Part) -> Result<(), FailureReason>,
     ) -> Result<Head, FailureReason> {
+        self.decode_input(input, WhenUp::Fail, cancel, on_part)
+    }
+
+    /// As [`MediaPool::decode_each`], but the time of the taker counts, and of a film or a sound whose time is up what
+    /// came in it stands; its head has a warning that says up to where.
+    ///
+    /// # Errors
+    /// As [`MediaPool::decode_each`].
+    pub fn decode_in_time(
+        &self,
+        input: MediaInput,
+        cancel: &Cancel,
+        on_part: &mut dyn FnMut(Part) -> Result<(), FailureReason>,
+    ) -> Result<Head, FailureReason> {
+        self.decode_input(input, WhenUp::Keep, cancel, on_part)
+    }
+
+    fn decode_input(
+        &self,
+        input: MediaInput,
+        when_up: WhenUp,
+        cancel: &Cancel,
+        on_part: OnPart,
+    ) -> Result<Head, FailureReason> {
         match input {
-            MediaInput::Path(path) => self.decode_path(&path, cancel, on_part),
+            MediaInput::Path(path) => self.decode_path(&path, when_up, cancel, on_part),
             MediaInput::Bytes(bytes) => {
                 let failed = |error: std::io::Error| reason(ReasonKind::Unreadable, error.to_string());
                 let mut file = tempfile::NamedTempFile::with_prefix("sensorium-").map_err(failed)?;
                 file.write_all(&bytes).and_then(|()| file.flush()).map_err(failed)?;
-                self.decode_path(file.path(), cancel, on_part)
+                self.decode_path(file.path(), when_up, cancel, on_part)
             }
         }
     }
 
-    fn decode_path(&self, path: &Path, cancel: &Cancel, on_part: OnPart) -> Result<Head, FailureReason> {
+    fn decode_path(
+        &self,
+        path: &Path,
+        when_up: WhenUp,
+        cancel: &Cancel,
+        on_part: OnPart,
+    ) -> Result<Head, FailureReason> {
         let bytes = fs_err::metadata(path).map_or(0, |metadata| metadata.len());
         let time = self.config.limits.deadline_of(bytes);
         let (mut worker, alone) = self.take(cancel)?;
@@ -167,16 +199,21 @@ impl MediaPool {
             spec: self.config.spec.clone(),
             limits: self.config.limits.clone(),
             threads: if alone { self.config.workers.min(MAX_THREADS) } else { 1 },
+            time: match when_up {
+                WhenUp::Keep => Limits::time_to_decode(time),
+                // It does not know how long its parts wait to be taken.
+                WhenUp::Fail => UNTIL_KILLED,
+            },
         };
-        match worker.decode(&request, time, cancel, on_part) {
+        match worker.decode(&request, (time, when_up), cancel, on_part) {
             Outcome::Fit(decoded) => {
                 self.give_back(Some(worker).filter(|worker| worker.files < FILES_A_WORKER));
                 decoded
             }
-            Outcome::Dead(failed) => {
+            Outcome::Dead(decoded) => {
                 drop(worker);
                 self.give_back(None);
-                Err(failed)
+                decoded
             }
         }
     }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process_group};
-use sensorium_types::{FailureReason, ReasonKind};
+use sensorium_types::{FailureReason, Modality, ReasonKind, Span, Track};
 
 use super::WORKER_SUBCOMMAND;
 use super::pool::Cancel;
@@ -40,8 +40,18 @@ pub(super) struct Worker {
 pub(super) enum Outcome {
     /// The file was decoded or failed; the worker is fit.
     Fit(Result<Head, FailureReason>),
-    /// The worker is dead or in the middle of something: it must be dropped.
-    Dead(FailureReason),
+    /// The worker is dead or in the middle of something, and must be dropped. What it gave of a stream in its time may
+    /// be kept.
+    Dead(Result<Head, FailureReason>),
+}
+
+/// What becomes of a stream when its time is up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum WhenUp {
+    /// The parts that came of a stream stand, with a warning that says up to where. The time of who takes them counts.
+    Keep,
+    /// It fails. Only the time of the decoder counts, as it does of what is no stream.
+    Fail,
 }
 
 /// Who takes parts as they come; an error stops the file.
@@ -67,40 +77,52 @@ impl Worker {
         matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// Decodes one file within the time. The time that `on_part` takes does not count.
+    /// Decodes one file within the time.
     pub(super) fn decode(
         &mut self,
         request: &Request,
-        time: Duration,
+        (time, when_up): (Duration, WhenUp),
         cancel: &Cancel,
         on_part: OnPart,
     ) -> Outcome {
         let mut deadline = Instant::now() + time;
         self.files += 1;
         if send(&mut self.input, request).is_err() {
-            return Outcome::Dead(self.cause_of_death());
+            return Outcome::Dead(Err(self.cause_of_death()));
         }
+        let mut kept = Kept::default();
         loop {
             let mut reader = Waiting { worker: self, deadline, cancel, stopped: None };
             let reply = receive::<Reply>(&mut reader);
-            if let Some(stopped) = reader.stopped {
-                return Outcome::Dead(stopped);
+            match reader.stopped {
+                Some(Stopped::OutOfTime) => {
+                    return Outcome::Dead(match when_up {
+                        WhenUp::Keep => kept.out_of_time(),
+                        WhenUp::Fail => Err(reason(ReasonKind::TimedOut, "")),
+                    });
+                }
+                Some(Stopped::Cancelled) => {
+                    return Outcome::Dead(Err(reason(ReasonKind::TimedOut, "interrupted")));
+                }
+                None => {}
             }
             match reply {
+                Ok(Some(Reply::Begun(told))) => kept.head = Some(told.into()),
                 Ok(Some(Reply::Part(part))) => {
-                    let before = Instant::now();
+                    let (before, place) = (Instant::now(), (part.track, part.span));
                     if let Err(stopped) = on_part(part) {
-                        return Outcome::Dead(stopped);
+                        return Outcome::Dead(Err(stopped));
                     }
-                    deadline += before.elapsed();
+                    kept.last = Some(place);
+                    // Where nothing could be kept, the taker's time would only make files fail.
+                    if when_up == WhenUp::Fail || kept.head.is_none() {
+                        deadline += before.elapsed();
+                    }
                 }
-                Ok(Some(Reply::Done { modality, mime, facts, warning })) => {
-                    let facts = serde_json::from_str(&facts).unwrap_or_default();
-                    return Outcome::Fit(Ok(Head { modality, mime, facts, warning }));
-                }
+                Ok(Some(Reply::Done(told))) => return Outcome::Fit(Ok(told.into())),
                 Ok(Some(Reply::Failed(failed))) => return Outcome::Fit(Err(failed)),
                 // The pipe closed, or what came through it is no message: either way the worker is done for.
-                Ok(None) | Err(_) => return Outcome::Dead(self.cause_of_death()),
+                Ok(None) | Err(_) => return Outcome::Dead(Err(self.cause_of_death())),
             }
         }
     }
@@ -161,23 +183,62 @@ impl Drop for Worker {
     }
 }
 
+/// What a worker gave of a file so far.
+#[derive(Debug, Default)]
+struct Kept {
+    /// What the file is, if it is a stream.
+    head: Option<Head>,
+    /// Where its last part lies.
+    last: Option<(Track, Option<Span>)>,
+}
+
+impl Kept {
+    /// What becomes of the file when its time is up.
+    fn out_of_time(self) -> Result<Head, FailureReason> {
+        let timed_out = |detail: String| reason(ReasonKind::TimedOut, detail);
+        let (Some(head), Some((track, span))) = (self.head, self.last) else {
+            return Err(timed_out(String::new()));
+        };
+        let of = match (head.modality, track) {
+            (Modality::Video, Track::Audio) => " of the sound",
+            (Modality::Video | Modality::Audio | Modality::Image | Modality::Text, _) => "",
+        };
+        let reached = span.and_then(Span::time).map(|(_, end_ms)| clock(end_ms));
+        let detail = reached.map_or_else(String::new, |reached| format!("kept up to {reached}{of}"));
+        Ok(Head { warning: Some(timed_out(detail)), ..head })
+    }
+}
+
+/// A time as `00:12:30`.
+fn clock(ms: u64) -> String {
+    let seconds = ms / 1000;
+    format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+}
+
+/// Why a worker is not waited for any longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stopped {
+    OutOfTime,
+    Cancelled,
+}
+
 /// A reader of a worker's output that gives up at a deadline or when it is cancelled.
 struct Waiting<'a> {
     worker: &'a mut Worker,
     deadline: Instant,
     cancel: &'a Cancel,
-    stopped: Option<FailureReason>,
+    stopped: Option<Stopped>,
 }
 
 impl Read for Waiting<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             if self.cancel.is_cancelled() {
-                self.stopped = Some(reason(ReasonKind::TimedOut, "interrupted"));
+                self.stopped = Some(Stopped::Cancelled);
                 return Err(io::Error::other("interrupted"));
             }
             if Instant::now() >= self.deadline {
-                self.stopped = Some(reason(ReasonKind::TimedOut, ""));
+                self.stopped = Some(Stopped::OutOfTime);
                 return Err(io::ErrorKind::TimedOut.into());
             }
             let (readable, complaining) = {
@@ -200,5 +261,122 @@ impl Read for Waiting<'_> {
                 return self.worker.output.read(buffer);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sensorium_types::Payload;
+
+    use super::*;
+
+    fn head(modality: Modality) -> Head {
+        Head { modality, mime: "video/mp4".to_owned(), facts: Payload::new(), warning: None }
+    }
+
+    fn kept(modality: Modality, track: Track, end_ms: u64) -> Result<Head, FailureReason> {
+        let span = Some(Span::Time { start_ms: 0, end_ms });
+        Kept { head: Some(head(modality)), last: Some((track, span)) }.out_of_time()
+    }
+
+    #[test]
+    fn the_parts_of_a_stream_that_came_in_time_are_kept() {
+        for (modality, track, end_ms, expected) in [
+            (Modality::Video, Track::Video, 750_999, "timed out: kept up to 00:12:30"),
+            (Modality::Video, Track::Audio, 3_600_000, "timed out: kept up to 01:00:00 of the sound"),
+            (Modality::Audio, Track::Audio, 0, "timed out: kept up to 00:00:00"),
+        ] {
+            let warning = kept(modality, track, end_ms).expect("kept").warning.expect("a warning");
+            assert_eq!(warning.to_string(), expected);
+            assert!(warning.is_retryable());
+        }
+    }
+
+    #[test]
+    fn nothing_is_kept_of_what_did_not_begin_or_gave_no_part() {
+        let begun = Kept { head: Some(head(Modality::Video)), last: None };
+        let unknown = Kept { head: None, last: Some((Track::Image, None)) };
+        for kept in [Kept::default(), begun, unknown] {
+            assert_eq!(kept.out_of_time().expect_err("failed").to_string(), "timed out");
+        }
+    }
+
+    /// A worker that says these replies, whatever it is asked, and then nothing more.
+    fn saying(replies: &[Reply]) -> (tempfile::TempDir, Worker) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (said, program) = (folder.path().join("said"), folder.path().join("worker"));
+        let mut wire = Vec::new();
+        for reply in replies {
+            send(&mut wire, reply).expect("encodes");
+        }
+        fs_err::write(&said, wire).expect("written");
+        // Written by a child: see the tests with scripts.
+        let written = Command::new("sh")
+            .args(["-c", "printf '%s' \"$1\" > \"$2\" && chmod 755 \"$2\"", "sh"])
+            .arg(format!("#!/bin/sh\ncat '{}'\nexec sleep 60\n", said.display()))
+            .arg(&program)
+            .status()
+            .expect("sh starts");
+        assert!(written.success());
+        let worker = Worker::start(&program).expect("starts");
+        (folder, worker)
+    }
+
+    fn part(ordinal: u32) -> Part {
+        let start_ms = u64::from(ordinal) * 10_000;
+        let span = Some(Span::Time { start_ms, end_ms: start_ms + 10_000 });
+        let content = crate::PartContent::Frames(Vec::new());
+        Part { track: Track::Video, ordinal, span, content, thumb: None }
+    }
+
+    fn decode(worker: &mut Worker, time: Duration, when_up: WhenUp, on_part: OnPart) -> Outcome {
+        let request = Request {
+            path: b"film".to_vec(),
+            spec: crate::TowerSpec::default(),
+            limits: crate::Limits::default(),
+            threads: 1,
+            time,
+        };
+        worker.decode(&request, (time, when_up), &Cancel::new(), on_part)
+    }
+
+    fn begun() -> Reply {
+        Reply::Begun(head(Modality::Video).try_into().expect("encodes"))
+    }
+
+    #[test]
+    fn the_time_of_the_taker_counts_where_what_it_took_is_kept() {
+        for (when_up, is_stream, parts) in
+            [(WhenUp::Keep, true, 1), (WhenUp::Keep, false, 2), (WhenUp::Fail, true, 2)]
+        {
+            let done = Reply::Done(head(Modality::Video).try_into().expect("encodes"));
+            let first = is_stream.then(begun).into_iter();
+            let replies: Vec<Reply> = first.chain((0..2).map(part).map(Reply::Part)).chain([done]).collect();
+            let (_folder, mut worker) = saying(&replies);
+            let time = Duration::from_secs(2);
+            let mut taken = 0;
+            let outcome = decode(&mut worker, time, when_up, &mut |_| {
+                taken += 1;
+                if taken == 1 {
+                    std::thread::sleep(time);
+                }
+                Ok(())
+            });
+            assert_eq!(taken, parts, "{when_up:?}, a stream: {is_stream}");
+            let warning = match outcome {
+                Outcome::Dead(decoded) | Outcome::Fit(decoded) => decoded.expect("decoded").warning,
+            };
+            let expected = (parts == 1).then_some("timed out: kept up to 00:00:10");
+            assert_eq!(warning.map(|reason| reason.to_string()).as_deref(), expected);
+        }
+    }
+
+    #[test]
+    fn a_stream_that_is_told_whole_or_failed_is_that() {
+        let (_folder, mut worker) =
+            saying(&[begun(), Reply::Part(part(0)), Reply::Failed(reason(ReasonKind::Corrupt, "cut"))]);
+        let outcome = decode(&mut worker, Duration::from_secs(60), WhenUp::Keep, &mut |_| Ok(()));
+        let Outcome::Fit(Err(failed)) = outcome else { panic!("failed") };
+        assert_eq!(failed.kind, ReasonKind::Corrupt);
     }
 }

@@ -1,12 +1,13 @@
 //! Messages between the pool and a worker: four bytes of length, big endian, then postcard.
 
 use std::io::{self, Read, Write};
+use std::time::Duration;
 
 use sensorium_types::{FailureReason, Modality};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::{Limits, Part, TowerSpec};
+use crate::{Head, Limits, Part, TowerSpec};
 
 /// Largest message: one part of frames is a few megabytes.
 const MAX_MESSAGE_BYTES: usize = 256 << 20;
@@ -22,26 +23,47 @@ pub(super) struct Request {
     pub limits: Limits,
     /// Threads that a film's decoder may use.
     pub threads: usize,
+    /// Time that it may take. Not long after, the worker is killed.
+    pub time: Duration,
 }
 
-/// What a worker says of a file: its parts as they come, then what it is; or, perhaps after some parts, a failure.
+/// What a worker says of a file: its parts as they come, then what it is; or, perhaps after some parts, a failure. Of a
+/// stream, which may end before its time, it says first what it is, so that parts can be kept.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Reply {
+    /// What a stream is, before its first part.
+    Begun(Told),
     /// One part.
     Part(Part),
-    /// The end of the file. The facts are JSON, which postcard cannot carry as such.
-    Done {
-        /// Its modality.
-        modality: Modality,
-        /// Its media type.
-        mime: String,
-        /// Its facts.
-        facts: String,
-        /// What is doubtful about its parts.
-        warning: Option<FailureReason>,
-    },
+    /// The end of the file.
+    Done(Told),
     /// It could not be decoded.
     Failed(FailureReason),
+}
+
+/// A [`Head`] on its way. The facts are JSON, which postcard cannot carry as such.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Told {
+    modality: Modality,
+    mime: String,
+    facts: String,
+    warning: Option<FailureReason>,
+}
+
+impl TryFrom<Head> for Told {
+    type Error = io::Error;
+
+    fn try_from(head: Head) -> io::Result<Self> {
+        let Head { modality, mime, facts, warning } = head;
+        Ok(Self { modality, mime, facts: serde_json::to_string(&facts).map_err(io::Error::other)?, warning })
+    }
+}
+
+impl From<Told> for Head {
+    fn from(told: Told) -> Self {
+        let Told { modality, mime, facts, warning } = told;
+        Self { modality, mime, facts: serde_json::from_str(&facts).unwrap_or_default(), warning }
+    }
 }
 
 pub(super) fn send<T: Serialize>(to: &mut impl Write, message: &T) -> io::Result<()> {
@@ -72,8 +94,8 @@ pub(super) fn receive<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<O
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::PartContent;
-    use sensorium_types::{Span, Track};
+    use crate::{PartContent, reason};
+    use sensorium_types::{Payload, ReasonKind, Span, Track};
 
     #[test]
     fn messages_come_through() {
@@ -84,19 +106,19 @@ mod tests {
             content: PartContent::Pcm(vec![0.5, -0.5]),
             thumb: Some(vec![1, 2]),
         };
-        let done = Reply::Done {
-            modality: Modality::Audio,
-            mime: "audio/wav".to_owned(),
-            facts: "{}".to_owned(),
-            warning: None,
-        };
+        let mut facts = Payload::new();
+        facts.set("codec", "flac");
+        let warning = Some(reason(ReasonKind::Corrupt, "cut short"));
+        let head = Head { modality: Modality::Audio, mime: "audio/wav".to_owned(), facts, warning };
+        let done = Reply::Done(Told::try_from(head.clone()).expect("encodes"));
         let mut wire = Vec::new();
         send(&mut wire, &Reply::Part(part.clone())).expect("sends");
         send(&mut wire, &done).expect("sends");
         let mut wire = wire.as_slice();
         let Some(Reply::Part(read)) = receive(&mut wire).expect("receives") else { panic!("a part") };
         assert_eq!(read, part);
-        assert!(matches!(receive(&mut wire).expect("receives"), Some(Reply::Done { .. })));
+        let Some(Reply::Done(told)) = receive(&mut wire).expect("receives") else { panic!("the end") };
+        assert_eq!(Head::from(told), head);
         assert!(receive::<Reply>(&mut wire).expect("ends").is_none());
     }
 

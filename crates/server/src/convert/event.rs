@@ -16,7 +16,7 @@ pub(crate) fn index_request(
     meta: Option<PathBuf>,
 ) -> IndexRequest {
     let v1::IndexPathsRequest { include, exclude, prune, force, retry_all, .. } = message;
-    IndexRequest { paths, include, exclude, prune, force, meta, retry_all }
+    IndexRequest { paths, include, exclude, prune, force, meta, retry_all, only: Vec::new() }
 }
 
 /// One thing that happened.
@@ -32,14 +32,24 @@ pub(crate) fn index_event(event: IndexEvent) -> v1::IndexPathsResponse {
             state: item_state(state).into(),
             failure: reason.as_ref().map(failure_of_reason),
         }),
+        IndexEvent::PassedOver { path } => Event::PassedOver(v1::IndexPassedOver { path: shown(&path) }),
     };
     v1::IndexPathsResponse { event: Some(event) }
 }
 
 /// The counts at the end.
 pub(crate) fn index_summary(summary: IndexSummary) -> v1::IndexPathsResponse {
-    let IndexSummary { indexed, unchanged, failed, pruned, points, seconds, interrupted, metadata_unused } =
-        summary;
+    let IndexSummary {
+        indexed,
+        unchanged,
+        failed,
+        pruned,
+        warned,
+        points,
+        seconds,
+        interrupted,
+        metadata_unused,
+    } = summary;
     let summary = v1::IndexSummary {
         indexed,
         unchanged,
@@ -49,6 +59,7 @@ pub(crate) fn index_summary(summary: IndexSummary) -> v1::IndexPathsResponse {
         seconds,
         interrupted,
         metadata_unused,
+        warned,
     };
     v1::IndexPathsResponse { event: Some(v1::index_paths_response::Event::Summary(summary)) }
 }

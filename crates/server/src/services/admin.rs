@@ -48,9 +48,13 @@ impl v1::admin_service_server::AdminService for Service {
         &self,
         request: Request<v1::ListFailuresRequest>,
     ) -> Result<Response<v1::ListFailuresResponse>, Status> {
-        let (_place, v1::ListFailuresRequest { collection_name }) = enter(request);
+        let (_place, v1::ListFailuresRequest { collection_name, warnings }) = enter(request);
         let engine = self.context.reader(&collection_name).await?;
-        let failures = self.context.within(engine.failures()).await?;
+        let failures = if warnings {
+            self.context.within(engine.warnings()).await?
+        } else {
+            self.context.within(engine.failures()).await?
+        };
         let files = failures
             .into_iter()
             .map(|Failure { path, reason, tries, bytes }| v1::FailedFile {

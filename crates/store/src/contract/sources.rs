@@ -1,7 +1,8 @@
 //! What must hold of source rows, and of the assets that live by them.
 
 use sensorium_types::{
-    AssetRecord, Change, FailureReason, Modality, ReasonKind, SourceKey, SourceRow, SourceState, Track,
+    AssetRecord, Change, FailureReason, Modality, Payload, ReasonKind, SourceKey, SourceRow, SourceState,
+    Track,
 };
 
 use super::Fresh;
@@ -72,7 +73,7 @@ pub async fn a_changed_file_takes_its_old_asset_away(fresh: Fresh) {
     let applied = store.apply(vec![put]).await.expect("applies");
     let removed: Vec<_> = applied.into_iter().flat_map(|applied| applied.assets_removed).collect();
     assert_eq!(removed, vec![id("other")]);
-    let failed = SourceState::Failed { reason: FailureReason::new(ReasonKind::Corrupt, "cut"), tries: 1 };
+    let failed = SourceState::failed(FailureReason::new(ReasonKind::Corrupt, "cut"), 1);
     for path in ["/r/a", "/r/b"] {
         let row = SourceRow { bytes: 1, mtime_ns: 1, state: failed.clone() };
         store.apply(vec![Change::PutSource { key: key("/r", path), row }]).await.expect("applies");
@@ -97,12 +98,14 @@ pub async fn an_asset_from_elsewhere_outlives_its_sources(fresh: Fresh) {
     assert!(is_there(store, "upload").await);
 }
 
-/// Failed files are rows with their reason, counted apart.
+/// Failed files are rows with their reason and the user's fields, counted apart.
 pub async fn failures_are_rows(fresh: Fresh) {
     let store = fresh.store.as_ref();
     let reason = FailureReason::new(ReasonKind::TimedOut, "30 s");
-    let failed =
-        SourceRow { bytes: 7, mtime_ns: -5, state: SourceState::Failed { reason: reason.clone(), tries: 2 } };
+    let mut metadata = Payload::new();
+    metadata.set("year", 2020);
+    let state = SourceState::Failed { reason, tries: 2, metadata };
+    let failed = SourceRow { bytes: 7, mtime_ns: -5, state };
     let change = Change::PutSource { key: key("/r", "/r/slow"), row: failed.clone() };
     store.apply(vec![change]).await.expect("applies");
     assert_eq!(store.sources(b"/r").await.expect("lists"), vec![(key("/r", "/r/slow"), failed)]);

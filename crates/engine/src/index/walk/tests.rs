@@ -5,12 +5,15 @@ use super::*;
 
 fn walk(roots: &[&Path], left_out: &[&Path], exclude: &[&str]) -> Vec<(String, What)> {
     let exclude: Vec<String> = exclude.iter().map(|glob| (*glob).to_owned()).collect();
-    let selection = Selection::new(&[], &exclude).expect("globs");
+    let selection = Selection::new(&[], &exclude, Vec::new()).expect("globs");
     let cancel = Cancel::default();
     let mut met = Vec::new();
     let roots: Vec<PathBuf> = roots.iter().map(|root| root.to_path_buf()).collect();
     let first = roots[0].clone();
     Walk::new(&selection, left_out, &cancel).run(&roots, &mut |file| {
+        if file.what == What::Folder {
+            return true;
+        }
         let name = file.path.strip_prefix(&first).unwrap_or(&file.path).display().to_string();
         met.push((name, file.what));
         true
@@ -82,6 +85,25 @@ fn what_is_left_out_is_not_walked() {
     let meta = folder.path().join("meta.csv");
     let met = walk(&[folder.path()], &[&data, &meta, Path::new("/nonexistent")], &["skip"]);
     assert_eq!(names(&met), ["keep"]);
+}
+
+#[test]
+fn another_data_folder_is_met_and_not_walked() {
+    let folder = folder_with(&["a", "old/collections/x/CURRENT", "old/media/ab/copy", "new/lock"]);
+    fs_err::write(folder.path().join("old/lock"), "17\n").expect("written");
+    let met = walk(&[folder.path()], &[], &[]);
+    assert_eq!(names(&met), ["a", "new/lock", "old"]);
+    assert_eq!(met[2].1, What::DataFolder);
+}
+
+#[test]
+fn an_entry_that_cannot_be_read_costs_itself() {
+    let entries =
+        [Ok((1, "sub")), Err(std::io::ErrorKind::StaleNetworkFileHandle), Ok((0, "z")), Ok((0, "a"))];
+    let entries = entries.map(|entry| entry.map(|(rank, name)| (rank, PathBuf::from(name))));
+    let (found, fault) = children(entries.into_iter().map(|entry| entry.map_err(std::io::Error::from)));
+    assert_eq!(found, ["a", "z", "sub"].map(PathBuf::from));
+    assert_eq!(fault.map(|error| error.kind()), Some(std::io::ErrorKind::StaleNetworkFileHandle));
 }
 
 #[test]
