@@ -8,7 +8,7 @@ use image::codecs::webp::WebPDecoder;
 use image::{AnimationDecoder, Frames, ImageDecoder};
 use sensorium_types::FailureReason;
 
-use super::still::{blend, bounds, check, failure};
+use super::still::{blend, bounds, check, failure, refusal};
 use crate::{Limits, Rgb};
 
 /// Delays up to this are what programs write that mean "fast"; browsers show such frames for [`USUAL_DELAY_MS`].
@@ -55,7 +55,7 @@ pub(crate) fn frames<'a>(
             (size, "gif", gif.into_frames())
         }
         "image/webp" => {
-            let webp = WebPDecoder::new(Cursor::new(bytes)).map_err(failure)?;
+            let webp = WebPDecoder::new(Cursor::new(bytes)).map_err(|error| refusal(error, bytes))?;
             let size = check(&webp, limits)?;
             if !webp.has_animation() {
                 return Ok(None);
