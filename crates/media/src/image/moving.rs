@@ -9,7 +9,7 @@ use image::{AnimationDecoder, Frames, ImageDecoder};
 use sensorium_types::FailureReason;
 
 use super::alpha::Alpha;
-use super::still::{bounds, check, failure};
+use super::still::{bounds, check, failure, refusal};
 use crate::{Limits, Rgb};
 
 /// Delays up to this are what programs write that mean "fast"; browsers show such frames for [`USUAL_DELAY_MS`].
@@ -81,7 +81,7 @@ fn open<'a>(
             (size, "gif", gif.into_frames())
         }
         "image/webp" => {
-            let webp = WebPDecoder::new(Cursor::new(bytes)).map_err(failure)?;
+            let webp = WebPDecoder::new(Cursor::new(bytes)).map_err(|error| refusal(error, bytes))?;
             let size = check(&webp, limits)?;
             if !webp.has_animation() {
                 return Ok(None);

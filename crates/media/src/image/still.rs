@@ -50,18 +50,23 @@ pub(super) fn decode(bytes: &[u8], mime: &str, limits: &Limits) -> Result<Pictur
     let format = format_of(mime).ok_or_else(|| reason(ReasonKind::Unsupported, mime))?;
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     reader.limits(bounds(limits));
-    let decoder = reader.into_decoder().map_err(failure)?;
+    let decoder = reader.into_decoder().map_err(|error| refusal(error, bytes))?;
     let (width, height) = check(&decoder, limits)?;
-    match DynamicImage::from_decoder(decoder).map_err(failure) {
+    match DynamicImage::from_decoder(decoder).map_err(|error| refusal(error, bytes)) {
         Ok(image) => Ok(Picture::new(over_white(image), width, height)),
         Err(refused) if refused.kind == ReasonKind::Corrupt => {
             let kept = damage::salvage(bytes, format, limits).map(over_white);
-            let refused = if damage::lacks_bytes(bytes) { cut_short() } else { refused };
             let kept = kept.filter(|rgb| !blank::is_blank(rgb)).ok_or(refused)?;
             Ok(Picture { warning: Some(damage::warning()), ..Picture::new(kept, width, height) })
         }
         Err(refused) => Err(refused),
     }
+}
+
+/// What an error means of bytes that may be cut short without the decoder's seeing it.
+pub(super) fn refusal(error: ImageError, bytes: &[u8]) -> FailureReason {
+    let refused = failure(error);
+    if refused.kind == ReasonKind::Corrupt && damage::lacks_bytes(bytes) { cut_short() } else { refused }
 }
 
 fn cut_short() -> FailureReason {

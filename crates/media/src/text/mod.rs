@@ -118,6 +118,52 @@ mod tests {
         assert_eq!(decoded(b"tea").expect("decodes").0.facts.get("_lossy"), None);
     }
 
+    /// Pieces of pages, charsets and headers in random order: no bytes break what tells and reads them.
+    #[test]
+    fn no_bytes_break_the_readers() {
+        const PIECES: [&[u8]; 24] = [
+            b"<",
+            b"</",
+            b"<!--",
+            b"-->",
+            b"<meta charset=",
+            b"koi8-r",
+            b"<?xml encoding='",
+            b"'?>",
+            b"<svg/>",
+            b"<p",
+            b">",
+            b"<pre>",
+            b"</script>",
+            b"<template>",
+            b"&#x110000;",
+            b"\xFF\xFE",
+            b"\xD8\0",
+            b"\0",
+            b"\xE4",
+            b"P2 1 1 9",
+            b"#",
+            b"](",
+            b"\xFF\xFB\x90\x64",
+            b"ID3",
+        ];
+        let mut state = 11_u64;
+        for _ in 0..3000 {
+            let mut bytes = Vec::new();
+            for _ in 0..12 {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                bytes.extend(PIECES[usize::try_from(state >> 33).expect("small") % PIECES.len()]);
+            }
+            let told = crate::sniff(&bytes);
+            let read = charset::of(&bytes).unwrap_or(UTF_8).decode(&bytes).0.into_owned();
+            let words = html::words(&read);
+            assert!(words.len() <= read.len(), "{read}");
+            if told.is_some_and(|told| told.modality == Modality::Text) {
+                assert!(charset::of(&bytes).is_ok() && markup::mime(&read).is_ok(), "{read}");
+            }
+        }
+    }
+
     #[test]
     fn a_text_without_words_fails() {
         assert!(decoded(b" \n\t ").is_err());
