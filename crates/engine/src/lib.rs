@@ -53,7 +53,7 @@ pub use config::{Access, DEFAULT_COLLECTION, EngineConfig};
 pub use encode::input_of;
 pub use engine::{CollectionSummary, Engine, EngineParts, SpaceMismatch};
 pub use error::{EngineError, MetadataProblem};
-pub use index::{AssetState, IndexEvent, IndexRequest, IndexSummary, MetaTable};
+pub use index::{AssetState, IndexEvent, IndexRequest, IndexSummary, MetaTable, Selection};
 pub use ingest::{IngestContent, IngestItem, IngestPart, ItemOutcome};
 pub use query::{
     DEFAULT_LIMIT, Explain, ExplainedHit, ExplainedSearch, ExplainedStep, Fusion, Hit, LOG_PROB_AS_COSINE,

@@ -5,16 +5,14 @@
 //! ```
 
 use std::collections::HashSet;
-use std::ffi::OsStr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use futures::StreamExt;
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use sensorium_client::{Client, IngestItem, IngestOutcome};
-use sensorium_engine::{IndexRequest, MetaTable};
+use sensorium_engine::{IndexRequest, MetaTable, Selection};
 use sensorium_types::{FailureReason, Payload, ReasonKind};
 use tokio::sync::mpsc;
 
@@ -34,8 +32,8 @@ pub(super) async fn run(
 ) -> anyhow::Result<Summary> {
     let begun = Instant::now();
     let max_bytes = client.info().await?.max_message_bytes.saturating_sub(ENVELOPE_BYTES);
-    let globs = Globs::new(&request)?;
-    let files = tokio::task::spawn_blocking(move || walk(&request, &globs)).await??;
+    let selection = Selection::new(&request.include, &request.exclude)?;
+    let files = tokio::task::spawn_blocking(move || walk(&request, &selection)).await??;
     tell(&Event::Walked { files: files.len() as u64, done: true })?;
     let mut summary = Summary::default();
     // The path of each item sent, by its place in the stream.
@@ -113,47 +111,6 @@ fn item(path: &Path, max_bytes: u64, own: Option<&Payload>) -> Result<IngestItem
     Ok(item)
 }
 
-/// What `--include` and `--exclude` let through, as `index` has it: globs with a `/` see the path below the PATH,
-/// others the name.
-struct Globs {
-    include: Option<(GlobSet, GlobSet)>,
-    exclude: (GlobSet, GlobSet),
-}
-
-impl Globs {
-    fn new(request: &IndexRequest) -> Result<Self, globset::Error> {
-        let include = if request.include.is_empty() { None } else { Some(sets(&request.include)?) };
-        Ok(Self { include, exclude: sets(&request.exclude)? })
-    }
-
-    fn takes(&self, below: &Path) -> bool {
-        self.include.as_ref().is_none_or(|sets| matches(sets, below)) && self.enters(below)
-    }
-
-    fn enters(&self, below: &Path) -> bool {
-        !matches(&self.exclude, below)
-    }
-}
-
-/// Globs for names and for paths.
-fn sets(globs: &[String]) -> Result<(GlobSet, GlobSet), globset::Error> {
-    let (mut names, mut paths) = (GlobSetBuilder::new(), GlobSetBuilder::new());
-    for text in globs {
-        let bare = text.trim_start_matches("./").trim_matches('/');
-        let glob = GlobBuilder::new(bare).literal_separator(true).build()?;
-        if bare.contains('/') {
-            paths.add(glob)
-        } else {
-            names.add(glob)
-        };
-    }
-    Ok((names.build()?, paths.build()?))
-}
-
-fn matches((names, paths): &(GlobSet, GlobSet), below: &Path) -> bool {
-    names.is_match(below.file_name().unwrap_or(OsStr::new(""))) || paths.is_match(below)
-}
-
 /// A file to send.
 #[derive(Debug, PartialEq, Eq)]
 struct File {
@@ -173,7 +130,7 @@ fn entries(folder: &Path, seen: &mut HashSet<(u64, u64)>) -> std::io::Result<Vec
 
 /// Every file below the PATHs but the metadata's own, links followed, each folder once. A folder that cannot be read
 /// stands for what is in it.
-fn walk(request: &IndexRequest, globs: &Globs) -> std::io::Result<Vec<File>> {
+fn walk(request: &IndexRequest, selection: &Selection) -> std::io::Result<Vec<File>> {
     let mut files = Vec::new();
     let mut seen = HashSet::new();
     for root in &request.paths {
@@ -193,10 +150,10 @@ fn walk(request: &IndexRequest, globs: &Globs) -> std::io::Result<Vec<File>> {
             for path in entries {
                 let below = path.strip_prefix(root).unwrap_or(&path);
                 if path.is_dir() {
-                    if globs.enters(below) {
+                    if selection.enters_folder(below) {
                         folders.push(path);
                     }
-                } else if globs.takes(below) {
+                } else if selection.takes_file(below) {
                     files.push(File { root: root.clone(), path });
                 }
             }
@@ -210,8 +167,8 @@ mod tests {
     use super::*;
 
     fn found(folder: &Path, request: &IndexRequest) -> Vec<String> {
-        let globs = Globs::new(request).expect("globs");
-        let mut names: Vec<String> = walk(request, &globs)
+        let selection = Selection::new(&request.include, &request.exclude).expect("globs");
+        let mut names: Vec<String> = walk(request, &selection)
             .expect("walked")
             .iter()
             .map(|file| file.path.strip_prefix(folder).expect("below").to_string_lossy().into_owned())

@@ -53,23 +53,27 @@ fn wrong(glob: String, error: &globset::Error) -> EngineError {
 
 /// What a run lets through.
 #[derive(Debug)]
-pub(super) struct Selection {
+pub struct Selection {
     include: Globs,
     exclude: Globs,
 }
 
 impl Selection {
-    pub(super) fn new(include: &[String], exclude: &[String]) -> Result<Self, EngineError> {
+    /// Reads the globs of `--include` and of `--exclude`.
+    ///
+    /// # Errors
+    /// [`EngineError::Glob`]
+    pub fn new(include: &[String], exclude: &[String]) -> Result<Self, EngineError> {
         Ok(Self { include: Globs::new(include)?, exclude: Globs::new(exclude)? })
     }
 
     /// Whether a file is met; `below` is its path below the PATH given.
-    pub(super) fn takes_file(&self, below: &Path) -> bool {
+    pub fn takes_file(&self, below: &Path) -> bool {
         (self.include.is_empty || self.include.matches(below)) && !self.exclude.matches(below)
     }
 
-    /// Whether a folder is walked.
-    pub(super) fn enters_folder(&self, below: &Path) -> bool {
+    /// Whether a folder is walked; `below` is its path below the PATH given.
+    pub fn enters_folder(&self, below: &Path) -> bool {
         !self.exclude.matches(below)
     }
 }

@@ -30,6 +30,7 @@ mod walk;
 mod work;
 
 pub use event::{AssetState, IndexEvent, IndexSummary};
+pub use globs::Selection;
 pub use meta::MetaTable;
 pub use request::IndexRequest;
 
