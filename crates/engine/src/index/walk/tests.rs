@@ -123,5 +123,5 @@ fn a_stamp_holds_nanoseconds() {
     assert_eq!(stamp.bytes, 1);
     let modified =
         metadata.modified().expect("known").duration_since(std::time::UNIX_EPOCH).expect("after 1970");
-    assert_eq!(i128::from(stamp.mtime_ns), i128::try_from(modified.as_nanos()).expect("fits"));
+    assert_eq!(stamp.mtime_ns, i128::try_from(modified.as_nanos()).expect("fits"));
 }
