@@ -1,6 +1,7 @@
 use std::io::Write;
 
 use super::*;
+use crate::deadline::Deadline;
 use crate::sink::collect;
 use crate::{Limits, PartContent, TowerSpec};
 
@@ -26,7 +27,7 @@ fn decoded(bytes: &[u8]) -> Result<(Head, Vec<crate::Part>), FailureReason> {
     file.write_all(bytes).expect("writes");
     let (spec, limits) = (TowerSpec::default(), Limits::default());
     collect(100, |sink| {
-        decode(&Job { path: file.path(), mime: "audio/wav", threads: 1, spec: &spec, limits: &limits }, sink)
+        decode(&Job { path: file.path(), mime: "audio/wav", threads: 1, spec: &spec, limits: &limits, deadline: Deadline::never() }, sink)
     })
 }
 
