@@ -55,9 +55,9 @@ pub(super) fn decode(job: &Job, cutter: &mut Cutter) -> Result<Read, FailureReas
             facts.set("codec", link.decoder.codec_info().short_name);
         }
         claimed_ms = claimed_ms.zip(link.length_ms).map(|(before, length)| before + length);
-        match packets(format.as_mut(), link, job, &mut mixer, cutter, &mut facts)? {
-            End::Link => {}
-            end => break end,
+        let end = packets(format.as_mut(), link, job, &mut mixer, cutter, &mut facts)?;
+        if !matches!(end, End::Link) {
+            break end;
         }
     };
     mixer.flush(cutter)?;

@@ -73,7 +73,7 @@ fn by_ffmpeg(
     };
     let claimed_ms = sound.end_ms.unwrap_or(probe.duration_ms);
     let claimed_ms = (claimed_ms > 0 && !probe.is_guess).then_some(claimed_ms);
-    let trouble = stream(job, sound, claimed_ms, cutter)?;
+    let trouble = stream(job, (&probe, sound), claimed_ms, cutter)?;
     Ok((probe.facts, trouble))
 }
 

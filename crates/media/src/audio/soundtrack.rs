@@ -1,7 +1,8 @@
 //! Audio through ffmpeg: a video's soundtrack, Opus, and what symphonia does not decode.
 //!
 //! Packets come with the times of a player. What lies close enough to the samples before is put behind them (stamps of a
-//! container are rounded); a hole stays a hole, also the one before the first sample, and what is there twice is taken once.
+//! container are rounded); a hole stays a hole, also the one before the first sample. Where samples have run ahead of their
+//! stamps, what is too much is dropped only if the stamps keep pace: broken ones must not cost the audio.
 
 use std::time::Instant;
 
@@ -11,10 +12,12 @@ use super::cutter::Cutter;
 use super::mono::Mono;
 use super::resample::check_rate;
 use crate::decode::Job;
-use crate::video::{SoundStream, Stamp, Stop, Timed, cut_short, steady, stopped};
+use crate::video::{Probe, SoundStream, Stamp, Stop, Timed, cut_short, steady, stopped};
 
 /// Samples that lie by less than this many milliseconds off the end of those before follow them.
 const MAX_JITTER_MS: i64 = 20;
+/// Packets whose stamps have to follow each other by the packets' own lengths before samples are dropped for them.
+const STEADY_PACKETS: usize = 4;
 /// Channels of which ffmpeg knows where they stand, so that it can make stereo of them.
 const MAX_KNOWN_CHANNELS: u32 = 8;
 
@@ -27,7 +30,7 @@ struct Samples {
 }
 
 impl Samples {
-    fn open(job: &Job, sound: &SoundStream) -> Result<Self, FailureReason> {
+    fn open(job: &Job, probe: &Probe, sound: &SoundStream) -> Result<Self, FailureReason> {
         check_rate(sound.rate_hz)?;
         let rate = job.spec.sample_rate_hz;
         let seconds = job.limits.max_media_seconds;
@@ -37,7 +40,10 @@ impl Samples {
             0 | 2..=MAX_KNOWN_CHANNELS => (2, "aformat=channel_layouts=stereo"),
             _ => (2, "pan=stereo|c0=c0|c1=c1"),
         };
-        let filters = format!("asetpts='{}',atrim=end={seconds},{layout},aresample={rate}", steady(seconds));
+        let filters = format!(
+            "asetpts='{}',atrim=end={seconds},{layout},aresample={rate}",
+            steady(probe.start, seconds)
+        );
         let map = format!("0:{}", sound.index);
         let args = ["-map", &map, "-vn", "-af", &filters, "-c:a", "pcm_s16le"];
         let stream = Timed::start(job.path, 1, &args, "s16le", rate)?;
@@ -62,16 +68,15 @@ impl Samples {
 /// Only if there is no sample at all, or nobody takes parts any more.
 pub(crate) fn stream(
     job: &Job,
-    sound: &SoundStream,
+    (probe, sound): (&Probe, &SoundStream),
     claimed_ms: Option<u64>,
     cutter: &mut Cutter,
 ) -> Result<Option<FailureReason>, FailureReason> {
-    let mut samples = Samples::open(job, sound)?;
+    let mut samples = Samples::open(job, probe, sound)?;
     let mut mono = Mono::new(job.spec.sample_rate_hz, samples.channels);
+    let mut place = Place::new(i64::from(job.spec.sample_rate_hz) * MAX_JITTER_MS / 1000);
     let channels = samples.channels;
-    let most_jitter = i64::from(job.spec.sample_rate_hz) * MAX_JITTER_MS / 1000;
     let mut ready = Vec::new();
-    let mut expected = 0_i64;
     let stop = loop {
         if cutter.is_full() {
             return Ok(None);
@@ -80,19 +85,19 @@ pub(crate) fn stream(
             Ok(next) => next,
             Err(stop) => break stop,
         };
-        let mut packet = packet;
-        if at - expected > most_jitter {
-            mono.flush(&mut ready);
-            cutter.push(&ready)?;
-            ready.clear();
-            cutter.skip_to(u64::try_from(at).unwrap_or(0))?;
-            expected = at;
-        } else if expected - at > most_jitter {
-            let known = usize::try_from(expected - at).unwrap_or(usize::MAX).saturating_mul(channels);
-            packet = packet.get(known..).unwrap_or_default();
-        }
-        expected += i64::try_from(packet.len() / channels).unwrap_or(0);
-        mono.push(packet, &mut ready);
+        let count = i64::try_from(packet.len() / channels).unwrap_or(0);
+        let dropped = match place.of(at, count) {
+            At::Next => 0,
+            At::Hole => {
+                mono.flush(&mut ready);
+                cutter.push(&ready)?;
+                ready.clear();
+                cutter.skip_to(u64::try_from(at).unwrap_or(0))?;
+                0
+            }
+            At::Overlap(samples) => usize::try_from(samples).unwrap_or(0),
+        };
+        mono.push(packet.get(dropped * channels..).unwrap_or_default(), &mut ready);
         cutter.push(&ready)?;
         ready.clear();
     };
@@ -109,5 +114,89 @@ pub(crate) fn stream(
             Err(trouble) => Err(trouble),
         },
         Stop::End => Ok(cut_short(cutter.milliseconds(), claimed_ms, || samples.stream.finish())),
+    }
+}
+
+/// Where a packet's samples go.
+#[derive(Debug, PartialEq, Eq)]
+enum At {
+    /// Behind those before.
+    Next,
+    /// To their own time, behind a hole.
+    Hole,
+    /// Behind those before, without so many of the first.
+    Overlap(i64),
+}
+
+/// Keeps packets at their times. All numbers are samples.
+#[derive(Debug)]
+struct Place {
+    jitter: i64,
+    /// Where the next packet lies if it follows the one before.
+    expected: i64,
+    /// Where the stamps of the packet before end.
+    stamped: i64,
+    /// Packets in a row whose stamps kept pace.
+    steady: usize,
+}
+
+impl Place {
+    fn new(jitter: i64) -> Self {
+        Self { jitter, expected: 0, stamped: 0, steady: 0 }
+    }
+
+    /// The place of so many samples with this stamp.
+    fn of(&mut self, at: i64, count: i64) -> At {
+        let keeps_pace = (at - self.stamped).abs() <= self.jitter;
+        self.steady = if keeps_pace { self.steady + 1 } else { 0 };
+        self.stamped = at + count;
+        if at - self.expected > self.jitter {
+            self.expected = at + count;
+            return At::Hole;
+        }
+        let over = (self.expected - at).min(count);
+        if over > self.jitter && self.steady >= STEADY_PACKETS {
+            self.expected += count - over;
+            return At::Overlap(over);
+        }
+        self.expected += count;
+        At::Next
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where the samples of packets of 1,000 with these stamps end up, and how many there are.
+    fn placed(stamps: &[i64]) -> (Vec<At>, i64, i64) {
+        let mut place = Place::new(320);
+        let found: Vec<At> = stamps.iter().map(|at| place.of(*at, 1_000)).collect();
+        let dropped: i64 =
+            found.iter().map(|at| if let At::Overlap(samples) = at { *samples } else { 0 }).sum();
+        let kept = stamps.len() as i64 * 1_000 - dropped;
+        (found, place.expected, kept)
+    }
+
+    #[test]
+    fn jitter_is_no_hole_and_a_hole_is_kept() {
+        let (found, end, _) = placed(&[300, 1_000, 2_200, 2_900, 6_000, 7_010]);
+        assert_eq!(found, [At::Next, At::Next, At::Next, At::Next, At::Hole, At::Next]);
+        assert_eq!(end, 8_000);
+        assert_eq!(placed(&[90_000]).1, 91_000, "a track that starts late");
+    }
+
+    #[test]
+    fn what_is_there_twice_is_taken_once() {
+        let stamps: Vec<i64> = (0..10).chain(9..30).map(|packet| packet * 1_000).collect();
+        let (_, end, kept) = placed(&stamps);
+        assert_eq!((end, kept), (30_000, 30_000));
+    }
+
+    #[test]
+    fn broken_stamps_cost_nothing() {
+        let stamps: Vec<i64> = (0..40).map(|packet| packet / 8 * 1_000).collect();
+        let (_, end, kept) = placed(&stamps);
+        assert_eq!((end, kept), (40_000, 40_000));
     }
 }

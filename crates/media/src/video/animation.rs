@@ -2,9 +2,9 @@
 
 use sensorium_types::{FailureReason, Modality, Payload, Track};
 
-use super::parts::PartMaker;
-use super::frames::{SCAN_SIDE, scan_size};
 use super::SCAN_STEP_MS;
+use super::frames::{SCAN_SIDE, scan_size};
+use super::parts::PartMaker;
 use crate::image::Moving;
 use crate::resize::resize_rgb;
 use crate::sink::Sink;

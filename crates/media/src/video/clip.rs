@@ -75,7 +75,7 @@ pub fn cut_clip(
         .tempfile_in(folder.unwrap_or(Path::new(".")))
         .map_err(unwritten)?;
     let chain = chain(spans, &probe);
-    let mut after = PLAYER_TIME.to_vec();
+    let mut after = vec![PLAYER_TIME];
     after.extend(["-filter_complex", &chain, "-map", "[video]"]);
     if probe.sound.is_some() {
         after.extend(["-map", "[audio]"]);
@@ -104,7 +104,7 @@ pub fn cut_clip(
 
 /// The filters: each stretch from both streams, then all one after another, with even sides.
 fn chain(spans: &[(u64, u64)], probe: &Probe) -> String {
-    let steady = steady(Limits::MAX_MEDIA_SECONDS);
+    let steady = steady(probe.start, Limits::MAX_MEDIA_SECONDS);
     let fps = fps(probe.video.as_ref().and_then(|stream| stream.fps));
     let video = probe.video.as_ref().map_or(0, |stream| stream.index);
     let mut chain = String::new();
@@ -174,7 +174,17 @@ mod tests {
         let output = Command::new("ffmpeg")
             .args(["-v", "error", "-nostdin", "-i"])
             .arg(path)
-            .args(["-map", "0:a", "-af", "aresample=16000:async=1:first_pts=0", "-ac", "1", "-f", "s16le", "-"])
+            .args([
+                "-map",
+                "0:a",
+                "-af",
+                "aresample=16000:async=1:first_pts=0",
+                "-ac",
+                "1",
+                "-f",
+                "s16le",
+                "-",
+            ])
             .output()
             .expect("ffmpeg");
         let samples: Vec<i16> =
@@ -198,7 +208,7 @@ mod tests {
 
     #[test]
     fn filters_hold_numbers_alone() {
-        let steady = steady(Limits::MAX_MEDIA_SECONDS);
+        let steady = steady(0.0, Limits::MAX_MEDIA_SECONDS);
         let told = chain(&[(500, 1_250)], &probed(10.0, true));
         assert_eq!(
             told,
@@ -223,9 +233,24 @@ mod tests {
             &folder,
             "late.mkv",
             &[
-                "-f", "lavfi", "-i", "color=black:s=64x48:r=10:d=8,geq=lum='if(between(T,4,5),235,16)':cb=128:cr=128",
-                "-itsoffset", "4", "-f", "lavfi", "-i", "sine=d=2", "-map", "0:v", "-map", "1:a", "-c:v", "libx264",
-                "-preset", "ultrafast",
+                "-f",
+                "lavfi",
+                "-i",
+                "color=black:s=64x48:r=10:d=8,geq=lum='if(between(T,4,5),235,16)':cb=128:cr=128",
+                "-itsoffset",
+                "4",
+                "-f",
+                "lavfi",
+                "-i",
+                "sine=d=2",
+                "-map",
+                "0:v",
+                "-map",
+                "1:a",
+                "-c:v",
+                "libx264",
+                "-preset",
+                "ultrafast",
             ],
         );
         let target = folder.path().join("clip.mp4");
@@ -247,8 +272,18 @@ mod tests {
             &folder,
             "slides.mp4",
             &[
-                "-f", "lavfi", "-i", "color=black:s=64x48:r=1/4:d=12,geq=lum='if(gte(T,4),235,16)':cb=128:cr=128",
-                "-f", "lavfi", "-i", "sine=d=12", "-c:v", "libx264", "-preset", "ultrafast",
+                "-f",
+                "lavfi",
+                "-i",
+                "color=black:s=64x48:r=1/4:d=12,geq=lum='if(gte(T,4),235,16)':cb=128:cr=128",
+                "-f",
+                "lavfi",
+                "-i",
+                "sine=d=12",
+                "-c:v",
+                "libx264",
+                "-preset",
+                "ultrafast",
             ],
         );
         let target = folder.path().join("clip.mp4");

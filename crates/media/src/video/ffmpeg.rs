@@ -72,7 +72,18 @@ impl Ffmpeg {
 
     fn decoder(path: &Path, threads: usize, after: &[&str], input: Stdio) -> Result<Self, FailureReason> {
         let threads = threads.to_string();
-        let before = ["-nostdin", "-threads", &threads, "-max_pixels", MAX_PIXELS, "-filter_threads", "1"];
+        let before = [
+            "-nostdin",
+            "-threads",
+            &threads,
+            "-max_pixels",
+            MAX_PIXELS,
+            "-filter_threads",
+            "1",
+            // Of a file that begins at 0 ffmpeg would take the start of the stream that it decodes for the file's.
+            "-itsoffset",
+            "0.000001",
+        ];
         Self::run("ffmpeg", &before, path, after, input)
     }
 
@@ -183,7 +194,9 @@ impl Ffmpeg {
             left => left.map(Timespec::try_from).transpose().map_err(io::Error::other)?,
         };
         let mut fds = vec![PollFd::new(&self.output, PollFlags::IN)];
-        fds.extend(self.complaints.as_ref().map(|pipe| PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN)));
+        fds.extend(
+            self.complaints.as_ref().map(|pipe| PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN)),
+        );
         fds.extend(self.times.as_ref().map(|pipe| PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN)));
         match poll(&mut fds, left.as_ref()) {
             Ok(_) => {}

@@ -34,17 +34,29 @@ pub(super) struct Frames {
 }
 
 impl Frames {
-    pub(super) fn open(
-        job: &Job,
-        stream: &VideoStream,
-        (width, height): (u32, u32),
-    ) -> Result<Self, FailureReason> {
+    pub(super) fn open(job: &Job, probe: &Probe, stream: &VideoStream) -> Result<Self, FailureReason> {
+        let (width, height) = probe.picture.unwrap_or_default();
         let size = scan_size(width, height, job.spec.image_size.max(SCAN_SIDE));
-        let filters = scan_filters(size, job.limits.max_media_seconds);
+        let filters = scan_filters(
+            size,
+            &steady(probe.start, job.limits.max_media_seconds),
+            job.limits.max_media_seconds,
+        );
         let map = format!("0:{}", stream.index);
         let args = [
-            "-map", &map, "-an", "-vf", &filters, "-fps_mode", "passthrough", "-enc_time_base", "1:1000", "-c:v",
-            "rawvideo", "-pix_fmt", "rgb24",
+            "-map",
+            &map,
+            "-an",
+            "-vf",
+            &filters,
+            "-fps_mode",
+            "passthrough",
+            "-enc_time_base",
+            "1:1000",
+            "-c:v",
+            "rawvideo",
+            "-pix_fmt",
+            "rgb24",
         ];
         let stream = Timed::start(job.path, job.threads, &args, "rawvideo", 1000)?;
         let frame = Rgb { width: size.0, height: size.1, pixels: Vec::new() };
@@ -66,8 +78,8 @@ impl Frames {
 }
 
 /// The filters from a decoded stream to the frames that are looked at: a player's times, the clock, few frames, small ones.
-fn scan_filters((width, height): (u32, u32), max_seconds: u64) -> String {
-    let steady = steady(max_seconds);
+/// `steady` is the expression of their times.
+fn scan_filters((width, height): (u32, u32), steady: &str, max_seconds: u64) -> String {
     let steps = 1000 / SCAN_STEP_MS;
     [
         "settb=1/1000".to_owned(),
@@ -75,7 +87,7 @@ fn scan_filters((width, height): (u32, u32), max_seconds: u64) -> String {
         format!("trim=end={max_seconds}"),
         // It prints nothing of a frame without metadata.
         "metadata=mode=add:key=t:value=1".to_owned(),
-        r"metadata=mode=print:file='pipe\:0':direct=1".to_owned(),
+        r"metadata=mode=print:key=t:file='pipe\:0':direct=1".to_owned(),
         format!("select='isnan(prev_selected_t)+gt(floor(t*{steps}),floor(prev_selected_t*{steps}))'"),
         format!("scale={width}:{height}:flags=bicubic"),
         "format=rgb24".to_owned(),
@@ -106,10 +118,10 @@ pub(super) fn scan(
     sink: &mut Sink,
 ) -> Result<Scanned, FailureReason> {
     let none = |trouble| Scanned { blank: None, end_ms: 0, is_whole: false, trouble: Some(trouble) };
-    let (Some(size), Some(stream)) = (probe.picture, probe.video.as_ref()) else {
+    let Some(stream) = &probe.video else {
         return Ok(none(reason(ReasonKind::Unsupported, "there is no moving image")));
     };
-    let mut frames = match Frames::open(job, stream, size) {
+    let mut frames = match Frames::open(job, probe, stream) {
         Ok(frames) => frames,
         Err(trouble) => return Ok(none(trouble)),
     };
@@ -191,7 +203,8 @@ impl Tail {
 
 /// What a container claims of a stream's end, as far as it is looked at.
 pub(super) fn claimed_ms(of_stream: Option<u64>, probe: &Probe, job: &Job) -> Option<u64> {
-    let claimed = of_stream.unwrap_or(probe.duration_ms).min(job.limits.max_media_seconds.saturating_mul(1000));
+    let claimed =
+        of_stream.unwrap_or(probe.duration_ms).min(job.limits.max_media_seconds.saturating_mul(1000));
     (claimed > 0 && !probe.is_guess).then_some(claimed)
 }
 

@@ -43,8 +43,8 @@ use crate::{Head, reason};
 pub(crate) use animation::animation;
 pub use clip::cut_clip;
 pub(crate) use ffmpeg::Ffmpeg;
-pub(crate) use frames::{cut_short, is_of_time, stopped};
 use frames::{claimed_ms, scan, scan_size};
+pub(crate) use frames::{cut_short, is_of_time, stopped};
 pub(crate) use probe::{Probe, SoundStream, probe};
 pub(crate) use still::still;
 pub(crate) use timed::{Stamp, Stop, Timed, steady};
@@ -82,7 +82,7 @@ fn video(job: &Job, probe: Probe, sink: &mut Sink) -> Result<Head, FailureReason
     if let Some(sound) = &probe.sound {
         let claimed_ms = claimed_ms(sound.end_ms, &probe, job).filter(|_| sound.end_ms.is_some());
         let mut cutter = Cutter::new(job.spec, job.limits, sink);
-        let heard = audio::stream(job, sound, claimed_ms, &mut cutter);
+        let heard = audio::stream(job, (&probe, sound), claimed_ms, &mut cutter);
         is_whole &= !cutter.is_full();
         if let Err(trouble) | Ok(Some(trouble)) = heard {
             is_whole &= !is_of_time(&trouble);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use sensorium_types::{FailureReason, Span, Track};
 
+use super::SCAN_STEP_MS;
 use super::shots::{CutFinder, Likeness};
 use crate::blank::is_blank;
 use crate::resize::square;
@@ -18,10 +19,8 @@ use crate::{PartContent, Rgb, TowerSpec};
 /// one before it.
 const SHORT_SHARE: u64 = 4;
 /// Longest time that a frame may stand, in milliseconds: a slide does, but behind a longer hole in a recording another
-/// shot begins, and the frame before it counted for [`HELD_MS`].
+/// shot begins, and the frame before it stood to the end of its scan step.
 pub(super) const MAX_STAND_MS: u64 = 600_000;
-/// What the last frame before a hole counts for, in milliseconds.
-const HELD_MS: u64 = 250;
 
 /// Collects frames of one shot and cuts it into windows. Only frames that may be embedded are kept.
 pub(super) struct PartMaker<'a, 'b> {
@@ -119,7 +118,9 @@ impl<'a, 'b> PartMaker<'a, 'b> {
         let at_ms = at_ms.max(self.last_ms.unwrap_or(0));
         let is_cut = self.finder.is_cut(Likeness::of(frame), at_ms);
         match self.last_ms.replace(at_ms) {
-            Some(last) if at_ms - last > MAX_STAND_MS => self.end_shot(last + HELD_MS)?,
+            Some(last) if at_ms - last > MAX_STAND_MS => {
+                self.end_shot(last - last % SCAN_STEP_MS + SCAN_STEP_MS)?;
+            }
             Some(_) if is_cut => self.end_shot(at_ms)?,
             Some(_) | None => self.end_window(at_ms)?,
         }
@@ -185,6 +186,10 @@ impl<'a, 'b> PartMaker<'a, 'b> {
         let last = self.window.take().map(|last| Window { end_ms: end_ms.max(last.end_ms), ..last });
         let usual_ms = self.spec.video.window_ms.saturating_mul(2);
         match (self.full.take(), last) {
+            // One frame more than a window is no window.
+            (Some(full), Some(last)) if last.length_ms() <= SCAN_STEP_MS => {
+                self.put(Window { end_ms: last.end_ms, ..full })
+            }
             // A window in which a frame stood for long is left as it is: its middle is no change.
             (Some(full), Some(last))
                 if last.length_ms() * SHORT_SHARE < full.length_ms() && full.length_ms() < usual_ms =>
@@ -312,8 +317,13 @@ mod tests {
     }
 
     #[test]
+    fn a_frame_more_than_a_window_belongs_to_it() {
+        assert_eq!(spans(&cut(&vec![frame(0); 81], 20_080).1), [(0, 10_000), (10_000, 20_080)]);
+    }
+
+    #[test]
     fn a_slide_stands_until_the_next_one() {
-        let slides: Vec<_> = (0..5).map(|place| (place * 10_000, frame(place as usize * 50))).collect();
+        let slides: Vec<_> = (0..5_usize).map(|place| (place as u64 * 10_000, frame(place * 50))).collect();
         let (_, parts) = cut_at(&slides, 50_000);
         let expected: Vec<_> = (0..5).map(|place| (place * 10_000, place * 10_000 + 10_000)).collect();
         assert_eq!(spans(&parts), expected);

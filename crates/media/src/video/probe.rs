@@ -28,6 +28,8 @@ pub(crate) struct Probe {
     pub video: Option<VideoStream>,
     /// The audio track: the default one, else the first.
     pub sound: Option<SoundStream>,
+    /// The stamp at which its earliest stream begins, in seconds.
+    pub start: f64,
     /// Length in milliseconds; 0 where the container does not say.
     pub duration_ms: u64,
     /// Whether that length is no more than a guess from the size of the file.
@@ -98,6 +100,7 @@ fn read(report: &Value) -> Probe {
         probe.duration_ms = duration_ms;
         probe.facts.set("duration_ms", probe.duration_ms);
     }
+    probe.start = clock.start;
     probe.is_guess = GUESSED.contains(&clock.format);
     // Ogg carries its tags on the streams.
     for holder in streams.iter().chain([format]) {
@@ -149,10 +152,8 @@ fn degrees(place: &str) -> Option<(f64, f64)> {
 /// The stream of a kind that players take: the default one, else the first; of a known codec if there is one.
 fn choose<'a>(streams: &'a [Value], kind: &str, fits: impl Fn(&Value) -> bool) -> Option<&'a Value> {
     let text = |stream: &'a Value, name: &str| stream.get(name).and_then(Value::as_str);
-    let mut found: Vec<&Value> = streams
-        .iter()
-        .filter(|stream| text(stream, "codec_type") == Some(kind) && fits(stream))
-        .collect();
+    let mut found: Vec<&Value> =
+        streams.iter().filter(|stream| text(stream, "codec_type") == Some(kind) && fits(stream)).collect();
     // Sorting is stable: of equals the first stays first.
     found.sort_by_key(|stream| {
         let is_known = text(stream, "codec_name").is_some_and(|name| name != "unknown" && name != "none");

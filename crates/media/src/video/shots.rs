@@ -129,7 +129,9 @@ mod tests {
     fn slides_are_cuts_however_many_follow() {
         let mut finder = CutFinder::default();
         let cuts = (0..10)
-            .filter(|slide| finder.is_cut(Likeness::of(&flat([20, 120, 220][slide % 3])), *slide as u64 * 5_000))
+            .filter(|slide| {
+                finder.is_cut(Likeness::of(&flat([20, 120, 220][slide % 3])), *slide as u64 * 5_000)
+            })
             .count();
         assert_eq!(cuts, 9);
     }
@@ -142,8 +144,7 @@ mod tests {
         assert!(cuts <= 1, "{cuts}");
         let mut flash = CutFinder::default();
         let shades = [40, 40, 40, 40, 250, 40, 40, 40];
-        let is_cut =
-            |(at, shade): &(usize, u8)| flash.is_cut(Likeness::of(&flat(*shade)), step(*at));
+        let is_cut = |(at, shade): &(usize, u8)| flash.is_cut(Likeness::of(&flat(*shade)), step(*at));
         assert_eq!(shades.into_iter().enumerate().filter(is_cut).count(), 1);
     }
 }

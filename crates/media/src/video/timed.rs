@@ -7,10 +7,10 @@
 //! time and size, a raw muxer the bytes. So time and bytes come through one channel in one order: nobody can wait for the
 //! other half, and no container has to be taken apart.
 //!
-//! **A player's time.** Zero is where the earliest stream of the file begins, edit lists are honoured, holes stay. ffmpeg
-//! gives that with [`PLAYER_TIME`], which also keeps it from squeezing holes of more than ten seconds out of transport
-//! streams. What no player can show (time that runs backwards where recordings were joined, stamps that are years off) is
-//! mended by [`steady`].
+//! **A player's time.** Zero is where the earliest stream of the file begins, edit lists are honoured, holes stay.
+//! [`PLAYER_TIME`] keeps ffmpeg from squeezing holes of more than ten seconds out of transport streams, and from beginning
+//! at the stream that is decoded instead of the earliest one. [`steady`] takes off the file's start, and mends what no
+//! player can show: time that runs backwards where recordings were joined, stamps that are years off.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
@@ -22,8 +22,8 @@ use super::Ffmpeg;
 use super::clock::Clock;
 use crate::reason;
 
-/// Options that make ffmpeg give the times of a player.
-pub(super) const PLAYER_TIME: [&str; 2] = ["-copyts", "-start_at_zero"];
+/// The option that makes ffmpeg give times as they are stored.
+pub(super) const PLAYER_TIME: &str = "-copyts";
 /// Time that runs backwards by less is a decoder's jitter; by more, a second recording begins.
 const MAX_BACK_SECONDS: &str = "0.3";
 /// Longest line in front of a packet.
@@ -33,15 +33,15 @@ const MAX_PACKET_BYTES: usize = 16 << 20;
 /// Output that is taken at once.
 const BUFFER_BYTES: usize = 1 << 16;
 
-/// An expression for `setpts` and `asetpts`: times that never run backwards, nor forwards by more than this. What is joined
-/// behind such a jump follows what was before it. Its memories are 0: what is taken off, 1: the last step, 2: the last
-/// time in, 3: whether there was one, 4: the last time out.
-pub(crate) fn steady(max_seconds: u64) -> String {
+/// An expression for `setpts` and `asetpts`: a player's times of a file that begins at so many seconds. They never run
+/// backwards, nor forwards by more than `max_seconds`: what is joined behind such a jump follows what was before it. Its
+/// memories are 0: what is taken off, 1: the last step, 2: the last time in, 3: whether there was one, 4: the last time out.
+pub(crate) fn steady(start: f64, max_seconds: u64) -> String {
     format!(
         "if(isnan(PTS),st(4,ld(4)+ld(1)),\
          if(ld(3),if(between(PTS-ld(2),-{MAX_BACK_SECONDS}/TB,{max_seconds}/TB),\
-         if(between(PTS-ld(2),0,1/TB),st(1,PTS-ld(2))),st(0,PTS-ld(4)-ld(1))));\
-         st(4,if(ld(3),max(PTS-ld(0),ld(4)),PTS));st(2,PTS);st(3,1);ld(4))"
+         if(between(PTS-ld(2),0,1/TB),st(1,PTS-ld(2))),st(0,PTS-ld(4)-ld(1))),st(0,{start:.6}/TB));\
+         st(4,if(ld(3),max(PTS-ld(0),ld(4)),PTS-ld(0)));st(2,PTS);st(3,1);ld(4))"
     )
 }
 
@@ -85,7 +85,7 @@ impl Timed {
     ) -> Result<Self, FailureReason> {
         let tee = format!("[f=framecrc:flush_packets=1]pipe:1|[f={muxer}:flush_packets=1]pipe:1");
         let output = ["-sn", "-dn", "-avoid_negative_ts", "disabled", "-f", "tee", &tee];
-        let ffmpeg = Ffmpeg::start_with_clock(path, threads, &[&PLAYER_TIME, args, &output].concat())?;
+        let ffmpeg = Ffmpeg::start_with_clock(path, threads, &[&[PLAYER_TIME], args, &output].concat())?;
         let from = BufReader::with_capacity(BUFFER_BYTES, ffmpeg);
         Ok(Self { from, units_a_second: i64::from(units_a_second), tick: (1, i64::from(units_a_second)) })
     }
@@ -159,10 +159,12 @@ fn broken(why: &str) -> Stop {
 }
 
 fn stop_of(error: &io::Error) -> Stop {
-    match error.kind() {
-        io::ErrorKind::UnexpectedEof => Stop::End,
-        io::ErrorKind::TimedOut => Stop::Deadline,
-        _ => broken(&error.to_string()),
+    if error.kind() == io::ErrorKind::UnexpectedEof {
+        Stop::End
+    } else if error.kind() == io::ErrorKind::TimedOut {
+        Stop::Deadline
+    } else {
+        broken(&error.to_string())
     }
 }
 
@@ -175,5 +177,39 @@ mod tests {
         assert_eq!(tick_of("tb 0: 1/1000"), Some((1, 1000)));
         assert_eq!(tick_of("tb 0: 0/0"), None);
         assert_eq!(tick_of("software: x"), None);
+    }
+
+    #[test]
+    fn time_never_runs_backwards_nor_far_ahead() {
+        // Ten frames a second. Frame 10 is years off; from frame 20 on a second recording begins; after frame 30 there is
+        // a hole of an hour, and frame 35 comes a little early.
+        let stamps = "setpts='PTS+0.5/TB+if(eq(N,10),1e9/TB,0)-if(gte(N,20),2/TB,0)+if(gte(N,30),3600/TB,0)-if(eq(N,35),0.2/TB,0)'";
+        let output = std::process::Command::new("ffmpeg")
+            .args([
+                "-v",
+                "error",
+                "-nostdin",
+                "-f",
+                "lavfi",
+                "-i",
+                "color=s=16x16:r=10:d=4,settb=1/1000",
+                "-vf",
+            ])
+            .arg(format!("{stamps},setpts='{}'", steady(0.5, 14_400)))
+            .args(["-fps_mode", "passthrough", "-enc_time_base", "1:1000", "-f", "framecrc", "-"])
+            .output()
+            .expect("ffmpeg");
+        let told = String::from_utf8(output.stdout).expect("text");
+        let times: Vec<i64> = told
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .map(|line| line.split(',').nth(2).expect("a time").trim().parse().expect("a number"))
+            .collect();
+        let mut expected: Vec<i64> = (0..30).map(|frame| frame * 100).collect();
+        expected.extend((30..40).map(|frame| 3_600_000 + frame * 100));
+        // The frame that came early is shown with the one before it (a muxer adds a tick).
+        expected[35] = expected[34];
+        let off = times.iter().zip(&expected).filter(|(time, expected)| (*time - *expected).abs() > 1);
+        assert_eq!((times.len(), off.count()), (40, 0), "{times:?}");
     }
 }
