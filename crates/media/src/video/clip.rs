@@ -111,11 +111,13 @@ fn chain(spans: &[(u64, u64)], probe: &Probe) -> String {
     let mut joined = String::new();
     for (place, (start_ms, end_ms)) in spans.iter().enumerate() {
         let (start, end) = (seconds(*start_ms), seconds(*end_ms));
-        // The frame that stands when the stretch begins may have come long before.
+        let length = seconds(end_ms.saturating_sub(*start_ms));
+        // The frame that stands when the stretch begins may have come long before; the last one stands to its end, and no
+        // longer, whatever hole follows.
         let before = seconds(start_ms.saturating_sub(MAX_STAND_MS));
         chain += &format!(
             "[0:{video}]setpts='{steady}',trim=start={before}:end={end},setpts='max(PTS-{start}/TB,0)',\
-             fps={fps}:start_time=0[v{place}];"
+             fps={fps}:start_time=0,trim=end={length}[v{place}];"
         );
         joined += &format!("[v{place}]");
         if let Some(audio) = &probe.sound {
@@ -213,7 +215,7 @@ mod tests {
         assert_eq!(
             told,
             format!(
-                "[0:3]setpts='{steady}',trim=start=0.000:end=1.250,setpts='max(PTS-0.500/TB,0)',fps=30:start_time=0[v0];\
+                "[0:3]setpts='{steady}',trim=start=0.000:end=1.250,setpts='max(PTS-0.500/TB,0)',fps=30:start_time=0,trim=end=0.750[v0];\
                  [0:1]asetpts='{steady}',atrim=start=0.500:end=1.250,asetpts='PTS-0.500/TB',\
                  aresample=48000:async=1:first_pts=0[a0];\
                  [v0][a0]concat=n=1:v=1:a=1[joined][audio];[joined]scale=trunc(iw/2)*2:trunc(ih/2)*2[video]"
@@ -262,6 +264,19 @@ mod tests {
         assert!(loud.last().is_some_and(|tenth| tenth.abs_diff(39) <= 1), "{loud:?}");
         let white = brightness(&target).iter().position(|grey| *grey > 128).expect("white");
         assert!(white.abs_diff(40) <= 1, "white at {white} of 20 a second");
+    }
+
+    #[test]
+    fn a_hole_between_stretches_is_left_out() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let video = "testsrc=s=64x48:r=10:d=6,setpts='PTS+if(gte(T,4),900/TB,0)'";
+        let audio = "sine=d=6,asetpts='PTS+if(gte(T,4),900/TB,0)'";
+        let args = ["-f", "lavfi", "-i", video, "-f", "lavfi", "-i", audio, "-fps_mode", "vfr"];
+        let hole = made(&folder, "hole.mkv", &args);
+        let target = folder.path().join("clip.mp4");
+        cut_clip(&hole, &[(1_000, 4_000), (904_000, 906_000)], &target, &Cancel::new()).expect("a clip");
+        let length = probe(&target).expect("a video").duration_ms;
+        assert!(length.abs_diff(5_000) <= 150, "{length}");
     }
 
     #[test]

@@ -90,6 +90,12 @@ fn video(job: &Job, probe: Probe, sink: &mut Sink) -> Result<Head, FailureReason
         }
         end_ms = end_ms.max(cutter.finish(false)?);
     }
+    let of_video = probe.video.as_ref().and_then(|stream| stream.end_ms);
+    let of_sound = probe.sound.as_ref().and_then(|stream| stream.end_ms);
+    if troubles.is_empty() && is_whole && of_video.or(of_sound).is_none() {
+        // Only the end of the file is known: the last of its streams should come near it.
+        troubles.extend(cut_short(end_ms, claimed_ms(None, &probe, job), || Ok(())));
+    }
     // Blank parts are dropped, unless nothing else would be left of the asset.
     if let Some(blank) = scanned.blank
         && sink.count(Track::Video) + sink.count(Track::Audio) == 0
