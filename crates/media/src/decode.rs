@@ -3,11 +3,11 @@
 use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::path::Path;
-use std::time::Instant;
 
 use rustix::fs::{FileType, Mode, OFlags};
 use sensorium_types::{FailureReason, ReasonKind};
 
+use crate::deadline::Deadline;
 use crate::sink::Sink;
 use crate::sniff::{self, DEEP_HEAD_BYTES, HEAD_BYTES, Sniffed};
 use crate::{Family, Head, Limits, TowerSpec, audio, image, reason, text, video};
@@ -25,16 +25,15 @@ pub(crate) struct Job<'a> {
     pub spec: &'a TowerSpec,
     /// What it may cost.
     pub limits: &'a Limits,
-    /// When it must have ended; decoders of streams stop before and keep what they have.
-    #[expect(dead_code, reason = "decoders of streams are to read it")]
-    pub deadline: Instant,
+    /// When its decoder stops of itself, to keep what it has.
+    pub deadline: Deadline,
 }
 
 /// Opens, sniffs and decodes one file, with so many threads and until this deadline. A text may begin as media does, so
 /// what a decoder refuses is tried as text.
 pub(crate) fn decode(
     path: &Path,
-    (threads, deadline): (usize, Instant),
+    (threads, deadline): (usize, Deadline),
     (spec, limits): (&TowerSpec, &Limits),
     sink: &mut Sink,
 ) -> Result<Head, FailureReason> {
@@ -160,11 +159,11 @@ fn unreadable(error: &io::Error) -> FailureReason {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sink::{collect, soon};
+    use crate::sink::collect;
 
     fn decoded(path: &Path) -> Result<Head, FailureReason> {
         let defaults = (&TowerSpec::default(), &Limits::default());
-        collect(100, |sink| decode(path, (1, soon()), defaults, sink)).map(|(head, _)| head)
+        collect(100, |sink| decode(path, (1, Deadline::never()), defaults, sink)).map(|(head, _)| head)
     }
 
     #[test]
@@ -252,7 +251,7 @@ mod tests {
         io::Write::write_all(&mut file, &[b'a'; 6000]).expect("writes");
         let limits = Limits { max_text_bytes: 5000, ..Limits::default() };
         let spec = TowerSpec::default();
-        let failed = collect(1, |sink| decode(file.path(), (1, soon()), (&spec, &limits), sink))
+        let failed = collect(1, |sink| decode(file.path(), (1, Deadline::never()), (&spec, &limits), sink))
             .expect_err("too large");
         assert_eq!(failed.kind, ReasonKind::TooLarge);
     }

@@ -73,12 +73,6 @@ impl<'a> Sink<'a> {
     }
 }
 
-/// A deadline for tests.
-#[cfg(test)]
-pub(crate) fn soon() -> std::time::Instant {
-    std::time::Instant::now() + crate::Limits::DEADLINE
-}
-
 /// All parts that a decoder puts out, for tests.
 #[cfg(test)]
 pub(crate) fn collect<T>(

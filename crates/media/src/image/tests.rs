@@ -3,14 +3,21 @@ use std::io::Cursor;
 use image::{ImageBuffer, ImageFormat, Rgba};
 
 use super::*;
-use crate::sink::{collect, soon};
+use crate::sink::collect;
 
 fn spec() -> TowerSpec {
     TowerSpec::default()
 }
 
 fn job<'a>(mime: &'static str, spec: &'a TowerSpec, limits: &'a Limits) -> Job<'a> {
-    Job { path: std::path::Path::new("absent"), mime, threads: 1, spec, limits, deadline: soon() }
+    Job {
+        path: std::path::Path::new("absent"),
+        mime,
+        threads: 1,
+        spec,
+        limits,
+        deadline: crate::deadline::Deadline::never(),
+    }
 }
 
 fn jpeg(bytes: &[u8]) -> Result<(Head, Vec<crate::Part>), FailureReason> {

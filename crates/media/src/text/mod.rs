@@ -72,7 +72,7 @@ mod tests {
             threads: 1,
             spec: &spec,
             limits: &limits,
-            deadline: crate::sink::soon(),
+            deadline: crate::deadline::Deadline::never(),
         };
         let (head, parts) = collect(100, |sink| decode(bytes, &job, sink))?;
         let texts = parts.into_iter().map(|part| match part.content {

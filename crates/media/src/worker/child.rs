@@ -7,7 +7,6 @@ use std::os::unix::process::CommandExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::{Command, ExitCode};
-use std::time::Instant;
 
 use rustix::process::{
     Resource, Rlimit, Signal, getpid, getppid, set_parent_process_death_signal, setrlimit,
@@ -15,6 +14,7 @@ use rustix::process::{
 use sensorium_types::ReasonKind;
 
 use super::protocol::{Reply, Request, Told, receive, send};
+use crate::deadline::Deadline;
 use crate::decode::decode;
 use crate::sink::{Output, Sink};
 use crate::{Limits, reason};
@@ -100,7 +100,7 @@ fn answer(request: &Request, output: &mut impl Write) -> io::Result<()> {
         reply.and_then(|reply| send(output, &reply)).map_err(gone)
     };
     let mut sink = Sink::new(&mut emit, limits.max_parts);
-    let at_most = (*threads, Instant::now() + *time);
+    let at_most = (*threads, Deadline::within(*time));
     let decoded = catch_unwind(AssertUnwindSafe(|| decode(path, at_most, (spec, limits), &mut sink)));
     match decoded {
         Ok(Ok(head)) => send(output, &Reply::Done(head.try_into()?)),
