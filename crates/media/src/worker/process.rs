@@ -201,7 +201,11 @@ impl Kept {
         };
         let of = match (head.modality, track) {
             (Modality::Video, Track::Audio) => " of the sound",
-            (Modality::Video | Modality::Audio | Modality::Image | Modality::Text, _) => "",
+            (Modality::Video, Track::Video) | (Modality::Audio, Track::Audio) => "",
+            // What began as a stream turned out to be something else.
+            (Modality::Video | Modality::Audio | Modality::Image | Modality::Text, _) => {
+                return Err(timed_out(String::new()));
+            }
         };
         let reached = span.and_then(Span::time).map(|(_, end_ms)| clock(end_ms));
         let detail = reached.map_or_else(String::new, |reached| format!("kept up to {reached}{of}"));
@@ -296,7 +300,8 @@ mod tests {
     fn nothing_is_kept_of_what_did_not_begin_or_gave_no_part() {
         let begun = Kept { head: Some(head(Modality::Video)), last: None };
         let unknown = Kept { head: None, last: Some((Track::Image, None)) };
-        for kept in [Kept::default(), begun, unknown] {
+        let text = Kept { head: Some(head(Modality::Audio)), last: Some((Track::Text, None)) };
+        for kept in [Kept::default(), begun, unknown, text] {
             assert_eq!(kept.out_of_time().expect_err("failed").to_string(), "timed out");
         }
     }
