@@ -11,7 +11,7 @@ manifest=$data/index.jsonl
 : "${SENSORIUM_BIN:?set by make eval}"
 if [ ! -f "$manifest" ]; then
     echo "SKIPPED: $manifest is not here, so nothing was evaluated; name the folder by make eval DATA=..." >&2
-    echo "0 passed, 0 failed, 7 skipped"
+    echo "0 passed, 0 failed, 8 skipped"
     exit 0
 fi
 
@@ -46,6 +46,7 @@ suite "moments" python3 scripts/eval_moments.py "$manifest" --films "${FILMS:-15
 suite "languages" python3 scripts/eval_languages.py "$data/text/multi30k_parallel_train_en_de_fr_cs.tsv.gz"
 suite "captions" python3 scripts/eval_captions.py "$manifest"
 suite "summaries" python3 scripts/eval_summaries.py "$manifest"
+suite "streams" python3 scripts/eval_stream.py
 if [ -d "$data/malformed" ]; then
     suite "hostile media" python3 scripts/eval_hostile.py "$data/malformed"
 else
