@@ -47,6 +47,7 @@ suite "moments" python3 scripts/eval_moments.py "$manifest" --films "${FILMS:-15
 suite "languages" python3 scripts/eval_languages.py "$data/text/multi30k_parallel_train_en_de_fr_cs.tsv.gz"
 suite "captions" python3 scripts/eval_captions.py "$manifest"
 suite "summaries" python3 scripts/eval_summaries.py "$manifest"
+suite "streams" python3 scripts/eval_stream.py
 if [ -d "$data/malformed" ]; then
     suite "hostile media" python3 scripts/eval_hostile.py "$data/malformed"
 else

@@ -1,5 +1,6 @@
 #!/bin/bash
-# Long runs: tests marked ignored, then ROUNDS (default 10) rounds of kills and of mutated media.
+# Long runs: tests marked ignored, then ROUNDS (default 10) rounds of kills, of mutated media and of random steps against
+# a model, each with another seed, which is printed.
 set -eu
 
 : "${SENSORIUM_BIN:?set by make stress}"
@@ -8,6 +9,9 @@ rounds=${ROUNDS:-10}
 # Those called real_… compare media that `make eval` names.
 cargo test --release --workspace --locked -- --ignored --skip real_
 for round in $(seq "$rounds"); do
-    echo "--- round $round of $rounds"
+    SENSORIUM_TEST_SEED=$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')
+    export SENSORIUM_TEST_SEED
+    echo "--- round $round of $rounds, seed $SENSORIUM_TEST_SEED"
     cargo test --release --locked -p sensorium-tests --test durability --test hostile
+    cargo test --release --locked -p sensorium-index --test model
 done

@@ -7,12 +7,19 @@ use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 use rustix::process::{Pid, kill_process};
 use serde_json::Value;
 
 /// What [`signal`] sends.
 pub use rustix::process::Signal;
+
+/// Longer than anything takes that does not hang.
+pub const HANG: Duration = Duration::from_secs(600);
+
+/// Lines of [`endless`].
+const ENDLESS_LINES: usize = 200_000;
 
 /// A database folder of its own, removed at the end, and the command that works on it.
 #[derive(Debug)]
@@ -184,6 +191,19 @@ pub fn copy_folder(from: &Path, to: &Path) {
             fs_err::copy(&path, &target).expect("copy");
         }
     }
+}
+
+/// Writes `z.txt` into the folder, the last of it in order: so many passages that no index run comes to their end while a
+/// test looks, however slow the test is beside it.
+///
+/// # Panics
+/// If it cannot be written.
+pub fn endless(folder: &Path) -> PathBuf {
+    let path = folder.join("z.txt");
+    let text: String =
+        (0..ENDLESS_LINES).map(|line| format!("line {line} tells of a boat and a bridge\n")).collect();
+    fs_err::write(&path, text).expect("file");
+    path
 }
 
 /// A small seeded generator (SplitMix64), so that a failure can be repeated.

@@ -3,14 +3,13 @@
 #![expect(clippy::indexing_slicing, reason = "a test may panic; JSON is indexed by name")]
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
+use sensorium_testkit::seed;
 use sensorium_tests::{Seeded, Sensorium, samples};
 
 const MUTATIONS: usize = 2000;
 const LARGEST_SAMPLE_BYTES: u64 = 60_000;
 const SEED: u64 = 11;
-const DEADLINE: Duration = Duration::from_secs(600);
 
 #[test]
 fn mutated_samples_are_indexed_or_recorded() {
@@ -18,7 +17,7 @@ fn mutated_samples_are_indexed_or_recorded() {
     let media = tempfile::tempdir().expect("temporary folder");
     let seeds = small_samples(&samples());
     assert!(seeds.len() >= 10, "samples/ holds media");
-    let mut random = Seeded(SEED);
+    let mut random = Seeded(seed("the mutations", SEED));
     for number in 0..MUTATIONS {
         let seed = &seeds[random.below(seeds.len())];
         let mut bytes = fs_err::read(seed).expect("sample");
@@ -26,11 +25,7 @@ fn mutated_samples_are_indexed_or_recorded() {
         let suffix = seed.extension().and_then(|s| s.to_str()).unwrap_or("bin");
         fs_err::write(media.path().join(format!("{number}.{suffix}")), bytes).expect("mutation");
     }
-
-    let begun = Instant::now();
     let lines = sensorium.json(&["index".as_ref(), media.path().as_os_str()]);
-    assert!(begun.elapsed() < DEADLINE, "took {:?}", begun.elapsed());
-
     let (summary, events) = lines.split_last().expect("a summary");
     assert_eq!(events.len(), MUTATIONS, "one event a file");
     for event in events {

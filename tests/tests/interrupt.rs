@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
-use sensorium_tests::{Sensorium, Signal, signal};
+use sensorium_tests::{Sensorium, Signal, endless, signal};
 use serde_json::Value;
 
 const FILES: usize = 3000;
@@ -41,6 +41,8 @@ fn an_interrupted_index_keeps_what_it_told_and_is_resumed() {
         let text = format!("note {file}: the {file}th boat passes the bridge");
         fs_err::write(media.path().join(format!("{file}.txt")), text).expect("file");
     }
+    // No run comes to its end before it is interrupted.
+    let endless = endless(media.path());
     let first = interrupted(&sensorium, media.path(), 1);
     let summary = first.last().expect("a summary");
     assert_eq!(summary["event"], "summary", "one Ctrl-C ends it in order");
@@ -54,6 +56,7 @@ fn an_interrupted_index_keeps_what_it_told_and_is_resumed() {
     assert!(told.is_disjoint(&second), "nothing is read twice");
     assert_eq!(sensorium.json(&["verify"])[0]["ok"], true);
 
+    fs_err::remove_file(endless).expect("removed");
     let rest = sensorium.index(media.path());
     assert_eq!(rest.len(), FILES);
     let again = indexed(&rest);

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use sensorium_tests::{Sensorium, Signal, samples, signal};
+use sensorium_tests::{Sensorium, Signal, endless, samples, signal};
 
 fn assert_told(sensorium: &Sensorium, args: &[&str], code: i32, words: &[&str]) {
     let run = sensorium.run(args).expect_code(code);
@@ -164,10 +164,11 @@ fn a_newer_format_is_refused_and_left_alone() {
 fn a_second_writer_is_told_who_writes_and_readers_go_on() {
     let (sensorium, media) = one_text();
     let many = tempfile::tempdir().expect("folder");
-    for file in 0..3000 {
+    for file in 0..100 {
         let text = format!("note {file} of a boat");
         fs_err::write(many.path().join(format!("{file}.txt")), text).expect("file");
     }
+    endless(many.path());
     let mut writer = sensorium.spawn(&["index", text(many.path()), "--json"]);
     let mut lines = BufReader::new(writer.stdout.take().expect("piped")).lines();
     lines.next().expect("it has begun").expect("a line");

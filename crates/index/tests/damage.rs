@@ -50,13 +50,7 @@ fn wait_for_mark(data: &Path, change: u64) {
             .chunks(24)
             .any(|slot| slot.get(8..16) == Some(&change.to_le_bytes()[..]))
     };
-    for _ in 0..600 {
-        if is_there() {
-            return;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
-    panic!("no mark of the change {change} within half a minute");
+    until(is_there, || format!("no mark of the change {change}"));
 }
 
 fn write_slowly(collection: &sensorium_index::Collection, count: usize) {

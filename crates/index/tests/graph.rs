@@ -123,27 +123,15 @@ fn the_tail_is_sealed_in_the_background_and_rebuilt_when_many_are_dead() {
     let (_database, collection) = open_tuned(data.path(), tuning);
     let mut random = Random(9);
     fill(&collection, 700, &mut random);
-    let wait = |points: u64| {
-        for _ in 0..500 {
-            if collection.stats().expect("counts").points_in_graph == points {
-                return;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(10));
-        }
-        panic!("{:?}", collection.stats());
-    };
+    let in_graph = || collection.stats().expect("counts").points_in_graph;
+    let shown = || format!("{:?}", collection.stats());
     // The build may have begun with the first 500; a later one takes the rest at the next seal.
-    for _ in 0..500 {
-        if collection.stats().expect("counts").points_in_graph >= 500 {
-            break;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
+    until(|| in_graph() >= 500, shown);
     collection.seal().expect("seals");
-    wait(700);
+    until(|| in_graph() == 700, shown);
     let gone = (0..160).map(|number| Change::Delete { asset: id(&format!("asset {number:06}")) });
     collection.apply(gone.collect()).expect("applies");
-    wait(540);
+    until(|| in_graph() == 540, shown);
     assert_clean(&collection);
     assert_eq!(collection.search(&request(random.unit(DIM), 600)).expect("searches").hits.len(), 540);
 }

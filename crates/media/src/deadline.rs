@@ -19,6 +19,7 @@ impl Deadline {
     }
 
     /// No deadline to speak of.
+    #[cfg(test)]
     pub(crate) fn never() -> Self {
         Self::within(FAR)
     }

@@ -212,31 +212,80 @@ async fn a_message_above_the_limit_is_refused() {
 
 #[tokio::test]
 async fn a_call_that_takes_too_long_is_ended() {
-    let decoder = FakeDecoder { delay: Duration::from_secs(2), ..FakeDecoder::default() };
     let settings = Settings { call_timeout: Duration::from_millis(50), ..Settings::default() };
-    let server = Running::with(settings, decoder).await;
+    let server = Running::with(settings, FakeDecoder::held()).await;
     let client = server.client().await;
     let term = Term { weight: 1.0, input: TermInput::Bytes(b"image dog".to_vec()) };
     let query = QueryRequest { terms: vec![term], ..QueryRequest::default() };
     let error = client.query(query).await.expect_err("too long");
     assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::DeadlineExceeded, true));
+    server.fixture.decoder.gate.open();
     server.end().await;
 }
 
 #[tokio::test]
 async fn more_calls_than_allowed_are_turned_away_at_once() {
-    let decoder = FakeDecoder { delay: Duration::from_millis(500), ..FakeDecoder::default() };
     let settings = Settings { max_calls: 1, ..Settings::default() };
-    let server = Running::with(settings, decoder).await;
+    let server = Running::with(settings, FakeDecoder::held()).await;
     let client = server.client().await;
     let term = Term { weight: 1.0, input: TermInput::Bytes(b"image dog".to_vec()) };
     let slow = QueryRequest { terms: vec![term], ..QueryRequest::default() };
     let (busy, other) = (client.clone(), server.client().await);
     let running = tokio::spawn(async move { busy.query(slow).await });
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    server.fixture.decoder.gate.arrived(1).await;
     let error = other.stats().await.expect_err("turned away");
     assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Overloaded, true));
+    server.fixture.decoder.gate.open();
     running.await.expect("no panic").expect("answers");
     assert!(other.stats().await.is_ok());
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_filter_above_its_limit_is_refused_by_every_door() {
+    use sensorium_api::convert::MAX_FILTER_BYTES;
+    use v1::asset_selector::Selector;
+    let (server, client, _) = filled().await;
+    let mut queries = QueryServiceClient::new(server.channel().await);
+    let mut points = PointsServiceClient::new(server.channel().await);
+    let text = |bytes: usize| format!("a = \"{}\"", "x".repeat(bytes - 6));
+    let expression = |text: String| v1::condition::Condition::Expression(text);
+    let tree = |text: String| v1::Filter {
+        must: vec![v1::Condition { condition: Some(expression(text)) }],
+        ..v1::Filter::default()
+    };
+    let delete = |selector| v1::DeleteRequest {
+        selector: Some(v1::AssetSelector { selector: Some(selector) }),
+        ..v1::DeleteRequest::default()
+    };
+    let terms = || {
+        let input = Some(v1::term::Input::Text("dog".to_owned()));
+        vec![v1::Term { input, ..v1::Term::default() }]
+    };
+
+    let fits = v1::CountRequest { filter_text: text(MAX_FILTER_BYTES), ..v1::CountRequest::default() };
+    assert_eq!(queries.count(fits).await.expect("counts").into_inner().count, 0);
+    let mut refused = Vec::new();
+    for (filter, filter_text) in [
+        (None, text(MAX_FILTER_BYTES + 1)),
+        (None, "(".repeat(1 << 20)),
+        (Some(tree(text(MAX_FILTER_BYTES))), String::new()),
+    ] {
+        let (f, t) = (|| filter.clone(), || filter_text.clone());
+        let query = v1::QueryRequest { terms: terms(), filter: f(), filter_text: t(), ..Default::default() };
+        refused.push(queries.query(query).await.map(drop));
+        let scroll = v1::ScrollRequest { filter: f(), filter_text: t(), ..Default::default() };
+        refused.push(queries.scroll(scroll).await.map(drop));
+        let count = v1::CountRequest { filter: f(), filter_text: t(), ..Default::default() };
+        refused.push(queries.count(count).await.map(drop));
+        let selector = f().map_or_else(|| Selector::FilterText(t()), Selector::Filter);
+        refused.push(points.delete(delete(selector)).await.map(drop));
+    }
+    for answer in refused {
+        let status = answer.expect_err("refused");
+        assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
+        assert!(status.message().contains("at most 65536 bytes"), "{status:?}");
+    }
+    assert_eq!(client.count(None).await.expect("counts"), 4, "nothing was deleted");
     server.end().await;
 }

@@ -2,9 +2,11 @@
 
 mod common;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use common::{FakeDecoder, Running, ask, file, send, vector};
+use common::{FakeDecoder, Running, ask, ended, file, relay, send, until, vector};
 use sensorium_api::v1;
 use sensorium_api::v1::ingest_request::Message as Ask;
 use sensorium_api::v1::ingest_response::Message as Answer;
@@ -13,13 +15,67 @@ use sensorium_client::{Client, IngestContent, IngestItem, IngestPart, ItemState,
 use sensorium_server::Settings;
 use sensorium_types::{AssetId, ErrorKind, Modality, Payload, ReasonKind, Track};
 use tokio::sync::mpsc;
+use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Streaming};
 
 /// A stream of messages by hand.
 struct ByHand {
     asks: mpsc::Sender<v1::IngestRequest>,
     answers: Streaming<v1::IngestResponse>,
+}
+
+/// A message.
+fn message(message: Ask) -> v1::IngestRequest {
+    v1::IngestRequest { message: Some(message) }
+}
+
+/// An item of one fake file.
+fn item(sequence: u64, text: &str) -> v1::IngestItem {
+    let source = Some(v1::media_input::Source::Data(text.as_bytes().to_vec().into()));
+    let content = Some(v1::ingest_part::Content::Media(v1::MediaInput { source }));
+    let parts = vec![v1::IngestPart { name: String::new(), content }];
+    v1::IngestItem { sequence, parts, ..Default::default() }
+}
+
+/// A whole stream of items of these texts, none of them waited for. Each message travels by itself, as clients of other
+/// languages send them, and is counted when it is on its way.
+fn at_once(
+    texts: impl Iterator<Item = String> + Send + 'static,
+    sent: Arc<AtomicU64>,
+) -> impl tokio_stream::Stream<Item = v1::IngestRequest> + Send + 'static {
+    let items = (1..).zip(texts).map(|(sequence, text)| Ask::Item(item(sequence, &text)));
+    let start = std::iter::once(Ask::Start(v1::IngestStart::default()));
+    let stop = std::iter::once(Ask::Stop(v1::IngestStop {}));
+    tokio_stream::iter(start.chain(items).chain(stop)).then(move |ask| {
+        let sent = Arc::clone(&sent);
+        async move {
+            tokio::task::yield_now().await;
+            sent.fetch_add(1, Ordering::SeqCst);
+            message(ask)
+        }
+    })
+}
+
+/// What the answers of a stream say: results, and the last acknowledgement.
+#[derive(Debug, Default)]
+struct Tally {
+    results: u64,
+    acknowledged: u64,
+}
+
+impl Tally {
+    fn add(&mut self, answer: v1::IngestResponse) {
+        match answer.message {
+            Some(Answer::ItemResult(_)) => self.results += 1,
+            Some(Answer::Ack(v1::IngestAck { sequence })) => self.acknowledged = sequence,
+            Some(
+                Answer::Started(_) | Answer::Backoff(_) | Answer::OutOfMemory(_) | Answer::ShuttingDown(_),
+            )
+            | None => {}
+        }
+    }
 }
 
 impl ByHand {
@@ -37,16 +93,13 @@ impl ByHand {
         stream
     }
 
-    async fn say(&self, message: Ask) {
-        self.asks.send(v1::IngestRequest { message: Some(message) }).await.expect("open");
+    async fn say(&self, ask: Ask) {
+        self.asks.send(message(ask)).await.expect("open");
     }
 
     async fn item(&self, sequence: u64, text: &str) {
-        let source = Some(v1::media_input::Source::Data(text.as_bytes().to_vec().into()));
-        let content = Some(v1::ingest_part::Content::Media(v1::MediaInput { source }));
-        let parts = vec![v1::IngestPart { name: String::new(), content }];
         let media = v1::MediaPolicy::None.into();
-        self.say(Ask::Item(v1::IngestItem { sequence, parts, media, ..Default::default() })).await;
+        self.say(Ask::Item(v1::IngestItem { media, ..item(sequence, text) })).await;
     }
 
     async fn next(&mut self) -> Option<Answer> {
@@ -227,11 +280,16 @@ async fn more_streams_than_allowed_are_turned_away() {
 #[tokio::test]
 async fn a_busy_server_slows_its_clients_and_loses_nothing() {
     let settings = Settings { max_items_in_flight: 2, max_items_of_stream: 8, ..Settings::default() };
-    let decoder = FakeDecoder { delay: Duration::from_millis(20), ..FakeDecoder::default() };
-    let server = Running::with(settings, decoder).await;
+    let server = Running::with(settings, FakeDecoder::held()).await;
     let (one, two) = (server.client().await, server.client().await);
     let files = |prefix: &str| (0..20).map(|at| file(&format!("image {prefix}{at}"))).collect::<Vec<_>>();
-    let (first, second) = tokio::join!(send(&one, files("a")), send(&two, files("b")));
+    // Both places are taken before anything is done.
+    let gate = &server.fixture.decoder.gate;
+    let busy = async {
+        gate.arrived(2).await;
+        gate.open();
+    };
+    let (first, second, ()) = tokio::join!(send(&one, files("a")), send(&two, files("b")), busy);
     assert!(first.iter().chain(&second).all(|outcome| outcome.state == ItemState::Indexed));
     assert_eq!((first.len(), second.len()), (20, 20));
     assert_eq!(one.stats().await.expect("stats").counts.assets, 40);
@@ -242,63 +300,94 @@ async fn a_busy_server_slows_its_clients_and_loses_nothing() {
 async fn an_idle_stream_is_ended() {
     let settings = Settings { idle_timeout: Duration::from_millis(50), ..Settings::default() };
     let server = Running::with(settings, FakeDecoder::default()).await;
-    let mut stream = ByHand::started(&server).await;
-    assert_eq!(stream.code().await, Code::DeadlineExceeded);
+    let mut stream = ByHand::open(&server).await;
+    stream.say(Ask::Start(v1::IngestStart::default())).await;
+    // It may be idle for too long even before its first message is read.
+    let ended = loop {
+        match stream.answers.message().await {
+            Ok(Some(_)) => {}
+            Ok(None) => panic!("ended well"),
+            Err(status) => break status.code(),
+        }
+    };
+    assert_eq!(ended, Code::DeadlineExceeded);
     server.end().await;
 }
 
 #[tokio::test]
+async fn a_stream_that_never_began_holds_no_server_that_stops() {
+    let server = Running::new().await;
+    let mut stream = ByHand::open(&server).await;
+    let (task, _fixture) = server.stop();
+    assert_eq!(stream.code().await, Code::Unavailable);
+    ended(task).await;
+}
+
+#[tokio::test]
 async fn what_is_in_progress_at_the_stop_is_finished() {
-    let decoder = FakeDecoder { delay: Duration::from_secs(1), ..FakeDecoder::default() };
-    let server = Running::with(Settings::default(), decoder).await;
+    let server = Running::with(Settings::default(), FakeDecoder::held()).await;
     let mut stream = ByHand::started(&server).await;
     stream.item(1, "image dog").await;
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    server.fixture.decoder.gate.arrived(1).await;
     let (task, fixture) = server.stop();
     assert!(matches!(stream.next().await, Some(Answer::ShuttingDown(_))));
+    fixture.decoder.gate.open();
     let Some(Answer::ItemResult(result)) = stream.next().await else { panic!("no result") };
     assert_eq!(result.state, i32::from(v1::ItemState::Indexed));
     assert!(matches!(stream.next().await, Some(Answer::Ack(v1::IngestAck { sequence: 1 }))));
     assert_eq!(stream.next().await, None);
     drop(stream);
-    task.await.expect("no panic").expect("ends well");
+    ended(task).await;
     assert_eq!(fixture.store.stats().await.expect("stats").assets, 1);
 }
 
 #[tokio::test]
 async fn items_without_room_for_their_bytes_are_refused_for_now() {
     let settings = Settings { max_bytes_in_flight: 1024, ..Settings::default() };
-    let decoder = FakeDecoder { delay: Duration::from_millis(1500), ..FakeDecoder::default() };
-    let server = Running::with(settings, decoder).await;
+    let server = Running::with(settings, FakeDecoder::held()).await;
+    let gate = &server.fixture.decoder.gate;
     let mut stream = ByHand::started(&server).await;
     stream.item(1, "image dog").await;
     stream.item(2, "image cat").await;
-    stream.say(Ask::Stop(v1::IngestStop {})).await;
     let Some(Answer::OutOfMemory(notice)) = stream.next().await else { panic!("room for both") };
     assert_eq!(notice.sequence, 2);
     let Some(Answer::ItemResult(refused)) = stream.next().await else { panic!("no result") };
     let failure = refused.failure.expect("a failure");
     assert_eq!((refused.sequence, failure.error_kind()), (2, Some(ErrorKind::Overloaded)));
     assert!(failure.retryable);
+
+    // The typed client waits and sends again. A third item that is refused by hand tells that there was time to.
+    let client = server.client().await;
+    let sending =
+        tokio::spawn(async move { send(&client, vec![file("image cow"), file("image hen")]).await });
+    stream.item(3, "image cat").await;
+    assert!(matches!(stream.next().await, Some(Answer::OutOfMemory(_))));
+    assert!(matches!(stream.next().await, Some(Answer::ItemResult(_))));
+    gate.open();
+    stream.say(Ask::Stop(v1::IngestStop {})).await;
     let Some(Answer::ItemResult(taken)) = stream.next().await else { panic!("no result") };
     assert_eq!((taken.sequence, taken.state), (1, v1::ItemState::Indexed.into()));
-    assert!(matches!(stream.next().await, Some(Answer::Ack(v1::IngestAck { sequence: 2 }))));
+    assert!(matches!(stream.next().await, Some(Answer::Ack(v1::IngestAck { sequence: 3 }))));
     assert_eq!(stream.next().await, None);
-
-    // The typed client waits and sends again.
-    let outcomes = send(&server.client().await, vec![file("image cow"), file("image hen")]).await;
+    let outcomes = sending.await.expect("no panic");
+    assert_eq!(outcomes.len(), 2);
     assert!(outcomes.iter().all(|outcome| outcome.state == ItemState::Indexed));
     server.end().await;
 }
 
 #[tokio::test]
 async fn two_items_of_one_name_follow_one_another() {
-    let decoder = FakeDecoder { delay: Duration::from_millis(20), ..FakeDecoder::default() };
-    let server = Running::with(Settings::default(), decoder).await;
+    let server = Running::with(Settings::default(), FakeDecoder::held()).await;
     let client = server.client().await;
+    let gate = &server.fixture.decoder.gate;
     let id = AssetId::new("one").expect("an id");
     let items = (0..10).map(|at| IngestItem { id: Some(id.clone()), ..file(&format!("image number{at}")) });
-    let outcomes = send(&client, items.collect()).await;
+    // The first is in the decoder, and the second may not get there before it is done.
+    let first = async {
+        gate.arrived(1).await;
+        gate.open();
+    };
+    let (outcomes, ()) = tokio::join!(send(&client, items.collect()), first);
     assert!(outcomes.iter().all(|outcome| outcome.state == ItemState::Indexed));
     let last = client.query(ask("number9")).await.expect("answers").hits;
     assert_eq!((last.len(), last[0].cosine > 0.99), (1, true));
@@ -307,26 +396,127 @@ async fn two_items_of_one_name_follow_one_another() {
 
 #[tokio::test]
 async fn a_client_goes_on_where_a_server_comes_back() {
-    let slow = || FakeDecoder { delay: Duration::from_millis(30), ..FakeDecoder::default() };
     let settings = Settings { max_items_of_stream: 2, ..Settings::default() };
-    let server = Running::with(settings.clone(), slow()).await;
-    let address = server.address;
-    let retry = Retry { attempts: 20, first_wait: Duration::from_millis(50) };
+    let server = Running::with(settings.clone(), FakeDecoder::held()).await;
+    server.fixture.decoder.gate.let_in(4);
+    // The port of a server that is away may be taken; that of the relay stays.
+    let relay = relay(server.address).await;
+    let retry = Retry { attempts: 1000, first_wait: Duration::from_millis(1) };
     let options = Options { retry, ..Options::default() };
-    let client = Client::connect_with(&address.to_string(), options).await.expect("connects");
+    let client = Client::connect_with(&relay.address.to_string(), options).await.expect("connects");
     let sending = {
         let client = client.clone();
         let items = (0..20).map(|at| file(&format!("image number{at}"))).collect();
         tokio::spawn(async move { send(&client, items).await })
     };
-    while server.fixture.decoded() < 4 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    let fixture = server.end().await.reopened(slow());
-    let server = Running::at(fixture, Settings { listen: address, ..settings }).await;
+    // Four are decoded and a fifth is on the way when the server is told to stop.
+    server.fixture.decoder.gate.arrived(5).await;
+    let (task, fixture) = server.stop();
+    fixture.decoder.gate.open();
+    ended(task).await;
+    let server = Running::over(fixture.reopened(FakeDecoder::default()), settings).await;
+    relay.turn_to(server.address);
     let outcomes = sending.await.expect("no panic");
     assert_eq!(outcomes.iter().map(|outcome| outcome.index).collect::<Vec<_>>(), (0..20).collect::<Vec<_>>());
     assert!(outcomes.iter().all(|outcome| outcome.failure.is_none()));
     assert_eq!(client.stats().await.expect("stats").counts.assets, 20);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn what_is_sent_without_waiting_is_read_at_the_servers_pace() {
+    const ITEMS: u64 = 3_000;
+    let server = Running::with(Settings::default(), FakeDecoder::held()).await;
+    let sent = Arc::new(AtomicU64::new(0));
+    let texts = (0..ITEMS).map(|_| "x".to_owned());
+    let mut service = IngestServiceClient::new(server.channel().await);
+    let stream = service.ingest(at_once(texts, Arc::clone(&sent))).await.expect("opens");
+    let mut answers = stream.into_inner();
+    let mut tally = Tally::default();
+    // All of them are on their way before the server has done the first.
+    let mut all_sent = Box::pin(until(async || sent.load(Ordering::SeqCst) == ITEMS + 2));
+    loop {
+        tokio::select! {
+            () = &mut all_sent => break,
+            answer = answers.message() => tally.add(answer.expect("not cut off").expect("not the end")),
+        }
+    }
+    assert_eq!(tally.results, 0);
+    server.fixture.decoder.gate.open();
+    while let Some(answer) = answers.message().await.expect("not cut off") {
+        tally.add(answer);
+    }
+    assert_eq!((tally.results, tally.acknowledged), (ITEMS, ITEMS));
+    server.end().await;
+}
+
+#[tokio::test]
+async fn two_streams_of_one_connection_may_both_send_without_waiting() {
+    const ITEMS: u64 = 1_000;
+    let server = Running::new().await;
+    let channel = server.channel().await;
+    let one = async |name: &'static str| {
+        let texts = (0..ITEMS).map(move |at| format!("text {name} {at} of a boat"));
+        let mut service = IngestServiceClient::new(channel.clone());
+        let mut answers = service.ingest(at_once(texts, Arc::default())).await.expect("opens").into_inner();
+        let mut tally = Tally::default();
+        while let Some(answer) = answers.message().await.expect("not cut off") {
+            tally.add(answer);
+        }
+        (tally.results, tally.acknowledged)
+    };
+    assert_eq!(tokio::join!(one("first"), one("second")), ((ITEMS, ITEMS), (ITEMS, ITEMS)));
+    server.end().await;
+}
+
+#[tokio::test]
+async fn the_typed_client_brings_thousands_of_small_items_in() {
+    const ITEMS: u64 = 3_000;
+    let server = Running::new().await;
+    let client = server.client().await;
+    let items = (0..ITEMS).map(|at| file(&format!("text note {at} of a boat"))).collect();
+    let outcomes = send(&client, items).await;
+    assert!(outcomes.iter().all(|outcome| outcome.state == ItemState::Indexed));
+    assert_eq!(
+        outcomes.iter().map(|outcome| outcome.index).collect::<Vec<_>>(),
+        (0..ITEMS).collect::<Vec<_>>()
+    );
+    assert_eq!(client.stats().await.expect("stats").counts.assets, ITEMS);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_client_that_reads_no_answer_is_slowed_and_then_told_why_it_is_ended() {
+    const ITEMS: u64 = 20_000;
+    let settings =
+        Settings { max_ingest_streams: 1, unread_timeout: Duration::from_millis(50), ..Settings::default() };
+    let server = Running::with(settings, FakeDecoder::default()).await;
+    // A client with the window that HTTP/2 has by default.
+    let endpoint = Endpoint::from_shared(format!("http://{}", server.address)).expect("an address");
+    let channel: Channel = endpoint.initial_stream_window_size(65_535).connect().await.expect("connects");
+    let sent = Arc::new(AtomicU64::new(0));
+    let texts = (0..ITEMS).map(|at| format!("text note {at}"));
+    let mut service = IngestServiceClient::new(channel);
+    let stream = service.ingest(at_once(texts, Arc::clone(&sent))).await.expect("opens");
+    let mut unread = stream.into_inner();
+
+    // Its place is free again without a word of it, and without an answer read.
+    let other = IngestServiceClient::new(server.channel().await);
+    until(async || other.clone().ingest(tokio_stream::empty()).await.is_ok()).await;
+    assert!(sent.load(Ordering::SeqCst) < ITEMS, "the client was slowed");
+
+    let mut tally = Tally::default();
+    let status = loop {
+        match unread.message().await {
+            Ok(Some(answer)) => tally.add(answer),
+            Ok(None) => panic!("ended well"),
+            Err(status) => break status,
+        }
+    };
+    assert_eq!(status.code(), Code::DeadlineExceeded, "{status:?}");
+    assert!(status.message().contains("were not read"), "{status:?}");
+    assert!(tally.results < ITEMS, "{tally:?}");
+    let stored = server.fixture.store.stats().await.expect("stats").assets;
+    assert!(stored >= tally.acknowledged, "{stored} of {tally:?}");
     server.end().await;
 }

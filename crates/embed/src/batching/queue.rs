@@ -222,6 +222,38 @@ mod tests {
     }
 
     #[test]
+    fn a_query_goes_before_the_bulk_that_waits() {
+        let queue = Queue::new(1_000);
+        let (bulk, query) = (Reply::new(60), Reply::new(1));
+        for _ in 0..60 {
+            queue.push(chunk(10, Priority::Bulk, &bulk)).unwrap();
+        }
+        let first = queue.next_batch(20).unwrap();
+        assert_eq!(first.len(), 2);
+        queue.push(chunk(20, Priority::Query, &query)).unwrap();
+        let next: Vec<_> = queue.next_batch(20).unwrap().iter().map(|chunk| chunk.priority).collect();
+        assert_eq!(next, [Priority::Query]);
+        let after: Vec<_> = queue.next_batch(20).unwrap().iter().map(|chunk| chunk.priority).collect();
+        assert_eq!(after, [Priority::Bulk; 2]);
+    }
+
+    #[test]
+    fn a_dropped_ticket_takes_its_work_along() {
+        let queue = Queue::new(1_000);
+        let (gone, stays) = (Reply::new(40), Reply::new(1));
+        let ticket = Ticket::new(Arc::clone(&gone));
+        for _ in 0..40 {
+            queue.push(chunk(10, Priority::Bulk, &gone)).unwrap();
+        }
+        queue.push(chunk(10, Priority::Bulk, &stays)).unwrap();
+        assert_eq!(queue.next_batch(20).unwrap().len(), 2, "the encoder has begun");
+        drop(ticket);
+        let next = queue.next_batch(1_000).unwrap();
+        assert_eq!(next.len(), 1);
+        assert!(Arc::ptr_eq(&next[0].reply, &stays));
+    }
+
+    #[test]
     fn closing_tells_those_who_wait() {
         let queue = Queue::new(10);
         let reply = Reply::new(1);

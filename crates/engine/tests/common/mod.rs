@@ -4,14 +4,15 @@
 //! `audio bark|rain`, `text a passage|another`, or the name of a failure: `corrupt`, `timeout`, `crash`. `cut image a dog`
 //! is a file cut short, `late image a dog` one that ran out of time: both are told with a warning. The fake towers give a text the sum of one random direction a word, whatever the modality, so that what shares words is near.
 
-#![allow(dead_code, reason = "not every test binary uses every helper")]
+#![allow(dead_code, unused_imports, reason = "not every test binary uses every helper")]
+
+mod gate;
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use sensorium_embed::{
     Caption, CaptionEnd, CaptionOptions, CaptionToken, Input, Picture, Priority, TextScore, TextScores,
@@ -28,6 +29,8 @@ use sensorium_types::{
     Track,
 };
 use tokio::sync::mpsc::unbounded_channel;
+
+pub(crate) use gate::{Gate, HANG, until};
 
 /// Dimension of the fake space.
 pub(crate) const DIM: usize = 64;
@@ -144,8 +147,8 @@ impl Pending for FakePending {
 pub(crate) struct FakeDecoder {
     /// Files decoded so far.
     pub(crate) decoded: AtomicUsize,
-    /// How long each takes.
-    pub(crate) delay: Duration,
+    /// What each has to go through first.
+    pub(crate) gate: Gate,
     /// Cancelled once this many files were decoded.
     pub(crate) cancel_after: Option<(usize, Cancel)>,
     /// What becomes of files that are told with a warning.
@@ -171,7 +174,7 @@ impl Decode for FakeDecoder {
         _: &Cancel,
         on_part: OnPart<'_>,
     ) -> Result<Result<Head, FailureReason>, EngineError> {
-        std::thread::sleep(self.delay);
+        self.gate.pass();
         let count = self.decoded.fetch_add(1, Ordering::SeqCst) + 1;
         if let Some((after, cancel)) = &self.cancel_after
             && count > *after
@@ -363,6 +366,13 @@ impl Fixture {
     pub(crate) async fn search(&self, text: &str) -> Vec<sensorium_engine::Hit> {
         let reply = self.engine.query(ask(text)).await.expect("answers");
         reply.hits
+    }
+}
+
+impl FakeDecoder {
+    /// One that decodes nothing until its gate is opened.
+    pub(crate) fn held() -> Self {
+        Self { gate: Gate::closed(), ..Self::default() }
     }
 }
 

@@ -110,8 +110,18 @@ pub(crate) fn decode_source_key(bytes: &[u8]) -> Option<SourceKey> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
 
     use super::*;
+
+    fn config() -> ProptestConfig {
+        let seed = sensorium_testkit::seed("keys", 1);
+        ProptestConfig {
+            rng_seed: RngSeed::Fixed(seed),
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        }
+    }
 
     fn source() -> impl Strategy<Value = SourceKey> {
         let part = || proptest::collection::vec(prop_oneof![Just(0_u8), Just(0xff), any::<u8>()], 0..6);
@@ -119,6 +129,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(config())]
+
         #[test]
         fn source_keys_round_trip_and_keep_their_order(a in source(), b in source()) {
             let (left, right) = (source_key(&a), source_key(&b));

@@ -4,6 +4,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use sensorium_index::{Collection, Database, GraphParams, OpenOptions, Tuning};
 use sensorium_types::{
@@ -141,6 +142,18 @@ pub fn fill(collection: &Collection, count: usize, random: &mut Random) {
             .map(|number| image(&format!("asset {number:06}"), random.unit(DIM)))
             .collect();
         collection.apply(changes).expect("applies");
+    }
+}
+
+/// Longer than anything takes that does not hang.
+const HANG: Duration = Duration::from_secs(300);
+
+/// Waits until this holds; `what` is told where it never does.
+pub fn until(holds: impl Fn() -> bool, what: impl Fn() -> String) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < HANG, "{}", what());
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 

@@ -45,7 +45,7 @@ use crate::{Head, reason};
 pub(crate) use animation::animation;
 pub use clip::cut_clip;
 pub(crate) use ffmpeg::Ffmpeg;
-use frames::{claimed_ms, scan, scan_size};
+use frames::{claimed_ms, scan};
 pub(crate) use frames::{cut_short, is_of_time, stopped};
 pub(crate) use probe::{Probe, SoundStream, probe};
 pub(crate) use still::still;

@@ -204,7 +204,7 @@ fn scanned(path: &Path) -> Vec<(u64, bool)> {
         let stream = probe.video.as_ref().expect("a stream");
         let mut frames = Frames::open(job, &probe, stream).expect("opens");
         let mut found = Vec::new();
-        let until = job.deadline.moment(Duration::ZERO);
+        let until = job.deadline.moment();
         loop {
             match frames.next(until) {
                 Ok((at_ms, frame)) => found.push((at_ms, frame.pixels[0] > 128)),

@@ -6,17 +6,17 @@
 mod fakes;
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use sensorium_client::{Client, IngestItem, IngestOutcome, Options, QueryRequest, Retry, Term, TermInput};
-use sensorium_server::{ServerError, Settings, serve};
+use sensorium_server::{DEFAULT_DRAIN_TIMEOUT, ServerError, Settings, serve};
 use sensorium_types::MediaPolicy;
-use tokio::sync::oneshot;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_stream::StreamExt;
 use tonic::transport::{Channel, Endpoint};
 
-pub(crate) use fakes::{FakeDecoder, Fixture, vector};
+pub(crate) use fakes::{FakeDecoder, Fixture, Gate, HANG, until, vector};
 
 /// A server that runs.
 pub(crate) struct Running {
@@ -37,10 +37,10 @@ impl Running {
 
     pub(crate) async fn over(fixture: Fixture, settings: Settings) -> Self {
         let listen = "127.0.0.1:0".parse().expect("an address");
-        Self::at(fixture, Settings { listen, ..settings }).await
-    }
-
-    pub(crate) async fn at(fixture: Fixture, settings: Settings) -> Self {
+        // What ends by itself is not to be mistaken for what is cut off.
+        let untold = settings.drain_timeout == DEFAULT_DRAIN_TIMEOUT;
+        let drain_timeout = if untold { 4 * HANG } else { settings.drain_timeout };
+        let settings = Settings { listen, drain_timeout, ..settings };
         let (stop, stopped) = oneshot::channel();
         let (ready, address) = oneshot::channel();
         let engine = fixture.engine.clone();
@@ -75,10 +75,47 @@ impl Running {
     /// Stops the server and waits for its end.
     pub(crate) async fn end(self) -> Fixture {
         let (task, fixture) = self.stop();
-        let ended = tokio::time::timeout(Duration::from_secs(5), task).await;
-        ended.expect("in time").expect("no panic").expect("ends well");
+        ended(task).await;
         fixture
     }
+}
+
+/// Waits for the end of a server that was told to stop.
+pub(crate) async fn ended(task: JoinHandle<Result<(), ServerError>>) {
+    let ended = tokio::time::timeout(HANG, task).await;
+    ended.expect("it ends").expect("no panic").expect("ends well");
+}
+
+/// A port that stays while servers behind it come and go.
+pub(crate) struct Relay {
+    pub(crate) address: SocketAddr,
+    target: watch::Sender<SocketAddr>,
+}
+
+impl Relay {
+    /// New connections go to this server from now on.
+    pub(crate) fn turn_to(&self, server: SocketAddr) {
+        self.target.send(server).expect("relays");
+    }
+}
+
+/// A relay to this server. A connection that it cannot make is closed.
+pub(crate) async fn relay(server: SocketAddr) -> Relay {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    let (target, to) = watch::channel(server);
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let server = *to.borrow();
+            tokio::spawn(async move {
+                if let Ok(mut server) = TcpStream::connect(server).await {
+                    // Either side may leave at any time.
+                    let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+                }
+            });
+        }
+    });
+    Relay { address, target }
 }
 
 /// An item of one fake file, not kept.
