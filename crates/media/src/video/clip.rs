@@ -154,7 +154,12 @@ mod tests {
     use super::*;
 
     fn probed(fps: f64, has_sound: bool) -> Probe {
-        let video = Some(VideoStream { index: 3, fps: Some(fps), end_ms: None, transparency: Transparency::default() });
+        let video = Some(VideoStream {
+            index: 3,
+            fps: Some(fps),
+            end_ms: None,
+            transparency: Transparency::default(),
+        });
         let sound = SoundStream { index: 1, rate_hz: 44_100, channels: 2, end_ms: None };
         Probe { video, sound: has_sound.then_some(sound), ..Probe::default() }
     }

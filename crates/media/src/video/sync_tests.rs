@@ -518,7 +518,12 @@ fn a_deadline_keeps_what_was_decoded() {
     });
     let probe = Probe {
         picture: Some((64, 48)),
-        video: Some(VideoStream { index: 0, fps: Some(25.0), end_ms: None, transparency: Transparency::default() }),
+        video: Some(VideoStream {
+            index: 0,
+            fps: Some(25.0),
+            end_ms: None,
+            transparency: Transparency::default(),
+        }),
         duration_ms: 7_000,
         ..Probe::default()
     };
