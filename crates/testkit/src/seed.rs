@@ -11,7 +11,10 @@ pub const SEED_VARIABLE: &str = "SENSORIUM_TEST_SEED";
 pub fn seed(test: &str, own: u64) -> u64 {
     let given = std::env::var(SEED_VARIABLE).ok();
     let seed = chosen(given.as_deref(), own);
-    println!("seed of {test}: {seed} ({SEED_VARIABLE}={seed} repeats it)");
+    #[expect(clippy::print_stdout, reason = "the output of a test")]
+    {
+        println!("seed of {test}: {seed} ({SEED_VARIABLE}={seed} repeats it)");
+    }
     seed
 }
 
