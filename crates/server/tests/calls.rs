@@ -243,7 +243,7 @@ async fn more_calls_than_allowed_are_turned_away_at_once() {
 
 #[tokio::test]
 async fn a_filter_above_its_limit_is_refused_by_every_door() {
-    use sensorium_api::convert::MAX_FILTER_BYTES;
+    use sensorium_types::MAX_FILTER_BYTES;
     use v1::asset_selector::Selector;
     let (server, client, _) = filled().await;
     let mut queries = QueryServiceClient::new(server.channel().await);
