@@ -148,9 +148,10 @@ mod tests {
     fn accents_meet_however_they_are_composed() {
         for glob in ["café*", "cafe\u{301}*", "caf[é]*", "caf[e\u{301}]*"] {
             let selection = selection(&[glob], &[]);
-            assert!(selection.takes_file(Path::new("a/café.jpg")), "{glob}");
-            assert!(selection.takes_file(Path::new("a/cafe\u{301}.jpg")), "{glob}");
-            assert!(!selection.takes_file(Path::new("a/cafe.jpg")), "{glob}");
+            let takes = |below: &str| selection.takes_file(&Path::new("/r").join(below), Path::new(below));
+            assert!(takes("a/café.jpg"), "{glob}");
+            assert!(takes("a/cafe\u{301}.jpg"), "{glob}");
+            assert!(!takes("a/cafe.jpg"), "{glob}");
         }
     }
 
