@@ -1,4 +1,5 @@
-//! Decodes files and says what came out: `decode [--jobs N] [--list] PATH..`. Also the worker that the pool starts.
+//! Decodes files and says what came out: `decode [--jobs N] [--list] [--worker PROGRAM] PATH..`. Also the worker that the
+//! pool starts, unless another program is named: of two builds the same files can be compared.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -35,16 +36,17 @@ fn main() -> ExitCode {
 
 fn drive() -> Result<(), Error> {
     let (mut jobs, mut list, mut files) = (2, false, Vec::new());
+    let mut worker_program = std::env::current_exe()?;
     let mut args = std::env::args_os().skip(1);
     while let Some(arg) = args.next() {
         match arg.to_str() {
             Some("--jobs") => jobs = args.next().and_then(|n| n.to_str()?.parse().ok()).ok_or("--jobs N")?,
             Some("--list") => list = true,
+            Some("--worker") => worker_program = args.next().ok_or("--worker PROGRAM")?.into(),
             _ => walk(Path::new(&arg), &mut files)?,
         }
     }
     files.sort();
-    let worker_program = std::env::current_exe()?;
     let config =
         PoolConfig { worker_program, workers: jobs, limits: Limits::default(), spec: TowerSpec::default() };
     let pool = MediaPool::new(config)?;
@@ -92,10 +94,11 @@ struct Tally {
 impl Tally {
     fn note(&mut self, path: &Path, decoded: &Result<Decoded, FailureReason>, took: Duration, list: bool) {
         let (kind, line) = match decoded {
-            Ok(Decoded { modality, mime, facts, warning: _, parts }) => {
+            Ok(Decoded { modality, mime, facts, warning, parts }) => {
                 let spans: Vec<_> = parts.iter().filter_map(|part| Some((part.track, part.span?))).collect();
                 let facts = serde_json::to_string(facts).unwrap_or_default();
-                (format!("{modality} {mime}"), format!("{} parts {facts} {spans:?}", parts.len()))
+                let warned = warning.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+                (format!("{modality} {mime}"), format!("{} parts {facts} {spans:?}{warned}", parts.len()))
             }
             Err(reason) => (reason.kind.label().to_owned(), reason.to_string()),
         };

@@ -7,6 +7,7 @@ use std::path::Path;
 use rustix::fs::{FileType, Mode, OFlags};
 use sensorium_types::{FailureReason, ReasonKind};
 
+use crate::deadline::Deadline;
 use crate::sink::Sink;
 use crate::sniff::HEAD_BYTES;
 use crate::{Family, Head, Limits, TowerSpec, audio, image, reason, sniff, text, video};
@@ -24,6 +25,8 @@ pub(crate) struct Job<'a> {
     pub spec: &'a TowerSpec,
     /// What it may cost.
     pub limits: &'a Limits,
+    /// When its decoder stops of itself, to keep what it has.
+    pub deadline: Deadline,
 }
 
 /// Opens, sniffs and decodes one file.
@@ -53,7 +56,8 @@ pub(crate) fn decode(
     if bytes > most {
         return Err(reason(ReasonKind::TooLarge, format!("{bytes} bytes, at most {most}")));
     }
-    let job = Job { path, mime: sniffed.mime, threads, spec, limits };
+    let deadline = Deadline::never();
+    let job = Job { path, mime: sniffed.mime, threads, spec, limits, deadline };
     let whole = || {
         // One byte more than it had: a file that grows while it is read fails later, when the engine looks at it again.
         head.reserve_exact(usize::try_from(bytes).unwrap_or(0).saturating_sub(head.len()) + 1);

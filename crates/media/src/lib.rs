@@ -12,6 +12,7 @@
 //! | `spec.rs` | [`TowerSpec`]: the sizes, rates and windows that the towers ask for |
 //! | `limits.rs` | [`Limits`] with their named defaults |
 //! | `decode.rs` | from a path to the decoder of its content |
+//! | `deadline.rs` | when a decoder stops of itself and keeps what it has |
 //! | `sink.rs` | where decoders put parts as they come |
 //! | `decoded.rs` | [`Decoded`], [`Part`], [`PartContent`], [`Rgb`] |
 //! | `sniff.rs` | type by content |
@@ -22,6 +23,7 @@
 
 mod audio;
 mod blank;
+mod deadline;
 mod decode;
 mod decoded;
 mod formats;

@@ -1,5 +1,7 @@
 //! Where decoders put parts as they come, so that a worker never holds a whole film.
 
+use std::time::{Duration, Instant};
+
 use sensorium_types::{FailureReason, Span, Track};
 
 use crate::{Part, PartContent};
@@ -9,11 +11,12 @@ pub(crate) struct Sink<'a> {
     emit: &'a mut dyn FnMut(Part) -> Result<(), FailureReason>,
     max_parts: usize,
     counts: [usize; Track::ALL.len()],
+    waited: Duration,
 }
 
 impl<'a> Sink<'a> {
     pub(crate) fn new(emit: &'a mut dyn FnMut(Part) -> Result<(), FailureReason>, max_parts: usize) -> Self {
-        Self { emit, max_parts, counts: [0; Track::ALL.len()] }
+        Self { emit, max_parts, counts: [0; Track::ALL.len()], waited: Duration::ZERO }
     }
 
     /// Passes on the next part of a track.
@@ -33,7 +36,15 @@ impl<'a> Sink<'a> {
         }
         let ordinal = u32::try_from(*count).unwrap_or(u32::MAX);
         *count += 1;
-        (self.emit)(Part { track, ordinal, span, content, thumb })
+        let start = Instant::now();
+        let taken = (self.emit)(Part { track, ordinal, span, content, thumb });
+        self.waited += start.elapsed();
+        taken
+    }
+
+    /// How long those who take parts have let the decoder wait so far.
+    pub(crate) fn waited(&self) -> Duration {
+        self.waited
     }
 
     /// Parts of a track so far.

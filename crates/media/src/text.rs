@@ -156,8 +156,14 @@ mod tests {
 
     fn decoded(bytes: &[u8], html: bool) -> Result<(Head, Vec<String>), FailureReason> {
         let (spec, limits) = (TowerSpec::default(), Limits::default());
-        let job =
-            Job { path: Path::new("absent"), mime: "text/plain", threads: 1, spec: &spec, limits: &limits };
+        let job = Job {
+            path: Path::new("absent"),
+            mime: "text/plain",
+            threads: 1,
+            spec: &spec,
+            limits: &limits,
+            deadline: crate::deadline::Deadline::never(),
+        };
         let (head, parts) = collect(100, |sink| decode(bytes, html, &job, sink))?;
         let texts = parts.into_iter().map(|part| match part.content {
             PartContent::Text(text) => text,

@@ -1,6 +1,7 @@
 //! Samples as they stream by, to audio parts.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use sensorium_types::{FailureReason, Span, Track};
 
@@ -18,36 +19,69 @@ pub(crate) struct Cutter<'a, 'b> {
     sink: &'a mut Sink<'b>,
     /// Samples that are not cut yet.
     pending: Vec<f32>,
-    /// Samples before them.
+    /// Where they begin, in samples of the timeline.
     before: u64,
-    /// The first window, kept for a sound that is silent throughout.
+    /// Samples that were pushed.
+    heard: u64,
+    /// The first window and where it begins, kept for a sound that is silent throughout.
     first: Vec<f32>,
+    first_at: u64,
     most: u64,
 }
 
 impl<'a, 'b> Cutter<'a, 'b> {
     pub(crate) fn new(spec: &'a TowerSpec, limits: &Limits, sink: &'a mut Sink<'b>) -> Self {
         let most = limits.max_media_seconds.saturating_mul(u64::from(spec.sample_rate_hz));
-        Self { spec, sink, pending: Vec::new(), before: 0, first: Vec::new(), most }
+        Self { spec, sink, pending: Vec::new(), before: 0, heard: 0, first: Vec::new(), first_at: 0, most }
     }
 
-    /// Samples so far.
-    pub(crate) fn samples(&self) -> u64 {
+    /// Samples that were pushed so far, without the holes between them.
+    pub(crate) fn heard(&self) -> u64 {
+        self.heard
+    }
+
+    /// Where the next sample lies, in samples of the timeline.
+    fn position(&self) -> u64 {
         self.before + self.pending.len() as u64
     }
 
-    /// Milliseconds so far.
+    /// Milliseconds of the timeline so far.
     pub(crate) fn milliseconds(&self) -> u64 {
-        self.samples() * 1000 / u64::from(self.spec.sample_rate_hz.max(1))
+        self.position().saturating_mul(1000) / u64::from(self.spec.sample_rate_hz.max(1))
     }
 
     /// Whether no more is cut.
     pub(crate) fn is_full(&self) -> bool {
-        self.samples() >= self.most || self.sink.is_full(Track::Audio)
+        self.position() >= self.most || self.sink.is_full(Track::Audio)
+    }
+
+    /// How long those who take parts have let this wait.
+    pub(crate) fn waited(&self) -> Duration {
+        self.sink.waited()
+    }
+
+    /// Goes on at this sample of the timeline, if that lies ahead. A hole that fits into a window is silence; a longer one
+    /// ends what was before it, and costs nothing.
+    pub(crate) fn skip_to(&mut self, position: u64) -> Result<(), FailureReason> {
+        let hole = position.saturating_sub(self.position());
+        let window = samples_of(self.spec.audio.window_ms, self.spec.sample_rate_hz);
+        match usize::try_from(hole) {
+            Ok(hole) if hole <= window => self.pending.resize(self.pending.len() + hole, 0.0),
+            Ok(_) | Err(_) => {
+                self.cut(true)?;
+                self.pending.clear();
+                self.before = position;
+            }
+        }
+        Ok(())
     }
 
     /// Takes samples.
     pub(crate) fn push(&mut self, samples: &[f32]) -> Result<(), FailureReason> {
+        if self.heard == 0 {
+            self.first_at = self.position();
+        }
+        self.heard += samples.len() as u64;
         let room =
             samples_of(self.spec.audio.window_ms, self.spec.sample_rate_hz).saturating_sub(self.first.len());
         self.first.extend(samples.iter().take(room));
@@ -62,7 +96,7 @@ impl<'a, 'b> Cutter<'a, 'b> {
         self.cut(true)?;
         let length = self.milliseconds();
         if keep_one && self.sink.count(Track::Audio) == 0 && !self.first.is_empty() {
-            self.before = 0;
+            self.before = self.first_at;
             self.pending = std::mem::take(&mut self.first);
             self.put(0..self.pending.len())?;
         }
@@ -135,5 +169,33 @@ mod tests {
         assert_eq!(spans(20, 0.0, true), (20_000, vec![(0, 5_000)]));
         assert_eq!(spans(20, 0.0, false), (20_000, vec![]));
         assert_eq!(spans(0, 0.0, true), (0, vec![]));
+    }
+
+    #[test]
+    fn a_hole_keeps_its_place_and_costs_nothing() {
+        let spec = TowerSpec::default();
+        let second: Vec<f32> = (0..16_000).map(|at| (at as f32 * 0.1).sin() * 0.3).collect();
+        let spans_at = |starts: &[u64], keep_one: bool, level: f32| {
+            let loud: Vec<f32> = second.iter().map(|sample| sample * level).collect();
+            collect(1000, |sink| {
+                let mut cutter = Cutter::new(&spec, &Limits::default(), sink);
+                for start in starts {
+                    cutter.skip_to(start * 16_000)?;
+                    cutter.push(&loud)?;
+                    assert!(cutter.pending.len() <= 20 * 16_000, "holes take no memory");
+                }
+                cutter.finish(keep_one)
+            })
+            .map(|(length, parts)| (length, parts.iter().filter_map(|part| part.span?.time()).collect()))
+            .expect("cuts")
+        };
+        assert_eq!(spans_at(&[6, 7], false, 1.0), (8_000, vec![(6_000, 8_000)]));
+        assert_eq!(spans_at(&[3], false, 1.0), (4_000, vec![(0, 4_000)]), "a short sound is one part");
+        assert_eq!(
+            spans_at(&[0, 7_200, 7_206], false, 1.0),
+            (7_207_000, vec![(0, 1_000), (7_200_000, 7_201_000), (7_206_000, 7_207_000)])
+        );
+        assert_eq!(spans_at(&[0, 20_000], false, 1.0).0, 20_001_000);
+        assert_eq!(spans_at(&[60], true, 0.0), (61_000, vec![(60_000, 61_000)]), "silence keeps its place");
     }
 }

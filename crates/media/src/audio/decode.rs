@@ -1,6 +1,7 @@
-//! Sound files through symphonia: WAV, FLAC, MP3, Ogg Vorbis, AAC, ALAC, AIFF and what else it knows.
+//! Audio files through symphonia: WAV, FLAC, MP3, Ogg Vorbis, AAC, ALAC, AIFF and what else it knows.
 
 use std::path::Path;
+use std::time::Instant;
 
 use sensorium_types::{FailureReason, Payload, ReasonKind};
 use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
@@ -12,8 +13,11 @@ use symphonia::core::io::MediaSourceStream;
 use symphonia::core::meta::{MetadataOptions, MetadataRevision, StandardTag};
 
 use super::cutter::Cutter;
+use super::mono::Mono;
 use super::resample::Resample;
-use crate::{TowerSpec, reason};
+use crate::decode::Job;
+use crate::reason;
+use crate::video::{cut_short, stopped};
 
 /// Damaged packets after which a file is given up.
 const MAX_BAD_PACKETS: usize = 200;
@@ -22,61 +26,150 @@ const MAX_TAG_BYTES: usize = 1 << 20;
 /// Longest text tag that becomes a fact, in characters.
 const MAX_TAG_CHARS: usize = 500;
 
-/// Streams a file's first sound track into the cutter; gives what the file says about itself.
+/// What a file says about itself, and what became of its samples.
+pub(super) struct Read {
+    /// Its facts.
+    pub facts: Payload,
+    /// Why samples are missing.
+    pub trouble: Option<FailureReason>,
+}
+
+/// Streams a file's default audio track into the cutter. Files of several links (chained Ogg) are read to their end: each
+/// link has a decoder of its own, and follows the one before on one timeline.
 ///
 /// # Errors
-/// Only while the cutter has no sample yet: damage behind that ends the sound.
-pub(super) fn decode(path: &Path, spec: &TowerSpec, cutter: &mut Cutter) -> Result<Payload, FailureReason> {
+/// Only while the cutter has no sample yet: damage behind that ends the audio.
+pub(super) fn decode(job: &Job, cutter: &mut Cutter) -> Result<Read, FailureReason> {
+    let mut format = open(job.path)?;
+    let mut facts = Payload::new();
+    let mut mixer = Mixer::new(job.spec.sample_rate_hz);
+    // Frames of the links so far by their headers, in milliseconds; none once a link does not say.
+    let mut claimed_ms = Some(0);
+    let end = loop {
+        let link = match Link::of(format.as_ref()) {
+            Ok(link) => link,
+            Err(trouble) if cutter.heard() == 0 => return Err(trouble),
+            Err(trouble) => break End::Damaged(trouble),
+        };
+        if facts.get("codec").is_none() {
+            facts.set("codec", link.decoder.codec_info().short_name);
+        }
+        claimed_ms = claimed_ms.zip(link.length_ms).map(|(before, length)| before + length);
+        let end = packets(format.as_mut(), link, job, &mut mixer, cutter, &mut facts)?;
+        if !matches!(end, End::Link) {
+            break end;
+        }
+    };
+    mixer.flush(cutter)?;
+    read_tags(format.as_mut(), &mut facts);
+    if let (true, Some(claimed_ms)) = (cutter.is_full() || matches!(end, End::Stopped), claimed_ms) {
+        // Not all of it was read: its header knows its length.
+        facts.set("duration_ms", claimed_ms);
+    }
+    let heard_ms = cutter.milliseconds();
+    let trouble = match end {
+        End::Full | End::Link => None,
+        End::Stopped => Some(stopped(heard_ms, claimed_ms)),
+        // The length of an MP3 without an index is a guess.
+        End::Over if job.mime == "audio/mpeg" => None,
+        End::Over => cut_short(heard_ms, claimed_ms, || Ok(())),
+        End::Damaged(trouble) => cut_short(heard_ms, claimed_ms, || Err(trouble)),
+    };
+    Ok(Read { facts, trouble })
+}
+
+/// The tags of a file, as far as symphonia reads it.
+pub(super) fn tags(path: &Path) -> Payload {
+    let mut facts = Payload::new();
+    if let Ok(mut format) = open(path) {
+        read_tags(format.as_mut(), &mut facts);
+    }
+    facts
+}
+
+fn open(path: &Path) -> Result<Box<dyn FormatReader>, FailureReason> {
     let file = fs_err::File::open(path).map_err(|error| reason(ReasonKind::Unreadable, error.to_string()))?;
     let stream = MediaSourceStream::new(Box::new(file.into_parts().0), Default::default());
     let meta = MetadataOptions::default()
         .limit_tag_bytes(Limit::Maximum(MAX_TAG_BYTES))
         .limit_visual_bytes(Limit::Maximum(0));
-    let mut format = symphonia::default::get_probe()
+    symphonia::default::get_probe()
         .probe(&Hint::new(), stream, FormatOptions::default(), meta)
-        .map_err(|error| failure(&error))?;
-    let track = format
-        .default_track(TrackType::Audio)
-        .ok_or_else(|| reason(ReasonKind::Unsupported, "no sound track"))?;
-    let track_id = track.id;
-    let params = track
-        .codec_params
-        .as_ref()
-        .and_then(|params| params.audio())
-        .ok_or_else(|| reason(ReasonKind::Unsupported, "a sound track of unknown codec"))?
-        .clone();
-    let mut decoder = symphonia::default::get_codecs()
-        .make_audio_decoder(&params, &AudioDecoderOptions::default())
-        .map_err(|error| failure(&error))?;
-    let frames = track.num_frames;
-    let mut facts = Payload::new();
-    facts.set("codec", decoder.codec_info().short_name);
-    packets(format.as_mut(), decoder.as_mut(), track_id, spec, cutter, &mut facts)?;
-    read_tags(format.as_mut(), &mut facts);
-    if let (true, Some(frames), Some(rate)) = (cutter.is_full(), frames, params.sample_rate) {
-        // Not all of it was read: its header knows its length.
-        facts.set("duration_ms", frames.saturating_mul(1000) / u64::from(rate.max(1)));
+        .map_err(|error| failure(&error))
+}
+
+/// An audio track until its parameters change.
+struct Link {
+    track_id: u32,
+    decoder: Box<dyn AudioDecoder>,
+    length_ms: Option<u64>,
+}
+
+impl Link {
+    fn of(format: &dyn FormatReader) -> Result<Self, FailureReason> {
+        let track = format
+            .default_track(TrackType::Audio)
+            .ok_or_else(|| reason(ReasonKind::Unsupported, "no audio track"))?;
+        let params = track
+            .codec_params
+            .as_ref()
+            .and_then(|params| params.audio())
+            .ok_or_else(|| reason(ReasonKind::Unsupported, "an audio track of unknown codec"))?;
+        let decoder = symphonia::default::get_codecs()
+            .make_audio_decoder(params, &AudioDecoderOptions::default())
+            .map_err(|error| failure(&error))?;
+        let rate = params.sample_rate.filter(|rate| *rate > 0);
+        let length_ms =
+            track.num_frames.zip(rate).map(|(frames, rate)| frames.saturating_mul(1000) / u64::from(rate));
+        Ok(Self { track_id: track.id, decoder, length_ms })
     }
-    Ok(facts)
+}
+
+/// Why there are no more packets.
+enum End {
+    /// The file is over.
+    Over,
+    /// Another link follows.
+    Link,
+    /// No more is cut.
+    Full,
+    /// The time is up.
+    Stopped,
+    /// The rest cannot be read.
+    Damaged(FailureReason),
 }
 
 fn packets(
     format: &mut dyn FormatReader,
-    decoder: &mut dyn AudioDecoder,
-    track_id: u32,
-    spec: &TowerSpec,
+    link: Link,
+    job: &Job,
+    mixer: &mut Mixer,
     cutter: &mut Cutter,
     facts: &mut Payload,
-) -> Result<(), FailureReason> {
-    let mut resample: Option<(u32, Resample)> = None;
-    let (mut interleaved, mut mono, mut ready) = (Vec::new(), Vec::new(), Vec::new());
+) -> Result<End, FailureReason> {
+    let Link { track_id, mut decoder, .. } = link;
+    let mut interleaved = Vec::new();
     let mut bad = 0;
-    while !cutter.is_full() {
+    let ended = |end: Option<Error>, bad: usize, mixer: &Mixer| match end {
+        Some(error) if mixer.is_empty() => Err(failure(&error)),
+        None if mixer.is_empty() => {
+            Err(reason(ReasonKind::Corrupt, format!("no audio could be decoded, {bad} damaged packets")))
+        }
+        Some(error) => Ok(End::Damaged(failure(&error))),
+        None => Ok(End::Over),
+    };
+    loop {
+        if cutter.is_full() {
+            return Ok(End::Full);
+        }
+        if Instant::now() >= job.deadline.moment(cutter.waited()) {
+            return if mixer.is_empty() { Err(stopped(0, None)) } else { Ok(End::Stopped) };
+        }
         let packet = match format.next_packet() {
             Ok(Some(packet)) => packet,
-            Ok(None) | Err(Error::ResetRequired) => break,
-            Err(_) if resample.is_some() => break,
-            Err(error) => return Err(failure(&error)),
+            Ok(None) => return ended(None, bad, mixer),
+            Err(Error::ResetRequired) => return Ok(End::Link),
+            Err(error) => return ended(Some(error), bad, mixer),
         };
         if packet.track_id != track_id {
             continue;
@@ -87,31 +180,76 @@ fn packets(
                 bad += 1;
                 continue;
             }
-            Err(_) if resample.is_some() => break,
-            Err(error) => return Err(failure(&error)),
+            Err(error) => return ended(Some(error), bad, mixer),
         };
         let (channels, rate) = (buffer.spec().channels().count().max(1), buffer.spec().rate());
-        let known = resample.get_or_insert((rate, Resample::new(rate, spec.sample_rate_hz)?));
-        if known.0 != rate {
-            // A chained stream of another rate: what was before it stays.
-            break;
+        if mixer.is_empty() {
+            facts.set("sample_rate_hz", rate);
+            facts.set("channels", channels);
         }
-        facts.set("sample_rate_hz", rate);
-        facts.set("channels", channels);
         buffer.copy_to_vec_interleaved::<f32>(&mut interleaved);
-        mono.clear();
-        mono.extend(
-            interleaved.chunks_exact(channels).map(|frame| frame.iter().sum::<f32>() / frame.len() as f32),
-        );
-        known.1.push(&mono, &mut ready)?;
-        cutter.push(&ready)?;
-        ready.clear();
+        mixer.push(&interleaved, channels, rate, cutter)?;
     }
-    let Some((_, resample)) = resample else {
-        return Err(reason(ReasonKind::Corrupt, format!("no sound could be decoded, {bad} damaged packets")));
-    };
-    resample.finish(&mut ready)?;
-    cutter.push(&ready)
+}
+
+/// Samples of any rate and any channels to the cutter. Both may change.
+struct Mixer {
+    to_hz: u32,
+    /// What suits the samples that came last.
+    current: Option<Current>,
+    mixed: Vec<f32>,
+    ready: Vec<f32>,
+}
+
+struct Current {
+    channels: usize,
+    rate: u32,
+    mono: Mono,
+    resample: Resample,
+}
+
+impl Mixer {
+    fn new(to_hz: u32) -> Self {
+        Self { to_hz, current: None, mixed: Vec::new(), ready: Vec::new() }
+    }
+
+    /// Whether no samples came yet.
+    fn is_empty(&self) -> bool {
+        self.current.is_none()
+    }
+
+    fn push(
+        &mut self,
+        interleaved: &[f32],
+        channels: usize,
+        rate: u32,
+        cutter: &mut Cutter,
+    ) -> Result<(), FailureReason> {
+        if self.current.as_ref().is_none_or(|now| (now.channels, now.rate) != (channels, rate)) {
+            self.flush(cutter)?;
+            let (mono, resample) = (Mono::new(rate, channels), Resample::new(rate, self.to_hz)?);
+            self.current = Some(Current { channels, rate, mono, resample });
+        }
+        let Some(now) = self.current.as_mut() else { return Ok(()) };
+        now.mono.push(interleaved, &mut self.mixed);
+        now.resample.push(&self.mixed, &mut self.ready)?;
+        cutter.push(&self.ready)?;
+        self.mixed.clear();
+        self.ready.clear();
+        Ok(())
+    }
+
+    /// Hands over what is held back; other samples may follow.
+    fn flush(&mut self, cutter: &mut Cutter) -> Result<(), FailureReason> {
+        let Some(mut now) = self.current.take() else { return Ok(()) };
+        now.mono.flush(&mut self.mixed);
+        now.resample.push(&self.mixed, &mut self.ready)?;
+        now.resample.finish(&mut self.ready)?;
+        cutter.push(&self.ready)?;
+        self.mixed.clear();
+        self.ready.clear();
+        Ok(())
+    }
 }
 
 fn read_tags(format: &mut dyn FormatReader, facts: &mut Payload) {

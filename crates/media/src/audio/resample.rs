@@ -8,8 +8,17 @@ use crate::reason;
 
 /// Samples that are resampled together, about; rubato rounds it to what the two rates need.
 const CHUNK: usize = 1024;
-/// Rates that a sound may claim.
+/// Rates that a sound may claim, whoever decodes it.
 const RATES: std::ops::RangeInclusive<u32> = 1_000..=768_000;
+
+/// Refuses a rate that nothing was ever recorded at.
+pub(super) fn check_rate(rate_hz: u32) -> Result<(), FailureReason> {
+    if RATES.contains(&rate_hz) {
+        Ok(())
+    } else {
+        Err(reason(ReasonKind::Corrupt, format!("a sample rate of {rate_hz} Hz")))
+    }
+}
 
 /// Turns mono samples of one rate into another's.
 pub(super) struct Resample {
@@ -27,9 +36,8 @@ pub(super) struct Resample {
 
 impl Resample {
     pub(super) fn new(from: u32, to: u32) -> Result<Self, FailureReason> {
-        if !RATES.contains(&from) || to == 0 {
-            return Err(reason(ReasonKind::Corrupt, format!("a sample rate of {from} Hz")));
-        }
+        check_rate(from)?;
+        check_rate(to)?;
         let fft = if from == to {
             None
         } else {

@@ -1,6 +1,7 @@
 use std::io::Write;
 
 use super::*;
+use crate::deadline::Deadline;
 use crate::sink::collect;
 use crate::{Limits, PartContent, TowerSpec};
 
@@ -26,7 +27,17 @@ fn decoded(bytes: &[u8]) -> Result<(Head, Vec<crate::Part>), FailureReason> {
     file.write_all(bytes).expect("writes");
     let (spec, limits) = (TowerSpec::default(), Limits::default());
     collect(100, |sink| {
-        decode(&Job { path: file.path(), mime: "audio/wav", threads: 1, spec: &spec, limits: &limits }, sink)
+        decode(
+            &Job {
+                path: file.path(),
+                mime: "audio/wav",
+                threads: 1,
+                spec: &spec,
+                limits: &limits,
+                deadline: Deadline::never(),
+            },
+            sink,
+        )
     })
 }
 
@@ -59,4 +70,104 @@ fn damage_is_a_typed_failure() {
     assert!(decoded(&wav(16_000, 1, &[])).is_err());
     assert!(decoded(b"RIFF\0\0\0\0WAVE").is_err());
     assert!(decoded(&wav(0, 1, &[1; 100])).is_err());
+}
+
+/// A file that ffmpeg makes of these arguments.
+fn made(folder: &std::path::Path, name: &str, args: &[&str]) -> std::path::PathBuf {
+    let path = folder.join(name);
+    let done = std::process::Command::new("ffmpeg")
+        .args(["-nostdin", "-v", "error", "-y"])
+        .args(args)
+        .arg(&path)
+        .status()
+        .expect("ffmpeg is installed");
+    assert!(done.success(), "ffmpeg cannot make {name}; is an encoder missing?");
+    path
+}
+
+/// Zero crossings upwards of each second.
+fn pitches(parts: &[crate::Part]) -> Vec<(u64, usize)> {
+    let mut found = Vec::new();
+    for part in parts {
+        let PartContent::Pcm(samples) = &part.content else { panic!("samples") };
+        let start = part.span.and_then(|span| span.time()).expect("a span").0;
+        for (second, samples) in (0..).zip(samples.chunks_exact(16_000)) {
+            let hz = samples.windows(2).filter(|pair| pair[0] < 0.0 && pair[1] >= 0.0).count();
+            found.push((start + second * 1_000, hz));
+        }
+    }
+    found
+}
+
+#[test]
+fn chained_files_are_heard_to_their_end() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (codec, second) in [
+        ("libvorbis", ["-ar", "44100", "-ac", "1"]),
+        ("libvorbis", ["-ar", "22050", "-ac", "2"]),
+        ("flac", ["-ar", "44100", "-ac", "1"]),
+        ("flac", ["-ar", "16000", "-ac", "2"]),
+    ] {
+        let tone = |hz: &str, name: &str, form: [&str; 4]| {
+            let source = format!("sine=frequency={hz}:duration=4:r=44100");
+            let input = ["-f", "lavfi", "-i", &source, "-c:a", codec, "-strict", "-2"];
+            fs_err::read(made(folder.path(), name, &[&input[..], &form].concat())).expect("reads")
+        };
+        let first = tone("500", "one.ogg", ["-ar", "44100", "-ac", "1"]);
+        let both = [first, tone("1500", "two.ogg", second)].concat();
+        let (head, parts) = decoded(&both).expect("decodes");
+        let length = head.facts.get("duration_ms").and_then(serde_json::Value::as_u64).expect("a length");
+        assert!(length.abs_diff(8_000) <= 50, "{codec} {second:?}: {length} ms");
+        let pitches = pitches(&parts);
+        for (at, hz) in [(500..2_500, 500), (4_500..7_001, 1_500)] {
+            let mut heard = pitches.iter().filter(|(start, _)| at.contains(start));
+            assert!(heard.clone().count() > 0, "{codec} {second:?}: {pitches:?}");
+            assert!(heard.all(|(_, found)| found.abs_diff(hz) <= 20), "{codec} {second:?}: {pitches:?}");
+        }
+        assert_eq!(head.warning, None, "{codec} {second:?}");
+        assert_eq!(head.facts.get("sample_rate_hz"), Some(&44_100.into()));
+    }
+}
+
+#[test]
+fn opposite_phases_are_heard() {
+    let samples: Vec<i16> = (0..44_100_u32)
+        .map(|at| if at / 50 % 2 == 0 { 8_000 } else { -8_000 })
+        .flat_map(|left| [left, -left])
+        .collect();
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("a.wav");
+    fs_err::write(&path, wav(44_100, 2, &samples)).expect("writes");
+    let input = path.to_str().expect("UTF-8");
+    // The same through symphonia and through ffmpeg.
+    for name in ["b.wav", "b.flac", "b.mka"] {
+        let codec = if name == "b.mka" { "libopus" } else { "copy" };
+        let codec = if name == "b.flac" { "flac" } else { codec };
+        let bytes = fs_err::read(made(folder.path(), name, &["-i", input, "-c:a", codec])).expect("reads");
+        let (_, parts) = decoded(&bytes).expect("decodes");
+        let PartContent::Pcm(samples) = &parts[0].content else { panic!("samples") };
+        let level = samples.iter().map(|sample| sample.abs()).sum::<f32>() / samples.len() as f32;
+        assert!(level > 0.15, "{name}: {level}");
+    }
+}
+
+#[test]
+fn absurd_rates_are_refused_whoever_decodes() {
+    for rate in [1, 999, 4_000_000_000] {
+        let mut bytes = wav(8_000, 1, &[1_000; 2_000]);
+        bytes[24..28].copy_from_slice(&u32::to_le_bytes(rate));
+        let failed = decoded(&bytes).expect_err("refused");
+        assert_eq!(failed.detail, format!("a sample rate of {rate} Hz"));
+        assert_eq!(failed.kind, ReasonKind::Corrupt);
+    }
+}
+
+#[test]
+fn audio_that_ends_early_is_kept_with_a_warning() {
+    let whole = wav(16_000, 1, &[8_000; 16_000 * 8]);
+    let (head, parts) = decoded(&whole[..whole.len() / 2]).expect("decodes");
+    assert!(!parts.is_empty());
+    let warning = head.warning.expect("a warning");
+    assert!(warning.detail.starts_with("decoded until 00:00:03 of 00:00:08"), "{warning}");
+    assert_eq!(decoded(&whole).expect("decodes").0.warning, None);
 }

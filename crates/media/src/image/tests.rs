@@ -10,7 +10,14 @@ fn spec() -> TowerSpec {
 }
 
 fn job<'a>(mime: &'static str, spec: &'a TowerSpec, limits: &'a Limits) -> Job<'a> {
-    Job { path: std::path::Path::new("absent"), mime, threads: 1, spec, limits }
+    Job {
+        path: std::path::Path::new("absent"),
+        mime,
+        threads: 1,
+        spec,
+        limits,
+        deadline: crate::deadline::Deadline::never(),
+    }
 }
 
 fn jpeg(bytes: &[u8]) -> Result<(Head, Vec<crate::Part>), FailureReason> {

@@ -2,29 +2,27 @@
 
 use sensorium_types::{FailureReason, Modality, Payload, Track};
 
+use super::SCAN_STEP_MS;
+use super::frames::{SCAN_SIDE, scan_size};
 use super::parts::PartMaker;
-use super::{SCAN_FPS, SCAN_SIDE, scan_size};
 use crate::image::Moving;
 use crate::resize::resize_rgb;
 use crate::sink::Sink;
 use crate::{Head, decode::Job};
 
-/// Cuts an animated picture as a film.
+/// Cuts an animated picture as a video.
 pub(crate) fn animation(moving: Moving, job: &Job, sink: &mut Sink) -> Result<Head, FailureReason> {
     let Job { mime, spec, limits, .. } = *job;
     let (w, h) = scan_size(moving.width, moving.height, spec.image_size.max(SCAN_SIDE));
-    let step = 1000 / u64::from(SCAN_FPS);
     let most = limits.max_animation_seconds.saturating_mul(1000);
-    let mut maker = PartMaker::new(spec, f64::from(SCAN_FPS), sink);
+    let mut maker = PartMaker::new(spec, sink);
     let (mut time, mut next, mut count) = (0_u64, 0_u64, 0_usize);
     for (frame, delay) in moving.frames.take(limits.max_animation_frames) {
         let end = (time + delay).min(most);
+        // At most one frame of each scan step.
         if next < end {
-            let small = resize_rgb(&frame, w, h)?;
-            while next < end {
-                maker.push(&small)?;
-                next += step;
-            }
+            maker.push(&resize_rgb(&frame, w, h)?, time)?;
+            next = (end - 1) / SCAN_STEP_MS * SCAN_STEP_MS + SCAN_STEP_MS;
         }
         time = end;
         count += 1;

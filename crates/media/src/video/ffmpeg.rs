@@ -1,15 +1,17 @@
 //! Runs ffmpeg and ffprobe as children that read one local file and nothing else.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{self, Read};
+use std::io::{self, PipeReader, Read};
 use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
+use std::time::Instant;
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use sensorium_types::{FailureReason, ReasonKind};
 
+use super::clock::Clock;
 use crate::reason;
 
 /// Demuxers that may be used. No playlists and no concatenation: they would name other files and addresses.
@@ -24,6 +26,9 @@ const MAX_COMPLAINT_BYTES: usize = 4096;
 const MAX_COMPLAINT_CHARS: usize = 200;
 
 /// A running child whose standard output is read. It is killed when dropped.
+///
+/// A reader of its output also takes what comes through its other pipes, whenever it comes, so that the child never waits
+/// for one pipe while its reader waits for another.
 #[derive(Debug)]
 pub(crate) struct Ffmpeg {
     program: &'static str,
@@ -31,6 +36,11 @@ pub(crate) struct Ffmpeg {
     output: ChildStdout,
     complaints: Option<ChildStderr>,
     complaint: Vec<u8>,
+    /// Where its filters tell the times of frames; see [`Ffmpeg::start_with_clock`].
+    times: Option<PipeReader>,
+    clock: Clock,
+    /// When reading is given up.
+    until: Option<Instant>,
 }
 
 /// The path as ffmpeg takes it: absolute, with its protocol.
@@ -43,14 +53,43 @@ fn file_url(path: &Path) -> OsString {
 impl Ffmpeg {
     /// Starts ffmpeg on a file with this many threads of its decoder; `after` goes behind the input.
     pub(crate) fn start(path: &Path, threads: usize, after: &[&str]) -> Result<Self, FailureReason> {
+        Self::decoder(path, threads, after, Stdio::null())
+    }
+
+    /// Starts ffmpeg as [`Ffmpeg::start`] does; what its filters write to `pipe:0` sets the [`Ffmpeg::clock`]. Standard
+    /// input is the one descriptor besides output and complaints that every child has.
+    pub(super) fn start_with_clock(
+        path: &Path,
+        threads: usize,
+        after: &[&str],
+    ) -> Result<Self, FailureReason> {
+        let (times, writer) =
+            io::pipe().map_err(|error| reason(ReasonKind::Crashed, format!("no pipe: {error}")))?;
+        let mut ffmpeg = Self::decoder(path, threads, after, writer.into())?;
+        ffmpeg.times = Some(times);
+        Ok(ffmpeg)
+    }
+
+    fn decoder(path: &Path, threads: usize, after: &[&str], input: Stdio) -> Result<Self, FailureReason> {
         let threads = threads.to_string();
-        let before = ["-nostdin", "-threads", &threads, "-max_pixels", MAX_PIXELS, "-filter_threads", "1"];
-        Self::run("ffmpeg", &before, path, after)
+        let before = [
+            "-nostdin",
+            "-threads",
+            &threads,
+            "-max_pixels",
+            MAX_PIXELS,
+            "-filter_threads",
+            "1",
+            // Of a file that begins at 0 ffmpeg would take the start of the stream that it decodes for the file's.
+            "-itsoffset",
+            "0.000001",
+        ];
+        Self::run("ffmpeg", &before, path, after, input)
     }
 
     /// Starts ffprobe on a file.
     pub(super) fn probe(path: &Path, after: &[&str]) -> Result<Self, FailureReason> {
-        Self::run("ffprobe", &[], path, after)
+        Self::run("ffprobe", &[], path, after, Stdio::null())
     }
 
     fn run(
@@ -58,6 +97,7 @@ impl Ffmpeg {
         before: &[&str],
         path: &Path,
         after: &[&str],
+        input: Stdio,
     ) -> Result<Self, FailureReason> {
         let cannot = |error: io::Error| {
             let crashed = || reason(ReasonKind::Crashed, format!("{program} cannot be started: {error}"));
@@ -70,13 +110,32 @@ impl Ffmpeg {
             .args(before)
             .args([OsStr::new("-i"), &file_url(path)])
             .args(after)
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut child = command.spawn().map_err(cannot)?;
         let output = child.stdout.take().ok_or_else(|| cannot(io::Error::other("no output")))?;
         let complaints = child.stderr.take();
-        Ok(Self { program, child, output, complaints, complaint: Vec::new() })
+        Ok(Self {
+            program,
+            child,
+            output,
+            complaints,
+            complaint: Vec::new(),
+            times: None,
+            clock: Clock::default(),
+            until: None,
+        })
+    }
+
+    /// From here on, reading ends with [`io::ErrorKind::TimedOut`] at this moment.
+    pub(super) fn read_until(&mut self, moment: Instant) {
+        self.until = Some(moment);
+    }
+
+    /// What its filters have told of times so far: all of it once its output has ended.
+    pub(super) fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// Waits for its end; an error if it failed, with its first complaint.
@@ -115,23 +174,55 @@ impl Ffmpeg {
 
 impl Read for Ffmpeg {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while let Some(complaints) = &self.complaints {
-            let (output, complaints) = (self.output.as_fd(), complaints.as_fd());
-            let mut fds = [PollFd::new(&output, PollFlags::IN), PollFd::new(&complaints, PollFlags::IN)];
-            match poll(&mut fds, None) {
-                Ok(_) => {}
-                Err(rustix::io::Errno::INTR) => continue,
-                Err(error) => return Err(error.into()),
-            }
-            let [output, complaints] = fds.map(|fd| !fd.revents().is_empty());
-            if complaints {
-                self.listen();
-            }
-            if output {
-                break;
+        while !self.wait_for_output()? {}
+        let count = self.output.read(buffer)?;
+        if count == 0 && !buffer.is_empty() {
+            // The times that came last may still lie in their pipe. It closes with the child, which has ended by now.
+            while self.times.is_some() {
+                self.take_times();
             }
         }
-        self.output.read(buffer)
+        Ok(count)
+    }
+}
+
+impl Ffmpeg {
+    /// Waits until any pipe has something; takes what is not output. Whether there is output.
+    fn wait_for_output(&mut self) -> io::Result<bool> {
+        let left = match self.until.map(|until| until.saturating_duration_since(Instant::now())) {
+            Some(left) if left.is_zero() => return Err(io::ErrorKind::TimedOut.into()),
+            left => left.map(Timespec::try_from).transpose().map_err(io::Error::other)?,
+        };
+        let mut fds = vec![PollFd::new(&self.output, PollFlags::IN)];
+        fds.extend(
+            self.complaints.as_ref().map(|pipe| PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN)),
+        );
+        fds.extend(self.times.as_ref().map(|pipe| PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN)));
+        match poll(&mut fds, left.as_ref()) {
+            Ok(_) => {}
+            Err(rustix::io::Errno::INTR) => return Ok(false),
+            Err(error) => return Err(error.into()),
+        }
+        let mut ready = fds.iter().map(|fd| !fd.revents().is_empty()).collect::<Vec<_>>().into_iter();
+        drop(fds);
+        let output = ready.next().unwrap_or(false);
+        if self.complaints.is_some() && ready.next().unwrap_or(false) {
+            self.listen();
+        }
+        if self.times.is_some() && ready.next().unwrap_or(false) {
+            self.take_times();
+        }
+        Ok(output)
+    }
+
+    /// Takes some times; blocks if there are none.
+    fn take_times(&mut self) {
+        let Some(times) = self.times.as_mut() else { return };
+        let mut some = [0_u8; 4096];
+        match times.read(&mut some) {
+            Ok(count) if count > 0 => self.clock.take(some.get(..count).unwrap_or_default()),
+            Ok(_) | Err(_) => self.times = None,
+        }
     }
 }
 

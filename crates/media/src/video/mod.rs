@@ -1,133 +1,125 @@
-//! Films: sampled by time, cut by shots and windows, with the soundtrack as audio parts of the same asset.
+//! Videos: sampled by time, cut by shots and windows, with the soundtrack as audio parts of the same asset.
 //!
-//! One ffmpeg streams small frames ([`SCAN_FPS`] a second) for finding cuts; of each part, evenly spread frames are
-//! kept for the tower. A second ffmpeg streams the sound.
+//! One ffmpeg streams small frames with their times (one of each [`SCAN_STEP_MS`]) for finding cuts; of each part, evenly
+//! spread frames are kept for the tower. A second ffmpeg streams the sound. Both tell the times of a player, so that parts
+//! of both tracks lie on one timeline.
 //!
 //! | file | holds |
 //! | --- | --- |
 //! | `ffmpeg.rs` | the one way in which ffmpeg and ffprobe are run |
+//! | `timed.rs` | frames and samples out of ffmpeg, each with its time |
+//! | `clock.rs` | the times of all frames, of which few are looked at |
 //! | `probe.rs` | streams and facts of a container |
+//! | `frames.rs` | a stream of frames, from its filters to its end |
 //! | `shots.rs` | changes of shot |
 //! | `parts.rs` | frames to parts |
-//! | `animation.rs` | animated pictures |
-//! | `still.rs` | pictures that only ffmpeg decodes |
-//! | `clip.rs` | stretches of a film as one clip |
+//! | `animation.rs` | animated images |
+//! | `still.rs` | images that only ffmpeg decodes |
+//! | `clip.rs` | stretches of a video as one clip |
 
 mod animation;
 mod clip;
+mod clock;
 mod ffmpeg;
+mod frames;
 mod parts;
 mod probe;
 mod shots;
 mod still;
+#[cfg(test)]
+mod sync_tests;
+mod timed;
 
 use std::io::{ErrorKind, Read};
 
-use sensorium_types::{FailureReason, Modality, Payload, ReasonKind, Track};
+use sensorium_types::{FailureReason, Modality, ReasonKind, Track};
 
 use crate::audio::{self, Cutter};
 use crate::decode::Job;
 use crate::image::check_sides;
 use crate::sink::Sink;
-use crate::{Head, Rgb, reason};
+use crate::{Head, reason};
 
 pub(crate) use animation::animation;
 pub use clip::cut_clip;
 pub(crate) use ffmpeg::Ffmpeg;
-use parts::{BlankPart, PartMaker};
-use probe::Probe;
+use frames::{claimed_ms, scan, scan_size};
+pub(crate) use frames::{cut_short, is_of_time, stopped};
+pub(crate) use probe::{Probe, SoundStream, probe};
 pub(crate) use still::still;
+pub(crate) use timed::{Stamp, Stop, Timed, steady};
 
-/// Frames a second that are looked at for changes of shot.
-const SCAN_FPS: u32 = 4;
-/// Shorter side of the frames that are looked at.
-const SCAN_SIDE: u32 = 260;
-/// Longer side of them at most.
-const MAX_SCAN_SIDE: u32 = 780;
+/// At most one frame of this many milliseconds is looked at.
+const SCAN_STEP_MS: u64 = 250;
 /// Frames as they are, one after the other.
 const RAW_RGB: [&str; 5] = ["-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"];
+/// Of the time of a video with sound, its frames may take the first 2 of 3 thirds.
+const SHARE_OF_FRAMES: (u32, u32) = (2, 3);
+/// A container's length is believed if it is this close to what was decoded, in milliseconds.
+const MAX_LENGTH_ERROR_MS: u64 = 1_000;
 
-/// Decodes a container: a film if it holds a moving picture, else a sound.
+/// Decodes a container: a video if it holds a moving image, else a sound.
 pub(crate) fn decode(job: &Job, sink: &mut Sink) -> Result<Head, FailureReason> {
-    let probe = probe::probe(job.path)?;
-    match probe.picture {
-        Some(size) => film(job, size, probe, sink),
-        None if probe.has_sound => audio::decode(job, sink),
-        None => Err(reason(ReasonKind::Unsupported, "the container holds neither picture nor sound")),
+    let probe = probe(job.path)?;
+    match (probe.picture, &probe.sound) {
+        (Some(size), _) => {
+            check_sides(size.0, size.1, job.limits)?;
+            video(job, probe, sink)
+        }
+        (None, Some(_)) => audio::decode_container(job, probe, sink),
+        (None, None) => Err(reason(ReasonKind::Unsupported, "the container holds neither video nor audio")),
     }
 }
 
-fn film(
-    job: &Job,
-    (width, height): (u32, u32),
-    probe: Probe,
-    sink: &mut Sink,
-) -> Result<Head, FailureReason> {
-    check_sides(width, height, job.limits)?;
-    let (blank, scanned_ms) = picture(job, (width, height), probe.duration_ms, sink)?;
-    if probe.has_sound {
+fn video(job: &Job, probe: Probe, sink: &mut Sink) -> Result<Head, FailureReason> {
+    let deadline = match probe.sound {
+        Some(_) => job.deadline.first(SHARE_OF_FRAMES.0, SHARE_OF_FRAMES.1),
+        None => job.deadline,
+    };
+    let scanned = scan(job, &probe, deadline, sink)?;
+    let (mut end_ms, mut is_whole) = (scanned.end_ms, scanned.is_whole);
+    let mut troubles: Vec<FailureReason> = scanned.trouble.into_iter().collect();
+    if let Some(sound) = &probe.sound {
+        let claimed_ms = claimed_ms(sound.end_ms, &probe, job).filter(|_| sound.end_ms.is_some());
         let mut cutter = Cutter::new(job.spec, job.limits, sink);
-        match audio::stream(job, &mut cutter) {
-            // A broken soundtrack leaves a film silent.
-            Ok(()) | Err(_) => cutter.finish(false)?,
-        };
+        let heard = audio::stream(job, (&probe, sound), claimed_ms, &mut cutter);
+        is_whole &= !cutter.is_full();
+        if let Err(trouble) | Ok(Some(trouble)) = heard {
+            is_whole &= !is_of_time(&trouble);
+            troubles.push(reason(trouble.kind, format!("its audio: {}", trouble.detail)));
+        }
+        end_ms = end_ms.max(cutter.finish(false)?);
+    }
+    let of_video = probe.video.as_ref().and_then(|stream| stream.end_ms);
+    let of_sound = probe.sound.as_ref().and_then(|stream| stream.end_ms);
+    if troubles.is_empty() && is_whole && of_video.or(of_sound).is_none() {
+        // Only the end of the file is known: the last of its streams should come near it.
+        troubles.extend(cut_short(end_ms, claimed_ms(None, &probe, job), || Ok(())));
     }
     // Blank parts are dropped, unless nothing else would be left of the asset.
-    if let Some(blank) = blank
+    if let Some(blank) = scanned.blank
         && sink.count(Track::Video) + sink.count(Track::Audio) == 0
     {
         sink.put(Track::Video, Some(blank.span), blank.content, blank.thumb)?;
     }
+    let warning = one_of(troubles);
+    if sink.count(Track::Video) + sink.count(Track::Audio) == 0 {
+        return Err(warning.unwrap_or_else(|| reason(ReasonKind::Corrupt, "nothing in it could be decoded")));
+    }
     let mut facts = probe.facts;
-    if probe.duration_ms == 0 {
-        facts.set("duration_ms", scanned_ms);
+    let is_believed = !probe.is_guess && probe.duration_ms.abs_diff(end_ms) <= MAX_LENGTH_ERROR_MS;
+    if probe.duration_ms == 0 || (is_whole && !is_believed) {
+        facts.set("duration_ms", end_ms);
     }
-    Ok(Head { modality: Modality::Video, mime: job.mime.replace("audio/", "video/"), facts, warning: None })
+    Ok(Head { modality: Modality::Video, mime: job.mime.replace("audio/", "video/"), facts, warning })
 }
 
-/// Cuts the picture; gives the first blank part, which is not put out, and the milliseconds seen.
-fn picture(
-    job: &Job,
-    (width, height): (u32, u32),
-    duration_ms: u64,
-    sink: &mut Sink,
-) -> Result<(Option<BlankPart>, u64), FailureReason> {
-    let (w, h) = scan_size(width, height, job.spec.image_size.max(SCAN_SIDE));
-    let filter = format!("fps={SCAN_FPS}:start_time=0,scale={w}:{h}:flags=bicubic,format=rgb24");
-    let seconds = job.limits.max_media_seconds.to_string();
-    let args = ["-map", "0:V:0", "-an", "-sn", "-dn", "-t", &seconds, "-vf", &filter];
-    let mut ffmpeg = Ffmpeg::start(job.path, job.threads, &[&args, &RAW_RGB[..]].concat())?;
-    let mut maker = PartMaker::new(job.spec, f64::from(SCAN_FPS), sink);
-    let mut frame = Rgb { width: w, height: h, pixels: vec![0; w as usize * h as usize * 3] };
-    while !maker.is_full() && read_whole(&mut ffmpeg, &mut frame.pixels)? {
-        maker.push(&frame)?;
-    }
-    if maker.frames() == 0 {
-        ffmpeg.finish()?;
-        return Err(reason(ReasonKind::Corrupt, "no frame could be decoded"));
-    }
-    let scanned_ms = maker.frames() as u64 * 1000 / u64::from(SCAN_FPS);
-    Ok((maker.finish(duration_ms)?, scanned_ms))
-}
-
-/// The sound of a file that symphonia does not decode, and its facts.
-pub(crate) fn sound_only(job: &Job, cutter: &mut Cutter) -> Result<Payload, FailureReason> {
-    let probe = probe::probe(job.path)?;
-    if !probe.has_sound {
-        return Err(reason(ReasonKind::Unsupported, "no sound track"));
-    }
-    audio::stream(job, cutter)?;
-    Ok(probe.facts)
-}
-
-/// Sides of a frame whose shorter one is `short`, even numbers, never larger than the film's own by more than that.
-fn scan_size(width: u32, height: u32, short: u32) -> (u32, u32) {
-    let least = width.min(height).max(1);
-    let scaled = |side: u32| {
-        let length = u64::from(side) * u64::from(short.min(least)) / u64::from(least);
-        u32::try_from(length).unwrap_or(MAX_SCAN_SIDE).clamp(2, MAX_SCAN_SIDE.max(short)) & !1
-    };
-    (scaled(width), scaled(height))
+/// Several troubles as one, of the kind of the first.
+fn one_of(troubles: Vec<FailureReason>) -> Option<FailureReason> {
+    let mut troubles = troubles.into_iter();
+    let first = troubles.next()?;
+    let detail = troubles.fold(first.detail, |told, next| format!("{told}; {}", next.detail));
+    Some(reason(first.kind, detail))
 }
 
 /// Fills the buffer; `false` at the end of the stream (a piece of a frame at the end is dropped).
@@ -136,19 +128,5 @@ fn read_whole(ffmpeg: &mut Ffmpeg, buffer: &mut [u8]) -> Result<bool, FailureRea
         Ok(()) => Ok(true),
         Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(false),
         Err(error) => Err(reason(ReasonKind::Corrupt, error.to_string())),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn scanned_frames_keep_the_aspect_within_bounds() {
-        assert_eq!(scan_size(1280, 720, 260), (462, 260));
-        assert_eq!(scan_size(720, 1280, 260), (260, 462));
-        assert_eq!(scan_size(100, 50, 260), (100, 50));
-        assert_eq!(scan_size(16_000, 20, 260), (780, 20));
-        assert_eq!(scan_size(1, 1, 260), (2, 2));
     }
 }

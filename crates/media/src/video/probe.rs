@@ -16,18 +16,50 @@ const MAX_OUTPUT_BYTES: u64 = 4 << 20;
 const MAX_TAG_CHARS: usize = 500;
 /// Longest length that a container is believed.
 const MAX_SECONDS: f64 = 1e9;
+/// Formats that carry no length: ffprobe guesses it from the first packets and the size of the file.
+const GUESSED: [&str; 5] = ["aac", "mp3", "ac3", "h264", "hevc"];
 
-/// The streams and facts of a container.
+/// The streams and facts of a container. Times are those of a player: 0 is where its earliest stream begins.
 #[derive(Debug, Default)]
 pub(crate) struct Probe {
-    /// Columns and rows of the first moving picture as it is shown (turned upright), if there is one.
+    /// Columns and rows of the moving image as it is shown (turned upright), if there is one.
     pub picture: Option<(u32, u32)>,
-    /// Whether there is a sound track.
-    pub has_sound: bool,
+    /// Its stream: the default one, else the first.
+    pub video: Option<VideoStream>,
+    /// The audio track: the default one, else the first.
+    pub sound: Option<SoundStream>,
+    /// The stamp at which its earliest stream begins, in seconds.
+    pub start: f64,
     /// Length in milliseconds; 0 where the container does not say.
     pub duration_ms: u64,
+    /// Whether that length is no more than a guess from the size of the file.
+    pub is_guess: bool,
     /// Facts for the payload.
     pub facts: Payload,
+}
+
+/// A stream of frames.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct VideoStream {
+    /// Its place among all streams.
+    pub index: u64,
+    /// Frames a second, on average.
+    pub fps: Option<f64>,
+    /// Where it ends, as far as the container tells it of this stream.
+    pub end_ms: Option<u64>,
+}
+
+/// A stream of samples.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct SoundStream {
+    /// Its place among all streams.
+    pub index: u64,
+    /// Samples a second, as they are stored.
+    pub rate_hz: u32,
+    /// Channels, as they are stored.
+    pub channels: u32,
+    /// Where it ends, as far as the container tells it of this stream.
+    pub end_ms: Option<u64>,
 }
 
 /// Asks ffprobe.
@@ -54,23 +86,22 @@ pub(crate) fn probe(path: &Path) -> Result<Probe, FailureReason> {
 fn read(report: &Value) -> Probe {
     let mut probe = Probe::default();
     let streams = report.get("streams").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    for stream in streams {
-        match stream.get("codec_type").and_then(Value::as_str) {
-            Some("video") if probe.picture.is_none() && !is_cover(stream) => read_picture(stream, &mut probe),
-            Some("audio") if !probe.has_sound => read_sound(stream, &mut probe),
-            _ => {}
-        }
-    }
     let format = report.get("format").unwrap_or(&Value::Null);
+    let clock = Clock::of(format);
+    if let Some(stream) = choose(streams, "video", |stream| !is_cover(stream) && sides(stream).is_some()) {
+        read_picture(stream, &clock, &mut probe);
+    }
+    if let Some(stream) = choose(streams, "audio", |_| true) {
+        read_sound(stream, &clock, &mut probe);
+    }
     let of_streams = streams.iter().filter_map(|stream| number(stream.get("duration"))).fold(0.0, f64::max);
-    let seconds = number(format.get("duration")).unwrap_or(of_streams);
-    if seconds.is_finite() && seconds > 0.0 {
-        probe.duration_ms = Duration::try_from_secs_f64(seconds.min(MAX_SECONDS))
-            .ok()
-            .and_then(|length| u64::try_from(length.as_millis()).ok())
-            .unwrap_or(0);
+    let end = number(format.get("duration")).map(|seconds| clock.length(seconds));
+    if let Some(duration_ms) = milliseconds(end.unwrap_or(of_streams)).filter(|ms| *ms > 0) {
+        probe.duration_ms = duration_ms;
         probe.facts.set("duration_ms", probe.duration_ms);
     }
+    probe.start = clock.start;
+    probe.is_guess = GUESSED.contains(&clock.format);
     // Ogg carries its tags on the streams.
     for holder in streams.iter().chain([format]) {
         if let Some(tags) = holder.get("tags").and_then(Value::as_object) {
@@ -118,16 +149,37 @@ fn degrees(place: &str) -> Option<(f64, f64)> {
     (lat.abs() <= 90.0 && lon.abs() <= 180.0).then_some((lat, lon))
 }
 
-fn read_sound(stream: &Value, probe: &mut Probe) {
-    probe.has_sound = true;
-    for (name, value) in
-        [("sample_rate_hz", number(stream.get("sample_rate"))), ("channels", number(stream.get("channels")))]
-    {
-        if let Some(value) = value.filter(|value| (1.0..1e9).contains(value)) {
-            #[expect(clippy::cast_possible_truncation, reason = "within the range above")]
-            probe.facts.set(name, value as u64);
+/// The stream of a kind that players take: the default one, else the first; of a known codec if there is one.
+fn choose<'a>(streams: &'a [Value], kind: &str, fits: impl Fn(&Value) -> bool) -> Option<&'a Value> {
+    let text = |stream: &'a Value, name: &str| stream.get(name).and_then(Value::as_str);
+    let mut found: Vec<&Value> =
+        streams.iter().filter(|stream| text(stream, "codec_type") == Some(kind) && fits(stream)).collect();
+    // Sorting is stable: of equals the first stays first.
+    found.sort_by_key(|stream| {
+        let is_known = text(stream, "codec_name").is_some_and(|name| name != "unknown" && name != "none");
+        (!is_known, !has_disposition(stream, "default"))
+    });
+    found.first().copied()
+}
+
+fn read_sound(stream: &Value, clock: &Clock, probe: &mut Probe) {
+    let whole = |name: &str| {
+        let value = number(stream.get(name)).filter(|value| (1.0..=f64::from(u32::MAX)).contains(value))?;
+        #[expect(clippy::cast_possible_truncation, reason = "within the range above")]
+        Some(value as u32)
+    };
+    let (rate_hz, channels) = (whole("sample_rate"), whole("channels"));
+    for (name, value) in [("sample_rate_hz", rate_hz), ("channels", channels)] {
+        if let Some(value) = value {
+            probe.facts.set(name, value);
         }
     }
+    probe.sound = Some(SoundStream {
+        index: index(stream),
+        rate_hz: rate_hz.unwrap_or(0),
+        channels: channels.unwrap_or(0),
+        end_ms: clock.end_of(stream),
+    });
     if let Some(codec) = stream.get("codec_name").and_then(Value::as_str)
         && probe.picture.is_none()
     {
@@ -135,13 +187,21 @@ fn read_sound(stream: &Value, probe: &mut Probe) {
     }
 }
 
-fn read_picture(stream: &Value, probe: &mut Probe) {
-    let side =
-        |name: &str| stream.get(name).and_then(Value::as_u64).and_then(|side| u32::try_from(side).ok());
-    let (Some(width), Some(height)) = (side("width"), side("height")) else { return };
-    if width == 0 || height == 0 {
-        return;
-    }
+fn index(stream: &Value) -> u64 {
+    stream.get("index").and_then(Value::as_u64).unwrap_or(0)
+}
+
+/// Columns and rows as they are stored.
+fn sides(stream: &Value) -> Option<(u32, u32)> {
+    let side = |name: &str| {
+        let side = stream.get(name).and_then(Value::as_u64)?;
+        u32::try_from(side).ok().filter(|side| *side > 0)
+    };
+    Some((side("width")?, side("height")?))
+}
+
+fn read_picture(stream: &Value, clock: &Clock, probe: &mut Probe) {
+    let Some((width, height)) = sides(stream) else { return };
     let turned = stream
         .get("side_data_list")
         .and_then(Value::as_array)
@@ -155,17 +215,71 @@ fn read_picture(stream: &Value, probe: &mut Probe) {
         probe.facts.set("codec", codec);
     }
     let rate = stream.get("avg_frame_rate").and_then(Value::as_str).and_then(|rate| rate.split_once('/'));
-    if let Some((Ok(num), Ok(den))) = rate.map(|(num, den)| (num.parse::<f64>(), den.parse::<f64>()))
-        && den > 0.0
-        && num > 0.0
-    {
-        probe.facts.set("fps", (num / den * 1000.0).round() / 1000.0);
+    let rate = rate.and_then(|(num, den)| Some((num.parse::<f64>().ok()?, den.parse::<f64>().ok()?)));
+    let fps = rate.filter(|(num, den)| *num > 0.0 && *den > 0.0).map(|(num, den)| num / den);
+    if let Some(fps) = fps {
+        probe.facts.set("fps", (fps * 1000.0).round() / 1000.0);
+    }
+    probe.video = Some(VideoStream { index: index(stream), fps, end_ms: clock.end_of(stream) });
+}
+
+/// What is needed to tell a container's times as a player does.
+struct Clock<'a> {
+    /// ffmpeg's name of the format.
+    format: &'a str,
+    /// Seconds that its earliest stream begins at.
+    start: f64,
+}
+
+impl<'a> Clock<'a> {
+    fn of(format: &'a Value) -> Self {
+        let start = number(format.get("start_time")).filter(|start| start.is_finite()).unwrap_or(0.0);
+        Self { format: format.get("format_name").and_then(Value::as_str).unwrap_or_default(), start }
+    }
+
+    /// Matroska tells where it ends instead of how long it is.
+    fn tells_ends(&self) -> bool {
+        self.format.contains("matroska")
+    }
+
+    /// The length of a file whose format tells these seconds.
+    fn length(&self, seconds: f64) -> f64 {
+        if self.tells_ends() && (0.0..seconds).contains(&self.start) { seconds - self.start } else { seconds }
+    }
+
+    /// Where a stream ends.
+    fn end_of(&self, stream: &Value) -> Option<u64> {
+        if self.tells_ends() {
+            let tags = stream.get("tags").and_then(Value::as_object)?;
+            let (_, told) = tags.iter().find(|(key, _)| key.eq_ignore_ascii_case("duration"))?;
+            return milliseconds(self.length(clock_seconds(told.as_str()?)?));
+        }
+        let start = number(stream.get("start_time")).unwrap_or(self.start);
+        milliseconds(start - self.start + number(stream.get("duration"))?)
     }
 }
 
-/// A song's cover is a picture stream, and no film.
+/// Seconds of `10:00:09.500000000`.
+fn clock_seconds(told: &str) -> Option<f64> {
+    let mut seconds = 0.0;
+    for part in told.split(':') {
+        seconds = seconds * 60.0 + part.parse::<f64>().ok()?;
+    }
+    Some(seconds)
+}
+
+fn milliseconds(seconds: f64) -> Option<u64> {
+    let length = Duration::try_from_secs_f64(seconds.min(MAX_SECONDS)).ok()?;
+    u64::try_from(length.as_millis()).ok()
+}
+
+/// A song's cover is a stream of one image, and no video.
 fn is_cover(stream: &Value) -> bool {
-    stream.get("disposition").and_then(|d| d.get("attached_pic")).and_then(Value::as_u64) == Some(1)
+    has_disposition(stream, "attached_pic")
+}
+
+fn has_disposition(stream: &Value, name: &str) -> bool {
+    stream.get("disposition").and_then(|d| d.get(name)).and_then(Value::as_u64) == Some(1)
 }
 
 /// ffprobe writes most numbers as strings.
@@ -191,9 +305,45 @@ mod tests {
             "format": {"duration": "12.5", "tags": {"TITLE": "Song"}},
         });
         let probe = read(&report);
-        assert!(probe.picture.is_none() && probe.has_sound);
+        assert!(probe.picture.is_none() && probe.sound.is_some());
         assert_eq!(probe.duration_ms, 12_500);
         assert_eq!(probe.facts.get("title"), Some(&"Song".into()));
+    }
+
+    #[test]
+    fn default_streams_are_taken() {
+        let report = serde_json::json!({
+            "streams": [
+                {"index": 0, "codec_type": "audio", "codec_name": "aac", "sample_rate": "44100", "channels": 2},
+                {"index": 1, "codec_type": "video", "codec_name": "mjpeg", "width": 5, "height": 5,
+                 "disposition": {"attached_pic": 1, "default": 1}},
+                {"index": 2, "codec_type": "video", "codec_name": "h264", "width": 64, "height": 48},
+                {"index": 3, "codec_type": "audio", "sample_rate": "8000", "disposition": {"default": 1}},
+                {"index": 4, "codec_type": "audio", "codec_name": "opus", "sample_rate": "48000", "channels": 1,
+                 "disposition": {"default": 1}},
+            ],
+            "format": {},
+        });
+        let probe = read(&report);
+        assert_eq!(probe.video.map(|stream| stream.index), Some(2));
+        assert_eq!(probe.sound.map(|stream| (stream.index, stream.rate_hz)), Some((4, 48_000)));
+        assert_eq!(probe.facts.get("channels"), Some(&1.into()));
+    }
+
+    #[test]
+    fn lengths_begin_where_the_first_stream_does() {
+        let video = serde_json::json!({"index": 0, "codec_type": "video", "codec_name": "h264", "width": 64,
+            "height": 48, "start_time": "36000.0", "tags": {"DURATION": "10:00:09.000000000"}});
+        let format = |name: &str, duration: &str| {
+            let start = "36000.0";
+            serde_json::json!({"format_name": name, "start_time": start, "duration": duration})
+        };
+        let ends = |format| {
+            let probe = read(&serde_json::json!({"streams": [video], "format": format}));
+            (probe.duration_ms, probe.video.and_then(|stream| stream.end_ms))
+        };
+        assert_eq!(ends(format("matroska,webm", "36009.000000")), (9_000, Some(9_000)));
+        assert_eq!(ends(format("mpegts", "9.000000")), (9_000, None));
     }
 
     #[test]

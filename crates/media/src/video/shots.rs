@@ -1,5 +1,6 @@
 //! Where a film changes from one shot to the next.
 
+use super::SCAN_STEP_MS;
 use crate::Rgb;
 
 /// A frame's small likeness: mean colours of a grid of cells.
@@ -13,8 +14,8 @@ const CUT: f32 = 18.0;
 const CUT_OVER_MEDIAN: f32 = 3.0;
 /// Differences that the median is taken over.
 const MEMORY: usize = 8;
-/// Fewest frames of a shot: flashes and fades are one cut, not many.
-const SHORTEST: usize = 3;
+/// Shortest shot in milliseconds: flashes and fades are one cut, not many.
+const SHORTEST_MS: u64 = 700;
 
 impl Likeness {
     pub(super) fn of(frame: &Rgb) -> Self {
@@ -53,31 +54,45 @@ impl Likeness {
 /// Finds cuts in a stream of frames.
 #[derive(Debug, Default)]
 pub(super) struct CutFinder {
-    last: Option<Likeness>,
+    /// The frame before, and when it began to be shown.
+    last: Option<(Likeness, u64)>,
     differences: Vec<f32>,
-    /// Frames since the last cut.
-    since_cut: usize,
+    /// When the shot began.
+    shot_ms: u64,
 }
 
 impl CutFinder {
-    /// Whether this frame begins a new shot.
-    pub(super) fn is_cut(&mut self, likeness: Likeness) -> bool {
-        let difference = self.last.as_ref().map(|last| last.difference(&likeness));
-        self.last = Some(likeness);
-        let Some(difference) = difference else { return false };
+    /// Whether the frame that is shown from this moment on begins a new shot. A frame that stood for several scan steps
+    /// is as many frames without a difference: slides that follow each other are no pan.
+    pub(super) fn is_cut(&mut self, likeness: Likeness, at_ms: u64) -> bool {
+        let Some((last, last_ms)) = self.last.take() else {
+            (self.last, self.shot_ms) = (Some((likeness, at_ms)), at_ms);
+            return false;
+        };
+        let difference = last.difference(&likeness);
+        self.last = Some((likeness, at_ms));
+        let stood = at_ms.saturating_sub(last_ms) / SCAN_STEP_MS;
+        for _ in 1..stood.min(MEMORY as u64 + 1) {
+            self.remember(0.0);
+        }
         let mut before = self.differences.clone();
         before.sort_by(f32::total_cmp);
         let median = before.get(before.len() / 2).copied().unwrap_or(0.0);
+        self.remember(difference);
+        let cut = difference > CUT
+            && difference > CUT_OVER_MEDIAN * median
+            && at_ms.saturating_sub(self.shot_ms) >= SHORTEST_MS;
+        if cut {
+            self.shot_ms = at_ms;
+        }
+        cut
+    }
+
+    fn remember(&mut self, difference: f32) {
         self.differences.push(difference);
         if self.differences.len() > MEMORY {
             self.differences.remove(0);
         }
-        self.since_cut += 1;
-        let cut = difference > CUT && difference > CUT_OVER_MEDIAN * median && self.since_cut >= SHORTEST;
-        if cut {
-            self.since_cut = 0;
-        }
-        cut
     }
 }
 
@@ -87,6 +102,10 @@ mod tests {
 
     fn flat(value: u8) -> Rgb {
         Rgb { width: 32, height: 18, pixels: vec![value; 32 * 18 * 3] }
+    }
+
+    fn step(place: usize) -> u64 {
+        place as u64 * SCAN_STEP_MS
     }
 
     fn ramp(shift: usize) -> Rgb {
@@ -100,19 +119,32 @@ mod tests {
     fn a_change_of_scene_is_a_cut_and_a_drift_is_not() {
         let mut finder = CutFinder::default();
         for shift in 0..10 {
-            assert!(!finder.is_cut(Likeness::of(&ramp(shift * 2))), "drift {shift}");
+            assert!(!finder.is_cut(Likeness::of(&ramp(shift * 2)), step(shift)), "drift {shift}");
         }
-        assert!(finder.is_cut(Likeness::of(&flat(250))));
-        assert!(!finder.is_cut(Likeness::of(&flat(250))));
+        assert!(finder.is_cut(Likeness::of(&flat(250)), step(10)));
+        assert!(!finder.is_cut(Likeness::of(&flat(250)), step(11)));
+    }
+
+    #[test]
+    fn slides_are_cuts_however_many_follow() {
+        let mut finder = CutFinder::default();
+        let cuts = (0..10)
+            .filter(|slide| {
+                finder.is_cut(Likeness::of(&flat([20, 120, 220][slide % 3])), *slide as u64 * 5_000)
+            })
+            .count();
+        assert_eq!(cuts, 9);
     }
 
     #[test]
     fn a_fast_pan_is_no_cut() {
         let mut finder = CutFinder::default();
-        let cuts = (0..30).filter(|shift| finder.is_cut(Likeness::of(&ramp(shift * 25)))).count();
+        let cuts =
+            (0..30).filter(|shift| finder.is_cut(Likeness::of(&ramp(shift * 25)), step(*shift))).count();
         assert!(cuts <= 1, "{cuts}");
         let mut flash = CutFinder::default();
         let shades = [40, 40, 40, 40, 250, 40, 40, 40];
-        assert_eq!(shades.into_iter().filter(|shade| flash.is_cut(Likeness::of(&flat(*shade)))).count(), 1);
+        let is_cut = |(at, shade): &(usize, u8)| flash.is_cut(Likeness::of(&flat(*shade)), step(*at));
+        assert_eq!(shades.into_iter().enumerate().filter(is_cut).count(), 1);
     }
 }
