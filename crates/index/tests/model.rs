@@ -458,7 +458,6 @@ fn a_collection_answers_as_the_model_does() {
         .run(&proptest::collection::vec(step(), 1..50), |mut steps| {
             steps.extend(closing());
             let walks = run(&steps);
-            println!("{walks:?}");
             prop_assert!(walks.graph > 0 && walks.filtered > 0, "{walks:?}");
             Ok(())
         })

@@ -8,6 +8,7 @@ pub const SEED_VARIABLE: &str = "SENSORIUM_TEST_SEED";
 ///
 /// # Panics
 /// If the variable holds no number.
+#[expect(clippy::print_stdout, reason = "the test harness shows it with a failure")]
 pub fn seed(test: &str, own: u64) -> u64 {
     let given = std::env::var(SEED_VARIABLE).ok();
     let seed = chosen(given.as_deref(), own);
