@@ -93,9 +93,9 @@ pub fn has_writer(data: &Path) -> Option<bool> {
 pub fn is_data_folder(path: &Path) -> bool {
     let lock = path.join(FILE);
     let is_lock = || {
-        std::fs::metadata(&lock).is_ok_and(|metadata| metadata.is_file() && metadata.len() <= MAX_LOCK_BYTES)
+        fs::metadata(&lock).is_ok_and(|metadata| metadata.is_file() && metadata.len() <= MAX_LOCK_BYTES)
             // The lock of another user may not be readable; its size will do.
-            && std::fs::read_to_string(&lock)
+            && fs::read_to_string(&lock)
                 .map_or(true, |text| text.trim().chars().all(|letter| letter.is_ascii_digit()))
     };
     registry::root(path).is_dir() && is_lock()
