@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use sensorium_media::Head;
 use sensorium_types::{
     AssetId, AssetRecord, Change, ContentHash, FailureReason, MediaPolicy, Modality, Payload, PointRecord,
-    SourceKey, SourceRow, SourceState,
+    ReasonKind, SourceKey, SourceRow, SourceState,
 };
 
 use super::report::Told;
@@ -68,7 +68,22 @@ pub(super) struct Seen {
     pub(super) hash: ContentHash,
     pub(super) head: Head,
     /// The asset of these bytes that is replaced.
-    pub(super) before: Option<AssetRecord>,
+    pub(super) before: Option<Before>,
+}
+
+/// An asset that is decoded once more.
+#[derive(Debug)]
+pub(super) struct Before {
+    pub(super) record: AssetRecord,
+    /// How many points its bytes gave.
+    pub(super) points: usize,
+}
+
+impl Before {
+    /// Whether it holds more than what came of another try, whose time was up sooner.
+    fn reaches_further(&self, points: &[PointRecord], warning: Option<&FailureReason>) -> bool {
+        warning.is_some_and(|reason| reason.kind == ReasonKind::TimedOut) && self.points > points.len()
+    }
 }
 
 /// An asset that is there.
@@ -139,6 +154,15 @@ impl Job {
     ) -> Ready {
         let Seen { hash, head: Head { modality, mime, facts, warning }, before } = seen;
         let id = AssetId::from_content(&hash);
+        if let Some(Before { record, .. }) =
+            before.as_ref().filter(|before| before.reaches_further(&points, warning.as_ref()))
+        {
+            let merge = is_news(&self.metadata, &record.metadata);
+            let warning = Warning::of(record).map(|warning| warning.reason);
+            let found = Found { asset: id.clone(), modality: Some(record.modality), warning };
+            return self.known(rows, found, merge, Some(id));
+        }
+        let before = before.map(|before| before.record);
         let mut facts = facts::of_file(facts, &self.path, self.stamp, modality, &mime);
         if let Some(reason) = &warning {
             let tries = before.as_ref().and_then(Warning::of).map_or(1, |before| before.tries + 1);

@@ -6,11 +6,11 @@ use std::collections::hash_map::Entry;
 use crossbeam_channel::{Receiver, Sender};
 use sensorium_embed::Priority;
 use sensorium_media::MediaInput;
-use sensorium_types::{AssetId, AssetRecord, ContentHash, FailureReason, ReasonKind, StoredAsset};
+use sensorium_types::{AssetId, AssetRecord, ContentHash, FailureReason, ReasonKind, StoredAsset, Track};
 use tokio::sync::mpsc;
 
 use super::hash::{changed, hash_file, is_unchanged};
-use super::job::{Found, Job, Ready, Seen, Task, is_news};
+use super::job::{Before, Found, Job, Ready, Seen, Task, is_news};
 use super::run::{Outcome, Run};
 use crate::EngineError;
 use crate::encode::{Encoding, Feed, is_of_the_file, reason_of};
@@ -125,7 +125,8 @@ fn advance(run: &Run, job: Job) -> Result<Next, EngineError> {
     if once_more || points.is_empty() {
         let mut metadata = record.metadata.clone();
         metadata.merge(&job.metadata);
-        return decode(run, Job { metadata, ..job }, hash, Some(record));
+        let of_bytes = points.iter().filter(|point| point.track != Track::Caption).count();
+        return decode(run, Job { metadata, ..job }, hash, Some(Before { record, points: of_bytes }));
     }
     let merge = is_news(&job.metadata, &record.metadata);
     Ok(Next::Commit(job.known(&run.rows, found(record), merge, Some(asset))))
@@ -146,7 +147,7 @@ fn found(record: AssetRecord) -> Found {
 }
 
 /// Decodes a file; `before` is the asset of its bytes that is replaced.
-fn decode(run: &Run, job: Job, hash: ContentHash, before: Option<AssetRecord>) -> Result<Next, EngineError> {
+fn decode(run: &Run, job: Job, hash: ContentHash, before: Option<Before>) -> Result<Next, EngineError> {
     let asset = AssetId::from_content(&hash);
     let mut feed = Feed::new(run.encode.as_ref(), Priority::Bulk);
     let input = MediaInput::Path(job.path.clone());

@@ -164,6 +164,8 @@ pub(crate) enum Doubtful {
     Whole,
     /// It fails.
     Failed,
+    /// Only its first part comes in time.
+    Sooner,
 }
 
 impl Decode for FakeDecoder {
@@ -194,11 +196,12 @@ impl Decode for FakeDecoder {
         let warning = match (self.doubtful, warning) {
             (Doubtful::Failed, Some(reason)) => return Ok(Err(reason)),
             (Doubtful::Whole, _) => None,
-            (Doubtful::Warned | Doubtful::Failed, warning) => warning,
+            (Doubtful::Warned | Doubtful::Failed | Doubtful::Sooner, warning) => warning,
         };
         Ok(decoded(file).and_then(|decoded| {
             let Decoded { modality, mime, facts, warning: _, parts } = decoded;
-            parts.into_iter().try_for_each(on_part)?;
+            let some = if self.doubtful == Doubtful::Sooner { 1 } else { parts.len() };
+            parts.into_iter().take(some).try_for_each(on_part)?;
             Ok(Head { modality, mime, facts, warning })
         }))
     }

@@ -63,3 +63,15 @@ async fn a_retry_decodes_files_with_a_warning_again() {
     assert_eq!(fixture.engine.count(Some(&year)).await.expect("counts"), 1, "the user's fields are kept");
     assert!(fixture.retry().await.is_empty(), "nothing is left to try");
 }
+
+#[tokio::test]
+async fn a_retry_that_gets_less_far_leaves_what_there_was() {
+    let fixture = Fixture::new();
+    fixture.write("a.mp4", "late video a dog|a cat");
+    fixture.index().await;
+    let fixture = fixture.reopened(FakeDecoder { doubtful: Doubtful::Sooner, ..FakeDecoder::default() });
+    let runs = fixture.retry().await;
+    assert_eq!((runs[0].counts(), runs[0].summary.warned, runs[0].summary.points), ((1, 0, 0, 0), 1, 0));
+    assert_eq!(fixture.decoded(), 1);
+    assert_eq!(fixture.store.stats().await.expect("counts").points, 2);
+}
