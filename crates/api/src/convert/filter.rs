@@ -304,7 +304,7 @@ mod tests {
         let expressions = v1::Filter { must: texts(&long), ..Default::default() };
         assert!(matches!(Filter::try_from(expressions), Err(ConvertError::TooMany { .. })));
         let spaces = v1::Filter { must: texts(&" ".repeat(70_000)), ..Default::default() };
-        assert!(matches!(Filter::try_from(spaces), Err(ConvertError::Filter(_))));
+        assert!(matches!(Filter::try_from(spaces), Err(ConvertError::TooLong { field: "filter", .. })));
         let nameless =
             v1::Comparison { field: None, operator: 1, value: Some((&Literal::Bool(true)).into()) };
         let nameless = v1::Filter { must: vec![leaf(Kind::Comparison(nameless))], ..Default::default() };
