@@ -12,10 +12,7 @@ pub const SEED_VARIABLE: &str = "SENSORIUM_TEST_SEED";
 pub fn seed(test: &str, own: u64) -> u64 {
     let given = std::env::var(SEED_VARIABLE).ok();
     let seed = chosen(given.as_deref(), own);
-    #[expect(clippy::print_stdout, reason = "the output of a test")]
-    {
-        println!("seed of {test}: {seed} ({SEED_VARIABLE}={seed} repeats it)");
-    }
+    println!("seed of {test}: {seed} ({SEED_VARIABLE}={seed} repeats it)");
     seed
 }
 
