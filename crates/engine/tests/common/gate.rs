@@ -20,6 +20,8 @@ struct State {
     arrived: usize,
     /// How many more go through; `None`: all.
     rest: Option<usize>,
+    /// What goes through in any case.
+    always: Option<&'static str>,
 }
 
 impl Gate {
@@ -33,6 +35,13 @@ impl Gate {
     /// Lets so many more through and then nobody.
     pub(crate) fn let_in(&self, files: usize) {
         self.set(Some(files));
+    }
+
+    /// Lets files of this content through and nobody else, whoever comes first.
+    pub(crate) fn let_in_only(&self, content: &'static str) {
+        self.let_in(0);
+        self.state.lock().expect("no panic").always = Some(content);
+        self.changed.notify_all();
     }
 
     /// Lets all through from now on.
@@ -50,12 +59,14 @@ impl Gate {
         until(async || self.state.lock().expect("no panic").arrived >= files).await;
     }
 
-    /// Goes through, once that is allowed.
-    pub(super) fn pass(&self) {
+    /// Goes through with this content, once that is allowed.
+    pub(super) fn pass(&self, content: &str) {
         let mut state = self.state.lock().expect("no panic");
         state.arrived += 1;
         // A test that failed opens no gate, and its threads must end.
-        let waited = self.changed.wait_timeout_while(state, HANG, |state| state.rest == Some(0));
+        let waited = self
+            .changed
+            .wait_timeout_while(state, HANG, |state| state.rest == Some(0) && state.always != Some(content));
         let (mut state, _) = waited.expect("no panic");
         state.rest = state.rest.map(|rest| rest.saturating_sub(1));
     }

@@ -176,18 +176,18 @@ impl Decode for FakeDecoder {
         _: &Cancel,
         on_part: OnPart<'_>,
     ) -> Result<Result<Head, FailureReason>, EngineError> {
-        self.gate.pass();
+        let bytes = match input {
+            MediaInput::Path(path) => fs_err::read(path).expect("the file is there"),
+            MediaInput::Bytes(bytes) => bytes.to_vec(),
+        };
+        let file = String::from_utf8_lossy(&bytes);
+        self.gate.pass(&file);
         let count = self.decoded.fetch_add(1, Ordering::SeqCst) + 1;
         if let Some((after, cancel)) = &self.cancel_after
             && count > *after
         {
             cancel.cancel();
         }
-        let bytes = match input {
-            MediaInput::Path(path) => fs_err::read(path).expect("the file is there"),
-            MediaInput::Bytes(bytes) => bytes.to_vec(),
-        };
-        let file = String::from_utf8_lossy(&bytes);
         let (warning, file) = match file.split_once(' ') {
             Some(("cut", rest)) => (Some(FailureReason::new(ReasonKind::Corrupt, "cut short")), rest),
             Some(("late", rest)) => (Some(FailureReason::new(ReasonKind::TimedOut, "kept in part")), rest),
