@@ -35,6 +35,12 @@ impl Deadline {
     }
 }
 
+/// A time of a stream as warnings tell it: `00:12:30`.
+pub(crate) fn clock(ms: u64) -> String {
+    let seconds = ms / 1000;
+    format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

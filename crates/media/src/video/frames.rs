@@ -12,7 +12,7 @@ use super::alpha::Transparency;
 use super::parts::{BlankPart, MAX_STAND_MS, PartMaker};
 use super::probe::{Probe, VideoStream};
 use super::timed::{Stop, Timed, steady};
-use crate::deadline::Deadline;
+use crate::deadline::{Deadline, clock};
 use crate::decode::Job;
 use crate::sink::Sink;
 use crate::{Rgb, reason};
@@ -237,8 +237,8 @@ pub(super) fn claimed_ms(of_stream: Option<u64>, probe: &Probe, job: &Job) -> Op
 
 /// Why decoding was stopped at this moment of so many.
 pub(crate) fn stopped(at_ms: u64, of_ms: Option<u64>) -> FailureReason {
-    let of = of_ms.map(|ms| format!(" of {}", told(ms))).unwrap_or_default();
-    reason(ReasonKind::TimedOut, format!("stopped at {}{of}: its time was up", told(at_ms)))
+    let of = of_ms.map(|ms| format!(" of {}", clock(ms))).unwrap_or_default();
+    reason(ReasonKind::TimedOut, format!("stopped at {}{of}: its time was up", clock(at_ms)))
 }
 
 /// Whether a trouble is that decoding was stopped, so that nothing is known of the rest.
@@ -254,19 +254,13 @@ pub(crate) fn cut_short(
 ) -> Option<FailureReason> {
     let claimed_ms = claimed_ms.filter(|claimed| is_short(at_ms, *claimed))?;
     let why = ended().err().map(|error| format!(" ({})", error.detail)).unwrap_or_default();
-    let detail = format!("decoded until {} of {}{why}", told(at_ms), told(claimed_ms));
+    let detail = format!("decoded until {} of {}{why}", clock(at_ms), clock(claimed_ms));
     Some(reason(ReasonKind::Corrupt, detail))
 }
 
 /// Whether more is missing than containers are usually wrong by.
 fn is_short(at_ms: u64, claimed_ms: u64) -> bool {
     claimed_ms.saturating_sub(at_ms) > (claimed_ms / 10).max(1_000)
-}
-
-/// Hours, minutes and seconds.
-fn told(ms: u64) -> String {
-    let seconds = ms / 1000;
-    format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
 /// Sides of a frame whose shorter one is `short`, even numbers, never larger than the video's own by more than that.

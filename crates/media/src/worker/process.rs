@@ -14,6 +14,7 @@ use sensorium_types::{FailureReason, Modality, ReasonKind, Span, Track};
 use super::WORKER_SUBCOMMAND;
 use super::pool::Cancel;
 use super::protocol::{Reply, Request, receive, send};
+use crate::deadline::clock;
 use crate::{Head, Part, reason};
 
 /// How often a wait looks at the cancel flag.
@@ -200,7 +201,7 @@ impl Kept {
             return Err(timed_out(String::new()));
         };
         let of = match (head.modality, track) {
-            (Modality::Video, Track::Audio) => " of the sound",
+            (Modality::Video, Track::Audio) => " of the audio",
             (Modality::Video, Track::Video) | (Modality::Audio, Track::Audio) => "",
             // What began as a stream turned out to be something else.
             (Modality::Video | Modality::Audio | Modality::Image | Modality::Text, _) => {
@@ -211,12 +212,6 @@ impl Kept {
         let detail = reached.map_or_else(String::new, |reached| format!("kept up to {reached}{of}"));
         Ok(Head { warning: Some(timed_out(detail)), ..head })
     }
-}
-
-/// A time as `00:12:30`.
-fn clock(ms: u64) -> String {
-    let seconds = ms / 1000;
-    format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
 /// Why a worker is not waited for any longer.
@@ -287,7 +282,7 @@ mod tests {
     fn the_parts_of_a_stream_that_came_in_time_are_kept() {
         for (modality, track, end_ms, expected) in [
             (Modality::Video, Track::Video, 750_999, "timed out: kept up to 00:12:30"),
-            (Modality::Video, Track::Audio, 3_600_000, "timed out: kept up to 01:00:00 of the sound"),
+            (Modality::Video, Track::Audio, 3_600_000, "timed out: kept up to 01:00:00 of the audio"),
             (Modality::Audio, Track::Audio, 0, "timed out: kept up to 00:00:00"),
         ] {
             let warning = kept(modality, track, end_ms).expect("kept").warning.expect("a warning");
