@@ -270,70 +270,23 @@ fn what_ffmpeg_writes_keeps_its_colours_too() {
     fs_err::write(path("card.png"), encoded(&rgb_image(&card), ImageFormat::Png)).expect("writes");
     fs_err::write(path("few.png"), encoded(&rgb_image(&few), ImageFormat::Png)).expect("writes");
     let palette = "split[a][b];[a]palettegen[p];[b][p]paletteuse=dither=none";
-    let cases: [(&str, &str, &[&str], &Pixels); 6] = [
-        ("card.png", "a.webp", &["-c:v", "libwebp", "-quality", "92"], &card),
-        (
-            "card.png",
-            "444.avif",
-            &[
-                "-c:v",
-                "libaom-av1",
-                "-still-picture",
-                "1",
-                "-cpu-used",
-                "8",
-                "-crf",
-                "12",
-                "-pix_fmt",
-                "yuv444p",
-            ],
-            &card,
-        ),
-        (
-            "card.png",
-            "420.avif",
-            &[
-                "-c:v",
-                "libaom-av1",
-                "-still-picture",
-                "1",
-                "-cpu-used",
-                "8",
-                "-crf",
-                "12",
-                "-pix_fmt",
-                "yuv420p",
-            ],
-            &card,
-        ),
-        (
-            "card.png",
-            "full.avif",
-            &[
-                "-vf",
-                "scale=out_range=pc:out_color_matrix=bt709",
-                "-color_range",
-                "pc",
-                "-colorspace",
-                "bt709",
-                "-c:v",
-                "libaom-av1",
-                "-still-picture",
-                "1",
-                "-cpu-used",
-                "8",
-                "-crf",
-                "12",
-                "-pix_fmt",
-                "yuv444p",
-            ],
-            &card,
-        ),
-        ("few.png", "palette.png", &["-filter_complex", palette, "-pix_fmt", "pal8"], &few),
-        ("few.png", "palette.tiff", &["-filter_complex", palette, "-pix_fmt", "pal8"], &few),
+    let avif = |more: &[&'static str]| {
+        let av1 = ["-c:v", "libaom-av1", "-still-picture", "1", "-cpu-used", "8", "-crf", "12"];
+        [more, &av1[..]].concat()
+    };
+    let bt709 = "scale=out_range=pc:out_color_matrix=bt709";
+    let full = ["-vf", bt709, "-color_range", "pc", "-colorspace", "bt709", "-pix_fmt", "yuv444p"];
+    let indexed = || vec!["-filter_complex", palette, "-pix_fmt", "pal8"];
+    let cases: [(&str, &str, Vec<&str>, &Pixels); 6] = [
+        ("card.png", "a.webp", vec!["-c:v", "libwebp", "-quality", "92"], &card),
+        ("card.png", "444.avif", avif(&["-pix_fmt", "yuv444p"]), &card),
+        ("card.png", "420.avif", avif(&["-pix_fmt", "yuv420p"]), &card),
+        ("card.png", "full.avif", avif(&full), &card),
+        ("few.png", "palette.png", indexed(), &few),
+        ("few.png", "palette.tiff", indexed(), &few),
     ];
     for (from, name, encoder, expected) in cases {
-        if let Some(bytes) = file(&path(from), &path(name), encoder) {
+        if let Some(bytes) = file(&path(from), &path(name), &encoder) {
             check.file(name, bytes, expected);
         }
     }
