@@ -42,6 +42,7 @@ suite() {
 suite "preprocessing" scripts/eval_preprocessing.sh "$data"
 suite "colour" scripts/eval_colour.sh
 suite "retrieval" "$SENSORIUM_BIN" eval --manifest "$manifest" --json
+suite "labels" python3 scripts/eval_labels.py "$manifest"
 suite "soundtracks" python3 scripts/eval_soundtracks.py "$manifest"
 suite "moments" python3 scripts/eval_moments.py "$manifest" --films "${FILMS:-150}" --sounds "${SOUNDS:-50}"
 suite "languages" python3 scripts/eval_languages.py "$data/text/multi30k_parallel_train_en_de_fr_cs.tsv.gz"

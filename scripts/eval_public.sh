@@ -1,6 +1,6 @@
 #!/bin/bash
 # The check that anyone can repeat: pictures and sound effects of the Debian package tuxpaint-stamps-default, asked by
-# their descriptions in English, German, French and Czech. Nothing in it was trained on.
+# their descriptions in English, German, French and Czech, and by their bare English names. Nothing in it was trained on.
 set -eu
 
 : "${SENSORIUM_BIN:?set by make eval-public}"
@@ -10,7 +10,7 @@ folder=$cache/stamps/usr/share/tuxpaint/stamps
 
 results=$(mktemp)
 trap 'rm -f "$results" "$results.all"' EXIT
-for language in en de fr cs; do
+for language in en de fr cs names; do
     python3 scripts/stamps.py manifest "$folder" "$language" >"$folder/index.$language.jsonl"
     figures=$("$SENSORIUM_BIN" eval --manifest "$folder/index.$language.jsonl" --json)
     printf '{"language":"%s","figures":%s}\n' "$language" "$figures"

@@ -1,18 +1,28 @@
 """Lists what the package tuxpaint-stamps-default holds: pictures and sound effects with their descriptions.
 
-    stamps.py manifest FOLDER LANGUAGE > index.jsonl    rows for `sensorium eval`, files relative to FOLDER
+    stamps.py manifest FOLDER LANGUAGE > index.jsonl    rows for `sensorium eval`, files relative to FOLDER; the LANGUAGE
+                                                        "names" asks by bare English names
     stamps.py beside FILE                               lines "LANGUAGE FIGURES" -> R@10 over that of English, of each language
-                                                        that the bundle of SENSORIUM_BIN has a tower for
+                                                        that the bundle of SENSORIUM_BIN has a tower for; then the figures
+                                                        of the line "names", as name_to_image and name_to_sound
     stamps.py link FOLDER TARGET                        links the media into TARGET and writes TARGET/meta.jsonl
 
 Left out: symbols/ (letters and signs) and the thousands of spoken descriptions (NAME_desc*.ogg).
+
+A bare name is the English description up to its first mark, without quotes and a leading article, in small letters: "A green
+apple." is "green apple". Where no word or more than three are left, it is the file's stem: its words of two letters and more,
+which figures, signs and a capital after a small letter part ("xing_ped.png" is "xing ped").
 """
 
 import json
 import os
+import re
 import sys
 
 PICTURES, SOUNDS = (".png",), (".ogg", ".wav")
+NAMES = "names"
+ARTICLES = ("a", "an", "the", "some")
+LONGEST_NAME = 3
 
 
 def descriptions(path):
@@ -50,8 +60,21 @@ def media(folder):
     return sorted(found)
 
 
+def bare_name(file, description):
+    """What somebody types who looks for a stamp."""
+    words = re.split(r"[.,:;!?()\u2013\u2014\u2026]", re.sub(r"[\"\u201c\u201d]", "", description))[0].lower().split()
+    if words[:1] and words[0] in ARTICLES:
+        words = words[1:]
+    if not 0 < len(words) <= LONGEST_NAME:
+        stem = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", os.path.splitext(os.path.basename(file))[0])
+        words = [word.lower() for word in re.findall(r"[^\W\d_]{2,}", stem)]
+    return " ".join(words)
+
+
 def manifest(folder, language):
     for file, kind, texts in media(folder):
+        name = bare_name(file, texts["en"])
+        texts = {**texts, **({NAMES: name} if name else {})}
         captions = [texts[language]] if language in texts else []
         source = "stamps" if kind == "sound" else "stamps_pictures"
         row = {"file": file, "captions": captions, "label": None, "source": source, "split": "dev"}
@@ -74,9 +97,13 @@ def beside(file):
 
     with open(file, encoding="utf-8") as lines:
         rows = [line.split(" ", 1) for line in lines]
-    recall = {language: json.loads(figures)["text_to_image"]["r10"] for language, figures in rows}
+    found = {language: json.loads(figures) for language, figures in rows}
+    recall = {language: figures["text_to_image"]["r10"] for language, figures in found.items()}
     ratios = {language: round(recall[language] / recall["en"], 3) for language in sorted(languages() & set(recall))}
     print(json.dumps({"beside_english": ratios}))
+    if NAMES in found:
+        named = {f"name_to_{what}": found[NAMES][f"text_to_{what}"] for what in ("image", "sound")}
+        print(json.dumps(named))
 
 
 if __name__ == "__main__":

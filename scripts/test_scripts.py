@@ -1,5 +1,7 @@
 """Tests of what the scripts compute, and of samples/ against its manifest. Plain Python."""
 
+import contextlib
+import io
 import json
 import os
 import subprocess
@@ -13,6 +15,7 @@ import bars
 import card
 import common
 import eval_captions
+import eval_labels
 import eval_moments
 import eval_summaries
 import readme
@@ -190,6 +193,55 @@ class Stamps(unittest.TestCase):
             found = stamps.media(folder)
         self.assertEqual([(f, k) for f, k, _ in found], [("a/cow.ogg", "sound"), ("a/cow.png", "picture")])
         self.assertEqual(found[0][2], {"en": "A cow.", "de": "Eine Kuh."})
+
+    def test_a_bare_name_is_the_description_s_beginning_or_the_stem(self):
+        for file, description, name in (
+            ("a/apple_green.png", "A green apple.", "green apple"), ("a/tux.png", "Tux\u2014the Linux mascot!", "tux"),
+            ("a/stop.png", "A \u201cStop\u201d sign. Stop here.", "stop sign"), ("a/7spoke256.png", "A wheel! Put it.", "wheel"),
+            ("a/cementMixer.png", "A colorful toy cement truck.", "cement mixer"), ("a/x.png", "An", ""),
+            ("a/f22_raptor-2.png", "\u2013 Because", "raptor"), ("a/stoplight_01_red.png", "The red light means stop.", "stoplight red"),
+        ):  # fmt: skip
+            self.assertEqual(stamps.bare_name(file, description), name, description)
+
+    def test_the_manifest_of_names_asks_by_them(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for name, text in (("cow.png", ""), ("cow.txt", "A cow.\nde.utf8=Eine Kuh.\n")):
+                with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+                    file.write(text)
+            said = io.StringIO()
+            with contextlib.redirect_stdout(said):
+                stamps.manifest(folder, stamps.NAMES)
+        self.assertEqual(json.loads(said.getvalue())["captions"], ["cow"])
+
+
+class Labels(unittest.TestCase):
+    def test_each_folder_is_a_source_of_its_own(self):
+        rows = [{"file": f"images/{folder}/1.jpg", "label": "dog", "source": "one"} for folder in ("vocab", "drawings")]
+        found = eval_labels.regrouped(rows, "/data")
+        self.assertEqual([row["source"] for row in found], ["vocab", "drawings"])
+        self.assertEqual(found[0]["file"], "/data/images/vocab/1.jpg")
+        self.assertEqual(found[0]["label"], "dog")
+
+    def test_sets_stand_beside_the_whole_and_gaps_are_what_bare_names_lose(self):
+        def figures(bare):
+            return {f"{form}_{k}": share for form, share in (("bare", bare), ("sentence", 0.9)) for k in ("r1", "r5", "r10")}
+
+        task = {**figures(0.8), "labels": 3, "sources": {"vocab": figures(0.87), "words": figures(0.95)}}
+        found = eval_labels.flattened({"label_to_image": task, "bundle": "mini@1", "seconds": 2.0})
+        self.assertEqual(list(found), ["dev2_label_to_image", "dev2_vocab", "dev2_words"])
+        gaps = [found[name]["gap_r10"] for name in found]
+        self.assertEqual(gaps, [0.1, 0.03, -0.05])
+        self.assertNotIn("sources", found["dev2_label_to_image"])
+
+    def test_every_row_of_the_card_about_labels_is_a_figure_of_the_program(self):
+        path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "crates", "cli", "src", "eval", "tasks")
+        for task in ("label_to_image", "label_to_audio"):
+            with open(os.path.join(path, f"{task}.rs"), encoding="utf-8") as file:
+                code = file.read()
+            named = [figure for name, key, figure, *_ in card.names() if name.startswith(task.replace("_to_", " -> "))]
+            self.assertTrue(named)
+            for figure in named:
+                self.assertIn(f'"{figure}"', code)
 
 
 class Samples(unittest.TestCase):

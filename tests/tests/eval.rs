@@ -73,3 +73,40 @@ fn one_cut_off_and_words_are_measured_where_there_are_captions() {
     assert_eq!((&bias["woman_share10"], &bias["woman_other10"]), (&json!(0.5), &json!(0.5)), "{figures}");
     assert!(bias.get("girl_queries").is_none(), "no girls: {figures}");
 }
+
+#[test]
+fn labels_are_asked_of_their_own_source_in_three_forms() {
+    let (sensorium, folder) = (Sensorium::new(), tempfile::tempdir().expect("folder"));
+    let [first, second] = pictures();
+    // Of one source all files are cats, of another two labels tie, since their files have the same bytes.
+    let rows = [
+        ("a.jpg", &first, Some("cat"), "cats"),
+        ("b.jpg", &second, Some("cat"), "cats"),
+        ("c.jpg", &first, Some("box"), "twins"),
+        ("d.jpg", &first, Some("city"), "twins"),
+        ("e.jpg", &second, None, "nameless"),
+    ];
+    let manifest: String = rows
+        .iter()
+        .map(|(file, sample, label, source)| {
+            fs_err::copy(samples().join("images").join(sample), folder.path().join(file)).expect("copy");
+            format!("{}\n", json!({"file": file, "label": label, "source": source, "split": "dev2"}))
+        })
+        .collect();
+    let path = folder.path().join("index.jsonl");
+    fs_err::write(&path, manifest).expect("manifest");
+    let arguments = ["eval", "--manifest", path.to_str().expect("UTF-8"), "--split", "dev2"];
+    let report = sensorium.json(&arguments).remove(0);
+    assert!(report.get("label_to_audio").is_none(), "no audio: {report}");
+    let all = &report["label_to_image"];
+    assert_eq!((&all["labels"], &all["gallery"]), (&json!(3), &json!(4)), "{report}");
+    let sources = all["sources"].as_object().expect("sources");
+    assert_eq!(sources.keys().collect::<Vec<_>>(), ["cats", "twins"], "a source without labels is absent");
+    for form in ["bare", "plural", "sentence"] {
+        let of = |figures: &Value, k: &str| figures[format!("{form}_{k}")].as_f64().expect("a share");
+        assert_eq!([of(&sources["cats"], "r1"), of(&sources["twins"], "r1")], [1.0, 0.0], "{form}: {report}");
+        assert_eq!(of(&sources["twins"], "r5"), 1.0, "{form}: {report}");
+        assert!((of(all, "r1") - 1.0 / 3.0).abs() < 1e-5, "every label counts the same: {report}");
+        assert!(all.get(format!("{form}_p10")).is_none(), "of audio alone: {report}");
+    }
+}

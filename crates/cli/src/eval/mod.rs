@@ -11,6 +11,7 @@
 //! | `corpus.rs` | `Corpus`: the media of a split as vectors |
 //! | `scoring.rs` | calibrated scores of one thing against another |
 //! | `metrics.rs` | ranks, recall, precision at 10, mean average precision |
+//! | `plural.rs` | the plural of a label |
 //! | `bootstrap.rs` | 95 % intervals |
 //! | `tasks/` | what each task asks |
 //! | `report.rs` | figures for scripts and for people |
@@ -19,6 +20,7 @@ mod bootstrap;
 mod corpus;
 mod manifest;
 mod metrics;
+mod plural;
 mod report;
 mod scoring;
 mod tasks;

@@ -75,7 +75,7 @@ type Found = (usize, [f64; 3]);
 pub(super) fn measure(corpus: &Corpus) -> anyhow::Result<Option<Figures>> {
     let photos = gallery(corpus, |item| item.modality == Some(Modality::Image));
     let photos: Vec<Member<'_>> = photos.into_iter().filter(|photo| !photo.captions.is_empty()).collect();
-    let mut figures = Figures { shares: Vec::new(), counts: Vec::new() };
+    let mut figures = Figures { shares: Vec::new(), counts: Vec::new(), sources: Vec::new() };
     for word in &WORDS {
         let asked: Vec<(usize, &str)> = photos
             .iter()

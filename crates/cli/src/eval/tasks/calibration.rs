@@ -92,7 +92,7 @@ const PICTURE_SOUND: Names =
 pub(super) fn measure(corpus: &Corpus) -> anyhow::Result<Option<Figures>> {
     let photos = gallery(corpus, |item| item.modality == Some(Modality::Image));
     let sounds = gallery(corpus, is_animal_sound);
-    let mut figures = Figures { shares: Vec::new(), counts: Vec::new() };
+    let mut figures = Figures { shares: Vec::new(), counts: Vec::new(), sources: Vec::new() };
 
     let captions = all_captions(&photos);
     let queries = corpus.texts(&captions.iter().map(|caption| caption.text).collect::<Vec<_>>())?;

@@ -53,7 +53,11 @@ pub(super) fn figures(corpus: &Corpus, asked: &[Asked<'_>], members: &[Member<'_
         .map(|((name, value), interval)| (name, value, interval))
         .collect();
     let labels = distinct(&listed).len();
-    Some(Figures { shares, counts: vec![("labels", labels), ("gallery", members.len())] })
+    Some(Figures {
+        shares,
+        counts: vec![("labels", labels), ("gallery", members.len())],
+        sources: Vec::new(),
+    })
 }
 
 fn distinct<'a>(listed: &[Listed<'a>]) -> Vec<&'a str> {

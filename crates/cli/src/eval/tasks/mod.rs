@@ -1,10 +1,13 @@
 //! The tasks: one file each. A new one is a file here, a [`TaskName`], and a row in CONTRACTS.md section 9.
 
 mod bias;
+mod by_label;
 mod calibration;
 mod gallery;
 mod image_to_audio;
 mod image_to_text;
+mod label_to_audio;
+mod label_to_image;
 mod labels;
 mod ranks;
 mod rerank;
@@ -43,6 +46,10 @@ pub(crate) enum TaskName {
     Bias,
     /// Captions find their texts.
     TextToText,
+    /// Labels find images, bare, in the plural and in a sentence, source by source.
+    LabelToImage,
+    /// The same of audio.
+    LabelToAudio,
 }
 
 /// A name that is no task.
@@ -54,7 +61,7 @@ pub(crate) struct UnknownTask {
 
 impl TaskName {
     /// Every task, in the order of the report.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::TextToImage,
         Self::ImageToText,
         Self::TextToVideo,
@@ -65,6 +72,8 @@ impl TaskName {
         Self::Calibration,
         Self::Bias,
         Self::TextToText,
+        Self::LabelToImage,
+        Self::LabelToAudio,
     ];
 
     /// The name in reports and on the command line.
@@ -80,6 +89,8 @@ impl TaskName {
             Self::Calibration => "calibration",
             Self::Bias => "bias",
             Self::TextToText => "text_to_text",
+            Self::LabelToImage => "label_to_image",
+            Self::LabelToAudio => "label_to_audio",
         }
     }
 
@@ -96,6 +107,8 @@ impl TaskName {
             Self::Calibration => calibration::measure(corpus),
             Self::Bias => bias::measure(corpus),
             Self::TextToText => text_to_text::measure(corpus),
+            Self::LabelToImage => label_to_image::measure(corpus),
+            Self::LabelToAudio => label_to_audio::measure(corpus),
         }
     }
 }

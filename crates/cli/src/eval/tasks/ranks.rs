@@ -73,7 +73,7 @@ pub(super) fn figures(ranks: &[(usize, Option<usize>)], gallery: usize) -> Figur
         .zip(intervals)
         .map(|((name, value), interval)| (name, value, interval))
         .collect();
-    Figures { shares, counts: vec![("queries", ranks.len()), ("gallery", gallery)] }
+    Figures { shares, counts: vec![("queries", ranks.len()), ("gallery", gallery)], sources: Vec::new() }
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ pub(super) fn measure(corpus: &Corpus) -> anyhow::Result<Option<Figures>> {
     let before: Vec<_> = before.map(|((_, value, interval), name)| (name, value, interval)).collect();
     let mut counts = read.counts;
     counts.push(("depth", DEPTH));
-    Ok(Some(Figures { shares: read.shares.into_iter().chain(before).collect(), counts }))
+    Ok(Some(Figures { shares: read.shares.into_iter().chain(before).collect(), counts, sources: Vec::new() }))
 }
 
 /// Adds to the best scores what the words gain by each picture; all others fall behind them.

@@ -1,0 +1,70 @@
+"""Labels as people type them: the dev2 rows, each label bare, in the plural and in a sentence, by `sensorium eval`.
+
+    eval_labels.py MANIFEST
+
+A `source` of the manifest may fill several folders, and a folder hold several of them. A set is a folder here, as the bars
+name it (vocab, words): the rows are asked from a manifest of their own in which each folder is a source. Reports
+dev2_label_to_image and dev2_label_to_audio over all sets, dev2_SET of each, and the gap by which bare names stay behind the
+sentence, of every figure. Ends with 77 where the manifest has no such rows.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+import common
+
+SPLIT = "dev2"
+TASKS = ("label_to_image", "label_to_audio")
+
+
+def regrouped(rows, base):
+    """The rows with absolute files, each with the name of its folder as its source."""
+    return [
+        {**row, "file": os.path.join(base, row["file"]), "source": os.path.basename(os.path.dirname(row["file"]))}
+        for row in rows
+    ]
+
+
+def with_gaps(figures):
+    """Figures with gap_K = sentence_K - bare_K for each K; positive where the bare name finds less."""
+    gaps = {f"gap_{k}": round(figures[f"sentence_{k}"] - figures[f"bare_{k}"], 6) for k in ("r1", "r5", "r10")}
+    return {**figures, **gaps}
+
+
+def flattened(results):
+    """{name: figures} of the program's object: what is over all sets, then each set."""
+    found = {}
+    for task in (task for task in TASKS if task in results):
+        together = dict(results[task])
+        sets = together.pop("sources")
+        found[f"{SPLIT}_{task}"] = with_gaps(together)
+        found.update({f"{SPLIT}_{name}": with_gaps(figures) for name, figures in sets.items()})
+    return found
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    manifest = sys.argv[1]
+    rows = common.rows(manifest, SPLIT)
+    if not rows:
+        print(f"{manifest} has no rows of {SPLIT}", file=sys.stderr)
+        sys.exit(77)
+    with tempfile.NamedTemporaryFile("w", suffix=".jsonl", encoding="utf-8") as file:
+        for row in regrouped(rows, os.path.dirname(os.path.abspath(manifest))):
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+        file.flush()
+        tasks = [word for task in TASKS for word in ("--task", task)]
+        done = subprocess.run(
+            [common.program(), "eval", "--manifest", file.name, "--split", SPLIT, *tasks, "--json"],
+            stdout=subprocess.PIPE, check=True,
+        )  # fmt: skip
+    for name, figures in flattened(json.loads(done.stdout.decode())).items():
+        common.report(name, **figures)
+
+
+if __name__ == "__main__":
+    main()
