@@ -4,8 +4,8 @@
 
 A `source` of the manifest may fill several folders, and a folder hold several of them. A set is a folder here, as the bars
 name it (vocab, words): the rows are asked from a manifest of their own in which each folder is a source. Reports
-dev2_label_to_image and dev2_label_to_audio over all sets, dev2_SET of each, and the gap by which bare names stay behind the
-sentence, of every figure. Ends with 77 where the manifest has no such rows.
+dev2_label_to_image and dev2_label_to_audio over all sets, dev2_SET of each, dev2_vocab_words over these two, and for each the
+gap by which bare names stay behind the sentence. Ends with 77 where the manifest has no such rows.
 """
 
 import json
@@ -18,6 +18,8 @@ import common
 
 SPLIT = "dev2"
 TASKS = ("label_to_image", "label_to_audio")
+FORMS = ("bare", "plural", "sentence")
+POOLED = ("vocab", "words")
 
 
 def regrouped(rows, base):
@@ -34,6 +36,14 @@ def with_gaps(figures):
     return {**figures, **gaps}
 
 
+def pooled(sets):
+    """Figures over the labels of several sets, without intervals."""
+    labels = sum(figures["labels"] for figures in sets)
+    shares = [name for name in sets[0] if name.partition("_")[0] in FORMS]
+    found = {name: round(sum(s[name] * s["labels"] for s in sets) / labels, 6) for name in shares}
+    return {**found, "labels": labels, "gallery": sum(figures["gallery"] for figures in sets)}
+
+
 def flattened(results):
     """{name: figures} of the program's object: what is over all sets, then each set."""
     found = {}
@@ -42,6 +52,8 @@ def flattened(results):
         sets = together.pop("sources")
         found[f"{SPLIT}_{task}"] = with_gaps(together)
         found.update({f"{SPLIT}_{name}": with_gaps(figures) for name, figures in sets.items()})
+        if sets.keys() >= set(POOLED):
+            found[f"{SPLIT}_{'_'.join(POOLED)}"] = with_gaps(pooled([sets[name] for name in POOLED]))
     return found
 
 

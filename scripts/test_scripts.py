@@ -223,14 +223,16 @@ class Labels(unittest.TestCase):
         self.assertEqual(found[0]["label"], "dog")
 
     def test_sets_stand_beside_the_whole_and_gaps_are_what_bare_names_lose(self):
-        def figures(bare):
-            return {f"{form}_{k}": share for form, share in (("bare", bare), ("sentence", 0.9)) for k in ("r1", "r5", "r10")}
+        def figures(bare, labels):
+            shares = {f"{form}_{k}": share for form, share in (("bare", bare), ("sentence", 0.9)) for k in ("r1", "r5", "r10")}
+            return {**shares, "labels": labels, "gallery": 2 * labels}
 
-        task = {**figures(0.8), "labels": 3, "sources": {"vocab": figures(0.87), "words": figures(0.95)}}
+        task = {**figures(0.8, 4), "sources": {"vocab": figures(0.86, 3), "words": figures(0.94, 1)}}
         found = eval_labels.flattened({"label_to_image": task, "bundle": "mini@1", "seconds": 2.0})
-        self.assertEqual(list(found), ["dev2_label_to_image", "dev2_vocab", "dev2_words"])
+        self.assertEqual(list(found), ["dev2_label_to_image", "dev2_vocab", "dev2_words", "dev2_vocab_words"])
         gaps = [found[name]["gap_r10"] for name in found]
-        self.assertEqual(gaps, [0.1, 0.03, -0.05])
+        self.assertEqual(gaps, [0.1, 0.04, -0.04, 0.02])
+        self.assertEqual([found["dev2_vocab_words"][name] for name in ("bare_r1", "labels", "gallery")], [0.88, 4, 8])
         self.assertNotIn("sources", found["dev2_label_to_image"])
 
     def test_every_row_of_the_card_about_labels_is_a_figure_of_the_program(self):
