@@ -2,28 +2,32 @@
 
 samples.npy  i16, all sounds one after another          rows.json  file, label, source, start, length, patch, patches
 scores.npy   f16 [patches, 521], a patch is 0.975 s every 0.48 s (YAMNet)      embeds.npy  f16 [patches, 1024]
-dev.*        the same for the animal sounds of the dev split, for measuring only
+dev.*        the same for the animal sounds of the dev split, for measuring only; dev2.* for those of the sets added later
 
 Beside the data folder's: sounds of unpacked packages with what their names say (heard.py), those of render_sounds.py below
 CACHE/rendered, and variants of all of these, pitched, mixed and filtered, of which the teacher says what they are.
 With --stamps, the sounds of the public check set are heard too, so that no copy of one gets in.
 
-    python cache_sounds.py --data DATA --extra FOLDER... --cache DIR [--stamps FOLDER]
+    python cache_sounds.py --data DATA --extra FOLDER... --cache DIR [--stamps FOLDER] [--jobs 2]
 """
 
 import argparse
+import itertools
 import json
+import multiprocessing
 import os
 import subprocess
+import tempfile
 
 import numpy as np
 
 from guard import Guard, HeldSounds
+from heard import SETS
 from heard import label as heard_label
 from heard import thinned
 from preprocess import RATE
 
-SOURCES = ("animal_sounds", "dirt_samples", "fsdd", "esc10_babycry", "spoken_flickr8k")
+SOURCES = ("animal_sounds", "dirt_samples", "fsdd", "esc10_babycry", "spoken_flickr8k", *SETS)
 SUFFIXES = (".ogg", ".wav", ".flac", ".mp3")
 PATCH, HOP, LONGEST = 15600, 7680, 15 * RATE
 NEVER = "tuxpaint-stamps"  # the public check set
@@ -35,6 +39,20 @@ def decode(path):
                "-f", "s16le", "-"]
     run = subprocess.run(command, capture_output=True, check=False)
     return np.frombuffer(run.stdout[:len(run.stdout) // 2 * 2], np.int16)
+
+
+def decode_all(paths):
+    """`decode` of every path by one call of ffmpeg, whose start takes longer than a short sound; one by one where one of them fails."""
+    with tempfile.TemporaryDirectory() as folder:
+        outs = [os.path.join(folder, str(n)) for n in range(len(paths))]
+        command = ["ffmpeg", "-nostdin", "-v", "error"]
+        for path in paths:
+            command += ["-i", path]
+        for n, out in enumerate(outs):
+            command += ["-map", f"{n}:a:0", "-t", str(LONGEST // RATE), "-ac", "1", "-ar", str(RATE), "-f", "s16le", out]
+        if subprocess.run(command, capture_output=True, check=False).returncode:
+            return [decode(path) for path in paths]
+        return [np.fromfile(out, np.int16) for out in outs]
 
 
 class Yamnet:
@@ -62,6 +80,17 @@ class Yamnet:
         return np.stack(scores), np.stack(embeds)
 
 
+def set_of(row):
+    """The folder of a manifest's row below `audio/`, "" for other media: which set a sound belongs to."""
+    parts = row["file"].split("/")
+    return parts[1] if parts[0] == "audio" else ""
+
+
+def manifest_rows(data, rows):
+    """(path, label, set, name) of rows of the manifest."""
+    return [(os.path.join(data, r["file"]), r["label"], set_of(r), os.path.basename(r["file"])) for r in rows]
+
+
 def sound_files(folder):
     """Paths of sound files below a folder."""
     return sorted(os.path.join(root, n) for root, _, names in os.walk(folder) for n in names if n.lower().endswith(SUFFIXES))
@@ -83,9 +112,36 @@ def rendered_rows(folder):
     return [(path, os.path.basename(os.path.dirname(path)), "rendered", os.path.relpath(path, folder)) for path in sound_files(folder)]
 
 
-def held_sounds(paths, yamnet, recordings):
+class Listeners:
+    """Decodes sounds and asks the teacher in processes of their own; the answers come in the order of the paths."""
+
+    def __init__(self, teacher, jobs):
+        self.pool = multiprocessing.Pool(jobs, self.start, (teacher,))
+
+    @staticmethod
+    def start(teacher):
+        Listeners.yamnet = Yamnet(teacher)
+
+    @staticmethod
+    def files(paths):
+        return [Listeners.samples(samples) for samples in decode_all(paths)]
+
+    @staticmethod
+    def samples(samples):
+        return (samples, *heard(samples, Listeners.yamnet))
+
+    def __call__(self, paths, at_once=24):
+        """(samples, scores, embeddings) of every path."""
+        return itertools.chain.from_iterable(self.pool.imap(self.files, [paths[n:n + at_once] for n in range(0, len(paths), at_once)]))
+
+    def made(self, sounds):
+        """The same of samples."""
+        return self.pool.imap(self.samples, sounds, 4)
+
+
+def held_sounds(paths, listeners, recordings):
     """What must not get in: these files, what the teacher hears in them, and in these recordings."""
-    frames = [heard(decode(path), yamnet)[1] for path in paths]
+    frames = [embed for _, _, embed in listeners(paths)]
     return HeldSounds(paths, [f for f in frames if f is not None] + recordings)
 
 
@@ -118,17 +174,17 @@ def variant(rng, sounds):
 class Shelf:
     """Collects rows and arrays of one prefix."""
 
-    def __init__(self, folder, prefix, yamnet, held=None):
-        self.folder, self.prefix, self.yamnet, self.held = folder, prefix, yamnet, held
-        self.rows, self.parts, self.start, self.patch, self.refused = [], ([], [], []), 0, 0, 0
+    def __init__(self, folder, prefix, held=None):
+        self.folder, self.prefix, self.held = folder, prefix, held
+        self.rows, self.parts, self.start, self.patch, self.refused = [], ([], [], []), 0, 0, {}
 
-    def add(self, samples, name, label, source, path=""):
-        """A sound; silence and copies of what is held out are left out."""
-        score, embed = heard(samples, self.yamnet)
+    def add(self, heard, name, label, source, path=""):
+        """A sound with what the teacher hears; silence and copies of what is held out are left out."""
+        samples, score, embed = heard
         if score is None:
             return
         if self.held and self.held.refuses(path, embed):
-            self.refused += 1
+            self.refused[source] = self.refused.get(source, 0) + 1
             return
         self.rows.append({"file": name, "label": label, "source": source, "start": self.start, "length": len(samples),
                           "patch": self.patch, "patches": len(score)})
@@ -143,8 +199,8 @@ class Shelf:
             np.save(os.path.join(self.folder, self.prefix + name + ".npy"), np.concatenate(part))
         with open(os.path.join(self.folder, self.prefix + "rows.json"), "w") as f:
             json.dump(self.rows, f)
-        print(f"{self.prefix or 'train'}: {len(self.rows)} sounds, {self.start / RATE:.0f} s, {self.patch} patches, {self.refused} refused "
-              "as copies of held-out ones", flush=True)
+        print(f"{self.prefix or 'train'}: {len(self.rows)} sounds, {self.start / RATE:.0f} s, {self.patch} patches, refused as copies of "
+              f"held-out ones: {self.refused}", flush=True)
 
 
 def main():
@@ -153,26 +209,31 @@ def main():
     ap.add_argument("--extra", nargs="*", default=[], help="folders of fetch_sounds.sh")
     ap.add_argument("--stamps", default="", help="folder of the unpacked check set, whose sounds are refused")
     ap.add_argument("--variants", type=int, default=4000)
+    ap.add_argument("--jobs", type=int, default=1, help="processes that decode and ask the teacher")
     ap.add_argument("--cache", default=os.path.join(os.path.dirname(__file__), ".cache"))
     a = ap.parse_args()
     folder = os.path.join(a.cache, "sounds")
     os.makedirs(folder, exist_ok=True)
-    guard, yamnet = Guard(a.data), Yamnet(os.path.join(a.data, "teachers/yamnet.tflite"))
-    dev = Shelf(folder, "dev.", yamnet)
-    for r in guard.eval_rows("animal_sounds"):
-        dev.add(decode(os.path.join(a.data, r["file"])), os.path.basename(r["file"]), r["label"], r["source"])
-    dev.write()
+    guard, listeners = Guard(a.data), Listeners(os.path.join(a.data, "teachers/yamnet.tflite"), a.jobs)
+    measure = []
+    for prefix, rows in (("dev.", guard.eval_rows("animal_sounds")),
+                         ("dev2.", [r for r in guard.all_rows if r["split"] == "dev2" and set_of(r)])):
+        rows = manifest_rows(a.data, rows)
+        measure.append(Shelf(folder, prefix))
+        for (path, label, source, name), heard_there in zip(rows, listeners([r[0] for r in rows])):
+            measure[-1].add(heard_there, name, label, source)
+        measure[-1].write()
     stamps = sound_files(a.stamps) if a.stamps else []
     stamps = [p for p in stamps if "_desc" not in os.path.basename(p)]
-    held = held_sounds(stamps, yamnet, [embed.astype(np.float32) for embed in dev.parts[2]])
-    rows = [(os.path.join(a.data, r["file"]), r["label"], r["source"], os.path.basename(r["file"])) for r in guard.train_rows(*SOURCES)]
+    held = held_sounds(stamps, listeners, [embed.astype(np.float32) for shelf in measure for embed in shelf.parts[2]])
+    rows = manifest_rows(a.data, [r for r in guard.train_rows() if set_of(r) in SOURCES])
     rows += [row for extra in a.extra for row in extra_rows(extra)] + rendered_rows(os.path.join(a.cache, "rendered"))
-    shelf = Shelf(folder, "", yamnet, held)
-    for path, label, source, name in rows:
-        shelf.add(decode(path), name, label, source, path)
+    shelf = Shelf(folder, "", held)
+    for (path, label, source, name), heard_there in zip(rows, listeners([r[0] for r in rows])):
+        shelf.add(heard_there, name, label, source, path)
     rng, sounds = np.random.default_rng(0), [s for s, r in zip(shelf.parts[0], shelf.rows) if r["source"] not in ("fsdd", "spoken_flickr8k")]
-    for n in range(a.variants):
-        shelf.add(variant(rng, sounds), f"variant {n}", None, "variant")
+    for n, heard_there in enumerate(listeners.made(variant(rng, sounds) for _ in range(a.variants))):
+        shelf.add(heard_there, f"variant {n}", None, "variant")
     shelf.write()
 
 

@@ -16,6 +16,8 @@ def table_lines(name="heard_labels.txt"):
         return [line.rstrip("\n") for line in f if line.strip() and not line.startswith("#")]
 
 
+SETS = ("orchestra", "snap", "esc50_part", "ambient", "emoji", "typer", "baby")  # folders whose rows bear labels of their own
+
 RULES = [(re.compile(pattern), name) for pattern, name in (l.rsplit(" -> ", 1) for l in table_lines("heard_rules.txt"))]
 
 PROGRAMS = """piano; piano; piano; honky-tonk piano; electric piano; electric piano; harpsichord; clavichord; celesta; glockenspiel;
@@ -197,4 +199,17 @@ def table(display):
                 [at[c] for c in classes] or [at["Musical instrument"]],
                 [*said(name), f"somebody plays {word}", f"music played on {word}"],
             )
+    return out
+
+
+def set_table(display):
+    """{label of SETS: ([class numbers], [labels of `table` whose phrases are right too], [phrases])} of heard_sets.txt."""
+    at, known, out = {d: i for i, d in enumerate(display)}, table(display), {}
+    for line in table_lines("heard_sets.txt"):
+        name, kin, phrases = (part.strip() for part in line.split("|"))
+        kin = [k.strip() for k in kin.split(";") if k.strip()]
+        base = [k[1:] for k in kin if k.startswith("+")]
+        classes = [c for b in base for c in known[b][0]] + [at[k] for k in kin if not k.startswith("+")]
+        own = [name, f"the sound of {name}", f"a {name}", f"the sound of a {name}", *(p.strip() for p in phrases.split(";") if p.strip())]
+        out[name] = (list(dict.fromkeys(classes)), base, own)
     return out

@@ -5,8 +5,9 @@ import os
 
 import numpy as np
 
+from cache_sounds import set_of
 from guard import Guard
-from heard import table
+from heard import SETS, set_table, table
 from names import sound_labels, sound_names, sound_vectors
 from preprocess import RATE
 
@@ -20,7 +21,7 @@ NEAR = 0.75  # cosine from which a text of the bank is too like a right one to c
 
 
 class Sounds:
-    """Rows and arrays of one prefix ("" trains, "dev." measures)."""
+    """Rows and arrays of one prefix ("" trains, "dev." and "dev2." measure)."""
 
     def __init__(self, cache, prefix=""):
         folder = os.path.join(cache, "sounds", prefix)
@@ -64,6 +65,15 @@ class Labels:
             rows = [521 + len(phrases) + i for i in range(len(said))]
             self.groups[word] = (classes, rows)
             phrases += said
+        at = {p: 521 + i for i, p in enumerate(phrases)}
+        for word, (classes, base, said) in set_table(self.display).items():
+            said = [p for p in said if guard is None or guard.allows_text(p)]
+            for p in said:
+                if p not in at:
+                    at[p] = 521 + len(phrases)
+                    phrases.append(p)
+            rows = [at[p] for p in said] + [row for b in base for row in self.groups[b][1]]
+            self.groups["set: " + word] = (classes, list(dict.fromkeys(rows)))
         if guard is not None:
             guard.check_texts(phrases)
         self.bank = np.concatenate([self.classes, text.cached(phrases, cache, "sound_phrases")])
@@ -72,6 +82,8 @@ class Labels:
 
     def word(self, row):
         """The label of a row, or None where only the teacher knows."""
+        if row["source"] in SETS:
+            return "set: " + row["label"]
         if row["source"] in ("fsdd", "spoken_flickr8k"):
             return "~speech"
         if row["source"] == "esc10_babycry":
@@ -92,11 +104,12 @@ def guarded(data, cache):
 
     Twelve dev clips of animal_sounds lie under other names in its train rows, sample for sample.
     """
-    guard, sounds, dev = Guard(data), Sounds(cache), Sounds(cache, "dev.")
-    same = (sounds.means() @ dev.means().T).max(1) > ALIKE
+    guard, sounds = Guard(data), Sounds(cache)
+    held = np.concatenate([Sounds(cache, prefix).means() for prefix in ("dev.", "dev2.")])
+    same = (sounds.means() @ held.T).max(1) > ALIKE
     sounds.rows = [r for r, out in zip(sounds.rows, same) if not out]
-    print(f"{int(same.sum())} training sounds are too like a dev sound and left out", flush=True)
-    allowed = {(r["source"], os.path.basename(r["file"])) for r in guard.train_rows()}
+    print(f"{int(same.sum())} training sounds are too like a held-out sound and left out", flush=True)
+    allowed = {(set_of(r), os.path.basename(r["file"])) for r in guard.train_rows()}
     for row in sounds.rows:
         if row["source"] not in OTHERS and (row["source"], row["file"]) not in allowed:
             raise ValueError(f"{row['file']} must not train")

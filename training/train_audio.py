@@ -1,10 +1,14 @@
-"""Trains the audio tower from random weights; writes CACHE/AUDIO/last.pt after every round.
+"""Trains the audio tower from random weights or (--warm) a bundle's; writes CACHE/AUDIO/last.pt after every round.
 
 Losses on random crops, gains, speeds, noises and sums of two sounds: the teacher's class distribution (labels weigh half where
 there are any), the teacher's embedding, contrast of the trained vector with the texts of labels (a sum of two sounds has
-both as positives), and with captions of AudioCaps that the teacher's classes bind to a sound (bind_captions.py).
+both as positives), with captions of AudioCaps that the teacher's classes bind to a sound (bind_captions.py), and towards the
+mean vector of earlier towers (--distil), whose text tower must be the same.
 
     python train_audio.py --data DATA --stems FOLDER --cache DIR [--minutes 30]
+    python train_audio.py --pack FOLDER --cache DIR --device cuda      a pack of pack_sounds.py on a machine without the data
+
+On CUDA (or with --on-device) batches are made on the device (device_crops.py), else by numpy.
 """
 
 import argparse
@@ -15,11 +19,13 @@ import time
 import numpy as np
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 from torch import nn
 
 from bind_captions import Captions
+from device_crops import DeviceCrops
 from figures import precision_by_label, ranks_to_images, recall
-from heard import said
+from heard import SETS, said
 from preprocess import FFT, FRAME, FRAMES_MAX, HANN, HOP, LOG_OFFSET, MEL, WINDOW, log_mel, padded_frames, windows
 from sounds import Labels, Sounds, guarded
 from text import TextTower
@@ -37,8 +43,13 @@ def mels(samples):
 
 def arguments():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument("--data", required=True)
-    ap.add_argument("--stems", required=True)
+    ap.add_argument("--data", default="")
+    ap.add_argument("--stems", default="")
+    ap.add_argument("--pack", default="", help="folder of unpack_sounds_pack instead of --data and --stems; measures nothing")
+    ap.add_argument("--on-device", action="store_true", help="make batches on the device also where it is a CPU")
+    ap.add_argument("--distil", nargs="*", default=[], help="audio.safetensors of earlier editions with the same text tower")
+    ap.add_argument("--distil-weight", type=float, default=1.0)
+    ap.add_argument("--average", type=float, default=0.995, help="share of the mean weights that a step leaves")
     ap.add_argument("--text", default="", help="low-rank updates of the text tower: models/mini/weights/text.safetensors")
     ap.add_argument("--cache", default=os.path.join(os.path.dirname(__file__), ".cache"))
     ap.add_argument("--name", default="audio")
@@ -64,7 +75,9 @@ class Crops:
     """Draws augmented batches."""
 
     WEIGHT = {"animal_sounds": 5.0, "esc10_babycry": 3.0, "extra": 1.0, "rendered": 0.7, "variant": 0.7, "dirt_samples": 0.6,
-              "fsdd": 0.1, "spoken_flickr8k": 0.4}
+              "fsdd": 0.1, "spoken_flickr8k": 0.4, "orchestra": 2.0, "snap": 4.0, "esc50_part": 5.0, "ambient": 4.0, "emoji": 5.0,
+              "typer": 5.0, "baby": 3.0}
+    VARIANTS = 4000  # more of them weigh no more than so many
 
     def __init__(self, sounds, labels, seed, longest, captions=None):
         self.sounds, self.labels, self.longest, self.captions = sounds, labels, int(longest * 16000), captions
@@ -84,6 +97,8 @@ class Crops:
     def weight(self, row, word, count):
         """Rare labels more often, but no sound more than four times as often as its source's share."""
         base = self.WEIGHT[row["source"]]
+        if row["source"] == "variant":
+            return base * min(1.0, self.VARIANTS / count)
         if row["source"] == "animal_sounds":
             return base * min(4.0, (60 / count) ** 0.5)
         return base * (min(4.0, (40 / count) ** 0.5) if word and row["source"] in ("extra", "rendered") else 1.0)
@@ -158,7 +173,7 @@ class Crops:
             x[n] *= 10 ** rng.uniform(-1.3, 0) / max(1e-3, np.abs(x[n]).max())
             if rng.random() < 0.6:
                 x[n] += rng.standard_normal(size).astype(np.float32) * 10 ** rng.uniform(-4.5, -2)
-        mel = mels(torch.from_numpy(x))
+        mel = clean = mels(torch.from_numpy(x))
         tilt = torch.from_numpy(rng.standard_normal((len(part), 1, 4)).astype(np.float32) * 0.25)
         mel = mel + F.interpolate(tilt, size=64, mode="linear", align_corners=True)
         for n in range(len(part)):
@@ -166,31 +181,27 @@ class Crops:
                 f, t = int(rng.integers(0, 56)), int(rng.integers(0, max(1, frames - 12)))
                 mel[n, :, f:f + int(rng.integers(1, 9))] = mel[n].mean()
                 mel[n, t:t + int(rng.integers(1, 1 + frames // 8)), :] = mel[n].mean()
-        return mel, torch.from_numpy(q), torch.from_numpy(e), torch.from_numpy(right), torch.from_numpy(free & ~right), np.array(spoken)
+        return (mel, clean, torch.from_numpy(q), torch.from_numpy(e), torch.from_numpy(right), torch.from_numpy(free & ~right),
+                torch.from_numpy(np.array(spoken)))
 
 
 def contrast(v, bank, right, free, scale):
     """Each right text against all that are neither right nor free."""
     logits = scale * v @ bank.t()
-    wrong = logits.masked_fill(right | free, float("-inf")).logsumexp(1)
-    rows, cols = right.nonzero(as_tuple=True)
-    if len(rows) == 0:
-        return logits.sum() * 0
-    each = F.softplus(wrong[rows] - logits[rows, cols])
-    share = 1 / right.sum(1).clamp_min(1).float()
-    return (each * share[rows]).sum() / len(v)
+    wrong = logits.masked_fill(right | free, -1e4).logsumexp(1, keepdim=True)
+    share = right / right.sum(1, keepdim=True).clamp_min(1)
+    return (F.softplus(wrong - logits) * share).sum() / len(v)
 
 
 def caption_contrast(v, spoken, vectors, scale, alike=0.6):
     """Each sound's caption against the other sounds' captions, those of like words left out; both ways."""
-    rows = np.flatnonzero(spoken >= 0)
-    if len(rows) < 2:
-        return v.sum() * 0
-    t = vectors[spoken[rows]].to(v.device)
-    other = (t @ t.t() > alike) & ~torch.eye(len(rows), dtype=torch.bool, device=v.device)
-    logits = (scale * v[rows] @ t.t()).masked_fill(other, float("-inf"))
-    own = torch.arange(len(rows), device=v.device)
-    return (F.cross_entropy(logits, own) + F.cross_entropy(logits.t(), own)) / 2
+    told = spoken >= 0
+    t = vectors[spoken.clamp_min(0)]
+    own = torch.eye(len(v), dtype=torch.bool, device=v.device)
+    other = ((t @ t.t() > alike) | ~told[:, None] | ~told) & ~own
+    logits = (scale * v @ t.t()).masked_fill(other, -1e4)
+    each = -(logits.log_softmax(1).diagonal() + logits.log_softmax(0).diagonal()) / 2
+    return (each * told).sum() / told.sum().clamp_min(1)
 
 
 @torch.no_grad()
@@ -245,22 +256,61 @@ def dev_figures(tower, dev, query, gate=None):
     return out
 
 
-def main():
-    a = arguments()
-    torch.manual_seed(a.seed)
-    folder = os.path.join(a.cache, a.name)
-    os.makedirs(folder, exist_ok=True)
+class Earlier:
+    """Mean unit vectors of earlier towers; the targets of --distil."""
+
+    def __init__(self, paths, config, device):
+        self.towers = []
+        for path in paths:
+            tower = AudioTower(config["d"], config["heads"], config["layers"], config["ffn"])
+            tower.bn = nn.ModuleList([nn.Identity() for _ in tower.bn])
+            tower.load_state_dict({k.removeprefix("audio."): v.float() for k, v in load_file(path).items()})
+            self.towers.append(tower.to(device).eval().requires_grad_(False))
+
+    @torch.no_grad()
+    def __call__(self, mel):
+        return F.normalize(sum(tower(mel).float() for tower in self.towers), dim=-1)
+
+
+def material(a):
+    """Sounds, labels and captions of the cache; and what measures them, from a tower to a string and figures."""
     guard, sounds = guarded(a.data, a.cache)
     text = TextTower(a.stems, a.text).eval()
-    labels, dev = Labels(a.data, text, a.cache, guard), Sounds(a.cache, "dev.")
+    labels, dev, dev2 = Labels(a.data, text, a.cache, guard), Sounds(a.cache, "dev."), Sounds(a.cache, "dev2.")
     words = sorted({r["label"] for r in dev.rows})
     query = dict(zip(words, torch.from_numpy(text.encode([f"the sound of a {w}" for w in words]))))
     held = sounds.labelled(a.hold)
     held_words = sorted({sounds.rows[i]["label"] for i in held})
     held_query = dict(zip(held_words, text.encode([said(w)[0] for w in held_words]))) if held else {}
+    words2 = sorted({r["label"] for r in dev2.rows})
+    query2 = dict(zip(words2, torch.from_numpy(text.encode([f"the sound of a {w}" for w in words2]))))
     captions = Captions(a.data, guard, text, labels, sounds, a.captions, a.seed, a.cache) if a.captions else None
+
+    def measure(tower):
+        figures = dev_figures(tower, dev, query)
+        others = {"dev2 p10": dev_figures(tower, dev2, query2),
+                  "held-out packages R@10": held_figures(tower, sounds, held, held_query) if held else {}}
+        said = lambda f: " ".join(f"{k} {v:.3f}" for k, v in f.items())  # noqa: E731
+        return f"p10 {said(figures)} " + " ".join(f"{name} {said(f)}" for name, f in others.items()), figures
+
+    return sounds, labels, captions, held, measure
+
+
+def main():
+    a = arguments()
+    torch.manual_seed(a.seed)
+    folder = os.path.join(a.cache, a.name)
+    os.makedirs(folder, exist_ok=True)
+    if a.pack:
+        from pack_sounds import packed
+        sounds, labels, captions, held, measure = *packed(a.pack), [], lambda _: ("", {})
+    else:
+        sounds, labels, captions, held, measure = material(a)
     crops = Crops(sounds, labels, a.seed, a.longest, captions)
     crops.leave_out(held)
+    if a.on_device or a.device.startswith("cuda"):
+        crops = DeviceCrops(crops, a.seed, a.device, MEL_MEAN, MEL_STD)
+        torch.set_float32_matmul_precision("high")
     tower = AudioTower(a.d, 4, a.layers, a.ffn).to(a.device)
     tower.names["weight"].data = torch.from_numpy(labels.classes).to(a.device)
     nn.init.constant_(tower.gate["fc2"].bias, float(np.log(a.share / (1 - a.share))))
@@ -268,7 +318,10 @@ def main():
     scale = nn.Parameter(torch.tensor(2.7, device=a.device))
     average = copy.deepcopy(tower)
     parameters = [p for n, p in tower.named_parameters() if p.requires_grad and not n.startswith("gate")]
-    optimiser = torch.optim.AdamW([*parameters, *project.parameters(), scale], lr=a.rate, weight_decay=0.03, betas=(0.9, 0.98))
+    optimiser = torch.optim.AdamW([*parameters, *project.parameters(), scale], lr=a.rate, weight_decay=0.03, betas=(0.9, 0.98),
+                                  fused=a.device.startswith("cuda"))
+    earlier = Earlier(a.distil, tower.config, a.device) if a.distil else None
+    spoken_vectors = captions.vectors.to(a.device) if captions else None
     bank = torch.from_numpy(labels.bank).to(a.device)
     last, spent, step = os.path.join(folder, "last.pt"), 0.0, 0
     if os.path.exists(last):
@@ -277,46 +330,56 @@ def main():
         optimiser.load_state_dict(s["optimiser"])
         scale.data, spent, step = s["scale"], s["spent"], s["step"]
     elif a.warm:
-        mel = crops.batches(a.batch)[0][0].to(a.device)
+        mel = next(iter(crops.batches(a.batch)))[0].to(a.device)
         for one in (tower, average):
             warm(one, os.path.join(a.warm, "weights/audio.safetensors"), "audio.")
             wake_norms(one, mel)
     for one in (tower, average):  # the names follow the text tower, also where a checkpoint began with another; so does the share
         one.names["weight"].data = torch.from_numpy(labels.classes).to(a.device)
         nn.init.constant_(one.gate["fc2"].bias, float(np.log(a.share / (1 - a.share))))
-    total, shown, sums = a.minutes * 60, time.time(), np.zeros(4)
+    total, shown, sums = a.minutes * 60, time.time(), torch.zeros(5, device=a.device)
+    pairs = None
     while spent < total:
         start = time.time()
         tower.train()
-        for mel, q, e, right, free, spoken in crops.batches(a.batch):
+        for batch in crops.batches(a.batch):
+            mel, clean, q, e, right, free, spoken = (x.to(a.device) for x in batch)
             for group in optimiser.param_groups:
                 group["lr"] = a.rate * min(1, (step + 1) / 60) * (0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * min(1, spent / total))))
             # Products of 16 bits: the step takes two thirds of the time on a CPU that has them.
             with torch.autocast(torch.device(a.device).type, torch.bfloat16):
-                v, logits, features = (x.float() for x in tower.parts(mel.to(a.device)))
-            heard = e.abs().sum(1) > 0
-            losses = [-(q.to(a.device) * logits.log_softmax(1)).sum(1).mean(),
-                      contrast(v, bank, right.to(a.device), free.to(a.device), scale.exp().clamp(max=60)),
-                      1 - F.cosine_similarity(project(features[heard]), e[heard].to(a.device), dim=1).mean(),
-                      caption_contrast(v, spoken, captions.vectors, scale.exp().clamp(max=60)) if captions else v.sum() * 0]
+                v, logits, features = (x.float() for x in tower.parts(mel))
+                target = earlier(clean) if earlier else None
+            heard = (e.abs().sum(1) > 0).float()
+            alike = F.cosine_similarity(project(features), e, dim=1)
+            losses = [-(q * logits.log_softmax(1)).sum(1).mean(),
+                      contrast(v, bank, right, free, scale.exp().clamp(max=60)),
+                      1 - (alike * heard).sum() / heard.sum().clamp_min(1),
+                      caption_contrast(v, spoken, spoken_vectors, scale.exp().clamp(max=60)) if captions else v.sum() * 0,
+                      1 - (F.normalize((1 - a.share) * v + a.share * tower.named(logits)[1], dim=-1) * target).sum(1).mean()
+                      if earlier else v.sum() * 0]
             optimiser.zero_grad(set_to_none=True)
-            (losses[0] + losses[1] + 2 * losses[2] + 0.3 * losses[3]).backward()
+            (losses[0] + losses[1] + 2 * losses[2] + 0.3 * losses[3] + a.distil_weight * losses[4]).backward()
             nn.utils.clip_grad_norm_(tower.parameters(), 3.0)
             optimiser.step()
             step += 1
-            keep = min(0.995, (1 + step) / (10 + step))
+            keep = min(a.average, (1 + step) / (10 + step))
             with torch.no_grad():
-                for x, y in zip(average.state_dict().values(), tower.state_dict().values()):
-                    x.copy_(y) if not x.dtype.is_floating_point else x.lerp_(y, 1 - keep)
-            sums += [float(l.detach()) for l in losses]
+                if pairs is None:
+                    both = [*zip(average.state_dict().values(), tower.state_dict().values())]
+                    pairs = [list(x) for x in zip(*(p for p in both if p[0].dtype.is_floating_point))]
+                torch._foreach_lerp_(*pairs, 1 - keep)
+                sums += torch.stack(losses)
+        if a.device.startswith("cuda"):
+            torch.cuda.synchronize()
         spent += time.time() - start
         if time.time() - shown > a.every or spent >= total:
-            figures = dev_figures(average, dev, query)
-            print(f"{a.name} step {step} {spent:.0f} s scale {scale.exp().item():.1f} classes/contrast/embedding/captions "
-                  f"{(sums / max(1, step - getattr(main, 'at', 0))).round(3)} p10 "
-                  + " ".join(f"{k} {v:.3f}" for k, v in figures.items()) + " held-out packages R@10 by share of names "
-                  + " ".join(f"{k} {v:.3f}" for k, v in (held_figures(average, sounds, held, held_query) if held else {}).items()), flush=True)
-            main.at, sums, shown = step, np.zeros(4), time.time()
+            said, figures = measure(average)
+            losses = (sums / max(1, step - getattr(main, "at", 0))).cpu().numpy().round(3)
+            print(f"{a.name} step {step} {spent:.0f} s scale {scale.exp().item():.1f} classes/contrast/embedding/captions/earlier {losses} {said}",
+                  flush=True)
+            main.at, shown = step, time.time()
+            sums.zero_()
             torch.save({"tower": tower.state_dict(), "average": average.state_dict(), "project": project.state_dict(),
                         "optimiser": optimiser.state_dict(), "scale": scale.data, "spent": spent, "step": step,
                         "config": tower.config, "mel_mean": MEL_MEAN, "mel_std": MEL_STD, "figures": figures}, last + ".part")

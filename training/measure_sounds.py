@@ -1,0 +1,148 @@
+"""Figures of audio towers, each an audio.safetensors or a checkpoint of train_audio.py: labels of the dev animals and of dev2,
+stills of the dev clips -> animals, and with --stamps the public check set. For measuring only.
+
+    python measure_sounds.py --data DATA --bundle ../models/mini --cache DIR [--stamps FOLDER] TOWER TOWER ...
+
+dev2: "label", "a label"'s sentence and bare; `pool`: all dev2 sounds are the gallery, `sets`: each set's own, the mean over the sets.
+"""
+
+import argparse
+import json
+import os
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from bundle import Bundle
+from cache_sounds import decode, set_of
+from figures import precision_by_label, ranks_to_images, recall
+from guard import Guard
+from kept import kept
+from preprocess import load_rgb, log_mel, resize, windows
+from towers import AudioTower
+
+MEL_MEAN, MEL_STD = -4.0, 2.5
+
+
+def tower_of(path, heads=4):
+    """A tower for inference."""
+    if path.endswith(".safetensors"):
+        stored = {k.removeprefix("audio."): v.float() for k, v in load_file(path).items()}
+        state = None
+    else:
+        state = torch.load(path, map_location="cpu", weights_only=False)
+        stored = {k: v.float() if v.dtype.is_floating_point else v for k, v in state["average"].items()}
+    layers = 1 + max(int(k.split(".")[1]) for k in stored if k.startswith("layers."))
+    tower = AudioTower(stored["cls"].shape[0], heads, layers, stored["layers.0.mlp.fc1.weight"].shape[0])
+    if state is None:
+        tower.bn = nn.ModuleList([nn.Identity() for _ in tower.bn])
+    tower.load_state_dict(stored)
+    return tower.eval()
+
+
+class Heard:
+    """Log-mels of the windows of sounds."""
+
+    def __init__(self, paths, cache, name):
+        def make():
+            parts = [[log_mel(w).astype(np.float16) for w in windows(decode(p).astype(np.float32) / 32768)] for p in paths]
+            out = np.empty(len(parts), object)
+            out[:] = parts
+            return out
+        path = os.path.join(cache, "measure", name)
+        if not os.path.exists(path + ".npy"):
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            np.save(path, make(), allow_pickle=True)
+        self.mels = np.load(path + ".npy", allow_pickle=True)
+
+    @torch.no_grad()
+    def vectors(self, tower):
+        """[windows, 384] of every sound."""
+        return [torch.cat([tower((torch.from_numpy(m.astype(np.float32))[None] - MEL_MEAN) / MEL_STD) for m in mels]).numpy()
+                for mels in self.mels]
+
+
+def best(heard, query):
+    """[texts, sounds]: the best window counts."""
+    return np.stack([(h @ query.T).max(0) for h in heard], 1)
+
+
+def p10(scores, words, labels):
+    found = precision_by_label(dict(zip(words, scores)), labels)
+    return float(np.mean([p for p, _ in found.values()]))
+
+
+class Measure:
+    def __init__(self, a):
+        guard, self.bundle = Guard(a.data), Bundle(a.bundle, a.stems or None)
+        text = self.bundle.text_tower.encode
+        self.rows = guard.eval_rows("animal_sounds")
+        self.rows2 = [r for r in guard.all_rows if r["split"] == "dev2" and set_of(r)]
+        self.animals = Heard([os.path.join(a.data, r["file"]) for r in self.rows], a.cache, "animals")
+        self.dev2 = Heard([os.path.join(a.data, r["file"]) for r in self.rows2], a.cache, "dev2")
+        self.labels, self.labels2 = [r["label"] for r in self.rows], [r["label"] for r in self.rows2]
+        self.words, self.words2 = sorted(set(self.labels)), sorted(set(self.labels2))
+        self.query = text([f"the sound of a {w}" for w in self.words])
+        self.forms2 = {"bare": text(self.words2), "sentence": text([f"the sound of a {w}" for w in self.words2])}
+        stills = sorted({(r["still"], r["label"]) for r in guard.all_rows if r.get("split") == "dev" and r.get("still") and r.get("label")})
+        size = self.bundle.size
+        self.stills = kept(os.path.join(a.cache, "measure", "stills." + self.bundle.toml["revision"]), lambda: self.bundle.pictures(
+            [resize(load_rgb(os.path.join(a.data, s)), size) for s, _ in stills]))
+        self.still_labels = [l for _, l in stills]
+        self.stamps = None
+        if a.stamps:
+            from stamps import pairs
+            found = pairs(a.stamps, (".ogg", ".wav"))
+            self.stamps, self.captions = Heard([p for p, _ in found], a.cache, "stamps"), [c for _, c in found]
+            self.caption_vectors = text(self.captions)
+
+    def __call__(self, tower):
+        heard = self.animals.vectors(tower)
+        out = {"animals": p10(best(heard, self.query), self.words, self.labels)}
+        by_label = {}
+        for row, label in zip(best(heard, self.stills), self.still_labels):
+            by_label.setdefault(label, []).append(precision_by_label({label: row}, self.labels)[label][0])
+        out["image"] = float(np.mean([np.mean(v) for v in by_label.values()]))
+        heard = self.dev2.vectors(tower)
+        sets = np.array([set_of(r) for r in self.rows2])
+        for form, query in self.forms2.items():
+            scores, per = best(heard, query), []
+            out[f"dev2 {form} pool"] = p10(scores, self.words2, self.labels2)
+            for s in sorted(set(sets)):
+                at = np.flatnonzero(sets == s)
+                labels = [self.labels2[i] for i in at]
+                own = [n for n, w in enumerate(self.words2) if w in labels]
+                per.append(p10(scores[own][:, at], [self.words2[n] for n in own], labels))
+            out[f"dev2 {form} sets"] = float(np.mean(per))
+        if self.stamps:
+            scores = best(self.stamps.vectors(tower), self.caption_vectors)
+            count = len(self.captions)
+            ranks = ranks_to_images(np.eye(count, dtype=np.float32), scores.T, np.arange(count), self.captions)
+            found = recall(ranks)
+            out |= {f"stamps R@{k}": found[f"r{k}"] for k in (1, 5, 10)}
+        return out
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("--data", required=True)
+    ap.add_argument("--bundle", required=True)
+    ap.add_argument("--stems", default="")
+    ap.add_argument("--cache", default=os.path.join(os.path.dirname(__file__), ".cache"))
+    ap.add_argument("--stamps", default="")
+    ap.add_argument("--out", default="")
+    ap.add_argument("towers", nargs="+")
+    a = ap.parse_args()
+    measure, all_figures = Measure(a), {}
+    for path in a.towers:
+        all_figures[path] = measure(tower_of(path))
+        print(path, "  ".join(f"{k} {100 * v:.1f}" for k, v in all_figures[path].items()), flush=True)
+    if a.out:
+        with open(a.out, "w", encoding="utf-8") as f:
+            json.dump(all_figures, f, indent=1)
+
+
+if __name__ == "__main__":
+    main()
