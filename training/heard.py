@@ -210,6 +210,7 @@ def set_table(display):
         kin = [k.strip() for k in kin.split(";") if k.strip()]
         base = [k[1:] for k in kin if k.startswith("+")]
         classes = [c for b in base for c in known[b][0]] + [at[k] for k in kin if not k.startswith("+")]
-        own = [name, f"the sound of {name}", f"a {name}", f"the sound of a {name}", *(p.strip() for p in phrases.split(";") if p.strip())]
+        noun = ("an " if name[0].lower() in "aeiou" else "a ") + name
+        own = [name, f"the sound of {name}", noun, f"the sound of {noun}", *(p.strip() for p in phrases.split(";") if p.strip())]
         out[name] = (list(dict.fromkeys(classes)), base, own)
     return out

@@ -3,7 +3,8 @@ stills of the dev clips -> animals, and with --stamps the public check set. For 
 
     python measure_sounds.py --data DATA --bundle ../models/mini --cache DIR [--stamps FOLDER] TOWER TOWER ...
 
-dev2: "label", "a label"'s sentence and bare; `pool`: all dev2 sounds are the gallery, `sets`: each set's own, the mean over the sets.
+dev2: labels bare and as "the sound of a LABEL", each asked of its own source's dev2 rows, as `sensorium eval` does it, and
+(`pool`) of all of them.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from cache_sounds import decode, set_of
 from figures import precision_by_label, ranks_to_images, recall
 from guard import Guard
 from kept import kept
+from names import article
 from preprocess import load_rgb, log_mel, resize, windows
 from towers import AudioTower
 
@@ -85,7 +87,7 @@ class Measure:
         self.labels, self.labels2 = [r["label"] for r in self.rows], [r["label"] for r in self.rows2]
         self.words, self.words2 = sorted(set(self.labels)), sorted(set(self.labels2))
         self.query = text([f"the sound of a {w}" for w in self.words])
-        self.forms2 = {"bare": text(self.words2), "sentence": text([f"the sound of a {w}" for w in self.words2])}
+        self.forms2 = {"bare": text(self.words2), "sentence": text([f"the sound of {article(w)}" for w in self.words2])}
         stills = sorted({(r["still"], r["label"]) for r in guard.all_rows if r.get("split") == "dev" and r.get("still") and r.get("label")})
         size = self.bundle.size
         self.stills = kept(os.path.join(a.cache, "measure", "stills." + self.bundle.toml["revision"]), lambda: self.bundle.pictures(
@@ -106,16 +108,17 @@ class Measure:
             by_label.setdefault(label, []).append(precision_by_label({label: row}, self.labels)[label][0])
         out["image"] = float(np.mean([np.mean(v) for v in by_label.values()]))
         heard = self.dev2.vectors(tower)
-        sets = np.array([set_of(r) for r in self.rows2])
+        sources = np.array([r["source"] for r in self.rows2])
         for form, query in self.forms2.items():
             scores, per = best(heard, query), []
             out[f"dev2 {form} pool"] = p10(scores, self.words2, self.labels2)
-            for s in sorted(set(sets)):
-                at = np.flatnonzero(sets == s)
+            for s in sorted(set(sources)):
+                at = np.flatnonzero(sources == s)
                 labels = [self.labels2[i] for i in at]
                 own = [n for n, w in enumerate(self.words2) if w in labels]
-                per.append(p10(scores[own][:, at], [self.words2[n] for n in own], labels))
-            out[f"dev2 {form} sets"] = float(np.mean(per))
+                found = precision_by_label({self.words2[n]: scores[n][at] for n in own}, labels)
+                per += [p for p, _ in found.values()]
+            out[f"dev2 {form}"] = float(np.mean(per))
         if self.stamps:
             scores = best(self.stamps.vectors(tower), self.caption_vectors)
             count = len(self.captions)

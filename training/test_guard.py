@@ -20,6 +20,7 @@ ROWS = [
     {"file": "clip.mp4", "captions": ["a cow making a sound"], "audio_file": "moo.ogg", "still": "e.jpg",
      "source": "derived", "split": "dev"},
     {"file": "e.jpg", "captions": [], "source": "imagenet", "split": "train"},
+    {"file": "f.jpg", "captions": ["camera", "a boat on the lake"], "source": "words", "split": "dev2"},
 ]
 
 
@@ -55,6 +56,17 @@ class GuardTest(unittest.TestCase):
             with self.assertRaises(Refused):
                 self.guard.check_row(row)
         self.guard.check_row(ROWS[0])
+
+    def test_words_of_dev2_are_free_and_its_sentences_are_not(self):
+        self.assertTrue(self.guard.allows_text("Camera"))
+        self.assertFalse(self.guard.allows_text("A boat on the lake."))
+
+    def test_copies_of_dev2_files_are_refused(self):
+        for name in ("f.jpg", "g.jpg"):
+            with open(os.path.join(self.folder.name, name), "wb") as f:
+                f.write(b"the same")
+        row = {"file": "g.jpg", "captions": [], "source": "coco", "split": "train"}
+        self.assertFalse(Guard(self.folder.name).allows_row(row))
 
     def test_sounds_and_stills_of_dev_clips_are_refused(self):
         self.assertFalse(self.guard.allows_row(ROWS[4]))

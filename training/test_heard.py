@@ -50,6 +50,20 @@ class Names(unittest.TestCase):
         self.assertTrue(all(phrases for _, phrases in table.values()))
 
 
+    def test_labels_of_the_sets_name_classes_and_labels_that_exist(self):
+        kin = [k.strip() for line in heard.table_lines("heard_sets.txt") for k in line.split("|")[1].split(";") if k.strip()]
+        classes = {c.strip() for line in heard.table_lines() for c in line.split("|")[1].split(";")} - {""}
+        display = sorted(classes | {c.strip() for row in heard.KIN.values() for c in row.split(";")} | {"Musical instrument"}
+                         | {k for k in kin if not k.startswith("+")})
+        table = heard.set_table(display)
+        self.assertGreater(len(table), 200)
+        for label, (numbers, base, phrases) in table.items():
+            self.assertTrue(numbers or base, label)
+            self.assertEqual(phrases[:2], [label, f"the sound of {label}"])
+            self.assertLessEqual(set(base), heard.table(display).keys())
+        self.assertIn(display.index("Dog"), table["dog barking"][0])
+
+
 class Archives(unittest.TestCase):
     def unpacked(self, name, content):
         with tempfile.TemporaryDirectory() as folder:
