@@ -3,7 +3,7 @@ stills of the dev clips -> animals, and with --stamps the public check set. For 
 
     python measure_sounds.py --data DATA --bundle ../models/mini --cache DIR [--stamps FOLDER] TOWER TOWER ...
 
-dev2: labels bare and as "the sound of a LABEL", each asked of its own source's dev2 rows, as `sensorium eval` does it, and
+FILE@0.3 stands for a tower with 0.3 as its share of the class names. dev2: labels bare and as "the sound of a LABEL", each asked of its own source's dev2 rows, as `sensorium eval` does it, and
 (`pool`) of all of them.
 """
 
@@ -29,7 +29,8 @@ MEL_MEAN, MEL_STD = -4.0, 2.5
 
 
 def tower_of(path, heads=4):
-    """A tower for inference."""
+    """A tower for inference; FILE@0.3 is it with that share of the class names."""
+    path, _, share = path.partition("@")
     if path.endswith(".safetensors"):
         stored = {k.removeprefix("audio."): v.float() for k, v in load_file(path).items()}
         state = None
@@ -41,6 +42,9 @@ def tower_of(path, heads=4):
     if state is None:
         tower.bn = nn.ModuleList([nn.Identity() for _ in tower.bn])
     tower.load_state_dict(stored)
+    if share:
+        nn.init.zeros_(tower.gate["fc2"].weight)
+        nn.init.constant_(tower.gate["fc2"].bias, float(np.log(float(share) / (1 - float(share)))))
     return tower.eval()
 
 

@@ -25,7 +25,7 @@ from torch import nn
 from bind_captions import Captions
 from device_crops import DeviceCrops
 from figures import precision_by_label, ranks_to_images, recall
-from heard import SETS, said
+from heard import said
 from preprocess import FFT, FRAME, FRAMES_MAX, HANN, HOP, LOG_OFFSET, MEL, WINDOW, log_mel, padded_frames, windows
 from sounds import Labels, Sounds, guarded
 from text import TextTower
@@ -45,7 +45,7 @@ def arguments():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--data", default="")
     ap.add_argument("--stems", default="")
-    ap.add_argument("--pack", default="", help="folder of unpack_sounds_pack instead of --data and --stems; measures nothing")
+    ap.add_argument("--pack", default="", help="folder of pack_sounds.py instead of --data and --stems; measures nothing")
     ap.add_argument("--on-device", action="store_true", help="make batches on the device also where it is a CPU")
     ap.add_argument("--distil", nargs="*", default=[], help="audio.safetensors of earlier editions with the same text tower")
     ap.add_argument("--distil-weight", type=float, default=1.0)
@@ -308,7 +308,7 @@ def main():
         sounds, labels, captions, held, measure = material(a)
     crops = Crops(sounds, labels, a.seed, a.longest, captions)
     crops.leave_out(held)
-    if a.on_device or a.device.startswith("cuda"):
+    if a.pack or a.on_device or a.device.startswith("cuda"):
         crops = DeviceCrops(crops, a.seed, a.device, MEL_MEAN, MEL_STD)
         torch.set_float32_matmul_precision("high")
     tower = AudioTower(a.d, 4, a.layers, a.ffn).to(a.device)
