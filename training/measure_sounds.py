@@ -1,7 +1,9 @@
 """Figures of audio towers, each an audio.safetensors or a checkpoint of train_audio.py: labels of the dev animals and of dev2,
 stills of the dev clips -> animals, and with --stamps the public check set. For measuring only.
 
-    python measure_sounds.py --data DATA --bundle ../models/mini --cache DIR [--stamps FOLDER] TOWER TOWER ...
+    python measure_sounds.py --data DATA --bundle ../models/mini --cache DIR [--stamps FOLDER] TOWER TOWER ... [--mean FILE]
+
+--mean writes the mean of the towers, checkpoints of runs that began alike (arXiv:2203.05482), and measures it too.
 
 FILE@0.3 stands for a tower with 0.3 as its share of the class names. dev2: labels bare and as "the sound of a LABEL", each asked of its own source's dev2 rows, as `sensorium eval` does it, and
 (`pool`) of all of them.
@@ -68,6 +70,14 @@ class Heard:
         """[windows, 384] of every sound."""
         return [torch.cat([tower((torch.from_numpy(m.astype(np.float32))[None] - MEL_MEAN) / MEL_STD) for m in mels]).numpy()
                 for mels in self.mels]
+
+
+def mean_of(paths, out):
+    """Writes a checkpoint with the mean weights of checkpoints."""
+    states = [torch.load(path, map_location="cpu", weights_only=False) for path in paths]
+    average = {k: torch.stack([s["average"][k].float() for s in states]).mean(0) if v.dtype.is_floating_point else v
+               for k, v in states[0]["average"].items()}
+    torch.save({**{k: states[0][k] for k in ("config", "mel_mean", "mel_std")}, "average": average}, out)
 
 
 def best(heard, query):
@@ -140,10 +150,13 @@ def main():
     ap.add_argument("--cache", default=os.path.join(os.path.dirname(__file__), ".cache"))
     ap.add_argument("--stamps", default="")
     ap.add_argument("--out", default="")
+    ap.add_argument("--mean", default="")
     ap.add_argument("towers", nargs="+")
     a = ap.parse_args()
+    if a.mean:
+        mean_of(a.towers, a.mean)
     measure, all_figures = Measure(a), {}
-    for path in a.towers:
+    for path in [*a.towers, *([a.mean] if a.mean else [])]:
         all_figures[path] = measure(tower_of(path))
         print(path, "  ".join(f"{k} {100 * v:.1f}" for k, v in all_figures[path].items()), flush=True)
     if a.out:

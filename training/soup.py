@@ -5,7 +5,6 @@ updates the products up @ down, of which the largest directions are kept; where 
 of each and of the mean.
 
     python soup.py --data DATA --stems FOLDER --cache DIR --out FILE --checkpoints FILE FILE ...
-    python soup.py --audio --out FILE --checkpoints FILE FILE ...      of train_audio.py; measure_sounds.py has their figures
 """
 
 import argparse
@@ -65,19 +64,12 @@ def figures(state, stems, dev, text, share=0.4):
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ("data", "stems"):
-        ap.add_argument("--" + name, default="")
-    ap.add_argument("--out", required=True)
-    ap.add_argument("--audio", action="store_true")
+    for name in ("data", "stems", "out"):
+        ap.add_argument("--" + name, required=True)
     ap.add_argument("--checkpoints", nargs="+", required=True)
     ap.add_argument("--cache", default=os.path.join(os.path.dirname(__file__), ".cache"))
     ap.add_argument("--rank", type=int, default=64, help="of the mean of the stem's updates")
     a = ap.parse_args()
-    if a.audio:
-        states = [torch.load(path, map_location="cpu", weights_only=False) for path in a.checkpoints]
-        kept = {k: states[0][k] for k in ("config", "mel_mean", "mel_std")}
-        torch.save({**kept, "average": mean_state([s["average"] for s in states])}, a.out)
-        return
     states = [image_checkpoint(path) for path in a.checkpoints]
     stem = mean_updates([s["stem_average"] for s in states], a.rank)
     mean = {**states[0], "average": mean_state([s["average"] for s in states]),
