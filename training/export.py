@@ -2,6 +2,7 @@
 
     python export.py --stems FOLDER --out ../models/mini [--image CKPT] [--audio CKPT] [--caption CKPT] [--sound-caption CKPT]
         [--languages CKPT --detector FILE] [--calibration FILE.json] [--without caption sound_caption languages]
+        [--weights photo.safetensors image.safetensors ...]
 
 What is not named stays as it stands in --out.
 """
@@ -58,7 +59,7 @@ def sha256(path):
 
 
 def image_tower(path):
-    """What train_joint.py, train_stem.py, soup.py and train_gate.py leave: the tower, its class_scale, updates of text tower and stem."""
+    """What train_joint.py, train_stem.py, train_photo.py, soup.py and train_gate.py leave: the tower, its class_scale, updates of text tower and stem."""
     state = image_checkpoint(path)
     c = state["config"]
     tower = ImageTower(c["grid"], c["d"], c["heads"], c["layers"], c["ffn"])
@@ -315,15 +316,21 @@ def main():
     ap.add_argument("--sound-caption", default="", help="checkpoint of train_sound_captions.py, made over the same audio tower")
     ap.add_argument("--languages", default="", help="checkpoint of train_languages.py")
     ap.add_argument("--detector", default="", help="file of train_detector.py, beside --languages")
+    ap.add_argument("--weights", nargs="*", default=[], help="files that take the place of those of the same name in --out/weights")
+    ap.add_argument("--share", type=float, help="a constant share of the class names in place of the image tower's gate")
     ap.add_argument("--calibration", default="", help="file of calibrate.py")
     ap.add_argument("--without", nargs="*", default=[], choices=[*DECODERS, "languages"], help="parts that shall not be there")
     a = ap.parse_args()
     if bool(a.languages) != bool(a.detector):
         ap.error("--languages and --detector go together")
     remove(a.out, a.without)
+    for path in a.weights:
+        shutil.copyfile(path, os.path.join(a.out, "weights", os.path.basename(path)))
     # Everything that stays is read before anything is written.
     stem = PhotoStem(os.path.join(a.stems, "photo.safetensors"))
     image, image_scale, updates, stem_updates = image_tower(a.image or a.out)
+    if a.share:
+        image.level(a.share)
     audio, audio_scale, mel = audio_tower(a.audio or a.out)
     decoders = {name: None if name in a.without else captioner(path or a.out, DECODERS[name][0])
                 for name, path in (("caption", a.caption), ("sound_caption", a.sound_caption))}
