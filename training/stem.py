@@ -139,4 +139,5 @@ def onnx_session(stem, path, threads=2):
                       dynamic_axes={"pixels": {0: "n"}, "grid": {0: "n"}}, dynamo=False)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # a waiting thread would take a busy machine's time
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
