@@ -6,7 +6,7 @@ NAME.bin are the images of flickr, dev, other and drawn end to end, NAME.ends.np
 
     flickr      how many photos train
     texts       {list: strings}: bank (captions that train), dev, held (captions of held-out rows), coco (captions of no photo here),
-                label.N (labels in five wordings), title.N (drawings' titles in two)
+                label.N (labels in five wordings), title.N (drawings' titles in two), lines (captions of any photo, for a language model)
     own         the photo of each line of bank: of flickr, then of other
     dev_own, held_own   the same of dev, and of held (rows of other)
     other       [{file, set, split, label (index or -1), class (of ImageNet, or -1), captions (how many)}]; split val and dev2 are held out
@@ -35,6 +35,7 @@ SETS = ("coco6k", "coco_few", "imagenet_sample", "vocab", "words", "drawings", "
         "pascal_sentences", "flickr30k_few")
 CAPTIONED_HELD, NAMED_HELD, PLAIN_KEPT = 5, 10, 5  # every n-th captioned coco6k photo, ImageNet photo; of coco6k without captions
 COCO_LINES = 20_000
+LINES = {"all_image_captions_train_en": 60_000, "coco_captions_en": 30_000}
 WORDINGS = ("{bare}", "{one}", "a photo of {one}", "a picture of {one}", "{many}")
 TITLES = ("{one}", "a drawing of {one}")
 SIDES = {"coco6k": 256}  # of packed squares
@@ -100,6 +101,7 @@ def table_of(guard, wordnet, flickr, dev, other, drawn, limit):
     seen = set(texts["bank"])
     coco = [c for c in dict.fromkeys(guard.train_lines("text/coco_captions_en.txt.gz")) if c not in seen]
     texts["coco"] = sorted(random.Random(1).sample(coco, 4 * limit or COCO_LINES))
+    texts["lines"] = [c for name, n in LINES.items() for c in random.Random(2).sample(guard.train_lines(f"text/{name}.txt.gz"), 4 * limit or n)]
     labels = sorted({r["label"].strip() for r in other if r["label"]})
     trained = {r["label"].strip() for r in other if r["label"] and r["split"] == "train"}
     texts |= {f"label.{n}": [said(w, label) for label in labels] for n, w in enumerate(WORDINGS)}

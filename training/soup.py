@@ -4,7 +4,7 @@ Checkpoints of train_stem.py or train_photo.py -> one of the same form. The imag
 the stem's updates the products up @ down, of which the largest directions are kept; where all are equal they stay. Prints dev
 figures of each and of the mean, at a constant share of the class names.
 
-    python soup.py --data DATA --stems FOLDER --cache DIR --out FILE --checkpoints FILE FILE ... [--share 0.4]
+    python soup.py --data DATA --stems FOLDER --cache DIR --out FILE --checkpoints FILE FILE ... [--weights 5 1 ...] [--share 0.4]
 """
 
 import argparse
@@ -23,17 +23,21 @@ from text import TextTower
 from towers import ImageTower
 
 
-def mean_updates(all_updates, rank):
+def shares(weights):
+    """Weights that sum to one."""
+    return [w / sum(weights) for w in weights]
+
+
+def mean_updates(all_updates, rank, weights=None):
     """{name.down, name.up} of the mean product, its largest `rank` directions; equal ones as they are. Who has no update of a
     matrix has nothing there.
     """
     first, out, lost = all_updates[0], {}, []
+    parts = shares(weights or [1.0] * len(all_updates))
     if all(torch.equal(u[key], value) for u in all_updates for key, value in first.items()):
         return first
     for name in sorted({key.rsplit(".", 1)[0] for u in all_updates for key in u}):
-        bearers = [u for u in all_updates if name + ".up" in u]
-        downs, ups = (torch.cat([u[f"{name}.{part}"].float() for u in bearers], axis) for part, axis in (("down", 0), ("up", 1)))
-        product = ups @ downs / len(all_updates)
+        product = sum(p * (u[name + ".up"].float() @ u[name + ".down"].float()) for p, u in zip(parts, all_updates) if name + ".up" in u)
         u, s, v = torch.linalg.svd(product, full_matrices=False)
         root = s[:rank].sqrt()
         out[name + ".down"], out[name + ".up"] = root[:, None] * v[:rank], u[:, :rank] * root
@@ -42,9 +46,10 @@ def mean_updates(all_updates, rank):
     return out
 
 
-def mean_state(states):
+def mean_state(states, weights=None):
     """Each tensor's mean; whole numbers as the first has them."""
-    return {k: torch.stack([s[k].float() for s in states]).mean(0) if v.dtype.is_floating_point else v for k, v in states[0].items()}
+    parts = shares(weights or [1.0] * len(states))
+    return {k: sum(p * s[k].float() for p, s in zip(parts, states)) if v.dtype.is_floating_point else v for k, v in states[0].items()}
 
 
 @torch.no_grad()
@@ -70,12 +75,15 @@ def main():
         ap.add_argument("--" + name, required=True)
     ap.add_argument("--checkpoints", nargs="+", required=True)
     ap.add_argument("--cache", default=os.path.join(os.path.dirname(__file__), ".cache"))
+    ap.add_argument("--weights", type=float, nargs="*", help="of the checkpoints in the mean; equal where none are named")
     ap.add_argument("--share", type=float, default=0.4, help="of the class names, in the figures")
     ap.add_argument("--rank", type=int, default=64, help="of the mean of the stem's updates")
     a = ap.parse_args()
+    if a.weights and len(a.weights) != len(a.checkpoints):
+        ap.error("--weights are as many as --checkpoints")
     states = [image_checkpoint(path) for path in a.checkpoints]
-    stem = mean_updates([s["stem_average"] for s in states], a.rank)
-    mean = {**states[0], "average": mean_state([s["average"] for s in states]),
+    stem = mean_updates([s["stem_average"] for s in states], a.rank, a.weights)
+    mean = {**states[0], "average": mean_state([s["average"] for s in states], a.weights),
             "stem_average": stem, "stem_rank": stem["head.down"].shape[0],
             "scale": torch.stack([s["scale"] for s in states]).mean()}
     mean.pop("optimiser", None)

@@ -13,7 +13,7 @@ import unittest
 
 import torch
 
-from checkpoints import image_checkpoint
+from checkpoints import caption_checkpoint, image_checkpoint
 from deep import Deep
 from photos import Photos, deep_of
 from soup import mean_updates
@@ -94,6 +94,9 @@ class Networks(unittest.TestCase):
         for name, parts in (("head", [some]), ("blocks.20.project", [some, rest])):
             expected = sum(product(p, name) for p in parts) / 2
             self.assertLess(float((product(mean, name) - expected).abs().max()), 1e-4, name)
+        mean = mean_updates([some, rest], 128, [3.0, 1.0])
+        expected = (3 * product(some, "blocks.20.project") + product(rest, "blocks.20.project")) / 4
+        self.assertLess(float((product(mean, "blocks.20.project") - expected).abs().max()), 1e-4)
 
 
 class Steps(unittest.TestCase):
@@ -104,7 +107,13 @@ class Steps(unittest.TestCase):
             said = self.run_script("train_photo.py", "--stems", STEMS, "--start", BUNDLE, "--cache", cache, "--steps", "3", "--evals", "1", "--flickr", "8",
                                    "--extra", "2", "--named", "4", "--plain", "2", "--drawn", "0", "--rank", "64", "--like", "0.3")
             self.assertRegex(said, r"step 3 epoch \d+ loss \d+\.\d+ .*dev \d")
-            before, after = image_checkpoint(BUNDLE), image_checkpoint(os.path.join(cache, "photo/last.pt"))
+            image = os.path.join(cache, "photo/last.pt")
+            before, after = image_checkpoint(BUNDLE), image_checkpoint(image)
+            said = self.run_script("train_photo_captions.py", "--stems", STEMS, "--image", image, "--cache", cache, "--seconds", "5",
+                                   "--batch", "8", "--extra", "2", "--groups", "2")
+            self.assertRegex(said, r"told apart: \d+ steps, loss \d.*CIDEr-D \d")
+            caption = caption_checkpoint(os.path.join(cache, "caption/last.pt"))
+            self.assertEqual(len(caption["average"]["words"]), caption["config"]["vocab"])
         moved = [k for k, v in after["stem_average"].items() if k.endswith(".up") and (v != 0).any() and not self.same(v, before["stem_average"].get(k))]
         self.assertEqual(len(moved), MATRICES)
         self.assertFalse(torch.equal(after["average"]["out_proj.weight"], before["average"]["out_proj.weight"]))
