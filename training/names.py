@@ -102,15 +102,6 @@ def article(word):
     return ("an " if word[:1].lower() in "aeiou" else "a ") + word
 
 
-def plural(word):
-    """By rule: what hisses takes es, a y behind a consonant becomes ies, what ends in s stays."""
-    if word.endswith(("s", "fish", "sheep")):
-        return word
-    if word.endswith(("x", "z", "ch", "sh")):
-        return word + "es"
-    return word[:-1] + "ies" if len(word) > 1 and word.endswith("y") and word[-2] not in "aeiou" else word + "s"
-
-
 def image_vectors(text, names, hypernym=0.5, decay=0.6):
     """f32 [1000, 384]: mean over the names, bare and with an article, plus hypernyms with falling weight.
 

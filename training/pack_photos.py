@@ -6,7 +6,7 @@ NAME.bin are the images of flickr, dev, other and drawn end to end, NAME.ends.np
 
     flickr      how many photos train
     texts       {list: strings}: bank (captions that train), dev, held (captions of held-out rows), coco (captions of no photo here),
-                label.N (labels in five wordings), title.N (drawings' titles in two), lines (captions of any photo, for a language model)
+                label.N (labels in four wordings), title.N (drawings' titles in two), lines (captions of any photo, for a language model)
     own         the photo of each line of bank: of flickr, then of other
     dev_own, held_own   the same of dev, and of held (rows of other)
     other       [{file, set, split, label (index or -1), class (of ImageNet, or -1), captions (how many)}]; split val and dev2 are held out
@@ -27,7 +27,7 @@ from PIL import Image
 
 from drawings import drawings
 from guard import Guard
-from names import article, plural
+from names import article
 from photos import class_of
 from preprocess import load_rgb, resize
 
@@ -36,10 +36,10 @@ SETS = ("coco6k", "coco_few", "imagenet_sample", "vocab", "words", "drawings", "
 CAPTIONED_HELD, NAMED_HELD, PLAIN_KEPT = 5, 10, 5  # every n-th captioned coco6k photo, ImageNet photo; of coco6k without captions
 COCO_LINES = 20_000
 LINES = {"all_image_captions_train_en": 60_000, "coco_captions_en": 30_000}
-WORDINGS = ("{bare}", "{one}", "a photo of {one}", "a picture of {one}", "{many}")
+WORDINGS = ("{bare}", "{one}", "a photo of {one}", "a picture of {one}")
 TITLES = ("{one}", "a drawing of {one}")
 SIDES = {"coco6k": 256}  # of packed squares
-SIDE, DRAWN_SIDE = 260, 192
+SIDE, DRAWN_SIDE = 288, 192
 
 
 def set_of(row):
@@ -47,7 +47,7 @@ def set_of(row):
 
 
 def said(wording, word):
-    return wording.format(bare=word, one=article(word), many=plural(word))
+    return wording.format(bare=word, one=article(word))
 
 
 class Held:
@@ -159,7 +159,7 @@ def main():
         json.dump(table_of(guard, a.wordnet, flickr, dev, other, drawn, a.limit), f)
     for name, rows in (("flickr", flickr), ("dev", dev)):
         pack(folder, name, (file_bytes(path(r)) for r in rows))
-    pack(folder, "other", (webp(path(r), SIDES.get(r["set"], SIDE), 74) for r in other))
+    pack(folder, "other", (webp(path(r), SIDES.get(r["set"], SIDE), 80) for r in other))
     pack(folder, "drawn", (webp(r["file"], DRAWN_SIDE, 72) for r in drawn))
 
 

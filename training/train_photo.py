@@ -5,7 +5,7 @@ are averaged by soup.py; train_photo.sh has those that are shipped.
 
 A step sees Flickr8k photos, other captioned photos, labelled images, plain photos and drawings. Losses: contrast of captioned
 photos, two of a kind mixed at a time, with all captions that train (photos that are not Flickr8k's with captions of no photo
-here as well), of which captions of like meaning have a part of the target; labels in five wordings, both ways; ImageNet's with
+here as well), of which captions of like meaning have a part of the target; labels in four wordings, both ways; ImageNet's with
 the names of their classes; drawings with their titles; class probabilities outside Flickr stay near the untouched stem's. An
 average of the weights (EMA) is what counts.
 
@@ -36,7 +36,7 @@ from train_stem import soft
 from views import CUT_OUT, ON_WHITE, Strength, Views
 from whole_stem import WholeStem
 
-FLICKR_SIDE, OTHER_SIDE, DRAWN_SIDE = 144, 260, 192  # of the squares that views are cut from
+FLICKR_SIDE, OTHER_SIDE, DRAWN_SIDE = 144, 288, 192  # of the squares that views are cut from
 WARM_UP = 100  # steps
 OWN = 0.7  # of a label's or title's target; the rest goes to those of like meaning
 LABEL_LIKE, TITLE_LIKE = 20, 12  # how sharply meaning tells labels and titles
