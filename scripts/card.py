@@ -2,7 +2,7 @@
 
 Prints every figure with its interval, the card's and the previous edition's, and says which moved: the card's lies outside
 the interval (or differs at all, where there is none). --update writes what was measured into the card's table, between its
-two markers, under the bundle's revision; figures that were not measured and the previous edition's column stay as they are.
+two markers, under the bundle's revision; figures that were not measured and earlier editions' columns stay as they are.
 --public reads the object of `make eval-public`, whose figures have rows of their own.
 """
 
@@ -95,26 +95,26 @@ def cells(line):
 
 
 def parse(table):
-    """(previous revision, this revision, {row's name: (previous, this, interval)})."""
+    """([earlier editions], this revision, {row's name: (a value of each of them, this one's, interval)})."""
     if len(table) < 2:
-        return "previous", "", {}
+        return ["previous"], "", {}
     head = cells(table[0])
-    rows = {row[0]: (row[1], row[2], row[3]) for row in map(cells, table[2:]) if len(row) == 4}
-    return head[1], head[2], rows
+    rows = {row[0]: tuple(row[1:]) for row in map(cells, table[2:]) if len(row) == len(head)}
+    return head[1:-2], head[-2], rows
 
 
-def updated(rows, found):
+def updated(earlier, rows, found):
     """The rows with what was measured, in the order of `names`."""
     out = {}
     for name, *_ in names():
         if name in rows or name in found:
-            previous, this, interval = rows.get(name, (UNKNOWN, UNKNOWN, UNKNOWN))
-            out[name] = previous, *found.get(name, (this, interval))
+            *values, this, interval = rows.get(name, (UNKNOWN,) * (len(earlier) + 2))
+            out[name] = *values, *found.get(name, (this, interval))
     return out
 
 
-def render(previous, revision, rows):
-    lines = [f"| {HEAD} | {previous} | {revision} | 95 % |", "| --- | --- | --- | --- |"]
+def render(earlier, revision, rows):
+    lines = [f"| {HEAD} | {' | '.join(earlier)} | {revision} | 95 % |", "| --- " * (len(earlier) + 3) + "|"]
     return lines + [f"| {name} | {' | '.join(row)} |" for name, row in rows.items()]
 
 
@@ -140,11 +140,11 @@ def main():
         before, table, after = split(card)
     except ValueError as problem:
         sys.exit(f"{path}: {problem}")
-    previous, this, rows = parse(table)
+    earlier, this, rows = parse(table)
     print(f"{'figure':<64}{'measured':>9}{'95 %':>14}{'card':>8}{'previous':>10}")
     changed = 0
     for name, (value, interval) in found.items():
-        old, current, _ = rows.get(name, (UNKNOWN, UNKNOWN, UNKNOWN))
+        *_, old, current, _ = rows.get(name, (UNKNOWN, UNKNOWN, UNKNOWN))
         far = moved(current, value, interval)
         changed += far
         print(f"{name:<64}{value:>9}{interval:>14}{current:>8}{old:>10}{'  MOVED' if far else ''}")
@@ -152,7 +152,7 @@ def main():
         print(f"the card's figures are of revision {this}, these of {revision}")
     print(f"{changed} of {len(found)} figures moved by more than their interval")
     if "--update" in flags:
-        lines = render(previous, revision or this, updated(rows, found))
+        lines = render(earlier, revision or this, updated(earlier, rows, found))
         with open(path, "w", encoding="utf-8") as f:
             f.write("\n".join([before, *lines, after]))
         print(f"{path}: {len(found)} figures written; look at `git diff` before it is committed")

@@ -136,8 +136,8 @@ class Card(unittest.TestCase):
         self.assertEqual(code, 0, said)
         before, table, after = card.split(text)
         self.assertEqual((before, after), (f"# Card\n{card.BEGIN}", f"{card.END}\nthe end\n"))
-        previous, revision, rows = card.parse(table)
-        self.assertEqual((previous, revision), ("first, aaa", "ccc"))
+        earlier, revision, rows = card.parse(table)
+        self.assertEqual((earlier, revision), (["first, aaa"], "ccc"))
         self.assertEqual(rows["text -> image, R@1"], ("20.3", "30.0", "28.0-32.0"))
         self.assertEqual(rows["text -> image, R@5"], ("-", "50.0", "40.0-60.0"))
         self.assertEqual(rows["text -> audio, p10"], ("85.0", "86.0", "76.8-97.2"), "not measured: as it was")
@@ -146,6 +146,16 @@ class Card(unittest.TestCase):
         names = [name for name, *_ in card.names()]
         self.assertEqual(list(rows), [name for name in names if name in rows], "in the table's own order")
         self.assertIn("0 of 5 figures moved", self.run_card(text)[0])
+
+    def test_every_earlier_edition_keeps_its_column(self):
+        table = ("| figure | first, aaa | second, bbb | ccc | 95 % |\n| --- | --- | --- | --- | --- |\n"
+                 "| text -> image, R@1 | 20.3 | 22.4 | - | - |\n")  # fmt: skip
+        said, code, text = self.run_card(f"{card.BEGIN}\n{table}{card.END}\n", "--update")
+        self.assertEqual(code, 0, said)
+        earlier, revision, rows = card.parse(card.split(text)[1])
+        self.assertEqual((earlier, revision), (["first, aaa", "second, bbb"], "ccc"))
+        self.assertEqual(rows["text -> image, R@1"], ("20.3", "22.4", "30.0", "28.0-32.0"))
+        self.assertEqual(rows["text -> image, R@5"], ("-", "-", "50.0", "40.0-60.0"))
 
     def test_public_figures_have_rows_of_their_own(self):
         found = card.measured(card.public({"text_to_image": {"r1": 0.2}, "bundle": "mini@ccc"}))
@@ -162,7 +172,7 @@ class Card(unittest.TestCase):
         with open(path, encoding="utf-8") as file:
             _, table, _ = card.split(file.read())
         rows = card.parse(table)[2]
-        self.assertEqual(len(rows), len(table) - 2, "every row has four cells and a name of its own")
+        self.assertEqual(len(rows), len(table) - 2, "every row has a cell for each column and a name of its own")
         self.assertLessEqual(rows.keys(), {name for name, *_ in card.names()})
 
     def test_moved_means_outside_the_interval_or_unequal_without_one(self):

@@ -1,5 +1,5 @@
-"""What the stem's untrained lower part makes of every picture, computed once: CACHE/lower/SOURCE.V.npy, f16
-[pictures, C, P * P], one file a view.
+"""What the stem's lower part makes of every picture, computed once: CACHE/lower/SOURCE.V.npy, f16 [pictures, C, P * P], one
+file a view. With --updates, a file of weights that train_photo.py made, it is that lower part, and the folder CACHE/lower.KEY.
 
 View 0 is the whole photo squashed to a square, as at inference. The others are crops of 55 to 100 % of the area
 with an aspect between 2:3 and 3:2 of the photo's own, every second one mirrored: users' photos have every aspect,
@@ -7,7 +7,8 @@ the training photos come as squares.
 `white` holds ImageNet photos cut to a soft shape on a white square, as drawings and products with transparent
 surroundings look; `drawings` holds named drawings (drawings.py), view 1 smaller, moved and mirrored.
 
-    python cache_photos.py --data DATA --stems FOLDER --cache DIR [--views 4] [--drawings FOLDER --stamps FOLDER]
+    python cache_photos.py --data DATA --stems FOLDER --cache DIR [--updates FILE] [--views 4]
+        [--drawings FOLDER --stamps FOLDER]
 """
 
 import argparse
@@ -23,7 +24,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from drawings import drawings
 from guard import Guard
 from preprocess import load_rgb, pixels, resize
-from stem import Lower, PhotoStem, lower_shape, onnx_session
+from stem import Lower, PhotoStem, lower_folder, lower_shape, onnx_session
 
 COCO = ("coco2014-train-256px", "coco2014-val-256px")
 
@@ -101,21 +102,21 @@ def cache(files, view, path, session, size, shape, make=view_of, batch=8):
 
 
 def main():
-    ap = argparse.ArgumentParser(description=__doc__)
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--data", required=True)
     ap.add_argument("--stems", required=True)
     ap.add_argument("--cache", default=os.path.join(os.path.dirname(__file__), ".cache"))
+    ap.add_argument("--updates", default="", help="weights/photo.safetensors of a bundle whose lower part shall see the pictures")
     ap.add_argument("--views", type=int, default=4)
     ap.add_argument("--drawings", default="", help="folder of fetch_drawings.sh")
     ap.add_argument("--stamps", default="", help="the public check set: no drawing may look like one of its pictures")
     ap.add_argument("--limit", type=int, default=0, help="photos a source, for a quick trial")
     a = ap.parse_args()
-    folder = os.path.join(a.cache, "lower")
-    os.makedirs(folder, exist_ok=True)
     guard = Guard(a.data)
-    stem = PhotoStem(os.path.join(a.stems, "photo.safetensors")).eval()
-    shape = lower_shape(stem)
-    session = onnx_session(Lower(stem), os.path.join(a.cache, "lower.onnx"), 1)
+    stem = PhotoStem(os.path.join(a.stems, "photo.safetensors"), a.updates).eval()
+    folder, shape = lower_folder(a.cache, stem), lower_shape(stem)
+    os.makedirs(folder, exist_ok=True)
+    session = onnx_session(Lower(stem), os.path.join(folder, "lower.onnx"), 1)
     sets = {"flickr": guard.train_rows("flickr8k"), "imagenet": guard.train_rows("imagenet-sample-images"),
             "coco": guard.train_rows(*COCO), "white": guard.train_rows("imagenet-sample-images"),
             "dev": guard.eval_rows("flickr8k")}

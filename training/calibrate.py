@@ -14,8 +14,9 @@ import os
 import numpy as np
 
 from bundle import Bundle
+from cache_photos import COCO
 from guard import Guard
-from photos import Photos
+from photos import whole_grids
 from preprocess import windows
 from sounds import guarded
 
@@ -33,9 +34,9 @@ def kind(sounds, i):
 def pool(bundle, a, rng):
     """{text, picture, sound: unit rows}, and the kind of every sound."""
     guard = Guard(a.data)
-    flickr, coco = Photos(a.cache, "flickr", guard), Photos(a.cache, "coco", guard)
-    lower = [p.views[0][np.sort(rng.choice(len(p.rows), a.pictures // 2, replace=False))] for p in (flickr, coco)]
-    pictures = bundle.lower(np.concatenate(lower))
+    flickr, coco = guard.train_rows("flickr8k"), guard.train_rows(*COCO)
+    some = [rows[i] for rows in (flickr, coco) for i in np.sort(rng.choice(len(rows), a.pictures // 2, replace=False))]
+    pictures = bundle.grids(whole_grids(bundle.stem, [os.path.join(a.data, r["file"]) for r in some]))
     _, sounds = guarded(a.data, a.cache)
     by_source = {}
     for i, row in enumerate(sounds.rows):
@@ -44,7 +45,7 @@ def pool(bundle, a, rng):
     chosen = [i for rows in by_source.values() for i in rng.permutation(rows)[:each]]
     heard = np.stack([bundle.window(windows(sounds.sound(i))[0]) for i in chosen])
     kinds = np.array([kind(sounds, i) for i in chosen])
-    captions = [c for r in flickr.rows for c in r["captions"]]
+    captions = [c for r in flickr for c in r["captions"]]
     audiocaps = guard.train_lines("text/audiocaps_train_en.txt.gz")
     texts = [t for source in (captions, audiocaps) for t in rng.choice(source, a.texts // 2, replace=False)]
     return {"text": bundle.texts(texts), "picture": pictures, "sound": heard}, kinds

@@ -32,7 +32,7 @@ def weights_of(folder, name, prefix=""):
 
 
 def image_checkpoint(path):
-    """What train_joint.py, train_stem.py and train_gate.py write, of their file or of a bundle's folder."""
+    """What train_joint.py, train_stem.py, train_photo.py and train_gate.py write, of their file or of a bundle's folder."""
     if not os.path.isdir(path):
         return torch.load(path, map_location="cpu", weights_only=False)
     config = table_of(path, "towers", "image")["config"]
@@ -49,4 +49,6 @@ def caption_checkpoint(path, modality="image"):
         return torch.load(path, map_location="cpu", weights_only=False)
     row = table_of(path, "generators", modality)
     config, name = row["config"], os.path.basename(row["weights"][0]["file"]).removesuffix(".safetensors")
-    return {"config": {k: v for k, v in config.items() if k != "norm_eps"}, "average": weights_of(path, name, "caption.")}
+    average = weights_of(path, name, "caption.")
+    config = {k: v for k, v in config.items() if k != "norm_eps"} | {"vocab": len(average["vocab"])}  # weights put there by hand may know other words
+    return {"config": config, "average": average}

@@ -3,6 +3,7 @@
 A convolution of 1x1 is one product over all places of all pictures when channels come first, [C, B * P], and a depthwise
 one is a small product for each channel when its taps are written out as a matrix of places, [C, P, P']; torch's own
 depthwise convolution is several times slower. Only the updates are trained: W' = W + up @ down (arXiv:2106.09685).
+Updates of the lower part, below these stages, are the stem's own and stay as they are.
 """
 
 import torch
@@ -65,6 +66,7 @@ class Deep(nn.Module):
 
     def __init__(self, stem: PhotoStem, rank):
         super().__init__()
+        self.lower_updates, self.lower_key = stem.lower_updates, stem.lower_key
         self.grid = -(-stem.size // 32)
         size, blocks = 2 * self.grid - 1, {}
         for index in range(stem.split, len(stem.blocks)):
@@ -88,11 +90,21 @@ class Deep(nn.Module):
         yield "head", self.head
 
     def updates(self):
-        """{name.down / name.up: f32}, as export.py stores them."""
-        return {f"{name}.{part}": getattr(layer, part).detach().clone() for name, layer in self.points() for part in ("down", "up")}
+        """{name.down / name.up: f32} of the whole stem, as export.py stores them."""
+        own = {f"{name}.{part}": getattr(layer, part).detach().clone() for name, layer in self.points() for part in ("down", "up")}
+        return {k: v.float() for k, v in self.lower_updates.items()} | own
 
+    @torch.no_grad()
     def take(self, updates):
-        with torch.no_grad():
-            for name, layer in self.points():
-                layer.down.copy_(updates[name + ".down"])
-                layer.up.copy_(updates[name + ".up"])
+        """Loads what updates() gave, of this rank or a lower one.
+
+        Raises ValueError where they are of another lower part than the one that stands below, or of unknown matrices: the
+        features that are read here would be those of a network that does not exist.
+        """
+        rest = dict(updates)
+        for name, layer in self.points():
+            down, up = rest.pop(name + ".down"), rest.pop(name + ".up")
+            layer.up.zero_()
+            layer.down[:len(down)], layer.up[:, :len(down)] = down.to(layer.down), up.to(layer.up)
+        if rest.keys() != self.lower_updates.keys() or any(not torch.equal(v.half().cpu(), self.lower_updates[k]) for k, v in rest.items()):
+            raise ValueError(f"updates below block {min(map(int, self.blocks))} are not those of the stem below: {sorted(rest)[:3]} ...")

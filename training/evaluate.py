@@ -13,14 +13,10 @@ from figures import interval, precision_by_label, ranks_to_images, ranks_to_text
 from bundle import Bundle
 from cache_sounds import decode
 from guard import Guard
-from preprocess import load_rgb, pixels, resize
-from stem import onnx_session
+from photos import whole_grids
+from stem import lower_folder
 
 K = (1, 5, 10)
-
-
-def grids(bundle, paths, session):
-    return np.concatenate([session.run(None, {"pixels": pixels(resize(load_rgb(p), bundle.size))[None]})[0] for p in paths])
 
 
 def with_intervals(ranks, groups):
@@ -30,11 +26,11 @@ def with_intervals(ranks, groups):
 def photos(bundle, a, guard):
     """text_to_image and image_to_text on the dev photos."""
     rows = guard.eval_rows("flickr8k")
-    kept = os.path.join(a.cache, "lower/dev.0.npy") if a.cache else ""
+    kept = os.path.join(lower_folder(a.cache, bundle.stem), "dev.0.npy") if a.cache else ""
     if kept and os.path.exists(kept):
         image = bundle.lower(np.load(kept, mmap_mode="r"))
     else:
-        image = bundle.grids(grids(bundle, [os.path.join(a.data, r["file"]) for r in rows], onnx_session(bundle.stem, "stem.onnx")))
+        image = bundle.grids(whole_grids(bundle.stem, [os.path.join(a.data, r["file"]) for r in rows]))
     captions = [c for r in rows for c in r["captions"]]
     own = np.repeat(np.arange(len(rows)), [len(r["captions"]) for r in rows])
     text = bundle.texts(captions)

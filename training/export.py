@@ -2,8 +2,9 @@
 
     python export.py --stems FOLDER --out ../models/mini [--image CKPT] [--audio CKPT] [--caption CKPT] [--sound-caption CKPT]
         [--languages CKPT --detector FILE] [--calibration FILE.json] [--without caption sound_caption languages]
+        [--weights FILE.safetensors ...]
 
-What is not named stays as it stands in --out.
+What is not named stays as it stands in --out. --weights are files with weights under the names that they have in a bundle.
 """
 
 import argparse
@@ -15,7 +16,7 @@ import subprocess
 import sys
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from captioner import of_config
 from checkpoints import caption_checkpoint, image_checkpoint, manifest, table_of, weights_of
@@ -30,6 +31,7 @@ SELFTEST_LANGUAGES = ["ein Hund läuft am Strand", "le bruit d'une vache", "čer
 # weights' file -> what it puts into words, its name, the tower that it builds upon
 DECODERS = {"caption": ("image", "mini.caption", "mini.image"), "sound_caption": ("audio", "mini.sound-caption", "mini.audio")}
 OTHER_TEXTS = ("languages.safetensors", "languages.tokenizer.json", "detector.safetensors")
+PARTS = ("photo", "image", "audio", "caption", "text")  # files of weights, and how the names in them begin
 SKIP = ("num_batches_tracked",)
 
 
@@ -58,7 +60,7 @@ def sha256(path):
 
 
 def image_tower(path):
-    """What train_joint.py, train_stem.py, soup.py and train_gate.py leave: the tower, its class_scale, updates of text tower and stem."""
+    """What train_joint.py, train_stem.py, train_photo.py, soup.py and train_gate.py leave: the tower, its class_scale, updates of text tower and stem."""
     state = image_checkpoint(path)
     c = state["config"]
     tower = ImageTower(c["grid"], c["d"], c["heads"], c["layers"], c["ffn"])
@@ -290,6 +292,18 @@ def remove(folder, parts):
         os.remove(path)
 
 
+def place(path, folder):
+    """Puts the weights of a file into the bundle: those called photo.NAME into weights/photo.safetensors, and so on."""
+    parts = {}
+    for name, value in load_file(path).items():
+        parts.setdefault(name.split(".")[0], {})[name] = value
+    found = [part for part in PARTS if part in parts]
+    if not found:
+        raise ValueError(f"{path} has no weights of {PARTS}")
+    for part in found:
+        write(parts[part], weights_file(folder, part))
+
+
 def calibration_of(path, folder):
     """(mean, deviation) of each pair: of a file of calibrate.py, else of the bundle that stands there, else a guess."""
     if path:
@@ -315,15 +329,21 @@ def main():
     ap.add_argument("--sound-caption", default="", help="checkpoint of train_sound_captions.py, made over the same audio tower")
     ap.add_argument("--languages", default="", help="checkpoint of train_languages.py")
     ap.add_argument("--detector", default="", help="file of train_detector.py, beside --languages")
+    ap.add_argument("--weights", nargs="*", default=[], help="files whose weights take the place of those in --out/weights, by the first part of their names")
+    ap.add_argument("--share", type=float, help="a constant share of the class names in place of the image tower's gate")
     ap.add_argument("--calibration", default="", help="file of calibrate.py")
     ap.add_argument("--without", nargs="*", default=[], choices=[*DECODERS, "languages"], help="parts that shall not be there")
     a = ap.parse_args()
     if bool(a.languages) != bool(a.detector):
         ap.error("--languages and --detector go together")
     remove(a.out, a.without)
+    for path in a.weights:
+        place(path, a.out)
     # Everything that stays is read before anything is written.
     stem = PhotoStem(os.path.join(a.stems, "photo.safetensors"))
     image, image_scale, updates, stem_updates = image_tower(a.image or a.out)
+    if a.share:
+        image.level(a.share)
     audio, audio_scale, mel = audio_tower(a.audio or a.out)
     decoders = {name: None if name in a.without else captioner(path or a.out, DECODERS[name][0])
                 for name, path in (("caption", a.caption), ("sound_caption", a.sound_caption))}

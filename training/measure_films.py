@@ -27,7 +27,8 @@ def main():
         ap.add_argument("--" + name, required=True)
     ap.add_argument("--cache", default=os.path.join(os.path.dirname(__file__), ".cache"))
     a = ap.parse_args()
-    bundle, dev = Bundle(a.bundle), Photos(a.cache, "dev")
+    bundle = Bundle(a.bundle)
+    dev = Photos(a.cache, "dev", bundle.stem)
     row = next(c for c in bundle.toml["calibration"] if (c["query"], c["content"]) == ("text", "picture"))
     captions = [c for r in dev.rows for c in r["captions"]]
     own = np.repeat(np.arange(len(dev.rows)), [len(r["captions"]) for r in dev.rows])

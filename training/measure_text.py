@@ -46,7 +46,7 @@ def synonyms(guard, count=2000):
 
 def int8_beside_f32(bundle, full, cache):
     """R@1, R@5 and R@10 of dev captions with word embeddings of int8 and of f32, all else the same."""
-    name, dev = "embeddings_word_embeddings_weight", Photos(cache, "dev")
+    name, dev = "embeddings_word_embeddings_weight", Photos(cache, "dev", bundle.stem)
     exact = copy.deepcopy(bundle.text_tower)
     setattr(exact, name, getattr(full, name))
     captions, pictures = [c for r in dev.rows for c in r["captions"]], bundle.lower(dev.views[0])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import tempfile
 
 import numpy as np
 import torch
@@ -10,20 +11,25 @@ from safetensors import safe_open
 from deep import Deep
 from guard import Guard
 from names import image_labels, image_names, read_wordnet, sample_wnids, wnids
-from stem import PhotoStem
+from preprocess import load_rgb, pixels, resize
+from stem import PhotoStem, lower_folder, onnx_session
 from text import TextTower
 
 
 class Photos:
     """Rows and memory-mapped features of one source; every row passed the guard when it was cached and passes it again.
 
-    `deep` makes grids of them; where none is given, only `lower` may be asked.
+    `stem` is the network whose lower part made them: a Deep, which makes grids of them, or a PhotoStem, and then only `lower` may
+    be asked. FileNotFoundError where the cache has no features by this lower part.
     """
 
-    def __init__(self, cache, name, guard=None, deep=None):
-        folder, self.deep = os.path.join(cache, "lower"), deep
-        with open(os.path.join(folder, name + ".json")) as f:
-            self.rows = json.load(f)
+    def __init__(self, cache, name, stem, guard=None):
+        folder, self.deep = lower_folder(cache, stem), stem
+        try:
+            with open(os.path.join(folder, name + ".json")) as f:
+                self.rows = json.load(f)
+        except FileNotFoundError:
+            raise FileNotFoundError(f"{folder} has no {name}: run cache_photos.py, with --updates where the lower part has some") from None
         if guard is not None:
             for row in self.rows:
                 if row["source"] != "drawings":
@@ -61,10 +67,17 @@ def classifier(stems):
         return f.get_tensor("classifier.weight").float(), f.get_tensor("classifier.bias").float()
 
 
+def whole_grids(stem, paths):
+    """f32 [n, G * G, 1280] of picture files, squashed, by the whole stem with its updates: nothing cached is read."""
+    with tempfile.TemporaryDirectory() as folder:
+        session = onnx_session(stem, os.path.join(folder, "stem.onnx"))
+        return np.concatenate([session.run(None, {"pixels": pixels(resize(load_rgb(p), stem.size))[None]})[0] for p in paths])
+
+
 def deep_of(stems, updates=None, rank=1):
-    """The stem's last stages, with the updates of a checkpoint where there are some."""
+    """The stem's last stages over its lower part, with the updates of a checkpoint where there are some."""
     rank = updates["head.down"].shape[0] if updates else rank
-    deep = Deep(PhotoStem(os.path.join(stems, "photo.safetensors")), rank).eval()
+    deep = Deep(PhotoStem(os.path.join(stems, "photo.safetensors"), updates, lower_only=True), rank).eval()
     if updates:
         deep.take(updates)
     return deep
@@ -76,9 +89,9 @@ class Material:
     def __init__(self, data, stems, cache, wordnet):
         guard, self.deep = Guard(data), deep_of(stems)
         self.text = TextTower(stems).eval()
-        self.flickr, self.imagenet = (Photos(cache, name, guard, self.deep) for name in ("flickr", "imagenet"))
-        self.white = Photos(cache, "white", guard, self.deep)
-        self.dev = Photos(cache, "dev", deep=self.deep)
+        self.flickr, self.imagenet = (Photos(cache, name, self.deep, guard) for name in ("flickr", "imagenet"))
+        self.white = Photos(cache, "white", self.deep, guard)
+        self.dev = Photos(cache, "dev", self.deep)
         self.captions = [c for r in self.flickr.rows for c in r["captions"]]
         self.own = np.repeat(np.arange(len(self.flickr.rows)), [len(r["captions"]) for r in self.flickr.rows])
         self.dev_captions = [c for r in self.dev.rows for c in r["captions"]]

@@ -1,10 +1,10 @@
 """The mean of the weights of runs that began alike and went on by seeds of their own (model soups, arXiv:2203.05482).
 
-Checkpoints of train_stem.py -> one of the same form. The image tower's weights are averaged as they are; of the stem's
-updates the products up @ down, of which the largest directions are kept; where all are equal they stay. Prints dev figures
-of each and of the mean.
+Checkpoints of train_stem.py or train_photo.py -> one of the same form. The image tower's weights are averaged as they are; of
+the stem's updates the products up @ down, of which the largest directions are kept; where all are equal they stay. Prints dev
+figures of each and of the mean, at a constant share of the class names.
 
-    python soup.py --data DATA --stems FOLDER --cache DIR --out FILE --checkpoints FILE FILE ...
+    python soup.py --data DATA --stems FOLDER --cache DIR --out FILE --checkpoints FILE FILE ... [--weights 5 1 ...] [--share 0.4]
 """
 
 import argparse
@@ -16,48 +16,55 @@ import torch.nn.functional as F
 
 from checkpoints import image_checkpoint
 from figures import ranks_to_images, ranks_to_texts, recall
-from photos import Photos, classifier, deep_of
+from guard import Guard
+from photos import whole_grids
+from stem import PhotoStem
 from text import TextTower
 from towers import ImageTower
 
 
-def mean_updates(all_updates, rank):
-    """{name.down, name.up} of the mean product, its largest `rank` directions; equal ones as they are."""
-    first, out = all_updates[0], {}
+def shares(weights):
+    """Weights that sum to one."""
+    return [w / sum(weights) for w in weights]
+
+
+def mean_updates(all_updates, rank, weights=None):
+    """{name.down, name.up} of the mean product, its largest `rank` directions; equal ones as they are. Who has no update of a
+    matrix has nothing there.
+    """
+    first, out, lost = all_updates[0], {}, []
+    parts = shares(weights or [1.0] * len(all_updates))
     if all(torch.equal(u[key], value) for u in all_updates for key, value in first.items()):
         return first
-    for name in sorted({key.rsplit(".", 1)[0] for key in first}):
-        downs, ups = (torch.cat([u[f"{name}.{part}"].float() for u in all_updates], axis) for part, axis in (("down", 0), ("up", 1)))
-        product = ups @ downs / len(all_updates)
+    for name in sorted({key.rsplit(".", 1)[0] for u in all_updates for key in u}):
+        product = sum(p * (u[name + ".up"].float() @ u[name + ".down"].float()) for p, u in zip(parts, all_updates) if name + ".up" in u)
         u, s, v = torch.linalg.svd(product, full_matrices=False)
         root = s[:rank].sqrt()
         out[name + ".down"], out[name + ".up"] = root[:, None] * v[:rank], u[:, :rank] * root
+        lost.append(float((s[rank:] ** 2).sum() / (s ** 2).sum()))
+    print(f"rank {rank}: {100 * np.mean(lost):.1f} % of the updates' energy is lost", flush=True)
     return out
 
 
-def mean_state(states):
+def mean_state(states, weights=None):
     """Each tensor's mean; whole numbers as the first has them."""
-    return {k: torch.stack([s[k].float() for s in states]).mean(0) if v.dtype.is_floating_point else v for k, v in states[0].items()}
+    parts = shares(weights or [1.0] * len(states))
+    return {k: sum(p * s[k].float() for p, s in zip(parts, states)) if v.dtype.is_floating_point else v for k, v in states[0].items()}
 
 
 @torch.no_grad()
-def figures(state, stems, dev, text, share=0.4):
-    """Dev figures with a constant share of the class names."""
+def figures(state, stems, files, captions, own, text, share):
+    """Dev figures with a constant share of the class names, by the whole stem of this state."""
     c = state["config"]
     tower = ImageTower(c["grid"], c["d"], c["heads"], c["layers"], c["ffn"])
     tower.load_state_dict(state["average"])
     tower.class_scale = state["class_scale"]
     tower.eval()
-    dev.deep, (weight, bias) = deep_of(stems, state["stem_average"]), classifier(stems)
-    parts = []
-    for i in range(0, len(dev.rows), 64):
-        rows = range(i, min(i + 64, len(dev.rows)))
-        grid = dev.grids(rows, [0] * len(rows))
-        logits = grid.mean(1) @ weight.t() + bias
-        parts.append(F.normalize((1 - share) * tower.net(grid)[0] + share * tower.named(logits)[1], dim=-1))
+    stem, parts = PhotoStem(os.path.join(stems, "photo.safetensors"), state["stem_average"]).eval(), []
+    for grid in torch.from_numpy(whole_grids(stem, files)).split(64):
+        named = tower.named(stem.classify(grid.mean(1)))[1]
+        parts.append(F.normalize((1 - share) * tower.net(grid)[0] + share * named, dim=-1))
     image = torch.cat(parts).numpy()
-    captions = [x for r in dev.rows for x in r["captions"]]
-    own = np.repeat(np.arange(len(dev.rows)), [len(r["captions"]) for r in dev.rows])
     to_images, to_texts = recall(ranks_to_images(text, image, own, captions)), recall(ranks_to_texts(image, text, own))
     return {**{k: to_images[k] for k in ("r1", "r5", "r10")}, "i1": to_texts["r1"], "i10": to_texts["r10"]}
 
@@ -68,21 +75,27 @@ def main():
         ap.add_argument("--" + name, required=True)
     ap.add_argument("--checkpoints", nargs="+", required=True)
     ap.add_argument("--cache", default=os.path.join(os.path.dirname(__file__), ".cache"))
+    ap.add_argument("--weights", type=float, nargs="*", help="of the checkpoints in the mean; equal where none are named")
+    ap.add_argument("--share", type=float, default=0.4, help="of the class names, in the figures")
     ap.add_argument("--rank", type=int, default=64, help="of the mean of the stem's updates")
     a = ap.parse_args()
+    if a.weights and len(a.weights) != len(a.checkpoints):
+        ap.error("--weights are as many as --checkpoints")
     states = [image_checkpoint(path) for path in a.checkpoints]
-    stem = mean_updates([s["stem_average"] for s in states], a.rank)
-    mean = {**states[0], "average": mean_state([s["average"] for s in states]),
+    stem = mean_updates([s["stem_average"] for s in states], a.rank, a.weights)
+    mean = {**states[0], "average": mean_state([s["average"] for s in states], a.weights),
             "stem_average": stem, "stem_rank": stem["head.down"].shape[0],
             "scale": torch.stack([s["scale"] for s in states]).mean()}
     mean.pop("optimiser", None)
     tower = TextTower(a.stems).eval()
     tower.add(mean["text_average"])
-    dev = Photos(a.cache, "dev")
-    text = tower.cached([c for r in dev.rows for c in r["captions"]], a.cache, "dev.fixed")
-    for name, state in [*zip(a.checkpoints, states), ("mean", mean)]:
-        print(name, "  ".join(f"{k} {100 * v:.2f}" for k, v in figures(state, a.stems, dev, text).items()), flush=True)
     torch.save(mean, a.out)
+    dev = Guard(a.data).eval_rows("flickr8k")
+    files, captions = [os.path.join(a.data, r["file"]) for r in dev], [c for r in dev for c in r["captions"]]
+    own, text = np.repeat(np.arange(len(dev)), [len(r["captions"]) for r in dev]), tower.cached(captions, a.cache, "dev.fixed")
+    for name, state in [*zip(a.checkpoints, states), ("mean", mean)]:
+        found = figures(state, a.stems, files, captions, own, text, a.share)
+        print(name, "  ".join(f"{k} {100 * v:.2f}" for k, v in found.items()), flush=True)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from bundle import Bundle
 from figures import interval, ranks_to_images, recall
 from kept import kept
 from preprocess import load_rgb, pixels, resize
-from stem import Lower, lower_shape, onnx_session
+from stem import Lower, lower_folder, lower_shape, onnx_session
 
 
 def pairs(folder, suffixes=(".png",)):
@@ -39,13 +39,13 @@ def squares(found, size):
 
 
 def lower(bundle, found, cache):
-    """f16 lower features of all pictures, kept in CACHE/stamps.lower.npy."""
+    """f16 lower features of all pictures, kept beside those of the photos by the same lower part."""
     def make():
         session = onnx_session(Lower(bundle.stem), os.path.join(cache or ".", "stamps.onnx"))
         parts = [session.run(None, {"pixels": pixels(s)[None]})[0] for s in squares(found, bundle.size)]
         return np.concatenate(parts).astype(np.float16).reshape(len(found), *lower_shape(bundle.stem))
 
-    return kept(os.path.join(cache, "stamps.lower"), make) if cache else make()
+    return kept(os.path.join(lower_folder(cache, bundle.stem), "stamps"), make) if cache else make()
 
 
 def sound_ranks(bundle, folder):

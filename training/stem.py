@@ -1,7 +1,12 @@
 """EfficientNet-Lite with folded batch norm, read from photo.safetensors (see stems.py).
 
 Pixels [B, 3, S, S], already (x - 127) / 128, give a grid [B, G * G, 1280] and class logits [B, 1000].
+The stem has two parts: what its `lower` part makes of pictures is kept in the cache (cache_photos.py), in a folder that is
+named for the updates in that part, so that nothing is ever read which another network made.
 """
+
+import hashlib
+import os
 
 import torch
 import torch.nn.functional as F
@@ -20,18 +25,25 @@ def same(x, kernel, stride):
 
 
 class PhotoStem(nn.Module):
-    """The stem as buffers in f32, with the low-rank updates of a file of ours where one is named."""
+    """The stem as buffers in f32, with low-rank updates of ours where there are some.
 
-    def __init__(self, path, updates=""):
+    `updates` is their file, or {NAME.up, NAME.down} with `photo.` before the names or not; they are taken in sixteen bits, as
+    a file holds them. With `lower_only` those above the lower part are left to who trains them (deep.py).
+    """
+
+    def __init__(self, path, updates="", lower_only=False):
         super().__init__()
         with safe_open(path, "pt") as f:
             meta = f.metadata()
             weights = {k: f.get_tensor(k).float() for k in f.keys()}
         self.variant, self.size = meta["variant"], int(meta["size"])
         self.blocks = plan(self.variant)
-        own = load_file(updates) if updates else {}
+        own = load_file(updates) if updates and isinstance(updates, str) else updates or {}
+        own = {k.removeprefix("photo."): v.detach().half().cpu() for k, v in own.items()}
+        self.lower_updates = {k: v for k, v in own.items() if self.is_lower(k)}
+        own = self.lower_updates if lower_only else own
         for name in (n.removesuffix(".up") for n in own if n.endswith(".up")):
-            weights[name.removeprefix("photo.") + ".weight"] += own[name + ".up"].float() @ own[name + ".down"].float()
+            weights[name + ".weight"] += own[name + ".up"].float() @ own[name + ".down"].float()
         for name, value in weights.items():
             self.register_buffer(name.replace(".", "_"), value)
 
@@ -47,8 +59,20 @@ class PhotoStem(nn.Module):
 
     @property
     def split(self):
-        """The first block of the last stage but one: before it stand the layers that no training changes."""
+        """The first block of the last stage but one: before it stands the lower part, which train_stem.py leaves as it is and
+        train_photo.py trains.
+        """
         return max(i for i, (_, stride) in enumerate(self.blocks) if stride == 2)
+
+    def is_lower(self, name):
+        """Whether a weight or update of this name belongs to the lower part."""
+        return name.startswith("blocks.") and int(name.split(".")[1]) < self.split
+
+    @property
+    def lower_key(self):
+        """What names this lower part: a hash of its updates, empty without any."""
+        made_of = b"".join(k.encode() + v.contiguous().numpy().tobytes() for k, v in sorted(self.lower_updates.items()))
+        return hashlib.sha256(made_of).hexdigest()[:12] if made_of else ""
 
     def forward(self, x):
         return self.upper(self.lower(x))
@@ -84,7 +108,7 @@ class PhotoStem(nn.Module):
 
 
 class Lower(nn.Module):
-    """The part of a stem that no training changes, as a network of its own."""
+    """The lower part of a stem as a network of its own."""
 
     def __init__(self, stem):
         super().__init__()
@@ -100,6 +124,13 @@ def lower_shape(stem):
     return int(stem.w(f"blocks.{stem.split}.expand")[0].shape[1]), side * side
 
 
+def lower_folder(cache, stem):
+    """Where the features stand that this stem's lower part makes (of a PhotoStem or a Deep): CACHE/lower for the public one,
+    CACHE/lower.KEY for one with updates.
+    """
+    return os.path.join(cache, "lower" + (f".{stem.lower_key}" if stem.lower_key else ""))
+
+
 def onnx_session(stem, path, threads=2):
     """ONNX Runtime over the stem, which runs its depthwise convolutions 3 to 5 times faster than torch."""
     import onnxruntime
@@ -108,4 +139,5 @@ def onnx_session(stem, path, threads=2):
                       dynamic_axes={"pixels": {0: "n"}, "grid": {0: "n"}}, dynamo=False)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # a waiting thread would take a busy machine's time
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])

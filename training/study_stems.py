@@ -41,7 +41,7 @@ def pooled(variant, rows, a):
 
 def pooled_views(a):
     """f32 [views, photos, 1280]: the same of every cached view of the training photos, by the stem at hand."""
-    photos, out = Photos(a.cache, "flickr", deep=deep_of(a.stems)), []
+    photos, out = Photos(a.cache, "flickr", deep_of(a.stems)), []
     for view in range(len(photos.views)):
         parts = [range(i, min(i + 64, len(photos.rows))) for i in range(0, len(photos.rows), 64)]
         out.append(np.concatenate([photos.grids(p, [view] * len(p)).mean(1).numpy() for p in parts]))

@@ -74,6 +74,13 @@ class Named(nn.Module):
         x = torch.cat([statistics(p), features], -1)
         return self.gate["fc2"](F.relu(self.gate["fc1"](x))).sigmoid()
 
+    @torch.no_grad()
+    def level(self, share):
+        """Makes the gate a constant."""
+        for value in self.gate.parameters():
+            value.zero_()
+        self.gate["fc2"].bias.fill_(math.log(share / (1 - share)))
+
 
 class ImageTower(Named):
     """cls token and G * G grid tokens through the Transformer, beside a linear map of the grid's mean."""

@@ -161,7 +161,7 @@ class Trainer(Decoding):
         self.a, self.rng, guard = a, np.random.default_rng(a.seed), Guard(a.data)
         image = image_checkpoint(a.image) if a.image else {}
         deep = deep_of(a.stems, image.get("stem_average")).to(a.device)
-        self.photos, self.dev_photos = Photos(a.cache, "flickr", guard, deep), Photos(a.cache, "dev", deep=deep)
+        self.photos, self.dev_photos = Photos(a.cache, "flickr", deep, guard), Photos(a.cache, "dev", deep)
         lines = guard.train_lines("text/all_image_captions_train_en.txt.gz")
         captions = [c for r in self.photos.rows for c in r["captions"]]
         self.words = Words(a.stems, captions, lines)

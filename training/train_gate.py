@@ -71,7 +71,7 @@ def main():
     tower.class_scale, stem = state["class_scale"], classifier(a.stems)
     deep, seen = deep_of(a.stems, state.get("stem_average")), {}
     for source in ("flickr", "coco", "white", "drawings"):
-        photos = Photos(a.cache, source, guard, deep)
+        photos = Photos(a.cache, source, deep, guard)
         seen[source] = inputs(tower, stem, photos, rng.permutation(len(photos.rows))[:a.photos])
     scenes, cuts = (torch.cat([seen[s] for s in pair]) for pair in (("flickr", "coco"), ("white", "drawings")))
 

@@ -65,8 +65,8 @@ def soft(logits, target):
 class Drawings:
     """Drawings with vectors of their titles; every 15th title is held out for choosing."""
 
-    def __init__(self, cache, text, guard):
-        self.photos = Photos(cache, "drawings", guard)
+    def __init__(self, cache, text, stem, guard):
+        self.photos = Photos(cache, "drawings", stem, guard)
         titles = sorted({r["captions"][0] for r in self.photos.rows})
         at = {t: i for i, t in enumerate(titles)}
         self.title = np.array([at[r["captions"][0]] for r in self.photos.rows])
@@ -109,10 +109,12 @@ class Trainer(Steps):
         self.tower.to(a.device)
         self.weight, self.bias = (x.to(a.device) for x in classifier(a.stems))
         self.deep = deep_of(a.stems, state.get("stem_average"), a.rank).to(a.device)
+        if a.stem_rate and self.deep.lower_key:
+            raise ValueError("the untouched stem, which the moving one is held against, has another lower part: train_photo.py goes on from these weights")
         self.average, self.deep_average = copy.deepcopy(self.tower).eval(), copy.deepcopy(self.deep)
         self.scale = torch.nn.Parameter(state["scale"].clone().to(a.device))
-        self.flickr, self.imagenet, self.white = (Photos(a.cache, n, guard) for n in ("flickr", "imagenet", "white"))
-        self.dev, self.drawn = Photos(a.cache, "dev"), Drawings(a.cache, self.text, guard)
+        self.flickr, self.imagenet, self.white = (Photos(a.cache, n, self.deep, guard) for n in ("flickr", "imagenet", "white"))
+        self.dev, self.drawn = Photos(a.cache, "dev", self.deep), Drawings(a.cache, self.text, self.deep, guard)
         captions = [c for r in self.flickr.rows for c in r["captions"]]
         self.own = np.repeat(np.arange(len(self.flickr.rows)), [len(r["captions"]) for r in self.flickr.rows])
         self.captions_of = [np.flatnonzero(self.own == i) for i in range(len(self.flickr.rows))]

@@ -21,7 +21,7 @@ from figures import ranks_to_images, recall
 from guard import Guard
 from kept import kept
 from photos import Photos
-from stem import Lower, lower_shape, onnx_session
+from stem import Lower, lower_folder, lower_shape, onnx_session
 from towers import Layer
 
 FRAMES = 10  # of a part, at most
@@ -57,9 +57,10 @@ def views(a, photos, bundle):
 def dev_views(a, bundle, count):
     """The same of dev photos, whose other views only this measuring needs."""
     rows, stem = Guard(a.data).eval_rows("flickr8k"), bundle.stem
-    session, out = onnx_session(Lower(stem), os.path.join(a.cache, "lower.onnx"), 1), []
+    folder = lower_folder(a.cache, stem)
+    session, out = onnx_session(Lower(stem), os.path.join(folder, "lower.onnx"), 1), []
     for v in range(count):
-        path = os.path.join(a.cache, "lower", f"dev.{v}.npy" if v == 0 else f"dev_view.{v}.npy")
+        path = os.path.join(folder, f"dev.{v}.npy" if v == 0 else f"dev_view.{v}.npy")
         cache([os.path.join(a.data, r["file"]) for r in rows], v, path, session, stem.size, lower_shape(stem))
         out.append(bundle.lower(np.load(path, mmap_mode="r")))
     return rows, np.stack(out, 1)
@@ -134,7 +135,7 @@ def main():
     a = ap.parse_args()
     torch.manual_seed(a.seed)
     bundle, guard = Bundle(a.bundle), Guard(a.data)
-    photos = Photos(a.cache, "flickr", guard)
+    photos = Photos(a.cache, "flickr", bundle.stem, guard)
     rows, seen = dev_views(a, bundle, len(photos.views))
     held = Clips(seen, [r["captions"] for r in rows], bundle, np.random.default_rng(4), 500)
     trained = Clips(views(a, photos, bundle), [r["captions"] for r in photos.rows], bundle, np.random.default_rng(a.seed), 6000)

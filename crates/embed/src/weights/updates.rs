@@ -45,6 +45,7 @@ impl Updates<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use half::f16;
     use safetensors::tensor::{Dtype, TensorView};
 
     fn file(tensors: &[(&str, Vec<usize>, &[f32])]) -> Vec<u8> {
@@ -67,6 +68,52 @@ mod tests {
             Weights::parse("stem", &stem).unwrap().updated(Weights::parse("own", &own).unwrap(), "text.");
         assert_eq!(weights.floats("a.weight", &[2, 3]).unwrap(), [2.0, 3.0, 4.0, 3.5, 5.0, 6.0]);
         assert_eq!(weights.floats("b.weight", &[1, 2]).unwrap(), [7.0, 8.0]);
+        weights.finish().unwrap();
+    }
+
+    /// Seeded halves in -1..1.
+    fn halves(count: usize, seed: u32) -> Vec<f16> {
+        let mut state = seed;
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            f16::from_f32(f32::from(u16::try_from(state >> 16).unwrap()) / 32_768.0 - 1.0)
+        };
+        (0..count).map(|_| next()).collect()
+    }
+
+    #[test]
+    fn halves_of_any_rank_are_added_to_every_matrix_of_a_file() {
+        // Outputs, inputs and rank as the photo stem has them: its first block, a wide one and its head.
+        let sizes = [(16, 32, 16), (24, 144, 24), (528, 88, 64), (1_280, 352, 64)];
+        let base: Vec<Vec<f16>> = sizes.iter().map(|(o, i, _)| halves(o * i, 1)).collect();
+        let parts: Vec<(Vec<f16>, Vec<f16>)> =
+            sizes.iter().map(|(o, i, r)| (halves(o * r, 2), halves(r * i, 3))).collect();
+        let (mut stem, mut own) = (Vec::new(), Vec::new());
+        for (n, (&(o, i, r), (up, down))) in sizes.iter().zip(&parts).enumerate() {
+            stem.push((format!("blocks.{n}.weight"), vec![o, i], base[n].as_slice()));
+            own.push((format!("photo.blocks.{n}.up"), vec![o, r], up.as_slice()));
+            own.push((format!("photo.blocks.{n}.down"), vec![r, i], down.as_slice()));
+        }
+        let file = |tensors: &[(String, Vec<usize>, &[f16])]| {
+            let views = tensors.iter().map(|(name, shape, data)| {
+                (name, TensorView::new(Dtype::F16, shape.clone(), bytemuck::cast_slice(data)).unwrap())
+            });
+            safetensors::serialize(views, None).unwrap()
+        };
+        let (stem, own) = (file(&stem), file(&own));
+        let mut weights =
+            Weights::parse("stem", &stem).unwrap().updated(Weights::parse("own", &own).unwrap(), "photo.");
+        for (n, (&(o, i, r), (up, down))) in sizes.iter().zip(&parts).enumerate() {
+            let sum = weights.floats(&format!("blocks.{n}.weight"), &[o, i]).unwrap();
+            for (row, column) in [(0, 0), (o - 1, i - 1), (o / 2, i / 3), (o / 3, i - 1)] {
+                let product: f64 =
+                    (0..r).map(|k| up[row * r + k].to_f64() * down[k * i + column].to_f64()).sum();
+                let expected = base[n][row * i + column].to_f64() + product;
+                // A sum of r products of numbers up to 1, in f32.
+                let bound = 4.0 * r as f64 * f64::from(f32::EPSILON);
+                assert!((f64::from(sum[row * i + column]) - expected).abs() < bound, "{n}: {row}, {column}");
+            }
+        }
         weights.finish().unwrap();
     }
 
