@@ -106,6 +106,7 @@ fn search(collection: &Collection, limit: usize) -> (Vec<AssetId>, Plan) {
         limit,
         exact: false,
         ef: None,
+        hubs: sensorium_types::HubWeights::default(),
     };
     let reply = collection.search(&request).expect("searches");
     (reply.hits.into_iter().map(|hit| hit.asset).collect(), reply.plan)
