@@ -1,4 +1,5 @@
-"""Mean and deviation of the cosine of 10,000 unrelated pairs for each pair of query and content -> a JSON for export.py.
+"""Mean and deviation of the cosine of 10,000 unrelated pairs for each pair of query and content -> a JSON for export.py;
+also of its corrected cosines, where the bundle's folder has reference queries for the pair (hubs.py).
 
 Pictures: Flickr8k training photos and coco6k; sounds: training sounds of every source; texts: half training captions
 of photos, half of AudioCaps (texts only), as queries name both things seen and things heard. Pairs are random, but two
@@ -16,6 +17,7 @@ import numpy as np
 from bundle import Bundle
 from cache_photos import COCO
 from guard import Guard
+from hubs import banks, values
 from photos import whole_grids
 from preprocess import windows
 from sounds import guarded
@@ -61,7 +63,7 @@ def main():
     ap.add_argument("--texts", type=int, default=2000)
     a = ap.parse_args()
     rng = np.random.default_rng(1)
-    (pools, kinds), out = pool(Bundle(a.bundle), a, rng), []
+    (pools, kinds), out, hubs = pool(Bundle(a.bundle), a, rng), [], banks(a.bundle)
     for query, left in pools.items():
         for content, right in pools.items():
             i, j = rng.integers(0, len(left), 2 * PAIRS), rng.integers(0, len(right), 2 * PAIRS)
@@ -71,6 +73,10 @@ def main():
             keep = np.flatnonzero(unrelated)[:PAIRS]
             cosine = (left[i[keep]] * right[j[keep]]).sum(1)
             out.append({"query": query, "content": content, "mean": float(cosine.mean()), "deviation": float(cosine.std())})
+            if (query, content) in hubs:
+                cosine = cosine - values(right, *hubs[query, content])[j[keep]]
+                out[-1] |= {"corrected_mean": float(cosine.mean()), "corrected_deviation": float(cosine.std())}
+                print("corrected", round(out[-1]["corrected_mean"], 4), round(out[-1]["corrected_deviation"], 4), end=" ")
             high = (cosine >= cosine.mean() + 3 * cosine.std()).mean()
             print(query, content, round(out[-1]["mean"], 4), round(out[-1]["deviation"], 4), f"{100 * high:.2f} % score 3 or more")
     with open(a.out, "w", encoding="utf-8") as f:

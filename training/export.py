@@ -21,6 +21,7 @@ from safetensors.torch import load_file, save_file
 from captioner import of_config
 from checkpoints import caption_checkpoint, image_checkpoint, manifest, table_of, weights_of
 from languages import LANGUAGES
+from hubs import FILE as HUBS, PAIRS as HUB_PAIRS, rows as hub_rows
 from stem import PhotoStem
 from tower_languages import MAX_TOKENS, of_checkpoint, packed
 from towers import AudioTower, ImageTower
@@ -156,8 +157,9 @@ norm_eps = 1e-5
 ''', hashes
 
 
-def toml(image, audio, hashes, mel, scales, stem, calibration, caption="", languages=("", [])):
-    """The text of bundle.toml. The revision is of what makes vectors: a new caption decoder leaves a database usable."""
+def toml(image, audio, hashes, mel, scales, stem, calibration, caption="", languages=("", []), hubs=""):
+    """The text of bundle.toml. The revision is of what makes vectors: a new caption decoder, or other reference queries, leave a
+    database usable."""
     others, other_hashes = languages
     revision = hashlib.sha256("".join(hashes + other_hashes).encode()).hexdigest()[:12]
     also = f"languages = {json.dumps(SELFTEST_LANGUAGES, ensure_ascii=False)}\n" if others else ""
@@ -169,7 +171,7 @@ def toml(image, audio, hashes, mel, scales, stem, calibration, caption="", langu
     variant, size = stem
     sizes = lambda c: "\n".join(f"{k} = {c[k]}" for k in ("d", "heads", "layers", "ffn"))  # noqa: E731
     rows = "\n".join(f'[[calibration]]\nquery = "{q}"\ncontent = "{c}"\nmean = {calibration[q, c][0]:.6f}\n'
-                     f"deviation = {calibration[q, c][1]:.6f}\n" for q, c in PAIRS)
+                     f"deviation = {calibration[q, c][1]:.6f}\n" + corrected(calibration[q, c]) for q, c in PAIRS)
     return f'''# Written by training/export.py; do not edit by hand.
 format = 1
 id = "sensorium-mini"
@@ -273,12 +275,17 @@ weights = []
 preprocess = []
 cut = {{ window_ms = 10000, fps = 1.0 }}
 
-{caption}{rows}
+{caption}{hubs}{rows}
 [selftest]
 file = "selftest.safetensors"
 max_abs = 2e-3
 text = {json.dumps(SELFTEST_TEXT)}
 {also}'''
+
+
+def corrected(numbers):
+    """The lines of a pair's corrected cosines; none where it has no reference queries."""
+    return "".join(f"corrected_{name} = {x:.6f}\n" for name, x in zip(("mean", "deviation"), numbers[2:]))
 
 
 def weights_file(folder, name):
@@ -305,13 +312,18 @@ def place(path, folder):
 
 
 def calibration_of(path, folder):
-    """(mean, deviation) of each pair: of a file of calibrate.py, else of the bundle that stands there, else a guess."""
+    """(mean, deviation) of each pair, and those of its corrected cosines where hubs.py made reference queries: of a file of calibrate.py, else of the bundle that stands there, else a guess."""
     if path:
         with open(path, encoding="utf-8") as f:
             rows = json.load(f)
     else:
         rows = manifest(folder).get("calibration", [])
-    return {pair: (0.0, 0.1) for pair in PAIRS} | {(r["query"], r["content"]): (r["mean"], r["deviation"]) for r in rows}
+    found = {pair: (0.0, 0.1) for pair in PAIRS} | {(r["query"], r["content"]): (r["mean"], r["deviation"]) for r in rows}
+    if os.path.exists(os.path.join(folder, "weights", HUBS)):
+        own = {(r["query"], r["content"]): (r["corrected_mean"], r["corrected_deviation"]) for r in rows if "corrected_mean" in r}
+        # Until calibrate.py has run, those of the raw cosines stand in.
+        found |= {pair: found[pair] + own.get(pair, found[pair]) for pair in HUB_PAIRS}
+    return found
 
 
 def config_of_languages(folder):
@@ -357,8 +369,10 @@ def main():
         elif os.path.exists(path):
             os.remove(path)  # every file of the folder is compiled into the binary
     rows = "".join(generator(name, decoder, a.out) for name, decoder in decoders.items())
+    path = os.path.join(a.out, "weights", HUBS)
+    hubs = hub_rows(sha256(path)) if os.path.exists(path) else ""
     text = toml(image, audio, hashes, mel, (image_scale, audio_scale), (stem.variant, stem.size), calibration,
-                rows, other_texts(a.languages, a.detector, a.out, languages))
+                rows, other_texts(a.languages, a.detector, a.out, languages), hubs)
     with open(os.path.join(a.out, "bundle.toml"), "w", encoding="utf-8") as f:
         f.write(text)
     golden = os.path.join(os.path.dirname(os.path.abspath(__file__)), "golden.py")

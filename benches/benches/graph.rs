@@ -7,8 +7,8 @@ use std::time::Duration;
 use sensorium_benches::{report, timed};
 use sensorium_index::{Collection, Database, OpenOptions};
 use sensorium_types::{
-    AssetId, AssetRecord, Change, MediaPolicy, Modality, Payload, PointRecord, SearchRequest, SpaceInfo,
-    Track,
+    AssetId, AssetRecord, Change, HubWeights, MediaPolicy, Modality, Payload, PointRecord, SearchRequest,
+    SpaceInfo, Track,
 };
 use serde_json::json;
 
@@ -70,6 +70,7 @@ fn search(collection: &Collection, query: &[f32], exact: bool, ef: Option<usize>
         limit: K,
         exact,
         ef,
+        hubs: HubWeights::default(),
     };
     collection.search(&request).expect("answers").hits.into_iter().map(|hit| hit.asset).collect()
 }

@@ -44,6 +44,8 @@ pub(crate) struct Ask {
     pub(crate) legs: bool,
     /// So many of the best are read once more; 0 for none.
     pub(crate) rerank: u32,
+    /// Leave the hub correction out.
+    pub(crate) raw: bool,
     /// Tell how the answer came about.
     pub(crate) explain: bool,
     /// The language of all texts; `None`: what each seems to be in.
@@ -98,6 +100,7 @@ impl Backend {
                     moments,
                     legs,
                     rerank,
+                    raw,
                     explain,
                     language,
                 } = ask;
@@ -117,6 +120,7 @@ impl Backend {
                     every_moment: moments,
                     legs,
                     rerank: usize::try_from(rerank)?,
+                    raw,
                     explain,
                 };
                 let engine::QueryReply { hits, weak, explain } = Box::pin(engine.query(request)).await?;
@@ -132,6 +136,7 @@ impl Backend {
                     moments,
                     legs,
                     rerank,
+                    raw,
                     explain,
                     language,
                 } = ask;
@@ -150,6 +155,7 @@ impl Backend {
                     every_moment: moments,
                     legs,
                     rerank,
+                    raw,
                     explain,
                 };
                 let client::QueryReply { hits, weak, explain } = Box::pin(client.query(request)).await?;

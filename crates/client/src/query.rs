@@ -55,6 +55,8 @@ pub struct QueryRequest {
     pub legs: bool,
     /// So many of the best hits are read once more by the caption decoder; 0 for none.
     pub rerank: u32,
+    /// Leave the hub correction out.
+    pub raw: bool,
     /// Tell how the answer came about.
     pub explain: bool,
 }
@@ -110,6 +112,7 @@ impl QueryRequest {
             every_moment,
             legs,
             rerank,
+            raw,
             explain,
         } = self;
         let fusion = if legs { v1::Fusion::Late } else { v1::Fusion::Early };
@@ -130,6 +133,7 @@ impl QueryRequest {
             without_payload: false,
             using: String::new(),
             rerank,
+            raw,
         }
     }
 }

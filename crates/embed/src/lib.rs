@@ -39,8 +39,8 @@ mod weights;
 
 pub use batching::{Encoder, EncoderConfig, Priority, Ticket};
 pub use bundle::{
-    AudioCutting, Bundle, BundleFiles, BundleInfo, Cutting, Fit, FolderFiles, GeneratorInfo, Licence,
-    LoadOptions, StaticFiles, TextCutting, TowerInfo, VideoCutting,
+    AudioCutting, Bundle, BundleFiles, BundleInfo, Cutting, Fit, FolderFiles, GeneratorInfo, HubsInfo,
+    Licence, LoadOptions, StaticFiles, TextCutting, TowerInfo, VideoCutting,
 };
 pub use caption::Memory;
 pub use captioner::{

@@ -104,7 +104,10 @@ impl Engine {
             data_dir: self.data_dir.clone(),
             jobs: self.jobs,
         };
-        Box::pin(crate::index::index(setting, request, events, cancel)).await
+        let summary = Box::pin(crate::index::index(setting, request, events, cancel.clone())).await?;
+        // A bundle that corrects may have come since: a short run would leave its background work undone.
+        while !cancel.is_cancelled() && self.store.fill_hubs().await? {}
+        Ok(summary)
     }
 
     /// Answers a query.
@@ -120,12 +123,18 @@ impl Engine {
         if needs_towers {
             self.check_space()?;
         }
-        let calibration = self.space_mismatch().is_none().then(|| self.encode.calibration());
+        // As long as points lack hub values, and where the space is another bundle's, nothing is corrected.
+        let corrects = !request.raw && self.store.corrects();
+        let calibration = self.space_mismatch().is_none().then(|| match corrects {
+            true => self.encode.corrected_calibration(),
+            false => self.encode.calibration(),
+        });
         let sources = Sources {
             store: self.store(),
             encode: Arc::clone(&self.encode),
             decode: Arc::clone(&self.decode),
             calibration,
+            corrects,
         };
         Box::pin(crate::query::query(sources, request)).await
     }

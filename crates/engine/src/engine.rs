@@ -97,10 +97,11 @@ impl Engine {
         let decode: Arc<dyn Decode> =
             Arc::new(Workers::new(PoolConfig { worker_program, workers: jobs, limits, spec }));
         let space = encode.space();
+        let hubs = encode.hubs();
         let (folder, name) = (data_dir.clone(), collection.clone());
         let (database, held) = blocking("open the database", move || {
             let options = OpenOptions { read_only, budget: MemoryBudget::default() };
-            let database = Arc::new(Database::open(&folder, options)?);
+            let database = Arc::new(Database::open(&folder, options)?.with_hubs(hubs));
             let held = hold(&database, &name, &space, access)?;
             Ok((database, held))
         })

@@ -32,6 +32,8 @@ pub(crate) struct Scored {
     pub(crate) score: f32,
     /// Cosine of the query and the point.
     pub(crate) cosine: f32,
+    /// The cosine that made the score.
+    pub(crate) corrected: f32,
 }
 
 /// A moment with the point that carries it.

@@ -286,6 +286,7 @@ async fn the_index_keeps_them_across_restarts_and_graphs() {
             limit: 3,
             exact: false,
             ef: None,
+            hubs: sensorium_types::HubWeights::default(),
         };
         let hits = collection.search(&request).expect("searches").hits;
         hits.first().map(|hit| (hit.asset.clone(), hit.cosine > 0.99))

@@ -148,6 +148,13 @@ pub enum IndexError {
     /// Metadata that breaks the rules.
     #[error(transparent)]
     Metadata(#[from] PayloadError),
+    /// The hub values of points cannot be made.
+    #[error("cannot make the hub values of points")]
+    Hubs {
+        /// What the bank says.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The collection is being closed.
     #[error("cannot {action}: the collection is being closed")]
     Closing {
@@ -170,7 +177,7 @@ impl IndexError {
             Self::ReadOnly { .. } | Self::NewerFormat { .. } => ErrorKind::FailedPrecondition,
             Self::Damaged { .. } => ErrorKind::Corrupt,
             Self::Storage { kind, .. } => *kind,
-            Self::File { .. } | Self::Poisoned { .. } => ErrorKind::Unavailable,
+            Self::File { .. } | Self::Poisoned { .. } | Self::Hubs { .. } => ErrorKind::Unavailable,
             Self::Closing { .. } => ErrorKind::Cancelled,
             Self::UnknownCollection { .. } => ErrorKind::NotFound,
             Self::TooManyOpen { .. } => ErrorKind::Overloaded,

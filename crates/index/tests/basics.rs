@@ -5,8 +5,8 @@ mod common;
 use common::*;
 use sensorium_index::{Database, IndexError, OpenOptions};
 use sensorium_types::{
-    Change, ErrorKind, FailureReason, Modality, Payload, Plan, PointKey, PointRecord, ReasonKind, SourceRow,
-    SourceState, Span, Track,
+    Change, ErrorKind, FailureReason, HubWeights, Modality, Payload, Plan, PointKey, PointRecord, ReasonKind,
+    SourceRow, SourceState, Span, Track,
 };
 
 fn axis(at: usize) -> Vec<f32> {
@@ -43,7 +43,9 @@ fn what_is_written_is_read_back_also_after_reopening() {
         let key = |track, ordinal| PointKey { asset: id("film"), track, ordinal };
         assert_eq!(collection.thumb(&key(Track::Audio, 1)).expect("reads"), Some(vec![1, 2, 3]));
         assert_eq!(collection.thumb(&key(Track::Video, 0)).expect("reads"), None);
-        let scores = collection.score_assets(&axis(1), &[id("film"), id("none")]).expect("scores");
+        let scores = collection
+            .score_assets(&axis(1), HubWeights::default(), &[id("film"), id("none")])
+            .expect("scores");
         let cosines: Vec<_> = scores[0].iter().map(|scored| scored.cosine).collect();
         assert_eq!(cosines, [0.0, 1.0, 0.0]);
         assert!(scores[1].is_empty());

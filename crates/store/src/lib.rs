@@ -8,8 +8,8 @@ pub mod contract;
 
 use async_trait::async_trait;
 use sensorium_types::{
-    Applied, AssetId, Change, CollectionStats, ErrorKind, Filter, Page, PointKey, Problem, ScoredPoint,
-    SearchReply, SearchRequest, SourceKey, SourceRow, SpaceInfo, StoredAsset,
+    Applied, AssetId, Change, CollectionStats, ErrorKind, Filter, HubWeights, Page, PointKey, Problem,
+    ScoredPoint, SearchReply, SearchRequest, SourceKey, SourceRow, SpaceInfo, StoredAsset,
 };
 
 /// An error of a store.
@@ -40,17 +40,30 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Whether captions are kept ([`Change::KeepCaptions`]).
     fn keeps_captions(&self) -> bool;
 
+    /// Whether cosines are corrected by hub values where a search asks for it: every point has them. What is made of
+    /// corrected cosines must know it, for they mean something else.
+    fn corrects(&self) -> bool {
+        false
+    }
+
+    /// Makes some of the hub values that are missing; `false` once there is nothing to do, as ever in a store that corrects
+    /// nothing.
+    async fn fill_hubs(&self) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
     /// Applies changes in order, each atomically, and returns when all are durable. One outcome a change.
     async fn apply(&self, changes: Vec<Change>) -> Result<Vec<Applied>, StoreError>;
 
     /// The nearest assets.
     async fn search(&self, request: SearchRequest) -> Result<SearchReply, StoreError>;
 
-    /// Cosines of the vector with every point of each asset, in order of track and ordinal; unknown assets give an
-    /// empty list.
+    /// Cosines of the vector with every point of each asset, in order of track and ordinal, as they are and corrected;
+    /// unknown assets give an empty list.
     async fn score_assets(
         &self,
         vector: &[f32],
+        hubs: HubWeights,
         assets: &[AssetId],
     ) -> Result<Vec<Vec<ScoredPoint>>, StoreError>;
 

@@ -8,8 +8,8 @@ use parking_lot::RwLock;
 use sensorium_store::contract::oracle;
 use sensorium_store::{Store, StoreError};
 use sensorium_types::{
-    Applied, AssetId, AssetRecord, CAPTIONS_FIELD, Change, CollectionStats, Filter, Page, Plan, PointKey,
-    PointRecord, Problem, ScoredPoint, SearchReply, SearchRequest, SourceKey, SourceRow, SpaceInfo,
+    Applied, AssetId, AssetRecord, CAPTIONS_FIELD, Change, CollectionStats, Filter, HubWeights, Page, Plan,
+    PointKey, PointRecord, Problem, ScoredPoint, SearchReply, SearchRequest, SourceKey, SourceRow, SpaceInfo,
     StoredAsset, Track,
 };
 
@@ -175,12 +175,13 @@ impl Store for MemoryStore {
     async fn score_assets(
         &self,
         vector: &[f32],
+        _: HubWeights,
         assets: &[AssetId],
     ) -> Result<Vec<Vec<ScoredPoint>>, StoreError> {
         let state = self.state.read();
-        let score = |point: &PointRecord| ScoredPoint {
-            point: oracle::info(point),
-            cosine: oracle::cosine(vector, &point.vector),
+        let score = |point: &PointRecord| {
+            let cosine = oracle::cosine(vector, &point.vector);
+            ScoredPoint { point: oracle::info(point), cosine, corrected: cosine }
         };
         let points =
             |asset| state.assets.get(asset).map_or_else(Vec::new, |(_, p)| p.iter().map(score).collect());
@@ -251,6 +252,7 @@ impl Store for MemoryStore {
             sources_indexed,
             sources_failed: state.sources.len() as u64 - sources_indexed,
             points_in_graph: 0,
+            points_without_hubs: 0,
             bytes_on_disk: 0,
             bytes_in_memory: 0,
         })

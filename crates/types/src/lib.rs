@@ -13,12 +13,14 @@
 //! | `text.rs` | when texts are the same or blank, and how they are shown: [`nfc`], [`is_blank`], [`printable`] |
 //! | `filter/` | [`Filter`], its grammar and its meaning |
 //! | `score.rs` | [`Calibration`], [`CalibrationTable`] |
+//! | `hubs.rs` | the hub correction: [`HubValues`] of points, [`HubWeights`] of queries, [`HubBank`] |
 //! | `reason.rs` | [`FailureReason`]: why a file was not indexed |
 //! | `record.rs` | what a store keeps: [`AssetRecord`], [`PointRecord`], [`SourceRow`], [`Change`] |
 //! | `search.rs` | what is asked of a store: [`SearchRequest`], [`SearchReply`], [`Page`] |
 //! | `kind.rs` | [`ErrorKind`]: what a caller can do about an error |
 
 mod filter;
+mod hubs;
 mod id;
 mod kind;
 mod language;
@@ -33,6 +35,7 @@ mod span;
 mod text;
 
 pub use filter::{Comparison, Filter, FilterError, Literal, MAX_FILTER_BYTES, MAX_FILTER_TERMS};
+pub use hubs::{HubBank, HubValues, HubWeights};
 pub use id::{AssetId, ContentHash, IdError, PointKey, PointUuid};
 pub use kind::ErrorKind;
 pub use language::{Language, UnknownLanguage};

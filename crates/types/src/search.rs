@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AssetId, AssetRecord, Filter, Modality, PointInfo, Track};
+use crate::{AssetId, AssetRecord, Filter, HubWeights, Modality, PointInfo, Track};
 
 /// How the points of a search are looked through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -35,6 +35,8 @@ pub struct SearchRequest {
     pub exact: bool,
     /// Beam of the graph walk; `None` for the default.
     pub ef: Option<usize>,
+    /// What is taken off each cosine before points are compared; of a store that has no values of points, nothing.
+    pub hubs: HubWeights,
 }
 
 /// An asset found, by its best point.
@@ -48,9 +50,11 @@ pub struct AssetHit {
     pub point: PointInfo,
     /// Cosine of the query and that point.
     pub cosine: f32,
+    /// The cosine less the point's hub values, by which it was found; the cosine itself where nothing is corrected.
+    pub corrected: f32,
 }
 
-/// The answer to a search, best first (equal cosines by asset id, so that the order is total).
+/// The answer to a search, best first by corrected cosine (equal ones by asset id, so that the order is total).
 #[derive(Debug, Clone, PartialEq)]
 pub struct SearchReply {
     /// The hits.
@@ -68,6 +72,8 @@ pub struct ScoredPoint {
     pub point: PointInfo,
     /// Cosine of the query and the point.
     pub cosine: f32,
+    /// The cosine less the point's hub values; the cosine itself where nothing is corrected.
+    pub corrected: f32,
 }
 
 /// An asset with its points, as a reader gets it.
@@ -105,6 +111,8 @@ pub struct CollectionStats {
     pub sources_failed: u64,
     /// Live points in the sealed segment, whose graph is walked.
     pub points_in_graph: u64,
+    /// Live points that lack hub values of the bank in use; 0 where there is no bank.
+    pub points_without_hubs: u64,
     /// Bytes on disk.
     pub bytes_on_disk: u64,
     /// Bytes of vectors and graph in memory.

@@ -31,6 +31,7 @@ impl v1::StatsResponse {
             sources_indexed,
             sources_failed,
             points_in_graph,
+            points_without_hubs,
             bytes_on_disk,
             bytes_in_memory,
         } = counts;
@@ -42,6 +43,7 @@ impl v1::StatsResponse {
             sources_indexed: *sources_indexed,
             sources_failed: *sources_failed,
             points_in_graph: *points_in_graph,
+            points_without_hubs: *points_without_hubs,
             bytes_on_disk: *bytes_on_disk,
             bytes_in_memory: *bytes_in_memory,
             captions_made: None,
@@ -57,6 +59,7 @@ impl v1::StatsResponse {
             sources_indexed: self.sources_indexed,
             sources_failed: self.sources_failed,
             points_in_graph: self.points_in_graph,
+            points_without_hubs: self.points_without_hubs,
             bytes_on_disk: self.bytes_on_disk,
             bytes_in_memory: self.bytes_in_memory,
         }
@@ -82,6 +85,7 @@ mod tests {
             sources_indexed: 3,
             sources_failed: 4,
             points_in_graph: 5,
+            points_without_hubs: 8,
             bytes_on_disk: 6,
             bytes_in_memory: 7,
         };

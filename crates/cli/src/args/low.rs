@@ -191,6 +191,9 @@ pub(crate) struct Search {
     /// Read the N best hits once more by the caption decoder, and order the pictures among them anew
     #[arg(long, value_name = "N", conflicts_with = "legs", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) rerank: Option<u32>,
+    /// Leave out the correction of what is near to every query
+    #[arg(long)]
+    pub(crate) raw: bool,
     /// Say how the answer came about
     #[arg(long)]
     pub(crate) explain: bool,

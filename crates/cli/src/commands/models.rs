@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use sensorium_embed::{Bundle, BundleInfo, FolderFiles, LoadOptions, StaticFiles};
+use sensorium_embed::{Bundle, BundleInfo, FolderFiles, HubsInfo, LoadOptions, StaticFiles};
 use serde_json::{Value, json};
 
 use crate::args::low::Models;
@@ -29,7 +29,7 @@ pub(super) fn load(folder: Option<&Path>) -> anyhow::Result<Arc<Bundle>> {
 
 fn info(folder: Option<&Path>, out: &mut Out) -> anyhow::Result<()> {
     let bundle = load(folder)?;
-    let BundleInfo { id, revision, licences, spaces, towers, generators } = bundle.info();
+    let BundleInfo { id, revision, licences, spaces, towers, generators, hubs } = bundle.info();
     let notice = folder.is_none().then_some(sensorium_mini::NOTICE);
     if out.is_json() {
         let spaces: Vec<Value> = spaces.iter().map(json::space).collect();
@@ -40,6 +40,7 @@ fn info(folder: Option<&Path>, out: &mut Out) -> anyhow::Result<()> {
             "spaces": spaces,
             "towers": towers,
             "generators": generators,
+            "hubs": hubs,
             "licences": licences,
             "notice": notice,
         }))?;
@@ -58,6 +59,11 @@ fn info(folder: Option<&Path>, out: &mut Out) -> anyhow::Result<()> {
         out.line(&printable(&format!(
             "generator {}: {}, {}",
             generator.id, generator.modality, generator.family
+        )))?;
+    }
+    for HubsInfo { query, content, k, share } in hubs {
+        out.line(&printable(&format!(
+            "correction of {query} against {content}: {share} of the mean cosine with the nearest {k} of its queries"
         )))?;
     }
     for licence in licences {

@@ -40,6 +40,7 @@ pub(super) async fn run(args: Search, context: &mut Context) -> anyhow::Result<E
         moments: args.moments,
         legs: args.legs,
         rerank: args.rerank.unwrap_or(0),
+        raw: args.raw,
         explain: args.explain,
         language: args.lang,
     };

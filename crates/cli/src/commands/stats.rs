@@ -37,10 +37,11 @@ fn rows(collection: &str, space: &SpaceInfo, counts: &CollectionStats) -> Vec<(&
         sources_indexed,
         sources_failed,
         points_in_graph,
+        points_without_hubs,
         bytes_on_disk,
         bytes_in_memory,
     } = counts;
-    vec![
+    let mut rows = vec![
         ("collection", collection.to_owned()),
         ("assets", assets.to_string()),
         ("points", format!("{points}, {points_in_graph} of them in the graph")),
@@ -48,5 +49,10 @@ fn rows(collection: &str, space: &SpaceInfo, counts: &CollectionStats) -> Vec<(&
         ("on disk", words::size(*bytes_on_disk)),
         ("in memory", words::size(*bytes_in_memory)),
         ("space", format!("{}, {} dimensions, {}", space.id, space.dim, space.revision)),
-    ]
+    ];
+    if *points_without_hubs > 0 {
+        let missing = words::count(*points_without_hubs, "point lacks values", "points lack values");
+        rows.push(("correction", format!("not yet in use: {missing}")));
+    }
+    rows
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sensorium_embed::{Bundle, Captioner, EmbedError, Input, Memory};
 use sensorium_engine::{Access, Cancel, DEFAULT_COLLECTION, Engine, IndexRequest};
-use sensorium_types::{AssetId, CalibrationTable, Content, Modality, PointKey, Track};
+use sensorium_types::{AssetId, CalibrationTable, Content, HubValues, Modality, PointKey, Track};
 use tempfile::TempDir;
 use tokio::sync::mpsc::unbounded_channel;
 
@@ -147,12 +147,12 @@ impl Corpus {
             known.extend(batch.iter().map(|text| (*text).to_owned()).zip(encoded));
         }
         let numbers = texts.iter().filter_map(|text| known.get(text.as_ref()).cloned());
-        Ok(numbers.map(|numbers| Vector { content: Content::Text, numbers }).collect())
+        valued(&self.bundle, numbers.map(|numbers| (Content::Text, numbers)).collect())
     }
 
-    /// What turns cosines into scores.
+    /// What turns corrected cosines into scores.
     pub(super) fn calibration(&self) -> &CalibrationTable {
-        self.bundle.calibration()
+        self.bundle.corrected_calibration()
     }
 
     /// The bundle, as `id@revision`.
@@ -212,7 +212,7 @@ impl Indexed {
                 Some(format!("{}: {reason}", files.get(place)?.display()))
             })
             .collect();
-        let vectors = vectors(&engine).await?;
+        let vectors = vectors(&engine, &setting.bundle()?).await?;
         let pictures = vectors
             .iter()
             .filter(|(_, points)| matches!(points.as_slice(), [Vector { content: Content::Picture, .. }]));
@@ -299,22 +299,34 @@ async fn memories(
 }
 
 /// Reads the vectors of every asset back.
-async fn vectors(engine: &Engine) -> anyhow::Result<HashMap<AssetId, Vec<Vector>>> {
+async fn vectors(engine: &Engine, bundle: &Arc<Bundle>) -> anyhow::Result<HashMap<AssetId, Vec<Vector>>> {
     let mut vectors = HashMap::new();
     let mut after = None;
     loop {
         let page = engine.scroll(None, after.as_ref(), PAGE, true).await?;
         for asset in page.assets {
             let points = asset.points.iter().zip(asset.vectors);
-            let points =
-                points.map(|(point, numbers)| Vector { content: point.track.content(), numbers }).collect();
-            vectors.insert(asset.record.id, points);
+            let points = points.map(|(point, numbers)| (point.track.content(), numbers)).collect();
+            vectors.insert(asset.record.id, valued(bundle, points)?);
         }
         match page.next {
             Some(next) => after = Some(next),
             None => return Ok(vectors),
         }
     }
+}
+
+/// Vectors with their hub values, as the index keeps them.
+fn valued(bundle: &Arc<Bundle>, vectors: Vec<(Content, Vec<f32>)>) -> anyhow::Result<Vec<Vector>> {
+    let values = match bundle.hubs() {
+        Some(hubs) => {
+            let points: Vec<_> = vectors.iter().map(|(content, numbers)| (*content, &numbers[..])).collect();
+            hubs.values(&points).map_err(anyhow::Error::from_boxed)?
+        }
+        None => vec![HubValues::default(); vectors.len()],
+    };
+    let vectors = vectors.into_iter().zip(values);
+    Ok(vectors.map(|((content, numbers), hubs)| Vector { content, numbers, hubs }).collect())
 }
 
 /// What a file that failed seems to be: by its first bytes, else by its suffix, so that it stays in its gallery.

@@ -1,7 +1,7 @@
 //! Scores of one thing against another, as a search has them: each pair of contents calibrated, an asset as good as its
 //! best point.
 
-use sensorium_types::{CalibrationTable, Content};
+use sensorium_types::{CalibrationTable, Content, HubValues, HubWeights};
 
 /// A vector with what it was made of.
 #[derive(Debug, Clone, PartialEq)]
@@ -10,12 +10,15 @@ pub(super) struct Vector {
     pub(super) content: Content,
     /// Its numbers, of L2 norm 1.
     pub(super) numbers: Vec<f32>,
+    /// What its cosines with queries are lowered by.
+    pub(super) hubs: HubValues,
 }
 
 /// The best calibrated score of a query against the points of an asset; `None` for no points.
 pub(super) fn best(query: &Vector, points: &[Vector], calibration: &CalibrationTable) -> Option<f32> {
     let scores = points.iter().map(|point| {
-        let cosine = dot(&query.numbers, &point.numbers);
+        let lowered = HubWeights::of_sum(&[(1.0, Some(query.content))], 1.0).amount(point.hubs);
+        let cosine = dot(&query.numbers, &point.numbers) - lowered;
         // A bundle without this pair ranks by cosine, as a search does.
         calibration.get(query.content, point.content).map_or(cosine, |pair| pair.score(cosine))
     });
@@ -44,7 +47,11 @@ mod tests {
 
     #[test]
     fn contents_are_compared_by_calibrated_scores() {
-        let vector = |content, numbers: [f32; 2]| Vector { content, numbers: numbers.to_vec() };
+        let vector = |content, numbers: [f32; 2]| Vector {
+            content,
+            numbers: numbers.to_vec(),
+            hubs: HubValues::default(),
+        };
         let query = vector(Content::Text, [1.0, 0.0]);
         let points = [vector(Content::Picture, [0.6, 0.8]), vector(Content::Sound, [0.5, 0.866])];
         let table = CalibrationTable {
@@ -58,6 +65,9 @@ mod tests {
         assert_eq!(best(&query, &[], &table), None);
         let score = best(&query, &points, &CalibrationTable::default()).expect("points");
         assert!((score - 0.6).abs() < 1e-6, "without calibration the cosine: {score}");
+        let hub = Vector { hubs: HubValues([0.5, 0.5, 0.2]), ..points[0].clone() };
+        let score = best(&query, &[hub], &table).expect("a point");
+        assert!((score - 3.0).abs() < 1e-4, "lowered by what texts bring: {score}");
     }
 
     #[test]

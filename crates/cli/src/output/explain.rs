@@ -33,6 +33,8 @@ struct Found {
     rank: u64,
     asset: String,
     cosine: f32,
+    /// The cosine that made the score; `None` where it is the cosine itself.
+    corrected: Option<f32>,
     score: Option<f32>,
 }
 
@@ -69,6 +71,7 @@ impl From<engine::ExplainedSearch> for Search {
                     rank: hit.rank as u64,
                     asset: hit.asset.to_string(),
                     cosine: hit.cosine,
+                    corrected: hit.corrected,
                     score: hit.score,
                 })
                 .collect(),
@@ -116,6 +119,7 @@ impl From<v1::ExplainedSearch> for Search {
                     rank: u64::from(hit.rank),
                     asset: hit.asset_id,
                     cosine: hit.cosine,
+                    corrected: hit.corrected,
                     score: hit.score,
                 })
                 .collect(),
@@ -148,9 +152,10 @@ impl Explain {
                 "{term} against {}: {}, {} points compared, {calibration}",
                 search.content, search.plan, search.points_compared
             ));
-            for Found { rank, asset, cosine, score } in &search.hits {
+            for Found { rank, asset, cosine, corrected, score } in &search.hits {
                 let score = score.map_or_else(|| "-".to_owned(), |score| format!("{score:.2}"));
-                lines.push(format!("  {rank:>3}  {score:>6}  cosine {cosine:.3}  asset:{asset}"));
+                let corrected = corrected.map_or_else(String::new, |of| format!(", corrected {of:.3}"));
+                lines.push(format!("  {rank:>3}  {score:>6}  cosine {cosine:.3}{corrected}  asset:{asset}"));
             }
         }
         for (name, seconds) in &self.steps {
@@ -167,12 +172,13 @@ impl Explain {
             .map(|Search { term, content, plan, points_compared, calibration, hits }| {
                 let hits: Vec<Value> = hits
                     .iter()
-                    .map(|Found { rank, asset, cosine, score }| {
+                    .map(|Found { rank, asset, cosine, corrected, score }| {
                         json!({
                             "rank": rank,
                             "asset": asset,
                             "score": score.map(number),
                             "cosine": number(*cosine),
+                            "corrected": corrected.map(number),
                         })
                     })
                     .collect();
@@ -200,7 +206,7 @@ impl Explain {
 
 #[cfg(test)]
 mod tests {
-    use sensorium_types::{Calibration, Content, Plan};
+    use sensorium_types::{Calibration, Content, Plan, PointInfo, Track};
 
     use super::*;
 
@@ -215,7 +221,14 @@ mod tests {
                 plan: Plan::ExactScan,
                 points_compared: 7,
                 calibration: Some(Calibration { mean: 0.1, deviation: 0.05 }),
-                hits: Vec::new(),
+                hits: vec![engine::ExplainedHit {
+                    rank: 1,
+                    asset: sensorium_types::AssetId::new("bark").expect("valid"),
+                    point: PointInfo { track: Track::Audio, ordinal: 0, span: None },
+                    cosine: 0.3,
+                    corrected: Some(0.25),
+                    score: Some(3.0),
+                }],
             }],
             steps: vec![engine::ExplainedStep { name: "search", seconds: 0.0015 }],
         });
@@ -225,6 +238,7 @@ mod tests {
                 "fusion: early",
                 "term 2 read as Czech",
                 "all terms against sound: exact scan, 7 points compared, chance 0.100 +- 0.050",
+                "    1    3.00  cosine 0.300, corrected 0.250  asset:bark",
                 "search: 1.5 ms",
             ]
         );

@@ -191,6 +191,7 @@ pub(crate) fn stats(
         sources_indexed,
         sources_failed,
         points_in_graph,
+        points_without_hubs,
         bytes_on_disk,
         bytes_in_memory,
     } = counts;
@@ -204,6 +205,7 @@ pub(crate) fn stats(
         },
         "bytes": { "disk": bytes_on_disk, "memory": bytes_in_memory },
         "points_in_graph": points_in_graph,
+        "points_without_hubs": points_without_hubs,
         "captions": captions.map(|CaptionCounts { made, missing }| json!({ "made": made, "missing": missing })),
         "space": self::space(space),
     })

@@ -3,7 +3,7 @@
 use sensorium_types::{Calibration, CalibrationTable, Content, Language, Modality, SpaceInfo};
 use serde::Serialize;
 
-use super::manifest::{GeneratorRow, Manifest, Operation, ResizeMode, TowerRow};
+use super::manifest::{GeneratorRow, HubsRow, Manifest, Operation, ResizeMode, TowerRow};
 use crate::EmbedError;
 
 /// Words of a text passage, where the bundle says nothing.
@@ -18,7 +18,7 @@ const DEFAULT_FILM_WINDOW_MS: u32 = 10_000;
 const DEFAULT_FILM_FPS: f32 = 1.0;
 
 /// What a bundle is, for people.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct BundleInfo {
     /// Its name.
     pub id: String,
@@ -32,6 +32,21 @@ pub struct BundleInfo {
     pub towers: Vec<TowerInfo>,
     /// What makes text of media.
     pub generators: Vec<GeneratorInfo>,
+    /// Which cosines are corrected.
+    pub hubs: Vec<HubsInfo>,
+}
+
+/// The hub correction of one pair of contents (CONTRACTS.md section 6).
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct HubsInfo {
+    /// What asks.
+    pub query: Content,
+    /// What is asked.
+    pub content: Content,
+    /// How many of the nearest reference queries count.
+    pub k: usize,
+    /// What their mean cosine counts.
+    pub share: f32,
 }
 
 /// The licence of a part of a bundle.
@@ -131,6 +146,8 @@ pub(super) struct Facts {
     pub(super) info: BundleInfo,
     pub(super) space: SpaceInfo,
     pub(super) calibration: CalibrationTable,
+    /// The same, of corrected cosines where a pair is corrected.
+    pub(super) corrected: CalibrationTable,
     pub(super) cutting: Cutting,
 }
 
@@ -168,8 +185,10 @@ impl Facts {
             spaces: vec![space.clone()],
             towers: manifest.towers.iter().map(tower_info).collect(),
             generators: manifest.generators.iter().map(generator_info).collect(),
+            hubs: hubs(manifest)?,
         };
-        Ok(Self { info, space, calibration: calibration(manifest)?, cutting: cutting(manifest)? })
+        let (calibration, corrected) = calibration(manifest)?;
+        Ok(Self { info, space, calibration, corrected, cutting: cutting(manifest)? })
     }
 }
 
@@ -209,19 +228,53 @@ fn generator_info(row: &GeneratorRow) -> GeneratorInfo {
     GeneratorInfo { id: row.id.clone(), modality: row.modality, family: row.family.name().to_owned() }
 }
 
-fn calibration(manifest: &Manifest) -> Result<CalibrationTable, EmbedError> {
+fn hubs(manifest: &Manifest) -> Result<Vec<HubsInfo>, EmbedError> {
+    let mut known: Vec<HubsInfo> = Vec::with_capacity(manifest.hubs.len());
+    for HubsRow { query, content, k, share, sha256, .. } in &manifest.hubs {
+        let pair = format!("the hubs of {query} and {content}");
+        if *k == 0 || !share.is_finite() || *share <= 0.0 {
+            return Err(fact(format!("{pair} are {share} of {k}")));
+        }
+        if sha256.is_empty() {
+            // Values in databases are told apart by it.
+            return Err(fact(format!("{pair} name no hash")));
+        }
+        if known.iter().any(|other| (other.query, other.content) == (*query, *content)) {
+            return Err(fact(format!("{pair} stand twice")));
+        }
+        known.push(HubsInfo { query: *query, content: *content, k: *k, share: *share });
+    }
+    Ok(known)
+}
+
+/// The calibration of raw cosines, and that of corrected ones.
+fn calibration(manifest: &Manifest) -> Result<(CalibrationTable, CalibrationTable), EmbedError> {
     let mut pairs: Vec<(Content, Content, Calibration)> = Vec::with_capacity(manifest.calibration.len());
+    let mut corrected = Vec::with_capacity(manifest.calibration.len());
     for row in &manifest.calibration {
         let pair = format!("the calibration of {} and {}", row.query, row.content);
-        if !row.mean.is_finite() || !row.deviation.is_finite() || row.deviation <= 0.0 {
-            return Err(fact(format!("{pair} is {} and {}", row.mean, row.deviation)));
-        }
+        let checked = |mean: f32, deviation: f32| {
+            if !mean.is_finite() || !deviation.is_finite() || deviation <= 0.0 {
+                return Err(fact(format!("{pair} is {mean} and {deviation}")));
+            }
+            Ok(Calibration { mean, deviation })
+        };
+        let raw = checked(row.mean, row.deviation)?;
+        let has_hubs =
+            manifest.hubs.iter().any(|hubs| (hubs.query, hubs.content) == (row.query, row.content));
+        let own = match (has_hubs, row.corrected_mean, row.corrected_deviation) {
+            (true, Some(mean), Some(deviation)) => checked(mean, deviation)?,
+            (true, _, _) => return Err(fact(format!("{pair} lacks that of corrected cosines"))),
+            (false, None, None) => raw,
+            (false, _, _) => return Err(fact(format!("{pair} is of corrected cosines, and has no hubs"))),
+        };
+        corrected.push((row.query, row.content, own));
         if pairs.iter().any(|(query, content, _)| (*query, *content) == (row.query, row.content)) {
             return Err(fact(format!("{pair} stands twice")));
         }
-        pairs.push((row.query, row.content, Calibration { mean: row.mean, deviation: row.deviation }));
+        pairs.push((row.query, row.content, raw));
     }
-    Ok(CalibrationTable { pairs })
+    Ok((CalibrationTable { pairs }, CalibrationTable { pairs: corrected }))
 }
 
 fn cutting(manifest: &Manifest) -> Result<Cutting, EmbedError> {

@@ -28,6 +28,8 @@ pub(super) struct Manifest {
     pub(super) _routes: Vec<toml::Table>,
     #[serde(default)]
     pub(super) generators: Vec<GeneratorRow>,
+    #[serde(default)]
+    pub(super) hubs: Vec<HubsRow>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -200,6 +202,24 @@ pub(super) struct CalibrationRow {
     pub(super) content: Content,
     pub(super) mean: f32,
     pub(super) deviation: f32,
+    /// Of corrected cosines, where the pair has reference queries.
+    pub(super) corrected_mean: Option<f32>,
+    pub(super) corrected_deviation: Option<f32>,
+}
+
+/// Reference queries of one content, by which cosines with points of another are corrected.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HubsRow {
+    pub(super) query: Content,
+    pub(super) content: Content,
+    /// How many of the nearest reference queries count.
+    pub(super) k: usize,
+    /// What their mean cosine counts.
+    pub(super) share: f32,
+    pub(super) file: String,
+    pub(super) sha256: String,
+    pub(super) tensor: String,
 }
 
 #[derive(Debug, Deserialize)]

@@ -7,10 +7,12 @@
 //! | `files.rs` | [`BundleFiles`]: where bytes come from |
 //! | `load.rs` | from manifest and files to a tower or the caption decoder |
 //! | `lazy.rs` | what loads at first use |
+//! | `hubs.rs` | hub values of points, from the bundle's reference queries |
 //! | `selftest.rs` | stored inputs and expected vectors |
 
 mod facts;
 mod files;
+mod hubs;
 mod lazy;
 mod load;
 mod manifest;
@@ -18,7 +20,7 @@ mod selftest;
 
 use std::sync::Arc;
 
-use sensorium_types::{CalibrationTable, Language, Modality, SpaceInfo};
+use sensorium_types::{CalibrationTable, HubBank, Language, Modality, SpaceInfo};
 
 use crate::detector::Detector;
 use crate::input::check_sound;
@@ -27,11 +29,13 @@ use crate::tokenizer::Tokenizer;
 use crate::{Batch, Captioner, EmbedError, Embedding, Grid, Input, Picture, Tower};
 
 pub use facts::{
-    AudioCutting, BundleInfo, Cutting, Fit, GeneratorInfo, Licence, TextCutting, TowerInfo, VideoCutting,
+    AudioCutting, BundleInfo, Cutting, Fit, GeneratorInfo, HubsInfo, Licence, TextCutting, TowerInfo,
+    VideoCutting,
 };
 pub use files::{BundleFiles, FolderFiles, StaticFiles};
 
 use facts::Facts;
+use hubs::{Banks, BundleHubs};
 use lazy::Lazy;
 use manifest::Manifest;
 
@@ -69,6 +73,7 @@ pub struct Bundle {
     tokenizer: Lazy<Tokenizer>,
     captioner: Lazy<dyn Captioner>,
     sound_captioner: Lazy<dyn Captioner>,
+    banks: Lazy<Banks>,
 }
 
 impl Bundle {
@@ -95,6 +100,7 @@ impl Bundle {
             tokenizer: Lazy::default(),
             captioner: Lazy::default(),
             sound_captioner: Lazy::default(),
+            banks: Lazy::default(),
         }))
     }
 
@@ -113,12 +119,27 @@ impl Bundle {
         &self.facts.calibration
     }
 
+    /// The same, of corrected cosines where a pair is corrected; of the others as it is.
+    pub fn corrected_calibration(&self) -> &CalibrationTable {
+        &self.facts.corrected
+    }
+
+    /// What makes the hub values of points; `None` if the bundle corrects nothing. Its vectors load at their first use.
+    pub fn hubs(self: &Arc<Self>) -> Option<Arc<dyn HubBank>> {
+        BundleHubs::new(Arc::clone(self)).map(|hubs| -> Arc<dyn HubBank> { Arc::new(hubs) })
+    }
+
+    fn banks(&self) -> Result<Arc<Banks>, EmbedError> {
+        self.banks.get(|| Banks::load(self).map(Arc::new))
+    }
+
     /// How media are cut and sized for these towers.
     pub fn cutting(&self) -> Cutting {
         self.facts.cutting
     }
 
-    /// Loads every tower that the bundle has, and the caption decoders; each is tested as it loads.
+    /// Loads every tower that the bundle has, the caption decoders and the reference queries; towers and
+    /// decoders are tested as they load.
     ///
     /// # Errors
     /// The first fault of a file, a weight, or of the numbers.
@@ -133,6 +154,7 @@ impl Bundle {
         for modality in self.captioned() {
             self.captioner(modality)?;
         }
+        self.banks()?;
         Ok(())
     }
 

@@ -9,6 +9,7 @@
 
 mod captions;
 mod encoder;
+mod hubs;
 mod languages;
 mod refusal;
 mod small;

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use sensorium_store::{Store, StoreError};
 use sensorium_types::{
-    Applied, AssetId, Change, CollectionStats, ErrorKind, Filter, Page, Plan, PointKey, Problem, ScoredPoint,
-    SearchReply, SearchRequest, SourceKey, SourceRow, SpaceInfo, StoredAsset,
+    Applied, AssetId, Change, CollectionStats, ErrorKind, Filter, HubWeights, Page, Plan, PointKey, Problem,
+    ScoredPoint, SearchReply, SearchRequest, SourceKey, SourceRow, SpaceInfo, StoredAsset,
 };
 
 /// A store that is empty and stays so.
@@ -39,7 +39,12 @@ impl Store for EmptyStore {
         Ok(SearchReply { hits: Vec::new(), plan: Plan::ExactScan, points_compared: 0 })
     }
 
-    async fn score_assets(&self, _: &[f32], assets: &[AssetId]) -> Result<Vec<Vec<ScoredPoint>>, StoreError> {
+    async fn score_assets(
+        &self,
+        _: &[f32],
+        _: HubWeights,
+        assets: &[AssetId],
+    ) -> Result<Vec<Vec<ScoredPoint>>, StoreError> {
         Ok(assets.iter().map(|_| Vec::new()).collect())
     }
 

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use sensorium_index::{Collection, IndexError};
 use sensorium_store::{Store, StoreError};
 use sensorium_types::{
-    Applied, AssetId, Change, CollectionStats, ErrorKind, Filter, Page, PointKey, Problem, ScoredPoint,
-    SearchReply, SearchRequest, SourceKey, SourceRow, SpaceInfo, StoredAsset,
+    Applied, AssetId, Change, CollectionStats, ErrorKind, Filter, HubWeights, Page, PointKey, Problem,
+    ScoredPoint, SearchReply, SearchRequest, SourceKey, SourceRow, SpaceInfo, StoredAsset,
 };
 
 /// A collection as a store.
@@ -54,6 +54,14 @@ impl Store for IndexStore {
         self.0.keeps_captions()
     }
 
+    fn corrects(&self) -> bool {
+        self.0.corrects()
+    }
+
+    async fn fill_hubs(&self) -> Result<bool, StoreError> {
+        self.call(Collection::fill_hubs).await
+    }
+
     async fn apply(&self, changes: Vec<Change>) -> Result<Vec<Applied>, StoreError> {
         self.call(move |collection| collection.apply(changes)).await
     }
@@ -65,10 +73,11 @@ impl Store for IndexStore {
     async fn score_assets(
         &self,
         vector: &[f32],
+        hubs: HubWeights,
         assets: &[AssetId],
     ) -> Result<Vec<Vec<ScoredPoint>>, StoreError> {
         let (vector, assets) = (vector.to_vec(), assets.to_vec());
-        self.call(move |collection| collection.score_assets(&vector, &assets)).await
+        self.call(move |collection| collection.score_assets(&vector, hubs, &assets)).await
     }
 
     async fn get(

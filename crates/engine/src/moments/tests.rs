@@ -4,7 +4,7 @@ use super::*;
 
 fn scored(track: Track, ordinal: u32, start_ms: u64, end_ms: u64, score: f32) -> Scored {
     let span = Some(Span::Time { start_ms, end_ms });
-    Scored { point: PointInfo { track, ordinal, span }, score, cosine: score / 10.0 }
+    Scored { point: PointInfo { track, ordinal, span }, score, cosine: score / 10.0, corrected: score / 10.0 }
 }
 
 /// Shots of 10 s, one after the other.
@@ -36,8 +36,12 @@ fn stretches(points: &[Scored]) -> Vec<(u64, u64)> {
 #[test]
 fn nothing_makes_no_moment() {
     assert!(moments(&[]).is_empty());
-    let image =
-        Scored { point: PointInfo { track: Track::Image, ordinal: 0, span: None }, score: 9.0, cosine: 0.9 };
+    let image = Scored {
+        point: PointInfo { track: Track::Image, ordinal: 0, span: None },
+        score: 9.0,
+        cosine: 0.9,
+        corrected: 0.9,
+    };
     assert!(moments(&[image]).is_empty());
     let text = Span::Chars { from: 0, to: 10 };
     let passage = Scored { point: PointInfo { track: Track::Text, ordinal: 0, span: Some(text) }, ..image };

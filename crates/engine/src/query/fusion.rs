@@ -67,7 +67,7 @@ fn worth(leg: &Leg, rank: usize) -> f32 {
 mod tests {
     use sensorium_types::{AssetHit, Content, Modality, PointInfo, Track};
 
-    use super::super::leg::Legs;
+    use super::super::leg::{Legs, Make};
     use super::super::terms::Asked;
     use super::*;
 
@@ -80,7 +80,9 @@ mod tests {
             identical: None,
             language: None,
         };
-        Legs::new(weights.iter().map(asked).collect(), (true, false), None).expect("legs").legs
+        Legs::new(weights.iter().map(asked).collect(), Make { late: true, ..Make::default() }, None)
+            .expect("legs")
+            .legs
     }
 
     fn list(names: &[&str]) -> Vec<Candidate> {
@@ -90,6 +92,7 @@ mod tests {
                 modality: Modality::Image,
                 point: PointInfo { track: Track::Image, ordinal: 0, span: None },
                 cosine: 0.5,
+                corrected: 0.5,
             },
             rank_by: 10.0 - at as f32,
         };

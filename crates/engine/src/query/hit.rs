@@ -78,7 +78,7 @@ pub struct ExplainedSearch {
     pub plan: Plan,
     /// Points compared with the query.
     pub points_compared: usize,
-    /// What turned cosines into scores.
+    /// What turned cosines, corrected ones where they are, into scores.
     pub calibration: Option<Calibration>,
     /// What it found, best first.
     pub hits: Vec<ExplainedHit>,
@@ -95,6 +95,8 @@ pub struct ExplainedHit {
     pub point: PointInfo,
     /// Cosine of the query and that point.
     pub cosine: f32,
+    /// The cosine less the point's hub values, which made the score; `None` where nothing was corrected.
+    pub corrected: Option<f32>,
     /// Its calibrated score.
     pub score: Option<f32>,
 }

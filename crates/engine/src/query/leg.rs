@@ -1,6 +1,6 @@
 //! What is asked of the store: a vector, and what turns its cosines into scores.
 
-use sensorium_types::{AssetId, Calibration, CalibrationTable, Content, Track};
+use sensorium_types::{AssetId, Calibration, CalibrationTable, Content, HubWeights, Track};
 
 use super::terms::Asked;
 use crate::{EngineError, vectors};
@@ -27,8 +27,21 @@ pub(super) struct Leg {
     pub(super) identical: Option<AssetId>,
     /// Whether captions are asked: the question is in words, and captions are kept.
     pub(super) asks_captions: bool,
+    /// How its cosines are corrected.
+    pub(super) hubs: HubWeights,
     /// Calibration for each content, in the order of [`Content::ALL`]; `None` where scores mean nothing.
     calibrations: Option<[Calibration; 3]>,
+}
+
+/// What legs are made of, beside the terms.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Make {
+    /// One for each term, not one for their sum.
+    pub(super) late: bool,
+    /// Captions are kept, and may be asked.
+    pub(super) keeps_captions: bool,
+    /// Cosines are corrected by hub values; the calibration is of such.
+    pub(super) corrects: bool,
 }
 
 /// The legs of a query, and what their answers leave out.
@@ -43,20 +56,33 @@ impl Legs {
     /// One leg of the normalized sum, or one for each term.
     pub(super) fn new(
         terms: Vec<Asked>,
-        (late, keeps_captions): (bool, bool),
+        Make { late, keeps_captions, corrects }: Make,
         table: Option<&CalibrationTable>,
     ) -> Result<Self, EngineError> {
         if !terms.iter().any(|term| term.weight > 0.0) {
             return Err(EngineError::NoPositiveTerm);
         }
         let is_text = |term: &Asked| term.content == Some(Content::Text);
+        let hubs = |terms: &[(f32, Option<Content>)], length| match corrects {
+            true => HubWeights::of_sum(terms, length),
+            false => HubWeights::default(),
+        };
         let exclude = terms.iter().filter_map(|term| term.asset.clone()).collect();
         let legs = if late && terms.len() > 1 {
             let alone = |(at, term): (usize, &Asked)| {
                 let calibrations = calibrations(&[(1.0, term.content)], 1.0, table);
                 let (vector, identical) = (term.vector.clone(), term.identical.clone());
                 let asks_captions = keeps_captions && is_text(term);
-                Leg { term: Some(at), weight: term.weight, vector, identical, asks_captions, calibrations }
+                let hubs = hubs(&[(1.0, term.content)], 1.0);
+                Leg {
+                    term: Some(at),
+                    weight: term.weight,
+                    vector,
+                    identical,
+                    asks_captions,
+                    hubs,
+                    calibrations,
+                }
             };
             terms.iter().enumerate().map(alone).collect()
         } else {
@@ -75,7 +101,8 @@ impl Legs {
                 _ => None,
             };
             let asks_captions = keeps_captions && terms.iter().all(is_text);
-            vec![Leg { term: None, weight: 1.0, vector, identical, asks_captions, calibrations }]
+            let hubs = hubs(&weights, length);
+            vec![Leg { term: None, weight: 1.0, vector, identical, asks_captions, hubs, calibrations }]
         };
         Ok(Self { legs, exclude })
     }
@@ -88,7 +115,7 @@ impl Leg {
         self.calibrations.as_ref().and_then(|all| all.get(at)).copied()
     }
 
-    /// The score that is shown, of a point of this track. A caption's is lower than that of a text with its words.
+    /// The score that is shown, of a point of this track and its cosine, corrected where cosines are. A caption's is lower than that of a text with its words.
     pub(super) fn score(&self, track: Track, cosine: f32) -> Option<f32> {
         self.calibration(track.content()).map(|calibration| calibration.score(cosine) - handicap(track))
     }
@@ -133,6 +160,8 @@ fn calibrations(
 mod tests {
     use super::*;
 
+    const ONE: Make = Make { late: false, keeps_captions: true, corrects: false };
+
     fn asked(weight: f32, vector: &[f32], content: Option<Content>) -> Asked {
         Asked { weight, vector: vector.to_vec(), content, asset: None, identical: None, language: None }
     }
@@ -154,7 +183,7 @@ mod tests {
             asked(2.0, &[1.0, 0.0], Some(Content::Text)),
             asked(-1.0, &[0.0, 1.0], Some(Content::Picture)),
         ];
-        let legs = Legs::new(terms, (false, true), Some(&table())).expect("legs");
+        let legs = Legs::new(terms, ONE, Some(&table())).expect("legs");
         let [leg] = legs.legs.as_slice() else { panic!("one leg") };
         let length = 5.0_f32.sqrt();
         assert!((leg.vector[0] - 2.0 / length).abs() < 1e-6 && (leg.vector[1] + 1.0 / length).abs() < 1e-6);
@@ -166,7 +195,7 @@ mod tests {
     #[test]
     fn a_given_vector_takes_scores_away() {
         let terms = vec![asked(1.0, &[1.0, 0.0], Some(Content::Text)), asked(1.0, &[0.0, 1.0], None)];
-        let legs = Legs::new(terms, (false, true), Some(&table())).expect("legs");
+        let legs = Legs::new(terms, ONE, Some(&table())).expect("legs");
         assert_eq!(legs.legs[0].score(Track::Image, 0.5), None);
         assert!(legs.legs[0].rank_by(Track::Image, 0.5) > legs.legs[0].rank_by(Track::Text, 0.4));
     }
@@ -174,7 +203,11 @@ mod tests {
     #[test]
     fn captions_are_asked_in_words_and_count_less() {
         let of = |content, keeps| {
-            let legs = Legs::new(vec![asked(1.0, &[1.0, 0.0], content)], (false, keeps), Some(&table()));
+            let legs = Legs::new(
+                vec![asked(1.0, &[1.0, 0.0], content)],
+                Make { keeps_captions: keeps, ..Make::default() },
+                Some(&table()),
+            );
             legs.expect("legs").legs.remove(0)
         };
         assert!(of(Some(Content::Text), true).asks_captions);
@@ -186,9 +219,27 @@ mod tests {
     }
 
     #[test]
+    fn hub_weights_are_those_of_the_terms() {
+        let terms = || {
+            vec![
+                asked(2.0, &[1.0, 0.0], Some(Content::Text)),
+                asked(-1.0, &[0.0, 1.0], Some(Content::Picture)),
+                asked(1.0, &[0.0, 1.0], None),
+            ]
+        };
+        let of = |make| Legs::new(terms(), make, None).expect("legs").legs;
+        let corrected = Make { corrects: true, ..Make::default() };
+        // The sum is (2, 0): of length 2. Sounds do not ask, and the given vector takes nothing off.
+        assert_eq!(of(corrected)[0].hubs, HubWeights([-0.5, 0.0, 1.0]));
+        let alone: Vec<_> = of(Make { late: true, ..corrected }).iter().map(|leg| leg.hubs).collect();
+        assert_eq!(alone, [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0; 3]].map(HubWeights));
+        assert!(of(Make::default())[0].hubs.is_none());
+    }
+
+    #[test]
     fn legs_stand_alone() {
         let terms = vec![asked(3.0, &[1.0, 0.0], Some(Content::Text)), asked(-2.0, &[0.0, 1.0], None)];
-        let legs = Legs::new(terms, (true, true), Some(&table())).expect("legs").legs;
+        let legs = Legs::new(terms, Make { late: true, ..ONE }, Some(&table())).expect("legs").legs;
         assert_eq!(legs.len(), 2);
         let calibration = legs[0].calibration(Content::Picture).expect("calibrated");
         assert!((calibration.mean - 0.3).abs() < 1e-6 && (calibration.deviation - 0.1).abs() < 1e-6);
@@ -198,10 +249,13 @@ mod tests {
     #[test]
     fn sums_that_point_nowhere_are_usage_errors() {
         let one = |weight| asked(weight, &[1.0, 0.0], Some(Content::Text));
-        assert!(matches!(Legs::new(vec![one(-1.0)], (false, false), None), Err(EngineError::NoPositiveTerm)));
-        assert!(matches!(Legs::new(Vec::new(), (false, false), None), Err(EngineError::NoPositiveTerm)));
-        let cancelled = Legs::new(vec![one(1.0), one(-0.9995)], (false, false), None);
+        assert!(matches!(
+            Legs::new(vec![one(-1.0)], Make::default(), None),
+            Err(EngineError::NoPositiveTerm)
+        ));
+        assert!(matches!(Legs::new(Vec::new(), Make::default(), None), Err(EngineError::NoPositiveTerm)));
+        let cancelled = Legs::new(vec![one(1.0), one(-0.9995)], Make::default(), None);
         assert!(matches!(cancelled, Err(EngineError::EmptySum { .. })));
-        assert!(Legs::new(vec![one(1.0), one(-0.99)], (false, false), None).is_ok());
+        assert!(Legs::new(vec![one(1.0), one(-0.99)], Make::default(), None).is_ok());
     }
 }

@@ -12,6 +12,8 @@
 //! (CONTRACTS.md section 6).
 
 mod clock;
+#[cfg(test)]
+mod corrected;
 mod fusion;
 mod hit;
 mod leg;

@@ -70,6 +70,8 @@ pub struct QueryRequest {
     /// So many of the best hits are read once more by the caption decoder, which orders the pictures among them anew; 0 for
     /// none. Needs one text that counts above 0, and one list.
     pub rerank: usize,
+    /// Leave the hub correction out: cosines as they are, and scores of them.
+    pub raw: bool,
     /// Tell how the answer came about.
     pub explain: bool,
 }
@@ -87,6 +89,7 @@ impl Default for QueryRequest {
             every_moment: false,
             legs: false,
             rerank: 0,
+            raw: false,
             explain: false,
         }
     }

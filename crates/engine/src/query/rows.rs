@@ -61,7 +61,7 @@ pub(super) async fn rows(
         if assets.is_empty() {
             continue;
         }
-        let scored = store.score_assets(&leg.vector, &assets).await?;
+        let scored = store.score_assets(&leg.vector, leg.hubs, &assets).await?;
         points.extend(assets.into_iter().zip(scored));
     }
     let mut rows = Vec::new();
@@ -70,7 +70,7 @@ pub(super) async fn rows(
         let hit = fused.candidate.hit;
         let scored = points.remove(&hit.asset).unwrap_or_default();
         for (best, moment) in of_asset(leg, &scored, shape.every_moment) {
-            let score = leg.score(best.point.track, best.cosine);
+            let score = leg.score(best.point.track, best.corrected);
             let (asset, modality) = (hit.asset.clone(), hit.modality);
             rows.push(Row { asset, modality, score, rank_by: best.score, best, moment });
         }
@@ -91,10 +91,11 @@ fn of_asset(leg: &Leg, points: &[ScoredPoint], every_moment: bool) -> Vec<(Score
     let scored: Vec<Scored> = points
         .iter()
         .filter(|scored| leg.asks_captions || scored.point.track != Track::Caption)
-        .map(|ScoredPoint { point, cosine }| Scored {
+        .map(|ScoredPoint { point, cosine, corrected }| Scored {
             point: *point,
-            score: leg.rank_by(point.track, *cosine),
+            score: leg.rank_by(point.track, *corrected),
             cosine: *cosine,
+            corrected: *corrected,
         })
         .collect();
     let mut best: Option<Scored> = None;

@@ -7,7 +7,7 @@ use sensorium_types::{CalibrationTable, Language};
 
 use super::clock::Clock;
 use super::fusion::fuse;
-use super::leg::Legs;
+use super::leg::{Legs, Make};
 use super::rerank::{Reader, question};
 use super::rows::{Shape, hits, rows};
 use super::search::{Scope, search};
@@ -27,11 +27,13 @@ pub(crate) struct Sources {
     pub(crate) decode: Arc<dyn Decode>,
     /// What turns cosines into scores, if the bundle's space is that of the collection.
     pub(crate) calibration: Option<CalibrationTable>,
+    /// Whether cosines are corrected; the calibration is of such.
+    pub(crate) corrects: bool,
 }
 
 /// Answers a query.
 pub(crate) async fn query(sources: Sources, request: QueryRequest) -> Result<QueryReply, EngineError> {
-    let Sources { store, encode, decode, calibration } = sources;
+    let Sources { store, encode, decode, corrects, calibration } = sources;
     let QueryRequest {
         terms,
         modalities,
@@ -43,6 +45,7 @@ pub(crate) async fn query(sources: Sources, request: QueryRequest) -> Result<Que
         every_moment,
         legs: late,
         rerank,
+        raw: _,
         explain,
     } = request;
     if !terms.iter().any(|term| term.weight > 0.0) {
@@ -68,7 +71,8 @@ pub(crate) async fn query(sources: Sources, request: QueryRequest) -> Result<Que
 
     let languages =
         asked.iter().enumerate().filter_map(|(term, asked)| Some((term, asked.language?))).collect();
-    let Legs { legs, exclude } = Legs::new(asked, (late, store.keeps_captions()), calibration.as_ref())?;
+    let make = Make { late, keeps_captions: store.keeps_captions(), corrects };
+    let Legs { legs, exclude } = Legs::new(asked, make, calibration.as_ref())?;
     let fusion = if legs.len() > 1 { Fusion::Late } else { Fusion::Early };
     let shown = limit.max(rerank);
     let depth = match fusion {

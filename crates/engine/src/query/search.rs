@@ -49,10 +49,11 @@ pub(super) async fn search(
         let reply = store.search(request(leg, scope, tracks)).await?;
         let mut hits = Vec::with_capacity(reply.hits.len());
         for (rank, hit) in (1..).zip(reply.hits) {
-            let score = leg.score(hit.point.track, hit.cosine);
-            let rank_by = leg.rank_by(hit.point.track, hit.cosine);
+            let score = leg.score(hit.point.track, hit.corrected);
+            let rank_by = leg.rank_by(hit.point.track, hit.corrected);
             let (asset, point, cosine) = (hit.asset.clone(), hit.point, hit.cosine);
-            hits.push(ExplainedHit { rank, asset: asset.clone(), point, cosine, score });
+            let corrected = (!leg.hubs.is_none()).then_some(hit.corrected);
+            hits.push(ExplainedHit { rank, asset: asset.clone(), point, cosine, corrected, score });
             let candidate = Candidate { hit, rank_by };
             match best.entry(asset) {
                 Entry::Vacant(place) => {
@@ -93,5 +94,6 @@ fn request(leg: &Leg, scope: &Scope, tracks: Vec<Track>) -> SearchRequest {
         limit: scope.limit,
         exact: scope.exact,
         ef: None,
+        hubs: leg.hubs,
     }
 }

@@ -8,10 +8,11 @@ mod workers;
 
 use std::fmt::Debug;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use sensorium_embed::{Caption, CaptionOptions, EmbedError, Input, Picture, Priority, TextScores};
 use sensorium_media::{Cancel, Head, MediaInput, Part};
-use sensorium_types::{CalibrationTable, FailureReason, Language, Modality, SpaceInfo};
+use sensorium_types::{CalibrationTable, FailureReason, HubBank, Language, Modality, SpaceInfo};
 
 use crate::EngineError;
 
@@ -52,6 +53,16 @@ pub trait Encode: Send + Sync + Debug {
 
     /// What turns cosines into scores.
     fn calibration(&self) -> CalibrationTable;
+
+    /// What turns corrected cosines into scores.
+    fn corrected_calibration(&self) -> CalibrationTable {
+        self.calibration()
+    }
+
+    /// What makes the hub values of points; `None` where nothing is corrected.
+    fn hubs(&self) -> Option<Arc<dyn HubBank>> {
+        None
+    }
 
     /// The language in which [`Input::Text`] is read.
     ///

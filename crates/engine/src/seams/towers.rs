@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use sensorium_embed::{
     Bundle, Caption, CaptionOptions, Encoder, EncoderConfig, Input, Picture, Priority, TextScores, Ticket,
 };
-use sensorium_types::{CalibrationTable, Language, Modality, SpaceInfo};
+use sensorium_types::{CalibrationTable, HubBank, Language, Modality, SpaceInfo};
 
 use super::{Captioned, Encode, Pending};
 use crate::EngineError;
@@ -48,6 +48,14 @@ impl Encode for Towers {
 
     fn calibration(&self) -> CalibrationTable {
         self.bundle.calibration().clone()
+    }
+
+    fn corrected_calibration(&self) -> CalibrationTable {
+        self.bundle.corrected_calibration().clone()
+    }
+
+    fn hubs(&self) -> Option<Arc<dyn HubBank>> {
+        self.bundle.hubs()
     }
 
     fn language(&self, text: &str) -> Result<Language, EngineError> {

@@ -12,15 +12,15 @@ const SLACK: usize = 1024;
 /// A point met by a search.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Met {
-    /// Its cosine with the query.
-    pub(super) cosine: f32,
+    /// Its cosine with the query, corrected.
+    pub(super) score: f32,
     /// Its asset.
     pub(super) asset: AssetOffset,
     /// The point.
     pub(super) point: PointOffset,
 }
 
-/// Collects points and keeps the best `limit` assets, each by its best point. The order is total: cosine, then asset
+/// Collects points and keeps the best `limit` assets, each by its best point. The order is total: score, then asset
 /// id, then the point's place in its asset.
 #[derive(Debug, Clone)]
 pub(super) struct Collector<'a> {
@@ -39,8 +39,8 @@ impl<'a> Collector<'a> {
     /// Takes a point that counts.
     pub(super) fn push(&mut self, met: Met) {
         // Adding zero makes -0 and 0 one number, so that ties are ties.
-        let met = Met { cosine: met.cosine + 0.0, ..met };
-        if met.cosine >= self.bar {
+        let met = Met { score: met.score + 0.0, ..met };
+        if met.score >= self.bar {
             self.met.push(met);
             if self.met.len() >= self.limit.saturating_mul(2).saturating_add(SLACK) {
                 self.cut();
@@ -67,7 +67,7 @@ impl<'a> Collector<'a> {
         self.met.retain(|met| seen.insert(met.asset));
         self.met.truncate(self.limit);
         if self.met.len() == self.limit {
-            self.bar = self.met.last().map_or(f32::INFINITY, |worst| worst.cosine);
+            self.bar = self.met.last().map_or(f32::INFINITY, |worst| worst.score);
         }
     }
 }
@@ -75,8 +75,8 @@ impl<'a> Collector<'a> {
 fn order(assets: &AssetTable, left: &Met, right: &Met) -> Ordering {
     let id = |met: &Met| assets.get(met.asset).map(|entry| &entry.record.id);
     right
-        .cosine
-        .total_cmp(&left.cosine)
+        .score
+        .total_cmp(&left.score)
         .then_with(|| if left.asset == right.asset { Ordering::Equal } else { id(left).cmp(&id(right)) })
         .then(left.point.cmp(&right.point))
 }

@@ -14,10 +14,11 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use parking_lot::Mutex;
-use sensorium_types::{Applied, Change};
+use sensorium_types::Applied;
 
 use super::core::Core;
 use super::optimizer;
+use super::writer::Valued;
 use crate::error::IndexError;
 
 /// Calls that wait for the thread before more callers are held back.
@@ -31,7 +32,7 @@ type Answer = Result<Vec<Applied>, IndexError>;
 
 #[derive(Debug)]
 struct Job {
-    changes: Vec<Change>,
+    changes: Vec<Valued>,
     answer: Sender<Answer>,
 }
 
@@ -54,7 +55,7 @@ impl Committer {
     }
 
     /// Hands over changes and waits until they are durable and visible.
-    pub(super) fn apply(&self, changes: Vec<Change>) -> Answer {
+    pub(super) fn apply(&self, changes: Vec<Valued>) -> Answer {
         let stopped = || IndexError::Poisoned { cause: "the commit thread has stopped".to_owned() };
         let (answer, answered) = bounded(1);
         let queue = self.queue.as_ref().ok_or_else(stopped)?;

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
 use parking_lot::{Mutex, RwLock};
-use sensorium_types::{AssetId, SpaceInfo};
+use sensorium_types::{AssetId, HubBank, SpaceInfo};
 
 use super::view::View;
 use super::writer::Writer;
@@ -30,6 +30,8 @@ pub(crate) struct Core {
     pub(crate) space: SpaceInfo,
     /// When graphs are built and walked.
     pub(crate) tuning: Tuning,
+    /// The bank of its hub values; `None` where nothing is corrected.
+    pub(crate) hubs: Option<Arc<dyn HubBank>>,
     /// Its storage.
     pub(crate) rocks: Rocks,
     /// Whether it is open for reading only.
@@ -52,6 +54,10 @@ pub(crate) struct Core {
     pub(super) build_wanted: AtomicBool,
     /// The thread of the latest background build.
     pub(super) builder: Mutex<Option<JoinHandle<()>>>,
+    /// Held while missing hub values are made.
+    pub(super) filling: Mutex<()>,
+    /// The thread that makes them.
+    pub(super) filler: Mutex<Option<JoinHandle<()>>>,
     /// Set when the collection closes.
     pub(super) closing: AtomicBool,
     /// Whether the graph was there and could not be used.
@@ -65,6 +71,7 @@ pub(crate) struct CoreParts {
     pub(crate) folder: PathBuf,
     pub(crate) space: SpaceInfo,
     pub(crate) tuning: Tuning,
+    pub(crate) hubs: Option<Arc<dyn HubBank>>,
     pub(crate) rocks: Rocks,
     pub(crate) read_only: bool,
     pub(crate) lock: Option<Arc<WriterLock>>,
@@ -78,12 +85,13 @@ pub(crate) struct CoreParts {
 impl Core {
     /// A core of its parts.
     pub(crate) fn new(parts: CoreParts) -> Self {
-        let CoreParts { name, folder, space, tuning, rocks, read_only, .. } = parts;
+        let CoreParts { name, folder, space, tuning, hubs, rocks, read_only, .. } = parts;
         Self {
             name,
             folder,
             space,
             tuning,
+            hubs,
             rocks,
             read_only,
             _lock: parts.lock,
@@ -95,9 +103,16 @@ impl Core {
             building: Mutex::new(()),
             build_wanted: AtomicBool::new(false),
             builder: Mutex::new(None),
+            filling: Mutex::new(()),
+            filler: Mutex::new(None),
             closing: AtomicBool::new(false),
             graph_in_doubt: AtomicBool::new(parts.graph_in_doubt),
         }
+    }
+
+    /// What tells its bank of hub values from others.
+    pub(super) fn bank(&self) -> Option<u64> {
+        self.hubs.as_ref().map(|hubs| hubs.id())
     }
 
     /// The collection as it is now.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use sensorium_types::{
-    Applied, AssetId, AssetRecord, CAPTIONS_FIELD, PointRecord, SourceKey, SourceRow, Track,
+    Applied, AssetId, AssetRecord, CAPTIONS_FIELD, HubValues, PointRecord, SourceKey, SourceRow, Track,
 };
 use serde_json::Value;
 
@@ -15,9 +15,13 @@ use super::tail::RowRef;
 use super::view::{SourceCounts, View};
 use crate::error::IndexError;
 use crate::storage::{
-    AssetOffset, AssetRow, Batch, Family, KEEP_KEY, KeepRow, PointOffset, PointRow, Row as _, STATE_KEY,
-    SourceValue, StateRow, TombRow, asset_key, encode_vector, point_key, point_offset_key, source_key,
+    AssetOffset, AssetRow, Batch, Family, HubRow, KEEP_KEY, KeepRow, PointOffset, PointRow, Row as _,
+    STATE_KEY, SourceValue, StateRow, TombRow, asset_key, encode_vector, hub_key, point_key,
+    point_offset_key, source_key,
 };
+
+/// A point with its hub values, where there is a bank.
+pub(super) type Valued = (PointRecord, Option<HubValues>);
 
 /// One change before it is written.
 #[derive(Debug)]
@@ -34,6 +38,7 @@ pub(super) struct Draft<'a> {
     ids: HashMap<AssetId, Option<AssetOffset>>,
     killed: Vec<PointOffset>,
     pushed: Vec<(PointOffset, AssetOffset, u8, Vec<f32>)>,
+    hubs: Vec<(PointOffset, HubValues)>,
     /// What is told to the caller.
     pub(super) applied: Applied,
 }
@@ -48,6 +53,7 @@ pub(super) struct Effects {
     ids: HashMap<AssetId, Option<AssetOffset>>,
     killed: Vec<PointOffset>,
     pushed: Vec<(PointOffset, AssetOffset, u8, Vec<f32>)>,
+    hubs: Vec<(PointOffset, HubValues)>,
 }
 
 impl<'a> Draft<'a> {
@@ -66,6 +72,7 @@ impl<'a> Draft<'a> {
             ids: HashMap::new(),
             killed: Vec::new(),
             pushed: Vec::new(),
+            hubs: Vec::new(),
             applied: Applied { found: true, ..Applied::default() },
         }
     }
@@ -73,8 +80,8 @@ impl<'a> Draft<'a> {
     /// The batch with the state row, and what it does in memory once written.
     pub(super) fn finish(mut self) -> Result<(Batch, Effects, Applied), IndexError> {
         self.core.rocks.put(&mut self.batch, Family::Sys, STATE_KEY, &self.state.encode()?)?;
-        let Self { batch, state, keep, sources, entries, ids, killed, pushed, applied, .. } = self;
-        Ok((batch, Effects { state, keep, sources, entries, ids, killed, pushed }, applied))
+        let Self { batch, state, keep, sources, entries, ids, killed, pushed, hubs, applied, .. } = self;
+        Ok((batch, Effects { state, keep, sources, entries, ids, killed, pushed, hubs }, applied))
     }
 
     fn put(&mut self, family: Family, key: &[u8], value: &[u8]) -> Result<(), IndexError> {
@@ -102,9 +109,9 @@ impl<'a> Draft<'a> {
     pub(super) fn put_asset(
         &mut self,
         record: AssetRecord,
-        mut points: Vec<PointRecord>,
+        mut points: Vec<Valued>,
     ) -> Result<AssetOffset, IndexError> {
-        points.sort_by_key(|point| (point.track.code(), point.ordinal));
+        points.sort_by_key(|(point, _)| (point.track.code(), point.ordinal));
         let known = self.offset(&record.id);
         let asset = match known {
             Some(asset) => asset,
@@ -127,9 +134,9 @@ impl<'a> Draft<'a> {
     }
 
     /// Writes points of an asset, in their order.
-    fn add_points(&mut self, asset: AssetOffset, points: Vec<PointRecord>) -> Result<Vec<Point>, IndexError> {
+    fn add_points(&mut self, asset: AssetOffset, points: Vec<Valued>) -> Result<Vec<Point>, IndexError> {
         let mut kept = Vec::with_capacity(points.len());
-        for point in points {
+        for (point, values) in points {
             let offset = PointOffset(take_offset(&mut self.state.next_point)?);
             let PointRecord { track, ordinal, span, vector, thumb } = point;
             self.put(
@@ -140,6 +147,10 @@ impl<'a> Draft<'a> {
             self.put(Family::Vectors, &point_offset_key(offset), &encode_vector(&vector))?;
             if let Some(thumb) = thumb {
                 self.put(Family::Thumbs, &point_offset_key(offset), &thumb)?;
+            }
+            if let (Some(bank), Some(values)) = (self.core.bank(), values) {
+                self.put(Family::Meta, &hub_key(offset), &HubRow::new(bank, values).encode()?)?;
+                self.hubs.push((offset, values));
             }
             kept.push(Point { offset, track, ordinal, span });
             self.pushed.push((offset, asset, track.code(), vector));
@@ -155,16 +166,28 @@ impl<'a> Draft<'a> {
         asset: AssetOffset,
         mut entry: Entry,
         captions: Value,
-        mut points: Vec<PointRecord>,
+        mut points: Vec<Valued>,
     ) -> Result<(), IndexError> {
         let (old, mut kept): (Vec<Point>, Vec<Point>) =
             entry.points.iter().partition(|point| point.track == Track::Caption);
         self.kill_points(asset, &old)?;
-        points.sort_by_key(|point| point.ordinal);
+        points.sort_by_key(|(point, _)| point.ordinal);
         kept.extend(self.add_points(asset, points)?);
         entry.points = kept.into();
         Arc::make_mut(&mut entry.record).facts.set(CAPTIONS_FIELD, captions);
         self.put_record(asset, entry)
+    }
+
+    /// Writes hub values of points that lack them; those that are gone by now are passed over.
+    pub(super) fn put_hubs(&mut self, made: Vec<(PointOffset, HubValues)>) -> Result<(), IndexError> {
+        let Some(bank) = self.core.bank() else { return Ok(()) };
+        for (point, values) in made {
+            if self.view.hubs.lacking().contains(point.0) {
+                self.put(Family::Meta, &hub_key(point), &HubRow::new(bank, values).encode()?)?;
+                self.hubs.push((point, values));
+            }
+        }
+        Ok(())
     }
 
     /// Writes what the collection keeps.
@@ -201,6 +224,7 @@ impl<'a> Draft<'a> {
             let key = point_offset_key(point.offset);
             self.delete(Family::Points, &point_key(asset, point.track, point.ordinal))?;
             self.delete(Family::Thumbs, &key)?;
+            self.delete(Family::Meta, &hub_key(point.offset))?;
             if point.offset < self.tomb_below {
                 let tomb = TombRow { operation: self.state.operations }.encode()?;
                 self.put(Family::Tomb, &key, &tomb)?;
@@ -297,9 +321,16 @@ impl Effects {
         }
         if !self.killed.is_empty() {
             Arc::make_mut(&mut view.dead).extend(self.killed.iter().map(|point| point.0));
+            self.killed.iter().for_each(|point| view.hubs.forget(*point));
         }
         for (point, asset, track, vector) in &self.pushed {
             view.tail.push(RowRef { point: *point, asset: *asset, track: *track, vector });
+            if core.hubs.is_some() {
+                view.hubs.lack(*point);
+            }
+        }
+        for (point, values) in &self.hubs {
+            view.hubs.set(*point, *values);
         }
         if !self.ids.is_empty() {
             let mut ids = core.ids.write();

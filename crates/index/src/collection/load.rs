@@ -11,6 +11,7 @@ use sensorium_types::{AssetRecord, SpaceInfo};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::core::Ids;
+use super::hubs::HubTable;
 use super::sealed::{Columns, NO_ASSET, Sealed};
 use super::table::{Entry, Point, Source};
 use super::tail::RowRef;
@@ -18,9 +19,9 @@ use super::view::View;
 use crate::error::IndexError;
 use crate::graph::{self, StoredGraph};
 use crate::storage::{
-    AssetOffset, AssetRow, FORMAT, Family, GRAPH_KEY, GraphRow, KEEP_KEY, KeepRow, META_KEY, MetaRow,
+    AssetOffset, AssetRow, FORMAT, Family, GRAPH_KEY, GraphRow, HubRow, KEEP_KEY, KeepRow, META_KEY, MetaRow,
     PointOffset, PointRow, RocksView, Row, STATE_KEY, SourceValue, StateRow, decode_chunk_key,
-    decode_offset_key, decode_point_key, decode_source_key, decode_vector_into,
+    decode_hub_key, decode_offset_key, decode_point_key, decode_source_key, decode_vector_into,
 };
 
 /// What is done about rows that do not fit together.
@@ -30,6 +31,15 @@ pub(crate) enum Strictness {
     Strict,
     /// They are passed over.
     Lenient,
+}
+
+/// What a collection is read for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ask<'a> {
+    /// The space of its vectors.
+    pub(crate) space: &'a SpaceInfo,
+    /// The bank whose hub values count; `None` where none are looked at.
+    pub(crate) bank: Option<u64>,
 }
 
 /// A collection read from disk.
@@ -64,9 +74,10 @@ pub(crate) fn check_format(found: u64, place: &str) -> Result<(), IndexError> {
 /// Reads a whole collection.
 pub(crate) fn load(
     rocks: &RocksView<'_>,
-    space: &SpaceInfo,
+    ask: Ask<'_>,
     strictness: Strictness,
 ) -> Result<Loaded, IndexError> {
+    let Ask { space, bank } = ask;
     let mut loader = Loader {
         rocks,
         space,
@@ -85,6 +96,9 @@ pub(crate) fn load(
     let graph = loader.graph()?;
     loader.fill_table()?;
     loader.tombs()?;
+    if let Some(bank) = bank {
+        loader.hubs(bank)?;
+    }
     loader.vectors(graph.stored.map(|stored| (stored, graph.row)))?;
     Ok(Loaded {
         view: loader.view,
@@ -233,6 +247,24 @@ impl Loader<'_> {
             None => self.object(Family::Tomb, key, "the key has no offset"),
         })?;
         self.view.dead = Arc::new(dead);
+        Ok(())
+    }
+
+    /// Hub values of the bank in use. What cannot be read is missing, as what another bank left: it is made anew.
+    fn hubs(&mut self, bank: u64) -> Result<(), IndexError> {
+        let mut table = HubTable::lacking_all(self.owners.keys().map(|point| point.0).collect());
+        self.rocks.scan(Family::Meta, |key, value| {
+            if let Some(point) = decode_hub_key(key)
+                && self.owners.contains_key(&point)
+                && let Ok(row) = HubRow::decode(value)
+                && row.bank == bank
+                && row.values().is_finite()
+            {
+                table.set(point, row.values());
+            }
+            Ok(())
+        })?;
+        self.view.hubs = table;
         Ok(())
     }
 

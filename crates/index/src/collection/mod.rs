@@ -12,6 +12,7 @@
 //! | `view.rs`, `table.rs`, `tail.rs`, `sealed.rs` | the collection in memory, shared between versions |
 //! | `check.rs`, `draft.rs`, `writer.rs`, `commit.rs` | changes: refused, drafted, written, grouped |
 //! | `select.rs`, `fields.rs`, `planner.rs`, `query.rs`, `collector.rs` | searches |
+//! | `hubs.rs` | hub values in memory, and the job that makes those that are missing |
 //! | `read.rs`, `stats.rs` | the rest of reading |
 //! | `optimizer.rs` | when a graph is built, and its publication |
 //! | `verify/`, `repair.rs` | what is wrong, and what is dropped |
@@ -22,6 +23,7 @@ mod commit;
 mod core;
 mod draft;
 mod fields;
+mod hubs;
 mod load;
 mod open;
 mod optimizer;
@@ -45,12 +47,13 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use sensorium_types::{
-    Applied, AssetId, Change, CollectionStats, Filter, Page, PointKey, Problem, ScoredPoint, SearchReply,
-    SearchRequest, SourceKey, SourceRow, SpaceInfo, StoredAsset,
+    Applied, AssetId, Change, CollectionStats, Filter, HubWeights, Page, PointKey, Problem, ScoredPoint,
+    SearchReply, SearchRequest, SourceKey, SourceRow, SpaceInfo, StoredAsset,
 };
 
 use self::commit::Committer;
 use self::core::Core;
+use self::hubs::Correction;
 use crate::error::IndexError;
 
 pub(crate) use load::check_format;
@@ -69,6 +72,7 @@ impl Collection {
     fn new(core: Core) -> Self {
         let core = Arc::new(core);
         optimizer::consider(&core);
+        hubs::consider(&core);
         Self { core, committer: OnceLock::new(), starting: Mutex::new(()) }
     }
 
@@ -87,6 +91,20 @@ impl Collection {
         self.core.view().keep.captions
     }
 
+    /// Whether searches are corrected: there is a bank of this space, and every point has its values.
+    pub fn corrects(&self) -> bool {
+        hubs::is_complete(&self.core, &self.core.view())
+    }
+
+    /// Makes some of the hub values that are missing; `false` once there is nothing to do. It is done in the background as
+    /// well.
+    ///
+    /// # Errors
+    /// If the collection is open for reading, values cannot be made, or the storage cannot be written.
+    pub fn fill_hubs(&self) -> Result<bool, IndexError> {
+        hubs::fill(&self.core)
+    }
+
     /// Applies changes in order, each atomically, and returns when all are on disk and visible. One outcome a change.
     ///
     /// # Errors
@@ -100,7 +118,7 @@ impl Collection {
         if changes.is_empty() {
             return Ok(Vec::new());
         }
-        self.committer()?.apply(changes)
+        self.committer()?.apply(hubs::with_values(&self.core, changes)?)
     }
 
     fn committer(&self) -> Result<&Committer, IndexError> {
@@ -133,13 +151,15 @@ impl Collection {
     pub fn score_assets(
         &self,
         vector: &[f32],
+        hubs: HubWeights,
         assets: &[AssetId],
     ) -> Result<Vec<Vec<ScoredPoint>>, IndexError> {
         check::check_vector(vector, self.core.space.dim)?;
         let view = self.core.view();
+        let correction = Correction::new(&self.core, &view, hubs);
         let scores = assets.iter().map(|id| {
             read::entry(&self.core, &view, id)
-                .map(|entry| query::score(&view, vector, &entry.points))
+                .map(|entry| query::score(&view, vector, correction, &entry.points))
                 .unwrap_or_default()
         });
         Ok(scores.collect())
@@ -256,6 +276,11 @@ impl Drop for Collection {
         if let Some(builder) = builder {
             // A panic there left no trace but a missing graph, which the next open finds.
             let _ = builder.join();
+        }
+        let filler = self.core.filler.lock().take();
+        if let Some(filler) = filler {
+            // The next open finds what a panic left undone.
+            let _ = filler.join();
         }
     }
 }

@@ -6,11 +6,11 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use fs_err as fs;
-use sensorium_types::SpaceInfo;
+use sensorium_types::{HubBank, SpaceInfo};
 
 use super::Collection;
 use super::core::{Core, CoreParts};
-use super::load::{Loaded, Strictness, load, read_meta};
+use super::load::{Ask, Loaded, Strictness, load, read_meta};
 use super::writer::Writer;
 use crate::database::WriterLock;
 use crate::error::IndexError;
@@ -38,6 +38,8 @@ pub(crate) struct OpenCollection<'a> {
     pub(crate) access: Access,
     /// When graphs are built and walked.
     pub(crate) tuning: Tuning,
+    /// The bank of hub values, of whatever space.
+    pub(crate) hubs: Option<Arc<dyn HubBank>>,
     /// The storage engine's memory.
     pub(crate) memory: &'a SharedMemory,
     /// The writer's lock of the database; none for a reader.
@@ -53,10 +55,14 @@ impl OpenCollection<'_> {
             .map_err(|error| IndexError::file("read the high-water mark", error))?;
         let rocks = Rocks::open(&self.folder, self.access, Recovery::Strict, self.memory)?;
         let read_only = self.access == Access::Read;
+        // Values are of one space: another's points stay as they are.
+        let hubs = self.hubs.filter(|hubs| hubs.space_revision() == self.space.revision);
+        let bank = hubs.as_ref().map(|hubs| hubs.id());
+        let ask = Ask { space: &self.space, bank };
         let strictness = if self.lenient { Strictness::Lenient } else { Strictness::Strict };
         let mut loaded = match self.access {
-            Access::Write => load_checked(&rocks, &self.space, strictness)?,
-            Access::Read => load_beside_writer(&rocks, &self.space)?,
+            Access::Write => load_checked(&rocks, ask, strictness)?,
+            Access::Read => load_beside_writer(&rocks, ask)?,
         };
         let mut loss = read_loss(&rocks)?;
         let mark = match self.access {
@@ -73,6 +79,7 @@ impl OpenCollection<'_> {
             folder: self.folder,
             space: self.space,
             tuning: self.tuning,
+            hubs,
             rocks,
             read_only,
             lock: self.lock,
@@ -132,19 +139,19 @@ pub(crate) fn restore(folder: &Path, memory: &SharedMemory) -> Result<(), IndexE
     rocks.flush()
 }
 
-fn load_checked(rocks: &Rocks, space: &SpaceInfo, strictness: Strictness) -> Result<Loaded, IndexError> {
+fn load_checked(rocks: &Rocks, ask: Ask<'_>, strictness: Strictness) -> Result<Loaded, IndexError> {
     let view = rocks.view();
     let place = rocks.path().display().to_string();
     if read_meta(&view, &place)?.is_none() && strictness == Strictness::Strict {
         return Err(IndexError::damaged(place, "meta/collection is missing"));
     }
-    load(&view, space, strictness)
+    load(&view, ask, strictness)
 }
 
-fn load_beside_writer(rocks: &Rocks, space: &SpaceInfo) -> Result<Loaded, IndexError> {
+fn load_beside_writer(rocks: &Rocks, ask: Ask<'_>) -> Result<Loaded, IndexError> {
     let mut tries = 1;
     loop {
-        let loaded = rocks.catch_up().and_then(|()| load_checked(rocks, space, Strictness::Strict));
+        let loaded = rocks.catch_up().and_then(|()| load_checked(rocks, ask, Strictness::Strict));
         match loaded {
             Err(IndexError::Damaged { .. } | IndexError::Storage { .. }) if tries < READ_TRIES => {
                 tries += 1;
@@ -223,7 +230,7 @@ pub(super) fn refresh(core: &Core) -> Result<(), IndexError> {
     if as_known {
         return Ok(());
     }
-    let loaded = load_beside_writer(&core.rocks, &core.space)?;
+    let loaded = load_beside_writer(&core.rocks, Ask { space: &core.space, bank: core.bank() })?;
     *core.ids.write() = loaded.ids;
     writer.view = loaded.view;
     core.publish(writer.view.clone());
@@ -234,7 +241,8 @@ pub(super) fn refresh(core: &Core) -> Result<(), IndexError> {
 
 /// Reads the whole collection again after `repair` changed it.
 pub(super) fn reload(core: &Core, writer: &mut Writer) -> Result<(), IndexError> {
-    let loaded = load_checked(&core.rocks, &core.space, Strictness::Lenient)?;
+    let loaded =
+        load_checked(&core.rocks, Ask { space: &core.space, bank: core.bank() }, Strictness::Lenient)?;
     *core.ids.write() = loaded.ids;
     writer.view = loaded.view;
     core.publish(writer.view.clone());

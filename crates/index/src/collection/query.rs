@@ -11,6 +11,7 @@ use sensorium_types::{AssetHit, Plan, ScoredPoint, SearchReply, SearchRequest};
 use super::check::check_vector;
 use super::collector::{Collector, Met};
 use super::core::Core;
+use super::hubs::Correction;
 use super::planner::{Facts, plan};
 use super::sealed::Sealed;
 use super::select::Selection;
@@ -18,6 +19,7 @@ use super::tail::RowRef;
 use super::view::View;
 use crate::distance::dot;
 use crate::error::IndexError;
+use crate::storage::PointOffset;
 
 /// Candidates are looked up one by one where they are fewer than one in so many points.
 const GATHER_SHARE: usize = 4;
@@ -36,7 +38,9 @@ pub(super) fn search(core: &Core, view: &View, request: &SearchRequest) -> Resul
         limit: request.limit,
         scan_points: core.tuning.scan_points,
     });
-    let mut search = Search { view, query: &request.vector, selection: &selection, limit, compared: 0 };
+    let correction = Correction::new(core, view, request.hubs);
+    let mut search =
+        Search { view, query: &request.vector, correction, selection: &selection, limit, compared: 0 };
     if limit == 0 {
         return Ok(SearchReply { hits: Vec::new(), plan, points_compared: 0 });
     }
@@ -48,23 +52,14 @@ pub(super) fn search(core: &Core, view: &View, request: &SearchRequest) -> Resul
         (Plan::ExactScan | Plan::Graph | Plan::FilteredGraph, _) => None,
     };
     let (plan, best) = walked.unwrap_or_else(|| (Plan::ExactScan, search.scan()));
-    let hits = best.into_iter().filter_map(|met| hit(view, met)).collect();
+    let hits = best.into_iter().filter_map(|met| search.hit(met)).collect();
     Ok(SearchReply { hits, plan, points_compared: search.compared })
-}
-
-fn hit(view: &View, met: Met) -> Option<AssetHit> {
-    let entry = view.assets.get(met.asset)?;
-    Some(AssetHit {
-        asset: entry.record.id.clone(),
-        modality: entry.record.modality,
-        point: entry.point(met.point)?.info(),
-        cosine: met.cosine,
-    })
 }
 
 struct Search<'a> {
     view: &'a View,
     query: &'a [f32],
+    correction: Option<Correction<'a>>,
     selection: &'a Selection,
     limit: usize,
     compared: usize,
@@ -73,7 +68,30 @@ struct Search<'a> {
 impl<'a> Search<'a> {
     fn compare(&mut self, row: RowRef<'_>, into: &mut Collector<'a>) {
         self.compared += 1;
-        into.push(Met { cosine: dot(self.query, row.vector), asset: row.asset, point: row.point });
+        into.push(Met {
+            score: dot(self.query, row.vector) - self.lowered(row.point),
+            asset: row.asset,
+            point: row.point,
+        });
+    }
+
+    fn lowered(&self, point: PointOffset) -> f32 {
+        self.correction.map_or(0.0, |correction| correction.amount(point))
+    }
+
+    fn hit(&self, met: Met) -> Option<AssetHit> {
+        let entry = self.view.assets.get(met.asset)?;
+        let cosine = match self.correction {
+            None => met.score,
+            Some(_) => dot(self.query, self.view.vector(met.point)?) + 0.0,
+        };
+        Some(AssetHit {
+            asset: entry.record.id.clone(),
+            modality: entry.record.modality,
+            point: entry.point(met.point)?.info(),
+            cosine,
+            corrected: met.score,
+        })
     }
 
     fn counts(&self, row: RowRef<'_>) -> bool {
@@ -123,14 +141,13 @@ impl<'a> Search<'a> {
             if self.selection.is_everything() { self.selection.points } else { self.selection.points / 2 };
         let mut ef = ef.max(self.limit).min(sealed.len());
         loop {
-            let (near, compared) = sealed.walk(self.query, ef, budget, |point, asset, track| {
-                !view.is_dead(point) && self.selection.counts(asset, track)
-            });
+            let counts = |point, asset, track| !view.is_dead(point) && self.selection.counts(asset, track);
+            let (near, compared) = sealed.walk(self.query, ef, budget, counts, |point| self.lowered(point));
             self.compared += compared;
             let mut best = tail.clone();
             for scored in near? {
                 if let Some(row) = sealed.row(scored.row) {
-                    best.push(Met { cosine: scored.cosine, asset: row.asset, point: row.point });
+                    best.push(Met { score: scored.score, asset: row.asset, point: row.point });
                 }
             }
             if best.distinct() >= self.limit {
@@ -144,11 +161,18 @@ impl<'a> Search<'a> {
     }
 }
 
-/// Cosines of a vector with every point of an asset.
-pub(super) fn score(view: &View, query: &[f32], points: &[super::table::Point]) -> Vec<ScoredPoint> {
+/// Cosines of a vector with every point of an asset, as they are and corrected.
+pub(super) fn score(
+    view: &View,
+    query: &[f32],
+    correction: Option<Correction<'_>>,
+    points: &[super::table::Point],
+) -> Vec<ScoredPoint> {
     let scored = points.iter().filter_map(|point| {
         let row = view.find(point.offset)?;
-        Some(ScoredPoint { point: point.info(), cosine: dot(query, row.vector) + 0.0 })
+        let cosine = dot(query, row.vector) + 0.0;
+        let lowered = correction.map_or(0.0, |correction| correction.amount(point.offset));
+        Some(ScoredPoint { point: point.info(), cosine, corrected: cosine - lowered })
     });
     scored.collect()
 }

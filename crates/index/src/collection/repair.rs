@@ -9,8 +9,8 @@ use super::open::reload;
 use super::verify::{Action, Finding, find};
 use crate::error::IndexError;
 use crate::storage::{
-    AssetOffset, Batch, Family, GRAPH_KEY, LOSS_KEY, META_KEY, PointRow, Row as _, STATE_KEY, SourceValue,
-    asset_key, chunk_key, decode_offset_key, decode_point_key, point_offset_key,
+    AssetOffset, Batch, Family, GRAPH_KEY, LOSS_KEY, META_KEY, PointOffset, PointRow, Row as _, STATE_KEY,
+    SourceValue, asset_key, chunk_key, decode_offset_key, decode_point_key, hub_key, point_offset_key,
 };
 
 /// Rounds of mending: dropping an asset can bring to light what only it hid.
@@ -103,7 +103,9 @@ impl Mending<'_> {
             Some((asset, _, _)) if assets.contains(&asset) => {
                 rocks.delete(batch, Family::Points, key)?;
                 let Ok(row) = PointRow::decode(value) else { return Ok(()) };
-                let offset = point_offset_key(crate::storage::PointOffset(row.offset));
+                let point = PointOffset(row.offset);
+                let offset = point_offset_key(point);
+                rocks.delete(batch, Family::Meta, &hub_key(point))?;
                 rocks.delete(batch, Family::Thumbs, &offset)?;
                 rocks.delete(batch, Family::Vectors, &offset)
             }

@@ -16,7 +16,9 @@ pub(super) fn stats(core: &Core) -> Result<CollectionStats, IndexError> {
         sources_indexed: view.sources.indexed,
         sources_failed: view.sources.failed,
         points_in_graph: sealed.map_or(0, |sealed| sealed.len() - view.dead_in_sealed()) as u64,
+        points_without_hubs: view.hubs.lacking().len(),
         bytes_on_disk: folder_bytes(&core.folder)?,
-        bytes_in_memory: (view.tail.bytes() + sealed.map_or(0, |sealed| sealed.bytes())) as u64,
+        bytes_in_memory: (view.tail.bytes() + view.hubs.bytes() + sealed.map_or(0, |sealed| sealed.bytes()))
+            as u64,
     })
 }

@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sensorium_types::{
-    AssetId, AssetRecord, Change, ErrorKind, MediaPolicy, Modality, Payload, Plan, PointRecord,
-    SearchRequest, SourceKey, SourceRow, SourceState, SpaceInfo, Track,
+    AssetId, AssetRecord, Change, ErrorKind, HubValues, HubWeights, MediaPolicy, Modality, Payload, Plan,
+    PointRecord, SearchRequest, SourceKey, SourceRow, SourceState, SpaceInfo, Track,
 };
 
 use super::Collection;
 use crate::storage::{
-    Access, AssetOffset, Batch, Family, META_KEY, MetaRow, PointOffset, Recovery, Rocks, Row as _,
-    SharedMemory, asset_key, chunk_key, encode_vector, point_key, point_offset_key,
+    Access, AssetOffset, Batch, Family, HubRow, META_KEY, MetaRow, PointOffset, Recovery, Rocks, Row as _,
+    SharedMemory, asset_key, chunk_key, encode_vector, hub_key, point_key, point_offset_key,
 };
 use crate::{Database, GraphParams, IndexError, MemoryBudget, OpenOptions, Tuning};
 
@@ -106,6 +106,7 @@ fn search(collection: &Collection, limit: usize) -> (Vec<AssetId>, Plan) {
         limit,
         exact: false,
         ef: None,
+        hubs: HubWeights::default(),
     };
     let reply = collection.search(&request).expect("searches");
     (reply.hits.into_iter().map(|hit| hit.asset).collect(), reply.plan)
@@ -317,6 +318,21 @@ fn breaks() -> Vec<Break> {
             edit: |rocks, batch| {
                 rocks.put(batch, Family::Sys, b"x", &[1]).expect("edits");
                 rocks.put(batch, Family::Meta, b"x", &[1]).expect("edits");
+            },
+            opens: true,
+            left: WHOLE,
+        },
+        Break {
+            what: "hub values of nobody, that are no numbers, that cannot be read",
+            edit: |rocks, batch| {
+                let values = |numbers| HubRow::new(7, HubValues(numbers)).encode().expect("encodes");
+                for (point, bytes) in [
+                    (PointOffset(90_000), values([0.0; 3])),
+                    (POINT, values([0.0, f32::NAN, 0.0])),
+                    (PointOffset(1), vec![9, 9]),
+                ] {
+                    rocks.put(batch, Family::Meta, &hub_key(point), &bytes).expect("edits");
+                }
             },
             opens: true,
             left: WHOLE,

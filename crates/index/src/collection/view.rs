@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
+use super::hubs::HubTable;
 use super::sealed::Sealed;
 use super::table::AssetTable;
 use super::tail::{RowRef, Tail};
@@ -34,6 +35,8 @@ pub(crate) struct View {
     pub(crate) tail: Tail,
     /// Points of both that are dead.
     pub(crate) dead: Arc<RoaringBitmap>,
+    /// Hub values of points, and which lack them; empty where there is no bank.
+    pub(crate) hubs: HubTable,
     /// Source rows.
     pub(crate) sources: SourceCounts,
     /// What is kept beside the vectors.
@@ -50,6 +53,7 @@ impl View {
             sealed: None,
             tail: Tail::new(dim),
             dead: Arc::default(),
+            hubs: HubTable::default(),
             sources: SourceCounts::default(),
             keep: KeepRow::default(),
         }

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use sensorium_types::{Applied, Change};
+use sensorium_types::{Applied, Change, HubValues, PointRecord};
 
 use super::core::Core;
 use super::draft::Draft;
 use super::view::View;
 use crate::error::IndexError;
 use crate::storage::{HighWater, KeepRow, PointOffset};
+
+/// A change with the hub values of its points, in their order; without any where there is no bank.
+pub(super) type Valued = (Change, Vec<HubValues>);
 
 /// The writing side of a collection. Its view runs ahead of the published one only while a group is written.
 #[derive(Debug)]
@@ -30,7 +33,7 @@ impl Writer {
     }
 
     /// Applies one change: writes its batch, not yet synced, and updates this writer's view.
-    pub(super) fn apply(&mut self, core: &Core, change: Change) -> Result<Applied, IndexError> {
+    pub(super) fn apply(&mut self, core: &Core, change: Valued) -> Result<Applied, IndexError> {
         let sealed_below = self.view.sealed.as_ref().map(|sealed| sealed.watermark());
         let tomb_below = sealed_below.max(self.building_below).unwrap_or(PointOffset(0));
         let mut draft = Draft::new(core, &self.view, tomb_below);
@@ -43,6 +46,21 @@ impl Writer {
         self.written = true;
         effects.apply(core, &mut self.view);
         Ok(applied)
+    }
+
+    /// Writes hub values of points that lack them, waits until they are on disk and shows them to readers.
+    pub(super) fn put_hubs(
+        &mut self,
+        core: &Core,
+        made: Vec<(PointOffset, HubValues)>,
+    ) -> Result<(), IndexError> {
+        let mut draft = Draft::new(core, &self.view, PointOffset(0));
+        draft.put_hubs(made)?;
+        let (batch, effects, _) = draft.finish()?;
+        core.rocks.write(batch).inspect_err(|error| core.poison(error))?;
+        self.written = true;
+        effects.apply(core, &mut self.view);
+        self.sync_and_publish(core)
     }
 
     /// Waits until all written changes are on disk, then shows them to readers.
@@ -70,10 +88,13 @@ impl Writer {
 }
 
 /// Drafts a change; `false` if what it names is not there.
-fn plan(draft: &mut Draft<'_>, change: Change) -> Result<bool, IndexError> {
+fn plan(draft: &mut Draft<'_>, (change, values): Valued) -> Result<bool, IndexError> {
+    let mut values = values.into_iter();
+    let mut valued =
+        |points: Vec<PointRecord>| points.into_iter().map(|point| (point, values.next())).collect();
     match change {
         Change::Upsert { asset, points, source } => {
-            draft.put_asset(asset, points)?;
+            draft.put_asset(asset, valued(points))?;
             match source {
                 Some((key, row)) => draft.put_source(&key, &row),
                 None => Ok(true),
@@ -102,7 +123,7 @@ fn plan(draft: &mut Draft<'_>, change: Change) -> Result<bool, IndexError> {
             let Some((offset, entry)) = found.filter(|(_, entry)| entry.record.hash == hash) else {
                 return Ok(false);
             };
-            draft.put_captions(offset, entry, captions, points)?;
+            draft.put_captions(offset, entry, captions, valued(points))?;
             Ok(true)
         }
         Change::KeepCaptions { wanted } => draft.put_keep(KeepRow { captions: wanted }).map(|()| true),

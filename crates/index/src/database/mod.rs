@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use fs_err as fs;
 use parking_lot::Mutex;
-use sensorium_types::{ErrorKind, Problem, SpaceInfo};
+use sensorium_types::{ErrorKind, HubBank, Problem, SpaceInfo};
 
 pub(crate) use self::lock::WriterLock;
 pub use self::lock::{has_writer, is_data_folder};
@@ -34,6 +34,7 @@ pub const MAX_COLLECTION_NAME_BYTES: usize = 255;
 pub struct Database {
     data: PathBuf,
     tuning: Tuning,
+    hubs: Option<Arc<dyn HubBank>>,
     memory: SharedMemory,
     open: Mutex<Open>,
     /// Collections hold it too, so that it is let go after the last is closed. None for a reader.
@@ -75,12 +76,21 @@ impl Database {
                 .map_err(|error| IndexError::file("make the data folder", error))?;
             Some(Arc::new(WriterLock::take(data)?))
         };
-        let database = Self { data: data.to_owned(), tuning, memory, open: Mutex::default(), lock };
+        let database =
+            Self { data: data.to_owned(), tuning, hubs: None, memory, open: Mutex::default(), lock };
         if database.lock.is_some() {
             registry::sweep(data)?;
             database.adopt_unregistered()?;
         }
         Ok(database)
+    }
+
+    /// Corrects collections of the bank's space by its hub values, from their opening on: searches, new points, and in the
+    /// background the points that lack values.
+    #[must_use]
+    pub fn with_hubs(mut self, hubs: Option<Arc<dyn HubBank>>) -> Self {
+        self.hubs = hubs;
+        self
     }
 
     /// Gives back registrations that are missing.
@@ -239,6 +249,7 @@ impl Database {
             space: info.space.clone(),
             access: if self.is_read_only() { Access::Read } else { Access::Write },
             tuning: self.tuning,
+            hubs: self.hubs.clone(),
             memory: &self.memory,
             lock: self.lock.clone(),
             lenient,

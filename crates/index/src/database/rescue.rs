@@ -16,7 +16,7 @@ use sensorium_types::Problem;
 use super::{CollectionInfo, Database, registry};
 use crate::error::IndexError;
 use crate::storage::{
-    Batch, Family, GRAPH_KEY, Gap, MARK_FILE, Rocks, SharedMemory, copy_family, gaps, rebuild,
+    Batch, Family, GRAPH_KEY, Gap, MARK_FILE, Rocks, SharedMemory, copy_family, gaps, hub_range, rebuild,
 };
 
 /// What is wrong with the tables of a collection.
@@ -154,6 +154,9 @@ fn copy(
     }
     let mut batch = Batch::default();
     new.delete(&mut batch, Family::Meta, GRAPH_KEY)?;
+    // Hub values are made anew; those of points that are lost would be told as further damage.
+    let (from, to) = hub_range();
+    new.delete_range(&mut batch, Family::Meta, from, to)?;
     new.write(batch)?;
     new.flush()
 }

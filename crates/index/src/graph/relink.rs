@@ -27,7 +27,7 @@ pub(super) fn relink(graph: &mut FlatGraph, vectors: &[f32], dim: usize, m0: usi
         let Some(query) = vectors.get(from..from + dim) else { continue };
         let beam = Beam { query, vectors, ef: RELINK_EF, budget: usize::MAX };
         // The walk sees links as they were built; rows linked since are met through `row`'s own neighbours and `last`.
-        let near = beam.walk(graph, &mut marks, |_| true).0.unwrap_or_default();
+        let near = beam.walk(graph, &mut marks, |_| true, |_| 0.0).0.unwrap_or_default();
         let neighbours = graph.base_links(row).iter().copied();
         let candidates = || {
             let own = neighbours.clone().filter(|near| seen.get(*near as usize).copied().unwrap_or(false));

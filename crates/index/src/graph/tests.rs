@@ -72,18 +72,18 @@ fn a_wide_beam_gives_the_exact_answer() {
         let beam = Beam { query, vectors: &rows, ef: 400, budget: usize::MAX };
         for share in [1, 3] {
             let counts = |row: u32| row.is_multiple_of(share);
-            let (found, compared) = beam.walk(&graph, &mut marks, counts);
+            let (found, compared) = beam.walk(&graph, &mut marks, counts, |_| 0.0);
             let mut right: Vec<(f32, u32)> = (0..400_u32)
                 .filter(|row| counts(*row))
                 .map(|row| (dot(query, &rows[row as usize * DIM..(row as usize + 1) * DIM]), row))
                 .collect();
             right.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-            let found: Vec<_> = found.expect("no budget").iter().map(|met| (met.cosine, met.row)).collect();
+            let found: Vec<_> = found.expect("no budget").iter().map(|met| (met.score, met.row)).collect();
             assert_eq!(found, right);
             assert!(compared >= 400);
         }
         let poor = Beam { budget: 10, ..beam };
-        assert!(poor.walk(&graph, &mut marks, |_| true).0.is_none());
+        assert!(poor.walk(&graph, &mut marks, |_| true, |_| 0.0).0.is_none());
     }
 }
 
@@ -127,7 +127,7 @@ fn whatever_is_decoded_is_safe_to_walk() {
             damaged[at] ^= 1 << bit;
             if let Ok(stored) = decode(&damaged) {
                 let beam = Beam { query, vectors: &rows, ef: 10, budget: usize::MAX };
-                beam.walk(&stored.graph, &mut Marks::default(), |_| true);
+                beam.walk(&stored.graph, &mut Marks::default(), |_| true, |_| 0.0);
                 let _ = stored.graph.check_quality(6);
                 walked += 1;
             }

@@ -10,11 +10,11 @@ use std::collections::BinaryHeap;
 use super::FlatGraph;
 use crate::distance::dot;
 
-/// A row beside its cosine with the query.
+/// A row beside what it is ranked by.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scored {
-    /// The cosine.
-    pub(crate) cosine: f32,
+    /// The cosine with the query, less what the row is lowered by.
+    pub(crate) score: f32,
     /// The row.
     pub(crate) row: u32,
 }
@@ -22,7 +22,7 @@ pub(crate) struct Scored {
 impl Ord for Scored {
     /// The better one is greater; of equals the lower row.
     fn cmp(&self, other: &Self) -> Ordering {
-        self.cosine.total_cmp(&other.cosine).then(other.row.cmp(&self.row))
+        self.score.total_cmp(&other.score).then(other.row.cmp(&self.row))
     }
 }
 
@@ -85,18 +85,21 @@ impl Beam<'_> {
     }
 
     /// The rows that count nearest to the query, best first, and the comparisons made. `None` for the rows if the
-    /// budget ran out.
+    /// budget ran out. `lowered` says what a row's cosine is lowered by; the graph was built without it, and is walked by
+    /// the lowered numbers throughout, so that the beam holds what the answer wants.
     pub(crate) fn walk(
         &self,
         graph: &FlatGraph,
         marks: &mut Marks,
         counts: impl Fn(u32) -> bool,
+        lowered: impl Fn(u32) -> f32,
     ) -> (Option<Vec<Scored>>, usize) {
         if graph.len() == 0 || self.ef == 0 {
             return (Some(Vec::new()), 0);
         }
         let mut compared = 0;
-        let start = self.descend(graph, &mut compared);
+        let score = |row| self.cosine(row) - lowered(row);
+        let start = descend(graph, &score, &mut compared);
         marks.begin(graph.len());
         marks.mark(start.row);
         let mut open = BinaryHeap::from([start]);
@@ -105,7 +108,7 @@ impl Beam<'_> {
             best.push(Reverse(start));
         }
         while let Some(next) = open.pop() {
-            if best.len() >= self.ef && best.peek().is_some_and(|Reverse(worst)| next.cosine < worst.cosine) {
+            if best.len() >= self.ef && best.peek().is_some_and(|Reverse(worst)| next.score < worst.score) {
                 break;
             }
             if compared > self.budget {
@@ -115,7 +118,7 @@ impl Beam<'_> {
                 if !marks.mark(*row) {
                     continue;
                 }
-                let met = Scored { cosine: self.cosine(*row), row: *row };
+                let met = Scored { score: score(*row), row: *row };
                 compared += 1;
                 let full = best.len() >= self.ef;
                 if full && best.peek().is_some_and(|Reverse(worst)| met <= *worst) {
@@ -132,22 +135,22 @@ impl Beam<'_> {
         }
         (Some(best.into_sorted_vec().into_iter().map(|Reverse(row)| row).collect()), compared)
     }
+}
 
-    /// The nearest row of level 1 that greedy steps find, from the entry down.
-    fn descend(&self, graph: &FlatGraph, compared: &mut usize) -> Scored {
-        let mut best = Scored { cosine: self.cosine(graph.entry), row: graph.entry };
-        *compared += 1;
-        for level in (1..graph.levels.len()).rev() {
-            loop {
-                let links = graph.upper_links(level, best.row);
-                *compared += links.len();
-                let nearest = links.iter().map(|row| Scored { cosine: self.cosine(*row), row: *row }).max();
-                match nearest {
-                    Some(nearest) if nearest > best => best = nearest,
-                    Some(_) | None => break,
-                }
+/// The best row of level 1 that greedy steps find, from the entry down.
+fn descend(graph: &FlatGraph, score: &impl Fn(u32) -> f32, compared: &mut usize) -> Scored {
+    let mut best = Scored { score: score(graph.entry), row: graph.entry };
+    *compared += 1;
+    for level in (1..graph.levels.len()).rev() {
+        loop {
+            let links = graph.upper_links(level, best.row);
+            *compared += links.len();
+            let nearest = links.iter().map(|row| Scored { score: score(*row), row: *row }).max();
+            match nearest {
+                Some(nearest) if nearest > best => best = nearest,
+                Some(_) | None => break,
             }
         }
-        best
     }
+    best
 }

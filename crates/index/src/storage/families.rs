@@ -27,6 +27,8 @@ pub(crate) enum Family {
     /// `state`: how many changes were made, next offsets. `loss`: acknowledged changes that are gone.
     Sys,
     /// `collection`: format, name, space. `graph`: the generation in use. `keep`: whether captions are kept.
+    /// `hubs/` + point offset: the point's hub values. They are made anew wherever they are missing, and stand here so that
+    /// older programs open the collection.
     Meta,
     /// Source (root, path) -> size, time, state.
     Sources,

@@ -6,6 +6,7 @@
 //! | `points` | asset offset (4), track code (1), ordinal (4): one asset's points lie together, in order |
 //! | `vectors`, `thumbs`, `tomb` | point offset (4) |
 //! | `graph` | generation (8), chunk (4) |
+//! | `meta` | a word; of hub values `hubs/` (5), point offset (4) |
 //! | `ids` | the asset's id, as it is |
 //! | `sources` | root with 00 written as 00 FF, then 00 00, then the path: the order of (root, path) |
 
@@ -53,6 +54,29 @@ pub(crate) fn decode_point_key(key: &[u8]) -> Option<(AssetOffset, Track, u32)> 
     let [a, b, c, d, track, e, f, g, h]: [u8; 9] = key.try_into().ok()?;
     let track = Track::from_code(track)?;
     Some((AssetOffset(u32::from_be_bytes([a, b, c, d])), track, u32::from_be_bytes([e, f, g, h])))
+}
+
+/// What keys of hub values in `meta` begin with.
+const HUBS: &[u8; 5] = b"hubs/";
+
+/// Key of a point's hub values in `meta`.
+pub(crate) fn hub_key(point: PointOffset) -> [u8; 9] {
+    let mut key = [0; 9];
+    let (head, tail) = key.split_at_mut(HUBS.len());
+    head.copy_from_slice(HUBS);
+    tail.copy_from_slice(&point.0.to_be_bytes());
+    key
+}
+
+/// Reads a key of hub values; `None` for another row of `meta`.
+pub(crate) fn decode_hub_key(key: &[u8]) -> Option<PointOffset> {
+    decode_offset_key(key.strip_prefix(HUBS)?).map(PointOffset)
+}
+
+/// Keys of all hub values: from the first to before the second.
+pub(crate) const fn hub_range() -> (&'static [u8], &'static [u8]) {
+    // '0' follows '/'.
+    (HUBS, b"hubs0")
 }
 
 /// Key in `graph`.
@@ -154,6 +178,19 @@ mod tests {
         fn any_bytes_are_a_key_or_none(bytes in proptest::collection::vec(any::<u8>(), 0..16)) {
             let _ = (decode_source_key(&bytes), decode_point_key(&bytes), decode_chunk_key(&bytes));
             prop_assert_eq!(decode_offset_key(&bytes).is_some(), bytes.len() == 4);
+        }
+    }
+
+    #[test]
+    fn hub_keys_round_trip_in_their_range() {
+        let (from, to) = hub_range();
+        for point in [0, 7, u32::MAX].map(PointOffset) {
+            let key = hub_key(point);
+            assert!(from <= &key[..] && &key[..] < to);
+            assert_eq!(decode_hub_key(&key), Some(point));
+        }
+        for other in [&b"collection"[..], b"graph", b"keep", b"hubs/", b"hubs/12345"] {
+            assert_eq!(decode_hub_key(other), None);
         }
     }
 

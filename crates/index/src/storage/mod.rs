@@ -28,14 +28,15 @@ mod salvage;
 pub(crate) use codec::{decode_vector, decode_vector_into, encode_vector};
 pub(crate) use families::{Family, SharedMemory};
 pub(crate) use keys::{
-    AssetOffset, PointOffset, asset_key, chunk_key, chunk_range, decode_chunk_key, decode_offset_key,
-    decode_point_key, decode_source_key, point_key, point_offset_key, source_key,
+    AssetOffset, PointOffset, asset_key, chunk_key, chunk_range, decode_chunk_key, decode_hub_key,
+    decode_offset_key, decode_point_key, decode_source_key, hub_key, hub_range, point_key, point_offset_key,
+    source_key,
 };
 pub(crate) use mark::{FILE as MARK_FILE, HighWater};
 pub(crate) use rocks::{Access, Batch, Recovery, Rocks, View as RocksView};
 pub(crate) use rows::{
-    AssetRow, GRAPH_KEY, GraphRow, KEEP_KEY, KeepRow, LOSS_KEY, LossRow, META_KEY, MetaRow, PointRow, Row,
-    STATE_KEY, SourceValue, StateRow, TombRow,
+    AssetRow, GRAPH_KEY, GraphRow, HubRow, KEEP_KEY, KeepRow, LOSS_KEY, LossRow, META_KEY, MetaRow, PointRow,
+    Row, STATE_KEY, SourceValue, StateRow, TombRow,
 };
 pub(crate) use salvage::{Gap, copy_family, gaps, rebuild};
 

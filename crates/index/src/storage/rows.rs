@@ -2,8 +2,8 @@
 //! never changes old bytes. JSON payloads are written as JSON: postcard cannot carry values of open shape.
 
 use sensorium_types::{
-    AssetId, AssetRecord, ContentHash, FailureReason, MediaPolicy, Modality, Payload, ReasonKind, SourceRow,
-    SourceState, SpaceInfo, Span,
+    AssetId, AssetRecord, ContentHash, FailureReason, HubValues, MediaPolicy, Modality, Payload, ReasonKind,
+    SourceRow, SourceState, SpaceInfo, Span,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -82,6 +82,30 @@ pub(crate) struct KeepRow {
 
 impl Row for KeepRow {
     const VERSION: u8 = 1;
+}
+
+/// `meta/hubs/...`: hub values of a point. Version history: 1.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct HubRow {
+    /// The bank that they were made from.
+    pub(crate) bank: u64,
+    values: [f32; 3],
+}
+
+impl Row for HubRow {
+    const VERSION: u8 = 1;
+}
+
+impl HubRow {
+    /// The stored form of values.
+    pub(crate) const fn new(bank: u64, values: HubValues) -> Self {
+        Self { bank, values: values.0 }
+    }
+
+    /// The values.
+    pub(crate) const fn values(&self) -> HubValues {
+        HubValues(self.values)
+    }
 }
 
 /// `sys/state`: written with every change. Version history: 1.

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use sensorium_index::{Collection, Database, GraphParams, OpenOptions, Tuning};
 use sensorium_types::{
-    AssetId, AssetRecord, Change, Filter, MediaPolicy, Modality, Payload, PointRecord, SearchRequest,
-    SourceKey, SourceRow, SourceState, SpaceInfo, Track,
+    AssetId, AssetRecord, Change, Filter, HubWeights, MediaPolicy, Modality, Payload, PointRecord,
+    SearchRequest, SourceKey, SourceRow, SourceState, SpaceInfo, Track,
 };
 
 pub const DIM: usize = 16;
@@ -129,6 +129,7 @@ pub fn request(vector: Vec<f32>, limit: usize) -> SearchRequest {
         limit,
         exact: false,
         ef: None,
+        hubs: HubWeights::default(),
     }
 }
 

@@ -66,11 +66,12 @@ fn search(search: ExplainedSearch) -> v1::ExplainedSearch {
         calibration: calibration.map(|c| v1::Calibration { mean: c.mean, deviation: c.deviation }),
         hits: hits
             .into_iter()
-            .map(|ExplainedHit { rank, asset, point, cosine, score }| v1::ExplainedHit {
+            .map(|ExplainedHit { rank, asset, point, cosine, corrected, score }| v1::ExplainedHit {
                 rank: number(rank),
                 asset_id: asset.to_string(),
                 point: Some((&point).into()),
                 cosine,
+                corrected,
                 score,
             })
             .collect(),

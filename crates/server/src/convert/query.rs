@@ -43,6 +43,7 @@ pub(crate) fn query_request(message: v1::QueryRequest, settings: &Settings) -> R
         without_payload,
         using,
         rerank,
+        raw,
     } = message;
     if terms.is_empty() {
         return Err(ConvertError::Missing { field: "terms" });
@@ -78,6 +79,7 @@ pub(crate) fn query_request(message: v1::QueryRequest, settings: &Settings) -> R
         every_moment,
         legs: is_late(fusion)?,
         rerank,
+        raw,
         explain,
     };
     let using = if using.is_empty() { None } else { Some(using) };

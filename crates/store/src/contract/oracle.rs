@@ -1,4 +1,4 @@
-//! Exact search over plain lists: what every store's exact search must equal.
+//! Exact search over plain lists: what every store's exact search must equal. Nothing is corrected.
 
 use sensorium_types::{AssetHit, AssetRecord, PointInfo, PointRecord, SearchRequest};
 
@@ -44,6 +44,7 @@ fn best(record: &AssetRecord, points: &[PointRecord], request: &SearchRequest) -
                 modality: record.modality,
                 point: info(point),
                 cosine,
+                corrected: cosine,
             });
         }
     }

@@ -1,8 +1,8 @@
 //! Seeded assets.
 
 use sensorium_types::{
-    AssetId, AssetRecord, Change, ContentHash, MediaPolicy, Modality, Payload, PointRecord, SearchRequest,
-    SourceKey, SourceRow, SourceState, SpaceInfo, Span, Track,
+    AssetId, AssetRecord, Change, ContentHash, HubWeights, MediaPolicy, Modality, Payload, PointRecord,
+    SearchRequest, SourceKey, SourceRow, SourceState, SpaceInfo, Span, Track,
 };
 
 /// A small generator of reproducible numbers (splitmix64).
@@ -157,5 +157,6 @@ pub fn ask(vector: Vec<f32>) -> SearchRequest {
         limit: 10,
         exact: true,
         ef: None,
+        hubs: HubWeights::default(),
     }
 }

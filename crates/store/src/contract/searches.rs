@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use sensorium_types::{
-    AssetId, AssetRecord, Change, Filter, Modality, Plan, PointRecord, ScoredPoint, SearchRequest, Track,
+    AssetId, AssetRecord, Change, Filter, HubWeights, Modality, Plan, PointRecord, ScoredPoint,
+    SearchRequest, Track,
 };
 
 use super::Fresh;
@@ -73,15 +74,18 @@ pub async fn points_of_assets_are_scored(fresh: Fresh) {
     let query = Seeded::new(25).unit(store.space().dim);
     let mut ids: Vec<AssetId> = model.keys().cloned().collect();
     ids.push(id("nobody"));
-    let scored = store.score_assets(&query, &ids).await.expect("scores");
+    // Weights of a correction mean nothing to a store that has no values of points.
+    assert!(!store.corrects());
+    let hubs = HubWeights([0.5, 0.25, 1.0]);
+    let scored = store.score_assets(&query, hubs, &ids).await.expect("scores");
     assert_eq!(scored.len(), ids.len());
     for (asset, scored) in ids.iter().zip(scored) {
         let mut points: Vec<&PointRecord> =
             model.get(asset).map_or_else(Vec::new, |(_, p)| p.iter().collect());
         points.sort_by_key(|point| (point.track.code(), point.ordinal));
         assert_eq!(scored.len(), points.len());
-        for (ScoredPoint { point, cosine }, expected) in scored.into_iter().zip(points) {
-            assert_eq!(point, oracle::info(expected));
+        for (ScoredPoint { point, cosine, corrected }, expected) in scored.into_iter().zip(points) {
+            assert_eq!((point, corrected), (oracle::info(expected), cosine));
             assert!((cosine - oracle::cosine(&query, &expected.vector)).abs() < TOLERANCE);
         }
     }

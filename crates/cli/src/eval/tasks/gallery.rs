@@ -60,7 +60,7 @@ pub(super) fn scores(corpus: &Corpus, query: &Vector, members: &[Member<'_>]) ->
 
 #[cfg(test)]
 mod tests {
-    use sensorium_types::{Content, Modality};
+    use sensorium_types::{Content, HubValues, Modality};
 
     use super::*;
     use crate::eval::manifest::Row;
@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn rows_with_the_same_bytes_and_files_that_fail_are_members_of_their_own() {
         let asset = AssetId::new("the same bytes").expect("an id");
-        let vectors = [Vector { content: Content::Picture, numbers: vec![1.0] }];
+        let vectors = [Vector { content: Content::Picture, numbers: vec![1.0], hubs: HubValues::default() }];
         let items = [
             item("a.png", "a sheep", "sheep", Some(&asset)),
             item("b.png", "a lamb", "lamb", Some(&asset)),

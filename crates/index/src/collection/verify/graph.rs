@@ -5,7 +5,10 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::{Action, Finding, Walk};
 use crate::graph::{StoredGraph, assemble, decode};
-use crate::storage::{Family, GRAPH_KEY, GraphRow, KEEP_KEY, KeepRow, META_KEY, Row as _, decode_chunk_key};
+use crate::storage::{
+    Family, GRAPH_KEY, GraphRow, HubRow, KEEP_KEY, KeepRow, META_KEY, Row as _, decode_chunk_key,
+    decode_hub_key,
+};
 
 impl Walk<'_> {
     pub(super) fn graph(&mut self) {
@@ -21,6 +24,7 @@ impl Walk<'_> {
                 Ok(found) => row = Some(found),
                 Err(what) => walk.add(Finding::new(what, "meta graph", Action::DropGraph)),
             },
+            _ if decode_hub_key(key).is_some() => walk.hub(key, value),
             _ => {
                 let action = Action::DropRow(Family::Meta, key.to_vec());
                 walk.add(Finding::new("nobody knows this row", "meta", action));
@@ -51,6 +55,20 @@ impl Walk<'_> {
         if let Err(what) = stored.and_then(|stored| self.check_stored(&stored, row)) {
             let place = format!("graph generation {}", row.generation);
             self.add(Finding::new(what, place, Action::DropGraph));
+        }
+    }
+
+    /// Hub values of a point. Missing ones, and those of another bank, are made by the next writer: no damage.
+    fn hub(&mut self, key: &[u8], value: &[u8]) {
+        let owned = decode_hub_key(key).is_some_and(|point| self.owners.contains_key(&point.0));
+        let wrong = match HubRow::decode(value) {
+            Err(what) => Some(what),
+            Ok(_) if !owned => Some("no point has these hub values".to_owned()),
+            Ok(row) if !row.values().is_finite() => Some("hub values that are no numbers".to_owned()),
+            Ok(_) => None,
+        };
+        if let Some(what) = wrong {
+            self.drop_row(Family::Meta, key, what);
         }
     }
 
