@@ -60,6 +60,29 @@ fn every_form_finds_itself_first_among_its_kind() {
 }
 
 #[test]
+fn bare_names_find_the_named_thing_first() {
+    let wanted: [(&str, &str, &[&str]); 8] = [
+        ("dog", "image", &["dog_on_grass.jpg"]),
+        ("dogs", "image", &["dog_on_grass.jpg"]),
+        ("cat", "image", &["cat_on_sofa.webp"]),
+        ("boat", "image", &["sailing_boat.jpg"]),
+        ("car", "image", &["red_car.jpg"]),
+        ("flower", "image", &["sunflower.webp", "daisies.jpg"]),
+        ("pizza", "image", &["pizza.jpg"]),
+        ("bird", "audio", &["bird_chirps.wav"]),
+    ];
+    let mut wrong = Vec::new();
+    for (name, modality, files) in wanted {
+        let rows = database().json(&["search", name, "--modality", modality, "--limit", "1"]);
+        let first = rows[0]["path"].as_str().and_then(|path| path.rsplit('/').next()).expect("a path");
+        if !files.contains(&first) {
+            wrong.push(format!("{name}: {first}"));
+        }
+    }
+    assert!(wrong.is_empty(), "something else comes first: {wrong:?}");
+}
+
+#[test]
 fn one_text_asks_all_forms() {
     let rows = database().json(&["search", "a dog on a beach", "--all"]);
     assert_rows(&rows);
