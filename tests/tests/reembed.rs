@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use sensorium_testkit::seed;
-use sensorium_tests::{Finished, Seeded, Sensorium, samples};
+use sensorium_tests::{Finished, Seeded, Sensorium, copy_folder, samples};
 use serde_json::Value;
 
 const SEED: u64 = 11;
@@ -391,4 +391,51 @@ fn what_turns_out_to_be_unreadable_stops_the_change_until_it_is_read_or_given_up
     assert_ne!(revision(sensorium), FIRST_REVISION);
     assert_eq!(assets(sensorium).len(), 7);
     verify(sensorium);
+}
+
+/// Media of the assets in `tests/fixtures/format-1`, and the hash that is their name below `media/`.
+const KEPT: [(&str, &str); 6] = [
+    ("images/dog_on_grass.jpg", "592dd415b5ec111e02043de8756bf8c10c47c5a737199776848459900706bc31"),
+    ("images/cat_on_sofa.webp", "3bd84b9bc53ea8eb5abe919a5d905614e8ca9dbfa2056f72bd6b981fb9e5c939"),
+    ("images/sailing_boat.jpg", "534e6cc52d1f76c1212035917bc08adc6b9a667678d515b9a7b3b419ab8e119f"),
+    ("sounds/siren.ogg", "103be04e46a8e6aff709a25049988b63e9ee41f9e84fb337bd11fde5591e4612"),
+    ("clips/seaside.mp4", "31776ba4d375296972949813356300058459dc5be0261da659f1a558b1fbac45"),
+    ("texts/bread.md", "076b5c72c2a6f47baee619801917f7831ddb0844ab1edd3207fa4e107d902d98"),
+];
+
+#[test]
+fn a_database_of_format_1_and_edition_two_opens_and_comes_over() {
+    let sensorium = Sensorium::new();
+    let fixture = samples().parent().expect("the repository").join("tests/fixtures/format-1/collections");
+    copy_folder(&fixture, &sensorium.data().join("collections"));
+    for (sample, hash) in KEPT {
+        let folder = sensorium.data().join("media").join(&hash[..2]).join(&hash[2..4]);
+        fs_err::create_dir_all(&folder).expect("made");
+        fs_err::copy(samples().join(sample), folder.join(hash)).expect("copied");
+    }
+    let (dog, deleted) = (&KEPT[0].1[..32], "bb135cbc596ad6447e6ee41773f65496");
+
+    // It is read as it is: by id, by fields, by a stored asset; words need the bundle that made it.
+    assert_eq!(stats(&sensorium)["counts"]["points"], 9);
+    verify(&sensorium);
+    let known: BTreeSet<String> = KEPT.iter().map(|(_, hash)| hash[..32].to_owned()).collect();
+    assert_eq!(assets(&sensorium), known, "and what was deleted in the log is gone");
+    sensorium.run(&["get", deleted]).expect_code(1);
+    let shelf = &sensorium.json(&["get", "--filter", "shelf = 9007199254740993"])[0];
+    assert_eq!((&shelf["asset"], &shelf["payload"]["place"]), (&dog.into(), &"garden".into()));
+    assert_eq!(sensorium.json(&["search", &format!("asset:{dog}")]).len(), 5, "all but itself");
+    let refused = sensorium.run(&["search", "a dog"]).expect_code(1);
+    assert!(refused.stderr.contains("sensorium reembed"), "{}", refused.stderr);
+
+    let lines = reembed(&sensorium, &[], 0);
+    assert_eq!(of_event(&lines, "asset").len(), KEPT.len());
+    verify(&sensorium);
+    assert_eq!(assets(&sensorium), known);
+    assert_eq!(stats(&sensorium)["points_without_hubs"], 0);
+    let first = |query: &str, more: &[&str]| {
+        text(&sensorium.json(&[&["search", query, "--limit", "1"], more].concat())[0]["asset"])
+    };
+    assert_eq!(first("a dog", &[]), dog);
+    assert_eq!(first("a siren", &["--filter", r#"taken = "2019-05-04""#]), KEPT[3].1[..32]);
+    assert_eq!(first("how is bread made", &[]), KEPT[5].1[..32]);
 }
