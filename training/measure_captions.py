@@ -13,9 +13,11 @@ import tomllib
 
 import numpy as np
 
+from hubs import banks, values
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 LOWERED = [0, 1, 2, 3, 3.5, 4, 5]
-ADDED = [0.05, 0.1, 0.2, 0.3]
+ADDED = [0.05, 0.1, 0.15, 0.2, 0.3, 0.4]
 
 
 def run(*arguments):
@@ -55,13 +57,19 @@ def measure(work):
     shown, said, asked = (vectors(work, name) for name in ("photos", "said", "asked"))
     names, queries = sorted(shown), sorted(asked)
     own = np.array([names.index(query[:4]) for query in queries])
-    with open(os.path.join(HERE, "..", "models", "mini", "bundle.toml"), "rb") as file:
-        rows = tomllib.load(file)["calibration"]
-    pair = {(row["query"], row["content"]): (row["mean"], row["deviation"]) for row in rows}
+    folder = os.path.join(HERE, "..", "models", "mini")
+    with open(os.path.join(folder, "bundle.toml"), "rb") as file:
+        pair = {(row["query"], row["content"]): row for row in tomllib.load(file)["calibration"]}
+    hubs = banks(folder)
 
     def scores(of, content):
-        mean, deviation = pair["text", content]
-        return (np.stack([asked[q] for q in queries]) @ np.stack([of[n] for n in names]).T - mean) / deviation
+        """Of texts with this content, corrected where the bundle corrects them."""
+        row, points = pair["text", content], np.stack([of[n] for n in names])
+        cosine = np.stack([asked[q] for q in queries]) @ points.T
+        if ("text", content) not in hubs:
+            return (cosine - row["mean"]) / row["deviation"]
+        lowered = values(points, *hubs["text", content])
+        return (cosine - lowered - row["corrected_mean"]) / row["corrected_deviation"]
 
     def recall(table):
         mine = table[np.arange(len(own)), own]
