@@ -23,6 +23,8 @@ use crate::storage::PointOffset;
 
 /// Candidates are looked up one by one where they are fewer than one in so many points.
 const GATHER_SHARE: usize = 4;
+/// Rows, of all that the graph has, of which the usual hub value is taken.
+const USUAL_ROWS: usize = 1000;
 
 /// The nearest assets.
 pub(super) fn search(core: &Core, view: &View, request: &SearchRequest) -> Result<SearchReply, IndexError> {
@@ -126,6 +128,21 @@ impl<'a> Search<'a> {
         best.finish()
     }
 
+    /// What rows that count are lowered by on the average, of some of them. Rows that do not count are lowered by as much while
+    /// the graph is walked: they may be of a content that has no values, and a walk that met them unlowered would stay among
+    /// them.
+    fn usually_lowered(&self, sealed: &Sealed) -> f32 {
+        let Some(correction) = self.correction else { return 0.0 };
+        let places =
+            (0..u32::try_from(sealed.len()).unwrap_or(u32::MAX)).step_by(1 + sealed.len() / USUAL_ROWS);
+        let rows = places.filter_map(|place| sealed.row(place));
+        let amounts = rows
+            .filter(|row| self.selection.counts(row.asset, row.track))
+            .map(|row| correction.amount(row.point));
+        let (count, sum) = amounts.fold((0.0_f32, 0.0), |(count, sum), amount| (count + 1.0, sum + amount));
+        if count > 0.0 { sum / count } else { 0.0 }
+    }
+
     /// Walks the graph and compares the tail. `None` if that does not give as many assets as there are, or costs more
     /// than comparing every candidate.
     fn walk(&mut self, sealed: &Sealed, ef: usize) -> Option<Vec<Met>> {
@@ -139,10 +156,16 @@ impl<'a> Search<'a> {
         // A walk among few matches meets many rows that do not count: it may cost half of what a scan does, no more.
         let budget =
             if self.selection.is_everything() { self.selection.points } else { self.selection.points / 2 };
+        let usual = self.usually_lowered(sealed);
+        let lowered = |point, asset, track| match self.correction {
+            None => 0.0,
+            Some(correction) if self.selection.counts(asset, track) => correction.amount(point),
+            Some(_) => usual,
+        };
         let mut ef = ef.max(self.limit).min(sealed.len());
         loop {
             let counts = |point, asset, track| !view.is_dead(point) && self.selection.counts(asset, track);
-            let (near, compared) = sealed.walk(self.query, ef, budget, counts, |point| self.lowered(point));
+            let (near, compared) = sealed.walk(self.query, ef, budget, counts, lowered);
             self.compared += compared;
             let mut best = tail.clone();
             for scored in near? {
