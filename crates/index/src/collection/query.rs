@@ -24,7 +24,7 @@ use crate::storage::PointOffset;
 /// Candidates are looked up one by one where they are fewer than one in so many points.
 const GATHER_SHARE: usize = 4;
 /// Rows, of all that the graph has, of which the usual hub value is taken.
-const USUAL_ROWS: usize = 1000;
+const USUAL_ROWS: usize = 256;
 
 /// The nearest assets.
 pub(super) fn search(core: &Core, view: &View, request: &SearchRequest) -> Result<SearchReply, IndexError> {
