@@ -16,9 +16,9 @@ pub(super) struct Vector {
 
 /// The best calibrated score of a query against the points of an asset; `None` for no points.
 pub(super) fn best(query: &Vector, points: &[Vector], calibration: &CalibrationTable) -> Option<f32> {
+    let weights = HubWeights::of_sum(&[(1.0, Some(query.content))], 1.0);
     let scores = points.iter().map(|point| {
-        let lowered = HubWeights::of_sum(&[(1.0, Some(query.content))], 1.0).amount(point.hubs);
-        let cosine = dot(&query.numbers, &point.numbers) - lowered;
+        let cosine = dot(&query.numbers, &point.numbers) - weights.amount(point.hubs);
         // A bundle without this pair ranks by cosine, as a search does.
         calibration.get(query.content, point.content).map_or(cosine, |pair| pair.score(cosine))
     });

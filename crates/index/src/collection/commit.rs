@@ -18,7 +18,7 @@ use sensorium_types::Applied;
 
 use super::core::Core;
 use super::optimizer;
-use super::writer::Valued;
+use super::writer::ValuedChange;
 use crate::error::IndexError;
 
 /// Calls that wait for the thread before more callers are held back.
@@ -32,7 +32,7 @@ type Answer = Result<Vec<Applied>, IndexError>;
 
 #[derive(Debug)]
 struct Job {
-    changes: Vec<Valued>,
+    changes: Vec<ValuedChange>,
     answer: Sender<Answer>,
 }
 
@@ -55,7 +55,7 @@ impl Committer {
     }
 
     /// Hands over changes and waits until they are durable and visible.
-    pub(super) fn apply(&self, changes: Vec<Valued>) -> Answer {
+    pub(super) fn apply(&self, changes: Vec<ValuedChange>) -> Answer {
         let stopped = || IndexError::Poisoned { cause: "the commit thread has stopped".to_owned() };
         let (answer, answered) = bounded(1);
         let queue = self.queue.as_ref().ok_or_else(stopped)?;

@@ -21,7 +21,7 @@ use crate::storage::{
 };
 
 /// A point with its hub values, where there is a bank.
-pub(super) type Valued = (PointRecord, Option<HubValues>);
+pub(super) type ValuedPoint = (PointRecord, Option<HubValues>);
 
 /// One change before it is written.
 #[derive(Debug)]
@@ -109,7 +109,7 @@ impl<'a> Draft<'a> {
     pub(super) fn put_asset(
         &mut self,
         record: AssetRecord,
-        mut points: Vec<Valued>,
+        mut points: Vec<ValuedPoint>,
     ) -> Result<AssetOffset, IndexError> {
         points.sort_by_key(|(point, _)| (point.track.code(), point.ordinal));
         let known = self.offset(&record.id);
@@ -134,7 +134,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Writes points of an asset, in their order.
-    fn add_points(&mut self, asset: AssetOffset, points: Vec<Valued>) -> Result<Vec<Point>, IndexError> {
+    fn add_points(&mut self, asset: AssetOffset, points: Vec<ValuedPoint>) -> Result<Vec<Point>, IndexError> {
         let mut kept = Vec::with_capacity(points.len());
         for (point, values) in points {
             let offset = PointOffset(take_offset(&mut self.state.next_point)?);
@@ -166,7 +166,7 @@ impl<'a> Draft<'a> {
         asset: AssetOffset,
         mut entry: Entry,
         captions: Value,
-        mut points: Vec<Valued>,
+        mut points: Vec<ValuedPoint>,
     ) -> Result<(), IndexError> {
         let (old, mut kept): (Vec<Point>, Vec<Point>) =
             entry.points.iter().partition(|point| point.track == Track::Caption);

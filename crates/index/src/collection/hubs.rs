@@ -16,6 +16,7 @@ use sensorium_types::{Change, Content, HubValues, HubWeights, PointRecord, Track
 
 use super::core::Core;
 use super::view::View;
+use super::writer::ValuedChange;
 use crate::error::IndexError;
 use crate::storage::PointOffset;
 
@@ -119,10 +120,7 @@ fn points_of(change: &Change) -> &[PointRecord] {
 }
 
 /// Changes, each with the values of its points in their order; without values where there is no bank.
-pub(super) fn with_values(
-    core: &Core,
-    changes: Vec<Change>,
-) -> Result<Vec<(Change, Vec<HubValues>)>, IndexError> {
+pub(super) fn with_values(core: &Core, changes: Vec<Change>) -> Result<Vec<ValuedChange>, IndexError> {
     let Some(bank) = &core.hubs else {
         return Ok(changes.into_iter().map(|change| (change, Vec::new())).collect());
     };

@@ -157,10 +157,13 @@ impl<'a> Search<'a> {
         let budget =
             if self.selection.is_everything() { self.selection.points } else { self.selection.points / 2 };
         let usual = self.usually_lowered(sealed);
-        let lowered = |point, asset, track| match self.correction {
+        // Without a correction no row is looked at for it.
+        let lowered = |place| match self.correction {
             None => 0.0,
-            Some(correction) if self.selection.counts(asset, track) => correction.amount(point),
-            Some(_) => usual,
+            Some(correction) => sealed
+                .row(place)
+                .filter(|row| self.selection.counts(row.asset, row.track))
+                .map_or(usual, |row| correction.amount(row.point)),
         };
         let mut ef = ef.max(self.limit).min(sealed.len());
         loop {

@@ -103,19 +103,18 @@ impl Sealed {
     }
 
     /// Walks the graph: places of rows that count, best first (`None` when the budget ran out), and comparisons made.
-    /// `lowered` says what a row's cosine is lowered by.
+    /// `lowered` says what the cosine of the row at a place is lowered by.
     pub(crate) fn walk(
         &self,
         query: &[f32],
         ef: usize,
         budget: usize,
         counts: impl Fn(PointOffset, AssetOffset, u8) -> bool,
-        lowered: impl Fn(PointOffset, AssetOffset, u8) -> f32,
+        lowered: impl Fn(u32) -> f32,
     ) -> (Option<Vec<Scored>>, usize) {
         let mut marks = self.marks.lock().pop().unwrap_or_default();
         let beam = Beam { query, vectors: &self.columns.vectors, ef, budget };
         let counts = |place| self.row(place).is_some_and(|row| counts(row.point, row.asset, row.track));
-        let lowered = |place| self.row(place).map_or(0.0, |row| lowered(row.point, row.asset, row.track));
         let answer = beam.walk(&self.graph, &mut marks, counts, lowered);
         let mut kept = self.marks.lock();
         if kept.len() < KEPT_MARKS {

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use sensorium_types::{Applied, Change, HubValues, PointRecord};
 
 use super::core::Core;
-use super::draft::Draft;
+use super::draft::{Draft, Effects};
 use super::view::View;
 use crate::error::IndexError;
-use crate::storage::{HighWater, KeepRow, PointOffset};
+use crate::storage::{Batch, HighWater, KeepRow, PointOffset};
 
 /// A change with the hub values of its points, in their order; without any where there is no bank.
-pub(super) type Valued = (Change, Vec<HubValues>);
+pub(super) type ValuedChange = (Change, Vec<HubValues>);
 
 /// The writing side of a collection. Its view runs ahead of the published one only while a group is written.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ impl Writer {
     }
 
     /// Applies one change: writes its batch, not yet synced, and updates this writer's view.
-    pub(super) fn apply(&mut self, core: &Core, change: Valued) -> Result<Applied, IndexError> {
+    pub(super) fn apply(&mut self, core: &Core, change: ValuedChange) -> Result<Applied, IndexError> {
         let sealed_below = self.view.sealed.as_ref().map(|sealed| sealed.watermark());
         let tomb_below = sealed_below.max(self.building_below).unwrap_or(PointOffset(0));
         let mut draft = Draft::new(core, &self.view, tomb_below);
@@ -41,7 +41,16 @@ impl Writer {
         if !found {
             return Ok(Applied::default());
         }
-        let (batch, effects, applied) = draft.finish()?;
+        let drafted = draft.finish()?;
+        self.write(core, drafted)
+    }
+
+    /// Writes a drafted batch, not yet synced, and updates this writer's view.
+    fn write(
+        &mut self,
+        core: &Core,
+        (batch, effects, applied): (Batch, Effects, Applied),
+    ) -> Result<Applied, IndexError> {
         core.rocks.write(batch).inspect_err(|error| core.poison(error))?;
         self.written = true;
         effects.apply(core, &mut self.view);
@@ -56,10 +65,8 @@ impl Writer {
     ) -> Result<(), IndexError> {
         let mut draft = Draft::new(core, &self.view, PointOffset(0));
         draft.put_hubs(made)?;
-        let (batch, effects, _) = draft.finish()?;
-        core.rocks.write(batch).inspect_err(|error| core.poison(error))?;
-        self.written = true;
-        effects.apply(core, &mut self.view);
+        let drafted = draft.finish()?;
+        self.write(core, drafted)?;
         self.sync_and_publish(core)
     }
 
@@ -88,7 +95,7 @@ impl Writer {
 }
 
 /// Drafts a change; `false` if what it names is not there.
-fn plan(draft: &mut Draft<'_>, (change, values): Valued) -> Result<bool, IndexError> {
+fn plan(draft: &mut Draft<'_>, (change, values): ValuedChange) -> Result<bool, IndexError> {
     let mut values = values.into_iter();
     let mut valued =
         |points: Vec<PointRecord>| points.into_iter().map(|point| (point, values.next())).collect();
