@@ -45,8 +45,7 @@ def tower_of(path, heads=4):
         tower.bn = nn.ModuleList([nn.Identity() for _ in tower.bn])
     tower.load_state_dict(stored)
     if share:
-        nn.init.zeros_(tower.gate["fc2"].weight)
-        nn.init.constant_(tower.gate["fc2"].bias, float(np.log(float(share) / (1 - float(share)))))
+        tower.level(float(share))
     return tower.eval()
 
 

@@ -130,11 +130,29 @@ def greedy(model, memory, longest=24):
 class Decoding:
     """Steps of a decoder. Who inherits it has: a (device, smooth, ema), model, average, optimiser and step."""
 
+    def optimise(self):
+        """A fresh optimiser, of a.rate and a.decay; vectors do not decay."""
+        decay = [p for p in self.model.parameters() if p.ndim > 1]
+        rest = [p for p in self.model.parameters() if p.ndim <= 1]
+        self.optimiser = torch.optim.AdamW([{"params": decay, "weight_decay": self.a.decay}, {"params": rest, "weight_decay": 0.0}],
+                                           lr=self.a.rate, betas=(0.9, 0.98))
+
     def loss(self, memory, rows):
         x, y = (t.to(self.a.device) for t in padded(rows))
         with self.half():
             logits = self.model(memory, x)
         return F.cross_entropy(logits.float().flatten(0, 1), y.flatten(), ignore_index=-100, label_smoothing=self.a.smooth)
+
+    def told_apart(self, memory, rows):
+        """Cross entropy of a caption's own photo among the four of its group, by the caption's likelihood: memory [n, M, d]."""
+        n = len(rows)
+        x, y = (t.to(self.a.device) for t in padded([row for row in rows for _ in range(GROUP)]))
+        others = torch.arange(n, device=memory.device).view(-1, 1, GROUP).expand(-1, GROUP, -1).reshape(-1)
+        with self.half():
+            logits = self.model(memory[others], x)
+        each = F.cross_entropy(logits.float().flatten(0, 1), y.flatten(), ignore_index=-100, reduction="none")
+        said = -each.view(n, GROUP, -1).sum(-1)
+        return F.cross_entropy(said, torch.arange(n, device=said.device) % GROUP)
 
     def half(self):
         return torch.autocast(self.a.device.split(":")[0], torch.bfloat16)
@@ -170,24 +188,10 @@ class Trainer(Decoding):
         self.lines = [c for c in self.words.encode([lines[i] for i in picked]) if c]
         self.model = Captioner(self.words.vocab, deep.grid ** 2, a.d, 4, a.encoder, a.layers, a.ffn, a.drop).to(a.device)
         self.average = copy.deepcopy(self.model).eval()
-        decay = [p for p in self.model.parameters() if p.ndim > 1]
-        rest = [p for p in self.model.parameters() if p.ndim <= 1]
-        self.optimiser = torch.optim.AdamW([{"params": decay, "weight_decay": a.decay}, {"params": rest, "weight_decay": 0.0}],
-                                           lr=a.rate, betas=(0.9, 0.98))
+        self.optimise()
         self.near = near_photos(self.captions, len(self.words.vocab), a.near) if a.contrast else None
         self.step, self.epoch, self.best = 0, -1, {}
         self.total = a.epochs * (len(self.photos.rows) // a.batch)
-
-    def told_apart(self, memory, rows):
-        """Cross entropy of a caption's own photo among the four of its group, by the caption's likelihood: memory [n, M, d]."""
-        n = len(rows)
-        x, y = (t.to(self.a.device) for t in padded([row for row in rows for _ in range(GROUP)]))
-        others = torch.arange(n, device=memory.device).view(-1, 1, GROUP).expand(-1, GROUP, -1).reshape(-1)
-        with self.half():
-            logits = self.model(memory[others], x)
-        each = F.cross_entropy(logits.float().flatten(0, 1), y.flatten(), ignore_index=-100, reduction="none")
-        said = -each.view(n, GROUP, -1).sum(-1)
-        return F.cross_entropy(said, torch.arange(n, device=said.device) % GROUP)
 
     def order(self):
         """The photos of an epoch: all once; or groups of a photo and three like it."""

@@ -20,7 +20,7 @@ from caption_figures import bleu4, cider_d
 from captioner import Captioner
 from checkpoints import image_checkpoint
 from text import TextTower
-from train_captions import GROUP, Decoding, Trainer, Words, greedy, near_photos
+from train_captions import GROUP, Decoding, Words, greedy, near_photos
 from train_photo import Material
 from views import Strength, Views
 from whole_stem import WholeStem
@@ -57,8 +57,6 @@ def arguments():
 class Captions(Decoding):
     """State of one run."""
 
-    told_apart = Trainer.told_apart
-
     def __init__(self, a):
         self.a, self.rng, image = a, np.random.default_rng(a.seed), image_checkpoint(a.image)
         path = os.path.join(a.stems, "photo.safetensors")
@@ -84,10 +82,7 @@ class Captions(Decoding):
 
     def begin(self):
         """A round's optimiser."""
-        decay = [p for p in self.model.parameters() if p.ndim > 1]
-        rest = [p for p in self.model.parameters() if p.ndim <= 1]
-        self.optimiser = torch.optim.AdamW([{"params": decay, "weight_decay": self.a.decay}, {"params": rest, "weight_decay": 0.0}],
-                                           lr=self.a.rate, betas=(0.9, 0.98))
+        self.optimise()
         self.step = 0
         self.model.train()
 
