@@ -7,8 +7,8 @@ use std::time::Duration;
 use sensorium_benches::{report, timed};
 use sensorium_index::{Collection, Database, OpenOptions};
 use sensorium_types::{
-    AssetId, AssetRecord, Change, HubWeights, MediaPolicy, Modality, Payload, PointRecord, SearchRequest,
-    SpaceInfo, Track,
+    AssetId, AssetRecord, Change, MediaPolicy, Modality, Payload, PointRecord, SearchRequest, SpaceInfo,
+    SubQuery, Track,
 };
 use serde_json::json;
 
@@ -60,19 +60,12 @@ fn main() {
     }
 }
 
+/// As a query asks: a track is named.
 fn search(collection: &Collection, query: &[f32], exact: bool, ef: Option<usize>) -> Vec<AssetId> {
-    let request = SearchRequest {
-        vector: query.to_vec(),
-        tracks: Vec::new(),
-        modalities: Vec::new(),
-        filter: None,
-        exclude: Vec::new(),
-        limit: K,
-        exact,
-        ef,
-        hubs: HubWeights::default(),
-    };
-    collection.search(&request).expect("answers").hits.into_iter().map(|hit| hit.asset).collect()
+    let query = SubQuery { tracks: vec![Track::Image], ..SubQuery::of(query.to_vec()) };
+    let request = SearchRequest { queries: vec![query], limit: K, exact, ef, ..SearchRequest::default() };
+    let mut replies = collection.search(&request).expect("answers");
+    replies.remove(0).hits.into_iter().map(|hit| hit.asset).collect()
 }
 
 fn asset(number: usize, vector: Vec<f32>) -> Change {

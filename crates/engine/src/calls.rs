@@ -314,7 +314,9 @@ impl Engine {
     pub async fn thumb_picture(&self, point: &PointKey) -> Result<Option<Picture>, EngineError> {
         let Some(jpeg) = self.thumb(point).await? else { return Ok(None) };
         let decode = Arc::clone(&self.decode);
-        blocking("decode a thumbnail", move || crate::query::picture(decode.as_ref(), jpeg)).await
+        let cancel = Cancel::new();
+        let _ends_with_the_call = cancel.on_drop();
+        blocking("decode a thumbnail", move || crate::query::picture(decode.as_ref(), jpeg, &cancel)).await
     }
 
     /// Builds the graph over what is written so far; returns when it is in use.

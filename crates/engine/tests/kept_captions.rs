@@ -13,7 +13,7 @@ use sensorium_engine::{
     EngineError, EngineParts, Hit, IndexRequest, Pending, QueryRequest,
 };
 use sensorium_index::{Database, OpenOptions};
-use sensorium_types::{AssetId, CAPTIONS_FIELD, CalibrationTable, Modality, SpaceInfo, Track};
+use sensorium_types::{AssetId, CAPTIONS_FIELD, CalibrationTable, Modality, SearchRequest, SpaceInfo, Track};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::unbounded_channel;
 
@@ -277,18 +277,9 @@ async fn the_index_keeps_them_across_restarts_and_graphs() {
         points: vec![points(word, Track::Caption)],
     };
     let search = |collection: &sensorium_index::Collection, word: &str| {
-        let request = sensorium_types::SearchRequest {
-            vector: common::vector(word),
-            tracks: vec![Track::Caption],
-            modalities: Vec::new(),
-            filter: None,
-            exclude: Vec::new(),
-            limit: 3,
-            exact: false,
-            ef: None,
-            hubs: sensorium_types::HubWeights::default(),
-        };
-        let hits = collection.search(&request).expect("searches").hits;
+        let mut request = SearchRequest::nearest(common::vector(word), 3);
+        request.queries[0].tracks = vec![Track::Caption];
+        let hits = collection.search(&request).expect("searches").remove(0).hits;
         hits.first().map(|hit| (hit.asset.clone(), hit.cosine > 0.99))
     };
     {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use sensorium_types::{ErrorKind, PayloadError};
+use sensorium_types::{ErrorKind, PayloadError, Stopped};
 
 /// An error of the index.
 #[derive(Debug, thiserror::Error)]
@@ -155,6 +155,12 @@ pub enum IndexError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The caller gave up, or the deadline passed.
+    #[error("{}", match .stopped { Stopped::Cancelled => "the search was cancelled", Stopped::DeadlineExceeded => "the deadline of the search has passed" })]
+    Stopped {
+        /// Which of the two.
+        stopped: Stopped,
+    },
     /// The collection is being closed.
     #[error("cannot {action}: the collection is being closed")]
     Closing {
@@ -178,7 +184,8 @@ impl IndexError {
             Self::Damaged { .. } => ErrorKind::Corrupt,
             Self::Storage { kind, .. } => *kind,
             Self::File { .. } | Self::Poisoned { .. } | Self::Hubs { .. } => ErrorKind::Unavailable,
-            Self::Closing { .. } => ErrorKind::Cancelled,
+            Self::Closing { .. } | Self::Stopped { stopped: Stopped::Cancelled } => ErrorKind::Cancelled,
+            Self::Stopped { stopped: Stopped::DeadlineExceeded } => ErrorKind::DeadlineExceeded,
             Self::UnknownCollection { .. } => ErrorKind::NotFound,
             Self::TooManyOpen { .. } => ErrorKind::Overloaded,
             Self::CollectionName { .. }

@@ -25,6 +25,6 @@ pub use database::{
 pub use error::IndexError;
 pub use graph::{DEFAULT_EF, DEFAULT_EF_CONSTRUCT, DEFAULT_M, GraphParams};
 pub use options::{
-    DEFAULT_BLOCK_CACHE_BYTES, DEFAULT_SCAN_POINTS, DEFAULT_SEAL_POINTS, DEFAULT_WRITE_BUFFER_BYTES,
-    MemoryBudget, OpenOptions, Tuning,
+    DEFAULT_BLOCK_CACHE_BYTES, DEFAULT_SEAL_POINTS, DEFAULT_WRITE_BUFFER_BYTES, MemoryBudget, OpenOptions,
+    Planning, Tuning,
 };

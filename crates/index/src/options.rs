@@ -6,10 +6,8 @@ use crate::graph::GraphParams;
 pub const DEFAULT_BLOCK_CACHE_BYTES: usize = 64 << 20;
 /// Bytes of memtables that all collections share before the fullest is written out.
 pub const DEFAULT_WRITE_BUFFER_BYTES: usize = 64 << 20;
-/// Points of a growing tail that make the optimizer build a graph.
+/// Points of a growing tail that make the optimizer seal it.
 pub const DEFAULT_SEAL_POINTS: usize = 20_000;
-/// Points up to which candidates are compared one by one rather than by a walk of the graph.
-pub const DEFAULT_SCAN_POINTS: usize = 5_000;
 
 /// How a database is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -35,23 +33,31 @@ impl Default for MemoryBudget {
     }
 }
 
+/// How the plan of a search is chosen. Benches and tests force one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Planning {
+    /// The plan that is predicted to cost less.
+    #[default]
+    ByCost,
+    /// A walk wherever there is a graph, and more candidates than are asked for.
+    Walk,
+    /// A scan.
+    Scan,
+}
+
 /// When graphs are built and how, and when they are walked. The defaults suit a laptop; tests and benches set others.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tuning {
-    /// Points of the tail at which a graph is built in the background; default [`DEFAULT_SEAL_POINTS`].
+    /// Points of a tail at which it is sealed into a segment in the background; default [`DEFAULT_SEAL_POINTS`].
     pub seal_points: usize,
-    /// Candidates up to which a search compares one by one; default [`DEFAULT_SCAN_POINTS`].
-    pub scan_points: usize,
+    /// How the plan of a search is chosen; default [`Planning::ByCost`].
+    pub planning: Planning,
     /// The graph's bounds.
     pub graph: GraphParams,
 }
 
 impl Default for Tuning {
     fn default() -> Self {
-        Self {
-            seal_points: DEFAULT_SEAL_POINTS,
-            scan_points: DEFAULT_SCAN_POINTS,
-            graph: GraphParams::default(),
-        }
+        Self { seal_points: DEFAULT_SEAL_POINTS, planning: Planning::ByCost, graph: GraphParams::default() }
     }
 }

@@ -49,13 +49,13 @@ fn what_is_written_is_read_back_also_after_reopening() {
         let cosines: Vec<_> = scores[0].iter().map(|scored| scored.cosine).collect();
         assert_eq!(cosines, [0.0, 1.0, 0.0]);
         assert!(scores[1].is_empty());
-        let reply = collection.search(&request(axis(2), 5)).expect("searches");
+        let reply = search(&collection, &request(axis(2), 5));
         assert_eq!(reply.hits.len(), 1);
         assert_eq!((reply.hits[0].point.track, reply.hits[0].cosine), (Track::Audio, 1.0));
         assert_eq!(reply.hits[0].modality, Modality::Video);
         let mut only_picture = request(axis(2), 5);
-        only_picture.tracks = vec![Track::Video];
-        let reply = collection.search(&only_picture).expect("searches");
+        only_picture.queries[0].tracks = vec![Track::Video];
+        let reply = search(&collection, &only_picture);
         assert_eq!((reply.hits[0].point.track, reply.hits[0].cosine), (Track::Video, 0.0));
         let stats = collection.stats().expect("counts");
         assert_eq!((stats.assets, stats.points, stats.sources_indexed), (1, 3, 1));
@@ -83,7 +83,7 @@ fn upserts_replace_and_deletes_remove() {
     let (_database, collection) = open(data.path());
     collection.apply(vec![image("a", axis(0)), image("b", axis(1))]).expect("applies");
     collection.apply(vec![image("a", axis(2))]).expect("applies");
-    let reply = collection.search(&request(axis(2), 10)).expect("searches");
+    let reply = search(&collection, &request(axis(2), 10));
     assert_eq!(reply.hits.iter().map(|hit| hit.asset.as_str()).collect::<Vec<_>>(), ["a", "b"]);
     assert_eq!(reply.hits[0].cosine, 1.0);
     let applied = collection
@@ -212,19 +212,19 @@ fn extreme_requests_cost_little() {
     fill(&collection, 200, &mut Random(1));
     collection.seal().expect("seals");
     let mut ask = request(axis(0), usize::MAX);
-    assert_eq!(collection.search(&ask).expect("searches").hits.len(), 200);
+    assert_eq!(search(&collection, &ask).hits.len(), 200);
     ask.limit = 3;
     ask.ef = Some(usize::MAX);
-    assert_eq!(collection.search(&ask).expect("searches").hits.len(), 3);
+    assert_eq!(search(&collection, &ask).hits.len(), 3);
     ask.ef = None;
-    let reply = collection.search(&ask).expect("searches");
+    let reply = search(&collection, &ask);
     assert_eq!((reply.hits.len(), reply.plan), (3, Plan::Graph));
     assert!(reply.points_compared < 200, "{}", reply.points_compared);
     ask.limit = 0;
-    assert!(collection.search(&ask).expect("searches").hits.is_empty());
+    assert!(search(&collection, &ask).hits.is_empty());
     ask.limit = 5;
     ask.filter = Some(filter("nothing exists"));
-    assert!(collection.search(&ask).expect("searches").hits.is_empty());
+    assert!(search(&collection, &ask).hits.is_empty());
 }
 
 #[test]

@@ -170,10 +170,7 @@ fn damaged_tables_are_errors() {
                 opened += 1;
                 let collection = collection.expect("there");
                 assert_eq!(collection.count(None).expect("counts"), 30);
-                assert_eq!(
-                    collection.search(&request(Random(1).unit(DIM), 30)).expect("searches").hits.len(),
-                    30
-                );
+                assert_eq!(search(&collection, &request(Random(1).unit(DIM), 30)).hits.len(), 30);
             }
         }
     }
@@ -228,7 +225,7 @@ fn a_reader_beside_a_writer_catches_up() {
     beside.refresh().expect("catches up");
     assert!(beside.get(&[id("late")], false).expect("reads")[0].is_some());
     assert!(beside.get(&[id("asset 000000")], false).expect("reads")[0].is_none());
-    let reply = beside.search(&request(vector, 1)).expect("searches");
+    let reply = search(&beside, &request(vector, 1));
     assert_eq!((reply.hits[0].asset.as_str(), reply.plan), ("late", Plan::Graph));
     assert_clean(&beside);
     assert_eq!(beside.sources(b"").expect("reads").len(), 0);
@@ -258,10 +255,7 @@ fn a_reader_keeps_up_with_a_busy_writer() {
         while !done.load(std::sync::atomic::Ordering::Acquire) {
             beside.refresh().expect("catches up");
             let count = beside.count(None).expect("counts") as usize;
-            assert_eq!(
-                beside.search(&request(Random(1).unit(DIM), 1000)).expect("searches").hits.len(),
-                count
-            );
+            assert_eq!(search(&beside, &request(Random(1).unit(DIM), 1000)).hits.len(), count);
         }
         beside.refresh().expect("catches up");
         assert_eq!(beside.count(None).expect("counts"), 71);
@@ -287,7 +281,7 @@ fn films_with_many_points_fill_the_answer() {
     collection.seal().expect("seals");
     let mut ask = request(centre, 5);
     ask.ef = Some(8);
-    let reply = collection.search(&ask).expect("searches");
+    let reply = search(&collection, &ask);
     assert_eq!(reply.hits.len(), 5);
     assert_eq!(reply.hits[0].asset.as_str(), "near");
 }

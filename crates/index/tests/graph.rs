@@ -31,8 +31,8 @@ fn clustered(collection: &Collection, random: &mut Random) -> Vec<Vec<f32>> {
 }
 
 fn recall(collection: &Collection, ask: &SearchRequest, plan: Plan) -> f64 {
-    let exact = collection.search(&SearchRequest { exact: true, ..ask.clone() }).expect("searches");
-    let found = collection.search(ask).expect("searches");
+    let exact = search(&collection, &SearchRequest { exact: true, ..ask.clone() });
+    let found = search(&collection, ask);
     assert_eq!(found.plan, plan);
     assert!(found.points_compared < COUNT, "{}", found.points_compared);
     assert_eq!(found.hits.len(), exact.hits.len());
@@ -59,7 +59,7 @@ fn recall_has_a_floor_for_every_share_and_beam() {
             let plan = if share == 100 { Plan::Graph } else { Plan::FilteredGraph };
             ask.filter = (share < 100).then(|| filter(&format!("share < {share}")));
             // A walk that would cost more than comparing the candidates becomes a scan.
-            let found = collection.search(&ask).expect("searches");
+            let found = search(&collection, &ask);
             if found.plan == plan {
                 sum += recall(&collection, &ask, plan);
                 walks += 1;
@@ -89,7 +89,7 @@ fn every_live_point_is_found_by_its_own_vector_and_no_dead_one() {
     for asset in &page.assets {
         let mut ask = request(asset.vectors[0].clone(), 1);
         ask.ef = Some(200);
-        let reply = collection.search(&ask).expect("searches");
+        let reply = search(&collection, &ask);
         assert_eq!(reply.hits[0].asset, asset.record.id);
     }
 }
@@ -109,7 +109,7 @@ fn equal_vectors_are_all_reachable() {
     assert_clean(&collection);
     let mut ask = request(same, 60);
     ask.ef = Some(100);
-    let reply = collection.search(&ask).expect("searches");
+    let reply = search(&collection, &ask);
     assert_eq!(reply.hits.len(), 60);
     // Ties are ordered by id.
     assert!(reply.hits.iter().all(|hit| hit.cosine > 0.999));
@@ -133,5 +133,5 @@ fn the_tail_is_sealed_in_the_background_and_rebuilt_when_many_are_dead() {
     collection.apply(gone.collect()).expect("applies");
     until(|| in_graph() == 540, shown);
     assert_clean(&collection);
-    assert_eq!(collection.search(&request(random.unit(DIM), 600)).expect("searches").hits.len(), 540);
+    assert_eq!(search(&collection, &request(random.unit(DIM), 600)).hits.len(), 540);
 }

@@ -9,9 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::*;
-use sensorium_index::{Collection, Database, GraphParams, OpenOptions, Tuning};
+use sensorium_index::{Collection, Database, OpenOptions, Planning, Tuning};
 use sensorium_types::{
-    Change, Content, HubBank, HubValues, HubWeights, Modality, Plan, SearchRequest, SpaceInfo, Track,
+    Change, Content, HubBank, HubValues, HubWeights, Modality, Plan, SearchRequest, SpaceInfo, SubQuery,
+    Track,
 };
 
 const K: usize = 8;
@@ -85,6 +86,16 @@ fn open_with(data: &std::path::Path, bank: &Arc<Bank>) -> (Database, Arc<Collect
     (database, collection)
 }
 
+/// A request whose cosines are corrected.
+fn corrected(vector: Vec<f32>, hubs: HubWeights, limit: usize) -> SearchRequest {
+    request_of(SubQuery { hubs, ..SubQuery::of(vector) }, limit)
+}
+
+/// A sub-query of images.
+fn images(vector: Vec<f32>, hubs: HubWeights) -> SubQuery {
+    SubQuery { tracks: vec![Track::Image], hubs, ..SubQuery::of(vector) }
+}
+
 fn missing(collection: &Collection) -> u64 {
     collection.stats().expect("counts").points_without_hubs
 }
@@ -101,8 +112,8 @@ fn assert_corrected(
     let mut right: Vec<(f32, &str)> =
         vectors.iter().map(|(name, vector)| (by_hand(vector), name.as_str())).collect();
     right.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
-    let ask = SearchRequest { exact: true, hubs: weights, ..request(query.clone(), 20) };
-    let found = collection.search(&ask).expect("searches").hits;
+    let ask = SearchRequest { exact: true, ..corrected(query.clone(), weights, 20) };
+    let found = search(&collection, &ask).hits;
     for (hit, (score, name)) in found.iter().zip(&right) {
         let (_, vector) = vectors.iter().find(|(other, _)| other == hit.asset.as_str()).expect("known");
         assert!((hit.corrected - score).abs() < 1e-5, "{} {score}", hit.corrected);
@@ -140,8 +151,8 @@ fn the_order_is_that_of_corrected_cosines() {
     // Two assets that the correction changes places of, so that the test above says something.
     let query = Random(99).unit(DIM);
     let first = |hubs| {
-        let ask = SearchRequest { exact: true, hubs, ..request(query.clone(), 20) };
-        let hits = collection.search(&ask).expect("searches").hits;
+        let ask = SearchRequest { exact: true, ..corrected(query.clone(), hubs, 20) };
+        let hits = search(&collection, &ask).hits;
         hits.into_iter().map(|hit| hit.asset).collect::<Vec<_>>()
     };
     assert_ne!(first(TEXT), first(HubWeights::default()));
@@ -174,8 +185,8 @@ fn the_best_point_of_an_asset_is_that_of_its_corrected_cosines() {
     let mut query = vec![0.0; DIM];
     (query[0], query[1]) = (0.8, 0.6);
     let best = |hubs| {
-        let ask = SearchRequest { hubs, ..request(query.clone(), 1) };
-        let hit = collection.search(&ask).expect("searches").hits.remove(0);
+        let ask = corrected(query.clone(), hubs, 1);
+        let hit = search(&collection, &ask).hits.remove(0);
         (hit.point.ordinal, hit.cosine, hit.corrected)
     };
     // 0.8 - 0.5 against 0.96 - 0.3; raw, 0.8 against 0.96; led away from, 0.8 + 2 against 0.96 + 1.2.
@@ -208,8 +219,8 @@ fn points_of_before_get_values_in_the_background() {
         let (_database, collection) = open_with(data.path(), &poor);
         until(|| missing(&collection) == 700 - 256 && poor.made() > 256, || "a first batch".to_owned());
         assert!(!collection.corrects());
-        let ask = SearchRequest { exact: true, hubs: TEXT, ..request(vectors[0].1.clone(), 5) };
-        let hits = collection.search(&ask).expect("searches").hits;
+        let ask = SearchRequest { exact: true, ..corrected(vectors[0].1.clone(), TEXT, 5) };
+        let hits = search(&collection, &ask).hits;
         assert!(hits.iter().all(|hit| hit.corrected.to_bits() == hit.cosine.to_bits()), "raw");
         assert!(collection.fill_hubs().is_err());
         assert!(
@@ -300,7 +311,7 @@ impl Mixed {
         let bank = Arc::new(Bank { revision: "wide@1", ..bank });
 
         let data = tempfile::tempdir().expect("folder");
-        let tuning = Tuning { scan_points: 0, seal_points: usize::MAX, graph: GraphParams::default() };
+        let tuning = Tuning { planning: Planning::Walk, seal_points: usize::MAX, ..Tuning::default() };
         let database = Database::open_tuned(data.path(), OpenOptions::default(), tuning).expect("opens");
         let database = database.with_hubs(Some(Arc::clone(&bank) as Arc<dyn HubBank>));
         let space = SpaceInfo { id: "wide".to_owned(), dim: WIDE, revision: "wide@1".to_owned() };
@@ -327,14 +338,15 @@ impl Mixed {
         let (mut right, mut kept, mut wanted) = (0_u32, 0_u32, 0_u32);
         for _ in 0..queries {
             let query = self.texts.vector(&mut self.random, &self.seen, 0.0);
-            let ask = SearchRequest { hubs: TEXT, tracks: vec![Track::Image], ..request(query, 10) };
+            let ask = request_of(images(query, TEXT), 10);
             let names = |ask: &SearchRequest, plan| {
-                let reply = self.collection.search(ask).expect("searches");
+                let reply = search(&self.collection, ask);
                 assert_eq!(reply.plan, plan);
                 reply.hits.into_iter().map(|hit| hit.asset).collect::<BTreeSet<_>>()
             };
             let exact = names(&SearchRequest { exact: true, ..ask.clone() }, Plan::ExactScan);
-            let raw = SearchRequest { exact: true, hubs: HubWeights::default(), ..ask.clone() };
+            let mut raw = SearchRequest { exact: true, ..ask.clone() };
+            raw.queries[0].hubs = HubWeights::default();
             let count = |found: BTreeSet<_>| u32::try_from(found.intersection(&exact).count()).expect("few");
             kept += count(names(&raw, Plan::ExactScan));
             right += count(names(&ask, plan));
@@ -346,7 +358,7 @@ impl Mixed {
 
 #[test]
 fn the_graph_finds_what_the_corrected_order_wants() {
-    let (right, kept) = Mixed::new(COUNT, 0).recall(200, Plan::FilteredGraph);
+    let (right, kept) = Mixed::new(COUNT, 0).recall(200, Plan::Graph);
     println!("recall@10 {right:.4}; the raw order has {kept:.3} of the corrected one");
     assert!(kept < 0.75, "hubs that matter: {kept}");
     assert!(right >= 0.99, "{right}");
@@ -359,8 +371,8 @@ fn texts_that_no_bank_corrects_do_not_keep_the_walk_from_the_images() {
     for _ in 0..60 {
         let query = mixed.shown.vector(&mut mixed.random, &mixed.texts.axis, 1.0);
         for (sum, hubs) in compared.iter_mut().zip([HubWeights::default(), TEXT]) {
-            let ask = SearchRequest { hubs, tracks: vec![Track::Image], ..request(query.clone(), 10) };
-            *sum += mixed.collection.search(&ask).expect("searches").points_compared;
+            let ask = request_of(images(query.clone(), hubs), 10);
+            *sum += search(&mixed.collection, &ask).points_compared;
         }
     }
     let [raw, corrected] = compared;

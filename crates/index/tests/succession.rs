@@ -144,7 +144,7 @@ fn an_asset_may_wait_without_points_and_is_found_by_all_but_vectors() {
         for (limit, exact) in [(5, false), (100, false), (100, true)] {
             let mut ask = request(Random(5).unit(wider().dim), limit);
             ask.exact = exact;
-            let hits = collection.search(&ask).expect("searches").hits;
+            let hits = search(&collection, &ask).hits;
             assert_eq!(hits.len(), limit.min(30));
             assert!(hits.iter().all(|hit| hit.asset != id("gone")));
         }
@@ -158,7 +158,7 @@ fn an_asset_may_wait_without_points_and_is_found_by_all_but_vectors() {
     let collection = database.open_collection("default").expect("opens").expect("there");
     check(&collection);
     collection.apply(vec![wide("gone", &mut random)]).expect("applies");
-    let hits = collection.search(&request(random.unit(wider().dim), 100)).expect("searches").hits;
+    let hits = search(&collection, &request(random.unit(wider().dim), 100)).hits;
     assert_eq!(hits.len(), 31, "its points came");
     let mut bare = record("bare", Modality::Image);
     bare.space_revision = wider().revision;

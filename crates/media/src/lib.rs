@@ -44,11 +44,12 @@ pub use decoded::{Decoded, Head, Part, PartContent, Rgb};
 pub use formats::{Check, FormatRow, doctor, formats};
 pub use limits::Limits;
 pub use resize::{crop_resize, resize_rgb};
+pub use sensorium_types::Cancel;
 pub use sniff::{Family, Sniffed, sniff};
 pub use spec::{Fit, PassageSpec, TowerSpec, VideoSpec, WindowSpec};
 pub use thumb::decode_thumbnail;
 pub use video::cut_clip;
-pub use worker::{Cancel, MediaError, MediaInput, MediaPool, PoolConfig, WORKER_SUBCOMMAND, worker_main};
+pub use worker::{MediaError, MediaInput, MediaPool, PoolConfig, WORKER_SUBCOMMAND, worker_main};
 
 use sensorium_types::{FailureReason, ReasonKind};
 

@@ -64,6 +64,8 @@ where
     reads::statistics_count(fresh().await).await;
     searches::the_nearest_come_first(fresh().await).await;
     searches::limits_of_a_search_hold(fresh().await).await;
+    searches::each_sub_query_has_its_answer(fresh().await).await;
+    searches::a_search_can_be_stopped(fresh().await).await;
     searches::points_of_assets_are_scored(fresh().await).await;
     searches::exact_search_equals_the_oracle(fresh().await).await;
     searches::a_graph_answers_with_live_matches(fresh().await).await;

@@ -55,8 +55,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Applies changes in order, each atomically, and returns when all are durable. One outcome a change.
     async fn apply(&self, changes: Vec<Change>) -> Result<Vec<Applied>, StoreError>;
 
-    /// The nearest assets.
-    async fn search(&self, request: SearchRequest) -> Result<SearchReply, StoreError>;
+    /// The nearest assets, a list for each sub-query in their order. Once [`SearchRequest::cancel`] says so the work stops
+    /// soon, with [`ErrorKind::Cancelled`] or [`ErrorKind::DeadlineExceeded`].
+    async fn search(&self, request: SearchRequest) -> Result<Vec<SearchReply>, StoreError>;
 
     /// Cosines of the vector with every point of each asset, in order of track and ordinal, as they are and corrected;
     /// unknown assets give an empty list.

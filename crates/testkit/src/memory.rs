@@ -8,9 +8,9 @@ use parking_lot::RwLock;
 use sensorium_store::contract::oracle;
 use sensorium_store::{Store, StoreError};
 use sensorium_types::{
-    Applied, AssetId, AssetRecord, CAPTIONS_FIELD, Change, CollectionStats, Filter, HubWeights, Page, Plan,
-    PointKey, PointRecord, Problem, ScoredPoint, SearchReply, SearchRequest, SourceKey, SourceRow, SpaceInfo,
-    StoredAsset, Track,
+    Applied, AssetId, AssetRecord, CAPTIONS_FIELD, Change, CollectionStats, ErrorKind, Filter, HubWeights,
+    Page, Plan, PointKey, PointRecord, Problem, ScoredPoint, SearchReply, SearchRequest, SourceKey,
+    SourceRow, SpaceInfo, Stopped, StoredAsset, SubQuery, Track,
 };
 
 /// A store that keeps everything in maps and compares every vector.
@@ -165,11 +165,23 @@ impl Store for MemoryStore {
         Ok(changes.into_iter().map(|change| state.apply(change)).collect())
     }
 
-    async fn search(&self, request: SearchRequest) -> Result<SearchReply, StoreError> {
+    async fn search(&self, request: SearchRequest) -> Result<Vec<SearchReply>, StoreError> {
         let state = self.state.read();
-        let hits = oracle::search(state.assets.values().map(|(asset, p)| (asset, p.as_slice())), &request);
+        if let Some(stopped) = request.cancel.stopped() {
+            let kind = match stopped {
+                Stopped::Cancelled => ErrorKind::Cancelled,
+                Stopped::DeadlineExceeded => ErrorKind::DeadlineExceeded,
+            };
+            return Err(StoreError { kind, message: "the search was stopped".to_owned(), source: None });
+        }
         let points_compared = state.assets.values().map(|(_, points)| points.len()).sum();
-        Ok(SearchReply { hits, plan: Plan::ExactScan, points_compared })
+        let assets = || state.assets.values().map(|(asset, p)| (asset, p.as_slice()));
+        let reply = |query: &SubQuery| SearchReply {
+            hits: oracle::search(assets(), &request, query),
+            plan: Plan::ExactScan,
+            points_compared,
+        };
+        Ok(request.queries.iter().map(reply).collect())
     }
 
     async fn score_assets(

@@ -16,9 +16,11 @@
 //! | `hubs.rs` | the hub correction: [`HubValues`] of points, [`HubWeights`] of queries, [`HubBank`] |
 //! | `reason.rs` | [`FailureReason`]: why a file was not indexed |
 //! | `record.rs` | what a store keeps: [`AssetRecord`], [`PointRecord`], [`SourceRow`], [`Change`] |
-//! | `search.rs` | what is asked of a store: [`SearchRequest`], [`SearchReply`], [`Page`] |
+//! | `search.rs` | what is asked of a store: [`SearchRequest`] of [`SubQuery`]s, [`SearchReply`], [`Page`] |
+//! | `cancel.rs` | [`Cancel`]: what stops work, a flag and a deadline |
 //! | `kind.rs` | [`ErrorKind`]: what a caller can do about an error |
 
+mod cancel;
 mod filter;
 mod hubs;
 mod id;
@@ -34,6 +36,7 @@ mod search;
 mod span;
 mod text;
 
+pub use cancel::{Cancel, CancelOnDrop, Stopped};
 pub use filter::{Comparison, Filter, FilterError, Literal, MAX_FILTER_BYTES, MAX_FILTER_TERMS};
 pub use hubs::{HubBank, HubValues, HubWeights};
 pub use id::{AssetId, ContentHash, IdError, PointKey, PointUuid};
@@ -49,7 +52,7 @@ pub use record::{
 pub use score::{Calibration, CalibrationTable};
 pub use search::{
     AssetHit, CollectionStats, Page, Plan, Problem, ScoredPoint, SearchReply, SearchRequest, SpaceInfo,
-    StoredAsset,
+    StoredAsset, SubQuery,
 };
 pub use span::{Moment, Span};
 pub use text::{compare_text, is_blank, nfc, printable, same_text};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AssetId, AssetRecord, Filter, HubWeights, Modality, PointInfo, Track};
+use crate::{AssetId, AssetRecord, Cancel, Filter, HubWeights, Modality, PointInfo, Track};
 
 /// How the points of a search are looked through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -16,27 +16,50 @@ pub enum Plan {
     FilteredGraph,
 }
 
-/// A search for the assets whose points are nearest to a vector.
-#[derive(Debug, Clone)]
-pub struct SearchRequest {
+/// One vector that is asked of some tracks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SubQuery {
     /// The query, of L2 norm 1 and of the collection's dimension.
     pub vector: Vec<f32>,
-    /// Only points of these tracks (empty: of all).
+    /// Only points of these tracks (empty: of all). They are searched together; an asset counts once, by its best point.
     pub tracks: Vec<Track>,
+    /// What is taken off each cosine before points are compared; of a store that has no values of points, nothing.
+    pub hubs: HubWeights,
+}
+
+impl SubQuery {
+    /// A vector that is asked of every track, uncorrected.
+    pub const fn of(vector: Vec<f32>) -> Self {
+        Self { vector, tracks: Vec::new(), hubs: HubWeights([0.0; 3]) }
+    }
+}
+
+/// A search for the assets whose points are nearest to vectors: some sub-queries of the same assets, each answered by itself.
+#[derive(Debug, Clone, Default)]
+pub struct SearchRequest {
+    /// What is asked.
+    pub queries: Vec<SubQuery>,
     /// Only assets of these modalities (empty: of all).
     pub modalities: Vec<Modality>,
     /// Only assets whose payload meets this.
     pub filter: Option<Filter>,
     /// Assets that are left out.
     pub exclude: Vec<AssetId>,
-    /// Most assets to give. All tracks named are searched together; an asset counts once, by its best point.
+    /// Most assets to give for each sub-query.
     pub limit: usize,
     /// Compare every matching point.
     pub exact: bool,
     /// Beam of the graph walk; `None` for the default.
     pub ef: Option<usize>,
-    /// What is taken off each cosine before points are compared; of a store that has no values of points, nothing.
-    pub hubs: HubWeights,
+    /// What stops the search: the innermost loops look at it.
+    pub cancel: Cancel,
+}
+
+impl SearchRequest {
+    /// A search for the assets nearest to a vector, whatever they are.
+    pub fn nearest(vector: Vec<f32>, limit: usize) -> Self {
+        Self { queries: vec![SubQuery::of(vector)], limit, ..Self::default() }
+    }
 }
 
 /// An asset found, by its best point.
@@ -54,7 +77,7 @@ pub struct AssetHit {
     pub corrected: f32,
 }
 
-/// The answer to a search, best first by corrected cosine (equal ones by asset id, so that the order is total).
+/// The answer to a sub-query, best first by corrected cosine (equal ones by asset id, so that the order is total).
 #[derive(Debug, Clone, PartialEq)]
 pub struct SearchReply {
     /// The hits.
@@ -109,7 +132,7 @@ pub struct CollectionStats {
     pub sources_indexed: u64,
     /// Sources that failed.
     pub sources_failed: u64,
-    /// Live points in the sealed segment, whose graph is walked.
+    /// Live points in sealed segments, whose graphs are walked.
     pub points_in_graph: u64,
     /// Live points that lack hub values of the bank in use; 0 where there is no bank.
     pub points_without_hubs: u64,

@@ -35,8 +35,9 @@ impl Store for EmptyStore {
         Err(StoreError { kind: ErrorKind::FailedPrecondition, message, source: None })
     }
 
-    async fn search(&self, _: SearchRequest) -> Result<SearchReply, StoreError> {
-        Ok(SearchReply { hits: Vec::new(), plan: Plan::ExactScan, points_compared: 0 })
+    async fn search(&self, request: SearchRequest) -> Result<Vec<SearchReply>, StoreError> {
+        let none = || SearchReply { hits: Vec::new(), plan: Plan::ExactScan, points_compared: 0 };
+        Ok(request.queries.iter().map(|_| none()).collect())
     }
 
     async fn score_assets(

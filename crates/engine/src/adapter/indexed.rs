@@ -66,7 +66,7 @@ impl Store for IndexStore {
         self.call(move |collection| collection.apply(changes)).await
     }
 
-    async fn search(&self, request: SearchRequest) -> Result<SearchReply, StoreError> {
+    async fn search(&self, request: SearchRequest) -> Result<Vec<SearchReply>, StoreError> {
         self.call(move |collection| collection.search(&request)).await
     }
 

@@ -44,6 +44,8 @@ pub(super) struct Reader {
     pub(super) store: Arc<dyn Store>,
     pub(super) encode: Arc<dyn Encode>,
     pub(super) decode: Arc<dyn Decode>,
+    /// What stops decoding and reading.
+    pub(super) cancel: Cancel,
 }
 
 impl Reader {
@@ -66,11 +68,12 @@ impl Reader {
             }
         }
         let (encode, decode) = (Arc::clone(&self.encode), Arc::clone(&self.decode));
+        let cancel = self.cancel.clone();
         let gains = blocking("read pictures against the question", move || {
             let mut places = Vec::new();
             let mut pictures = Vec::new();
             for (at, jpeg) in jpegs {
-                if let Some(picture) = picture(decode.as_ref(), jpeg)? {
+                if let Some(picture) = picture(decode.as_ref(), jpeg, &cancel)? {
                     places.push(at);
                     pictures.push(picture);
                 }
@@ -103,7 +106,11 @@ fn reorder(rows: &mut [Row], gains: impl Iterator<Item = (usize, f32)>) {
 }
 
 /// The picture of a thumbnail; `None` for one that is damaged.
-pub(crate) fn picture(decode: &dyn Decode, jpeg: Vec<u8>) -> Result<Option<Picture>, EngineError> {
+pub(crate) fn picture(
+    decode: &dyn Decode,
+    jpeg: Vec<u8>,
+    cancel: &Cancel,
+) -> Result<Option<Picture>, EngineError> {
     let mut found = None;
     let mut on_part = |part: Part| {
         if let PartContent::Frames(mut frames) = part.content
@@ -114,7 +121,7 @@ pub(crate) fn picture(decode: &dyn Decode, jpeg: Vec<u8>) -> Result<Option<Pictu
         Ok(())
     };
     let input = MediaInput::Bytes(jpeg.into());
-    let decoded = decode.decode_each(input, Priority::Query, &Cancel::default(), &mut on_part)?;
+    let decoded = decode.decode_each(input, Priority::Query, cancel, &mut on_part)?;
     Ok(decoded.ok().and(found))
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sensorium_store::Store;
-use sensorium_types::{CalibrationTable, Language};
+use sensorium_types::{CalibrationTable, Cancel, Language};
 
 use super::clock::Clock;
 use super::fusion::fuse;
@@ -56,9 +56,16 @@ pub(crate) async fn query(sources: Sources, request: QueryRequest) -> Result<Que
     }
     let question = (rerank > 0).then(|| question(&terms, late)).transpose()?;
     let mut clock = Clock::start();
-    let reader =
-        Reader { store: Arc::clone(&store), encode: Arc::clone(&encode), decode: Arc::clone(&decode) };
-    let asker = Asker { store: Arc::clone(&store), encode, decode };
+    // A caller that goes away drops this future, and with it the work of other threads ends.
+    let cancel = Cancel::new();
+    let _ends_with_the_query = cancel.on_drop();
+    let reader = Reader {
+        store: Arc::clone(&store),
+        encode: Arc::clone(&encode),
+        decode: Arc::clone(&decode),
+        cancel: cancel.clone(),
+    };
+    let asker = Asker { store: Arc::clone(&store), encode, decode, cancel: cancel.clone() };
     let mut asked = Vec::with_capacity(terms.len());
     for term in terms {
         asked.push(asker.ask(term).await?);
@@ -79,14 +86,12 @@ pub(crate) async fn query(sources: Sources, request: QueryRequest) -> Result<Que
         Fusion::Early => shown,
         Fusion::Late => shown.max(MIN_FUSION_DEPTH),
     };
-    let scope = Scope { modalities, filter, exclude, limit: depth, exact: exact || all };
-    let mut lists = Vec::with_capacity(legs.len());
-    let mut searches = Vec::new();
-    for leg in &legs {
-        let (found, explained) = search(&store, leg, &scope).await?;
-        lists.push(found);
-        searches.extend(explained);
-    }
+    let exact = exact || all;
+    let scope = Scope { modalities, filter, exclude, limit: depth, exact, cancel: cancel.clone() };
+    let found = search(&store, &legs, scope).await?;
+    let (lists, searches): (Vec<_>, Vec<_>) =
+        found.into_iter().map(|found| (found.candidates, found.explained)).unzip();
+    let searches = searches.into_iter().flatten().collect();
     clock.step("search");
 
     let found = fuse(&legs, lists, shown);

@@ -1,24 +1,36 @@
-//! One leg's searches of the store, one for each content, merged by score.
+//! The search of the store for all legs of a query, each content of a leg as a sub-query; the answers merged by score.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use sensorium_store::Store;
-use sensorium_types::{AssetHit, AssetId, Content, Filter, Modality, SearchRequest, Track};
+use sensorium_types::{
+    AssetHit, AssetId, Cancel, Content, Filter, Modality, SearchReply, SearchRequest, SubQuery, Track,
+};
 
 use super::leg::Leg;
 use super::{ExplainedHit, ExplainedSearch};
 use crate::EngineError;
 
-/// What every search of a query shares.
-#[derive(Debug, Clone)]
+/// What every sub-query of a query shares.
+#[derive(Debug)]
 pub(super) struct Scope {
     pub(super) modalities: Vec<Modality>,
     pub(super) filter: Option<Filter>,
     pub(super) exclude: Vec<AssetId>,
     pub(super) limit: usize,
     pub(super) exact: bool,
+    pub(super) cancel: Cancel,
+}
+
+/// What a leg found.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// The best assets, best first, each once.
+    pub(super) candidates: Vec<Candidate>,
+    /// What was done.
+    pub(super) explained: Vec<ExplainedSearch>,
 }
 
 /// An asset found by a leg.
@@ -29,24 +41,36 @@ pub(super) struct Candidate {
     pub(super) rank_by: f32,
 }
 
-/// Searches every content for a leg: the candidates best first, each asset once, and what was done.
+/// Searches every content for each leg, in one call of the store.
 pub(super) async fn search(
     store: &Arc<dyn Store>,
-    leg: &Leg,
-    scope: &Scope,
-) -> Result<(Vec<Candidate>, Vec<ExplainedSearch>), EngineError> {
+    legs: &[Leg],
+    scope: Scope,
+) -> Result<Vec<Found>, EngineError> {
+    let asks: Vec<Vec<Ask>> = legs.iter().map(asks).collect();
+    let queries = legs.iter().zip(&asks).flat_map(|(leg, asks)| {
+        asks.iter().map(|ask| SubQuery {
+            vector: leg.vector.clone(),
+            tracks: ask.tracks.clone(),
+            hubs: leg.hubs,
+        })
+    });
+    let Scope { modalities, filter, exclude, limit, exact, cancel } = scope;
+    let queries = queries.collect();
+    let request = SearchRequest { queries, modalities, filter, exclude, limit, exact, ef: None, cancel };
+    let mut replies = store.search(request).await?.into_iter();
+    let found = legs.iter().zip(asks).map(|(leg, asks)| {
+        let answered = asks.into_iter().zip(replies.by_ref());
+        merge(leg, answered.map(|(ask, reply)| (ask.content, reply)), limit)
+    });
+    Ok(found.collect())
+}
+
+/// Merges the answers to a leg by score.
+fn merge(leg: &Leg, answers: impl Iterator<Item = (Content, SearchReply)>, limit: usize) -> Found {
     let mut best: HashMap<AssetId, Candidate> = HashMap::new();
     let mut explained = Vec::new();
-    let tracks_of = |content| Track::ALL.into_iter().filter(move |track| track.content() == content);
-    let mut asks: Vec<(Content, Vec<Track>)> = Content::ALL
-        .into_iter()
-        .map(|content| (content, tracks_of(content).filter(|track| *track != Track::Caption).collect()))
-        .collect();
-    if leg.asks_captions {
-        asks.push((Content::Text, vec![Track::Caption]));
-    }
-    for (content, tracks) in asks {
-        let reply = store.search(request(leg, scope, tracks)).await?;
+    for (content, reply) in answers {
         let mut hits = Vec::with_capacity(reply.hits.len());
         for (rank, hit) in (1..).zip(reply.hits) {
             let score = leg.score(hit.point.track, hit.corrected);
@@ -80,20 +104,23 @@ pub(super) async fn search(
         let by_score = b.rank_by.total_cmp(&a.rank_by);
         other(a).cmp(&other(b)).then(by_score).then_with(|| a.hit.asset.cmp(&b.hit.asset))
     });
-    candidates.truncate(scope.limit);
-    Ok((candidates, explained))
+    candidates.truncate(limit);
+    Found { candidates, explained }
 }
 
-fn request(leg: &Leg, scope: &Scope, tracks: Vec<Track>) -> SearchRequest {
-    SearchRequest {
-        vector: leg.vector.clone(),
-        tracks,
-        modalities: scope.modalities.clone(),
-        filter: scope.filter.clone(),
-        exclude: scope.exclude.clone(),
-        limit: scope.limit,
-        exact: scope.exact,
-        ef: None,
-        hubs: leg.hubs,
-    }
+/// What a leg asks of one content.
+struct Ask {
+    content: Content,
+    tracks: Vec<Track>,
+}
+
+/// What a leg asks: each content, by its tracks, and captions where it asks them.
+fn asks(leg: &Leg) -> Vec<Ask> {
+    let tracks_of = |content| {
+        let tracks = Track::ALL.into_iter().filter(|track| track.content() == content);
+        tracks.filter(|track| *track != Track::Caption).collect()
+    };
+    let contents = Content::ALL.into_iter().map(|content| Ask { content, tracks: tracks_of(content) });
+    let captions = leg.asks_captions.then(|| Ask { content: Content::Text, tracks: vec![Track::Caption] });
+    contents.chain(captions).collect()
 }

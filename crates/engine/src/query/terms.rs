@@ -39,6 +39,8 @@ pub(super) struct Asker {
     pub(super) store: Arc<dyn Store>,
     pub(super) encode: Arc<dyn Encode>,
     pub(super) decode: Arc<dyn Decode>,
+    /// What stops decoding and hashing.
+    pub(super) cancel: Cancel,
 }
 
 impl Asker {
@@ -62,7 +64,7 @@ impl Asker {
             }
             TermInput::File(path) => {
                 let name = path.display().to_string();
-                identical = asset_of(path.clone()).await?;
+                identical = asset_of(path.clone(), self.cancel.clone()).await?;
                 let (vector, content) = self.media(MediaInput::Path(path), name).await?;
                 (vector, Some(content), None)
             }
@@ -102,6 +104,7 @@ impl Asker {
     /// The mean of the main track of a file, and what that track holds.
     async fn media(&self, input: MediaInput, name: String) -> Result<(Vec<f32>, Content), EngineError> {
         let (encode, decode) = (Arc::clone(&self.encode), Arc::clone(&self.decode));
+        let cancel = self.cancel.clone();
         blocking("decode a term", move || {
             let mut feed = Feed::new(encode.as_ref(), Priority::Query);
             // Parts come in order of track, so the track of the first is the one that asks: a film's picture.
@@ -109,7 +112,7 @@ impl Asker {
             let mut on_part = |part: Part| {
                 if *first.get_or_insert(part.track) == part.track { feed.push(part) } else { Ok(()) }
             };
-            let decoded = decode.decode_each(input, Priority::Query, &Cancel::default(), &mut on_part)?;
+            let decoded = decode.decode_each(input, Priority::Query, &cancel, &mut on_part)?;
             let sent = feed.finish(decoded)?;
             let (Head { modality, .. }, encoding) =
                 sent.map_err(|reason| EngineError::BadTerm { term: name, reason })?;
@@ -173,13 +176,13 @@ impl Asker {
 }
 
 /// What a file would be called as an asset; `None` for one that cannot be read, which the decoder will tell.
-async fn asset_of(path: PathBuf) -> Result<Option<AssetId>, EngineError> {
+async fn asset_of(path: PathBuf, cancel: Cancel) -> Result<Option<AssetId>, EngineError> {
     blocking("hash a file", move || {
         let stamp = fs_err::metadata(&path)
             .ok()
             .filter(std::fs::Metadata::is_file)
             .map(|metadata| Stamp::of(&metadata));
-        let hash = stamp.and_then(|stamp| hash_file(&path, stamp, &Cancel::default()).ok().flatten());
+        let hash = stamp.and_then(|stamp| hash_file(&path, stamp, &cancel).ok().flatten());
         Ok(hash.map(|hash| AssetId::from_content(&hash)))
     })
     .await

@@ -7,13 +7,15 @@ use super::table::AssetTable;
 use crate::storage::{AssetOffset, PointOffset};
 
 /// Points taken beyond the limit before the list is cut.
-const SLACK: usize = 1024;
+const SLACK: usize = 64;
 
 /// A point met by a search.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Met {
     /// Its cosine with the query, corrected.
     pub(super) score: f32,
+    /// Its cosine with the query.
+    pub(super) cosine: f32,
     /// Its asset.
     pub(super) asset: AssetOffset,
     /// The point.
@@ -36,10 +38,15 @@ impl<'a> Collector<'a> {
         Self { assets, limit, met: Vec::new(), bar: f32::NEG_INFINITY }
     }
 
+    /// A score that a point must reach to be kept. It rises as better points are met.
+    pub(super) const fn bar(&self) -> f32 {
+        self.bar
+    }
+
     /// Takes a point that counts.
     pub(super) fn push(&mut self, met: Met) {
         // Adding zero makes -0 and 0 one number, so that ties are ties.
-        let met = Met { score: met.score + 0.0, ..met };
+        let met = Met { score: met.score + 0.0, cosine: met.cosine + 0.0, ..met };
         if met.score >= self.bar {
             self.met.push(met);
             if self.met.len() >= self.limit.saturating_mul(2).saturating_add(SLACK) {

@@ -36,6 +36,9 @@ pub(crate) struct Core {
     pub(crate) rocks: Rocks,
     /// Whether it is open for reading only.
     pub(crate) read_only: bool,
+    /// Whether rows that do not fit together were passed over: nothing is built or made of what is left, for that would
+    /// take what was passed over for dead.
+    pub(crate) lenient: bool,
     /// Kept while the collection is open; none for a reader.
     _lock: Option<Arc<WriterLock>>,
     /// What readers see.
@@ -60,8 +63,6 @@ pub(crate) struct Core {
     pub(super) filler: Mutex<Option<JoinHandle<()>>>,
     /// Set when the collection closes.
     pub(super) closing: AtomicBool,
-    /// Whether the graph was there and could not be used.
-    pub(super) graph_in_doubt: AtomicBool,
 }
 
 /// What a core is made of.
@@ -74,18 +75,18 @@ pub(crate) struct CoreParts {
     pub(crate) hubs: Option<Arc<dyn HubBank>>,
     pub(crate) rocks: Rocks,
     pub(crate) read_only: bool,
+    pub(crate) lenient: bool,
     pub(crate) lock: Option<Arc<WriterLock>>,
     pub(crate) view: View,
     pub(crate) ids: Ids,
     pub(crate) writer: Writer,
     pub(crate) loss: Option<LossRow>,
-    pub(crate) graph_in_doubt: bool,
 }
 
 impl Core {
     /// A core of its parts.
     pub(crate) fn new(parts: CoreParts) -> Self {
-        let CoreParts { name, folder, space, tuning, hubs, rocks, read_only, .. } = parts;
+        let CoreParts { name, folder, space, tuning, hubs, rocks, read_only, lenient, .. } = parts;
         Self {
             name,
             folder,
@@ -94,6 +95,7 @@ impl Core {
             hubs,
             rocks,
             read_only,
+            lenient,
             _lock: parts.lock,
             view: RwLock::new(Arc::new(parts.view)),
             ids: RwLock::new(parts.ids),
@@ -106,7 +108,6 @@ impl Core {
             filling: Mutex::new(()),
             filler: Mutex::new(None),
             closing: AtomicBool::new(false),
-            graph_in_doubt: AtomicBool::new(parts.graph_in_doubt),
         }
     }
 

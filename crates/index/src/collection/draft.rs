@@ -10,6 +10,7 @@ use sensorium_types::{
 use serde_json::Value;
 
 use super::core::Core;
+use super::segments::SegmentKind;
 use super::table::{Entry, Point, Source};
 use super::tail::RowRef;
 use super::view::{SourceCounts, View};
@@ -23,22 +24,32 @@ use crate::storage::{
 /// A point with its hub values, where there is a bank.
 pub(super) type ValuedPoint = (PointRecord, Option<HubValues>);
 
+/// A point that is new.
+#[derive(Debug)]
+struct Pushed {
+    point: PointOffset,
+    asset: AssetOffset,
+    track: u8,
+    vector: Vec<f32>,
+}
+
 /// One change before it is written.
 #[derive(Debug)]
 pub(super) struct Draft<'a> {
     core: &'a Core,
     view: &'a View,
-    /// Points below are kept as tombs when they die, for a graph is walked across them.
-    tomb_below: PointOffset,
+    /// Points below may be in the graph that is being built: they are kept as tombs when they die, as those in graphs are,
+    /// which are walked across.
+    building_below: PointOffset,
     batch: Batch,
     state: StateRow,
     keep: KeepRow,
     sources: SourceCounts,
     entries: BTreeMap<AssetOffset, Option<Entry>>,
     ids: HashMap<AssetId, Option<AssetOffset>>,
-    killed: Vec<PointOffset>,
-    pushed: Vec<(PointOffset, AssetOffset, u8, Vec<f32>)>,
-    hubs: Vec<(PointOffset, HubValues)>,
+    killed: Vec<(SegmentKind, PointOffset)>,
+    pushed: Vec<(SegmentKind, Pushed)>,
+    hubs: Vec<(SegmentKind, PointOffset, HubValues)>,
     /// What is told to the caller.
     pub(super) applied: Applied,
 }
@@ -51,19 +62,19 @@ pub(super) struct Effects {
     sources: SourceCounts,
     entries: BTreeMap<AssetOffset, Option<Entry>>,
     ids: HashMap<AssetId, Option<AssetOffset>>,
-    killed: Vec<PointOffset>,
-    pushed: Vec<(PointOffset, AssetOffset, u8, Vec<f32>)>,
-    hubs: Vec<(PointOffset, HubValues)>,
+    killed: Vec<(SegmentKind, PointOffset)>,
+    pushed: Vec<(SegmentKind, Pushed)>,
+    hubs: Vec<(SegmentKind, PointOffset, HubValues)>,
 }
 
 impl<'a> Draft<'a> {
-    pub(super) fn new(core: &'a Core, view: &'a View, tomb_below: PointOffset) -> Self {
+    pub(super) fn new(core: &'a Core, view: &'a View, building_below: PointOffset) -> Self {
         let mut state = view.state;
         state.operations += 1;
         Self {
             core,
             view,
-            tomb_below,
+            building_below,
             batch: Batch::default(),
             state,
             keep: view.keep,
@@ -150,10 +161,11 @@ impl<'a> Draft<'a> {
             }
             if let (Some(bank), Some(values)) = (self.core.bank(), values) {
                 self.put(Family::Meta, &hub_key(offset), &HubRow::new(bank, values).encode()?)?;
-                self.hubs.push((offset, values));
+                self.hubs.push((SegmentKind::of(track), offset, values));
             }
             kept.push(Point { offset, track, ordinal, span });
-            self.pushed.push((offset, asset, track.code(), vector));
+            let pushed = Pushed { point: offset, asset, track: track.code(), vector };
+            self.pushed.push((SegmentKind::of(track), pushed));
         }
         self.applied.points_written += kept.len();
         Ok(kept)
@@ -182,9 +194,11 @@ impl<'a> Draft<'a> {
     pub(super) fn put_hubs(&mut self, made: Vec<(PointOffset, HubValues)>) -> Result<(), IndexError> {
         let Some(bank) = self.core.bank() else { return Ok(()) };
         for (point, values) in made {
-            if self.view.hubs.lacking().contains(point.0) {
+            let lacks = self.view.hubs.lacking().contains(point.0);
+            let row = self.view.find_any(point).filter(|_| lacks);
+            if let Some(kind) = row.and_then(|row| SegmentKind::of_code(row.track)) {
                 self.put(Family::Meta, &hub_key(point), &HubRow::new(bank, values).encode()?)?;
-                self.hubs.push((point, values));
+                self.hubs.push((kind, point, values));
             }
         }
         Ok(())
@@ -225,13 +239,14 @@ impl<'a> Draft<'a> {
             self.delete(Family::Points, &point_key(asset, point.track, point.ordinal))?;
             self.delete(Family::Thumbs, &key)?;
             self.delete(Family::Meta, &hub_key(point.offset))?;
-            if point.offset < self.tomb_below {
+            let kind = SegmentKind::of(point.track);
+            if point.offset < self.building_below || self.view.segments(kind).is_sealed(point.offset) {
                 let tomb = TombRow { operation: self.state.operations }.encode()?;
                 self.put(Family::Tomb, &key, &tomb)?;
             } else {
                 self.delete(Family::Vectors, &key)?;
             }
-            self.killed.push(point.offset);
+            self.killed.push((kind, point.offset));
         }
         Ok(())
     }
@@ -320,17 +335,21 @@ impl Effects {
             view.assets.set(asset, entry);
         }
         if !self.killed.is_empty() {
-            Arc::make_mut(&mut view.dead).extend(self.killed.iter().map(|point| point.0));
-            self.killed.iter().for_each(|point| view.hubs.forget(*point));
+            Arc::make_mut(&mut view.dead).extend(self.killed.iter().map(|(_, point)| point.0));
         }
-        for (point, asset, track, vector) in &self.pushed {
-            view.tail.push(RowRef { point: *point, asset: *asset, track: *track, vector });
+        for (kind, point) in self.killed {
+            view.segments_mut(kind).kill(point);
+            view.hubs.forget(point);
+        }
+        for (kind, Pushed { point, asset, track, vector }) in &self.pushed {
+            let row = RowRef { point: *point, asset: *asset, track: *track, vector };
+            view.segments_mut(*kind).tail.push(row);
             if core.hubs.is_some() {
                 view.hubs.lack(*point);
             }
         }
-        for (point, values) in &self.hubs {
-            view.hubs.set(*point, *values);
+        for (kind, point, values) in self.hubs {
+            view.hubs.set(kind, point, values);
         }
         if !self.ids.is_empty() {
             let mut ids = core.ids.write();

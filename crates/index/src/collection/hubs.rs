@@ -15,6 +15,7 @@ use roaring::RoaringBitmap;
 use sensorium_types::{Change, Content, HubValues, HubWeights, PointRecord, Track};
 
 use super::core::Core;
+use super::segments::SegmentKind;
 use super::view::View;
 use super::writer::ValuedChange;
 use crate::error::IndexError;
@@ -30,12 +31,35 @@ const FILL_POINTS: usize = 256;
 pub(crate) struct HubTable {
     pages: Vec<Option<Arc<[HubValues; PAGE]>>>,
     lacking: Arc<RoaringBitmap>,
+    /// Between what numbers the values of each kind lie; they may lie closer, for points that are gone are not taken out.
+    ranges: [Option<Range>; SegmentKind::ALL.len()],
+}
+
+/// The lowest and the highest of each number.
+#[derive(Debug, Clone, Copy)]
+struct Range {
+    low: HubValues,
+    high: HubValues,
+}
+
+impl Range {
+    const fn of(values: HubValues) -> Self {
+        Self { low: values, high: values }
+    }
+
+    fn widen(&mut self, values: HubValues) {
+        let low = self.low.0.iter_mut().zip(&mut self.high.0);
+        for ((low, high), value) in low.zip(values.0) {
+            *low = low.min(value);
+            *high = high.max(value);
+        }
+    }
 }
 
 impl HubTable {
     /// A table in which all these points lack their values.
     pub(super) fn lacking_all(points: RoaringBitmap) -> Self {
-        Self { pages: Vec::new(), lacking: Arc::new(points) }
+        Self { lacking: Arc::new(points), ..Self::default() }
     }
 
     /// The values of a point; zeros where there are none.
@@ -45,8 +69,16 @@ impl HubTable {
         page.and_then(|page| page.get(place)).copied().unwrap_or_default()
     }
 
+    /// The range of a kind.
+    fn range(&self, kind: SegmentKind) -> Option<Range> {
+        self.ranges.get(usize::from(kind.code())).copied().flatten()
+    }
+
     /// Takes the values of a point.
-    pub(super) fn set(&mut self, point: PointOffset, values: HubValues) {
+    pub(super) fn set(&mut self, kind: SegmentKind, point: PointOffset, values: HubValues) {
+        if let Some(range) = self.ranges.get_mut(usize::from(kind.code())) {
+            range.get_or_insert(Range::of(values)).widen(values);
+        }
         let (number, place) = (point.0 as usize / PAGE, point.0 as usize % PAGE);
         if self.pages.len() <= number {
             self.pages.resize(number + 1, None);
@@ -99,6 +131,13 @@ impl<'a> Correction<'a> {
     /// What is taken off the cosine with a point.
     pub(super) fn amount(self, point: PointOffset) -> f32 {
         self.weights.amount(self.table.get(point))
+    }
+
+    /// The least that is taken off the cosine with a point of a kind.
+    pub(super) fn least(self, kind: SegmentKind) -> f32 {
+        let Some(Range { low, high }) = self.table.range(kind) else { return 0.0 };
+        let ends = self.weights.0.iter().zip(low.0.iter().zip(high.0));
+        ends.map(|(weight, (low, high))| (weight * low).min(weight * high)).sum()
     }
 }
 
@@ -157,7 +196,7 @@ pub(super) fn fill(core: &Core) -> Result<bool, IndexError> {
     let _one_at_a_time = core.filling.lock();
     let view = core.view();
     let rows = view.hubs.lacking().iter().take(FILL_POINTS).map(PointOffset);
-    let rows: Vec<_> = rows.filter_map(|point| view.find(point)).collect();
+    let rows: Vec<_> = rows.filter_map(|point| view.find_any(point)).collect();
     if rows.is_empty() {
         return Ok(false);
     }
@@ -187,7 +226,7 @@ fn fill_all(core: &Core) -> Result<(), IndexError> {
 /// Starts [`fill_all`] in the background where values are missing.
 pub(super) fn consider(core: &Arc<Core>) {
     let missing = core.hubs.is_some() && !core.view().hubs.lacking().is_empty();
-    if !missing || core.check_writable("make hub values").is_err() {
+    if !missing || core.lenient || core.check_writable("make hub values").is_err() {
         return;
     }
     let shared = Arc::clone(core);
@@ -210,11 +249,15 @@ mod tests {
     fn values_are_kept_by_offset_and_a_copy_is_left_alone() {
         let mut table = HubTable::lacking_all((0..600).collect());
         for offset in 0..600_u16 {
-            table.set(PointOffset(offset.into()), HubValues([f32::from(offset), 0.0, 1.0]));
+            table.set(
+                SegmentKind::Image,
+                PointOffset(offset.into()),
+                HubValues([f32::from(offset), 0.0, 1.0]),
+            );
         }
         assert!(table.lacking().is_empty());
         let copy = table.clone();
-        table.set(PointOffset(300), HubValues([7.0; 3]));
+        table.set(SegmentKind::Audio, PointOffset(300), HubValues([7.0; 3]));
         table.lack(PointOffset(601));
         assert_eq!(copy.get(PointOffset(300)), HubValues([300.0, 0.0, 1.0]));
         assert_eq!(table.get(PointOffset(300)), HubValues([7.0; 3]));
@@ -222,5 +265,10 @@ mod tests {
         assert_eq!((copy.lacking().len(), table.lacking().len()), (0, 1));
         table.forget(PointOffset(601));
         assert!(table.lacking().is_empty());
+        let least = |kind, weights| Correction { weights: HubWeights(weights), table: &table }.least(kind);
+        assert_eq!(least(SegmentKind::Image, [1.0, 1.0, 0.5]), 0.5);
+        assert_eq!(least(SegmentKind::Image, [-1.0, 0.0, 0.0]), -599.0);
+        assert_eq!(least(SegmentKind::Audio, [1.0, 1.0, 0.0]), 14.0);
+        assert_eq!(least(SegmentKind::Text, [1.0, 1.0, 1.0]), 0.0);
     }
 }

@@ -1,7 +1,7 @@
 //! A collection from disk into memory.
 //!
 //! Strict: anything that does not fit together is an error, for a row that is passed over would be a silent loss.
-//! Only the graph may be in doubt: it is a cache, dropped and built again. `repair` alone loads leniently.
+//! Only a graph may be in doubt: it is a cache, dropped and built again. `repair` alone loads leniently.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -13,15 +13,17 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::core::Ids;
 use super::hubs::HubTable;
 use super::sealed::{Columns, NO_ASSET, Sealed};
+use super::segments::{Part, SegmentKind};
 use super::table::{Entry, Point, Source};
 use super::tail::RowRef;
 use super::view::View;
 use crate::error::IndexError;
 use crate::graph::{self, StoredGraph};
 use crate::storage::{
-    AssetOffset, AssetRow, FORMAT, Family, GRAPH_KEY, GraphRow, HubRow, KEEP_KEY, KeepRow, META_KEY, MetaRow,
-    PointOffset, PointRow, RocksView, Row, STATE_KEY, SourceValue, StateRow, decode_chunk_key,
-    decode_hub_key, decode_offset_key, decode_point_key, decode_source_key, decode_vector_into,
+    AssetOffset, AssetRow, FORMAT, Family, HubRow, KEEP_KEY, KeepRow, META_KEY, MetaRow, OLD_GRAPH_KEY,
+    PointOffset, PointRow, RocksView, Row, SEGMENTS_KEY, STATE_KEY, SegmentRow, SegmentsRow, SourceValue,
+    StateRow, decode_chunk_key, decode_hub_key, decode_offset_key, decode_point_key, decode_source_key,
+    decode_vector_into,
 };
 
 /// What is done about rows that do not fit together.
@@ -49,8 +51,8 @@ pub(crate) struct Loaded {
     pub(crate) view: View,
     /// Offsets by name.
     pub(crate) ids: Ids,
-    /// Whether a graph was named and could not be used.
-    pub(crate) graph_in_doubt: bool,
+    /// Whether what names the segments is not what is in use.
+    pub(crate) segments_differ: bool,
     /// Generations with chunks that are not in use.
     pub(crate) stray_generations: Vec<u64>,
 }
@@ -93,18 +95,18 @@ pub(crate) fn load(
     loader.assets()?;
     loader.points()?;
     loader.sources()?;
-    let graph = loader.graph()?;
+    let found = loader.graphs()?;
     loader.fill_table()?;
     loader.tombs()?;
     if let Some(bank) = bank {
         loader.hubs(bank)?;
     }
-    loader.vectors(graph.stored.map(|stored| (stored, graph.row)))?;
+    loader.vectors(found.graphs)?;
     Ok(Loaded {
         view: loader.view,
         ids: loader.ids,
-        graph_in_doubt: graph.in_doubt,
-        stray_generations: graph.strays,
+        segments_differ: found.differ,
+        stray_generations: found.strays,
     })
 }
 
@@ -119,12 +121,27 @@ struct Loader<'a> {
     owners: HashMap<PointOffset, (AssetOffset, u8)>,
 }
 
-/// What was found in family `graph`.
+/// A segment's graph that can be used.
 struct GraphFound {
-    stored: Option<StoredGraph>,
-    row: GraphRow,
-    in_doubt: bool,
+    kind: SegmentKind,
+    row: SegmentRow,
+    stored: StoredGraph,
+}
+
+/// What was found in family `graph`.
+#[derive(Default)]
+struct GraphsFound {
+    graphs: Vec<GraphFound>,
+    /// Whether `meta/segments` names others than these.
+    differ: bool,
     strays: Vec<u64>,
+}
+
+/// The chunks of a generation, joined.
+#[derive(Default)]
+struct Joined {
+    chunks: u32,
+    bytes: Vec<u8>,
 }
 
 impl Loader<'_> {
@@ -260,7 +277,11 @@ impl Loader<'_> {
                 && row.bank == bank
                 && row.values().is_finite()
             {
-                table.set(point, row.values());
+                if let Some(kind) =
+                    self.owners.get(&point).and_then(|(_, track)| SegmentKind::of_code(*track))
+                {
+                    table.set(kind, point, row.values());
+                }
             }
             Ok(())
         })?;
@@ -268,76 +289,92 @@ impl Loader<'_> {
         Ok(())
     }
 
-    fn graph(&mut self) -> Result<GraphFound, IndexError> {
-        let none = GraphRow { generation: 0, chunks: 0, bytes: 0, checksum: 0, watermark: 0 };
-        let mut found = GraphFound { stored: None, row: none, in_doubt: false, strays: Vec::new() };
-        let row = match self.rocks.get(Family::Meta, GRAPH_KEY)? {
-            None => None,
-            Some(bytes) => GraphRow::decode(&bytes).map_err(|_| found.in_doubt = true).ok(),
+    fn graphs(&mut self) -> Result<GraphsFound, IndexError> {
+        let mut found = GraphsFound::default();
+        // The one graph over all contents of earlier programs is not used; its points lie in the tails.
+        found.differ = self.rocks.get(Family::Meta, OLD_GRAPH_KEY)?.is_some();
+        let named = match self.rocks.get(Family::Meta, SEGMENTS_KEY)? {
+            None => SegmentsRow::default(),
+            Some(bytes) => SegmentsRow::decode(&bytes).unwrap_or_else(|what| {
+                tracing::warn!(what, "drop the segments, search without them");
+                found.differ = true;
+                SegmentsRow::default()
+            }),
         };
-        found.row = row.unwrap_or(none);
-        let mut bytes = Vec::new();
-        let mut chunks = 0;
+        let mut joined: HashMap<u64, Joined> =
+            named.segments.iter().map(|row| (row.generation, Joined::default())).collect();
         let scanned = self.rocks.scan(Family::Graph, |key, value| {
             let Some((generation, chunk)) = decode_chunk_key(key) else { return Ok(()) };
             self.view.generation = self.view.generation.max(generation);
-            if row.is_none_or(|row| row.generation != generation) {
-                if found.strays.last() != Some(&generation) {
-                    found.strays.push(generation);
-                }
-            } else if chunk == chunks && chunk < found.row.chunks {
+            match joined.get_mut(&generation) {
+                None if found.strays.last() != Some(&generation) => found.strays.push(generation),
                 // A chunk that cannot be read leaves `chunks` behind, and the graph in doubt.
-                chunks += u32::from(graph::assemble(value, &mut bytes).is_ok());
+                Some(joined) if joined.chunks == chunk => {
+                    joined.chunks += u32::from(graph::assemble(value, &mut joined.bytes).is_ok());
+                }
+                None | Some(_) => {}
             }
             Ok(())
         });
-        self.view.generation = self.view.generation.max(found.row.generation);
-        let Some(row) = row else { return Ok(found) };
-        let whole = scanned.is_ok()
-            && chunks == row.chunks
-            && bytes.len() as u64 == row.bytes
-            && xxh3_64(&bytes) == row.checksum;
-        let stored = if whole { graph::decode(&bytes) } else { Err("its chunks are not whole".to_owned()) };
-        match stored.and_then(|stored| self.check_graph(stored, row)) {
-            Ok(stored) => found.stored = Some(stored),
-            Err(what) => {
-                tracing::warn!(generation = row.generation, what, "drop the graph, search without it");
-                found.in_doubt = true;
-                found.strays.push(row.generation);
+        if scanned.is_err() {
+            joined.clear();
+        }
+        let mut inside = RoaringBitmap::new();
+        for row in named.segments {
+            self.view.generation = self.view.generation.max(row.generation);
+            let joined = joined.remove(&row.generation).unwrap_or_default();
+            match self.graph(row, &joined, &mut inside) {
+                Ok(graph) => found.graphs.push(graph),
+                Err(what) => {
+                    tracing::warn!(generation = row.generation, what, "drop the graph, search without it");
+                    found.differ = true;
+                    found.strays.push(row.generation);
+                }
             }
         }
         Ok(found)
     }
 
-    /// Whether a graph fits the points.
-    fn check_graph(&self, stored: StoredGraph, row: GraphRow) -> Result<StoredGraph, String> {
+    /// A graph, if its bytes are whole and it fits the points. `inside` are those of other segments.
+    fn graph(
+        &self,
+        row: SegmentRow,
+        joined: &Joined,
+        inside: &mut RoaringBitmap,
+    ) -> Result<GraphFound, String> {
+        let kind = SegmentKind::from_code(row.kind).ok_or("it is of a kind that nobody knows")?;
+        let bytes = &joined.bytes;
+        let whole =
+            joined.chunks == row.chunks && bytes.len() as u64 == row.bytes && xxh3_64(bytes) == row.checksum;
+        let stored =
+            if whole { graph::decode(bytes)? } else { return Err("its chunks are not whole".to_owned()) };
         if stored.dim as usize != self.dim || stored.graph.len() != stored.points.len() {
             return Err("it was built over other vectors".to_owned());
         }
-        let inside: RoaringBitmap = stored.points.iter().copied().collect();
-        if inside.len() != stored.points.len() as u64 {
+        let own: RoaringBitmap = stored.points.iter().copied().collect();
+        if own.len() != stored.points.len() as u64 || !own.is_disjoint(inside) {
             return Err("it has a point twice".to_owned());
         }
-        let missing = self.owners.keys().find(|point| point.0 < row.watermark && !inside.contains(point.0));
-        match missing {
-            Some(point) => Err(format!("it lacks the point {}", point.0)),
-            None => Ok(stored),
+        let is_foreign = |point: &u32| {
+            let owner = self.owners.get(&PointOffset(*point));
+            owner.is_some_and(|(_, track)| SegmentKind::of_code(*track) != Some(kind))
+        };
+        if stored.points.iter().any(is_foreign) {
+            return Err("it has points of another content".to_owned());
         }
+        *inside |= own;
+        Ok(GraphFound { kind, row, stored })
     }
 
-    /// Places every vector: in the graph's order, or in the tail.
-    fn vectors(&mut self, graph: Option<(StoredGraph, GraphRow)>) -> Result<(), IndexError> {
+    /// Places every vector: in the order of its graph, or in a tail.
+    fn vectors(&mut self, graphs: Vec<GraphFound>) -> Result<(), IndexError> {
         let dim = self.dim;
-        let points = graph.as_ref().map_or(&[][..], |(stored, _)| &stored.points[..]);
-        let places: HashMap<u32, usize> =
-            points.iter().enumerate().map(|(place, point)| (*point, place)).collect();
-        let mut columns = Columns {
-            points: points.iter().map(|point| PointOffset(*point)).collect(),
-            assets: vec![NO_ASSET; points.len()],
-            tracks: vec![0; points.len()],
-            vectors: vec![0.0; points.len() * dim],
-        };
-        let mut unfilled = points.len();
+        let mut filling: Vec<Filling> = graphs.into_iter().map(|graph| Filling::new(graph, dim)).collect();
+        let mut places = HashMap::new();
+        for (number, filling) in filling.iter().enumerate() {
+            places
+                .extend((0..).zip(&filling.columns.points).map(|(place, point)| (point.0, (number, place))));
+        }
         let mut seen = 0;
         let mut vector = Vec::with_capacity(dim);
         let rocks = self.rocks;
@@ -351,34 +388,67 @@ impl Loader<'_> {
             }
             let owner = self.owners.get(&PointOffset(point)).copied();
             seen += usize::from(owner.is_some());
-            if let Some(place) = places.get(&point).copied() {
-                unfilled -= 1;
-                if let Some(slot) = columns.vectors.get_mut(place * dim..(place + 1) * dim) {
-                    slot.copy_from_slice(&vector);
+            if let Some((number, place)) = places.get(&point).copied() {
+                if let Some(filling) = filling.get_mut(number) {
+                    filling.fill(place, dim, &vector, owner);
                 }
-                if let (Some((asset, track)), Some(asset_slot), Some(track_slot)) =
-                    (owner, columns.assets.get_mut(place), columns.tracks.get_mut(place))
-                {
-                    (*asset_slot, *track_slot) = (asset, track);
-                }
-            } else if let Some((asset, track)) = owner {
-                self.view.tail.push(RowRef { point: PointOffset(point), asset, track, vector: &vector });
+            } else if let Some((asset, track)) = owner
+                && let Some(kind) = SegmentKind::of_code(track)
+            {
+                let row = RowRef { point: PointOffset(point), asset, track, vector: &vector };
+                self.view.segments_mut(kind).tail.push(row);
             }
             Ok(())
         })?;
         if seen != self.owners.len() {
             self.object(Family::Vectors, &[], format!("{} vectors are missing", self.owners.len() - seen))?;
         }
-        let Some((stored, row)) = graph else { return Ok(()) };
-        if unfilled > 0 {
-            self.object(Family::Vectors, &[], format!("{unfilled} vectors of the graph are missing"))?;
+        for Filling { graph, columns, unfilled } in filling {
+            if unfilled > 0 {
+                self.object(Family::Vectors, &[], format!("{unfilled} vectors of a graph are missing"))?;
+            }
+            let sealed = Sealed::new(graph.row, dim, columns, graph.stored.graph);
+            // Rows that are neither alive nor tombs must not be found.
+            let gone = sealed.rows().filter(|row| row.asset == NO_ASSET).map(|row| row.point.0);
+            Arc::make_mut(&mut self.view.dead).extend(gone);
+            let dead = self.view.dead.iter().filter(|point| sealed.has(PointOffset(*point))).count();
+            let part = Part { sealed: Arc::new(sealed), dead };
+            self.view.segments_mut(graph.kind).parts.push(part);
         }
-        let sealed = Sealed::new(row.generation, PointOffset(row.watermark), dim, columns, stored.graph);
-        // Rows that are neither alive nor tombs must not be found.
-        let gone = sealed.rows().filter(|row| row.asset == NO_ASSET).map(|row| row.point.0);
-        Arc::make_mut(&mut self.view.dead).extend(gone);
-        self.view.sealed = Some(Arc::new(sealed));
         Ok(())
+    }
+}
+
+/// A segment whose vectors are being read.
+struct Filling {
+    graph: GraphFound,
+    columns: Columns,
+    unfilled: usize,
+}
+
+impl Filling {
+    fn new(graph: GraphFound, dim: usize) -> Self {
+        let points: Vec<PointOffset> = graph.stored.points.iter().map(|point| PointOffset(*point)).collect();
+        let rows = points.len();
+        let columns = Columns {
+            points,
+            assets: vec![NO_ASSET; rows],
+            tracks: vec![0; rows],
+            vectors: vec![0.0; rows * dim],
+        };
+        Self { graph, columns, unfilled: rows }
+    }
+
+    fn fill(&mut self, place: usize, dim: usize, vector: &[f32], owner: Option<(AssetOffset, u8)>) {
+        self.unfilled -= 1;
+        if let Some(slot) = self.columns.vectors.get_mut(place * dim..(place + 1) * dim) {
+            slot.copy_from_slice(vector);
+        }
+        if let (Some((asset, track)), Some(asset_slot), Some(track_slot)) =
+            (owner, self.columns.assets.get_mut(place), self.columns.tracks.get_mut(place))
+        {
+            (*asset_slot, *track_slot) = (asset, track);
+        }
     }
 }
 

@@ -9,12 +9,13 @@
 //! | --- | --- |
 //! | `core.rs` | what the handle, the commit thread and the optimizer share |
 //! | `open.rs`, `load.rs` | from disk into memory; losses found at open |
-//! | `view.rs`, `table.rs`, `tail.rs`, `sealed.rs` | the collection in memory, shared between versions |
+//! | `view.rs`, `table.rs` | the collection in memory, shared between versions |
+//! | `segments.rs`, `tail.rs`, `sealed.rs` | its points, by what they show: sealed segments and a growing tail |
 //! | `check.rs`, `draft.rs`, `writer.rs`, `commit.rs` | changes: refused, drafted, written, grouped |
 //! | `select.rs`, `fields.rs`, `planner.rs`, `query.rs`, `collector.rs` | searches |
 //! | `hubs.rs` | hub values in memory, and the job that makes those that are missing |
 //! | `read.rs`, `stats.rs` | the rest of reading |
-//! | `optimizer.rs` | when a graph is built, and its publication |
+//! | `policy.rs`, `optimizer.rs` | which segments are built, and their publication |
 //! | `verify/`, `repair.rs` | what is wrong, and what is dropped |
 
 mod check;
@@ -28,10 +29,12 @@ mod load;
 mod open;
 mod optimizer;
 mod planner;
+mod policy;
 mod query;
 mod read;
 mod repair;
 mod sealed;
+mod segments;
 mod select;
 mod stats;
 mod table;
@@ -135,11 +138,11 @@ impl Collection {
             .ok_or_else(|| IndexError::Bug { what: "the commit thread is missing".to_owned() })
     }
 
-    /// The nearest assets.
+    /// The nearest assets, a list for each sub-query in their order.
     ///
     /// # Errors
-    /// If the vector breaks the rules of the space.
-    pub fn search(&self, request: &SearchRequest) -> Result<SearchReply, IndexError> {
+    /// If a vector breaks the rules of the space, or the search was cancelled.
+    pub fn search(&self, request: &SearchRequest) -> Result<Vec<SearchReply>, IndexError> {
         query::search(&self.core, &self.core.view(), request)
     }
 
@@ -245,7 +248,7 @@ impl Collection {
         repair::repair(&self.core, dry_run)
     }
 
-    /// Builds the graph over what is written so far; returns when it is in use.
+    /// Builds one graph for each content over what is written so far; returns when they are in use.
     ///
     /// # Errors
     /// If the collection is open for reading, or the storage cannot be written.

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use fs_err as fs;
@@ -16,8 +15,8 @@ use crate::database::WriterLock;
 use crate::error::IndexError;
 use crate::options::Tuning;
 use crate::storage::{
-    Access, Batch, FORMAT, Family, GRAPH_KEY, HighWater, LOSS_KEY, LossRow, META_KEY, MetaRow, Recovery,
-    Rocks, Row as _, STATE_KEY, SharedMemory, chunk_range,
+    Access, Batch, FORMAT, Family, HighWater, LOSS_KEY, LossRow, META_KEY, MetaRow, OLD_GRAPH_KEY, Recovery,
+    Rocks, Row as _, SEGMENTS_KEY, STATE_KEY, SegmentsRow, SharedMemory, chunk_range,
 };
 
 /// How often a reader looks again when what it read does not fit together: the writer was at work.
@@ -73,7 +72,7 @@ impl OpenCollection<'_> {
                 Some(HighWater::open(&self.folder)?)
             }
         };
-        let Loaded { view, ids, graph_in_doubt, .. } = loaded;
+        let Loaded { view, ids, .. } = loaded;
         Ok(Collection::new(Core::new(CoreParts {
             name: self.name,
             folder: self.folder,
@@ -82,12 +81,12 @@ impl OpenCollection<'_> {
             hubs,
             rocks,
             read_only,
+            lenient: self.lenient,
             lock: self.lock,
             writer: Writer::new(view.clone(), mark),
             view,
             ids,
             loss,
-            graph_in_doubt,
         })))
     }
 }
@@ -192,7 +191,7 @@ fn note_loss(
 
 /// Takes away graphs that were never put to use.
 fn sweep(rocks: &Rocks, loaded: &Loaded) -> Result<(), IndexError> {
-    if loaded.stray_generations.is_empty() {
+    if loaded.stray_generations.is_empty() && !loaded.segments_differ {
         return Ok(());
     }
     let mut batch = Batch::default();
@@ -200,8 +199,9 @@ fn sweep(rocks: &Rocks, loaded: &Loaded) -> Result<(), IndexError> {
         let (from, to) = chunk_range(*generation);
         rocks.delete_range(&mut batch, Family::Graph, &from, &to)?;
     }
-    if loaded.graph_in_doubt {
-        rocks.delete(&mut batch, Family::Meta, GRAPH_KEY)?;
+    if loaded.segments_differ {
+        rocks.delete(&mut batch, Family::Meta, OLD_GRAPH_KEY)?;
+        rocks.put(&mut batch, Family::Meta, SEGMENTS_KEY, &loaded.view.segment_rows().encode()?)?;
     }
     rocks.write(batch)
 }
@@ -215,17 +215,16 @@ pub(super) fn refresh(core: &Core) -> Result<(), IndexError> {
     let mut writer = core.writer.lock();
     core.rocks.catch_up()?;
     let state = core.rocks.get(Family::Sys, STATE_KEY)?;
-    let graph = core.rocks.get(Family::Meta, GRAPH_KEY)?;
+    let segments = core.rocks.get(Family::Meta, SEGMENTS_KEY)?;
     let as_known = {
         let known = &writer.view;
-        let generation = known.sealed.as_ref().map(|sealed| sealed.generation());
         let same_state = match state {
             Some(bytes) => crate::storage::StateRow::decode(&bytes).ok() == Some(known.state),
             None => known.state == crate::storage::StateRow::default(),
         };
-        let found =
-            graph.map(|bytes| crate::storage::GraphRow::decode(&bytes).map(|row| row.generation).ok());
-        same_state && found.flatten() == generation
+        let found = segments
+            .map_or_else(SegmentsRow::default, |bytes| SegmentsRow::decode(&bytes).unwrap_or_default());
+        same_state && same_segments(&found, &known.segment_rows())
     };
     if as_known {
         return Ok(());
@@ -234,9 +233,14 @@ pub(super) fn refresh(core: &Core) -> Result<(), IndexError> {
     *core.ids.write() = loaded.ids;
     writer.view = loaded.view;
     core.publish(writer.view.clone());
-    core.graph_in_doubt.store(loaded.graph_in_doubt, Ordering::Relaxed);
     *core.loss.lock() = read_loss(&core.rocks)?;
     Ok(())
+}
+
+/// Whether two rows name the same segments, in whatever order.
+fn same_segments(left: &SegmentsRow, right: &SegmentsRow) -> bool {
+    left.segments.len() == right.segments.len()
+        && left.segments.iter().all(|segment| right.segments.contains(segment))
 }
 
 /// Reads the whole collection again after `repair` changed it.
@@ -246,7 +250,6 @@ pub(super) fn reload(core: &Core, writer: &mut Writer) -> Result<(), IndexError>
     *core.ids.write() = loaded.ids;
     writer.view = loaded.view;
     core.publish(writer.view.clone());
-    core.graph_in_doubt.store(loaded.graph_in_doubt, Ordering::Relaxed);
     Ok(())
 }
 

@@ -1,7 +1,7 @@
-//! When a graph is built, and its publication.
+//! When segments are built, and their publication.
 //!
 //! ```text
-//! policy ─► copy of live points ─► build (no lock) ─► chunks of a new generation ─► one batch: meta/graph, tombs,
+//! policy ─► copy of live points ─► build (no lock) ─► chunks of a new generation ─► one batch: meta/segments, tombs,
 //!                                                                                   old chunks ─► sync ─► new view
 //! ```
 //!
@@ -10,41 +10,26 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use roaring::RoaringBitmap;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::core::Core;
+use super::policy::{Job, PartFacts, due, whole};
 use super::sealed::{Columns, Sealed};
+use super::segments::{Part, SegmentKind, Segments};
+use super::tail::RowRef;
 use super::view::View;
 use super::writer::Writer;
 use crate::error::IndexError;
 use crate::graph::{self, BuildError, StoredGraph};
 use crate::storage::{
-    Batch, Family, GRAPH_KEY, GraphRow, PointOffset, Row as _, chunk_key, point_offset_key,
+    Batch, Family, PointOffset, Row as _, SEGMENTS_KEY, SegmentRow, chunk_key, chunk_range, point_offset_key,
 };
 
-/// The tail may grow to this part of the sealed segment before the whole is built anew.
-const TAIL_SHARE: usize = 4;
-/// Dead points that the sealed segment may have, as a share of all its points: one in so many.
-const DEAD_SHARE: usize = 5;
-/// Fewest dead points that are worth a rebuild.
-const MIN_DEAD: u64 = 64;
-
-/// Whether a graph should be built now. Pure, so that it can be tested alone.
-pub(super) fn is_due(tail: usize, sealed: Option<usize>, dead: u64, seal_points: usize) -> bool {
-    let threshold = sealed.map_or(seal_points, |sealed| seal_points.max(sealed / TAIL_SHARE));
-    let stale = sealed.is_some_and(|sealed| dead > (sealed / DEAD_SHARE) as u64 && dead >= MIN_DEAD);
-    tail >= threshold.max(1) || stale
-}
-
-/// Starts a build in the background if one is due and none waits.
+/// Builds what is due in the background, if anything is and no build runs.
 pub(super) fn consider(core: &Arc<Core>) {
-    let view = core.view();
-    let sealed = view.sealed.as_ref().map(|sealed| sealed.len());
-    let in_doubt = core.graph_in_doubt.load(Ordering::Relaxed) && view.assets.len() > 0;
-    let due = in_doubt || is_due(view.tail.len(), sealed, view.dead.len(), core.tuning.seal_points);
     let closing = core.closing.load(Ordering::Relaxed);
-    if !due
+    if core.lenient
+        || next_due(core, &core.view()).is_none()
         || closing
         || core.check_writable("build").is_err()
         || core.build_wanted.swap(true, Ordering::AcqRel)
@@ -53,12 +38,12 @@ pub(super) fn consider(core: &Arc<Core>) {
     }
     let shared = Arc::clone(core);
     let spawned = std::thread::Builder::new().name("index-build".to_owned()).spawn(move || {
-        let built = seal(&shared, background_threads());
+        let built = build_due(&shared);
         shared.build_wanted.store(false, Ordering::Release);
         match built {
             Ok(()) => {}
             Err(_) if shared.closing.load(Ordering::Relaxed) => {}
-            Err(error) => tracing::warn!(collection = %shared.name, %error, "build the graph"),
+            Err(error) => tracing::warn!(collection = %shared.name, %error, "build a segment"),
         }
     });
     match spawned {
@@ -66,8 +51,34 @@ pub(super) fn consider(core: &Arc<Core>) {
         Ok(thread) => *core.builder.lock() = Some(thread),
         Err(error) => {
             core.build_wanted.store(false, Ordering::Release);
-            tracing::warn!(%error, "start the builder of the graph");
+            tracing::warn!(%error, "start the builder of segments");
         }
+    }
+}
+
+/// What is due, and for which kind.
+fn next_due(core: &Core, view: &View) -> Option<(SegmentKind, Job)> {
+    SegmentKind::ALL.into_iter().find_map(|kind| {
+        let (tail, parts) = facts(view.segments(kind));
+        Some((kind, due(tail, &parts, core.tuning.seal_points)?))
+    })
+}
+
+fn facts(segments: &Segments) -> (usize, Vec<PartFacts>) {
+    let parts = segments.parts.iter().map(|part| PartFacts { rows: part.sealed.len(), dead: part.dead });
+    (segments.tail.len(), parts.collect())
+}
+
+/// Builds until nothing is due. Held while it runs: nobody else builds.
+fn build_due(core: &Core) -> Result<(), IndexError> {
+    let _one_at_a_time = core.building.lock();
+    loop {
+        let next = next_due(core, &core.writer.lock().view);
+        let Some((kind, job)) = next else { return Ok(()) };
+        if core.closing.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        run(core, kind, &job, background_threads())?;
     }
 }
 
@@ -81,47 +92,73 @@ pub(super) fn all_threads() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
-/// Builds a graph over what is written so far and puts it to use. Does nothing if everything is in the graph.
+/// Puts all points of each kind into one segment without dead rows. Does nothing for kinds that are so.
 pub(super) fn seal(core: &Core, threads: usize) -> Result<(), IndexError> {
     core.check_writable("build the graph")?;
     let _one_at_a_time = core.building.lock();
+    core.writer.lock().mark(core)?;
+    for kind in SegmentKind::ALL {
+        let job = {
+            let writer = core.writer.lock();
+            let (tail, parts) = facts(writer.view.segments(kind));
+            whole(tail, &parts)
+        };
+        if let Some(job) = job {
+            run(core, kind, &job, threads)?;
+        }
+    }
+    Ok(())
+}
+
+/// Builds one segment and puts it to use. The caller holds `building`: places of segments stay what they are.
+fn run(core: &Core, kind: SegmentKind, job: &Job, threads: usize) -> Result<(), IndexError> {
     let view = {
         let mut writer = core.writer.lock();
         writer.mark(core)?;
-        if is_sealed(&writer.view) {
-            return Ok(());
-        }
         writer.building_below = Some(PointOffset(writer.view.state.next_point));
         writer.view.clone()
     };
-    let built = build(core, &view, threads);
+    let built = build(core, &view, kind, job, threads);
     let mut writer = core.writer.lock();
     writer.building_below = None;
     let built = built?;
     core.check_writable("build the graph")?;
-    publish(core, &mut writer, built)
+    publish(core, &mut writer, kind, job, built)
 }
 
-/// Whether the graph holds all live points and no dead one.
-fn is_sealed(view: &View) -> bool {
-    view.tail.len() == 0 && view.dead.is_empty() && (view.sealed.is_some() || view.assets.len() == 0)
-}
-
-/// A graph on disk that no row names yet.
+/// A segment on disk that no row names yet; none where no point is left alive.
 struct Fresh {
-    row: GraphRow,
-    columns: Columns,
-    graph: graph::FlatGraph,
+    generation: u64,
+    segment: Option<(SegmentRow, Columns, graph::FlatGraph)>,
 }
 
-fn build(core: &Core, view: &View, threads: usize) -> Result<Fresh, IndexError> {
+fn build(
+    core: &Core,
+    view: &View,
+    kind: SegmentKind,
+    job: &Job,
+    threads: usize,
+) -> Result<Fresh, IndexError> {
     let dim = core.space.dim;
+    let segments = view.segments(kind);
     let mut columns = Columns::default();
-    for row in view.live_rows() {
-        columns.points.push(row.point);
-        columns.assets.push(row.asset);
-        columns.tracks.push(row.track);
-        columns.vectors.extend_from_slice(row.vector);
+    let mut take = |row: RowRef<'_>| {
+        if !view.is_dead(row.point) {
+            columns.points.push(row.point);
+            columns.assets.push(row.asset);
+            columns.tracks.push(row.track);
+            columns.vectors.extend_from_slice(row.vector);
+        }
+    };
+    for part in job.parts.iter().filter_map(|at| segments.parts.get(*at)) {
+        part.sealed.rows().for_each(&mut take);
+    }
+    if job.tail {
+        segments.tail.rows().for_each(&mut take);
+    }
+    let generation = view.generation + 1;
+    if columns.points.is_empty() {
+        return Ok(Fresh { generation, segment: None });
     }
     let params = core.tuning.graph.clamped();
     let built =
@@ -139,7 +176,6 @@ fn build(core: &Core, view: &View, threads: usize) -> Result<Fresh, IndexError> 
         points: columns.points.iter().map(|point| point.0).collect(),
         graph: built.graph,
     };
-    let generation = view.generation + 1;
     let bytes = graph::encode(&stored);
     let mut chunks = 0;
     for value in graph::chunks(&bytes) {
@@ -148,67 +184,73 @@ fn build(core: &Core, view: &View, threads: usize) -> Result<Fresh, IndexError> 
         core.rocks.write(batch)?;
         chunks += 1;
     }
-    let row = GraphRow {
+    let row = SegmentRow {
+        kind: kind.code(),
         generation,
         chunks,
         bytes: bytes.len() as u64,
         checksum: xxh3_64(&bytes),
-        watermark: view.state.next_point,
     };
-    Ok(Fresh { row, columns, graph: stored.graph })
+    Ok(Fresh { generation, segment: Some((row, columns, stored.graph)) })
 }
 
 fn reordered<T: Copy>(column: &[T], order: &[u32]) -> Vec<T> {
     order.iter().filter_map(|row| column.get(*row as usize).copied()).collect()
 }
 
-/// Puts a graph to use: the one batch, then the view.
-fn publish(core: &Core, writer: &mut Writer, fresh: Fresh) -> Result<(), IndexError> {
-    let Fresh { row, columns, graph } = fresh;
-    let watermark = PointOffset(row.watermark);
-    let sealed = (!columns.points.is_empty())
-        .then(|| Sealed::new(row.generation, watermark, core.space.dim, columns, graph));
+/// Puts a segment to use in the place of what it was made of: the one batch, then the view.
+fn publish(
+    core: &Core,
+    writer: &mut Writer,
+    kind: SegmentKind,
+    job: &Job,
+    fresh: Fresh,
+) -> Result<(), IndexError> {
     let mut batch = Batch::default();
-    match &sealed {
-        Some(_) => core.rocks.put(&mut batch, Family::Meta, GRAPH_KEY, &row.encode()?)?,
-        None => core.rocks.delete(&mut batch, Family::Meta, GRAPH_KEY)?,
+    let mut view = writer.view.clone();
+    view.generation = fresh.generation;
+    let segments = view.segments_mut(kind);
+    let mut at = 0;
+    let mut gone = Vec::new();
+    segments.parts.retain(|part| {
+        let goes = job.parts.contains(&at);
+        at += 1;
+        if goes {
+            gone.push(part.sealed.generation());
+        }
+        !goes
+    });
+    if let Some((row, columns, graph)) = fresh.segment {
+        let sealed = Sealed::new(row, core.space.dim, columns, graph);
+        // Points that died while it was built.
+        let dead = writer.view.dead.iter().filter(|point| sealed.has(PointOffset(*point))).count();
+        segments.parts.push(Part { sealed: Arc::new(sealed), dead });
     }
-    let upto = if sealed.is_some() { row.generation } else { row.generation + 1 };
-    core.rocks.delete_range(&mut batch, Family::Graph, &chunk_key(0, 0), &chunk_key(upto, 0))?;
-    let mut dead = RoaringBitmap::new();
+    if job.tail {
+        let dead = &writer.view.dead;
+        let tail = segments.tail.with(|point| !dead.contains(point.0) && !segments.is_sealed(point));
+        segments.tail = tail;
+    }
+    core.rocks.put(&mut batch, Family::Meta, SEGMENTS_KEY, &view.segment_rows().encode()?)?;
+    for generation in gone {
+        let (from, to) = chunk_range(generation);
+        core.rocks.delete_range(&mut batch, Family::Graph, &from, &to)?;
+    }
+    let mut dead = (*writer.view.dead).clone();
     for point in &*writer.view.dead {
         let offset = PointOffset(point);
-        if sealed.as_ref().is_some_and(|sealed| sealed.has(offset)) {
-            dead.insert(point);
-        } else if offset < watermark {
-            core.rocks.delete(&mut batch, Family::Tomb, &point_offset_key(offset))?;
-            core.rocks.delete(&mut batch, Family::Vectors, &point_offset_key(offset))?;
+        if view.all_segments().any(|segments| segments.is_sealed(offset)) {
+            continue;
+        }
+        core.rocks.delete(&mut batch, Family::Tomb, &point_offset_key(offset))?;
+        core.rocks.delete(&mut batch, Family::Vectors, &point_offset_key(offset))?;
+        if !view.all_segments().any(|segments| segments.tail.has(offset)) {
+            dead.remove(point);
         }
     }
+    view.dead = Arc::new(dead);
     core.rocks.write(batch).inspect_err(|error| core.poison(error))?;
-    let killed = Arc::clone(&writer.view.dead);
-    writer.view.tail = writer.view.tail.without(watermark, |point| killed.contains(point.0));
-    writer.view.sealed = sealed.map(Arc::new);
-    writer.view.dead = Arc::new(dead);
-    writer.view.generation = row.generation;
+    writer.view = view;
     writer.written = true;
-    core.graph_in_doubt.store(false, Ordering::Relaxed);
     writer.sync_and_publish(core)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_graph_is_due_when_the_tail_is_long_or_many_are_dead() {
-        assert!(!is_due(99, None, 0, 100));
-        assert!(is_due(100, None, 0, 100));
-        assert!(!is_due(100, Some(1000), 0, 100));
-        assert!(is_due(250, Some(1000), 0, 100));
-        assert!(!is_due(0, Some(1000), 200, 100));
-        assert!(is_due(0, Some(1000), 201, 100));
-        assert!(!is_due(0, None, 1000, 100));
-        assert!(!is_due(0, Some(10), 9, 100));
-    }
 }

@@ -1,69 +1,120 @@
-//! Which way a search goes. Pure, so that it can be tested alone.
+//! Which way a search of one kind of segments goes, by predicted cost. Pure, so that it can be tested alone.
 
 use sensorium_types::Plan;
 
-/// A share of all points, one in so many, below which candidates are compared one by one.
-const SMALL_SHARE: usize = 50;
+use crate::options::Planning;
+
+/// Rows that a walk compares for each one that its beam keeps, about, at the default bounds of a graph.
+const ROWS_PER_KEPT: usize = 14;
 /// How many points a walk should have for each asset asked for; with fewer it would meet most of them anyway.
 const POINTS_PER_ASSET: usize = 8;
+/// Of the rows of a kind, one in so many must count before all are scanned in order rather than looked up one by one.
+pub(super) const GATHER_SHARE: usize = 4;
 
-/// What the planner is told.
+/// What the planner is told of the segments of one kind.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Facts {
     /// The request asks for every match to be compared.
     pub(super) exact: bool,
-    /// There is a graph.
-    pub(super) has_graph: bool,
+    /// How many sealed segments there are.
+    pub(super) parts: usize,
+    /// Their rows, dead ones included.
+    pub(super) rows: usize,
     /// The request leaves points out.
     pub(super) narrowed: bool,
+    /// Whether what is left is listed, so that its points can be looked up.
+    pub(super) listed: bool,
     /// Points that count.
     pub(super) candidates: usize,
-    /// All live points.
-    pub(super) points: usize,
     /// Assets asked for.
     pub(super) limit: usize,
-    /// Candidates that are compared one by one whatever their share.
-    pub(super) scan_points: usize,
+    /// The beam.
+    pub(super) ef: usize,
+    /// Dimension of the vectors.
+    pub(super) dim: usize,
 }
 
 /// Chooses the plan.
-pub(super) fn plan(facts: Facts) -> Plan {
-    let Facts { exact, has_graph, narrowed, candidates, points, limit, scan_points } = facts;
-    let few = candidates <= scan_points.max(points / SMALL_SHARE);
+pub(super) fn plan(planning: Planning, facts: Facts) -> Plan {
+    let Facts { exact, parts, rows, narrowed, candidates, limit, .. } = facts;
     let most = limit.saturating_mul(POINTS_PER_ASSET) >= candidates;
-    if exact || !has_graph || few || most {
-        Plan::ExactScan
-    } else if narrowed {
-        Plan::FilteredGraph
-    } else {
-        Plan::Graph
+    let walk = match planning {
+        _ if exact || parts == 0 || rows == 0 || most => false,
+        Planning::Scan => false,
+        Planning::Walk => true,
+        Planning::ByCost => walk_cost(facts) < scan_cost(facts),
+    };
+    match (walk, narrowed) {
+        (false, _) => Plan::ExactScan,
+        (true, true) => Plan::FilteredGraph,
+        (true, false) => Plan::Graph,
     }
+}
+
+/// Nanoseconds of a walk, about: each row is a jump in memory, and rows that do not count are met too.
+fn walk_cost(facts: Facts) -> usize {
+    let Facts { parts, rows, candidates, limit, ef, dim, .. } = facts;
+    let kept = ef.max(limit).saturating_mul(rows).div_ceil(candidates.clamp(1, rows.max(1)));
+    let compared = kept.saturating_mul(ROWS_PER_KEPT).min(rows / parts.max(1));
+    compared.saturating_mul(parts).saturating_mul(30 + dim / 8)
+}
+
+/// Nanoseconds of a scan, about: of all rows in order, or of those that count one by one.
+fn scan_cost(facts: Facts) -> usize {
+    let Facts { rows, listed, candidates, dim, .. } = facts;
+    let in_order = rows.saturating_mul(8 + dim / 16);
+    let one_by_one = candidates.saturating_mul(100 + dim / 4);
+    if listed && candidates < rows / GATHER_SHARE { in_order.min(one_by_one) } else { in_order }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const FACTS: Facts = Facts {
+        exact: false,
+        parts: 1,
+        rows: 100_000,
+        narrowed: false,
+        listed: false,
+        candidates: 100_000,
+        limit: 10,
+        ef: 128,
+        dim: 256,
+    };
+
+    fn by_cost(facts: Facts) -> Plan {
+        plan(Planning::ByCost, facts)
+    }
+
     #[test]
-    fn small_sets_and_large_limits_are_scanned() {
-        let facts = Facts {
-            exact: false,
-            has_graph: true,
-            narrowed: false,
-            candidates: 100_000,
-            points: 100_000,
-            limit: 10,
-            scan_points: 5_000,
-        };
-        assert_eq!(plan(facts), Plan::Graph);
-        assert_eq!(plan(Facts { narrowed: true, candidates: 20_000, ..facts }), Plan::FilteredGraph);
-        assert_eq!(plan(Facts { narrowed: true, candidates: 5_000, ..facts }), Plan::ExactScan);
-        assert_eq!(
-            plan(Facts { narrowed: true, candidates: 20_000, points: 2_000_000, ..facts }),
-            Plan::ExactScan
-        );
-        assert_eq!(plan(Facts { exact: true, ..facts }), Plan::ExactScan);
-        assert_eq!(plan(Facts { has_graph: false, ..facts }), Plan::ExactScan);
-        assert_eq!(plan(Facts { limit: usize::MAX, ..facts }), Plan::ExactScan);
+    fn small_sets_narrow_filters_and_large_limits_are_scanned() {
+        let narrowed = Facts { narrowed: true, listed: true, ..FACTS };
+        assert_eq!(by_cost(FACTS), Plan::Graph);
+        assert_eq!(by_cost(Facts { candidates: 50_000, ..narrowed }), Plan::FilteredGraph);
+        assert_eq!(by_cost(Facts { candidates: 500, ..narrowed }), Plan::ExactScan);
+        assert_eq!(by_cost(Facts { rows: 3_000, candidates: 3_000, ..FACTS }), Plan::ExactScan);
+        assert_eq!(by_cost(Facts { exact: true, ..FACTS }), Plan::ExactScan);
+        assert_eq!(by_cost(Facts { parts: 0, rows: 0, ..FACTS }), Plan::ExactScan);
+        assert_eq!(by_cost(Facts { limit: usize::MAX, ..FACTS }), Plan::ExactScan);
+    }
+
+    #[test]
+    fn a_larger_collection_is_not_scanned_for_more() {
+        // What a walk costs does not grow with the rows; what a scan costs does.
+        for rows in [20_000, 100_000, 1_000_000, 10_000_000] {
+            assert_eq!(by_cost(Facts { rows, candidates: rows, ..FACTS }), Plan::Graph, "{rows}");
+            let one_in_a_thousand =
+                Facts { rows, candidates: rows / 1000, narrowed: true, listed: true, ..FACTS };
+            assert_eq!(by_cost(one_in_a_thousand), Plan::ExactScan, "{rows}");
+        }
+    }
+
+    #[test]
+    fn a_plan_can_be_forced_where_there_is_a_graph() {
+        let small = Facts { rows: 300, candidates: 300, ..FACTS };
+        assert_eq!(plan(Planning::Walk, small), Plan::Graph);
+        assert_eq!(plan(Planning::Scan, FACTS), Plan::ExactScan);
+        assert_eq!(plan(Planning::Walk, Facts { parts: 0, rows: 0, ..FACTS }), Plan::ExactScan);
     }
 }

@@ -1,189 +1,292 @@
-//! A search: who may be given, which way to go, the points, the hits.
+//! A search: who may be given, which way to go for each kind of segments, the points, the hits.
 //!
 //! ```text
-//! request ─► selection ─► plan ─┬─ scan: all candidates ────────────────────────┐
-//!                               └─ walk the graph + scan the tail, wider until  ├─► collector ─► hits
-//!                                  min(limit, matches) assets are met, else scan ┘
+//! request ─► selection ─► for each sub-query and kind: plan ─┬─ scan: all candidates ─────────────────────────┐
+//!                                                            └─ walk the graphs + scan the tail, wider until  ├─► collector ─► hits
+//!                                                               min(limit, matches) assets are met, else scan ┘
 //! ```
+//!
+//! Rows are compared by their codes first; only those that may still be among the best are compared by their vectors, which
+//! decide. A scan so gives what comparing every vector would: the difference of the two has a bound.
 
-use sensorium_types::{AssetHit, Plan, ScoredPoint, SearchReply, SearchRequest};
+use sensorium_kernels::{BeamEnd, CodeMatrix, CodeQuery, Scored};
+use sensorium_types::{AssetHit, Plan, ScoredPoint, SearchReply, SearchRequest, SubQuery};
 
 use super::check::check_vector;
 use super::collector::{Collector, Met};
 use super::core::Core;
 use super::hubs::Correction;
-use super::planner::{Facts, plan};
-use super::sealed::Sealed;
-use super::select::Selection;
-use super::tail::RowRef;
+use super::planner::{Facts, GATHER_SHARE, plan};
+use super::sealed::{Ask, Sealed};
+use super::segments::{SegmentKind, Segments};
+use super::select::{Selection, check};
+use super::table::{ModalitySet, TrackSet};
+use super::tail::{RowRef, Stretch};
 use super::view::View;
 use crate::distance::dot;
 use crate::error::IndexError;
-use crate::storage::PointOffset;
 
-/// Candidates are looked up one by one where they are fewer than one in so many points.
-const GATHER_SHARE: usize = 4;
-/// Rows, of all that the graph has, of which the usual hub value is taken.
-const USUAL_ROWS: usize = 256;
+/// Rows that a scan compares between two looks at the cancel flag.
+const SLICE: usize = 256;
+/// Of the bound of a code's error, the part within which a walk looks at vectors: some seven deviations of the error, which
+/// is a sum of many small ones.
+const WALK_MARGIN: f32 = 0.25;
 
-/// The nearest assets.
-pub(super) fn search(core: &Core, view: &View, request: &SearchRequest) -> Result<SearchReply, IndexError> {
-    check_vector(&request.vector, core.space.dim)?;
-    let selection = Selection::new(core, view, request);
-    let limit = request.limit.min(selection.assets);
-    let plan = plan(Facts {
-        exact: request.exact,
-        has_graph: view.sealed.is_some(),
-        narrowed: !selection.is_everything(),
-        candidates: selection.points,
-        points: view.assets.points(),
-        limit: request.limit,
-        scan_points: core.tuning.scan_points,
-    });
-    let correction = Correction::new(core, view, request.hubs);
-    let mut search =
-        Search { view, query: &request.vector, correction, selection: &selection, limit, compared: 0 };
-    if limit == 0 {
-        return Ok(SearchReply { hits: Vec::new(), plan, points_compared: 0 });
+/// The nearest assets for each sub-query.
+pub(super) fn search(
+    core: &Core,
+    view: &View,
+    request: &SearchRequest,
+) -> Result<Vec<SearchReply>, IndexError> {
+    for query in &request.queries {
+        check_vector(&query.vector, core.space.dim)?;
     }
-    let walked = match (plan, &view.sealed) {
-        (Plan::Graph | Plan::FilteredGraph, Some(sealed)) => {
-            let ef = request.ef.unwrap_or(core.tuning.graph.ef);
-            search.walk(sealed, ef).map(|best| (plan, best))
-        }
-        (Plan::ExactScan | Plan::Graph | Plan::FilteredGraph, _) => None,
-    };
-    let (plan, best) = walked.unwrap_or_else(|| (Plan::ExactScan, search.scan()));
-    let hits = best.into_iter().filter_map(|met| search.hit(met)).collect();
-    Ok(SearchReply { hits, plan, points_compared: search.compared })
+    check(&request.cancel)?;
+    let selection = Selection::new(core, view, request)?;
+    request.queries.iter().map(|query| Search::new(core, view, request, &selection, query).run()).collect()
 }
 
 struct Search<'a> {
+    core: &'a Core,
     view: &'a View,
-    query: &'a [f32],
-    correction: Option<Correction<'a>>,
+    request: &'a SearchRequest,
     selection: &'a Selection,
-    limit: usize,
+    query: &'a [f32],
+    code: CodeQuery,
+    tracks: TrackSet,
+    correction: Option<Correction<'a>>,
     compared: usize,
 }
 
 impl<'a> Search<'a> {
-    fn compare(&mut self, row: RowRef<'_>, into: &mut Collector<'a>) {
-        self.compared += 1;
-        into.push(Met {
-            score: dot(self.query, row.vector) - self.lowered(row.point),
-            asset: row.asset,
-            point: row.point,
-        });
+    fn new(
+        core: &'a Core,
+        view: &'a View,
+        request: &'a SearchRequest,
+        selection: &'a Selection,
+        query: &'a SubQuery,
+    ) -> Self {
+        Self {
+            core,
+            view,
+            request,
+            selection,
+            query: &query.vector,
+            code: CodeQuery::new(&query.vector),
+            tracks: TrackSet::of_request(&query.tracks),
+            correction: Correction::new(core, view, query.hubs),
+            compared: 0,
+        }
     }
 
-    fn lowered(&self, point: PointOffset) -> f32 {
-        self.correction.map_or(0.0, |correction| correction.amount(point))
+    fn run(mut self) -> Result<SearchReply, IndexError> {
+        let limit = self.request.limit.min(self.selection.assets(self.tracks));
+        let mut best = Collector::new(&self.view.assets, limit);
+        let mut chosen = Plan::ExactScan;
+        for kind in SegmentKind::ALL {
+            let (plan, met) = self.kind(kind)?;
+            met.into_iter().for_each(|met| best.push(met));
+            if plan != Plan::ExactScan {
+                chosen = plan;
+            }
+        }
+        let hits = best.finish().into_iter().filter_map(|met| self.hit(met)).collect();
+        Ok(SearchReply { hits, plan: chosen, points_compared: self.compared })
+    }
+
+    /// The best points of a kind: min(limit, matches) assets, each by its best one.
+    fn kind(&mut self, kind: SegmentKind) -> Result<(Plan, Vec<Met>), IndexError> {
+        let tracks = self.tracks.and(kind.tracks());
+        let limit = self.request.limit.min(self.selection.assets(tracks));
+        if limit == 0 {
+            return Ok((Plan::ExactScan, Vec::new()));
+        }
+        let segments = self.view.segments(kind);
+        let ef = self.request.ef.unwrap_or(self.core.tuning.graph.ef);
+        let candidates = self.selection.points(tracks);
+        let is_everything = candidates == self.view.assets.tally().points(ModalitySet::ALL, kind.tracks());
+        let plan = plan(
+            self.core.tuning.planning,
+            Facts {
+                exact: self.request.exact,
+                parts: segments.parts.len(),
+                rows: segments.sealed_rows(),
+                narrowed: !is_everything,
+                listed: self.selection.matching().is_some(),
+                candidates,
+                limit,
+                ef,
+                dim: self.core.space.dim,
+            },
+        );
+        if plan != Plan::ExactScan {
+            // A walk among few matches meets many rows that do not count: it may cost half of what a scan does, no more.
+            let budget = if is_everything { candidates } else { candidates / 2 };
+            if let Some(met) = self.walk(kind, segments, limit, (ef, budget))? {
+                return Ok((plan, met));
+            }
+        }
+        Ok((Plan::ExactScan, self.scan(kind, segments, limit)?))
     }
 
     fn hit(&self, met: Met) -> Option<AssetHit> {
         let entry = self.view.assets.get(met.asset)?;
-        let cosine = match self.correction {
-            None => met.score,
-            Some(_) => dot(self.query, self.view.vector(met.point)?) + 0.0,
-        };
         Some(AssetHit {
             asset: entry.record.id.clone(),
             modality: entry.record.modality,
             point: entry.point(met.point)?.info(),
-            cosine,
+            cosine: met.cosine,
             corrected: met.score,
         })
     }
 
     fn counts(&self, row: RowRef<'_>) -> bool {
-        !self.view.is_dead(row.point) && self.selection.counts(row.asset, row.track)
+        self.tracks.has_code(row.track)
+            && !self.view.is_dead(row.point)
+            && self.selection.has(self.view, row.asset)
+    }
+
+    fn lowered(&self, row: RowRef<'_>) -> f32 {
+        self.correction.map_or(0.0, |correction| correction.amount(row.point))
+    }
+
+    fn least(&self, kind: SegmentKind) -> f32 {
+        self.correction.map_or(0.0, |correction| correction.least(kind))
+    }
+
+    /// Compares a row by its vector.
+    fn compare(&self, row: RowRef<'_>, lowered: f32, best: &mut Collector<'_>) {
+        let cosine = dot(self.query, row.vector);
+        best.push(Met { score: cosine - lowered, cosine, asset: row.asset, point: row.point });
     }
 
     /// Compares every candidate.
-    fn scan(&mut self) -> Vec<Met> {
-        let mut best = Collector::new(&self.view.assets, self.limit);
-        let rows = self.view.assets.points();
-        match self.selection.narrowed() {
-            Some(assets) if self.selection.points < rows / GATHER_SHARE => {
-                for asset in assets {
+    fn scan(&mut self, kind: SegmentKind, segments: &Segments, limit: usize) -> Result<Vec<Met>, IndexError> {
+        let mut best = Collector::new(&self.view.assets, limit);
+        let tracks = self.tracks.and(kind.tracks());
+        match self.selection.matching() {
+            Some(assets) if self.selection.points(tracks) < segments.rows() / GATHER_SHARE => {
+                for (number, asset) in assets.enumerate() {
+                    if number % SLICE == 0 {
+                        check(&self.request.cancel)?;
+                    }
                     let Some(entry) = self.view.assets.get(asset) else { continue };
-                    for point in entry.points.iter() {
-                        if let Some(row) = self.view.find(point.offset)
-                            && self.selection.counts(asset, row.track)
-                        {
-                            self.compare(row, &mut best);
+                    for point in entry.points.iter().filter(|point| tracks.has_code(point.track.code())) {
+                        if let Some(row) = segments.find(point.offset) {
+                            self.compared += 1;
+                            self.compare(row, self.lowered(row), &mut best);
                         }
                     }
                 }
             }
             Some(_) | None => {
-                for row in self.view.live_rows() {
-                    if self.selection.counts(row.asset, row.track) {
-                        self.compare(row, &mut best);
-                    }
+                for part in &segments.parts {
+                    self.scan_stretch(kind, part.sealed.stretch(), &mut best)?;
+                }
+                self.scan_tail(kind, segments, &mut best)?;
+            }
+        }
+        Ok(best.finish())
+    }
+
+    fn scan_tail(
+        &mut self,
+        kind: SegmentKind,
+        segments: &Segments,
+        best: &mut Collector<'_>,
+    ) -> Result<(), IndexError> {
+        segments.tail.stretches().try_for_each(|stretch| self.scan_stretch(kind, stretch, best))
+    }
+
+    /// Compares rows in order: by their codes, and where those leave it open, by their vectors.
+    fn scan_stretch(
+        &mut self,
+        kind: SegmentKind,
+        stretch: Stretch<'_>,
+        best: &mut Collector<'_>,
+    ) -> Result<(), IndexError> {
+        let dim = self.core.space.dim;
+        // What a row's code may promise too little, less what its cosine is lowered by at least.
+        let (bound, least) = (self.code.bound(stretch.codes), self.least(kind));
+        let mut cosines = [0.0; SLICE];
+        let rows = stretch.points.len();
+        for start in (0..rows).step_by(SLICE) {
+            check(&self.request.cancel)?;
+            let Some(cosines) = cosines.get_mut(..SLICE.min(rows - start)) else { break };
+            self.code.dot_range(stretch.codes, start, cosines);
+            self.compared += cosines.len();
+            for (place, about) in (start..).zip(cosines) {
+                if *about + bound - least < best.bar() {
+                    continue;
+                }
+                let Some(row) = stretch.row(place, dim).filter(|row| self.counts(*row)) else { continue };
+                let lowered = self.lowered(row);
+                if *about + bound - lowered >= best.bar() {
+                    self.compare(row, lowered, best);
                 }
             }
         }
-        best.finish()
+        Ok(())
     }
 
-    /// What rows that count are lowered by on the average, of some of them. Rows that do not count are lowered by as much while
-    /// the graph is walked: they may be of a content that has no values, and a walk that met them unlowered would stay among
-    /// them.
-    fn usually_lowered(&self, sealed: &Sealed) -> f32 {
-        let Some(correction) = self.correction else { return 0.0 };
-        let places =
-            (0..u32::try_from(sealed.len()).unwrap_or(u32::MAX)).step_by(1 + sealed.len() / USUAL_ROWS);
-        let rows = places.filter_map(|place| sealed.row(place));
-        let amounts = rows
-            .filter(|row| self.selection.counts(row.asset, row.track))
-            .map(|row| correction.amount(row.point));
-        let (count, sum) = amounts.fold((0.0_f32, 0.0), |(count, sum), amount| (count + 1.0, sum + amount));
-        if count > 0.0 { sum / count } else { 0.0 }
-    }
-
-    /// Walks the graph and compares the tail. `None` if that does not give as many assets as there are, or costs more
+    /// Walks the graphs and compares the tail. `None` if that does not give as many assets as there are, or costs more
     /// than comparing every candidate.
-    fn walk(&mut self, sealed: &Sealed, ef: usize) -> Option<Vec<Met>> {
-        let view = self.view;
-        let mut tail = Collector::new(&view.assets, self.limit);
-        for row in view.tail.rows() {
-            if self.counts(row) {
-                self.compare(row, &mut tail);
-            }
-        }
-        // A walk among few matches meets many rows that do not count: it may cost half of what a scan does, no more.
-        let budget =
-            if self.selection.is_everything() { self.selection.points } else { self.selection.points / 2 };
-        let usual = self.usually_lowered(sealed);
-        // Without a correction no row is looked at for it.
-        let lowered = |place| match self.correction {
-            None => 0.0,
-            Some(correction) => sealed
-                .row(place)
-                .filter(|row| self.selection.counts(row.asset, row.track))
-                .map_or(usual, |row| correction.amount(row.point)),
-        };
-        let mut ef = ef.max(self.limit).min(sealed.len());
+    fn walk(
+        &mut self,
+        kind: SegmentKind,
+        segments: &Segments,
+        limit: usize,
+        (ef, mut budget): (usize, usize),
+    ) -> Result<Option<Vec<Met>>, IndexError> {
+        let mut tail = Collector::new(&self.view.assets, limit);
+        self.scan_tail(kind, segments, &mut tail)?;
+        let least = self.least(kind);
+        let longest = segments.parts.iter().map(|part| part.sealed.len()).max().unwrap_or(0);
+        let mut ef = ef.max(limit).min(longest);
+        let mut found = Vec::new();
         loop {
-            let counts = |point, asset, track| !view.is_dead(point) && self.selection.counts(asset, track);
-            let (near, compared) = sealed.walk(self.query, ef, budget, counts, lowered);
-            self.compared += compared;
             let mut best = tail.clone();
-            for scored in near? {
-                if let Some(row) = sealed.row(scored.row) {
-                    best.push(Met { score: scored.score, asset: row.asset, point: row.point });
+            for part in &segments.parts {
+                let ask = Ask { query: &self.code, ef, budget, least, cancel: &self.request.cancel };
+                let lowered = |point| self.correction.map_or(0.0, |correction| correction.amount(point));
+                let walked = part.sealed.walk(ask, |row| self.counts(row), lowered, &mut found);
+                self.compared += walked.compared;
+                budget = budget.saturating_sub(walked.compared);
+                match walked.end {
+                    BeamEnd::Found => self.rescore(&part.sealed, &found, limit, &mut best),
+                    BeamEnd::OverBudget => return Ok(None),
+                    BeamEnd::Stopped => check(&self.request.cancel)?,
                 }
             }
-            if best.distinct() >= self.limit {
-                return Some(best.finish());
+            if best.distinct() >= limit {
+                return Ok(Some(best.finish()));
             }
-            if ef >= sealed.len() {
-                return None;
+            if ef >= longest {
+                return Ok(None);
             }
-            ef = ef.saturating_mul(2).min(sealed.len());
+            ef = ef.saturating_mul(2).min(longest);
         }
+    }
+
+    /// Compares the rows of a walk by their vectors, as far as they may be among the best.
+    fn rescore(&self, sealed: &Sealed, found: &[Scored], limit: usize, best: &mut Collector<'_>) {
+        let margin = self.margin(sealed.stretch().codes);
+        for (number, scored) in found.iter().enumerate() {
+            if number % limit.max(1) == 0 && number > 0 {
+                // Sets the bar.
+                best.distinct();
+            }
+            if scored.score + margin < best.bar() {
+                break;
+            }
+            if let Some(row) = sealed.row(scored.row) {
+                self.compare(row, self.lowered(row), best);
+            }
+        }
+    }
+
+    fn margin(&self, codes: &CodeMatrix) -> f32 {
+        self.code.bound(codes) * WALK_MARGIN
     }
 }
 
@@ -195,7 +298,7 @@ pub(super) fn score(
     points: &[super::table::Point],
 ) -> Vec<ScoredPoint> {
     let scored = points.iter().filter_map(|point| {
-        let row = view.find(point.offset)?;
+        let row = view.find(point.track, point.offset)?;
         let cosine = dot(query, row.vector) + 0.0;
         let lowered = correction.map_or(0.0, |correction| correction.amount(point.offset));
         Some(ScoredPoint { point: point.info(), cosine, corrected: cosine - lowered })

@@ -9,7 +9,7 @@ use sensorium_types::{AssetId, Filter, Page, PointKey, SourceKey, SourceRow, Sto
 use super::core::Core;
 use super::fields::Matcher;
 use super::load::place;
-use super::table::Entry;
+use super::table::{Entry, Point};
 use super::view::View;
 use crate::error::IndexError;
 use crate::storage::{Family, Row as _, SourceValue, decode_source_key, point_offset_key};
@@ -26,8 +26,8 @@ pub(super) fn entry<'a>(core: &Core, view: &'a View, id: &AssetId) -> Option<&'a
 pub(super) fn stored(view: &View, entry: &Entry, with_vectors: bool) -> StoredAsset {
     let mut stored = entry.stored();
     if with_vectors {
-        let vectors = entry.points.iter().map(|point| view.vector(point.offset).unwrap_or_default().to_vec());
-        stored.vectors = vectors.collect();
+        let vector = |point: &Point| view.vector(point.track, point.offset).unwrap_or_default().to_vec();
+        stored.vectors = entry.points.iter().map(vector).collect();
     }
     stored
 }

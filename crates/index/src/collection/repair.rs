@@ -9,8 +9,9 @@ use super::open::reload;
 use super::verify::{Action, Finding, find};
 use crate::error::IndexError;
 use crate::storage::{
-    AssetOffset, Batch, Family, GRAPH_KEY, LOSS_KEY, META_KEY, PointOffset, PointRow, Row as _, STATE_KEY,
-    SourceValue, asset_key, chunk_key, decode_offset_key, decode_point_key, hub_key, point_offset_key,
+    AssetOffset, Batch, Family, LOSS_KEY, META_KEY, OLD_GRAPH_KEY, PointOffset, PointRow, Row as _,
+    SEGMENTS_KEY, STATE_KEY, SourceValue, asset_key, chunk_key, decode_offset_key, decode_point_key, hub_key,
+    point_offset_key,
 };
 
 /// Rounds of mending: dropping an asset can bring to light what only it hid.
@@ -78,7 +79,8 @@ impl Mending<'_> {
             Action::PutState(state) => rocks.put(batch, Family::Sys, STATE_KEY, &state.encode()?),
             Action::PutMeta(meta) => rocks.put(batch, Family::Meta, META_KEY, &meta.encode()?),
             Action::DropGraph => {
-                rocks.delete(batch, Family::Meta, GRAPH_KEY)?;
+                rocks.delete(batch, Family::Meta, OLD_GRAPH_KEY)?;
+                rocks.delete(batch, Family::Meta, SEGMENTS_KEY)?;
                 rocks.delete_range(batch, Family::Graph, &chunk_key(0, 0), &chunk_key(u64::MAX, 0))
             }
             Action::ForgetLoss => {

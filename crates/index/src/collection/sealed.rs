@@ -1,13 +1,15 @@
-//! The sealed segment: points under a graph, with their vectors in the graph's order.
+//! A sealed segment: points under a graph, with their vectors and codes in the graph's order.
 
 use parking_lot::Mutex;
+use sensorium_kernels::{BeamBuffers, CodeMatrix, CodeQuery, Scored};
+use sensorium_types::Cancel;
 
-use super::tail::RowRef;
-use crate::graph::{Beam, FlatGraph, Marks, Scored};
-use crate::storage::{AssetOffset, PointOffset};
+use super::tail::{RowRef, Stretch};
+use crate::graph::{FlatGraph, Walk, Walked};
+use crate::storage::{AssetOffset, PointOffset, SegmentRow};
 
-/// Marks kept for later searches; more searches at once make their own.
-const KEPT_MARKS: usize = 16;
+/// Buffers kept for later searches; more searches at once make their own.
+const KEPT_BUFFERS: usize = 16;
 /// The asset of a row that was dead when the segment was loaded.
 pub(crate) const NO_ASSET: AssetOffset = AssetOffset(u32::MAX);
 
@@ -27,48 +29,58 @@ pub(crate) struct Columns {
 /// A sealed segment.
 #[derive(Debug)]
 pub(crate) struct Sealed {
-    generation: u64,
-    watermark: PointOffset,
+    row: SegmentRow,
     dim: usize,
     columns: Columns,
+    codes: CodeMatrix,
     graph: FlatGraph,
     /// Places of the points, in order of offset.
     places: Vec<(PointOffset, u32)>,
-    marks: Mutex<Vec<Marks>>,
+    buffers: Mutex<Vec<BeamBuffers>>,
+}
+
+/// What a walk is asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ask<'a> {
+    /// The query.
+    pub(crate) query: &'a CodeQuery,
+    /// How many rows that count are kept.
+    pub(crate) ef: usize,
+    /// Comparisons after which the walk gives up.
+    pub(crate) budget: usize,
+    /// The least that a row's cosine is lowered by.
+    pub(crate) least: f32,
+    /// What stops it.
+    pub(crate) cancel: &'a Cancel,
 }
 
 impl Sealed {
     /// A segment of a graph and its columns.
-    pub(crate) fn new(
-        generation: u64,
-        watermark: PointOffset,
-        dim: usize,
-        columns: Columns,
-        graph: FlatGraph,
-    ) -> Self {
+    pub(crate) fn new(row: SegmentRow, dim: usize, columns: Columns, graph: FlatGraph) -> Self {
         let mut places: Vec<_> = columns.points.iter().copied().zip(0..).collect();
         places.sort_unstable();
-        Self { generation, watermark, dim, columns, graph, places, marks: Mutex::new(Vec::new()) }
+        let codes = CodeMatrix::of(&columns.vectors, dim);
+        Self { row, dim, columns, codes, graph, places, buffers: Mutex::new(Vec::new()) }
     }
 
     /// The generation of its graph.
     pub(crate) const fn generation(&self) -> u64 {
-        self.generation
+        self.row.generation
     }
 
-    /// Every point below this offset is in the segment or dead.
-    pub(crate) const fn watermark(&self) -> PointOffset {
-        self.watermark
+    /// What names it on disk.
+    pub(crate) const fn stored(&self) -> SegmentRow {
+        self.row
     }
 
     /// How many points it holds, dead ones included.
-    pub(crate) fn len(&self) -> usize {
+    pub(crate) const fn len(&self) -> usize {
         self.columns.points.len()
     }
 
     /// Bytes in memory.
     pub(crate) fn bytes(&self) -> usize {
-        self.columns.vectors.len() * 4 + self.len() * 17 + self.graph.bytes()
+        self.columns.vectors.len() * 4 + self.codes.bytes() + self.len() * 17 + self.graph.bytes()
     }
 
     /// Whether the point is one of its rows.
@@ -88,13 +100,7 @@ impl Sealed {
 
     /// A row by its place in the graph.
     pub(crate) fn row(&self, place: u32) -> Option<RowRef<'_>> {
-        let place = place as usize;
-        Some(RowRef {
-            point: *self.columns.points.get(place)?,
-            asset: *self.columns.assets.get(place)?,
-            track: *self.columns.tracks.get(place)?,
-            vector: self.columns.vectors.get(place * self.dim..(place + 1) * self.dim)?,
-        })
+        self.stretch().row(place as usize, self.dim)
     }
 
     /// Every row in the graph's order.
@@ -102,23 +108,34 @@ impl Sealed {
         (0..u32::try_from(self.len()).unwrap_or(u32::MAX)).filter_map(|place| self.row(place))
     }
 
-    /// Walks the graph: places of rows that count, best first (`None` when the budget ran out), and comparisons made.
-    /// `lowered` says what the cosine of the row at a place is lowered by.
+    /// Every row in the graph's order, in one stretch.
+    pub(crate) fn stretch(&self) -> Stretch<'_> {
+        let Columns { points, assets, tracks, vectors } = &self.columns;
+        Stretch { points, assets, tracks, vectors, codes: &self.codes }
+    }
+
+    /// Walks the graph. `counts` says which rows are wanted; `lowered` what the cosine of a row is lowered by.
     pub(crate) fn walk(
         &self,
-        query: &[f32],
-        ef: usize,
-        budget: usize,
-        counts: impl Fn(PointOffset, AssetOffset, u8) -> bool,
-        lowered: impl Fn(u32) -> f32,
-    ) -> (Option<Vec<Scored>>, usize) {
-        let mut marks = self.marks.lock().pop().unwrap_or_default();
-        let beam = Beam { query, vectors: &self.columns.vectors, ef, budget };
-        let counts = |place| self.row(place).is_some_and(|row| counts(row.point, row.asset, row.track));
-        let answer = beam.walk(&self.graph, &mut marks, counts, lowered);
-        let mut kept = self.marks.lock();
-        if kept.len() < KEPT_MARKS {
-            kept.push(marks);
+        ask: Ask<'_>,
+        counts: impl Fn(RowRef<'_>) -> bool,
+        lowered: impl Fn(PointOffset) -> f32,
+        found: &mut Vec<Scored>,
+    ) -> Walked {
+        let Ask { query, ef, budget, least, cancel } = ask;
+        let mut buffers = self.buffers.lock().pop().unwrap_or_default();
+        let walk = Walk { query, rows: &self.codes, ef, budget, least };
+        let answer = walk.run(
+            &self.graph,
+            &mut buffers,
+            |place| self.row(place).is_some_and(&counts),
+            |place| self.columns.points.get(place as usize).map_or(0.0, |point| lowered(*point)),
+            || cancel.is_cancelled(),
+            found,
+        );
+        let mut kept = self.buffers.lock();
+        if kept.len() < KEPT_BUFFERS {
+            kept.push(buffers);
         }
         answer
     }

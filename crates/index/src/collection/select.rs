@@ -1,15 +1,20 @@
-//! Which assets a request may give.
+//! Which assets and points a search may give, made once for all sub-queries of a request.
 //!
-//! The filter is evaluated on every asset of the named modalities and tracks, so the size of the answer is known
-//! exactly before a plan is chosen.
+//! Without a filter nothing is evaluated: what may be given is known by count, and each candidate is asked for its modality.
+//! A filter is evaluated on every asset of the named modalities, so that the size of the answer is known before a plan is
+//! chosen.
 
-use sensorium_types::{AssetId, Filter, SearchRequest};
+use sensorium_types::{AssetId, Cancel, Filter, SearchRequest};
 
 use super::core::Core;
 use super::fields::Matcher;
-use super::table::{ModalitySet, TrackSet};
+use super::table::{ModalitySet, Tally, TrackSet};
 use super::view::View;
+use crate::error::IndexError;
 use crate::storage::AssetOffset;
+
+/// Assets that are looked at between two looks at the cancel flag.
+const SLICE: usize = 1024;
 
 /// A set of asset offsets.
 #[derive(Debug, Clone, Default)]
@@ -38,70 +43,87 @@ impl OffsetSet {
     }
 }
 
-/// The assets and points that a request may give.
+/// The assets that a request may give.
 #[derive(Debug)]
 pub(super) struct Selection {
-    /// The assets that match; `None` for all.
+    /// The assets that meet the filter; `None` without one.
     matching: Option<OffsetSet>,
+    modalities: ModalitySet,
     excluded: Vec<AssetOffset>,
-    tracks: TrackSet,
-    /// How many assets match.
-    pub(super) assets: usize,
-    /// How many points they have on the tracks.
-    pub(super) points: usize,
+    /// How many may be given, by modality and tracks.
+    tally: Tally,
 }
 
 impl Selection {
     /// Evaluates a request.
-    pub(super) fn new(core: &Core, view: &View, request: &SearchRequest) -> Self {
+    ///
+    /// # Errors
+    /// If the request was cancelled.
+    pub(super) fn new(core: &Core, view: &View, request: &SearchRequest) -> Result<Self, IndexError> {
         let excluded = offsets(core, view, &request.exclude);
-        let tracks = TrackSet::of_request(&request.tracks);
-        if request.filter.is_none() && request.modalities.is_empty() && request.tracks.is_empty() {
-            let left_out = excluded.iter().filter_map(|asset| view.assets.get(*asset));
-            let points: usize = left_out.map(|entry| entry.points.len()).sum();
-            return Self {
-                matching: None,
-                assets: view.assets.len() - excluded.len(),
-                points: view.assets.points() - points,
-                excluded,
-                tracks,
-            };
-        }
-        let matcher = request.filter.as_ref().map(Matcher::new);
+        let modalities = ModalitySet::of_request(&request.modalities);
+        let Some(filter) = &request.filter else {
+            let mut tally = view.assets.tally().clone();
+            excluded.iter().filter_map(|asset| view.assets.get(*asset)).for_each(|entry| tally.remove(entry));
+            return Ok(Self { matching: None, modalities, excluded, tally });
+        };
+        let mut selection = Self { matching: None, modalities, excluded, tally: Tally::default() };
         let mut matching = OffsetSet::default();
-        let (mut assets, mut points) = (0, 0);
-        for (asset, entry) in view.assets.iter(ModalitySet::of_request(&request.modalities), tracks) {
-            if excluded.contains(&asset) || !matcher.as_ref().is_none_or(|matcher| matcher.meets(entry)) {
-                continue;
+        let matcher = Matcher::new(filter);
+        for (number, (asset, entry)) in view.assets.iter(modalities).enumerate() {
+            if number % SLICE == 0 {
+                check(&request.cancel)?;
             }
-            matching.insert(asset);
-            assets += 1;
-            points += entry.points.iter().filter(|point| tracks.has_code(point.track.code())).count();
+            if !selection.is_excluded(asset) && matcher.meets(entry) {
+                matching.insert(asset);
+                selection.tally.add(entry);
+            }
         }
-        Self { matching: Some(matching), excluded, tracks, assets, points }
+        selection.matching = Some(matching);
+        Ok(selection)
     }
 
-    /// Whether every live point counts.
-    pub(super) fn is_everything(&self) -> bool {
-        self.matching.is_none() && self.excluded.is_empty()
+    /// How many assets with points of the tracks may be given.
+    pub(super) fn assets(&self, tracks: TrackSet) -> usize {
+        self.tally.assets(self.modalities, tracks)
     }
 
-    /// Whether a live point counts.
-    pub(super) fn counts(&self, asset: AssetOffset, track: u8) -> bool {
-        self.tracks.has_code(track)
-            && match &self.matching {
-                Some(matching) => matching.has(asset),
-                None => !self.excluded.contains(&asset),
+    /// How many points of the tracks may be given.
+    pub(super) fn points(&self, tracks: TrackSet) -> usize {
+        self.tally.points(self.modalities, tracks)
+    }
+
+    /// Whether an asset may be given.
+    pub(super) fn has(&self, view: &View, asset: AssetOffset) -> bool {
+        match &self.matching {
+            Some(matching) => matching.has(asset),
+            None => {
+                !self.is_excluded(asset)
+                    && (self.modalities == ModalitySet::ALL
+                        || view.assets.modality(asset).meets(self.modalities))
             }
+        }
     }
 
-    /// The matching assets, if the request narrows them.
-    pub(super) fn narrowed(&self) -> Option<impl Iterator<Item = AssetOffset>> {
+    fn is_excluded(&self, asset: AssetOffset) -> bool {
+        self.excluded.binary_search(&asset).is_ok()
+    }
+
+    /// The assets that meet the filter, if there is one.
+    pub(super) fn matching(&self) -> Option<impl Iterator<Item = AssetOffset>> {
         self.matching.as_ref().map(OffsetSet::iter)
     }
 }
 
-/// Assets of a view by name, without repeats and unknown ones.
+/// An error if the caller wants no answer any more.
+pub(super) fn check(cancel: &Cancel) -> Result<(), IndexError> {
+    match cancel.stopped() {
+        None => Ok(()),
+        Some(stopped) => Err(IndexError::Stopped { stopped }),
+    }
+}
+
+/// Assets of a view by name in order of offset, without repeats and unknown ones.
 fn offsets(core: &Core, view: &View, ids: &[AssetId]) -> Vec<AssetOffset> {
     let known = ids.iter().filter_map(|id| {
         let asset = core.offset(id)?;

@@ -4,21 +4,20 @@ use sensorium_types::CollectionStats;
 
 use super::core::Core;
 use super::open::folder_bytes;
+use super::segments::Segments;
 use crate::error::IndexError;
 
 /// Counts and sizes of a collection.
 pub(super) fn stats(core: &Core) -> Result<CollectionStats, IndexError> {
     let view = core.view();
-    let sealed = view.sealed.as_ref();
     Ok(CollectionStats {
         assets: view.assets.len() as u64,
         points: view.assets.points() as u64,
         sources_indexed: view.sources.indexed,
         sources_failed: view.sources.failed,
-        points_in_graph: sealed.map_or(0, |sealed| sealed.len() - view.dead_in_sealed()) as u64,
+        points_in_graph: view.sealed_points() as u64,
         points_without_hubs: view.hubs.lacking().len(),
         bytes_on_disk: folder_bytes(&core.folder)?,
-        bytes_in_memory: (view.tail.bytes() + view.hubs.bytes() + sealed.map_or(0, |sealed| sealed.bytes()))
-            as u64,
+        bytes_in_memory: (view.all_segments().map(Segments::bytes).sum::<usize>() + view.hubs.bytes()) as u64,
     })
 }

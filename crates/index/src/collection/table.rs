@@ -1,8 +1,8 @@
 //! The assets in memory: id tracker and payload table in one.
 //!
 //! The table is a list of shared pages. A writer changes its own copy, of which only the pages it touches are copied;
-//! readers keep the table they have. What a scan asks of every asset (modality, tracks) lies beside the pages'
-//! entries, so that most scans follow no pointer.
+//! readers keep the table they have. What a search asks of an asset (its modality) lies beside the pages' entries, so that
+//! most searches follow no pointer, and how many assets a search may give is counted as they come and go.
 
 use std::sync::Arc;
 
@@ -117,6 +117,11 @@ impl TrackSet {
         code < 8 && self.0 & 1 << code != 0
     }
 
+    /// The tracks that are in both.
+    pub(crate) const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
     /// Whether the two share a track.
     pub(crate) const fn meets(self, other: Self) -> bool {
         self.0 & other.0 != 0
@@ -128,12 +133,30 @@ impl TrackSet {
 pub(crate) struct ModalitySet(u8);
 
 impl ModalitySet {
+    /// Every modality.
+    pub(crate) const ALL: Self = Self(u8::MAX);
+
     /// The modalities of a request: an empty list means all.
     pub(crate) fn of_request(modalities: &[Modality]) -> Self {
         if modalities.is_empty() {
-            return Self(u8::MAX);
+            return Self::ALL;
         }
         Self(modalities.iter().fold(0, |set, modality| set | Self::bit(*modality)))
+    }
+
+    /// The set of one.
+    pub(crate) const fn of(modality: Modality) -> Self {
+        Self(Self::bit(modality))
+    }
+
+    /// Whether the two share a modality.
+    pub(crate) const fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// Whether a modality is in it.
+    pub(crate) const fn has(self, modality: Modality) -> bool {
+        self.0 & Self::bit(modality) != 0
     }
 
     const fn bit(modality: Modality) -> u8 {
@@ -146,25 +169,92 @@ impl ModalitySet {
     }
 }
 
-/// What a scan asks of an asset before it looks at the entry.
-#[derive(Debug, Clone, Copy)]
-struct Brief {
-    /// One bit of [`ModalitySet`]; none where there is no asset.
-    modality: u8,
-    tracks: TrackSet,
+/// How many assets and points there are, by modality and by the tracks that an asset has.
+#[derive(Debug, Clone)]
+pub(crate) struct Tally {
+    len: usize,
+    /// Assets by modality and by the bits of their tracks.
+    assets: [[usize; TRACK_SETS]; Modality::ALL.len()],
+    /// Points by the modality of their asset and by track.
+    points: [[usize; Track::ALL.len()]; Modality::ALL.len()],
 }
 
-const NO_ASSET: Brief = Brief { modality: 0, tracks: TrackSet::EMPTY };
+/// Sets of tracks that there are.
+const TRACK_SETS: usize = 1 << Track::ALL.len();
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self {
+            len: 0,
+            assets: [[0; TRACK_SETS]; Modality::ALL.len()],
+            points: [[0; Track::ALL.len()]; Modality::ALL.len()],
+        }
+    }
+}
+
+impl Tally {
+    /// Counts an asset.
+    pub(crate) fn add(&mut self, entry: &Entry) {
+        self.change(entry, |count| count + 1);
+    }
+
+    /// Counts an asset no more.
+    pub(crate) fn remove(&mut self, entry: &Entry) {
+        self.change(entry, |count| count.saturating_sub(1));
+    }
+
+    fn change(&mut self, entry: &Entry, to: impl Fn(usize) -> usize) {
+        self.len = to(self.len);
+        let modality = Modality::ALL.iter().position(|modality| *modality == entry.record.modality);
+        let Some(modality) = modality else { return };
+        let assets = self.assets.get_mut(modality);
+        if let Some(count) = assets.and_then(|counts| counts.get_mut(usize::from(entry.tracks().0))) {
+            *count = to(*count);
+        }
+        let Some(points) = self.points.get_mut(modality) else { return };
+        for point in entry.points.iter() {
+            if let Some(count) = points.get_mut(usize::from(point.track.code())) {
+                *count = to(*count);
+            }
+        }
+    }
+
+    /// Assets of the modalities that have points of the tracks.
+    pub(crate) fn assets(&self, modalities: ModalitySet, tracks: TrackSet) -> usize {
+        let rows = self.of(modalities, &self.assets);
+        let met = |(bits, count): (u8, &usize)| TrackSet(bits).meets(tracks).then_some(*count);
+        rows.flat_map(|row| (0..).zip(row).filter_map(met)).sum()
+    }
+
+    /// Points of the tracks that assets of the modalities have.
+    pub(crate) fn points(&self, modalities: ModalitySet, tracks: TrackSet) -> usize {
+        let rows = self.of(modalities, &self.points);
+        let met = |(code, count): (u8, &usize)| tracks.has_code(code).then_some(*count);
+        rows.flat_map(|row| (0..).zip(row).filter_map(met)).sum()
+    }
+
+    fn of<'a, const N: usize>(
+        &self,
+        modalities: ModalitySet,
+        rows: &'a [[usize; N]],
+    ) -> impl Iterator<Item = &'a [usize; N]> {
+        let named = Modality::ALL.into_iter().zip(rows);
+        named.filter(move |(modality, _)| modalities.has(*modality)).map(|(_, row)| row)
+    }
+}
+
+/// The bit of no asset.
+const NO_ASSET: ModalitySet = ModalitySet(0);
 
 #[derive(Debug, Clone)]
 struct Page {
     entries: Vec<Option<Arc<Entry>>>,
-    briefs: Vec<Brief>,
+    modalities: Vec<ModalitySet>,
 }
 
 impl Page {
     fn empty() -> Self {
-        Self { entries: vec![None; PAGE], briefs: vec![NO_ASSET; PAGE] }
+        Self { entries: vec![None; PAGE], modalities: vec![NO_ASSET; PAGE] }
     }
 }
 
@@ -172,19 +262,30 @@ impl Page {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct AssetTable {
     pages: Vec<Option<Arc<Page>>>,
-    assets: usize,
-    points: usize,
+    tally: Tally,
 }
 
 impl AssetTable {
     /// How many assets there are.
     pub(crate) const fn len(&self) -> usize {
-        self.assets
+        self.tally.len
     }
 
     /// How many points they have.
-    pub(crate) const fn points(&self) -> usize {
-        self.points
+    pub(crate) fn points(&self) -> usize {
+        self.tally.points(ModalitySet::ALL, TrackSet::ALL)
+    }
+
+    /// How many there are, by modality and tracks.
+    pub(crate) const fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// The modality of the asset at an offset, as a set.
+    pub(crate) fn modality(&self, asset: AssetOffset) -> ModalitySet {
+        let index = asset.index();
+        let page = self.pages.get(index / PAGE).and_then(Option::as_ref);
+        page.and_then(|page| page.modalities.get(index % PAGE)).copied().unwrap_or(NO_ASSET)
     }
 
     /// The asset at an offset.
@@ -207,36 +308,27 @@ impl AssetTable {
         }
         let page = self.pages.get_mut(number)?.get_or_insert_with(|| Arc::new(Page::empty()));
         let page = Arc::make_mut(page);
-        if let Some(brief) = page.briefs.get_mut(index % PAGE) {
-            *brief = entry.as_ref().map_or(NO_ASSET, |entry| Brief {
-                modality: ModalitySet::bit(entry.record.modality),
-                tracks: entry.tracks(),
-            });
+        if let Some(modality) = page.modalities.get_mut(index % PAGE) {
+            *modality = entry.as_ref().map_or(NO_ASSET, |entry| ModalitySet::of(entry.record.modality));
         }
         if let Some(entry) = &entry {
-            self.assets += 1;
-            self.points += entry.points.len();
+            self.tally.add(entry);
         }
         let before = std::mem::replace(page.entries.get_mut(index % PAGE)?, entry.map(Arc::new));
         if let Some(before) = &before {
-            self.assets -= 1;
-            self.points -= before.points.len();
+            self.tally.remove(before);
         }
         before
     }
 
-    /// Every asset with a modality and a track of the sets, in order of offset.
-    pub(crate) fn iter(
-        &self,
-        modalities: ModalitySet,
-        tracks: TrackSet,
-    ) -> impl Iterator<Item = (AssetOffset, &Arc<Entry>)> {
+    /// Every asset of the modalities, in order of offset.
+    pub(crate) fn iter(&self, modalities: ModalitySet) -> impl Iterator<Item = (AssetOffset, &Arc<Entry>)> {
         let pages = self.pages.iter().enumerate();
         let pages = pages.filter_map(|(number, page)| Some((number * PAGE, page.as_ref()?)));
         pages.flat_map(move |(start, page)| {
-            let places = page.briefs.iter().zip(&page.entries).enumerate();
-            places.filter_map(move |(place, (brief, entry))| {
-                if brief.modality & modalities.0 == 0 || !brief.tracks.meets(tracks) {
+            let places = page.modalities.iter().zip(&page.entries).enumerate();
+            places.filter_map(move |(place, (modality, entry))| {
+                if !modality.meets(modalities) {
                     return None;
                 }
                 Some((AssetOffset(u32::try_from(start + place).ok()?), entry.as_ref()?))

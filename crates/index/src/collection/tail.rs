@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use sensorium_kernels::CodeMatrix;
+
 use crate::storage::{AssetOffset, PointOffset};
 
 /// Points of a block: small enough to copy at each commit, large enough to scan without pause.
@@ -22,22 +24,56 @@ pub(crate) struct RowRef<'a> {
     pub(crate) vector: &'a [f32],
 }
 
-#[derive(Debug, Clone, Default)]
-struct Block {
-    points: Vec<PointOffset>,
-    assets: Vec<AssetOffset>,
-    tracks: Vec<u8>,
-    vectors: Vec<f32>,
+/// Rows with their codes, as a scan goes over them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stretch<'a> {
+    /// Points.
+    pub(crate) points: &'a [PointOffset],
+    /// Their assets.
+    pub(crate) assets: &'a [AssetOffset],
+    /// The numbers of their tracks.
+    pub(crate) tracks: &'a [u8],
+    /// Their vectors.
+    pub(crate) vectors: &'a [f32],
+    /// Their codes.
+    pub(crate) codes: &'a CodeMatrix,
 }
 
-impl Block {
-    fn row(&self, place: usize, dim: usize) -> Option<RowRef<'_>> {
+impl<'a> Stretch<'a> {
+    /// A row.
+    pub(crate) fn row(&self, place: usize, dim: usize) -> Option<RowRef<'a>> {
         Some(RowRef {
             point: *self.points.get(place)?,
             asset: *self.assets.get(place)?,
             track: *self.tracks.get(place)?,
             vector: self.vectors.get(place * dim..(place + 1) * dim)?,
         })
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Block {
+    points: Vec<PointOffset>,
+    assets: Vec<AssetOffset>,
+    tracks: Vec<u8>,
+    vectors: Vec<f32>,
+    codes: CodeMatrix,
+}
+
+impl Block {
+    const fn empty(dim: usize) -> Self {
+        Self {
+            points: Vec::new(),
+            assets: Vec::new(),
+            tracks: Vec::new(),
+            vectors: Vec::new(),
+            codes: CodeMatrix::new(dim),
+        }
+    }
+
+    fn stretch(&self) -> Stretch<'_> {
+        let Self { points, assets, tracks, vectors, codes } = self;
+        Stretch { points, assets, tracks, vectors, codes }
     }
 }
 
@@ -61,14 +97,14 @@ impl Tail {
     }
 
     /// Bytes in memory.
-    pub(crate) const fn bytes(&self) -> usize {
-        self.rows * (self.dim * 4 + 9)
+    pub(crate) fn bytes(&self) -> usize {
+        self.blocks.iter().map(|block| block.codes.bytes()).sum::<usize>() + self.rows * (self.dim * 4 + 9)
     }
 
     /// Adds a point, of a higher offset than all before.
     pub(crate) fn push(&mut self, row: RowRef<'_>) {
         if self.blocks.last().is_none_or(|block| block.points.len() >= BLOCK) {
-            self.blocks.push(Arc::new(Block::default()));
+            self.blocks.push(Arc::new(Block::empty(self.dim)));
         }
         let Some(block) = self.blocks.last_mut() else { return };
         let block = Arc::make_mut(block);
@@ -76,27 +112,39 @@ impl Tail {
         block.assets.push(row.asset);
         block.tracks.push(row.track);
         block.vectors.extend_from_slice(row.vector);
+        block.codes.push(row.vector);
         self.rows += 1;
+    }
+
+    /// Every point in order of offset, in stretches.
+    pub(crate) fn stretches(&self) -> impl Iterator<Item = Stretch<'_>> {
+        self.blocks.iter().map(|block| block.stretch())
     }
 
     /// Every point in order of offset.
     pub(crate) fn rows(&self) -> impl Iterator<Item = RowRef<'_>> {
-        let places = |block: &Arc<Block>| 0..block.points.len();
-        self.blocks.iter().flat_map(move |block| places(block).filter_map(|place| block.row(place, self.dim)))
+        let dim = self.dim;
+        self.stretches()
+            .flat_map(move |block| (0..block.points.len()).filter_map(move |place| block.row(place, dim)))
+    }
+
+    /// Whether the point is one of its rows.
+    pub(crate) fn has(&self, point: PointOffset) -> bool {
+        self.find(point).is_some()
     }
 
     /// The point with this offset.
     pub(crate) fn find(&self, point: PointOffset) -> Option<RowRef<'_>> {
         let after =
             self.blocks.partition_point(|block| block.points.first().is_some_and(|first| *first <= point));
-        let block = self.blocks.get(after.checked_sub(1)?)?;
+        let block = self.blocks.get(after.checked_sub(1)?)?.stretch();
         block.row(block.points.binary_search(&point).ok()?, self.dim)
     }
 
-    /// The tail without points below an offset and without those that `dead` names.
-    pub(crate) fn without(&self, watermark: PointOffset, dead: impl Fn(PointOffset) -> bool) -> Self {
+    /// The points of the tail that are wanted.
+    pub(crate) fn with(&self, wanted: impl Fn(PointOffset) -> bool) -> Self {
         let mut kept = Self::new(self.dim);
-        self.rows().filter(|row| row.point >= watermark && !dead(row.point)).for_each(|row| kept.push(row));
+        self.rows().filter(|row| wanted(row.point)).for_each(|row| kept.push(row));
         kept
     }
 }
@@ -122,7 +170,7 @@ mod tests {
         assert_eq!(tail.find(PointOffset(258)).map(|row| row.vector.to_vec()), Some(vec![129.0, 0.0]));
         assert!(tail.find(PointOffset(259)).is_none());
         assert!(copy.find(PointOffset(1000)).is_none());
-        let rest = tail.without(PointOffset(590), |point| point.0 == 592);
+        let rest = tail.with(|point| point.0 >= 590 && point.0 != 592);
         assert_eq!(rest.rows().map(|row| row.point.0).collect::<Vec<_>>(), [590, 594, 596, 598, 1000]);
     }
 }

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sensorium_types::{
-    AssetId, AssetRecord, Change, ErrorKind, HubValues, HubWeights, MediaPolicy, Modality, Payload, Plan,
-    PointRecord, SearchRequest, SourceKey, SourceRow, SourceState, SpaceInfo, Track,
+    AssetId, AssetRecord, Change, ErrorKind, HubValues, MediaPolicy, Modality, Payload, Plan, PointRecord,
+    SearchRequest, SourceKey, SourceRow, SourceState, SpaceInfo, Track,
 };
 
 use super::Collection;
@@ -13,7 +13,7 @@ use crate::storage::{
     Access, AssetOffset, Batch, Family, HubRow, META_KEY, MetaRow, PointOffset, Recovery, Rocks, Row as _,
     SharedMemory, asset_key, chunk_key, encode_vector, hub_key, point_key, point_offset_key,
 };
-use crate::{Database, GraphParams, IndexError, MemoryBudget, OpenOptions, Tuning};
+use crate::{Database, GraphParams, IndexError, MemoryBudget, OpenOptions, Planning, Tuning};
 
 const DIM: usize = 8;
 const ASSETS: u32 = 120;
@@ -59,7 +59,8 @@ fn change(number: u32) -> Change {
 }
 
 fn tuning() -> Tuning {
-    Tuning { seal_points: usize::MAX, scan_points: 0, graph: GraphParams { m: 8, ef_construct: 64, ef: 16 } }
+    let graph = GraphParams { m: 8, ef_construct: 64, ef: 16 };
+    Tuning { seal_points: usize::MAX, planning: Planning::Walk, graph }
 }
 
 fn database(data: &Path) -> Database {
@@ -97,18 +98,8 @@ fn tamper(folder: &Path, edit: impl FnOnce(&Rocks, &mut Batch)) {
 }
 
 fn search(collection: &Collection, limit: usize) -> (Vec<AssetId>, Plan) {
-    let request = SearchRequest {
-        vector: vector(3),
-        tracks: Vec::new(),
-        modalities: Vec::new(),
-        filter: None,
-        exclude: Vec::new(),
-        limit,
-        exact: false,
-        ef: None,
-        hubs: HubWeights::default(),
-    };
-    let reply = collection.search(&request).expect("searches");
+    let request = SearchRequest::nearest(vector(3), limit);
+    let reply = collection.search(&request).expect("searches").remove(0);
     (reply.hits.into_iter().map(|hit| hit.asset).collect(), reply.plan)
 }
 
@@ -167,7 +158,7 @@ fn verify_finds_a_damaged_graph_that_is_in_use() {
     let collection = database.open_collection("default").expect("opens").expect("there");
     let problems = collection.verify().expect("walks");
     assert_eq!(problems.len(), 1);
-    assert!(problems[0].repair.contains("build it again"), "{problems:?}");
+    assert!(problems[0].repair.contains("build them again"), "{problems:?}");
     assert_eq!(search(&collection, 5).1, Plan::ExactScan);
 }
 

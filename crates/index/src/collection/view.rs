@@ -4,12 +4,13 @@
 use std::sync::Arc;
 
 use roaring::RoaringBitmap;
+use sensorium_types::Track;
 
 use super::hubs::HubTable;
-use super::sealed::Sealed;
+use super::segments::{SegmentKind, Segments};
 use super::table::AssetTable;
-use super::tail::{RowRef, Tail};
-use crate::storage::{KeepRow, PointOffset, StateRow};
+use super::tail::RowRef;
+use crate::storage::{KeepRow, PointOffset, SegmentsRow, StateRow};
 
 /// How many source rows there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -29,11 +30,9 @@ pub(crate) struct View {
     pub(crate) assets: AssetTable,
     /// The newest generation of a graph that was ever made.
     pub(crate) generation: u64,
-    /// Points under a graph.
-    pub(crate) sealed: Option<Arc<Sealed>>,
-    /// Points that no graph holds.
-    pub(crate) tail: Tail,
-    /// Points of both that are dead.
+    /// Points, by what they show; ask [`View::segments`].
+    sets: [Segments; SegmentKind::ALL.len()],
+    /// Points of them that are dead.
     pub(crate) dead: Arc<RoaringBitmap>,
     /// Hub values of points, and which lack them; empty where there is no bank.
     pub(crate) hubs: HubTable,
@@ -50,8 +49,7 @@ impl View {
             state: StateRow::default(),
             assets: AssetTable::default(),
             generation: 0,
-            sealed: None,
-            tail: Tail::new(dim),
+            sets: SegmentKind::ALL.map(|_| Segments::new(dim)),
             dead: Arc::default(),
             hubs: HubTable::default(),
             sources: SourceCounts::default(),
@@ -64,25 +62,57 @@ impl View {
         self.dead.contains(point.0)
     }
 
-    /// The point with this offset, in the graph or in the tail.
-    pub(crate) fn find(&self, point: PointOffset) -> Option<RowRef<'_>> {
-        self.sealed.as_ref().and_then(|sealed| sealed.find(point)).or_else(|| self.tail.find(point))
+    /// The points of a kind.
+    pub(crate) const fn segments(&self, kind: SegmentKind) -> &Segments {
+        let [image, audio, text, caption] = &self.sets;
+        match kind {
+            SegmentKind::Image => image,
+            SegmentKind::Audio => audio,
+            SegmentKind::Text => text,
+            SegmentKind::Caption => caption,
+        }
     }
 
-    /// Every live point.
-    pub(crate) fn live_rows(&self) -> impl Iterator<Item = RowRef<'_>> {
-        let sealed = self.sealed.iter().flat_map(|sealed| sealed.rows());
-        sealed.chain(self.tail.rows()).filter(|row| !self.is_dead(row.point))
+    /// The points of a kind, to be changed.
+    pub(crate) const fn segments_mut(&mut self, kind: SegmentKind) -> &mut Segments {
+        let [image, audio, text, caption] = &mut self.sets;
+        match kind {
+            SegmentKind::Image => image,
+            SegmentKind::Audio => audio,
+            SegmentKind::Text => text,
+            SegmentKind::Caption => caption,
+        }
     }
 
-    /// Dead points of the sealed segment.
-    pub(crate) fn dead_in_sealed(&self) -> usize {
-        let Some(sealed) = &self.sealed else { return 0 };
-        self.dead.iter().filter(|point| sealed.has(PointOffset(*point))).count()
+    /// The points of every kind.
+    pub(crate) fn all_segments(&self) -> impl Iterator<Item = &Segments> {
+        self.sets.iter()
+    }
+
+    /// The point of a track with this offset.
+    pub(crate) fn find(&self, track: Track, point: PointOffset) -> Option<RowRef<'_>> {
+        self.segments(SegmentKind::of(track)).find(point)
+    }
+
+    /// The point with this offset, of whatever kind.
+    pub(crate) fn find_any(&self, point: PointOffset) -> Option<RowRef<'_>> {
+        self.all_segments().find_map(|segments| segments.find(point))
     }
 
     /// The vector of a point.
-    pub(crate) fn vector(&self, point: PointOffset) -> Option<&[f32]> {
-        self.find(point).map(|row| row.vector)
+    pub(crate) fn vector(&self, track: Track, point: PointOffset) -> Option<&[f32]> {
+        self.find(track, point).map(|row| row.vector)
+    }
+
+    /// What names its sealed segments on disk.
+    pub(crate) fn segment_rows(&self) -> SegmentsRow {
+        let parts = self.all_segments().flat_map(|segments| &segments.parts);
+        SegmentsRow { segments: parts.map(|part| part.sealed.stored()).collect() }
+    }
+
+    /// Live points of sealed segments.
+    pub(crate) fn sealed_points(&self) -> usize {
+        let parts = self.all_segments().flat_map(|segments| &segments.parts);
+        parts.map(|part| part.sealed.len() - part.dead.min(part.sealed.len())).sum()
     }
 }

@@ -34,9 +34,7 @@ impl Writer {
 
     /// Applies one change: writes its batch, not yet synced, and updates this writer's view.
     pub(super) fn apply(&mut self, core: &Core, change: ValuedChange) -> Result<Applied, IndexError> {
-        let sealed_below = self.view.sealed.as_ref().map(|sealed| sealed.watermark());
-        let tomb_below = sealed_below.max(self.building_below).unwrap_or(PointOffset(0));
-        let mut draft = Draft::new(core, &self.view, tomb_below);
+        let mut draft = Draft::new(core, &self.view, self.building_below.unwrap_or(PointOffset(0)));
         let found = plan(&mut draft, change)?;
         if !found {
             return Ok(Applied::default());

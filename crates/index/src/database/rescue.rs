@@ -16,7 +16,8 @@ use sensorium_types::Problem;
 use super::{CollectionInfo, Database, registry};
 use crate::error::IndexError;
 use crate::storage::{
-    Batch, Family, GRAPH_KEY, Gap, MARK_FILE, Rocks, SharedMemory, copy_family, gaps, hub_range, rebuild,
+    Batch, Family, Gap, MARK_FILE, OLD_GRAPH_KEY, Rocks, SEGMENTS_KEY, SharedMemory, copy_family, gaps,
+    hub_range, rebuild,
 };
 
 /// What is wrong with the tables of a collection.
@@ -53,7 +54,7 @@ impl Damage {
 fn problem(gap: &Gap) -> Problem {
     let Gap { family, what, is_all } = gap;
     let repair = match (family, is_all) {
-        (Family::Graph, _) => "drop the graph and build it again",
+        (Family::Graph, _) => "drop the graphs and build them again",
         (_, true) => "leave out every row of the family that lies in a table that cannot be opened",
         (_, false) => "leave out the rows that cannot be read, and what hangs on them",
     };
@@ -153,7 +154,8 @@ fn copy(
         }
     }
     let mut batch = Batch::default();
-    new.delete(&mut batch, Family::Meta, GRAPH_KEY)?;
+    new.delete(&mut batch, Family::Meta, SEGMENTS_KEY)?;
+    new.delete(&mut batch, Family::Meta, OLD_GRAPH_KEY)?;
     // Hub values are made anew; those of points that are lost would be told as further damage.
     let (from, to) = hub_range();
     new.delete_range(&mut batch, Family::Meta, from, to)?;

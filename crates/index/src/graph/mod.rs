@@ -12,7 +12,7 @@
 //! | `flat.rs` | [`FlatGraph`]: links as dense `u32`, level by level |
 //! | `build.rs` | the guarded use of `hnsw_rs`, and the order of rows that follows the graph |
 //! | `relink.rs` | a link to every row that the builder left unreachable |
-//! | `walk.rs` | greedy descent, then the beam; the visited marks |
+//! | `walk.rs` | greedy descent, then the beam (`sensorium-kernels`), over codes |
 //! | `blob.rs` | the stored form |
 //! | `check.rs` | what `verify` asks of a graph |
 
@@ -30,4 +30,4 @@ pub(crate) use blob::{StoredGraph, assemble, chunks, decode, encode};
 pub(crate) use build::{BuildError, build};
 pub(crate) use flat::FlatGraph;
 pub use params::{DEFAULT_EF, DEFAULT_EF_CONSTRUCT, DEFAULT_M, GraphParams};
-pub(crate) use walk::{Beam, Marks, Scored};
+pub(crate) use walk::{Walk, Walked};

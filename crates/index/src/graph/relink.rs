@@ -3,8 +3,10 @@
 //! Parallel builds and clusters of equal vectors leave some rows that no link leads to. Each is linked from the
 //! nearest row that can be reached, by preference one whose list has room.
 
+use sensorium_kernels::{BeamBuffers, CodeMatrix, CodeQuery};
+
 use super::flat::{FlatGraph, Level};
-use super::walk::{Beam, Marks};
+use super::walk::Walk;
 
 /// Beam with which the nearest rows are looked for.
 const RELINK_EF: usize = 64;
@@ -17,7 +19,8 @@ pub(super) fn relink(graph: &mut FlatGraph, vectors: &[f32], dim: usize, m0: usi
     }
     let rows = u32::try_from(graph.len()).unwrap_or(u32::MAX);
     let mut lists: Vec<Vec<u32>> = (0..rows).map(|row| graph.base_links(row).to_vec()).collect();
-    let mut marks = Marks::default();
+    let codes = CodeMatrix::of(vectors, dim);
+    let (mut buffers, mut near) = (BeamBuffers::default(), Vec::new());
     let mut last = None;
     for row in 0..rows {
         if seen.get(row as usize).copied().unwrap_or(true) {
@@ -25,18 +28,21 @@ pub(super) fn relink(graph: &mut FlatGraph, vectors: &[f32], dim: usize, m0: usi
         }
         let from = row as usize * dim;
         let Some(query) = vectors.get(from..from + dim) else { continue };
-        let beam = Beam { query, vectors, ef: RELINK_EF, budget: usize::MAX };
+        let query = CodeQuery::new(query);
+        let walk = Walk { query: &query, rows: &codes, ef: RELINK_EF, budget: usize::MAX, least: 0.0 };
         // The walk sees links as they were built; rows linked since are met through `row`'s own neighbours and `last`.
-        let near = beam.walk(graph, &mut marks, |_| true, |_| 0.0).0.unwrap_or_default();
+        walk.run(graph, &mut buffers, |_| true, |_| 0.0, || false, &mut near);
         let neighbours = graph.base_links(row).iter().copied();
         let candidates = || {
             let own = neighbours.clone().filter(|near| seen.get(*near as usize).copied().unwrap_or(false));
-            own.chain(near.iter().map(|scored| scored.row)).filter(|near| *near != row)
+            // The walk may have come down to rows that no link of level 0 leads to.
+            let near = near.iter().map(|scored| scored.row);
+            own.chain(near.filter(|near| seen.get(*near as usize).copied().unwrap_or(false)))
         };
         let room = |near: &u32| lists.get(*near as usize).is_some_and(|list| list.len() < m0);
         let shortest = |near: &u32| lists.get(*near as usize).map_or(usize::MAX, Vec::len);
         let host = candidates().find(room).or_else(|| last.filter(room));
-        let Some(host) = host.or_else(|| candidates().min_by_key(shortest)) else { continue };
+        let host = host.or_else(|| candidates().min_by_key(shortest)).unwrap_or(graph.entry);
         last = Some(row);
         if let Some(list) = lists.get_mut(host as usize) {
             list.push(row);

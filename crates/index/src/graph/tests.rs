@@ -2,10 +2,12 @@
 
 use std::sync::atomic::AtomicBool;
 
+use sensorium_kernels::{BeamBuffers, BeamEnd, CodeMatrix, CodeQuery, Scored};
+
 use super::build::Built;
 use super::flat::{FlatGraph, Level};
 use super::relink::relink;
-use super::{Beam, BuildError, GraphParams, Marks, StoredGraph, assemble, build, chunks, decode, encode};
+use super::{BuildError, GraphParams, StoredGraph, Walk, Walked, assemble, build, chunks, decode, encode};
 use crate::distance::dot;
 
 const DIM: usize = 12;
@@ -63,27 +65,38 @@ fn a_cancelled_build_stops() {
     assert!(matches!(cancelled, Err(BuildError::Cancelled)));
 }
 
+/// Walks a graph for a vector: what was found, and how it ended.
+fn walk(
+    graph: &FlatGraph,
+    codes: &CodeMatrix,
+    query: &[f32],
+    (ef, budget): (usize, usize),
+    counts: impl Fn(u32) -> bool,
+) -> (Vec<Scored>, Walked) {
+    let query = CodeQuery::new(query);
+    let walk = Walk { query: &query, rows: codes, ef, budget, least: 0.0 };
+    let mut found = Vec::new();
+    let ended = walk.run(graph, &mut BeamBuffers::default(), counts, |_| 0.0, || false, &mut found);
+    (found, ended)
+}
+
 #[test]
-fn a_wide_beam_gives_the_exact_answer() {
+fn a_wide_beam_gives_the_order_of_the_codes() {
     let Built { vectors: rows, graph, .. } = built(400, 1);
-    let mut marks = Marks::default();
-    let queries = vectors(20, 77);
-    for query in queries.chunks_exact(DIM) {
-        let beam = Beam { query, vectors: &rows, ef: 400, budget: usize::MAX };
+    let codes = CodeMatrix::of(&rows, DIM);
+    for query in vectors(20, 77).chunks_exact(DIM) {
         for share in [1, 3] {
             let counts = |row: u32| row.is_multiple_of(share);
-            let (found, compared) = beam.walk(&graph, &mut marks, counts, |_| 0.0);
-            let mut right: Vec<(f32, u32)> = (0..400_u32)
-                .filter(|row| counts(*row))
-                .map(|row| (dot(query, &rows[row as usize * DIM..(row as usize + 1) * DIM]), row))
-                .collect();
-            right.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-            let found: Vec<_> = found.expect("no budget").iter().map(|met| (met.score, met.row)).collect();
-            assert_eq!(found, right);
-            assert!(compared >= 400);
+            let (found, ended) = walk(&graph, &codes, query, (400, usize::MAX), counts);
+            let code = CodeQuery::new(query);
+            let mut right: Vec<f32> =
+                (0..400_u32).filter(|row| counts(*row)).map(|row| code.dot(&codes, row)).collect();
+            right.sort_by(|a, b| b.total_cmp(a));
+            assert_eq!(found.iter().map(|met| met.score).collect::<Vec<_>>(), right);
+            assert!(ended.end == BeamEnd::Found && ended.compared >= 400);
         }
-        let poor = Beam { budget: 10, ..beam };
-        assert!(poor.walk(&graph, &mut marks, |_| true, |_| 0.0).0.is_none());
+        let (_, ended) = walk(&graph, &codes, query, (400, 10), |_| true);
+        assert_eq!(ended.end, BeamEnd::OverBudget);
     }
 }
 
@@ -119,15 +132,14 @@ fn a_stored_graph_comes_back_and_damage_is_refused() {
 fn whatever_is_decoded_is_safe_to_walk() {
     let bytes = encode(&stored(40));
     let rows = vectors(40, 5);
-    let query = &rows[..DIM];
+    let (query, codes) = (&rows[..DIM], CodeMatrix::of(&rows, DIM));
     let mut walked = 0;
     for at in 0..bytes.len() {
         for bit in [0, 3, 7] {
             let mut damaged = bytes.clone();
             damaged[at] ^= 1 << bit;
             if let Ok(stored) = decode(&damaged) {
-                let beam = Beam { query, vectors: &rows, ef: 10, budget: usize::MAX };
-                beam.walk(&stored.graph, &mut Marks::default(), |_| true, |_| 0.0);
+                walk(&stored.graph, &codes, query, (10, usize::MAX), |_| true);
                 let _ = stored.graph.check_quality(6);
                 walked += 1;
             }

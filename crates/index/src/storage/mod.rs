@@ -35,8 +35,8 @@ pub(crate) use keys::{
 pub(crate) use mark::{FILE as MARK_FILE, HighWater};
 pub(crate) use rocks::{Access, Batch, Recovery, Rocks, View as RocksView};
 pub(crate) use rows::{
-    AssetRow, GRAPH_KEY, GraphRow, HubRow, KEEP_KEY, KeepRow, LOSS_KEY, LossRow, META_KEY, MetaRow, PointRow,
-    Row, STATE_KEY, SourceValue, StateRow, TombRow,
+    AssetRow, HubRow, KEEP_KEY, KeepRow, LOSS_KEY, LossRow, META_KEY, MetaRow, OLD_GRAPH_KEY, PointRow, Row,
+    SEGMENTS_KEY, STATE_KEY, SegmentRow, SegmentsRow, SourceValue, StateRow, TombRow,
 };
 pub(crate) use salvage::{Gap, copy_family, gaps, rebuild};
 

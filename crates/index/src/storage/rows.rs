@@ -17,8 +17,10 @@ pub(crate) const STATE_KEY: &[u8] = b"state";
 pub(crate) const LOSS_KEY: &[u8] = b"loss";
 /// Key of [`MetaRow`] in `meta`.
 pub(crate) const META_KEY: &[u8] = b"collection";
-/// Key of [`GraphRow`] in `meta`.
-pub(crate) const GRAPH_KEY: &[u8] = b"graph";
+/// Key of [`SegmentsRow`] in `meta`.
+pub(crate) const SEGMENTS_KEY: &[u8] = b"segments";
+/// Key in `meta` under which earlier programs named their one graph over all contents. It is dropped with its chunks.
+pub(crate) const OLD_GRAPH_KEY: &[u8] = b"graph";
 
 /// Key of [`KeepRow`] in `meta`.
 pub(crate) const KEEP_KEY: &[u8] = b"keep";
@@ -54,9 +56,11 @@ impl Row for MetaRow {
     const VERSION: u8 = 1;
 }
 
-/// `meta/graph`: which generation of the graph is in use. Version history: 1.
+/// A sealed segment: which chunks of family `graph` hold its graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct GraphRow {
+pub(crate) struct SegmentRow {
+    /// The number of its kind.
+    pub(crate) kind: u8,
     /// The generation, also in its chunks' keys.
     pub(crate) generation: u64,
     /// How many chunks it has.
@@ -65,11 +69,16 @@ pub(crate) struct GraphRow {
     pub(crate) bytes: u64,
     /// xxh3 of those bytes.
     pub(crate) checksum: u64,
-    /// Points up to this offset (not included) are in the graph or dead.
-    pub(crate) watermark: u32,
 }
 
-impl Row for GraphRow {
+/// `meta/segments`: the sealed segments in use. Points that none of them has are in tails. Version history: 1.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct SegmentsRow {
+    /// The segments.
+    pub(crate) segments: Vec<SegmentRow>,
+}
+
+impl Row for SegmentsRow {
     const VERSION: u8 = 1;
 }
 

@@ -6,10 +6,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sensorium_index::{Collection, Database, GraphParams, OpenOptions, Tuning};
+use sensorium_index::{Collection, Database, GraphParams, OpenOptions, Planning, Tuning};
 use sensorium_types::{
-    AssetId, AssetRecord, Change, Filter, HubWeights, MediaPolicy, Modality, Payload, PointRecord,
-    SearchRequest, SourceKey, SourceRow, SourceState, SpaceInfo, Track,
+    AssetId, AssetRecord, Change, Filter, MediaPolicy, Modality, Payload, PointRecord, SearchReply,
+    SearchRequest, SourceKey, SourceRow, SourceState, SpaceInfo, SubQuery, Track,
 };
 
 pub const DIM: usize = 16;
@@ -56,7 +56,8 @@ pub fn space() -> SpaceInfo {
 
 /// Graphs from the first point on, and walked however few points there are.
 pub fn eager() -> Tuning {
-    Tuning { seal_points: usize::MAX, scan_points: 0, graph: GraphParams { m: 8, ef_construct: 64, ef: 32 } }
+    let graph = GraphParams { m: 8, ef_construct: 64, ef: 32 };
+    Tuning { seal_points: usize::MAX, planning: Planning::Walk, graph }
 }
 
 pub fn open(data: &Path) -> (Database, Arc<Collection>) {
@@ -120,17 +121,19 @@ pub fn file(name: &str, path: &str, vector: Vec<f32>) -> Change {
 }
 
 pub fn request(vector: Vec<f32>, limit: usize) -> SearchRequest {
-    SearchRequest {
-        vector,
-        tracks: Vec::new(),
-        modalities: Vec::new(),
-        filter: None,
-        exclude: Vec::new(),
-        limit,
-        exact: false,
-        ef: None,
-        hubs: HubWeights::default(),
-    }
+    SearchRequest::nearest(vector, limit)
+}
+
+/// A request of one sub-query.
+pub fn request_of(query: SubQuery, limit: usize) -> SearchRequest {
+    SearchRequest { queries: vec![query], limit, ..SearchRequest::default() }
+}
+
+/// The answer to a request of one sub-query.
+pub fn search(collection: &Collection, ask: &SearchRequest) -> SearchReply {
+    let replies: [SearchReply; 1] = collection.search(ask).expect("searches").try_into().expect("one answer");
+    let [reply] = replies;
+    reply
 }
 
 pub fn filter(text: &str) -> Filter {

@@ -26,4 +26,4 @@ mod spawner;
 
 pub(crate) use child::{PROGRAM_MISSING, child_that_dies_with_us};
 pub use child::{WORKER_SUBCOMMAND, worker_main};
-pub use pool::{Cancel, MediaError, MediaInput, MediaPool, PoolConfig};
+pub use pool::{MediaError, MediaInput, MediaPool, PoolConfig};

@@ -4,11 +4,10 @@ use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
-use sensorium_types::{FailureReason, ReasonKind};
+use sensorium_types::{Cancel, FailureReason, ReasonKind};
 
 use super::process::{OnPart, Outcome, WhenUp, Worker};
 use super::protocol::Request;
@@ -61,27 +60,6 @@ pub enum MediaInput {
     Path(PathBuf),
     /// Bytes in memory, for instance from the network.
     Bytes(Arc<[u8]>),
-}
-
-/// A flag that stops work. Clones share it.
-#[derive(Debug, Clone, Default)]
-pub struct Cancel(Arc<AtomicBool>);
-
-impl Cancel {
-    /// A flag that is not set.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Sets the flag.
-    pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether the flag is set.
-    pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
 }
 
 /// Decodes files in worker processes. May be called from many threads; a call waits until a worker is free.

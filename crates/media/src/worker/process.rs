@@ -9,10 +9,9 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process_group};
-use sensorium_types::{FailureReason, Modality, ReasonKind, Span, Track};
+use sensorium_types::{Cancel, FailureReason, Modality, ReasonKind, Span, Track};
 
 use super::WORKER_SUBCOMMAND;
-use super::pool::Cancel;
 use super::protocol::{Reply, Request, receive, send};
 use crate::deadline::clock;
 use crate::{Head, Part, reason};

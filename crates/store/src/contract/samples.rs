@@ -1,9 +1,11 @@
 //! Seeded assets.
 
 use sensorium_types::{
-    AssetId, AssetRecord, Change, ContentHash, HubWeights, MediaPolicy, Modality, Payload, PointRecord,
+    AssetId, AssetRecord, Change, ContentHash, MediaPolicy, Modality, Payload, PointRecord, SearchReply,
     SearchRequest, SourceKey, SourceRow, SourceState, SpaceInfo, Span, Track,
 };
+
+use crate::Store;
 
 /// A small generator of reproducible numbers (splitmix64).
 #[derive(Debug, Clone)]
@@ -148,15 +150,11 @@ pub fn row(asset: &AssetId) -> SourceRow {
 
 /// A search for the ten nearest assets of any kind, exactly.
 pub fn ask(vector: Vec<f32>) -> SearchRequest {
-    SearchRequest {
-        vector,
-        tracks: Vec::new(),
-        modalities: Vec::new(),
-        filter: None,
-        exclude: Vec::new(),
-        limit: 10,
-        exact: true,
-        ef: None,
-        hubs: HubWeights::default(),
-    }
+    SearchRequest { exact: true, ..SearchRequest::nearest(vector, 10) }
+}
+
+/// The answers to a search of so many sub-queries.
+pub async fn answers<const N: usize>(store: &dyn Store, request: SearchRequest) -> [SearchReply; N] {
+    let replies = store.search(request).await.expect("searches");
+    replies.try_into().expect("one answer for each sub-query")
 }

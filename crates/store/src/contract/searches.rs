@@ -1,15 +1,16 @@
 //! What must hold of searches.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use sensorium_types::{
-    AssetId, AssetRecord, Change, Filter, HubWeights, Modality, Plan, PointRecord, ScoredPoint,
-    SearchRequest, Track,
+    AssetHit, AssetId, AssetRecord, Cancel, Change, ErrorKind, Filter, HubWeights, Modality, Plan,
+    PointRecord, ScoredPoint, SearchReply, SearchRequest, SubQuery, Track,
 };
 
 use super::Fresh;
 use super::oracle;
-use super::samples::{Seeded, ask, corpus, id, normalize, point, record, upsert};
+use super::samples::{Seeded, answers, ask, corpus, id, normalize, point, record, upsert};
 use crate::Store;
 
 /// Assets of a property test, by id.
@@ -38,7 +39,7 @@ pub async fn the_nearest_come_first(fresh: Fresh) {
         upsert(record("a-away", Modality::Text, &space), vec![point(Track::Text, 0, away)]),
     ];
     store.apply(changes).await.expect("applies");
-    let reply = store.search(ask(query)).await.expect("searches");
+    let [reply] = answers(store.as_ref(), ask(query)).await;
     assert_eq!(reply.plan, Plan::ExactScan, "an exact search says so");
     let names: Vec<&str> = reply.hits.iter().map(|hit| hit.asset.as_str()).collect();
     assert_eq!(names, ["b-same", "c-same", "film", "a-away"]);
@@ -54,16 +55,52 @@ pub async fn limits_of_a_search_hold(fresh: Fresh) {
     let model = fill(store.as_ref(), 40, 22).await;
     let query = Seeded::new(23).unit(space.dim);
     let filter: Filter = "year < 2012".parse().expect("a filter");
+    let on = |tracks| SubQuery { tracks, ..SubQuery::of(query.clone()) };
     let requests = [
-        SearchRequest { tracks: vec![Track::Audio], ..ask(query.clone()) },
+        SearchRequest { queries: vec![on(vec![Track::Audio])], ..ask(query.clone()) },
+        SearchRequest { queries: vec![on(vec![Track::Image, Track::Text])], ..ask(query.clone()) },
         SearchRequest { modalities: vec![Modality::Video, Modality::Text], ..ask(query.clone()) },
         SearchRequest { filter: Some(filter), ..ask(query.clone()) },
         SearchRequest { exclude: vec![id("asset-00000"), id("nobody")], limit: 100, ..ask(query.clone()) },
         SearchRequest { limit: 1, ..ask(query.clone()) },
-        SearchRequest { limit: 0, ..ask(query) },
+        SearchRequest { limit: 0, ..ask(query.clone()) },
     ];
     for request in requests {
         same_as_oracle(store.as_ref(), &model, &request).await;
+    }
+}
+
+/// Sub-queries of one request are answered each by itself, in their order; a request without one gives nothing.
+pub async fn each_sub_query_has_its_answer(fresh: Fresh) {
+    let store = &fresh.store;
+    let model = fill(store.as_ref(), 40, 30).await;
+    let mut seeded = Seeded::new(31);
+    let queries: Vec<SubQuery> = [vec![Track::Image, Track::Video], vec![Track::Audio], Vec::new()]
+        .into_iter()
+        .map(|tracks| SubQuery { tracks, ..SubQuery::of(seeded.unit(store.space().dim)) })
+        .collect();
+    let filter: Filter = "year >= 2001".parse().expect("a filter");
+    let request = SearchRequest { queries, filter: Some(filter), ..ask(seeded.unit(store.space().dim)) };
+    let replies: [SearchReply; 3] = answers(store.as_ref(), request.clone()).await;
+    for (query, reply) in request.queries.iter().zip(replies) {
+        let alone = SearchRequest { queries: vec![query.clone()], ..request.clone() };
+        let names = |hits: &[AssetHit]| hits.iter().map(|hit| hit.asset.clone()).collect::<Vec<_>>();
+        assert_eq!(names(&reply.hits), names(&oracle_hits(&model, &alone)));
+    }
+    let [] = answers(store.as_ref(), SearchRequest { queries: Vec::new(), ..request }).await;
+}
+
+/// A search that was cancelled, or whose deadline has passed, is an error that says so.
+pub async fn a_search_can_be_stopped(fresh: Fresh) {
+    let store = &fresh.store;
+    fill(store.as_ref(), 10, 32).await;
+    let cancelled = Cancel::new();
+    cancelled.cancel();
+    let late = Cancel::new().until(Instant::now());
+    for (cancel, kind) in [(cancelled, ErrorKind::Cancelled), (late, ErrorKind::DeadlineExceeded)] {
+        let query = Seeded::new(33).unit(store.space().dim);
+        let stopped = store.search(SearchRequest { cancel, ..ask(query) }).await;
+        assert_eq!(stopped.map(|replies| replies.len()).map_err(|error| error.kind), Err(kind));
     }
 }
 
@@ -123,7 +160,7 @@ pub async fn a_graph_answers_with_live_matches(fresh: Fresh) {
         let filter: Option<Filter> = filter.map(|filter| filter.parse().expect("a filter"));
         let request = SearchRequest { filter, limit, exact: false, ..ask(seeded.unit(space.dim)) };
         let matches = oracle_hits(&model, &SearchRequest { limit: usize::MAX, ..request.clone() });
-        let reply = store.search(request.clone()).await.expect("searches");
+        let [reply] = answers(store.as_ref(), request.clone()).await;
         assert_eq!(
             reply.hits.len(),
             limit.min(matches.len()),
@@ -173,13 +210,15 @@ async fn change_at_random(store: &dyn Store, model: &mut Model, seeded: &mut See
     store.apply(changes).await.expect("applies");
 }
 
-fn oracle_hits(model: &Model, request: &SearchRequest) -> Vec<sensorium_types::AssetHit> {
-    oracle::search(model.values().map(|(asset, points)| (asset, points.as_slice())), request)
+/// The nearest assets by the oracle, for the first sub-query.
+fn oracle_hits(model: &Model, request: &SearchRequest) -> Vec<AssetHit> {
+    let assets = model.values().map(|(asset, points)| (asset, points.as_slice()));
+    request.queries.first().map(|query| oracle::search(assets, request, query)).unwrap_or_default()
 }
 
 async fn same_as_oracle(store: &dyn Store, model: &Model, request: &SearchRequest) {
     let expected = oracle_hits(model, request);
-    let found = store.search(request.clone()).await.expect("searches").hits;
+    let [SearchReply { hits: found, .. }] = answers(store, request.clone()).await;
     assert_eq!(
         found.iter().map(|hit| hit.asset.as_str()).collect::<Vec<_>>(),
         expected.iter().map(|hit| hit.asset.as_str()).collect::<Vec<_>>(),

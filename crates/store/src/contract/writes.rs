@@ -3,14 +3,14 @@
 use sensorium_types::{Modality, Payload, Track};
 
 use super::Fresh;
-use super::samples::{Seeded, ask, id, key, point, points, record, row, upsert};
+use super::samples::{Seeded, answers, ask, id, key, point, points, record, row, upsert};
 use sensorium_types::Change;
 
 /// Every reader answers on a store without assets.
 pub async fn an_empty_store_answers(fresh: Fresh) {
     let store = &fresh.store;
     let dim = store.space().dim;
-    let reply = store.search(ask(Seeded::new(1).unit(dim))).await.expect("searches");
+    let [reply] = answers(store.as_ref(), ask(Seeded::new(1).unit(dim))).await;
     assert!(reply.hits.is_empty(), "an empty store has no hits");
     assert_eq!(store.get(&[id("a")], true).await.expect("gets"), vec![None]);
     assert_eq!(store.count(None).await.expect("counts"), 0);
@@ -61,7 +61,7 @@ pub async fn an_upsert_replaces(fresh: Fresh) {
     let mut changed = sound;
     changed.facts.set("title", "Bark");
     store.apply(vec![upsert(changed.clone(), vec![point(Track::Audio, 0, new)])]).await.expect("applies");
-    let reply = store.search(ask(old)).await.expect("searches");
+    let [reply] = answers(store.as_ref(), ask(old)).await;
     assert_eq!(reply.hits.len(), 1, "an asset is found once");
     assert!(reply.hits.iter().all(|hit| hit.cosine < 0.99), "the old points are gone");
     let read = store.get(&[id("sound")], false).await.expect("gets");
@@ -90,7 +90,8 @@ pub async fn a_delete_takes_all_of_an_asset(fresh: Fresh) {
     assert!(first.found && first.assets_removed == vec![id("image")]);
     assert!(!second.found && second.assets_removed.is_empty());
     assert_eq!(store.get(&[id("image")], false).await.expect("gets"), vec![None]);
-    assert!(store.search(ask(vector)).await.expect("searches").hits.is_empty());
+    let [reply] = answers(store.as_ref(), ask(vector)).await;
+    assert!(reply.hits.is_empty());
     assert!(store.sources(b"").await.expect("lists sources").is_empty());
     assert!(store.verify().await.expect("verifies").is_empty());
 }
@@ -132,7 +133,7 @@ pub async fn changes_of_one_call_are_applied_in_order(fresh: Fresh) {
     ];
     let applied = store.apply(changes).await.expect("applies");
     assert_eq!(applied.len(), 3);
-    let reply = store.search(ask(vector)).await.expect("searches");
+    let [reply] = answers(store.as_ref(), ask(vector)).await;
     assert!(reply.hits.first().is_some_and(|hit| hit.cosine > 0.999), "the last upsert stands");
     assert_eq!(store.count(None).await.expect("counts"), 1);
     assert!(store.verify().await.expect("verifies").is_empty());

@@ -5,7 +5,7 @@
 //!                 ▲ ▲
 //!           points sources           each point has an asset and a vector
 //!              ▲
-//! vectors, thumbs, tomb ◄─ graph     each vector is alive or a tomb; the graph has every point below its watermark
+//! vectors, thumbs, tomb ◄─ graph     each vector is alive or a tomb; a graph's points have vectors
 //! ```
 //!
 //! A [`Finding`] carries what `repair` would do about it, so the two never disagree.
@@ -35,7 +35,7 @@ pub(super) enum Action {
     PutState(StateRow),
     /// Writes what the collection is.
     PutMeta(MetaRow),
-    /// Drops the graph; it is built again.
+    /// Drops the graphs; they are built again.
     DropGraph,
     /// Takes note of a loss.
     ForgetLoss,
@@ -63,7 +63,7 @@ impl Finding {
             Action::PutId(id, _) => format!("write the id {id:?} again"),
             Action::PutState(_) => "write the counters again".to_owned(),
             Action::PutMeta(_) => "write the row again from the registration".to_owned(),
-            Action::DropGraph => "drop the graph and build it again".to_owned(),
+            Action::DropGraph => "drop the graphs and build them again".to_owned(),
             Action::ForgetLoss => "take note; index the media again to bring back what is missing".to_owned(),
             Action::Nothing => "none: restore the collection from a copy".to_owned(),
         };

@@ -97,7 +97,7 @@ impl<'a> Walk<'a> {
         self.thumbs();
         self.asset_ties();
         self.offsets();
-        self.graph();
+        self.graphs();
     }
 
     /// Goes over a family; a part that cannot be read is a finding.
