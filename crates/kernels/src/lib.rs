@@ -28,7 +28,7 @@ mod simd;
 mod testing;
 
 pub use activation::{Activation, add_bias_activate};
-pub use code::{Beam, BeamBuffers, BeamEnd, CodeMatrix, CodeQuery, Links, Scored};
+pub use code::{Beam, BeamBuffers, BeamEnd, CodeMatrix, CodeQuery, Links, Neighbours, RowPairs, Scored};
 pub use convert::{dequantize_row, f16_to_f32};
 pub use depthwise::{DepthwiseConv, SamePadding, Strip};
 pub use distance::{dot, dot_many, l2_normalize};

@@ -1,5 +1,6 @@
-//! The one place that calls `hnsw_rs`, and reads its graph out.
+//! Building a graph: `hnsw_rs` for small ones, [`insert_all`] for large ones, and the order of rows that follows the graph.
 //!
+//! This is the one place that calls `hnsw_rs`.
 //! The builder panics or exits on input that breaks its rules, so everything it is given is made safe first: unit
 //! vectors, a distance that is never negative (its own `DistDot` panics above 1, and is slower), one dimension, bounds that fit a byte, 16 layers, the first point alone. Its
 //! points are read layer by layer, never through the iterator over all (which deadlocks beside inserts), and only
@@ -10,14 +11,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use hnsw_rs::prelude::{Distance, Hnsw};
+use sensorium_kernels::CodeMatrix;
 
 use super::flat::{FlatGraph, Level};
+use super::insert::insert_all;
 use super::params::GraphParams;
 use super::relink::relink;
 use crate::distance::dot;
 
 /// The builder wants exactly this many.
 const LAYERS: usize = 16;
+/// Rows from which on a graph is built by our own builder, which is several times as fast.
+const OWN_BUILDER_ROWS: usize = 8_000;
 /// Points inserted between two looks at the cancel flag.
 const SLICE: usize = 256;
 
@@ -59,7 +64,7 @@ pub(crate) struct Built {
 /// Builds a graph over `vectors`, rows of `dim` numbers. Rows are reordered so that neighbours lie close in memory.
 ///
 /// # Cost
-/// About 3 kB a point while it builds.
+/// About 3 kB a point while a small one is built; the codes and some 200 bytes a point for a large one.
 pub(crate) fn build(
     vectors: &[f32],
     dim: usize,
@@ -68,9 +73,13 @@ pub(crate) fn build(
     cancel: &AtomicBool,
 ) -> Result<Built, BuildError> {
     let params = params.clamped();
-    let unit = normalized(vectors, dim);
-    let drafted = catch_unwind(AssertUnwindSafe(|| draft(&unit, dim, params, threads, cancel)));
-    let draft = drafted.map_err(|panic| BuildError::Failed { message: panic_message(panic.as_ref()) })??;
+    let draft = if vectors.len() / dim.max(1) < OWN_BUILDER_ROWS {
+        let unit = normalized(vectors, dim);
+        let drafted = catch_unwind(AssertUnwindSafe(|| draft(&unit, dim, params, threads, cancel)));
+        drafted.map_err(|panic| BuildError::Failed { message: panic_message(panic.as_ref()) })??
+    } else {
+        insert_all(&CodeMatrix::of(vectors, dim), params, threads, cancel)?
+    };
     let order = walk_order(&draft);
     let mut graph = reorder(&draft, &order);
     let mut ordered = Vec::with_capacity(vectors.len());
@@ -82,10 +91,12 @@ pub(crate) fn build(
     Ok(Built { order, vectors: ordered, graph })
 }
 
-/// The graph as the builder made it: for each row its lists, level by level.
-struct Draft {
-    entry: u32,
-    lists: Vec<Vec<Vec<u32>>>,
+/// The graph as the builder made it.
+pub(super) struct Draft {
+    /// Where walks begin.
+    pub(super) entry: u32,
+    /// For each row its lists, level by level.
+    pub(super) lists: Vec<Vec<Vec<u32>>>,
 }
 
 fn draft(

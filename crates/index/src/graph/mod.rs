@@ -1,4 +1,5 @@
-//! HNSW graphs (arXiv:1603.09320): built by `hnsw_rs`, served by our own code from a flat layout.
+//! HNSW graphs (arXiv:1603.09320): small ones built by `hnsw_rs`, large ones by our own builder; served by our own code from
+//! a flat layout.
 //!
 //! ```text
 //! vectors ──build.rs──► FlatGraph ──blob.rs──► bytes with checksum (family `graph`)
@@ -11,6 +12,7 @@
 //! | `params.rs` | [`GraphParams`]: the bounds |
 //! | `flat.rs` | [`FlatGraph`]: links as dense `u32`, level by level |
 //! | `build.rs` | the guarded use of `hnsw_rs`, and the order of rows that follows the graph |
+//! | `insert.rs` | the builder of large graphs: parallel insertion over codes |
 //! | `relink.rs` | a link to every row that the builder left unreachable |
 //! | `walk.rs` | greedy descent, then the beam (`sensorium-kernels`), over codes |
 //! | `blob.rs` | the stored form |
@@ -20,6 +22,7 @@ mod blob;
 mod build;
 mod check;
 mod flat;
+mod insert;
 mod params;
 mod relink;
 #[cfg(test)]

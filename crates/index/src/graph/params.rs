@@ -1,9 +1,9 @@
 //! The bounds of a graph.
 
 /// Links that a new row gets on each level.
-pub const DEFAULT_M: usize = 16;
+pub const DEFAULT_M: usize = 24;
 /// Beam while building.
-pub const DEFAULT_EF_CONSTRUCT: usize = 128;
+pub const DEFAULT_EF_CONSTRUCT: usize = 200;
 /// Beam while searching, where the request does not say.
 pub const DEFAULT_EF: usize = 128;
 /// Largest `m` that the builder takes: it keeps the number in a byte.

@@ -100,6 +100,52 @@ fn a_wide_beam_gives_the_order_of_the_codes() {
     }
 }
 
+/// The share of the nearest ten that a beam finds, and the comparisons that it makes, over many queries.
+fn recall(graph: &FlatGraph, rows: &[f32], ef: usize) -> (f64, usize) {
+    let codes = CodeMatrix::of(rows, DIM);
+    let (mut right, mut compared, mut wanted) = (0_u32, 0, 0_u32);
+    for query in vectors(200, 991).chunks_exact(DIM) {
+        let (found, walked) = walk(graph, &codes, query, (ef, usize::MAX), |_| true);
+        let code = CodeQuery::new(query);
+        let mut all: Vec<(f32, u32)> =
+            (0..).take(codes.len()).map(|row| (code.dot(&codes, row), row)).collect();
+        all.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let nearest: Vec<u32> = all.iter().take(10).map(|(_, row)| *row).collect();
+        right += found.iter().take(10).map(|met| u32::from(nearest.contains(&met.row))).sum::<u32>();
+        compared += walked.compared;
+        wanted += 10;
+    }
+    (f64::from(right) / f64::from(wanted), compared)
+}
+
+#[test]
+fn the_builder_of_large_graphs_is_as_good_as_the_reference() {
+    let input = vectors(8_500, 5);
+    let params = GraphParams { m: 8, ef_construct: 64, ef: 32 };
+    let never = AtomicBool::new(false);
+    let reference = build(&input[..7_999 * DIM], DIM, params, 2, &never).expect("builds");
+    let (reference, effort) = recall(&reference.graph, &reference.vectors, 24);
+    for threads in [1, 2] {
+        let own = build(&input, DIM, params, threads, &never).expect("builds");
+        assert_eq!(own.graph.check_structure(), Ok(()));
+        assert_eq!(own.graph.check_quality(params.m), Ok(()));
+        assert!(own.graph.levels.len() > 2, "levels above 0");
+        // With so many comparisons as the reference makes: our lists are shorter.
+        let beams = (24..100).map(|ef| recall(&own.graph, &own.vectors, ef));
+        let (recall, _) = beams.take_while(|(_, compared)| *compared <= effort).last().expect("a beam");
+        println!("recall@10 of {threads} threads {recall:.4}, of the reference {reference:.4}");
+        assert!(recall >= reference - 0.01, "{recall} {reference}");
+    }
+    let one = build(&input, DIM, params, 1, &never).expect("builds");
+    let again = build(&input, DIM, params, 1, &never).expect("builds");
+    assert_eq!(
+        (one.order, one.graph),
+        (again.order, again.graph),
+        "one thread builds the same graph each time"
+    );
+    assert!(matches!(build(&input, DIM, params, 2, &AtomicBool::new(true)), Err(BuildError::Cancelled)));
+}
+
 #[test]
 fn rows_without_a_way_get_one() {
     let rows = 60_u32;

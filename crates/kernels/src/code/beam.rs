@@ -28,7 +28,13 @@ pub struct Scored {
     pub row: u32,
 }
 
-/// The links of level 0: those of row `i` are `links[starts[i]..starts[i + 1]]`.
+/// Where a walk learns which rows a row is linked to.
+pub trait Neighbours {
+    /// Calls `each` with the rows that a row is linked to. Numbers that are no row are passed over.
+    fn each(&self, row: u32, each: impl FnMut(u32));
+}
+
+/// The links of a level that is done: those of row `i` are `links[starts[i]..starts[i + 1]]`.
 #[derive(Debug, Clone, Copy)]
 pub struct Links<'a> {
     /// Where the links of each row begin, and one more: the end of the last.
@@ -37,25 +43,27 @@ pub struct Links<'a> {
     pub links: &'a [u32],
 }
 
-impl Links<'_> {
-    fn of(&self, row: u32) -> &[u32] {
+impl Neighbours for Links<'_> {
+    #[inline(always)]
+    fn each(&self, row: u32, each: impl FnMut(u32)) {
         let row = row as usize;
-        match self.starts.get(row..row + 2) {
-            Some([from, to]) => self.links.get(*from as usize..*to as usize).unwrap_or_default(),
-            Some(_) | None => &[],
+        if let Some([from, to]) = self.starts.get(row..row + 2)
+            && let Some(links) = self.links.get(*from as usize..*to as usize)
+        {
+            links.iter().copied().for_each(each);
         }
     }
 }
 
 /// One search.
 #[derive(Debug, Clone, Copy)]
-pub struct Beam<'a> {
+pub struct Beam<'a, N> {
     /// The query.
     pub query: &'a CodeQuery,
     /// The codes of all rows.
     pub rows: &'a CodeMatrix,
     /// The links.
-    pub links: Links<'a>,
+    pub links: N,
     /// Where the walk begins.
     pub entry: u32,
     /// How many rows that count are kept.
@@ -148,7 +156,7 @@ impl BeamBuffers {
     }
 }
 
-impl Beam<'_> {
+impl<N: Neighbours> Beam<'_, N> {
     /// Walks the graph and puts the rows that count nearest to the query into `found`, best first. Gives how it ended, and the
     /// comparisons made.
     ///
@@ -169,8 +177,8 @@ impl Beam<'_> {
         }
         buffers.begin(self.rows.len());
         let (beam, level) = (self, self.query.level);
-        let ended = at_level!(level, steps[C: Counts, L: Lowered, S: Stop](
-            beam: &Beam<'_>, buffers: &mut BeamBuffers, counts: C, lowered: L, stop: S
+        let ended = at_level!(level, steps[N: Neighbours, C: Counts, L: Lowered, S: Stop](
+            beam: &Beam<'_, N>, buffers: &mut BeamBuffers, counts: C, lowered: L, stop: S
         ) -> (BeamEnd, usize));
         let kept = buffers.pool.iter().filter(|entry| entry.row & COUNTS != 0).take(self.ef);
         found.extend(kept.map(|entry| Scored { score: entry.score, row: entry.row & !(EXPANDED | COUNTS) }));
@@ -222,8 +230,8 @@ impl<F: Fn() -> bool> Stop for F {}
 /// # Safety
 /// The machine has the instructions of `P`; the query has the rows' dimension, and the marks are as many as the rows.
 #[inline(always)]
-unsafe fn steps<P: Product, C: Counts, L: Lowered, S: Stop>(
-    beam: &Beam<'_>,
+unsafe fn steps<P: Product, N: Neighbours, C: Counts, L: Lowered, S: Stop>(
+    beam: &Beam<'_, N>,
     buffers: &mut BeamBuffers,
     counts: C,
     lowered: L,
@@ -256,14 +264,14 @@ unsafe fn steps<P: Product, C: Counts, L: Lowered, S: Stop>(
             return (BeamEnd::Stopped, compared);
         }
         buffers.fresh.clear();
-        for link in beam.links.of(row) {
-            if buffers.mark(*link) {
+        beam.links.each(row, |link| {
+            if buffers.mark(link) {
                 if buffers.fresh.len() < AHEAD {
-                    beam.fetch(*link);
+                    beam.fetch(link);
                 }
-                buffers.fresh.push(*link);
+                buffers.fresh.push(link);
             }
-        }
+        });
         compared += buffers.fresh.len();
         for at in 0..buffers.fresh.len() {
             if let Some(ahead) = buffers.fresh.get(at + AHEAD) {

@@ -8,11 +8,14 @@
 //! | --- | --- |
 //! | `dot.rs` | the product of two codes for AVX-512 with and without VNNI, AVX2 and plain Rust |
 //! | `beam.rs` | the beam search of a graph over codes |
+//! | `pairs.rs` | products of rows with rows, and the choice of neighbours of a graph that is built |
 
 mod beam;
 mod dot;
+mod pairs;
 
-pub use beam::{Beam, BeamBuffers, BeamEnd, Links, Scored};
+pub use beam::{Beam, BeamBuffers, BeamEnd, Links, Neighbours, Scored};
+pub use pairs::RowPairs;
 
 use dot::CodeLevel;
 

@@ -1,0 +1,267 @@
+//! What a query through gRPC costs as the collection grows: a large collection of mixed contents beside a small one, asked by
+//! turns, with and without filters, and how long a server takes from its start to its first answer.
+//!
+//! `SENSORIUM_BENCH_ASSETS` sets the size of the large collection (default 150,000). Both hold images, audio and texts in equal parts; vectors
+//! are seeded, with a spectrum and a mean of their own for each content, as those of a bundle have.
+
+#![expect(clippy::expect_used, reason = "a bench stops at its first error")]
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use sensorium_benches::{bundle, report, timed, worker_program};
+use sensorium_client::{Client, QueryRequest, Term, TermInput};
+use sensorium_index::{Database, OpenOptions};
+use sensorium_types::{
+    AssetId, AssetRecord, Change, Filter, MediaPolicy, Modality, Payload, PointRecord, SourceKey, SourceRow,
+    SourceState, SpaceInfo, Track,
+};
+use serde_json::json;
+
+const SMALL: usize = 3_000;
+const LARGE: usize = 150_000;
+/// Queries of each kind; the two servers are asked by turns.
+const QUERIES: usize = 60;
+/// Starts of each server, of which the fastest counts.
+const STARTS: usize = 3;
+/// Filters and the share of the assets that meet each.
+const FILTERS: [(&str, &str); 5] = [
+    ("75 %", "share < 750"),
+    ("50 %", "share < 500"),
+    ("10 %", "share < 100"),
+    ("1 %", "share < 10"),
+    ("0.1 %", "share < 1"),
+];
+const TEXTS: [&str; 6] = [
+    "a dog in the snow",
+    "rain on a roof",
+    "two people on a bench",
+    "a red car",
+    "a bird sings",
+    "the history of tea",
+];
+
+fn main() {
+    let large =
+        std::env::var("SENSORIUM_BENCH_ASSETS").ok().and_then(|count| count.parse().ok()).unwrap_or(LARGE);
+    let bundle = bundle();
+    let space = bundle.space();
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let [small_data, large_data] = ["small", "large"].map(|name| folder.path().join(name));
+    let hubs = bundle.hubs();
+    let fill = |data: &Path, assets| {
+        let database = Database::open(data, OpenOptions::default()).expect("opens").with_hubs(hubs.clone());
+        let collection = database.create_or_open("default", &space).expect("creates");
+        let mut makers =
+            [Contents::new(1, space.dim), Contents::new(2, space.dim), Contents::new(3, space.dim)];
+        let (_, ingest) = timed(|| {
+            for start in (0..assets).step_by(500) {
+                let numbers = start..assets.min(start + 500);
+                let changes = numbers.map(|number| asset(number, &space, &mut makers)).collect();
+                collection.apply(changes).expect("applies");
+            }
+        });
+        let (_, seal) = timed(|| collection.seal().expect("seals"));
+        let stats = collection.stats().expect("counts");
+        report(
+            "service_fill",
+            json!({
+                "assets": assets, "ingest_s": ingest.as_secs_f64(), "seal_after_s": seal.as_secs_f64(),
+                "bytes_in_memory_an_asset": stats.bytes_in_memory as f64 / assets as f64,
+                "bytes_on_disk_an_asset": stats.bytes_on_disk as f64 / assets as f64,
+            }),
+        );
+    };
+    fill(&small_data, SMALL);
+    fill(&large_data, large);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("runtime");
+    runtime.block_on(measure(&small_data, &large_data, large));
+}
+
+async fn measure(small_data: &Path, large_data: &Path, large: usize) {
+    let mut starts = [Duration::MAX; 2];
+    for _ in 0..STARTS {
+        for (start, data) in starts.iter_mut().zip([small_data, large_data]) {
+            let begun = std::time::Instant::now();
+            let server = Server::start(data);
+            let client = server.client().await;
+            client.query(text("a dog", None)).await.expect("answers");
+            *start = begun.elapsed().min(*start);
+        }
+    }
+    let [small_start, large_start] = starts.map(|start| start.as_secs_f64());
+    report(
+        "service_start",
+        json!({ "assets": large, "first_answer_s": large_start, "over_small": large_start / small_start }),
+    );
+    let servers = [Server::start(small_data), Server::start(large_data)];
+    let [small, big] = &servers;
+    let clients = [small.client().await, big.client().await];
+    // What the first queries set up (columns of fields, buffers) is not of a query's cost.
+    let mut all = vec![("none", None)];
+    all.extend(FILTERS.map(|(share, filter)| (share, Some(filter))));
+    let mut unfiltered = 0.0;
+    for (share, filter) in all {
+        let mut times = [Vec::new(), Vec::new()];
+        for number in 0..QUERIES + 10 {
+            let query = TEXTS.get(number % TEXTS.len()).expect("a text");
+            for (times, client) in times.iter_mut().zip(&clients) {
+                let begun = std::time::Instant::now();
+                let reply = client.query(text(query, filter)).await.expect("answers");
+                let took = begun.elapsed().as_secs_f64();
+                assert!(!reply.hits.is_empty(), "{share}");
+                if number >= 10 {
+                    times.push(took * 1e3);
+                }
+            }
+        }
+        let [small_ms, large_ms] = times.map(median);
+        if filter.is_none() {
+            unfiltered = small_ms;
+        }
+        report(
+            "service_query",
+            json!({
+                "assets": large, "filter": share, "small_ms": small_ms, "large_ms": large_ms,
+                "over_small": large_ms / small_ms, "over_small_unfiltered": large_ms / unfiltered,
+            }),
+        );
+    }
+    report("service_memory", json!({ "assets": large, "rss_anon_mb": big.anonymous_mb() }));
+}
+
+fn text(text: &str, filter: Option<&str>) -> QueryRequest {
+    let filter: Option<Filter> = filter.map(|filter| filter.parse().expect("a filter"));
+    let input = TermInput::Text(text.to_owned());
+    QueryRequest { terms: vec![Term { weight: 1.0, input }], filter, ..QueryRequest::default() }
+}
+
+fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times.get(times.len() / 2).copied().unwrap_or(0.0)
+}
+
+/// A server of a data folder on a free port, killed at the end.
+struct Server {
+    url: String,
+    child: Child,
+}
+
+impl Server {
+    fn start(data: &Path) -> Self {
+        let mut child = Command::new(worker_program())
+            .args(["serve", "--listen", "127.0.0.1:0", "--json", "--data"])
+            .arg(data)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the server starts");
+        let mut first = String::new();
+        BufReader::new(child.stdout.take().expect("piped")).read_line(&mut first).expect("a line");
+        let ready: serde_json::Value = serde_json::from_str(&first).expect("the server is ready");
+        let address = ready.get("address").and_then(serde_json::Value::as_str).expect("an address");
+        Self { url: format!("http://{address}"), child }
+    }
+
+    async fn client(&self) -> Client {
+        Client::connect(&self.url).await.expect("connects")
+    }
+
+    /// Memory of its own, which no file stands behind.
+    fn anonymous_mb(&self) -> f64 {
+        let status = fs_err::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+        let kib = line
+            .and_then(|line| line.trim().strip_suffix(" kB"))
+            .and_then(|kib| kib.trim().parse::<f64>().ok());
+        kib.unwrap_or(f64::NAN) / 1024.0
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself; then there is nothing to stop.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Vectors of one content.
+struct Contents {
+    random: Random,
+    mean: Vec<f32>,
+    spread: Vec<f32>,
+}
+
+impl Contents {
+    fn new(seed: u64, dim: usize) -> Self {
+        let mut random = Random(seed);
+        let mean = (0..dim).map(|_| random.normal() * 0.1).collect();
+        // The axes take turns, so that each content has its own first ones.
+        #[expect(clippy::cast_possible_truncation, reason = "three seeds")]
+        let spread =
+            (0..dim).map(|at| ((at + seed as usize * 7) % dim + 1) as f32).map(|at| at.powf(-0.5)).collect();
+        Self { random, mean, spread }
+    }
+
+    fn vector(&mut self) -> Vec<f32> {
+        let Self { random, mean, spread } = self;
+        let mut vector: Vec<f32> =
+            mean.iter().zip(spread).map(|(mean, spread)| mean + random.normal() * *spread).collect();
+        let norm = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
+        vector.iter_mut().for_each(|value| *value /= norm);
+        vector
+    }
+}
+
+/// An asset as a folder gives it: facts, a source, a third each of images, audio and texts.
+fn asset(number: usize, space: &SpaceInfo, makers: &mut [Contents; 3]) -> Change {
+    let kinds =
+        [(Modality::Image, Track::Image), (Modality::Audio, Track::Audio), (Modality::Text, Track::Text)];
+    let at = number % kinds.len();
+    let (modality, track) = kinds.get(at).copied().expect("a kind");
+    let vector = makers.get_mut(at).expect("a maker").vector();
+    let id = AssetId::new(&format!("asset {number:07}")).expect("valid");
+    let mut facts = Payload::new();
+    facts.set("share", (number / kinds.len()) % 1000);
+    facts.set("year", 1990 + number % 35);
+    facts.set("camera", format!("model {}", number % 40));
+    facts.set("captured_at", format!("{}-05-{:02}T10:00:00Z", 1990 + number % 35, 1 + number % 28));
+    let asset = AssetRecord {
+        id: id.clone(),
+        hash: None,
+        modality,
+        space_revision: space.revision.clone(),
+        facts,
+        metadata: Payload::new(),
+        media: MediaPolicy::None,
+        from_source: true,
+    };
+    let key = SourceKey {
+        root: b"/media".to_vec(),
+        path: format!("/media/{}/{number}", number / 1000).into_bytes(),
+    };
+    let row = SourceRow { bytes: 1000, mtime_ns: 1, state: SourceState::Indexed { asset: id } };
+    let point = PointRecord { track, ordinal: 0, span: None, vector, thumb: None };
+    Change::Upsert { asset, points: vec![point], source: Some((key, row)) }
+}
+
+/// SplitMix64.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> f32 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((z ^ (z >> 31)) >> 40) as f32 / (1_u64 << 24) as f32
+    }
+
+    /// About normal: the sum of four uniform draws.
+    fn normal(&mut self) -> f32 {
+        ((0..4).map(|_| self.next()).sum::<f32>() - 2.0) * 3.0_f32.sqrt()
+    }
+}
