@@ -10,6 +10,7 @@
 //! | `depthwise.rs` | [`DepthwiseConv`]: depthwise convolution over rows of an NHWC picture |
 //! | `activation.rs` | [`Activation`]: bias and activation in place |
 //! | `rows.rs` | [`layer_norm_rows`], [`softmax_rows`], [`mean_of_rows`] |
+//! | `mapped.rs` | [`Numbers`]: in memory or in a mapped file |
 //! | `convert.rs` | [`f16_to_f32`], [`dequantize_row`] |
 //!
 //! Each kernel is written once over the trait of `simd/` and compiled for every level; tests compare all levels that the
@@ -22,6 +23,7 @@ mod depthwise;
 mod distance;
 mod gemm;
 mod level;
+mod mapped;
 mod rows;
 mod simd;
 #[cfg(test)]
@@ -34,4 +36,5 @@ pub use depthwise::{DepthwiseConv, SamePadding, Strip};
 pub use distance::{dot, dot_many, l2_normalize};
 pub use gemm::{Epilogue, PackedMatrix};
 pub use level::Level;
+pub use mapped::{MappedFile, Number, Numbers, as_bytes};
 pub use rows::{layer_norm_rows, mean_of_rows, softmax_rows};

@@ -61,6 +61,8 @@ pub(crate) struct Core {
     pub(super) filling: Mutex<()>,
     /// The thread that makes them.
     pub(super) filler: Mutex<Option<JoinHandle<()>>>,
+    /// The thread that checks and writes files of segments.
+    pub(super) checker: Mutex<Option<JoinHandle<()>>>,
     /// Set when the collection closes.
     pub(super) closing: AtomicBool,
 }
@@ -107,6 +109,7 @@ impl Core {
             builder: Mutex::new(None),
             filling: Mutex::new(()),
             filler: Mutex::new(None),
+            checker: Mutex::new(None),
             closing: AtomicBool::new(false),
         }
     }

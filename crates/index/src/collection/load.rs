@@ -4,6 +4,7 @@
 //! Only a graph may be in doubt: it is a cache, dropped and built again. `repair` alone loads leniently.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 use std::sync::Arc;
 
 use roaring::RoaringBitmap;
@@ -13,17 +14,18 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::core::Ids;
 use super::hubs::HubTable;
 use super::sealed::{Columns, NO_ASSET, Sealed};
+use super::segment_file;
 use super::segments::{Part, SegmentKind};
 use super::table::{Entry, Point, Source};
 use super::tail::RowRef;
 use super::view::View;
 use crate::error::IndexError;
-use crate::graph::{self, StoredGraph};
+use crate::graph::{self, FlatGraph, StoredGraph};
 use crate::storage::{
     AssetOffset, AssetRow, FORMAT, Family, HubRow, KEEP_KEY, KeepRow, META_KEY, MetaRow, OLD_GRAPH_KEY,
     PointOffset, PointRow, RocksView, Row, SEGMENTS_KEY, STATE_KEY, SegmentRow, SegmentsRow, SourceValue,
-    StateRow, decode_chunk_key, decode_hub_key, decode_offset_key, decode_point_key, decode_source_key,
-    decode_vector_into,
+    StateRow, chunk_key, chunk_range, decode_chunk_key, decode_hub_key, decode_offset_key, decode_point_key,
+    decode_source_key, decode_vector_into,
 };
 
 /// What is done about rows that do not fit together.
@@ -38,6 +40,8 @@ pub(crate) enum Strictness {
 /// What a collection is read for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ask<'a> {
+    /// The folder of the collection.
+    pub(crate) folder: &'a Path,
     /// The space of its vectors.
     pub(crate) space: &'a SpaceInfo,
     /// The bank whose hub values count; `None` where none are looked at.
@@ -79,9 +83,10 @@ pub(crate) fn load(
     ask: Ask<'_>,
     strictness: Strictness,
 ) -> Result<Loaded, IndexError> {
-    let Ask { space, bank } = ask;
+    let Ask { folder, space, bank } = ask;
     let mut loader = Loader {
         rocks,
+        folder,
         space,
         dim: space.dim,
         strictness,
@@ -95,13 +100,13 @@ pub(crate) fn load(
     loader.assets()?;
     loader.points()?;
     loader.sources()?;
-    let found = loader.graphs()?;
+    let found = loader.segments()?;
     loader.fill_table()?;
     loader.tombs()?;
     if let Some(bank) = bank {
         loader.hubs(bank)?;
     }
-    loader.vectors(found.graphs)?;
+    loader.vectors(found.segments)?;
     Ok(Loaded {
         view: loader.view,
         ids: loader.ids,
@@ -112,6 +117,7 @@ pub(crate) fn load(
 
 struct Loader<'a> {
     rocks: &'a RocksView<'a>,
+    folder: &'a Path,
     space: &'a SpaceInfo,
     dim: usize,
     strictness: Strictness,
@@ -121,27 +127,21 @@ struct Loader<'a> {
     owners: HashMap<PointOffset, (AssetOffset, u8)>,
 }
 
-/// A segment's graph that can be used.
-struct GraphFound {
-    kind: SegmentKind,
-    row: SegmentRow,
-    stored: StoredGraph,
+/// A segment that can be used.
+enum SegmentFound {
+    /// Its file is mapped.
+    Mapped(Sealed),
+    /// Its graph was read; its vectors are to come.
+    Read(Filling),
 }
 
-/// What was found in family `graph`.
+/// What was found of segments.
 #[derive(Default)]
-struct GraphsFound {
-    graphs: Vec<GraphFound>,
+struct SegmentsFound {
+    segments: Vec<(SegmentKind, SegmentFound)>,
     /// Whether `meta/segments` names others than these.
     differ: bool,
     strays: Vec<u64>,
-}
-
-/// The chunks of a generation, joined.
-#[derive(Default)]
-struct Joined {
-    chunks: u32,
-    bytes: Vec<u8>,
 }
 
 impl Loader<'_> {
@@ -289,10 +289,10 @@ impl Loader<'_> {
         Ok(())
     }
 
-    fn graphs(&mut self) -> Result<GraphsFound, IndexError> {
-        let mut found = GraphsFound::default();
+    fn segments(&mut self) -> Result<SegmentsFound, IndexError> {
         // The one graph over all contents of earlier programs is not used; its points lie in the tails.
-        found.differ = self.rocks.get(Family::Meta, OLD_GRAPH_KEY)?.is_some();
+        let differ = self.rocks.get(Family::Meta, OLD_GRAPH_KEY)?.is_some();
+        let mut found = SegmentsFound { differ, ..SegmentsFound::default() };
         let named = match self.rocks.get(Family::Meta, SEGMENTS_KEY)? {
             None => SegmentsRow::default(),
             Some(bytes) => SegmentsRow::decode(&bytes).unwrap_or_else(|what| {
@@ -301,30 +301,20 @@ impl Loader<'_> {
                 SegmentsRow::default()
             }),
         };
-        let mut joined: HashMap<u64, Joined> =
-            named.segments.iter().map(|row| (row.generation, Joined::default())).collect();
-        let scanned = self.rocks.scan(Family::Graph, |key, value| {
-            let Some((generation, chunk)) = decode_chunk_key(key) else { return Ok(()) };
+        let mut next = chunk_key(0, 0);
+        while let Some(key) = self.rocks.first_key(Family::Graph, &next)? {
+            let Some((generation, _)) = decode_chunk_key(&key) else { break };
             self.view.generation = self.view.generation.max(generation);
-            match joined.get_mut(&generation) {
-                None if found.strays.last() != Some(&generation) => found.strays.push(generation),
-                // A chunk that cannot be read leaves `chunks` behind, and the graph in doubt.
-                Some(joined) if joined.chunks == chunk => {
-                    joined.chunks += u32::from(graph::assemble(value, &mut joined.bytes).is_ok());
-                }
-                None | Some(_) => {}
+            if named.segments.iter().all(|row| row.generation != generation) {
+                found.strays.push(generation);
             }
-            Ok(())
-        });
-        if scanned.is_err() {
-            joined.clear();
+            next = chunk_key(generation.saturating_add(1), 0);
         }
         let mut inside = RoaringBitmap::new();
         for row in named.segments {
             self.view.generation = self.view.generation.max(row.generation);
-            let joined = joined.remove(&row.generation).unwrap_or_default();
-            match self.graph(row, &joined, &mut inside) {
-                Ok(graph) => found.graphs.push(graph),
+            match self.segment(row, &mut inside) {
+                Ok(segment) => found.segments.push(segment),
                 Err(what) => {
                     tracing::warn!(generation = row.generation, what, "drop the graph, search without it");
                     found.differ = true;
@@ -335,62 +325,141 @@ impl Loader<'_> {
         Ok(found)
     }
 
-    /// A graph, if its bytes are whole and it fits the points. `inside` are those of other segments.
-    fn graph(
+    /// A segment by its file, or by its graph's chunks where the file is missing or damaged.
+    fn segment(
         &self,
         row: SegmentRow,
-        joined: &Joined,
         inside: &mut RoaringBitmap,
-    ) -> Result<GraphFound, String> {
+    ) -> Result<(SegmentKind, SegmentFound), String> {
         let kind = SegmentKind::from_code(row.kind).ok_or("it is of a kind that nobody knows")?;
-        let bytes = &joined.bytes;
-        let whole =
-            joined.chunks == row.chunks && bytes.len() as u64 == row.bytes && xxh3_64(bytes) == row.checksum;
+        match segment_file::open(self.folder, row, self.dim) {
+            Ok(sealed) => {
+                self.check_points(kind, sealed.points(), inside)?;
+                Ok((kind, SegmentFound::Mapped(sealed)))
+            }
+            Err(what) => {
+                tracing::warn!(generation = row.generation, what, "read a segment from its rows");
+                let stored = self.graph(row)?;
+                self.check_points(kind, &stored.points, inside)?;
+                Ok((kind, SegmentFound::Read(Filling::new(row, stored, self.dim))))
+            }
+        }
+    }
+
+    /// A graph, if its chunks are whole.
+    fn graph(&self, row: SegmentRow) -> Result<StoredGraph, String> {
+        let (mut chunks, mut bytes) = (0, Vec::new());
+        let (from, to) = chunk_range(row.generation);
+        let scanned = self.rocks.scan_range(Family::Graph, &from, Some(&to), |key, value| {
+            // A chunk that cannot be read leaves `chunks` behind, and the graph in doubt.
+            if decode_chunk_key(key).is_some_and(|(_, chunk)| chunk == chunks) {
+                chunks += u32::from(graph::assemble(value, &mut bytes).is_ok());
+            }
+            Ok(())
+        });
+        let whole = scanned.is_ok()
+            && chunks == row.chunks
+            && bytes.len() as u64 == row.bytes
+            && xxh3_64(&bytes) == row.checksum;
         let stored =
-            if whole { graph::decode(bytes)? } else { return Err("its chunks are not whole".to_owned()) };
+            if whole { graph::decode(&bytes)? } else { return Err("its chunks are not whole".to_owned()) };
         if stored.dim as usize != self.dim || stored.graph.len() != stored.points.len() {
             return Err("it was built over other vectors".to_owned());
         }
-        let own: RoaringBitmap = stored.points.iter().copied().collect();
-        if own.len() != stored.points.len() as u64 || !own.is_disjoint(inside) {
+        Ok(stored)
+    }
+
+    /// Whether points may be those of a segment. `inside` are those of other segments.
+    fn check_points(
+        &self,
+        kind: SegmentKind,
+        points: &[u32],
+        inside: &mut RoaringBitmap,
+    ) -> Result<(), String> {
+        let own: RoaringBitmap = points.iter().copied().collect();
+        if own.len() != points.len() as u64 || !own.is_disjoint(inside) {
             return Err("it has a point twice".to_owned());
         }
         let is_foreign = |point: &u32| {
             let owner = self.owners.get(&PointOffset(*point));
             owner.is_some_and(|(_, track)| SegmentKind::of_code(*track) != Some(kind))
         };
-        if stored.points.iter().any(is_foreign) {
+        if points.iter().any(is_foreign) {
             return Err("it has points of another content".to_owned());
         }
         *inside |= own;
-        Ok(GraphFound { kind, row, stored })
+        Ok(())
     }
 
-    /// Places every vector: in the order of its graph, or in a tail.
-    fn vectors(&mut self, graphs: Vec<GraphFound>) -> Result<(), IndexError> {
-        let dim = self.dim;
-        let mut filling: Vec<Filling> = graphs.into_iter().map(|graph| Filling::new(graph, dim)).collect();
-        let mut places = HashMap::new();
-        for (number, filling) in filling.iter().enumerate() {
-            places
-                .extend((0..).zip(&filling.columns.points).map(|(place, point)| (point.0, (number, place))));
+    /// Puts segments and tails together, with the vectors that no file holds.
+    fn vectors(&mut self, found: Vec<(SegmentKind, SegmentFound)>) -> Result<(), IndexError> {
+        let (mut mapped, mut filling) = (Vec::new(), Vec::new());
+        for (kind, segment) in found {
+            match segment {
+                SegmentFound::Mapped(sealed) => mapped.push((kind, sealed)),
+                SegmentFound::Read(segment) => filling.push((kind, segment)),
+            }
         }
-        let mut seen = 0;
+        self.read_vectors(&mapped, &mut filling)?;
+        for (kind, segment) in filling {
+            if segment.unfilled > 0 {
+                let what = format!("{} vectors of a graph are missing", segment.unfilled);
+                self.object(Family::Vectors, &[], what)?;
+            }
+            mapped.push((kind, segment.sealed(self.dim)));
+        }
+        for (kind, sealed) in mapped {
+            // Rows that are neither alive nor tombs must not be found.
+            let dead = Arc::make_mut(&mut self.view.dead);
+            let owners = &self.owners;
+            let gone = sealed.points().iter().filter(|point| !owners.contains_key(&PointOffset(**point)));
+            let before = dead.len();
+            dead.extend(gone.copied());
+            if dead.len() > before {
+                tracing::debug!(rows = dead.len() - before, "rows of a segment that are gone");
+            }
+            let gone = dead.iter().filter(|point| sealed.has(PointOffset(*point))).count();
+            let part = Part { sealed: Arc::new(sealed), dead: gone };
+            self.view.segments_mut(kind).parts.push(part);
+        }
+        Ok(())
+    }
+
+    /// Reads the vectors of the tails and of segments without a file: all from the first that is wanted on.
+    fn read_vectors(
+        &mut self,
+        mapped: &[(SegmentKind, Sealed)],
+        filling: &mut [(SegmentKind, Filling)],
+    ) -> Result<(), IndexError> {
+        let dim = self.dim;
+        let mut places = HashMap::new();
+        for (number, (_, segment)) in filling.iter().enumerate() {
+            places.extend((0..).zip(&segment.points).map(|(place, point)| (*point, (number, place))));
+        }
+        let held: RoaringBitmap = mapped.iter().flat_map(|(_, sealed)| sealed.points()).copied().collect();
+        let owned = self.owners.keys().map(|point| point.0);
+        let wanted: RoaringBitmap =
+            owned.chain(places.keys().copied()).filter(|point| !held.contains(*point)).collect();
+        let Some(first) = wanted.min() else { return Ok(()) };
+        let mut seen = RoaringBitmap::new();
         let mut vector = Vec::with_capacity(dim);
         let rocks = self.rocks;
-        rocks.scan(Family::Vectors, |key, value| {
-            vector.clear();
+        rocks.scan_range(Family::Vectors, &first.to_be_bytes(), None, |key, value| {
             let Some(point) = decode_offset_key(key) else {
                 return self.object(Family::Vectors, key, "the key has no offset");
             };
+            if !wanted.contains(point) {
+                return Ok(());
+            }
+            vector.clear();
             if let Err(what) = decode_vector_into(value, dim, &mut vector) {
                 return self.object(Family::Vectors, key, what);
             }
+            seen.insert(point);
             let owner = self.owners.get(&PointOffset(point)).copied();
-            seen += usize::from(owner.is_some());
             if let Some((number, place)) = places.get(&point).copied() {
-                if let Some(filling) = filling.get_mut(number) {
-                    filling.fill(place, dim, &vector, owner);
+                if let Some((_, segment)) = filling.get_mut(number) {
+                    segment.fill(place, dim, &vector, owner);
                 }
             } else if let Some((asset, track)) = owner
                 && let Some(kind) = SegmentKind::of_code(track)
@@ -400,55 +469,61 @@ impl Loader<'_> {
             }
             Ok(())
         })?;
-        if seen != self.owners.len() {
-            self.object(Family::Vectors, &[], format!("{} vectors are missing", self.owners.len() - seen))?;
+        let lacking = |point: u32| self.owners.contains_key(&PointOffset(point)) && !seen.contains(point);
+        match wanted.iter().filter(|point| lacking(*point)).count() {
+            0 => Ok(()),
+            missing => self.object(Family::Vectors, &[], format!("{missing} vectors are missing")),
         }
-        for Filling { graph, columns, unfilled } in filling {
-            if unfilled > 0 {
-                self.object(Family::Vectors, &[], format!("{unfilled} vectors of a graph are missing"))?;
-            }
-            let sealed = Sealed::new(graph.row, dim, columns, graph.stored.graph);
-            // Rows that are neither alive nor tombs must not be found.
-            let gone = sealed.rows().filter(|row| row.asset == NO_ASSET).map(|row| row.point.0);
-            Arc::make_mut(&mut self.view.dead).extend(gone);
-            let dead = self.view.dead.iter().filter(|point| sealed.has(PointOffset(*point))).count();
-            let part = Part { sealed: Arc::new(sealed), dead };
-            self.view.segments_mut(graph.kind).parts.push(part);
-        }
-        Ok(())
     }
 }
 
 /// A segment whose vectors are being read.
 struct Filling {
-    graph: GraphFound,
-    columns: Columns,
+    row: SegmentRow,
+    graph: FlatGraph,
+    points: Vec<u32>,
+    assets: Vec<u32>,
+    tracks: Vec<u8>,
+    vectors: Vec<f32>,
     unfilled: usize,
 }
 
 impl Filling {
-    fn new(graph: GraphFound, dim: usize) -> Self {
-        let points: Vec<PointOffset> = graph.stored.points.iter().map(|point| PointOffset(*point)).collect();
+    fn new(row: SegmentRow, stored: StoredGraph, dim: usize) -> Self {
+        let StoredGraph { points, graph, .. } = stored;
         let rows = points.len();
-        let columns = Columns {
+        Self {
+            row,
+            graph,
             points,
-            assets: vec![NO_ASSET; rows],
+            assets: vec![NO_ASSET.0; rows],
             tracks: vec![0; rows],
             vectors: vec![0.0; rows * dim],
-        };
-        Self { graph, columns, unfilled: rows }
+            unfilled: rows,
+        }
     }
 
     fn fill(&mut self, place: usize, dim: usize, vector: &[f32], owner: Option<(AssetOffset, u8)>) {
         self.unfilled -= 1;
-        if let Some(slot) = self.columns.vectors.get_mut(place * dim..(place + 1) * dim) {
+        if let Some(slot) = self.vectors.get_mut(place * dim..(place + 1) * dim) {
             slot.copy_from_slice(vector);
         }
         if let (Some((asset, track)), Some(asset_slot), Some(track_slot)) =
-            (owner, self.columns.assets.get_mut(place), self.columns.tracks.get_mut(place))
+            (owner, self.assets.get_mut(place), self.tracks.get_mut(place))
         {
-            (*asset_slot, *track_slot) = (asset, track);
+            (*asset_slot, *track_slot) = (asset.0, track);
         }
+    }
+
+    fn sealed(self, dim: usize) -> Sealed {
+        let Self { row, graph, points, assets, tracks, vectors, .. } = self;
+        let columns = Columns {
+            points: points.into(),
+            assets: assets.into(),
+            tracks: tracks.into(),
+            vectors: vectors.into(),
+        };
+        Sealed::new(row, dim, columns, graph)
     }
 }
 

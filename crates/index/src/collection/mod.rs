@@ -10,12 +10,13 @@
 //! | `core.rs` | what the handle, the commit thread and the optimizer share |
 //! | `open.rs`, `load.rs` | from disk into memory; losses found at open |
 //! | `view.rs`, `table.rs` | the collection in memory, shared between versions |
-//! | `segments.rs`, `tail.rs`, `sealed.rs` | its points, by what they show: sealed segments and a growing tail |
+//! | `segments.rs`, `tail.rs`, `sealed.rs`, `segment_file.rs` | its points, by what they show: sealed segments, their files, and a growing tail |
 //! | `check.rs`, `draft.rs`, `writer.rs`, `commit.rs` | changes: refused, drafted, written, grouped |
 //! | `select.rs`, `fields.rs`, `planner.rs`, `query.rs`, `collector.rs` | searches |
 //! | `hubs.rs` | hub values in memory, and the job that makes those that are missing |
 //! | `read.rs`, `stats.rs` | the rest of reading |
 //! | `policy.rs`, `optimizer.rs` | which segments are built, and their publication |
+//! | `files.rs` | the upkeep of segment files |
 //! | `verify/`, `repair.rs` | what is wrong, and what is dropped |
 
 mod check;
@@ -24,6 +25,7 @@ mod commit;
 mod core;
 mod draft;
 mod fields;
+mod files;
 mod hubs;
 mod load;
 mod open;
@@ -34,6 +36,7 @@ mod query;
 mod read;
 mod repair;
 mod sealed;
+mod segment_file;
 mod segments;
 mod select;
 mod stats;
@@ -76,6 +79,7 @@ impl Collection {
         let core = Arc::new(core);
         optimizer::consider(&core);
         hubs::consider(&core);
+        files::consider(&core);
         Self { core, committer: OnceLock::new(), starting: Mutex::new(()) }
     }
 
@@ -275,15 +279,10 @@ impl Drop for Collection {
     fn drop(&mut self) {
         self.core.closing.store(true, Ordering::Relaxed);
         drop(self.committer.take());
-        let builder = self.core.builder.lock().take();
-        if let Some(builder) = builder {
-            // A panic there left no trace but a missing graph, which the next open finds.
-            let _ = builder.join();
-        }
-        let filler = self.core.filler.lock().take();
-        if let Some(filler) = filler {
-            // The next open finds what a panic left undone.
-            let _ = filler.join();
+        let background = [&self.core.builder, &self.core.filler, &self.core.checker];
+        for thread in background.map(|thread| thread.lock().take()).into_iter().flatten() {
+            // A panic there left no trace but what is missing, which the next open finds.
+            let _ = thread.join();
         }
     }
 }

@@ -10,6 +10,7 @@ use sensorium_types::{HubBank, SpaceInfo};
 use super::Collection;
 use super::core::{Core, CoreParts};
 use super::load::{Ask, Loaded, Strictness, load, read_meta};
+use super::segment_file;
 use super::writer::Writer;
 use crate::database::WriterLock;
 use crate::error::IndexError;
@@ -57,7 +58,7 @@ impl OpenCollection<'_> {
         // Values are of one space: another's points stay as they are.
         let hubs = self.hubs.filter(|hubs| hubs.space_revision() == self.space.revision);
         let bank = hubs.as_ref().map(|hubs| hubs.id());
-        let ask = Ask { space: &self.space, bank };
+        let ask = Ask { folder: &self.folder, space: &self.space, bank };
         let strictness = if self.lenient { Strictness::Lenient } else { Strictness::Strict };
         let mut loaded = match self.access {
             Access::Write => load_checked(&rocks, ask, strictness)?,
@@ -69,6 +70,7 @@ impl OpenCollection<'_> {
             Access::Write => {
                 loss = note_loss(&rocks, &mut loaded, mark.unwrap_or(0), loss, &self.name)?;
                 sweep(&rocks, &loaded)?;
+                segment_file::sweep(&self.folder, &loaded.view.segment_rows().segments);
                 Some(HighWater::open(&self.folder)?)
             }
         };
@@ -229,7 +231,8 @@ pub(super) fn refresh(core: &Core) -> Result<(), IndexError> {
     if as_known {
         return Ok(());
     }
-    let loaded = load_beside_writer(&core.rocks, Ask { space: &core.space, bank: core.bank() })?;
+    let loaded =
+        load_beside_writer(&core.rocks, Ask { folder: &core.folder, space: &core.space, bank: core.bank() })?;
     *core.ids.write() = loaded.ids;
     writer.view = loaded.view;
     core.publish(writer.view.clone());
@@ -243,23 +246,31 @@ fn same_segments(left: &SegmentsRow, right: &SegmentsRow) -> bool {
         && left.segments.iter().all(|segment| right.segments.contains(segment))
 }
 
-/// Reads the whole collection again after `repair` changed it.
-pub(super) fn reload(core: &Core, writer: &mut Writer) -> Result<(), IndexError> {
-    let loaded =
-        load_checked(&core.rocks, Ask { space: &core.space, bank: core.bank() }, Strictness::Lenient)?;
+/// Reads the whole collection again after it was changed behind its back.
+pub(super) fn reload(core: &Core, writer: &mut Writer, strictness: Strictness) -> Result<(), IndexError> {
+    let loaded = load_checked(
+        &core.rocks,
+        Ask { folder: &core.folder, space: &core.space, bank: core.bank() },
+        strictness,
+    )?;
     *core.ids.write() = loaded.ids;
     writer.view = loaded.view;
     core.publish(writer.view.clone());
     Ok(())
 }
 
-/// Bytes of all files in a folder.
+/// Bytes of all files of a collection.
 pub(super) fn folder_bytes(folder: &Path) -> Result<u64, IndexError> {
     let failed = |error| IndexError::file("read the collection's folder", error);
-    let mut bytes = 0;
-    for file in fs::read_dir(folder).map_err(failed)? {
-        // A file that went away in the meantime counts nothing.
-        bytes += file.map_err(failed)?.metadata().map_or(0, |metadata| metadata.len());
-    }
-    Ok(bytes)
+    let files = |folder: &Path| -> Result<u64, IndexError> {
+        let mut bytes = 0;
+        for file in fs::read_dir(folder).map_err(failed)? {
+            // A file that went away in the meantime counts nothing.
+            let metadata = file.map_err(failed)?.metadata();
+            bytes += metadata.map_or(0, |metadata| if metadata.is_file() { metadata.len() } else { 0 });
+        }
+        Ok(bytes)
+    };
+    let segments = folder.join(segment_file::FOLDER);
+    Ok(files(folder)? + if segments.is_dir() { files(&segments)? } else { 0 })
 }

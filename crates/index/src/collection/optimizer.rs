@@ -1,11 +1,11 @@
 //! When segments are built, and their publication.
 //!
 //! ```text
-//! policy ─► copy of live points ─► build (no lock) ─► chunks of a new generation ─► one batch: meta/segments, tombs,
-//!                                                                                   old chunks ─► sync ─► new view
+//! policy ─► copy of live points ─► build (no lock) ─► chunks of a new generation, its file ─► one batch: meta/segments,
+//!                                                                       tombs, old chunks ─► sync ─► new view ─► old files
 //! ```
 //!
-//! A crash before the one batch leaves chunks that nobody names; the next open sweeps them.
+//! A crash before the one batch leaves chunks and a file that nobody names; the next open sweeps them.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,6 +15,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::core::Core;
 use super::policy::{Job, PartFacts, due, whole};
 use super::sealed::{Columns, Sealed};
+use super::segment_file;
 use super::segments::{Part, SegmentKind, Segments};
 use super::tail::RowRef;
 use super::view::View;
@@ -129,7 +130,7 @@ fn run(core: &Core, kind: SegmentKind, job: &Job, threads: usize) -> Result<(), 
 /// A segment on disk that no row names yet; none where no point is left alive.
 struct Fresh {
     generation: u64,
-    segment: Option<(SegmentRow, Columns, graph::FlatGraph)>,
+    segment: Option<Sealed>,
 }
 
 fn build(
@@ -141,13 +142,13 @@ fn build(
 ) -> Result<Fresh, IndexError> {
     let dim = core.space.dim;
     let segments = view.segments(kind);
-    let mut columns = Columns::default();
+    let (mut points, mut assets, mut tracks, mut vectors) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut take = |row: RowRef<'_>| {
         if !view.is_dead(row.point) {
-            columns.points.push(row.point);
-            columns.assets.push(row.asset);
-            columns.tracks.push(row.track);
-            columns.vectors.extend_from_slice(row.vector);
+            points.push(row.point.0);
+            assets.push(row.asset.0);
+            tracks.push(row.track);
+            vectors.extend_from_slice(row.vector);
         }
     };
     for part in job.parts.iter().filter_map(|at| segments.parts.get(*at)) {
@@ -157,26 +158,41 @@ fn build(
         segments.tail.rows().for_each(&mut take);
     }
     let generation = view.generation + 1;
-    if columns.points.is_empty() {
+    if points.is_empty() {
         return Ok(Fresh { generation, segment: None });
     }
     let params = core.tuning.graph.clamped();
-    let built =
-        graph::build(&columns.vectors, dim, params, threads, &core.closing).map_err(|error| match error {
-            BuildError::Cancelled => IndexError::Closing { action: "build the graph" },
-            BuildError::Failed { .. } => IndexError::Bug { what: error.to_string() },
-        })?;
-    columns.vectors = built.vectors;
-    columns.points = reordered(&columns.points, &built.order);
-    columns.assets = reordered(&columns.assets, &built.order);
-    columns.tracks = reordered(&columns.tracks, &built.order);
+    let built = graph::build(&vectors, dim, params, threads, &core.closing).map_err(|error| match error {
+        BuildError::Cancelled => IndexError::Closing { action: "build the graph" },
+        BuildError::Failed { .. } => IndexError::Bug { what: error.to_string() },
+    })?;
+    drop(vectors);
+    let points = reordered(&points, &built.order);
     let stored = StoredGraph {
         dim: u32::try_from(dim).unwrap_or(u32::MAX),
         m: u32::try_from(params.m).unwrap_or(u32::MAX),
-        points: columns.points.iter().map(|point| point.0).collect(),
+        points: points.clone(),
         graph: built.graph,
     };
-    let bytes = graph::encode(&stored);
+    let row = write_graph(core, kind, generation, &stored)?;
+    let columns = Columns {
+        points: points.into(),
+        assets: reordered(&assets, &built.order).into(),
+        tracks: reordered(&tracks, &built.order).into(),
+        vectors: built.vectors.into(),
+    };
+    let sealed = in_file(core, Sealed::new(row, dim, columns, stored.graph));
+    Ok(Fresh { generation, segment: Some(sealed) })
+}
+
+/// Writes a graph as chunks of its generation.
+fn write_graph(
+    core: &Core,
+    kind: SegmentKind,
+    generation: u64,
+    stored: &StoredGraph,
+) -> Result<SegmentRow, IndexError> {
+    let bytes = graph::encode(stored);
     let mut chunks = 0;
     for value in graph::chunks(&bytes) {
         let mut batch = Batch::default();
@@ -184,14 +200,24 @@ fn build(
         core.rocks.write(batch)?;
         chunks += 1;
     }
-    let row = SegmentRow {
+    Ok(SegmentRow {
         kind: kind.code(),
         generation,
         chunks,
         bytes: bytes.len() as u64,
         checksum: xxh3_64(&bytes),
-    };
-    Ok(Fresh { generation, segment: Some((row, columns, stored.graph)) })
+    })
+}
+
+/// The same segment over a file of its own; in memory where that cannot be written, for the file is a cache.
+fn in_file(core: &Core, sealed: Sealed) -> Sealed {
+    match segment_file::write(&core.folder, &sealed) {
+        Ok(mapped) => mapped,
+        Err(error) => {
+            tracing::warn!(collection = %core.name, %error, "keep a segment in memory");
+            sealed
+        }
+    }
 }
 
 fn reordered<T: Copy>(column: &[T], order: &[u32]) -> Vec<T> {
@@ -220,8 +246,7 @@ fn publish(
         }
         !goes
     });
-    if let Some((row, columns, graph)) = fresh.segment {
-        let sealed = Sealed::new(row, core.space.dim, columns, graph);
+    if let Some(sealed) = fresh.segment {
         // Points that died while it was built.
         let dead = writer.view.dead.iter().filter(|point| sealed.has(PointOffset(*point))).count();
         segments.parts.push(Part { sealed: Arc::new(sealed), dead });
@@ -232,8 +257,8 @@ fn publish(
         segments.tail = tail;
     }
     core.rocks.put(&mut batch, Family::Meta, SEGMENTS_KEY, &view.segment_rows().encode()?)?;
-    for generation in gone {
-        let (from, to) = chunk_range(generation);
+    for generation in &gone {
+        let (from, to) = chunk_range(*generation);
         core.rocks.delete_range(&mut batch, Family::Graph, &from, &to)?;
     }
     let mut dead = (*writer.view.dead).clone();
@@ -252,5 +277,9 @@ fn publish(
     core.rocks.write(batch).inspect_err(|error| core.poison(error))?;
     writer.view = view;
     writer.written = true;
-    writer.sync_and_publish(core)
+    writer.sync_and_publish(core)?;
+    // Readers that still search them have them mapped.
+    gone.into_iter()
+        .for_each(|generation| segment_file::remove(&segment_file::path(&core.folder, generation)));
+    Ok(())
 }

@@ -5,7 +5,9 @@ use std::collections::HashSet;
 use sensorium_types::{AssetId, Problem};
 
 use super::core::Core;
+use super::load::Strictness;
 use super::open::reload;
+use super::segment_file;
 use super::verify::{Action, Finding, find};
 use crate::error::IndexError;
 use crate::storage::{
@@ -52,7 +54,7 @@ pub(super) fn repair(core: &Core, dry_run: bool) -> Result<Vec<Problem>, IndexEr
             break;
         }
     }
-    reload(core, &mut writer)?;
+    reload(core, &mut writer, Strictness::Lenient)?;
     writer.mark(core)?;
     Ok(told)
 }
@@ -82,6 +84,10 @@ impl Mending<'_> {
                 rocks.delete(batch, Family::Meta, OLD_GRAPH_KEY)?;
                 rocks.delete(batch, Family::Meta, SEGMENTS_KEY)?;
                 rocks.delete_range(batch, Family::Graph, &chunk_key(0, 0), &chunk_key(u64::MAX, 0))
+            }
+            Action::DropFile(path) => {
+                segment_file::remove(path);
+                Ok(())
             }
             Action::ForgetLoss => {
                 *self.core.loss.lock() = None;

@@ -1,7 +1,7 @@
 //! A sealed segment: points under a graph, with their vectors and codes in the graph's order.
 
 use parking_lot::Mutex;
-use sensorium_kernels::{BeamBuffers, CodeMatrix, CodeQuery, Scored};
+use sensorium_kernels::{BeamBuffers, CodeMatrix, CodeQuery, Numbers, Scored};
 use sensorium_types::Cancel;
 
 use super::tail::{RowRef, Stretch};
@@ -17,13 +17,13 @@ pub(crate) const NO_ASSET: AssetOffset = AssetOffset(u32::MAX);
 #[derive(Debug, Default)]
 pub(crate) struct Columns {
     /// Points.
-    pub(crate) points: Vec<PointOffset>,
+    pub(crate) points: Numbers<u32>,
     /// Their assets.
-    pub(crate) assets: Vec<AssetOffset>,
+    pub(crate) assets: Numbers<u32>,
     /// The numbers of their tracks.
-    pub(crate) tracks: Vec<u8>,
+    pub(crate) tracks: Numbers<u8>,
     /// Their vectors.
-    pub(crate) vectors: Vec<f32>,
+    pub(crate) vectors: Numbers<f32>,
 }
 
 /// A sealed segment.
@@ -34,9 +34,26 @@ pub(crate) struct Sealed {
     columns: Columns,
     codes: CodeMatrix,
     graph: FlatGraph,
-    /// Places of the points, in order of offset.
-    places: Vec<(PointOffset, u32)>,
+    /// Places of the points, in order of their offset.
+    order: Numbers<u32>,
     buffers: Mutex<Vec<BeamBuffers>>,
+}
+
+/// The parts of a segment, as a file holds them.
+#[derive(Debug)]
+pub(crate) struct SealedParts {
+    /// What names it on disk.
+    pub(crate) row: SegmentRow,
+    /// Dimension of its vectors.
+    pub(crate) dim: usize,
+    /// Its columns.
+    pub(crate) columns: Columns,
+    /// The codes of its vectors.
+    pub(crate) codes: CodeMatrix,
+    /// Its graph.
+    pub(crate) graph: FlatGraph,
+    /// Places of the points, in order of their offset.
+    pub(crate) order: Numbers<u32>,
 }
 
 /// What a walk is asked for.
@@ -55,12 +72,28 @@ pub(crate) struct Ask<'a> {
 }
 
 impl Sealed {
-    /// A segment of a graph and its columns.
+    /// A segment of a graph and its columns, in memory.
     pub(crate) fn new(row: SegmentRow, dim: usize, columns: Columns, graph: FlatGraph) -> Self {
-        let mut places: Vec<_> = columns.points.iter().copied().zip(0..).collect();
-        places.sort_unstable();
+        let mut order: Vec<u32> = (0..).take(columns.points.len()).collect();
+        order.sort_unstable_by_key(|place| columns.points.get(*place as usize));
         let codes = CodeMatrix::of(&columns.vectors, dim);
-        Self { row, dim, columns, codes, graph, places, buffers: Mutex::new(Vec::new()) }
+        Self::of_parts(SealedParts { row, dim, columns, codes, graph, order: order.into() })
+    }
+
+    /// A segment of its parts, wherever they lie.
+    pub(crate) fn of_parts(parts: SealedParts) -> Self {
+        let SealedParts { row, dim, columns, codes, graph, order } = parts;
+        Self { row, dim, columns, codes, graph, order, buffers: Mutex::new(Vec::new()) }
+    }
+
+    /// What a file is written from: columns, codes, graph and order.
+    pub(super) const fn borrowed(&self) -> (&Columns, &CodeMatrix, &FlatGraph, &Numbers<u32>) {
+        (&self.columns, &self.codes, &self.graph, &self.order)
+    }
+
+    /// Dimension of its vectors.
+    pub(super) const fn dim(&self) -> usize {
+        self.dim
     }
 
     /// The generation of its graph.
@@ -74,13 +107,21 @@ impl Sealed {
     }
 
     /// How many points it holds, dead ones included.
-    pub(crate) const fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.columns.points.len()
     }
 
-    /// Bytes in memory.
-    pub(crate) fn bytes(&self) -> usize {
-        self.columns.vectors.len() * 4 + self.codes.bytes() + self.len() * 17 + self.graph.bytes()
+    /// Bytes of memory that no file stands behind.
+    pub(crate) fn owned_bytes(&self) -> usize {
+        let Columns { points, assets, tracks, vectors } = &self.columns;
+        let columns =
+            points.owned_bytes() + assets.owned_bytes() + tracks.owned_bytes() + vectors.owned_bytes();
+        columns + self.codes.owned_bytes() + self.graph.owned_bytes() + self.order.owned_bytes()
+    }
+
+    /// Its points, in the graph's order.
+    pub(crate) fn points(&self) -> &[u32] {
+        &self.columns.points
     }
 
     /// Whether the point is one of its rows.
@@ -89,8 +130,10 @@ impl Sealed {
     }
 
     fn place(&self, point: PointOffset) -> Option<u32> {
-        let at = self.places.binary_search_by_key(&point, |(offset, _)| *offset).ok()?;
-        self.places.get(at).map(|(_, place)| *place)
+        let points: &[u32] = &self.columns.points;
+        let offset = |place: &u32| points.get(*place as usize).copied().unwrap_or(u32::MAX);
+        let at = self.order.binary_search_by_key(&point.0, offset).ok()?;
+        self.order.get(at).copied()
     }
 
     /// The point with this offset.
@@ -129,7 +172,7 @@ impl Sealed {
             &self.graph,
             &mut buffers,
             |place| self.row(place).is_some_and(&counts),
-            |place| self.columns.points.get(place as usize).map_or(0.0, |point| lowered(*point)),
+            |place| self.columns.points.get(place as usize).map_or(0.0, |point| lowered(PointOffset(*point))),
             || cancel.is_cancelled(),
             found,
         );

@@ -125,9 +125,9 @@ impl Segments {
         self.parts.iter().map(|part| part.sealed.len()).sum()
     }
 
-    /// Bytes in memory.
+    /// Bytes of memory that no file stands behind.
     pub(crate) fn bytes(&self) -> usize {
-        self.parts.iter().map(|part| part.sealed.bytes()).sum::<usize>() + self.tail.bytes()
+        self.parts.iter().map(|part| part.sealed.owned_bytes()).sum::<usize>() + self.tail.bytes()
     }
 }
 

@@ -28,9 +28,9 @@ pub(crate) struct RowRef<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stretch<'a> {
     /// Points.
-    pub(crate) points: &'a [PointOffset],
+    pub(crate) points: &'a [u32],
     /// Their assets.
-    pub(crate) assets: &'a [AssetOffset],
+    pub(crate) assets: &'a [u32],
     /// The numbers of their tracks.
     pub(crate) tracks: &'a [u8],
     /// Their vectors.
@@ -43,8 +43,8 @@ impl<'a> Stretch<'a> {
     /// A row.
     pub(crate) fn row(&self, place: usize, dim: usize) -> Option<RowRef<'a>> {
         Some(RowRef {
-            point: *self.points.get(place)?,
-            asset: *self.assets.get(place)?,
+            point: PointOffset(*self.points.get(place)?),
+            asset: AssetOffset(*self.assets.get(place)?),
             track: *self.tracks.get(place)?,
             vector: self.vectors.get(place * dim..(place + 1) * dim)?,
         })
@@ -53,8 +53,8 @@ impl<'a> Stretch<'a> {
 
 #[derive(Debug, Clone)]
 struct Block {
-    points: Vec<PointOffset>,
-    assets: Vec<AssetOffset>,
+    points: Vec<u32>,
+    assets: Vec<u32>,
     tracks: Vec<u8>,
     vectors: Vec<f32>,
     codes: CodeMatrix,
@@ -98,7 +98,8 @@ impl Tail {
 
     /// Bytes in memory.
     pub(crate) fn bytes(&self) -> usize {
-        self.blocks.iter().map(|block| block.codes.bytes()).sum::<usize>() + self.rows * (self.dim * 4 + 9)
+        self.blocks.iter().map(|block| block.codes.owned_bytes()).sum::<usize>()
+            + self.rows * (self.dim * 4 + 9)
     }
 
     /// Adds a point, of a higher offset than all before.
@@ -108,8 +109,8 @@ impl Tail {
         }
         let Some(block) = self.blocks.last_mut() else { return };
         let block = Arc::make_mut(block);
-        block.points.push(row.point);
-        block.assets.push(row.asset);
+        block.points.push(row.point.0);
+        block.assets.push(row.asset.0);
         block.tracks.push(row.track);
         block.vectors.extend_from_slice(row.vector);
         block.codes.push(row.vector);
@@ -136,9 +137,9 @@ impl Tail {
     /// The point with this offset.
     pub(crate) fn find(&self, point: PointOffset) -> Option<RowRef<'_>> {
         let after =
-            self.blocks.partition_point(|block| block.points.first().is_some_and(|first| *first <= point));
+            self.blocks.partition_point(|block| block.points.first().is_some_and(|first| *first <= point.0));
         let block = self.blocks.get(after.checked_sub(1)?)?.stretch();
-        block.row(block.points.binary_search(&point).ok()?, self.dim)
+        block.row(block.points.binary_search(&point.0).ok()?, self.dim)
     }
 
     /// The points of the tail that are wanted.

@@ -8,7 +8,7 @@ use sensorium_types::{
     SearchRequest, SourceKey, SourceRow, SourceState, SpaceInfo, Track,
 };
 
-use super::Collection;
+use super::{Collection, segment_file};
 use crate::storage::{
     Access, AssetOffset, Batch, Family, HubRow, META_KEY, MetaRow, PointOffset, Recovery, Rocks, Row as _,
     SharedMemory, asset_key, chunk_key, encode_vector, hub_key, point_key, point_offset_key,
@@ -113,6 +113,8 @@ fn a_damaged_graph_is_dropped_and_built_again() {
     };
     for round in 0..24_usize {
         let mut generation = 0;
+        // Without its file a segment is read from its rows.
+        fs_err::remove_dir_all(folder.join("segments")).expect("removes");
         tamper(&folder, |rocks, batch| {
             let mut found = None;
             rocks
@@ -146,6 +148,104 @@ fn a_damaged_graph_is_dropped_and_built_again() {
     }
 }
 
+/// The file of the one segment of a collection.
+fn segment_of(folder: &Path) -> PathBuf {
+    let mut files = fs_err::read_dir(folder.join("segments")).expect("lists");
+    files.next().expect("a file").expect("a file").path()
+}
+
+/// What a reader answers to a search that wants everything, and how it got it.
+fn read_all(data: &Path) -> (Vec<AssetId>, Plan) {
+    let options = OpenOptions { read_only: true, ..OpenOptions::default() };
+    let database = Database::open_tuned(data, options, tuning()).expect("opens");
+    let collection = database.open_collection("default").expect("opens").expect("there");
+    search(&collection, ASSETS as usize + 1)
+}
+
+#[test]
+fn a_segment_file_that_is_damaged_cut_or_gone_is_written_anew_and_answers_stay_right() {
+    let data = tempfile::tempdir().expect("folder");
+    let folder = prepared(data.path());
+    let right = read_all(data.path());
+    let file = segment_of(&folder);
+    let whole = fs_err::read(&file).expect("reads");
+    for round in 0..40_usize {
+        let mut bytes = whole.clone();
+        let at = whole.len() * round / 40;
+        match round % 4 {
+            0 => bytes.truncate(at),
+            1 => bytes.get_mut(at..).expect("inside").fill(0),
+            _ => bytes[at] ^= 1 << (round % 8),
+        }
+        let is_damage = bytes != whole;
+        if round == 0 {
+            fs_err::remove_file(&file).expect("removes");
+        } else {
+            fs_err::write(&file, &bytes).expect("writes");
+        }
+        // A reader cannot mend it, and answers from the rows.
+        assert_eq!(read_all(data.path()), right, "round {round}");
+        let database = database(data.path());
+        let collection = collection(&database);
+        assert_eq!(search(&collection, ASSETS as usize + 1), right, "round {round}");
+        if is_damage {
+            let row = collection.core.view().segment_rows().segments[0];
+            let remade = || segment_file::check(&folder, row, || false).is_ok();
+            for _ in 0..6000 {
+                if remade() {
+                    break;
+                }
+                std::thread::sleep(std::time::Duration::from_millis(10));
+            }
+            assert!(remade(), "round {round}: the file is not written anew");
+        }
+        assert_eq!(search(&collection, ASSETS as usize + 1), right, "round {round}");
+        assert_eq!(collection.verify().expect("walks"), [], "round {round}");
+    }
+}
+
+#[test]
+fn verify_names_a_damaged_segment_file_and_repair_drops_it() {
+    let data = tempfile::tempdir().expect("folder");
+    let folder = prepared(data.path());
+    let file = segment_of(&folder);
+    let options = OpenOptions { read_only: true, ..OpenOptions::default() };
+    let reader = Database::open_tuned(data.path(), options, tuning()).expect("opens");
+    let read = reader.open_collection("default").expect("opens").expect("there");
+    // Behind the back of one who has it mapped, under the same name, as damage comes about.
+    let mut bytes = fs_err::read(&file).expect("reads");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs_err::remove_file(&file).expect("removes");
+    fs_err::write(&file, &bytes).expect("writes");
+    let problems = read.verify().expect("walks");
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(
+        problems[0].place.ends_with(".seg") && problems[0].repair.contains("write it again"),
+        "{problems:?}"
+    );
+    drop((read, reader));
+    let database = database(data.path());
+    assert_eq!(database.repair("default", false).expect("repairs").expect("there").len(), 1);
+    assert_eq!(database.verify("default").expect("walks").expect("there"), []);
+}
+
+#[test]
+fn files_that_no_segment_has_are_swept_at_open() {
+    let data = tempfile::tempdir().expect("folder");
+    let folder = prepared(data.path());
+    let strays = ["77.seg", "1.partial"].map(|name| folder.join("segments").join(name));
+    strays.iter().for_each(|stray| fs_err::write(stray, "left").expect("writes"));
+    let database = database(data.path());
+    let collection = collection(&database);
+    assert!(strays.iter().all(|stray| !stray.exists()));
+    let first = segment_of(&folder);
+    collection.apply(vec![change(9)]).expect("applies");
+    collection.seal().expect("seals");
+    assert!(!first.exists(), "the file of a segment that was replaced");
+    assert!(segment_of(&folder).exists());
+}
+
 #[test]
 fn verify_finds_a_damaged_graph_that_is_in_use() {
     let data = tempfile::tempdir().expect("folder");
@@ -159,7 +259,8 @@ fn verify_finds_a_damaged_graph_that_is_in_use() {
     let problems = collection.verify().expect("walks");
     assert_eq!(problems.len(), 1);
     assert!(problems[0].repair.contains("build them again"), "{problems:?}");
-    assert_eq!(search(&collection, 5).1, Plan::ExactScan);
+    // The segment's file holds the graph too, and serves.
+    assert_eq!(search(&collection, 5).1, Plan::Graph);
 }
 
 /// One way to break a collection: what is done, whether it still opens, and how many assets are left after repair.
@@ -175,13 +276,14 @@ const WHOLE: u64 = ASSETS as u64 + 1;
 fn breaks() -> Vec<Break> {
     const FIRST: AssetOffset = AssetOffset(0);
     const POINT: PointOffset = PointOffset(0);
+    // The vectors of sealed points are served from their segment's file: their rows are met by verify, not at open.
     vec![
         Break {
             what: "a vector is missing",
             edit: |rocks, batch| {
                 rocks.delete(batch, Family::Vectors, &point_offset_key(POINT)).expect("edits")
             },
-            opens: false,
+            opens: true,
             left: WHOLE - 1,
         },
         Break {
@@ -191,7 +293,7 @@ fn breaks() -> Vec<Break> {
                     .put(batch, Family::Vectors, &point_offset_key(POINT), &encode_vector(&[1.0]))
                     .expect("edits");
             },
-            opens: false,
+            opens: true,
             left: WHOLE - 1,
         },
         Break {

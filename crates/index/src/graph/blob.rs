@@ -77,9 +77,9 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<StoredGraph, String> {
         let (listed, links) = (input.number()?, input.number()?);
         let places = if level == 0 { rows } else { listed };
         graph.levels.push(Level {
-            rows: input.numbers(listed)?,
-            starts: input.numbers(places.checked_add(1).ok_or("a level has too many rows")?)?,
-            links: input.numbers(links)?,
+            rows: input.numbers(listed)?.into(),
+            starts: input.numbers(places.checked_add(1).ok_or("a level has too many rows")?)?.into(),
+            links: input.numbers(links)?.into(),
         });
     }
     if !input.0.is_empty() {

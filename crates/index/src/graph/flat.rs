@@ -3,27 +3,29 @@
 //! Level 0 holds every row; a level above lists its rows in ascending order. On each level `starts[i]..starts[i + 1]`
 //! is the stretch of `links` that belongs to the i-th row of the level.
 
+use sensorium_kernels::Numbers;
+
 /// One level of a graph.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Level {
     /// Rows of the level in ascending order; empty on level 0, which has all.
-    pub(super) rows: Vec<u32>,
+    pub(crate) rows: Numbers<u32>,
     /// Where the links of each row begin, and one more: the end of the last.
-    pub(super) starts: Vec<u32>,
+    pub(crate) starts: Numbers<u32>,
     /// Rows linked to.
-    pub(super) links: Vec<u32>,
+    pub(crate) links: Numbers<u32>,
 }
 
 impl Level {
     /// A level from lists of links; `rows` is empty on level 0.
     pub(super) fn from_lists(rows: Vec<u32>, lists: &[Vec<u32>]) -> Self {
-        let mut level = Self { rows, starts: Vec::with_capacity(lists.len() + 1), links: Vec::new() };
-        level.starts.push(0);
+        let (mut starts, mut links) = (Vec::with_capacity(lists.len() + 1), Vec::new());
+        starts.push(0);
         for list in lists {
-            level.links.extend_from_slice(list);
-            level.starts.push(u32::try_from(level.links.len()).unwrap_or(u32::MAX));
+            links.extend_from_slice(list);
+            starts.push(u32::try_from(links.len()).unwrap_or(u32::MAX));
         }
-        level
+        Self { rows: rows.into(), starts: starts.into(), links: links.into() }
     }
 
     /// The links at a place of the level (not a row number).
@@ -33,9 +35,9 @@ impl Level {
         self.links.get(from..to).unwrap_or_default()
     }
 
-    /// Bytes in memory.
-    fn bytes(&self) -> usize {
-        (self.rows.len() + self.starts.len() + self.links.len()) * 4
+    /// Bytes of memory that no file stands behind.
+    fn owned_bytes(&self) -> usize {
+        self.rows.owned_bytes() + self.starts.owned_bytes() + self.links.owned_bytes()
     }
 }
 
@@ -43,9 +45,9 @@ impl Level {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct FlatGraph {
     /// Where every walk begins: a row of the top level.
-    pub(super) entry: u32,
+    pub(crate) entry: u32,
     /// The levels from 0 upwards, at least one.
-    pub(super) levels: Vec<Level>,
+    pub(crate) levels: Vec<Level>,
 }
 
 impl FlatGraph {
@@ -65,9 +67,9 @@ impl FlatGraph {
         level.rows.binary_search(&row).map_or(&[], |place| level.at(place))
     }
 
-    /// Bytes in memory.
-    pub(crate) fn bytes(&self) -> usize {
-        self.levels.iter().map(Level::bytes).sum()
+    /// Bytes of memory that no file stands behind.
+    pub(crate) fn owned_bytes(&self) -> usize {
+        self.levels.iter().map(Level::owned_bytes).sum()
     }
 
     /// Rows that can be reached from the entry on level 0.

@@ -31,6 +31,6 @@ mod walk;
 
 pub(crate) use blob::{StoredGraph, assemble, chunks, decode, encode};
 pub(crate) use build::{BuildError, build};
-pub(crate) use flat::FlatGraph;
+pub(crate) use flat::{FlatGraph, Level};
 pub use params::{DEFAULT_EF, DEFAULT_EF_CONSTRUCT, DEFAULT_M, GraphParams};
 pub(crate) use walk::{Walk, Walked};

@@ -237,6 +237,30 @@ impl View<'_> {
     pub(crate) fn scan(
         &self,
         family: Family,
+        each: impl FnMut(&[u8], &[u8]) -> Result<(), IndexError>,
+    ) -> Result<(), IndexError> {
+        self.scan_range(family, &[], None, each)
+    }
+
+    /// The first key of a family that is not before another.
+    pub(crate) fn first_key(&self, family: Family, from: &[u8]) -> Result<Option<Vec<u8>>, IndexError> {
+        let family = self.rocks.family(family)?;
+        let mut rows = match &self.snapshot {
+            Some(snapshot) => snapshot.raw_iterator_cf(family),
+            None => self.rocks.database.raw_iterator_cf(family),
+        };
+        rows.seek(from);
+        let key = rows.key().map(<[u8]>::to_vec);
+        rows.status().map_err(|error| storage_error("read", &self.rocks.path, error))?;
+        Ok(key)
+    }
+
+    /// [`View::scan`] of the keys from one on, to before another.
+    pub(crate) fn scan_range(
+        &self,
+        family: Family,
+        from: &[u8],
+        to: Option<&[u8]>,
         mut each: impl FnMut(&[u8], &[u8]) -> Result<(), IndexError>,
     ) -> Result<(), IndexError> {
         let mut options = ReadOptions::default();
@@ -248,8 +272,8 @@ impl View<'_> {
             Some(snapshot) => snapshot.raw_iterator_cf_opt(family, options),
             None => self.rocks.database.raw_iterator_cf_opt(family, options),
         };
-        rows.seek_to_first();
-        while let Some((key, value)) = rows.item() {
+        rows.seek(from);
+        while let Some((key, value)) = rows.item().filter(|(key, _)| to.is_none_or(|to| *key < to)) {
             each(key, value)?;
             rows.next();
         }

@@ -8,7 +8,7 @@
 #![expect(unsafe_code, reason = "rows whose number was checked against the marks, which are as many as rows")]
 
 use super::dot::{Product, at_level};
-use super::{CodeMatrix, CodeQuery};
+use super::{CodeMatrix, CodeQuery, RowsView};
 
 /// Rows whose codes are asked of memory before they are compared.
 const AHEAD: usize = 4;
@@ -176,9 +176,9 @@ impl<N: Neighbours> Beam<'_, N> {
             return (BeamEnd::Found, 0);
         }
         buffers.begin(self.rows.len());
-        let (beam, level) = (self, self.query.level);
+        let (beam, rows, level) = (self, self.rows.view(), self.query.level);
         let ended = at_level!(level, steps[N: Neighbours, C: Counts, L: Lowered, S: Stop](
-            beam: &Beam<'_, N>, buffers: &mut BeamBuffers, counts: C, lowered: L, stop: S
+            beam: &Beam<'_, N>, rows: RowsView<'_>, buffers: &mut BeamBuffers, counts: C, lowered: L, stop: S
         ) -> (BeamEnd, usize));
         let kept = buffers.pool.iter().filter(|entry| entry.row & COUNTS != 0).take(self.ef);
         found.extend(kept.map(|entry| Scored { score: entry.score, row: entry.row & !(EXPANDED | COUNTS) }));
@@ -188,35 +188,35 @@ impl<N: Neighbours> Beam<'_, N> {
     /// # Safety
     /// The machine has the instructions of `P`, `row` is below the number of rows, and the query has the rows' dimension.
     #[inline(always)]
-    unsafe fn product<P: Product>(&self, row: u32) -> f32 {
+    unsafe fn product<P: Product>(&self, rows: RowsView<'_>, row: u32) -> f32 {
         let row = row as usize;
         // SAFETY: there are `lanes_a_row` lanes and a scale for each row.
         unsafe {
-            let lanes = self.rows.lanes.as_ptr().add(row * self.rows.lanes_a_row);
-            let scale = *self.rows.scales.get_unchecked(row);
+            let lanes = rows.lanes.as_ptr().add(row * rows.lanes_a_row);
+            let scale = *rows.scales.get_unchecked(row);
             P::product(&self.query.lanes, lanes, self.query.excess) as f32 * (self.query.scale * scale)
         }
     }
+}
 
-    /// Asks memory for a row's code.
-    #[inline(always)]
-    fn fetch(&self, row: u32) {
-        #[cfg(target_arch = "x86_64")]
-        {
-            use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            let width = self.rows.lanes_a_row;
-            let lanes = self.rows.lanes.as_ptr().wrapping_add(row as usize * width);
-            // SAFETY: a prefetch reads nothing that could fault.
-            unsafe {
-                for lane in 0..width {
-                    _mm_prefetch::<_MM_HINT_T0>(lanes.wrapping_add(lane).cast());
-                }
-                _mm_prefetch::<_MM_HINT_T0>(self.rows.scales.as_ptr().wrapping_add(row as usize).cast());
+/// Asks memory for a row's code.
+#[inline(always)]
+fn fetch(rows: RowsView<'_>, row: u32) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        let width = rows.lanes_a_row;
+        let lanes = rows.lanes.as_ptr().wrapping_add(row as usize * width);
+        // SAFETY: a prefetch reads nothing that could fault.
+        unsafe {
+            for lane in 0..width {
+                _mm_prefetch::<_MM_HINT_T0>(lanes.wrapping_add(lane).cast());
             }
+            _mm_prefetch::<_MM_HINT_T0>(rows.scales.as_ptr().wrapping_add(row as usize).cast());
         }
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = row;
     }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (rows, row);
 }
 
 // Names for bounds, as the macro takes paths.
@@ -232,6 +232,7 @@ impl<F: Fn() -> bool> Stop for F {}
 #[inline(always)]
 unsafe fn steps<P: Product, N: Neighbours, C: Counts, L: Lowered, S: Stop>(
     beam: &Beam<'_, N>,
+    rows: RowsView<'_>,
     buffers: &mut BeamBuffers,
     counts: C,
     lowered: L,
@@ -242,7 +243,7 @@ unsafe fn steps<P: Product, N: Neighbours, C: Counts, L: Lowered, S: Stop>(
     let mut next = 0;
     if buffers.mark(beam.entry) {
         // SAFETY: a row that could be marked exists.
-        let score = unsafe { beam.product::<P>(beam.entry) } - lowered(beam.entry);
+        let score = unsafe { beam.product::<P>(rows, beam.entry) } - lowered(beam.entry);
         let row = beam.entry | if counts(beam.entry) { COUNTS } else { 0 };
         buffers.insert(Entry { score, row }, ef);
         compared += 1;
@@ -267,7 +268,7 @@ unsafe fn steps<P: Product, N: Neighbours, C: Counts, L: Lowered, S: Stop>(
         beam.links.each(row, |link| {
             if buffers.mark(link) {
                 if buffers.fresh.len() < AHEAD {
-                    beam.fetch(link);
+                    fetch(rows, link);
                 }
                 buffers.fresh.push(link);
             }
@@ -275,11 +276,11 @@ unsafe fn steps<P: Product, N: Neighbours, C: Counts, L: Lowered, S: Stop>(
         compared += buffers.fresh.len();
         for at in 0..buffers.fresh.len() {
             if let Some(ahead) = buffers.fresh.get(at + AHEAD) {
-                beam.fetch(*ahead);
+                fetch(rows, *ahead);
             }
             let Some(row) = buffers.fresh.get(at).copied() else { break };
             // SAFETY: a row that could be marked exists.
-            let product = unsafe { beam.product::<P>(row) };
+            let product = unsafe { beam.product::<P>(rows, row) };
             let bar = buffers.bar(ef);
             if product - beam.least <= bar {
                 continue;

@@ -17,6 +17,7 @@ mod pairs;
 pub use beam::{Beam, BeamBuffers, BeamEnd, Links, Neighbours, Scored};
 pub use pairs::RowPairs;
 
+use crate::mapped::{MappedFile, Numbers, as_bytes};
 use dot::CodeLevel;
 
 /// Bytes that are loaded at once; rows are padded to a multiple with zeros.
@@ -29,15 +30,15 @@ const ROUNDING: f32 = 1e-5;
 /// Bytes of a row that lie on one cache line.
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(64))]
-struct Lane([i8; LANE]);
+pub(crate) struct Lane([i8; LANE]);
 
 /// Rows of codes.
 #[derive(Debug, Clone)]
 pub struct CodeMatrix {
     dim: usize,
     lanes_a_row: usize,
-    lanes: Vec<Lane>,
-    scales: Vec<f32>,
+    lanes: Numbers<Lane>,
+    scales: Numbers<f32>,
     /// The largest L2 norm of a row, and of what its code is off by.
     norm: f32,
     error: f32,
@@ -47,7 +48,7 @@ impl CodeMatrix {
     /// No rows, of vectors of this dimension.
     pub const fn new(dim: usize) -> Self {
         let lanes_a_row = dim.div_ceil(LANE);
-        Self { dim, lanes_a_row, lanes: Vec::new(), scales: Vec::new(), norm: 0.0, error: 0.0 }
+        Self { dim, lanes_a_row, lanes: Numbers::new(), scales: Numbers::new(), norm: 0.0, error: 0.0 }
     }
 
     /// The codes of vectors, one after the other.
@@ -57,8 +58,8 @@ impl CodeMatrix {
     pub fn of(vectors: &[f32], dim: usize) -> Self {
         let mut rows = Self::new(dim);
         let count = vectors.len() / dim.max(1);
-        rows.lanes.reserve_exact(count * rows.lanes_a_row);
-        rows.scales.reserve_exact(count);
+        rows.lanes.to_mut().reserve_exact(count * rows.lanes_a_row);
+        rows.scales.to_mut().reserve_exact(count);
         vectors.chunks_exact(dim.max(1)).for_each(|vector| rows.push(vector));
         rows
     }
@@ -69,31 +70,68 @@ impl CodeMatrix {
     /// If the vector is of another dimension.
     pub fn push(&mut self, vector: &[f32]) {
         assert_eq!(vector.len(), self.dim, "a row has the dimension of the others");
-        let Coded { scale, norm, error } = code(vector, &mut self.lanes);
-        self.scales.push(scale);
+        let Coded { scale, norm, error } = code(vector, self.lanes.to_mut());
+        self.scales.to_mut().push(scale);
         self.norm = self.norm.max(norm);
         self.error = self.error.max(error);
     }
 
     /// How many rows there are.
-    pub const fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.scales.len()
     }
 
     /// Whether there are none.
-    pub const fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.scales.is_empty()
     }
 
-    /// Bytes in memory.
-    pub const fn bytes(&self) -> usize {
-        self.lanes.len() * LANE + self.scales.len() * 4
+    /// Bytes of memory that no file stands behind.
+    pub const fn owned_bytes(&self) -> usize {
+        self.lanes.owned_bytes() + self.scales.owned_bytes()
+    }
+
+    /// The codes as a file holds them: lanes and scales, and the two numbers that bound their error.
+    pub fn stored(&self) -> (&[u8], &[u8], [f32; 2]) {
+        (as_bytes(&self.lanes), as_bytes(&self.scales), [self.norm, self.error])
+    }
+
+    /// Codes of `rows` vectors that lie in a file, lanes and scales from a byte on each; `None` where they do not fit in it.
+    pub fn mapped(
+        file: &MappedFile,
+        dim: usize,
+        rows: usize,
+        (lanes_at, scales_at): (usize, usize),
+        [norm, error]: [f32; 2],
+    ) -> Option<Self> {
+        let lanes_a_row = dim.div_ceil(LANE);
+        let lanes = file.numbers(lanes_at, rows.checked_mul(lanes_a_row)?)?;
+        let scales = file.numbers(scales_at, rows)?;
+        Some(Self { dim, lanes_a_row, lanes, scales, norm, error })
+    }
+
+    /// Bytes of the lanes of so many rows.
+    pub const fn lane_bytes(dim: usize, rows: usize) -> usize {
+        dim.div_ceil(LANE) * LANE * rows
+    }
+
+    /// The rows as slices, looked up once for many of them.
+    fn view(&self) -> RowsView<'_> {
+        RowsView { lanes_a_row: self.lanes_a_row, lanes: &self.lanes, scales: &self.scales }
     }
 
     fn row(&self, row: usize) -> Option<(&[Lane], f32)> {
         let from = row * self.lanes_a_row;
         Some((self.lanes.get(from..from + self.lanes_a_row)?, *self.scales.get(row)?))
     }
+}
+
+/// Rows of codes as slices: for each row its lanes and its scale.
+#[derive(Debug, Clone, Copy)]
+struct RowsView<'a> {
+    lanes_a_row: usize,
+    lanes: &'a [Lane],
+    scales: &'a [f32],
 }
 
 /// A query as a code, made once for all rows it is compared with.

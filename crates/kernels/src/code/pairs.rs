@@ -3,12 +3,13 @@
 #![expect(unsafe_code, reason = "rows whose numbers are checked at entry")]
 
 use super::dot::{CodeLevel, Product, at_level};
-use super::{CodeMatrix, CodeQuery, Lane, Scored};
+use super::{CodeMatrix, CodeQuery, Lane, RowsView, Scored};
 
 /// Rows of a matrix, ready to be multiplied with one another.
 #[derive(Debug)]
 pub struct RowPairs<'a> {
     rows: &'a CodeMatrix,
+    view: RowsView<'a>,
     /// What is too much where a row stands as the query: 128 times the sum of its codes.
     excess: Vec<i32>,
     level: CodeLevel,
@@ -19,7 +20,7 @@ impl<'a> RowPairs<'a> {
     pub fn new(rows: &'a CodeMatrix) -> Self {
         let sum = |lanes: &[Lane]| lanes.iter().flat_map(|lane| lane.0).map(i32::from).sum::<i32>();
         let excess = rows.lanes.chunks(rows.lanes_a_row.max(1)).map(|lanes| sum(lanes) * 128).collect();
-        Self { rows, excess, level: CodeLevel::best() }
+        Self { rows, view: rows.view(), excess, level: CodeLevel::best() }
     }
 
     /// The matrix.
@@ -68,19 +69,20 @@ impl<'a> RowPairs<'a> {
     }
 
     fn has(&self, row: u32) -> bool {
-        (row as usize) < self.rows.len()
+        (row as usize) < self.view.scales.len()
     }
 
     /// # Safety
     /// The machine has the instructions of `P`, and both rows exist.
     #[inline(always)]
     unsafe fn dot<P: Product>(&self, a: u32, b: u32) -> f32 {
-        let (a, b, width) = (a as usize, b as usize, self.rows.lanes_a_row);
+        let RowsView { lanes_a_row: width, lanes, scales } = self.view;
+        let (a, b) = (a as usize, b as usize);
         // SAFETY: each row has its lanes, its scale and its excess.
         unsafe {
-            let query = self.rows.lanes.get_unchecked(a * width..(a + 1) * width);
-            let row = self.rows.lanes.as_ptr().add(b * width);
-            let scale = *self.rows.scales.get_unchecked(a) * *self.rows.scales.get_unchecked(b);
+            let query = lanes.get_unchecked(a * width..(a + 1) * width);
+            let row = lanes.as_ptr().add(b * width);
+            let scale = *scales.get_unchecked(a) * *scales.get_unchecked(b);
             P::product(query, row, *self.excess.get_unchecked(a)) as f32 * scale
         }
     }

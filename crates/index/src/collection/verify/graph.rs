@@ -3,6 +3,7 @@
 use roaring::RoaringBitmap;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::super::segment_file;
 use super::super::segments::SegmentKind;
 use super::{Action, Finding, Walk};
 use crate::graph::{StoredGraph, assemble, decode};
@@ -39,6 +40,14 @@ impl Walk<'_> {
                 let kind = SegmentKind::from_code(row.kind).map_or("unknown", SegmentKind::name);
                 let place = format!("graph generation {} of {kind} segments", row.generation);
                 self.add(Finding::new(what, place, Action::DropGraph));
+            }
+            let file = segment_file::path(self.folder, row.generation);
+            // One that is missing is written by the next writer: no damage.
+            if file.exists()
+                && let Err(what) = segment_file::check(self.folder, row, || false)
+            {
+                let place = file.display().to_string();
+                self.add(Finding::new(what, place, Action::DropFile(file)));
             }
         }
     }

@@ -13,6 +13,8 @@
 mod graph;
 mod walk;
 
+use std::path::PathBuf;
+
 use sensorium_types::{AssetId, Problem};
 
 use super::core::Core;
@@ -37,6 +39,8 @@ pub(super) enum Action {
     PutMeta(MetaRow),
     /// Drops the graphs; they are built again.
     DropGraph,
+    /// Takes the file of a segment away; it is written again.
+    DropFile(PathBuf),
     /// Takes note of a loss.
     ForgetLoss,
     /// Nothing can be done here.
@@ -64,6 +68,7 @@ impl Finding {
             Action::PutState(_) => "write the counters again".to_owned(),
             Action::PutMeta(_) => "write the row again from the registration".to_owned(),
             Action::DropGraph => "drop the graphs and build them again".to_owned(),
+            Action::DropFile(_) => "drop the file and write it again".to_owned(),
             Action::ForgetLoss => "take note; index the media again to bring back what is missing".to_owned(),
             Action::Nothing => "none: restore the collection from a copy".to_owned(),
         };
@@ -85,7 +90,7 @@ pub(super) fn find(core: &Core) -> Result<Vec<Finding>, IndexError> {
         core.rocks.catch_up()?;
     }
     let rocks = core.rocks.view();
-    let mut walk = Walk::new(&rocks, &core.space);
+    let mut walk = Walk::new(&rocks, &core.space, &core.folder);
     check_meta(core, &mut walk)?;
     walk.all();
     if core.read_only && walk.state().operations < known {

@@ -1,6 +1,7 @@
 //! The walk over the families.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 
 use roaring::RoaringBitmap;
 use sensorium_types::{AssetId, SpaceInfo, Track};
@@ -35,6 +36,7 @@ struct Seen {
 pub(in super::super) struct Walk<'a> {
     pub(super) rocks: &'a RocksView<'a>,
     space: &'a SpaceInfo,
+    pub(super) folder: &'a Path,
     state: StateRow,
     assets: BTreeMap<AssetOffset, Seen>,
     /// Points that have a row, and their assets.
@@ -48,10 +50,11 @@ pub(in super::super) struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     /// A walk that has not begun.
-    pub(super) fn new(rocks: &'a RocksView<'a>, space: &'a SpaceInfo) -> Self {
+    pub(super) fn new(rocks: &'a RocksView<'a>, space: &'a SpaceInfo, folder: &'a Path) -> Self {
         Self {
             rocks,
             space,
+            folder,
             state: StateRow::default(),
             assets: BTreeMap::new(),
             owners: HashMap::new(),
