@@ -1,13 +1,14 @@
 //! What a query through gRPC costs as the collection grows: a large collection of mixed contents beside a small one, asked by
 //! turns, with and without filters, and how long a server takes from its start to its first answer.
 //!
-//! `SENSORIUM_BENCH_ASSETS` sets the size of the large collection (default 150,000). Both hold images, audio and texts in equal parts; vectors
+//! `SENSORIUM_BENCH_ASSETS` sets the size of the large collection (default 150,000), `SENSORIUM_BENCH_KEEP` a folder in which the
+//! collections are kept for the next run. Both hold images, audio and texts in equal parts; vectors
 //! are seeded, with a spectrum and a mean of their own for each content, as those of a bundle have.
 
 #![expect(clippy::expect_used, reason = "a bench stops at its first error")]
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -48,10 +49,17 @@ fn main() {
         std::env::var("SENSORIUM_BENCH_ASSETS").ok().and_then(|count| count.parse().ok()).unwrap_or(LARGE);
     let bundle = bundle();
     let space = bundle.space();
-    let folder = tempfile::tempdir().expect("temporary folder");
-    let [small_data, large_data] = ["small", "large"].map(|name| folder.path().join(name));
+    // A folder that is named is kept, and used again.
+    let temporary = tempfile::tempdir().expect("temporary folder");
+    let folder =
+        std::env::var_os("SENSORIUM_BENCH_KEEP").map_or_else(|| temporary.path().to_owned(), PathBuf::from);
+    let [small_data, large_data] =
+        [("small", SMALL), ("large", large)].map(|(name, assets)| folder.join(format!("{name}-{assets}")));
     let hubs = bundle.hubs();
     let fill = |data: &Path, assets| {
+        if data.exists() {
+            return;
+        }
         let database = Database::open(data, OpenOptions::default()).expect("opens").with_hubs(hubs.clone());
         let collection = database.create_or_open("default", &space).expect("creates");
         let mut makers =

@@ -70,6 +70,7 @@ impl OpenCollection<'_> {
             Access::Write => {
                 loss = note_loss(&rocks, &mut loaded, mark.unwrap_or(0), loss, &self.name)?;
                 sweep(&rocks, &loaded)?;
+                upgrade(&rocks, self.lenient)?;
                 segment_file::sweep(&self.folder, &loaded.view.segment_rows().segments);
                 Some(HighWater::open(&self.folder)?)
             }
@@ -189,6 +190,17 @@ fn note_loss(
     rocks.write(batch)?;
     rocks.sync()?;
     Ok(Some(loss))
+}
+
+/// Notes that the collection has today's format. Its graphs are caches, so nothing else changes: what an earlier format had is
+/// swept, and segments are built as points of tails are. A run that is cut off is taken up by the next.
+fn upgrade(rocks: &Rocks, lenient: bool) -> Result<(), IndexError> {
+    let meta = read_meta(&rocks.view(), &rocks.path().display().to_string())?;
+    let Some(meta) = meta.filter(|meta| meta.format < FORMAT && !lenient) else { return Ok(()) };
+    let mut batch = Batch::default();
+    rocks.put(&mut batch, Family::Meta, META_KEY, &MetaRow { format: FORMAT, ..meta }.encode()?)?;
+    rocks.write(batch)?;
+    rocks.sync()
 }
 
 /// Takes away graphs that were never put to use.

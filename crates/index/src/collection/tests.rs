@@ -10,8 +10,9 @@ use sensorium_types::{
 
 use super::{Collection, segment_file};
 use crate::storage::{
-    Access, AssetOffset, Batch, Family, HubRow, META_KEY, MetaRow, PointOffset, Recovery, Rocks, Row as _,
-    SharedMemory, asset_key, chunk_key, encode_vector, hub_key, point_key, point_offset_key,
+    Access, AssetOffset, Batch, FORMAT, Family, HubRow, META_KEY, MetaRow, OLD_GRAPH_KEY, PointOffset,
+    Recovery, Rocks, Row as _, SEGMENTS_KEY, SharedMemory, asset_key, chunk_key, encode_vector, hub_key,
+    point_key, point_offset_key,
 };
 use crate::{Database, GraphParams, IndexError, MemoryBudget, OpenOptions, Planning, Tuning};
 
@@ -474,13 +475,54 @@ fn a_newer_format_in_the_rows_is_refused_also_by_repair() {
     let data = tempfile::tempdir().expect("folder");
     let folder = prepared(data.path());
     tamper(&folder, |rocks, batch| {
-        let meta = MetaRow { format: 2, name: "default".to_owned(), space: space() };
+        let meta = MetaRow { format: FORMAT + 1, name: "default".to_owned(), space: space() };
         rocks.put(batch, Family::Meta, META_KEY, &meta.encode().expect("encodes")).expect("puts");
     });
     let database = database(data.path());
-    assert!(matches!(database.open_collection("default"), Err(IndexError::NewerFormat { found: 2, .. })));
+    assert!(
+        matches!(database.open_collection("default"), Err(IndexError::NewerFormat { found, .. }) if found == u64::from(FORMAT) + 1)
+    );
     assert!(matches!(database.repair("default", false), Err(IndexError::NewerFormat { .. })));
     assert!(matches!(database.verify("default"), Err(IndexError::NewerFormat { .. })));
+}
+
+#[test]
+fn format_1_is_read_as_it_is_and_brought_to_todays_by_the_first_writer() {
+    let data = tempfile::tempdir().expect("folder");
+    let folder = prepared(data.path());
+    let right = read_all(data.path()).0;
+    let registration = folder.join("collection.json");
+    let is_of = |format: u32| {
+        let json = fs_err::read_to_string(&registration).expect("reads");
+        json.contains(&format!("\"format\": {format}"))
+    };
+    assert!(is_of(FORMAT));
+    // As format 1 was: one graph over all contents, named by another row, and no files.
+    tamper(&folder, |rocks, batch| {
+        let meta = MetaRow { format: 1, name: "default".to_owned(), space: space() };
+        rocks.put(batch, Family::Meta, META_KEY, &meta.encode().expect("encodes")).expect("puts");
+        rocks.put(batch, Family::Meta, OLD_GRAPH_KEY, b"a row of then").expect("puts");
+        rocks.delete(batch, Family::Meta, SEGMENTS_KEY).expect("deletes");
+    });
+    fs_err::remove_dir_all(folder.join("segments")).expect("removes");
+    let json = fs_err::read_to_string(&registration).expect("reads");
+    fs_err::write(&registration, json.replace("\"format\": 2", "\"format\": 1")).expect("writes");
+    assert_eq!(read_all(data.path()), (right.clone(), Plan::ExactScan));
+    assert!(is_of(1), "a reader changes nothing");
+    {
+        let database = database(data.path());
+        let collection = collection(&database);
+        assert!(is_of(FORMAT));
+        assert_eq!(collection.verify().expect("walks"), []);
+        collection.seal().expect("seals");
+        assert_eq!(collection.verify().expect("walks"), []);
+    }
+    assert_eq!(read_all(data.path()), (right, Plan::Graph));
+    tamper(&folder, |rocks, _| {
+        let bytes = rocks.get(Family::Meta, META_KEY).expect("reads").expect("there");
+        assert_eq!(MetaRow::decode(&bytes).expect("a row").format, FORMAT);
+        assert_eq!(rocks.get(Family::Meta, OLD_GRAPH_KEY).expect("reads"), None);
+    });
 }
 
 #[test]

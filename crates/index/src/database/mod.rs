@@ -268,6 +268,9 @@ impl Database {
             close_one(open)?;
         }
         let collection = Arc::new(self.collection(&info, false).open()?);
+        if !self.is_read_only() {
+            registry::upgrade(&registry::root(&self.data).join(&info.uuid))?;
+        }
         open.collections.insert(info.uuid, Held { collection: Arc::clone(&collection), last_use });
         Ok(collection)
     }

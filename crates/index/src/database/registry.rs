@@ -155,6 +155,20 @@ pub(super) fn register(
     write().map_err(|error| IndexError::file("register the collection", error))
 }
 
+/// Says in a collection's registration that it has today's format, so that earlier programs leave it alone.
+pub(super) fn upgrade(folder: &Path) -> Result<(), IndexError> {
+    let bytes =
+        fs::read(folder.join(FILE)).map_err(|error| IndexError::file("read the registration", error))?;
+    let registration: Registration = serde_json::from_slice(&bytes)
+        .map_err(|error| IndexError::damaged(folder.join(FILE).display().to_string(), error.to_string()))?;
+    if registration.format >= FORMAT {
+        return Ok(());
+    }
+    let Registration { name, space, replaces, format } = registration;
+    tracing::info!(collection = name, from = format, to = FORMAT, "bring a collection to today's format");
+    register(folder, &name, &space, replaces)
+}
+
 /// Takes a collection's folder away, all at once for whoever looks, then its files.
 pub(super) fn remove(data: &Path, uuid: &str) -> Result<(), IndexError> {
     let remove = || -> std::io::Result<()> {
@@ -239,7 +253,7 @@ mod tests {
         let data = tempfile::tempdir().expect("folder");
         let folder = root(data.path()).join(new_uuid());
         fs::create_dir_all(&folder).expect("makes");
-        fs::write(folder.join(FILE), r#"{"format": 2, "other": true}"#).expect("writes");
-        assert!(matches!(list(data.path()), Err(IndexError::NewerFormat { found: 2, known: 1, .. })));
+        fs::write(folder.join(FILE), r#"{"format": 3, "other": true}"#).expect("writes");
+        assert!(matches!(list(data.path()), Err(IndexError::NewerFormat { found: 3, known: 2, .. })));
     }
 }

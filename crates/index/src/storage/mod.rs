@@ -40,5 +40,6 @@ pub(crate) use rows::{
 };
 pub(crate) use salvage::{Gap, copy_family, gaps, rebuild};
 
-/// The newest format that this program reads and the one it writes. Version history: 1, the first.
-pub(crate) const FORMAT: u32 = 1;
+/// The newest format that this program reads, and the one it writes; earlier ones are read too, and a writer brings them here.
+/// Version history: 1, the first, one graph over all contents; 2, sealed segments by content (`meta/segments`) with files.
+pub(crate) const FORMAT: u32 = 2;

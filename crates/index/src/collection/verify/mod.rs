@@ -108,7 +108,8 @@ fn check_meta(core: &Core, walk: &mut Walk<'_>) -> Result<(), IndexError> {
     let right =
         MetaRow { format: crate::storage::FORMAT, name: core.name.clone(), space: core.space.clone() };
     let what = match read_meta(&core.rocks.view(), &core.folder.display().to_string()) {
-        Ok(Some(meta)) if meta == right => return Ok(()),
+        // An earlier format is no damage: the next writer brings it to today's.
+        Ok(Some(meta)) if meta.name == right.name && meta.space == right.space => return Ok(()),
         Ok(Some(_)) => "name or space differ from the registration".to_owned(),
         Ok(None) => "the row is missing".to_owned(),
         Err(error @ IndexError::NewerFormat { .. }) => return Err(error),
