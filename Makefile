@@ -58,7 +58,7 @@ lint: weights ## format, clippy, documentation, arrows, licences, duplicates, li
 eval: build ## the quality bars on $(DATA), then every figure beside the model card's; UPDATE=1 writes them there
 	@$(STEP) eval scripts/eval.sh "$(DATA)"
 
-eval-public: build ## the check that anyone can repeat: pictures and sounds of a Debian package
+eval-public: build ## the check that anyone can repeat: images and audio of a Debian package
 	@$(STEP) eval-public scripts/eval_public.sh
 
 demo: build ## indexes real media (or DIR=...) and asks a dozen questions

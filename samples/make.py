@@ -19,7 +19,7 @@ sys.path.insert(0, os.path.join(HERE, "maker"))
 
 import noises  # noqa: E402
 import scenes  # noqa: E402
-from content import CLIPS, PICTURES, SOUNDS, SPEECH, TEXTS  # noqa: E402
+from content import CLIPS, IMAGES, AUDIOS, SPEECH, TEXTS  # noqa: E402
 
 QUIET = ["ffmpeg", "-nostdin", "-v", "error", "-y"]
 EXACT = ["-map_metadata", "-1", "-fflags", "+bitexact", "-flags:v", "+bitexact", "-flags:a", "+bitexact"]
@@ -31,7 +31,7 @@ CODECS = {
     "opus": ["-c:a", "libopus", "-b:a", "24k"],
     "m4a": ["-c:a", "aac", "-b:a", "48k"],
 }
-FILM_CODECS = {
+VIDEO_CODECS = {
     "mp4": ["-c:v", "libx264", "-crf", "30", "-pix_fmt", "yuv420p", "-threads", "1", "-c:a", "aac", "-b:a", "40k", "-movflags", "+faststart"],
     "webm": ["-c:v", "libvpx", "-b:v", "220k", "-threads", "1", "-c:a", "libvorbis", "-q:a", "1"],
     "mkv": ["-c:v", "libx264", "-crf", "30", "-pix_fmt", "yuv420p", "-threads", "1", "-c:a", "libopus", "-b:a", "24k"],
@@ -48,7 +48,7 @@ def run(*command):
 
 
 def exif(facts):
-    """EXIF of a picture: orientation, camera, time and place, as far as given."""
+    """EXIF of an image: orientation, camera, time and place, as far as given."""
     out = Image.Exif()
     for tag, name in ((0x0112, "orientation"), (0x010F, "maker"), (0x0110, "camera")):
         if name in facts:
@@ -67,7 +67,7 @@ def degrees(value):
     return (float(int(value)), float(int(value * 60) % 60), round(value * 3600 % 60, 2))
 
 
-def make_picture(name, scene, facts):
+def make_image(name, scene, facts):
     canvas = getattr(scenes, scene)()
     suffix = name.rsplit(".", 1)[1]
     image = canvas.finish(grain=3.0 if suffix in ("jpg", "webp") else 0.0)
@@ -96,7 +96,7 @@ def encode(source, name):
     run(*QUIET, "-i", source, "-ac", "1", "-ar", str(noises.RATE if not name.endswith("opus") else 24000), *CODECS[name.rsplit(".", 1)[1]], *EXACT, target)
 
 
-def make_clip(name, shots, sound, work):
+def make_clip(name, shots, audio, work):
     """Joins shots, each a still that is panned over, zoomed into or held, and lays a soundtrack under them."""
     suffix = name.rsplit(".", 1)[1]
     width, height, rate = (160, 120, 8) if suffix == "gif" else (320, 240, 12)
@@ -115,19 +115,19 @@ def make_clip(name, shots, sound, work):
             "hold": f"{fill},crop={width * 2}:{height * 2},scale={width}:{height}",
         }
         chain.append(f"[{number}:v]{moves[move]},setsar=1,fps={rate}[v{number}]")
-    chain.append("".join(f"[v{n}]" for n in range(len(shots))) + f"concat=n={len(shots)}:v=1:a=0[film]")
+    chain.append("".join(f"[v{n}]" for n in range(len(shots))) + f"concat=n={len(shots)}:v=1:a=0[video]")
     if suffix == "gif":
-        chain.append("[film]split[a][b];[a]palettegen=max_colors=48[p];[b][p]paletteuse=dither=none[out]")
+        chain.append("[video]split[a][b];[a]palettegen=max_colors=48[p];[b][p]paletteuse=dither=none[out]")
         run(*QUIET, *inputs, "-filter_complex", ";".join(chain), "-map", "[out]", *EXACT, path("clips", name))
         return
     track = os.path.join(work, "track.wav")
     samples = []
-    for part in sound:
+    for part in audio:
         samples += getattr(noises, part)() if part else []
     seconds = sum(shot[1] for shot in shots)
     wanted = int(seconds * noises.RATE)
     write_wav(track, (samples * (wanted // len(samples) + 1))[:wanted])
-    run(*QUIET, *inputs, "-i", track, "-filter_complex", ";".join(chain), "-map", "[film]", "-map", f"{len(shots)}:a", "-t", str(seconds), *FILM_CODECS[suffix], *EXACT, path("clips", name))
+    run(*QUIET, *inputs, "-i", track, "-filter_complex", ";".join(chain), "-map", "[video]", "-map", f"{len(shots)}:a", "-t", str(seconds), *VIDEO_CODECS[suffix], *EXACT, path("clips", name))
 
 
 def main():
@@ -143,23 +143,23 @@ def main():
         rows.append({"file": file, "captions": captions, "label": label, "source": "samples", "split": "dev", **more})
 
     with tempfile.TemporaryDirectory() as work:
-        for name, scene, label, captions, facts in PICTURES:
-            make_picture(name, scene, facts)
+        for name, scene, label, captions, facts in IMAGES:
+            make_image(name, scene, facts)
             row(f"images/{name}", captions, label, description=captions[0])
-        for name, maker, label, captions in SOUNDS:
+        for name, maker, label, captions in AUDIOS:
             samples = getattr(noises, maker)()
-            write_wav(os.path.join(work, "sound.wav"), samples)
-            encode(os.path.join(work, "sound.wav"), name)
+            write_wav(os.path.join(work, "audio.wav"), samples)
+            encode(os.path.join(work, "audio.wav"), name)
             row(f"sounds/{name}", captions, label, description=captions[0], seconds=round(len(samples) / noises.RATE, 3))
         for name, voice, words in SPEECH:
             spoken = os.path.join(work, "speech.wav")
             run("espeak-ng", "-v", voice, "-s", "150", "-w", spoken, words)
             encode(spoken, name)
-            with wave.open(spoken) as sound:
-                seconds = round(sound.getnframes() / sound.getframerate(), 3)
+            with wave.open(spoken) as audio:
+                seconds = round(audio.getnframes() / audio.getframerate(), 3)
             row(f"sounds/{name}", [f"a voice says: {words}"], "speech", description=f'a voice says "{words}"', seconds=seconds)
-        for name, shots, sound, captions in CLIPS:
-            make_clip(name, shots, sound, work)
+        for name, shots, audio, captions in CLIPS:
+            make_clip(name, shots, audio, work)
             row(f"clips/{name}", captions, None, description=captions[0])
         for name, title, body in TEXTS:
             with open(path("texts", name), "w", encoding="utf-8") as file:

@@ -1,8 +1,8 @@
 #!/bin/bash
-# The benches of benches/, then ONNX Runtime on the same towers, in virtual environments of the cache folder.
+# The benches of benches/, then ONNX Runtime on the same encoders, in virtual environments of the cache folder.
 # Needs SENSORIUM_BIN; without $DATA the benches that need photos say so and are skipped.
 #
-# The towers as ONNX are made once a bundle and kept. Making them needs PyTorch: EXPORT_PYTHON names a python that has
+# The encoders as ONNX are made once a bundle and kept. Making them needs PyTorch: EXPORT_PYTHON names a python that has
 # the packages of training/requirements.txt; without it PyTorch is installed for this alone and removed again.
 set -euo pipefail
 
@@ -12,14 +12,14 @@ revision=$(sed -n 's/^revision = "\(.*\)"/\1/p' models/mini/bundle.toml)
 onnx=$cache/onnx/${revision:?models/mini/bundle.toml names no revision}
 packages="numpy onnx pillow safetensors tokenizers torch"
 
-# Writes the towers into $onnx, whole or not at all.
+# Writes the encoders into $onnx, whole or not at all.
 export_onnx() {
     python=${EXPORT_PYTHON:-}
     temporary=
     if [ -z "$python" ]; then
         temporary=$cache/export-venv
         python=$temporary/bin/python
-        echo "installing PyTorch to write the towers as ONNX, once: up to 3 GB to fetch and 6 GB of disk, removed afterwards;" \
+        echo "installing PyTorch to write the encoders as ONNX, once: up to 3 GB to fetch and 6 GB of disk, removed afterwards;" \
             "EXPORT_PYTHON names a python that has it already"
         # shellcheck disable=SC2086 # a list
         scripts/venv.sh "$temporary" training/requirements.txt $packages || return 1
@@ -33,14 +33,14 @@ export_onnx() {
 
 ours=$(mktemp)
 trap 'rm -f "$ours"' EXIT
-cargo bench --profile release --locked -p sensorium-benches --bench pictures --bench films --bench graph --bench captions
+cargo bench --profile release --locked -p sensorium-benches --bench images --bench videos --bench graph --bench captions
 # Before the measurement of both, so that nothing comes between them.
 ready=1
 [ -d "$onnx" ] || export_onnx || ready=0
 scripts/venv.sh "$cache/bench-venv" training/requirements.txt numpy onnxruntime || ready=0
-cargo bench --profile release --locked -p sensorium-benches --bench towers | tee "$ours"
+cargo bench --profile release --locked -p sensorium-benches --bench encoders | tee "$ours"
 if [ "$ready" -eq 1 ]; then
     "$cache/bench-venv/bin/python" benches/peers/onnx.py --onnx "$onnx" --ours "$ours"
 else
-    echo "SKIPPED: ONNX Runtime beside the towers, for the reason above" >&2
+    echo "SKIPPED: ONNX Runtime beside the encoders, for the reason above" >&2
 fi

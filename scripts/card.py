@@ -13,7 +13,7 @@ BEGIN, END = "<!-- figures: written by `make eval UPDATE=1` -->", "<!-- end of f
 HEAD = "figure"
 UNKNOWN = "-"
 RECALL = (("R@1", "r1"), ("R@5", "r5"), ("R@10", "r10"))
-PAIRS = (("text -> picture", "text_picture"), ("text -> sound", "text_sound"), ("picture -> sound", "picture_sound"))
+PAIRS = (("text -> image", "text_image"), ("text -> audio", "text_audio"), ("image -> audio", "image_audio"))
 CUT = (("right among the first ten", "precision"), ("right ones kept", "right"), ("wrong ones kept", "wrong"))
 FORMS = (("bare", "bare"), ("plural", "plural"), ("in a sentence", "sentence"))
 # Sets of images whose labels have rows of their own; the others have fewer labels, and stand in the row of all.
@@ -28,7 +28,7 @@ def names():
     for title, task in (("text -> audio", "text_to_audio"), ("image -> audio", "image_to_audio")):
         yield f"{title}, p10", task, "p10", 100, 1
         yield f"{title}, mean average precision", task, "map", 100, 1
-    yield "soundtracks under a black picture, p10", "soundtracks", "p10", 100, 1
+    yield "soundtracks under a black image, p10", "soundtracks", "p10", 100, 1
     yield "moments (IoU at least 0.5)", "moments", "right", 100, 1
     yield from ((f"text -> image, the best 50 read again (rerank), {k}", "rerank", figure, 100, 1) for k, figure in RECALL)
     yield "summaries: cut found, both shots shown", "summaries", "right", 100, 1
@@ -47,9 +47,9 @@ def names():
         yield f"captions with \"{word}\", photos of \"{word}\" among ten", "bias", f"{word}_share10", 100, 1
         yield f"captions with \"{word}\", photos of \"{other}\" alone among ten", "bias", f"{word}_other10", 100, 1
     yield from ((f"stamps, text -> image, {k}", "public_text_to_image", figure, 100, 1) for k, figure in RECALL)
-    yield from ((f"stamps, text -> sound, {k}", "public_text_to_sound", figure, 100, 1) for k, figure in RECALL)
+    yield from ((f"stamps, caption -> audio, {k}", "public_caption_to_audio", figure, 100, 1) for k, figure in RECALL)
     yield from ((f"stamps, bare name -> image, {k}", "public_name_to_image", figure, 100, 1) for k, figure in RECALL)
-    yield from ((f"stamps, bare name -> sound, {k}", "public_name_to_sound", figure, 100, 1) for k, figure in RECALL)
+    yield from ((f"stamps, bare name -> audio, {k}", "public_name_to_audio", figure, 100, 1) for k, figure in RECALL)
 
 
 def measured(results):

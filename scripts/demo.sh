@@ -1,7 +1,7 @@
 #!/bin/bash
 # Indexes real media and asks a dozen questions: demo.sh [FOLDER]
 #
-# Without a folder: the pictures and sound effects of the Debian package tuxpaint-stamps-default (fetched into the cache
+# Without a folder: the images and sound effects of the Debian package tuxpaint-stamps-default (fetched into the cache
 # folder; without it the samples alone) together with samples/. With one: that folder.
 set -eu
 
@@ -69,7 +69,7 @@ else
     ask "a car on the road" --modality video
     ask "a day at the sea" --filter 'camera = "Paintbox 1" and captured_at >= "2020-01-01"'
     echo
-    echo "--- asked by a picture, a sound and a film"
+    echo "--- asked by an image, an audio clip and a video"
     ask ./samples/images/red_car.jpg
     ask ./samples/sounds/bird_chirps.wav
     ask ./samples/clips/garden.webm

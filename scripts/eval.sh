@@ -1,7 +1,7 @@
 #!/bin/bash
 # The quality bars on the data folder: eval.sh DATA
 #
-# Environment: SENSORIUM_BIN (set by make), FILMS and SOUNDS (how many clips the moments suite makes; 150 and 50),
+# Environment: SENSORIUM_BIN (set by make), VIDEOS and AUDIOS (how many clips the moments suite makes; 150 and 50),
 # LENIENT=1 (a figure below its bar is only said aloud; hostile media and preprocessing still fail the run), UPDATE=1 (the
 # figures are written into the model card's table).
 set -eu
@@ -44,7 +44,7 @@ suite "colour" scripts/eval_colour.sh
 suite "retrieval" "$SENSORIUM_BIN" eval --manifest "$manifest" --json
 suite "labels" python3 scripts/eval_labels.py "$manifest"
 suite "soundtracks" python3 scripts/eval_soundtracks.py "$manifest"
-suite "moments" python3 scripts/eval_moments.py "$manifest" --films "${FILMS:-150}" --sounds "${SOUNDS:-50}"
+suite "moments" python3 scripts/eval_moments.py "$manifest" --videos "${VIDEOS:-150}" --audios "${AUDIOS:-50}"
 suite "languages" python3 scripts/eval_languages.py "$data/text/multi30k_parallel_train_en_de_fr_cs.tsv.gz"
 suite "captions" python3 scripts/eval_captions.py "$manifest"
 suite "summaries" python3 scripts/eval_summaries.py "$manifest"

@@ -1,7 +1,7 @@
 """Colour: one test card, and a photo, as files of every format, written by Pillow. Asked by a PNG of the pixels that a file
 was written from (over white, after that format's own greying or palette), each file must answer with nearly its vector.
 
-The card has grain. Without any, what the towers see of its flat patches is the codecs' own noise: a JPEG of quality 100,
+The card has grain. Without any, what the encoders see of its flat patches is the codecs' own noise: a JPEG of quality 100,
 whose values differ by 0.3 of 255, then has a cosine of 0.95.
 
     eval_colour.py PHOTO

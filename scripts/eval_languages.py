@@ -3,7 +3,7 @@ Czech line each looks for the English line among all of them, and is told to be 
 
     eval_languages.py PARALLEL.tsv.gz [--last 1000]
 
-Columns of the file: English, German, French, Czech. Ends with 77 where the bundle has no tower for these languages.
+Columns of the file: English, German, French, Czech. Ends with 77 where the bundle has no encoder for these languages.
 """
 
 import argparse
@@ -20,10 +20,10 @@ LANGUAGES = ("de", "fr", "cs")
 
 
 def languages():
-    """The languages that the bundle has a tower for, beside English."""
+    """The languages that the bundle has an encoder for, beside English."""
     done = subprocess.run([common.program(), "models", "info", "--json"], stdout=subprocess.PIPE, check=True)
-    towers = json.loads(done.stdout.decode())["towers"]
-    return {language for tower in towers for language in tower.get("languages", [])}
+    encoders = json.loads(done.stdout.decode())["encoders"]
+    return {language for encoder in encoders for language in encoder.get("languages", [])}
 
 
 def main():
@@ -33,7 +33,7 @@ def main():
     a = ap.parse_args()
     missing = set(LANGUAGES) - languages()
     if missing:
-        print(f"the bundle has no tower for {', '.join(sorted(missing))}", file=sys.stderr)
+        print(f"the bundle has no encoder for {', '.join(sorted(missing))}", file=sys.stderr)
         sys.exit(77)
     with gzip.open(a.parallel, "rt", encoding="utf-8") as file:
         lines = [line.rstrip("\n").split("\t") for line in file][-a.last :]

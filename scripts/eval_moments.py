@@ -1,7 +1,7 @@
-"""Moments: films of 6 dev photos (2 to 6 s each) and sounds of 4 dev clips of different labels (each looped to 10 s),
+"""Moments: videos of 6 dev photos (2 to 6 s each) and audio of 4 dev clips of different labels (each looped to 10 s),
 asked within the clip by one part's caption or label. Right is a best moment that overlaps the part by IoU 0.5.
 
-    eval_moments.py MANIFEST [--films 150] [--sounds 50] [--seed 7]
+    eval_moments.py MANIFEST [--videos 150] [--audios 50] [--seed 7]
 """
 
 import argparse
@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import common
 
-RATE = 6  # pictures a second
+RATE = 6  # frames a second
 
 
 def join_photos(photos, seconds, target):
@@ -28,16 +28,16 @@ def join_photos(photos, seconds, target):
     )  # fmt: skip
 
 
-def join_sounds(sounds, target):
+def join_audios(audios, target):
     inputs, chain = [], ""
-    for number, sound in enumerate(sounds):
-        inputs += ["-i", sound]
+    for number, audio in enumerate(audios):
+        inputs += ["-i", audio]
         chain += f"[{number}:a]aformat=sample_rates=16000:channel_layouts=mono,aloop=loop=-1:size=16000000,atrim=0:10,asetpts=N/SR/TB[a{number}];"
-    chain += "".join(f"[a{n}]" for n in range(len(sounds))) + f"concat=n={len(sounds)}:v=0:a=1[out]"
+    chain += "".join(f"[a{n}]" for n in range(len(audios))) + f"concat=n={len(audios)}:v=0:a=1[out]"
     common.ffmpeg(*inputs, "-filter_complex", chain, "-map", "[out]", target)
 
 
-def plan(rows, films, sounds, seed):
+def plan(rows, videos, audios, seed):
     """(name, files, seconds of each, which part is asked for, question) of every clip."""
     rng = random.Random(seed)
     photos = [r for r in rows if r["source"] == "flickr8k" and r["captions"]]
@@ -45,27 +45,27 @@ def plan(rows, films, sounds, seed):
     for row in rows:
         if row["source"] == "animal_sounds":
             by_label.setdefault(row["label"], []).append(row)
-    for number in range(films):
+    for number in range(videos):
         parts = rng.sample(photos, 6)
         asked = rng.randrange(6)
         seconds = [rng.randint(2, 6) for _ in parts]
-        yield f"film{number:03}.mp4", [p["file"] for p in parts], seconds, asked, rng.choice(parts[asked]["captions"])
-    for number in range(sounds):
+        yield f"video{number:03}.mp4", [p["file"] for p in parts], seconds, asked, rng.choice(parts[asked]["captions"])
+    for number in range(audios):
         labels = rng.sample(sorted(by_label), 4)
         asked = rng.randrange(4)
         files = [rng.choice(by_label[label])["file"] for label in labels]
-        yield f"sound{number:03}.wav", files, [10] * 4, asked, f"the sound of a {labels[asked]}"
+        yield f"audio{number:03}.wav", files, [10] * 4, asked, f"the sound of a {labels[asked]}"
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("manifest")
-    parser.add_argument("--films", type=int, default=150)
-    parser.add_argument("--sounds", type=int, default=50)
+    parser.add_argument("--videos", type=int, default=150)
+    parser.add_argument("--audios", type=int, default=50)
     parser.add_argument("--seed", type=int, default=7)
     options = parser.parse_args()
     base = os.path.dirname(os.path.abspath(options.manifest))
-    clips = list(plan(common.rows(options.manifest), options.films, options.sounds, options.seed))
+    clips = list(plan(common.rows(options.manifest), options.videos, options.audios, options.seed))
 
     with tempfile.TemporaryDirectory() as work:
         folder = os.path.join(work, "clips")
@@ -74,15 +74,15 @@ def main():
             jobs = []
             for name, files, seconds, _, _ in clips:
                 paths, target = [os.path.join(base, f) for f in files], os.path.join(folder, name)
-                if name.startswith("film"):
+                if name.startswith("video"):
                     jobs.append(pool.submit(join_photos, paths, seconds, target))
                 else:
-                    jobs.append(pool.submit(join_sounds, paths, target))
+                    jobs.append(pool.submit(join_audios, paths, target))
             for job in jobs:
                 job.result()
         data = os.path.join(work, "data")
         common.index(data, folder)
-        right = {"film": [], "sound": []}
+        right = {"video": [], "audio": []}
         for name, _, seconds, asked, question in clips:
             hits = common.sensorium(
                 data, "search", f"text:{question}", "--filter", f'name = "{name}"', "--limit", "1", "--all"
@@ -91,13 +91,13 @@ def main():
             part = (start, start + 1000 * seconds[asked])
             moment = hits[0]["moment"] if hits else None
             hit = bool(moment) and common.overlap((moment["start_ms"], moment["end_ms"]), part) >= 0.5
-            right["film" if name.startswith("film") else "sound"].append(float(hit))
-    every = right["film"] + right["sound"]
+            right["video" if name.startswith("video") else "audio"].append(float(hit))
+    every = right["video"] + right["audio"]
     if not every:
         sys.exit("no clip was asked for")
     common.report(
         "moments", right=round(common.mean(every), 4), ci=common.interval(every), clips=len(every),
-        films=round(common.mean(right["film"]), 4), sounds=round(common.mean(right["sound"]), 4), seed=options.seed,
+        videos=round(common.mean(right["video"]), 4), audios=round(common.mean(right["audio"]), 4), seed=options.seed,
     )  # fmt: skip
 
 

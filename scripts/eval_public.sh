@@ -1,5 +1,5 @@
 #!/bin/bash
-# The check that anyone can repeat: pictures and sound effects of the Debian package tuxpaint-stamps-default, asked by
+# The check that anyone can repeat: images and sound effects of the Debian package tuxpaint-stamps-default, asked by
 # their descriptions in English, German, French and Czech, and by their bare English names. Nothing in it was trained on.
 set -eu
 

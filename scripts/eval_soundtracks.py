@@ -1,4 +1,4 @@
-"""Soundtracks: the dev clips of animal_sounds under a black picture, asked as films by "the sound of a {label}".
+"""Soundtracks: the dev clips of animal_sounds under a black image, asked as videos by "the sound of a {label}".
 
     eval_soundtracks.py MANIFEST
 """
@@ -13,7 +13,7 @@ import common
 
 
 def make(source, target):
-    """A film of black pictures with the sound as it is (FLAC in Matroska)."""
+    """A video of black images with the audio as it is (FLAC in Matroska)."""
     common.ffmpeg(
         "-i", source, "-f", "lavfi", "-i", "color=black:size=64x64:rate=4", "-map", "1:v", "-map", "0:a",
         "-c:v", "libx264", "-preset", "ultrafast", "-threads", "1", "-c:a", "flac", "-shortest", target,
@@ -25,19 +25,19 @@ def main():
     base = os.path.dirname(os.path.abspath(manifest))
     clips = [r for r in common.rows(manifest) if r["source"] == "animal_sounds"]
     with tempfile.TemporaryDirectory() as work:
-        films = os.path.join(work, "films")
-        os.mkdir(films)
+        videos = os.path.join(work, "videos")
+        os.mkdir(videos)
         labels = {}
         with ThreadPoolExecutor(2) as pool:
             for number, row in enumerate(clips):
                 name = f"{number:04}.mkv"
                 labels[name] = row["label"]
-                pool.submit(make, os.path.join(base, row["file"]), os.path.join(films, name))
-        missing = [name for name in labels if not os.path.isfile(os.path.join(films, name))]
+                pool.submit(make, os.path.join(base, row["file"]), os.path.join(videos, name))
+        missing = [name for name in labels if not os.path.isfile(os.path.join(videos, name))]
         if missing:
             sys.exit(f"ffmpeg made no {missing[0]} and {len(missing) - 1} more")
         data = os.path.join(work, "data")
-        common.index(data, films)
+        common.index(data, videos)
         totals, scores = Counter(labels.values()), {}
         for label, total in sorted(totals.items()):
             hits = common.sensorium(

@@ -15,10 +15,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import common
 
-RATE = 25  # pictures a second
+RATE = 25  # frames a second
 SIDE = (320, 240)
 NEAR_MS = 500
-# How each moves over a picture half as large again as the clip: from the first corner to the second, in shares of the room.
+# How each moves over an image half as large again as the clip: from the first corner to the second, in shares of the room.
 PANS = [((0.0, 0.5), (0.5, 0.5)), ((0.5, 0.5), (0.0, 0.5)), ((0.5, 0.0), (0.5, 0.5)), ((0.2, 0.2), (0.6, 0.6))]
 
 

@@ -1,4 +1,4 @@
-"""Runs the examples of README.md and writes their real output into it, and renews its picture: readme.py [--check]
+"""Runs the examples of README.md and writes their real output into it, and renews its image: readme.py [--check]
 
 An example is a fenced block of `console` whose first line is `$ sensorium ...`. All run in order on one new data folder.
 The repository's own path is shown as ~/sensorium, seconds as they were. With --check nothing is written, and lines that differ fail: scores

@@ -1,10 +1,10 @@
-"""Lists what the package tuxpaint-stamps-default holds: pictures and sound effects with their descriptions.
+"""Lists what the package tuxpaint-stamps-default holds: images and sound effects with their descriptions.
 
     stamps.py manifest FOLDER LANGUAGE > index.jsonl    rows for `sensorium eval`, files relative to FOLDER; the LANGUAGE
                                                         "names" asks by bare English names
     stamps.py beside FILE                               lines "LANGUAGE FIGURES" -> R@10 over that of English, of each language
-                                                        that the bundle of SENSORIUM_BIN has a tower for; then the figures
-                                                        of the line "names", as name_to_image and name_to_sound
+                                                        that the bundle of SENSORIUM_BIN has an encoder for; then the figures
+                                                        of the line "names", as name_to_image and name_to_audio
     stamps.py link FOLDER TARGET                        links the media into TARGET and writes TARGET/meta.jsonl
 
 Left out: symbols/ (letters and signs) and the thousands of spoken descriptions (NAME_desc*.ogg).
@@ -19,7 +19,7 @@ import os
 import re
 import sys
 
-PICTURES, SOUNDS = (".png",), (".ogg", ".wav")
+IMAGES, AUDIOS = (".png",), (".ogg", ".wav")
 NAMES = "names"
 ARTICLES = ("a", "an", "the", "some")
 LONGEST_NAME = 3
@@ -38,7 +38,7 @@ def descriptions(path):
 
 
 def media(folder):
-    """(file relative to the folder, kind, descriptions) of every picture and every sound effect, in order."""
+    """(file relative to the folder, kind, descriptions) of every image and every sound effect, in order."""
     found = []
     for root, folders, names in os.walk(folder):
         folders[:] = sorted(f for f in folders if f != "symbols")
@@ -48,10 +48,10 @@ def media(folder):
             note = f"{stem}.txt"
             if note not in present:
                 continue
-            if suffix in PICTURES:
-                kind = "picture"
-            elif suffix in SOUNDS and (f"{stem}.png" in present or f"{stem}.svg" in present):
-                kind = "sound"
+            if suffix in IMAGES:
+                kind = "image"
+            elif suffix in AUDIOS and (f"{stem}.png" in present or f"{stem}.svg" in present):
+                kind = "audio"
             else:
                 continue
             texts = descriptions(os.path.join(root, note))
@@ -76,7 +76,7 @@ def manifest(folder, language):
         name = bare_name(file, texts["en"])
         texts = {**texts, **({NAMES: name} if name else {})}
         captions = [texts[language]] if language in texts else []
-        source = "stamps" if kind == "sound" else "stamps_pictures"
+        source = "stamps" if kind == "audio" else "stamps_images"
         row = {"file": file, "captions": captions, "label": None, "source": source, "split": "dev"}
         print(json.dumps(row, ensure_ascii=False))
 
@@ -102,7 +102,7 @@ def beside(file):
     ratios = {language: round(recall[language] / recall["en"], 3) for language in sorted(languages() & set(recall))}
     print(json.dumps({"beside_english": ratios}))
     if NAMES in found:
-        named = {f"name_to_{what}": found[NAMES][f"text_to_{what}"] for what in ("image", "sound")}
+        named = {"name_to_image": found[NAMES]["text_to_image"], "name_to_audio": found[NAMES]["caption_to_audio"]}
         print(json.dumps(named))
 
 

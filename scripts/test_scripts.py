@@ -192,7 +192,7 @@ class Shown(unittest.TestCase):
 
 
 class Stamps(unittest.TestCase):
-    def test_pictures_and_effects_are_listed_and_the_rest_is_not(self):
+    def test_images_and_effects_are_listed_and_the_rest_is_not(self):
         with tempfile.TemporaryDirectory() as folder:
             for name in ("a/cow.png", "a/cow.ogg", "a/cow_desc.ogg", "a/cow_desc_fr.ogg", "a/bare.png", "symbols/x.png"):
                 os.makedirs(os.path.join(folder, os.path.dirname(name)), exist_ok=True)
@@ -201,7 +201,7 @@ class Stamps(unittest.TestCase):
                 with open(os.path.join(folder, name), "w", encoding="utf-8") as note:
                     note.write("A cow.\nde.utf8=Eine Kuh.\n")
             found = stamps.media(folder)
-        self.assertEqual([(f, k) for f, k, _ in found], [("a/cow.ogg", "sound"), ("a/cow.png", "picture")])
+        self.assertEqual([(f, k) for f, k, _ in found], [("a/cow.ogg", "audio"), ("a/cow.png", "image")])
         self.assertEqual(found[0][2], {"en": "A cow.", "de": "Eine Kuh."})
 
     def test_a_bare_name_is_the_description_s_beginning_or_the_stem(self):

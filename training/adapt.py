@@ -1,4 +1,4 @@
-"""Low-rank updates of the text tower's last layers: ours, added to the public weights when a bundle is loaded.
+"""Low-rank updates of the text encoder's last layers: ours, added to the public weights when a bundle is loaded.
 
 An update of a matrix W [out, in] is up [out, r] @ down [r, in], stored as text.NAME.{up,down}. Below the first
 adapted layer nothing changes, so the states there are computed once and kept (`States`).
@@ -11,13 +11,13 @@ import torch
 from torch import nn
 
 from kept import kept, named
-from text import LAYERS, TextTower
+from text import LAYERS, TextEncoder
 
 MATRICES = ("attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense",
             "intermediate.dense", "output.dense")
 
 
-class Adapted(TextTower):
+class Adapted(TextEncoder):
     """MiniLM whose layers from `first` on carry updates of this rank; they begin at zero."""
 
     def __init__(self, stems, first=3, rank=48, drop=0.1):
@@ -59,15 +59,15 @@ class Adapted(TextTower):
 class States:
     """States below the first adapted layer, of a list of texts: f16 [tokens, 384] end to end, kept in CACHE/text."""
 
-    def __init__(self, tower, texts, cache, name):
-        coded = [c.ids for c in tower.tokenizer.encode_batch(list(texts))]
+    def __init__(self, encoder, texts, cache, name):
+        coded = [c.ids for c in encoder.tokenizer.encode_batch(list(texts))]
         self.ends = np.cumsum([0] + [len(c) for c in coded])
-        path = os.path.join(cache, "text", named(name + ".states", str(tower.first), *texts))
-        self.states = kept(path, lambda: self.compute(tower, coded, self.ends))
+        path = os.path.join(cache, "text", named(name + ".states", str(encoder.first), *texts))
+        self.states = kept(path, lambda: self.compute(encoder, coded, self.ends))
 
     @staticmethod
     @torch.no_grad()
-    def compute(tower, coded, ends, batch=128):
+    def compute(encoder, coded, ends, batch=128):
         states = np.zeros((ends[-1], 384), np.float16)
         order = sorted(range(len(coded)), key=lambda i: len(coded[i]))
         for s in range(0, len(order), batch):
@@ -76,7 +76,7 @@ class States:
             mask = torch.zeros_like(ids)
             for j, i in enumerate(rows):
                 ids[j, :len(coded[i])], mask[j, :len(coded[i])] = torch.tensor(coded[i]), 1
-            x = tower.lower(ids.to(tower.device), mask.to(tower.device), tower.first).cpu().numpy()
+            x = encoder.lower(ids.to(encoder.device), mask.to(encoder.device), encoder.first).cpu().numpy()
             for j, i in enumerate(rows):
                 states[ends[i]:ends[i + 1]] = x[j, :len(coded[i])]
         return states
@@ -84,8 +84,8 @@ class States:
     def __len__(self):
         return len(self.ends) - 1
 
-    def vectors(self, tower, which, chunk=192):
-        """Unit vectors [n, 384] of these texts by the tower's adapted layers, chunks of like lengths."""
+    def vectors(self, encoder, which, chunk=192):
+        """Unit vectors [n, 384] of these texts by the encoder's adapted layers, chunks of like lengths."""
         which = np.asarray(which)
         lengths = self.ends[which + 1] - self.ends[which]
         order, parts = np.argsort(lengths, kind="stable"), []
@@ -96,16 +96,16 @@ class States:
             for j, r in enumerate(rows):
                 begin, n = self.ends[which[r]], lengths[r]
                 x[j, :n], mask[j, :n] = self.states[begin:begin + n], 1
-            x, mask = torch.from_numpy(x).to(tower.device).float(), torch.from_numpy(mask).to(tower.device)
-            parts.append(tower.upper(x, mask, tower.first, tower.drop))
-        back = torch.from_numpy(np.argsort(order, kind="stable")).to(tower.device)
+            x, mask = torch.from_numpy(x).to(encoder.device).float(), torch.from_numpy(mask).to(encoder.device)
+            parts.append(encoder.upper(x, mask, encoder.first, encoder.drop))
+        back = torch.from_numpy(np.argsort(order, kind="stable")).to(encoder.device)
         return torch.cat(parts)[back]
 
-    def all(self, tower, chunk=192):
+    def all(self, encoder, chunk=192):
         """f32 array of every text, without gradients."""
-        was = tower.training
-        tower.eval()
+        was = encoder.training
+        encoder.eval()
         with torch.no_grad():
-            out = self.vectors(tower, np.arange(len(self)), chunk).cpu().numpy()
-        tower.train(was)
+            out = self.vectors(encoder, np.arange(len(self)), chunk).cpu().numpy()
+        encoder.train(was)
         return out

@@ -1,7 +1,7 @@
-"""Which captions of sounds may be said of which sounds: both are read as mixtures of the teacher's classes.
+"""Which captions of audio may be said of which audio clips: both are read as mixtures of the teacher's classes.
 
-A caption's mixture comes from its words (the likeness of its parts to the class names), a sound's from the teacher. There is
-no sound to the captions of AudioCaps; this is how their words are bound all the same.
+A caption's mixture comes from its words (the likeness of its parts to the class names), an audio clip's from the teacher. There is
+no audio clip to the captions of AudioCaps; this is how their words are bound all the same.
 """
 
 import re
@@ -11,7 +11,7 @@ import torch
 
 from names import unit
 
-SURE, LIKE, KEPT = 0.2, 0.55, 12  # a class the teacher hears; a part that names a class; captions kept for a sound
+SURE, LIKE, KEPT = 0.2, 0.55, 12  # a class the teacher hears; a part that names a class; captions kept for an audio clip
 TOO_WIDE = {
     "Animal",
     "Music",
@@ -59,7 +59,7 @@ def caption_mixtures(text, captions, classes, cache):
 
 
 def bind(scores, mixtures, display, rng):
-    """For a sound's scores [521] the numbers of at most KEPT captions, drawn from the best; none where the teacher is unsure."""
+    """For an audio clip's scores [521] the numbers of at most KEPT captions, drawn from the best; none where the teacher is unsure."""
     q = np.where(scores > SURE, scores, 0).astype(np.float32)
     q[[i for i, d in enumerate(display) if d in TOO_WIDE]] *= 0.3
     if q.max() < SURE:
@@ -71,9 +71,9 @@ def bind(scores, mixtures, display, rng):
 
 
 class Captions:
-    """Captions (`lines`) with their vectors, and for every sound the numbers of those that may be said of it."""
+    """Captions (`lines`) with their vectors, and for every audio clip the numbers of those that may be said of it."""
 
-    def __init__(self, data, guard, text, labels, sounds, count, seed, cache):
+    def __init__(self, data, guard, text, labels, audios, count, seed, cache):
         rng = np.random.default_rng(seed)
         lines = sorted(set(guard.train_lines("text/audiocaps_train_en.txt.gz")))
         lines = [lines[i] for i in rng.permutation(len(lines))[:count]]
@@ -83,11 +83,11 @@ class Captions:
         self.lines = lines
         self.vectors = torch.from_numpy(text.cached(lines, cache, "sound_captions"))
         self.of = []
-        for row in sounds.rows:
-            scores = sounds.scores[row["patch"] : row["patch"] + row["patches"]].astype(np.float32).mean(0)
+        for row in audios.rows:
+            scores = audios.scores[row["patch"] : row["patch"] + row["patches"]].astype(np.float32).mean(0)
             self.of.append(bind(scores, mixtures, labels.display, rng))
-        print(f"{len(lines)} captions, said of {sum(map(bool, self.of))} of {len(self.of)} sounds", flush=True)
+        print(f"{len(lines)} captions, said of {sum(map(bool, self.of))} of {len(self.of)} audio clips", flush=True)
 
     def draw(self, rng, i):
-        """The number of a caption of sound i, or -1."""
+        """The number of a caption of audio clip i, or -1."""
         return int(rng.choice(self.of[i])) if self.of[i] else -1

@@ -1,4 +1,4 @@
-"""models/mini read back into torch: the towers exactly as the binary runs them, in f32 on the stored weights."""
+"""models/mini read back into torch: the encoders exactly as the binary runs them, in f32 on the stored weights."""
 
 import os
 
@@ -12,38 +12,38 @@ from captioner import BOS, EOS, of_config
 from checkpoints import manifest
 from preprocess import log_mel, pixels, windows
 from stem import PhotoStem
-from text import TextTower
-from tower_languages import Detector, unpacked
-from towers import AudioTower, ImageTower
+from text import TextEncoder
+from encoder_languages import Detector, unpacked
+from encoders import AudioEncoder, ImageEncoder
 
 
-def fill(tower, path, prefix):
+def fill(encoder, path, prefix):
     """Loads f16 weights; a missing or extra name is an error."""
     stored = {k.removeprefix(prefix): v.float() for k, v in load_file(path).items()}
-    tower.load_state_dict(stored, strict=True)
-    return tower.eval()
+    encoder.load_state_dict(stored, strict=True)
+    return encoder.eval()
 
 
 class Bundle:
-    """All towers of one bundle folder."""
+    """All encoders of one bundle folder."""
 
     def __init__(self, folder, stems=None):
         self.toml = manifest(folder)
         stems = stems or os.path.join(folder, "stems")
-        towers = {t["modality"]: t for t in self.toml["towers"] if not t.get("languages")}
-        own = [w["file"] for w in towers["text"]["weights"] if w["role"] == "own"]
-        self.text_tower = TextTower(stems, os.path.join(folder, own[0]) if own else "").eval()
-        updates = [w["file"] for w in towers["image"]["weights"] if w["role"] == "update"]
+        encoders = {t["modality"]: t for t in self.toml["towers"] if not t.get("languages")}
+        own = [w["file"] for w in encoders["text"]["weights"] if w["role"] == "own"]
+        self.text_encoder = TextEncoder(stems, os.path.join(folder, own[0]) if own else "").eval()
+        updates = [w["file"] for w in encoders["image"]["weights"] if w["role"] == "update"]
         self.stem = PhotoStem(os.path.join(stems, "photo.safetensors"), os.path.join(folder, updates[0]) if updates else "").eval()
-        c = towers["image"]["config"]
-        image = ImageTower(c["grid"], c["d"], c["heads"], c["layers"], c["ffn"])
-        self.image_tower = fill(image, os.path.join(folder, "weights/image.safetensors"), "image.")
-        self.image_tower.class_scale = c["class_scale"]
-        c = towers["audio"]["config"]
-        audio = AudioTower(c["d"], c["heads"], c["layers"], c["ffn"])
+        c = encoders["image"]["config"]
+        image = ImageEncoder(c["grid"], c["d"], c["heads"], c["layers"], c["ffn"])
+        self.image_encoder = fill(image, os.path.join(folder, "weights/image.safetensors"), "image.")
+        self.image_encoder.class_scale = c["class_scale"]
+        c = encoders["audio"]["config"]
+        audio = AudioEncoder(c["d"], c["heads"], c["layers"], c["ffn"])
         audio.bn = torch.nn.ModuleList([torch.nn.Identity() for _ in audio.bn])
-        self.audio_tower = fill(audio, os.path.join(folder, "weights/audio.safetensors"), "audio.")
-        self.audio_tower.class_scale = c["class_scale"]
+        self.audio_encoder = fill(audio, os.path.join(folder, "weights/audio.safetensors"), "audio.")
+        self.audio_encoder.class_scale = c["class_scale"]
         self.mel_mean, self.mel_std, self.size = c["mel_mean"], c["mel_std"], self.stem.size
 
         self.other_texts = self.detector = None
@@ -63,13 +63,13 @@ class Bundle:
         """f32 [n, 384]; of texts in the languages given, else in those that they seem to be in."""
         strings = list(strings)
         if self.other_texts is None:
-            return self.text_tower.encode(strings)
+            return self.text_encoder.encode(strings)
         languages = languages or self.detector.languages_of(strings)
         out = np.zeros((len(strings), 384), np.float32)
-        for tower, rows in ((self.text_tower, [i for i, l in enumerate(languages) if l == "en"]),
+        for encoder, rows in ((self.text_encoder, [i for i, l in enumerate(languages) if l == "en"]),
                             (self.other_texts, [i for i, l in enumerate(languages) if l != "en"])):
             if rows:
-                out[rows] = tower.encode([strings[i] for i in rows])
+                out[rows] = encoder.encode([strings[i] for i in rows])
         return out
 
     @torch.no_grad()
@@ -78,7 +78,7 @@ class Bundle:
         out = []
         for i in range(0, len(grids), batch):
             g = torch.from_numpy(np.asarray(grids[i:i + batch], np.float32))
-            out.append(self.image_tower(g, self.stem.classify(g.mean(1))).numpy())
+            out.append(self.image_encoder(g, self.stem.classify(g.mean(1))).numpy())
         return np.concatenate(out)
 
     @torch.no_grad()
@@ -91,8 +91,8 @@ class Bundle:
         return np.concatenate(out)
 
     @torch.no_grad()
-    def pictures(self, squares):
-        """f32 [n, 384] of u8 pictures [S, S, 3]."""
+    def images(self, squares):
+        """f32 [n, 384] of u8 images [S, S, 3]."""
         grids = [self.stem(torch.from_numpy(pixels(u))[None])[0].numpy() for u in squares]
         return self.grids(np.stack(grids))
 
@@ -100,22 +100,22 @@ class Bundle:
     def window(self, samples):
         """f32 [384] of at most 5 s."""
         mel = torch.from_numpy((log_mel(samples) - self.mel_mean) / self.mel_std)
-        return self.audio_tower(mel[None].float())[0].numpy()
+        return self.audio_encoder(mel[None].float())[0].numpy()
 
-    def sounds(self, samples):
+    def audios(self, samples):
         """One row a window."""
         return np.stack([self.window(w) for w in windows(samples)])
 
     @torch.no_grad()
     def caption_ids(self, square, longest=12):
-        """Our token ids of a greedy caption of a u8 picture, and log-probabilities of each and of the end."""
+        """Our token ids of a greedy caption of a u8 image, and log-probabilities of each and of the end."""
         return greedy_ids(self.captioners["image"], self.stem(torch.from_numpy(pixels(square))[None]), longest)
 
     @torch.no_grad()
-    def sound_caption_ids(self, samples, longest=12):
+    def audio_caption_ids(self, samples, longest=12):
         """The same of f32 samples of at most 5 s."""
         mel = torch.from_numpy((log_mel(samples) - self.mel_mean) / self.mel_std)[None].float()
-        return greedy_ids(self.captioners["audio"], self.audio_tower.tokens(mel)[:, 1:], longest)
+        return greedy_ids(self.captioners["audio"], self.audio_encoder.tokens(mel)[:, 1:], longest)
 
 
 @torch.no_grad()

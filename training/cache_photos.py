@@ -1,4 +1,4 @@
-"""What the stem's lower part makes of every picture, computed once: CACHE/lower/SOURCE.V.npy, f16 [pictures, C, P * P], one
+"""What the stem's lower part makes of every image, computed once: CACHE/lower/SOURCE.V.npy, f16 [images, C, P * P], one
 file a view. With --updates, a file of weights that train_photo.py made, it is that lower part, and the folder CACHE/lower.KEY.
 
 View 0 is the whole photo squashed to a square, as at inference. The others are crops of 55 to 100 % of the area
@@ -30,7 +30,7 @@ COCO = ("coco2014-train-256px", "coco2014-val-256px")
 
 
 def box_of(size, rng):
-    """A random crop box of the picture."""
+    """A random crop box of the image."""
     w, h = size
     area, ratio = rng.uniform(0.55, 1.0), math.exp(rng.uniform(math.log(2 / 3), math.log(3 / 2)))
     bw, bh = min(1.0, math.sqrt(area * ratio)), min(1.0, math.sqrt(area / ratio))
@@ -40,27 +40,27 @@ def box_of(size, rng):
 
 def view_of(path, view, size):
     """u8 [size, size, 3] of one view; the same file and view give the same crop."""
-    picture = load_rgb(path)
+    image = load_rgb(path)
     if view == 0:
-        return resize(picture, size)
+        return resize(image, size)
     rng = random.Random(f"{os.path.basename(path)}#{view}")
-    box = None if view == 1 else box_of(picture.size, rng)
-    out = resize(picture, size, box)
+    box = None if view == 1 else box_of(image.size, rng)
+    out = resize(image, size, box)
     return out[:, ::-1] if view % 2 else out
 
 
 def white_view(path, view, size):
     """u8 [size, size, 3]: a cut-out of the photo's middle on white."""
-    picture, rng = load_rgb(path), random.Random(f"{os.path.basename(path)}!{view}")
-    w, h = picture.size
+    image, rng = load_rgb(path), random.Random(f"{os.path.basename(path)}!{view}")
+    w, h = image.size
     corners = []
     for i in range(14):
         angle, radius = 2 * math.pi * i / 14, rng.uniform(0.36, 0.5)
         corners.append((w * (0.5 + radius * math.cos(angle)), h * (0.5 + radius * math.sin(angle))))
-    mask = Image.new("L", picture.size, 0)
+    mask = Image.new("L", image.size, 0)
     ImageDraw.Draw(mask).polygon(corners, fill=255)
     mask = mask.filter(ImageFilter.GaussianBlur(rng.uniform(0.5, 3)))
-    cut = Image.composite(picture, Image.new("RGB", picture.size, (255, 255, 255)), mask)
+    cut = Image.composite(image, Image.new("RGB", image.size, (255, 255, 255)), mask)
     inner = (round(size * rng.uniform(0.65, 1.0)), round(size * rng.uniform(0.65, 1.0)))
     canvas = Image.new("RGB", (size, size), (255, 255, 255))
     canvas.paste(cut.resize(inner, Image.Resampling.BICUBIC), ((size - inner[0]) // 2, (size - inner[1]) // 2))
@@ -70,12 +70,12 @@ def white_view(path, view, size):
 
 def drawing_view(path, view, size):
     """u8 [size, size, 3]: a drawing over white, whole or smaller, moved and mirrored."""
-    picture, rng = load_rgb(path), random.Random(f"{path}?{view}")
+    image, rng = load_rgb(path), random.Random(f"{path}?{view}")
     if view == 0:
-        return resize(picture, size)
+        return resize(image, size)
     width, height = (round(size * rng.uniform(0.55, 1.0)) for _ in range(2))
     canvas = Image.new("RGB", (size, size), (255, 255, 255))
-    canvas.paste(picture.resize((width, height), Image.Resampling.BICUBIC), (rng.randint(0, size - width), rng.randint(0, size - height)))
+    canvas.paste(image.resize((width, height), Image.Resampling.BICUBIC), (rng.randint(0, size - width), rng.randint(0, size - height)))
     out = np.asarray(canvas)
     return out[:, ::-1] if view % 2 else out
 
@@ -106,10 +106,10 @@ def main():
     ap.add_argument("--data", required=True)
     ap.add_argument("--stems", required=True)
     ap.add_argument("--cache", default=os.path.join(os.path.dirname(__file__), ".cache"))
-    ap.add_argument("--updates", default="", help="weights/photo.safetensors of a bundle whose lower part shall see the pictures")
+    ap.add_argument("--updates", default="", help="weights/photo.safetensors of a bundle whose lower part shall see the images")
     ap.add_argument("--views", type=int, default=4)
     ap.add_argument("--drawings", default="", help="folder of fetch_drawings.sh")
-    ap.add_argument("--stamps", default="", help="the public check set: no drawing may look like one of its pictures")
+    ap.add_argument("--stamps", default="", help="the public check set: no drawing may look like one of its images")
     ap.add_argument("--limit", type=int, default=0, help="photos a source, for a quick trial")
     a = ap.parse_args()
     guard = Guard(a.data)

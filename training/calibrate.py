@@ -1,9 +1,9 @@
 """Mean and deviation of the cosine of 10,000 unrelated pairs for each pair of query and content -> a JSON for export.py;
 also of its corrected cosines, where the bundle's folder has reference queries for the pair (hubs.py).
 
-Pictures: Flickr8k training photos and coco6k; sounds: training sounds of every source; texts: half training captions
+Images: Flickr8k training photos and coco6k; audio: training clips of every source; texts: half training captions
 of photos, half of AudioCaps (texts only), as queries name both things seen and things heard. Pairs are random, but two
-sounds of one word (two voices, two barks) are related and left out: a fifth of random pairs of sounds would be such.
+audio of one word (two voices, two barks) are related and left out: a fifth of random pairs of clips would be such.
 
     python calibrate.py --data DATA --bundle ../models/mini --cache DIR --out FILE.json
 """
@@ -20,37 +20,37 @@ from guard import Guard
 from hubs import banks, values
 from photos import whole_grids
 from preprocess import windows
-from sounds import guarded
+from audios import guarded
 
 PAIRS = 10_000
 
 
-def kind(sounds, i):
-    """What a sound is: speech, its label, or the teacher's surest class where it has none."""
-    row = sounds.rows[i]
+def kind(audios, i):
+    """What an audio clip is: speech, its label, or the teacher's surest class where it has none."""
+    row = audios.rows[i]
     if row["source"] in ("fsdd", "spoken_flickr8k"):
         return "speech"
-    return row["label"] if row["source"] != "extra" else str(sounds.teacher(i, 0, row["length"])[0].argmax())
+    return row["label"] if row["source"] != "extra" else str(audios.teacher(i, 0, row["length"])[0].argmax())
 
 
 def pool(bundle, a, rng):
-    """{text, picture, sound: unit rows}, and the kind of every sound."""
+    """{text, image, audio: unit rows}, and the kind of every audio clip."""
     guard = Guard(a.data)
     flickr, coco = guard.train_rows("flickr8k"), guard.train_rows(*COCO)
-    some = [rows[i] for rows in (flickr, coco) for i in np.sort(rng.choice(len(rows), a.pictures // 2, replace=False))]
-    pictures = bundle.grids(whole_grids(bundle.stem, [os.path.join(a.data, r["file"]) for r in some]))
-    _, sounds = guarded(a.data, a.cache)
+    some = [rows[i] for rows in (flickr, coco) for i in np.sort(rng.choice(len(rows), a.images // 2, replace=False))]
+    images = bundle.grids(whole_grids(bundle.stem, [os.path.join(a.data, r["file"]) for r in some]))
+    _, audios = guarded(a.data, a.cache)
     by_source = {}
-    for i, row in enumerate(sounds.rows):
+    for i, row in enumerate(audios.rows):
         by_source.setdefault(row["source"], []).append(i)
-    each = a.sounds // len(by_source)
+    each = a.audios // len(by_source)
     chosen = [i for rows in by_source.values() for i in rng.permutation(rows)[:each]]
-    heard = np.stack([bundle.window(windows(sounds.sound(i))[0]) for i in chosen])
-    kinds = np.array([kind(sounds, i) for i in chosen])
+    heard = np.stack([bundle.window(windows(audios.audio(i))[0]) for i in chosen])
+    kinds = np.array([kind(audios, i) for i in chosen])
     captions = [c for r in flickr for c in r["captions"]]
     audiocaps = guard.train_lines("text/audiocaps_train_en.txt.gz")
     texts = [t for source in (captions, audiocaps) for t in rng.choice(source, a.texts // 2, replace=False)]
-    return {"text": bundle.texts(texts), "picture": pictures, "sound": heard}, kinds
+    return {"text": bundle.texts(texts), "picture": images, "sound": heard}, kinds
 
 
 def main():
@@ -58,8 +58,8 @@ def main():
     for name in ("data", "bundle", "out"):
         ap.add_argument("--" + name, required=True)
     ap.add_argument("--cache", default=os.path.join(os.path.dirname(__file__), ".cache"))
-    ap.add_argument("--pictures", type=int, default=2000)
-    ap.add_argument("--sounds", type=int, default=800)
+    ap.add_argument("--images", type=int, default=2000)
+    ap.add_argument("--audios", type=int, default=800)
     ap.add_argument("--texts", type=int, default=2000)
     a = ap.parse_args()
     rng = np.random.default_rng(1)

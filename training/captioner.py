@@ -1,23 +1,23 @@
 """The caption decoder, with the names of weights/caption.safetensors and sound_caption.safetensors: tokens -> words.
 
-Memory: grid [B, G * G, 1280] of the photo stem -> LN, linear, positions, encoder layers -> [B, G * G, d]. Of sounds, the
-audio tower's tokens [B, T / 16 * 4, 192] instead of a grid, with as many of the positions as there are tokens.
+Memory: grid [B, G * G, 1280] of the photo stem -> LN, linear, positions, encoder layers -> [B, G * G, d]. Of audio, the
+audio encoder's tokens [B, T / 16 * 4, 192] instead of a grid, with as many of the positions as there are tokens.
 Decoder: token ids of a small vocabulary [B, T] -> logits [B, T, V]; masked self-attention, cross-attention, pre-norm.
-The "blank picture" is a memory of one learned token: what the words say without a picture (a language model).
+The "blank image" is a memory of one learned token: what the words say without an image (a language model).
 """
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from towers import FEATURES, Attention, Layer
+from encoders import FEATURES, Attention, Layer
 
 BOS, EOS = 0, 1
 MAX_TOKENS = 40
 
 
 class Cross(nn.Module):
-    """Multi-head attention of words over picture tokens, [B, T, d] and [B, M, d] -> [B, T, d]."""
+    """Multi-head attention of words over image tokens, [B, T, d] and [B, M, d] -> [B, T, d]."""
 
     def __init__(self, d, heads):
         super().__init__()
@@ -49,7 +49,7 @@ class DecoderLayer(nn.Module):
 
 
 class Captioner(nn.Module):
-    """`vocab` [V] maps our ids to ids of the text tower's WordPiece tokenizer; 0 begins a sentence, 1 ends it."""
+    """`vocab` [V] maps our ids to ids of the text encoder's WordPiece tokenizer; 0 begins a sentence, 1 ends it."""
 
     def __init__(self, vocab, places=81, d=256, heads=4, encoder=1, layers=3, ffn=1024, drop=0.1, features=FEATURES):
         super().__init__()
@@ -69,14 +69,14 @@ class Captioner(nn.Module):
         self.drop = nn.Dropout(drop)
 
     def memory(self, grid):
-        """Picture tokens [B, G * G, d] of the stem's grid; or sound tokens."""
+        """Image tokens [B, G * G, d] of the stem's grid; or audio tokens."""
         x = self.drop(self.in_proj(self.in_norm(grid))) + self.pos[:grid.shape[1]]
         for layer in self.encoder:
             x = layer(x)
         return self.mem_norm(x)
 
     def no_memory(self, count):
-        """The blank picture's memory [count, 1, d]."""
+        """The blank image's memory [count, 1, d]."""
         return self.blank.expand(count, 1, -1)
 
     def forward(self, memory, ids):

@@ -1,4 +1,4 @@
-"""Checkpoints of the image tower and of the caption decoder, from a run's file or from a bundle's folder: training goes on
+"""Checkpoints of the image encoder and of the caption decoder, from a run's file or from a bundle's folder: training goes on
 where only the bundle is left. What a bundle does not hold (the optimiser, the weights before averaging) begins anew."""
 
 import os
@@ -44,7 +44,7 @@ def image_checkpoint(path):
 
 
 def caption_checkpoint(path, modality="image"):
-    """The config and averaged weights of train_captions.py or train_sound_captions.py, of their file or of a bundle's folder."""
+    """The config and averaged weights of train_captions.py or train_audio_captions.py, of their file or of a bundle's folder."""
     if not os.path.isdir(path):
         return torch.load(path, map_location="cpu", weights_only=False)
     row = table_of(path, "generators", modality)

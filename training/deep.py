@@ -1,6 +1,6 @@
 """The last stages of the photo stem with low-rank updates, laid out for training on a CPU.
 
-A convolution of 1x1 is one product over all places of all pictures when channels come first, [C, B * P], and a depthwise
+A convolution of 1x1 is one product over all places of all images when channels come first, [C, B * P], and a depthwise
 one is a small product for each channel when its taps are written out as a matrix of places, [C, P, P']; torch's own
 depthwise convolution is several times slower. Only the updates are trained: W' = W + up @ down (arXiv:2106.09685).
 Updates of the lower part, below these stages, are the stem's own and stay as they are.

@@ -1,5 +1,5 @@
 """Augmented batches made on the device from stored log-mels (mel_store.py): what `Crops` of train_audio.py draws, cuts, mixes and
-filters. Magnitudes of two sounds add as their squares, as they do on average; noise is added as the mels of true noise are;
+filters. Magnitudes of two audio clips add as their squares, as they do on average; noise is added as the mels of true noise are;
 another speed takes other frames and moves the bands.
 """
 
@@ -15,19 +15,19 @@ EDGES = hertz_to_mel(np.array([125.0, 7500.0]))
 
 
 class DeviceCrops:
-    """Draws batches. `crops`: the numpy twin, whose shares of the sounds and whose labels count."""
+    """Draws batches. `crops`: the numpy twin, whose shares of the audio and whose labels count."""
 
     def __init__(self, crops, seed, device, mel_mean, mel_std, mixed=0.35):
         self.device, self.longest, self.mean, self.std, self.mixed = device, crops.longest // HOP, mel_mean, mel_std, mixed
         self.random = torch.Generator(device).manual_seed(seed)
         self.rng = np.random.default_rng(seed)
-        sounds, labels = crops.sounds, crops.labels
+        audios, labels = crops.audios, crops.labels
         on = lambda x: torch.from_numpy(np.array(x)).to(device)  # noqa: E731
-        mels = getattr(sounds, "mels", None) or MelStore.of_sounds(sounds)
+        mels = getattr(audios, "mels", None) or MelStore.of_audios(audios)
         self.frames, self.peaks = on(mels.frames), on(mels.peaks)
         self.first, self.count, self.block = on(mels.first), on(mels.counts), on(mels.block)
-        self.scores, self.embeds = on(sounds.scores), on(sounds.embeds)
-        self.patch, self.patches = (on([r[k] for r in sounds.rows]) for k in ("patch", "patches"))
+        self.scores, self.embeds = on(audios.scores), on(audios.embeds)
+        self.patch, self.patches = (on([r[k] for r in audios.rows]) for k in ("patch", "patches"))
         self.p = on(crops.p.astype(np.float32))
         g = torch.Generator(device).manual_seed(0)
         white = torch.randn(60 * 16000, generator=g, device=device).unfold(0, FRAME, HOP) * on(HANN)
@@ -36,7 +36,7 @@ class DeviceCrops:
         self.hertz, self.low, self.wide = on((700 * (np.exp(centres / 1127) - 1)).astype(np.float32)), float(centres[0]), float(centres[1] - centres[0])
         words = list(labels.groups)
         number = {w: n for n, w in enumerate(words)}
-        self.group = on([number.get(labels.word(r), -1) for r in sounds.rows])
+        self.group = on([number.get(labels.word(r), -1) for r in audios.rows])
         bank = len(labels.bank)
         known, right, free = np.zeros((len(words), 521), np.float32), np.zeros((len(words), bank), bool), np.zeros((len(words), bank), bool)
         for n, word in enumerate(words):
@@ -52,7 +52,7 @@ class DeviceCrops:
         self.spoken = None
         if crops.captions:
             said = [list(c) for c in crops.captions.of]
-            table = np.full((len(sounds.rows), max(1, max(map(len, said)))), -1)
+            table = np.full((len(audios.rows), max(1, max(map(len, said)))), -1)
             for row, c in zip(table, said):
                 row[:len(c)] = c
             self.spoken, self.spoken_count = on(table), on([len(c) for c in said])

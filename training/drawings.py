@@ -1,7 +1,7 @@
 """Named drawings: clip art and emoji with the words that their makers gave them.
 
-A photo stem has seen few drawings and no names of theirs; some thousand of them teach the tower what a drawn apple is.
-Whatever looks like a picture of the public check set is refused, for the two could have a source in common.
+A photo stem has seen few drawings and no names of theirs; some thousand of them teach the encoder what a drawn apple is.
+Whatever looks like an image of the public check set is refused, for the two could have a source in common.
 """
 
 import glob
@@ -39,8 +39,8 @@ def clip_art(folder):
     svg, png = (os.path.join(folder, f"openclipart-{kind}/usr/share/openclipart", kind) for kind in ("svg", "png"))
     for path in sorted(glob.glob(os.path.join(svg, "**/*.svg"), recursive=True)):
         place = os.path.relpath(path, svg)
-        picture = os.path.join(png, place[:-3] + "png")
-        if place.split(os.sep)[0] not in CLIP_ART_FOLDERS or not os.path.exists(picture):
+        image = os.path.join(png, place[:-3] + "png")
+        if place.split(os.sep)[0] not in CLIP_ART_FOLDERS or not os.path.exists(image):
             continue
         with open(path, encoding="utf-8", errors="replace") as f:
             text = f.read()
@@ -48,7 +48,7 @@ def clip_art(folder):
         title = words_of(title[1]) if title else ""
         tags = [words_of(t) for t in re.findall(r"<rdf:li>([^<]*)</rdf:li>", text)]
         if title:
-            yield picture, title, [t for t in tags if t and t != title][:6]
+            yield image, title, [t for t in tags if t and t != title][:6]
 
 
 def emoji(folder):
@@ -67,14 +67,14 @@ def emoji(folder):
             continue
         tags = [t for t in tags if t and t != title][:6]
         flat = os.path.join(folder, f"openmoji/package/color/svg/{code}.svg")
-        picture = os.path.join(drawn, code + ".png")
-        if os.path.exists(flat) and not os.path.exists(picture):
+        image = os.path.join(drawn, code + ".png")
+        if os.path.exists(flat) and not os.path.exists(image):
             import resvg_py
             data = resvg_py.svg_to_bytes(svg_path=flat, width=EMOJI_SIZE, height=EMOJI_SIZE)
-            with open(picture, "wb") as f:
+            with open(image, "wb") as f:
                 f.write(bytes(data))
         solid = os.path.join(folder, f"fluent-emoji-3d/package/assets/{code.lower()}.webp")
-        for path in (picture, solid):
+        for path in (image, solid):
             if os.path.exists(path):
                 yield path, title, tags
 
@@ -110,5 +110,5 @@ def drawings(folder, guard, stamps_folder):
                 out.append({"file": os.path.abspath(path), "captions": [title], "tags": tags, "source": "drawings", "split": "train"})
         except (OSError, ValueError, Image.DecompressionBombError) as e:  # a few drawings are broken, or far too large
             print(f"{path}: {e}", flush=True)
-    print(f"{len(out)} drawings, {refused} refused for they look like a picture of the check set", flush=True)
+    print(f"{len(out)} drawings, {refused} refused for they look like an image of the check set", flush=True)
     return out

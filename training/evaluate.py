@@ -11,7 +11,7 @@ import numpy as np
 
 from figures import interval, precision_by_label, ranks_to_images, ranks_to_texts, recall
 from bundle import Bundle
-from cache_sounds import decode
+from cache_audio import decode
 from guard import Guard
 from photos import whole_grids
 from stem import lower_folder
@@ -38,10 +38,10 @@ def photos(bundle, a, guard):
             "image_to_text": with_intervals(ranks_to_texts(image, text, own), np.arange(len(rows)))}
 
 
-def sounds(bundle, a, guard):
+def audios(bundle, a, guard):
     """text_to_audio on the dev animal sounds: the best window of a clip counts."""
     rows = guard.eval_rows("animal_sounds")
-    heard = [bundle.sounds(decode(os.path.join(a.data, r["file"])).astype(np.float32) / 32768) for r in rows]
+    heard = [bundle.audios(decode(os.path.join(a.data, r["file"])).astype(np.float32) / 32768) for r in rows]
     labels = [r["label"] for r in rows]
     words = sorted(set(labels))
     query = bundle.texts([f"the sound of a {w}" for w in words])
@@ -64,7 +64,7 @@ def stamps(bundle, a):
     found = pairs(a.stamps)
     captions, own = [c for _, c in found], np.arange(len(found))
     image = bundle.lower(lower(bundle, found, a.cache))
-    return {"pictures": len(found), **with_intervals(ranks_to_images(bundle.texts(captions), image, own, captions), own)}
+    return {"images": len(found), **with_intervals(ranks_to_images(bundle.texts(captions), image, own, captions), own)}
 
 
 def main():
@@ -77,12 +77,12 @@ def main():
     a = ap.parse_args()
     bundle, guard = Bundle(a.bundle), Guard(a.data)
     out = {"bundle": f'{bundle.toml["id"]}@{bundle.toml["revision"]}', **photos(bundle, a, guard),
-           "text_to_audio": sounds(bundle, a, guard)}
+           "text_to_audio": audios(bundle, a, guard)}
     if a.stamps:
-        from stamps import sound_ranks
+        from stamps import audio_ranks
         out["stamps"] = stamps(bundle, a)
-        ranks = sound_ranks(bundle, a.stamps)
-        out["stamps_sounds"] = {"sounds": len(ranks), **with_intervals(ranks, np.arange(len(ranks)))}
+        ranks = audio_ranks(bundle, a.stamps)
+        out["stamps_audio"] = {"clips": len(ranks), **with_intervals(ranks, np.arange(len(ranks)))}
     print(json.dumps(out, indent=1))
     if a.out:
         with open(a.out, "w", encoding="utf-8") as f:

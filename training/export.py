@@ -1,6 +1,6 @@
 """Checkpoints -> models/mini: weights/*.safetensors (f16 matrices), bundle.toml, selftest.safetensors, golden arrays.
 
-    python export.py --stems FOLDER --out ../models/mini [--image CKPT] [--audio CKPT] [--caption CKPT] [--sound-caption CKPT]
+    python export.py --stems FOLDER --out ../models/mini [--image CKPT] [--audio CKPT] [--caption CKPT] [--audio-caption CKPT]
         [--languages CKPT --detector FILE] [--calibration FILE.json] [--without caption sound_caption languages]
         [--weights FILE.safetensors ...]
 
@@ -23,23 +23,23 @@ from checkpoints import caption_checkpoint, image_checkpoint, manifest, table_of
 from languages import LANGUAGES
 from hubs import FILE as HUBS, PAIRS as HUB_PAIRS, rows as hub_rows
 from stem import PhotoStem
-from tower_languages import MAX_TOKENS, of_checkpoint, packed
-from towers import AudioTower, ImageTower
+from encoder_languages import MAX_TOKENS, of_checkpoint, packed
+from encoders import AudioEncoder, ImageEncoder
 
 PAIRS = [(q, c) for q in ("text", "picture", "sound") for c in ("picture", "sound", "text")]
 SELFTEST_TEXT = ["a dog runs on the beach", "the sound of a cow"]
 SELFTEST_LANGUAGES = ["ein Hund läuft am Strand", "le bruit d'une vache", "červené jablko"]
-# weights' file -> what it puts into words, its name, the tower that it builds upon
+# weights' file -> what it puts into words, its name, the encoder that it builds upon
 DECODERS = {"caption": ("image", "mini.caption", "mini.image"), "sound_caption": ("audio", "mini.sound-caption", "mini.audio")}
 OTHER_TEXTS = ("languages.safetensors", "languages.tokenizer.json", "detector.safetensors")
 PARTS = ("photo", "image", "audio", "caption", "text")  # files of weights, and how the names in them begin
 SKIP = ("num_batches_tracked",)
 
 
-def stored(tower, prefix):
+def stored(encoder, prefix):
     """Matrices f16, vectors f32, whole numbers as they are."""
     out = {}
-    for name, value in tower.state_dict().items():
+    for name, value in encoder.state_dict().items():
         if not name.endswith(SKIP):
             kept = value if not value.is_floating_point() else value.half() if value.ndim > 1 else value.float()
             out[prefix + name] = kept.contiguous().cpu()
@@ -60,36 +60,36 @@ def sha256(path):
         return hashlib.sha256(f.read()).hexdigest()
 
 
-def image_tower(path):
-    """What train_joint.py, train_stem.py, train_photo.py, soup.py and train_gate.py leave: the tower, its class_scale, updates of text tower and stem."""
+def image_encoder(path):
+    """What train_joint.py, train_stem.py, train_photo.py, soup.py and train_gate.py leave: the encoder, its class_scale, updates of text encoder and stem."""
     state = image_checkpoint(path)
     c = state["config"]
-    tower = ImageTower(c["grid"], c["d"], c["heads"], c["layers"], c["ffn"])
-    tower.load_state_dict(state["average"])
+    encoder = ImageEncoder(c["grid"], c["d"], c["heads"], c["layers"], c["ffn"])
+    encoder.load_state_dict(state["average"])
     stem = {f"photo.{k}": v.half().contiguous() for k, v in state.get("stem_average", {}).items()}
-    return tower.eval(), state["class_scale"], state["text_average"], stem
+    return encoder.eval(), state["class_scale"], state["text_average"], stem
 
 
-def audio_tower(path):
-    """The tower with its batch norms folded in, its class_scale, mean and deviation of log-mels."""
+def audio_encoder(path):
+    """The encoder with its batch norms folded in, its class_scale, mean and deviation of log-mels."""
     if os.path.isdir(path):
         row = table_of(path, "towers", "audio")
         if row is None:  # a place holder with random weights, so that the rest of the project can build
             torch.manual_seed(0)
-            return AudioTower().eval().fold(), 1.0, (-4.0, 2.5)
+            return AudioEncoder().eval().fold(), 1.0, (-4.0, 2.5)
         c = row["config"]
-        tower = AudioTower(c["d"], c["heads"], c["layers"], c["ffn"]).fold()
-        tower.load_state_dict(weights_of(path, "audio", "audio."))
-        return tower.eval(), c["class_scale"], (c["mel_mean"], c["mel_std"])
+        encoder = AudioEncoder(c["d"], c["heads"], c["layers"], c["ffn"]).fold()
+        encoder.load_state_dict(weights_of(path, "audio", "audio."))
+        return encoder.eval(), c["class_scale"], (c["mel_mean"], c["mel_std"])
     state = torch.load(path, map_location="cpu", weights_only=False)
     c = state["config"]
-    tower = AudioTower(c["d"], c["heads"], c["layers"], c["ffn"])
-    tower.load_state_dict(state["average"])
-    return tower.eval().fold(), float(state.get("class_scale", 1.0)), (state["mel_mean"], state["mel_std"])
+    encoder = AudioEncoder(c["d"], c["heads"], c["layers"], c["ffn"])
+    encoder.load_state_dict(state["average"])
+    return encoder.eval().fold(), float(state.get("class_scale", 1.0)), (state["mel_mean"], state["mel_std"])
 
 
 def captioner(path, modality):
-    """The caption decoder of pictures or of sounds; None of a bundle without one."""
+    """The caption decoder of images or of audio; None of a bundle without one."""
     if os.path.isdir(path) and table_of(path, "generators", modality) is None:
         return None
     state = caption_checkpoint(path, modality)
@@ -105,7 +105,7 @@ def generator(name, caption, folder):
     """Writes a caption decoder; its row of bundle.toml, empty without one."""
     if caption is None:
         return ""
-    modality, generator_id, tower = DECODERS[name]
+    modality, generator_id, encoder = DECODERS[name]
     sha = write(stored(caption, "caption."), weights_file(folder, name))
     keys = ("places", "features", "d", "heads", "encoder", "layers", "ffn", "vocab", "max_tokens")
     sizes = "\n".join(f"{k} = {caption.config[k]}" for k in keys)
@@ -113,7 +113,7 @@ def generator(name, caption, folder):
 id = "{generator_id}"
 modality = "{modality}"
 family = "caption-decoder"
-uses = "{tower}"
+uses = "{encoder}"
 weights = [{{ role = "own", file = "weights/{name}.safetensors", sha256 = "{sha}" }}]
 [generators.config]
 {sizes}
@@ -123,16 +123,16 @@ norm_eps = 1e-5
 
 
 def other_texts(checkpoint, detector, folder, old):
-    """Writes the tower of texts in other languages where a checkpoint is named; the row of bundle.toml and the hashes of what
-    stands in the folder then, "" and [] where there is none. `old` is the config of the tower that stood there."""
+    """Writes the text encoder of other languages where a checkpoint is named; the row of bundle.toml and the hashes of what
+    stands in the folder then, "" and [] where there is none. `old` is the config of the encoder that stood there."""
     paths = [os.path.join(folder, "weights", name) for name in OTHER_TEXTS]
     if checkpoint:
-        tower = of_checkpoint(torch.load(checkpoint, map_location="cpu", weights_only=False))
-        write(packed(tower, "languages."), paths[0])
+        encoder = of_checkpoint(torch.load(checkpoint, map_location="cpu", weights_only=False))
+        write(packed(encoder, "languages."), paths[0])
         with open(paths[1], "w", encoding="utf-8") as f:
-            f.write(tower.tokenizer.to_str(pretty=False))
+            f.write(encoder.tokenizer.to_str(pretty=False))
         shutil.copyfile(detector, paths[2])
-        old = tower.config
+        old = encoder.config
     if not all(map(os.path.exists, paths)):
         return "", []
     hashes = [sha256(path) for path in paths]
@@ -327,7 +327,7 @@ def calibration_of(path, folder):
 
 
 def config_of_languages(folder):
-    """The config of the tower of other languages that stands in the folder; None without one."""
+    """The config of the encoder of other languages that stands in the folder; None without one."""
     return next((row["config"] for row in manifest(folder).get("towers", []) if row.get("languages")), None)
 
 
@@ -338,11 +338,11 @@ def main():
     ap.add_argument("--image", default="")
     ap.add_argument("--audio", default="")
     ap.add_argument("--caption", default="")
-    ap.add_argument("--sound-caption", default="", help="checkpoint of train_sound_captions.py, made over the same audio tower")
+    ap.add_argument("--audio-caption", default="", help="checkpoint of train_audio_captions.py, made over the same audio encoder")
     ap.add_argument("--languages", default="", help="checkpoint of train_languages.py")
     ap.add_argument("--detector", default="", help="file of train_detector.py, beside --languages")
     ap.add_argument("--weights", nargs="*", default=[], help="files whose weights take the place of those in --out/weights, by the first part of their names")
-    ap.add_argument("--share", type=float, help="a constant share of the class names in place of the image tower's gate")
+    ap.add_argument("--share", type=float, help="a constant share of the class names in place of the image encoder's gate")
     ap.add_argument("--calibration", default="", help="file of calibrate.py")
     ap.add_argument("--without", nargs="*", default=[], choices=[*DECODERS, "languages"], help="parts that shall not be there")
     a = ap.parse_args()
@@ -353,12 +353,12 @@ def main():
         place(path, a.out)
     # Everything that stays is read before anything is written.
     stem = PhotoStem(os.path.join(a.stems, "photo.safetensors"))
-    image, image_scale, updates, stem_updates = image_tower(a.image or a.out)
+    image, image_scale, updates, stem_updates = image_encoder(a.image or a.out)
     if a.share:
         image.level(a.share)
-    audio, audio_scale, mel = audio_tower(a.audio or a.out)
+    audio, audio_scale, mel = audio_encoder(a.audio or a.out)
     decoders = {name: None if name in a.without else captioner(path or a.out, DECODERS[name][0])
-                for name, path in (("caption", a.caption), ("sound_caption", a.sound_caption))}
+                for name, path in (("caption", a.caption), ("sound_caption", a.audio_caption))}
     calibration, languages = calibration_of(a.calibration, a.out), config_of_languages(a.out)
     hashes = [write(stored(image, "image."), os.path.join(a.out, "weights/image.safetensors")),
               write(stored(audio, "audio."), os.path.join(a.out, "weights/audio.safetensors"))]

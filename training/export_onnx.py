@@ -1,6 +1,6 @@
 """ONNX of models/mini for comparisons; never committed.
 
-image.onnx: pixels [n, 3, S, S], already (x - 127) / 128 -> vector [n, 384], stem and tower together.
+image.onnx: pixels [n, 3, S, S], already (x - 127) / 128 -> vector [n, 384], stem and encoder together.
 text.onnx:  ids [n, t], mask [n, t] int64 -> vector [n, 384].
 
     python export_onnx.py --bundle ../models/mini --out FOLDER
@@ -16,15 +16,15 @@ from bundle import Bundle
 
 
 class Image(nn.Module):
-    """Stem, grid, tower in one graph."""
+    """Stem, grid, encoder in one graph."""
 
     def __init__(self, bundle):
         super().__init__()
-        self.stem, self.tower = bundle.stem, bundle.image_tower
+        self.stem, self.encoder = bundle.stem, bundle.image_encoder
 
     def forward(self, pixels):
         grid = self.stem(pixels)
-        return self.tower(grid, self.stem.classify(grid.mean(1)))
+        return self.encoder(grid, self.stem.classify(grid.mean(1)))
 
 
 def main():
@@ -40,7 +40,7 @@ def main():
                           input_names=["pixels"], output_names=["vector"], opset_version=17, dynamo=False,
                           dynamic_axes={"pixels": {0: "n"}, "vector": {0: "n"}})
         ids = torch.ones(2, 8, dtype=torch.long)
-        torch.onnx.export(b.text_tower, (ids, ids), os.path.join(a.out, "text.onnx"), input_names=["ids", "mask"],
+        torch.onnx.export(b.text_encoder, (ids, ids), os.path.join(a.out, "text.onnx"), input_names=["ids", "mask"],
                           output_names=["vector"], opset_version=17, dynamo=False,
                           dynamic_axes={"ids": {0: "n", 1: "t"}, "mask": {0: "n", 1: "t"}, "vector": {0: "n"}})
 

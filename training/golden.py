@@ -28,10 +28,10 @@ def gradient(width, height):
     red = 255 * x / max(1, width - 1)
     green = 255 * y / max(1, height - 1)
     blue = 127.5 + 127.5 * np.sin(x / 5.0 + y / 11.0)
-    picture = np.stack([red, green, blue], -1)
+    image = np.stack([red, green, blue], -1)
     disc = (x - width * 0.4) ** 2 + (y - height * 0.55) ** 2 < (0.22 * min(width, height)) ** 2
-    picture[disc] = (240, 200, 30)
-    return np.round(picture).astype(np.uint8)
+    image[disc] = (240, 200, 30)
+    return np.round(image).astype(np.uint8)
 
 
 def chirp(seconds, seed=7):
@@ -53,12 +53,12 @@ def main():
     square = gradient(b.size, b.size)
     texts = b.toml["selftest"]["text"]
     one = chirp(1.0)
-    selftest = {"text.vectors": b.text_tower.encode(texts), "image.pixels": square, "image.vector": b.pictures([square])[0],
+    selftest = {"text.vectors": b.text_encoder.encode(texts), "image.pixels": square, "image.vector": b.images([square])[0],
                 "audio.samples": one, "audio.vector": b.window(one)}
     if "image" in b.captioners:
         selftest["caption.ids"], selftest["caption.log_probs"] = b.caption_ids(square)
     if "audio" in b.captioners:
-        selftest["sound_caption.ids"], selftest["sound_caption.log_probs"] = b.sound_caption_ids(one)
+        selftest["sound_caption.ids"], selftest["sound_caption.log_probs"] = b.audio_caption_ids(one)
     if b.other_texts is not None:
         selftest["languages.vectors"] = b.other_texts.encode(b.toml["selftest"]["languages"])
         told = [b.detector.languages.index(l) for l in b.detector.languages_of(OTHER_STRINGS)]
@@ -74,10 +74,10 @@ def main():
     with torch.no_grad():
         grid = b.stem(torch.from_numpy(pixels(resized))[None])
         mean = grid.mean(1)
-        net, _ = b.image_tower.net(grid)
+        net, _ = b.image_encoder.net(grid)
         logits = b.stem.classify(mean)
     save_file({"source": wide, "resized": resized, "grid": grid[0, ::8].contiguous().numpy(), "mean": mean[0].numpy(),
-               "logits": logits[0].numpy(), "net": net[0].numpy(), "vector": b.pictures([resized])[0]},
+               "logits": logits[0].numpy(), "net": net[0].numpy(), "vector": b.images([resized])[0]},
               os.path.join(folder, "image.safetensors"))
     large = gradient(640, 427)
     save_file({"resized": resize(Image.fromarray(large), b.size)}, os.path.join(folder, "resize_large.safetensors"))
@@ -89,9 +89,9 @@ def main():
                "long.samples": long, "long.vectors": np.stack([b.window(w) for w in windows(long)])},
               os.path.join(folder, "audio.safetensors"))
 
-    tensors = {"vectors": b.text_tower.encode(STRINGS)}
+    tensors = {"vectors": b.text_encoder.encode(STRINGS)}
     for i, s in enumerate(STRINGS):
-        tensors[f"ids.{i}"] = np.array(b.text_tower.tokenizer.encode(s).ids, np.int64)
+        tensors[f"ids.{i}"] = np.array(b.text_encoder.tokenizer.encode(s).ids, np.int64)
     save_file(tensors, os.path.join(folder, "text.safetensors"), {"strings": json.dumps(STRINGS)})
     for root, _, names in os.walk(a.bundle):
         for name in names:

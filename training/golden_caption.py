@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from captioner import BOS, EOS, MAX_TOKENS, Captioner
 from export import stored
-from towers import FEATURES
+from encoders import FEATURES
 
 VOCAB, GRID, WIDTH, HEADS, FFN, ENCODER, LAYERS = 24, 3, 16, 2, 32, 1, 2
 NO_REPEAT, BEAM, PENALTY, LONGEST = 3, 3, 0.7, 12

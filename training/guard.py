@@ -1,6 +1,6 @@
 """The one door through which training rows and texts come.
 
-Refused: every row whose split is not `train`, every sound that a dev clip plays and every still that it shows
+Refused: every row whose split is not `train`, every audio clip that a dev clip plays and every still that it shows
 (whatever its own row says), every file that is a copy of one of these under another name, and every text that equals a caption of dev or dev2 or one of the last 1,000 lines of the
 parallel file in any of its languages. Texts are compared without case, spaces and punctuation, files by their bytes,
 Ogg files by what their pages carry: the same recording, packed twice, has other page headers.
@@ -56,11 +56,11 @@ def content(path):
     return carried.digest()
 
 
-class HeldSounds:
+class HeldAudios:
     """Recordings that must not train under any name: the public check set's and those that dev clips play.
 
-    Refused is a file of the same content, and a sound of whose frames (what the teacher makes of half a second) at least
-    half have a twin among the frames of one held-out recording: the same sound, cut, packed or made louder.
+    Refused is a file of the same content, and an audio clip of whose frames (what the teacher makes of half a second) at least
+    half have a twin among the frames of one held-out recording: the same audio, cut, packed or made louder.
     """
 
     ALIKE, SHARE = 0.98, 0.5  # cosine of twins; share of the frames

@@ -1,7 +1,7 @@
 """What the names of files in the unpacked packages say that is heard: a label for a path, phrases and classes for a label.
 
 A table beats a cleaner of names: games call their files after what happens in the game ("horse-die", "LRBark_1"), and a
-wrong word teaches more wrong than no word. A sound without a rule has no label, only what the teacher hears in it.
+wrong word teaches more wrong than no word. An audio clip without a rule has no label, only what the teacher hears in it.
 """
 
 import hashlib

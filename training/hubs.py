@@ -2,9 +2,9 @@
 
 | tensor | reference queries, all of them for training | correct |
 | --- | --- | --- |
-| words | captions of Flickr8k, plain COCO lines, nouns of WordNet, by the text tower | what texts ask of images and videos |
-| sounds | names of AudioSet's classes, lines of AudioCaps, by the text tower | what texts ask of sounds |
-| seen | photos of Flickr8k, by the image tower: to be made anew with it | what images ask of texts and sounds |
+| words | captions of Flickr8k, plain COCO lines, nouns of WordNet, by the text encoder | what texts ask of images and videos |
+| sounds | names of AudioSet's classes, lines of AudioCaps, by the text encoder | what texts ask of audio |
+| seen | photos of Flickr8k, by the image encoder: to be made anew with it | what images ask of texts and audio |
 
 Numbers have four bits, two a byte: U8 [n, 192], 1 to 15 for -7 to 7; a row is brought to length 1 where it is read.
 
@@ -19,7 +19,7 @@ import os
 import numpy as np
 
 from guard import Guard
-from names import sound_names
+from names import audio_names
 from preprocess import load_rgb, resize
 
 FILE = "hubs.safetensors"
@@ -43,7 +43,7 @@ def texts(guard):
     lines = guard.train_lines("text/coco_captions_en.txt.gz")
     nouns = [line.split("\t")[1].split(", ")[0] for line in guard.train_lines("text/wordnet_noun_synsets.tsv.gz")]
     words = [t for of, n in zip((captions, lines, nouns), WORDS) for t in chosen(of, n, rng)]
-    names = sorted({name for names in sound_names(guard.data) for name in names if guard.allows_text(name)})
+    names = sorted({name for names in audio_names(guard.data) for name in names if guard.allows_text(name)})
     return {"words": words, "sounds": names + chosen(guard.train_lines("text/audiocaps_train_en.txt.gz"), HEARD, rng)}
 
 
@@ -52,7 +52,7 @@ def seen(bundle, guard):
     rows = [row["file"] for row in guard.train_rows("flickr8k")]
     paths = [os.path.join(guard.data, file) for file in chosen(rows, PHOTOS, np.random.default_rng(2))]
     batches = [[resize(load_rgb(p), bundle.size) for p in paths[i:i + 32]] for i in range(0, len(paths), 32)]
-    return np.concatenate([bundle.pictures(squares) for squares in batches])
+    return np.concatenate([bundle.images(squares) for squares in batches])
 
 
 def packed(vectors):
@@ -109,7 +109,7 @@ def main():
     ap.add_argument("--out", default="", help=f"default: weights/{FILE} of the bundle")
     a = ap.parse_args()
     bundle, guard = Bundle(a.bundle), Guard(a.data)
-    vectors_of = {name: bundle.text_tower.encode(guard.check_texts(strings)) for name, strings in texts(guard).items()}
+    vectors_of = {name: bundle.text_encoder.encode(guard.check_texts(strings)) for name, strings in texts(guard).items()}
     stored = {}
     for name, vectors in (vectors_of | {"seen": seen(bundle, guard)}).items():
         stored[name] = torch.from_numpy(packed(vectors))

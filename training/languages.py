@@ -1,4 +1,4 @@
-"""What the tower of German, French and Czech learns from: pairs (language, text, English text), all through the guard.
+"""What the encoder of German, French and Czech learns from: pairs (language, text, English text), all through the guard.
 
 Captions: the parallel file without its last 1,000 lines. Words, so that single nouns work: the Ding dictionary (Debian's
 trans-de-en), FreeDict's (dict-freedict-*; French also by way of Dutch), the words of GCompris, and the names of emoji
@@ -17,7 +17,7 @@ import re
 import numpy as np
 
 from guard import PARALLEL
-from unpack_sounds import of_rcc
+from unpack_audio import of_rcc
 
 LANGUAGES = ("de", "fr", "cs")
 FREEDICT = {"de": "deu", "fr": "fra", "cs": "ces"}

@@ -76,12 +76,12 @@ def measure(work):
         rank = (table >= mine[:, None]).sum(1)
         return {f"r{k}": round(float((rank <= k).mean()), 4) for k in (1, 5, 10)}
 
-    picture, caption = scores(shown, "picture"), scores(said, "text")
-    print(json.dumps({"pictures": recall(picture), "captions": recall(caption), "queries": len(queries)}))
+    image, caption = scores(shown, "picture"), scores(said, "text")
+    print(json.dumps({"images": recall(image), "captions": recall(caption), "queries": len(queries)}))
     for lowered in LOWERED:
-        print(json.dumps({"best of both, captions lowered by": lowered, **recall(np.maximum(picture, caption - lowered))}))
+        print(json.dumps({"best of both, captions lowered by": lowered, **recall(np.maximum(image, caption - lowered))}))
     for weight in ADDED:
-        print(json.dumps({"captions added with weight": weight, **recall(picture + weight * caption)}))
+        print(json.dumps({"captions added with weight": weight, **recall(image + weight * caption)}))
 
 
 def main():

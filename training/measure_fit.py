@@ -20,20 +20,20 @@ from preprocess import load_rgb, pixels, resize
 from stem import onnx_session
 
 
-def squash(picture):
-    return picture
+def squash(image):
+    return image
 
 
-def crop(picture):
-    side = min(picture.size)
-    x, y = (picture.width - side) // 2, (picture.height - side) // 2
-    return picture.crop((x, y, x + side, y + side))
+def crop(image):
+    side = min(image.size)
+    x, y = (image.width - side) // 2, (image.height - side) // 2
+    return image.crop((x, y, x + side, y + side))
 
 
-def pad(picture):
-    side = max(picture.size)
+def pad(image):
+    side = max(image.size)
     square = Image.new("RGB", (side, side), (127, 127, 127))
-    square.paste(picture, ((side - picture.width) // 2, (side - picture.height) // 2))
+    square.paste(image, ((side - image.width) // 2, (side - image.height) // 2))
     return square
 
 
@@ -50,11 +50,11 @@ def main():
     first = [words[0] for words, _ in image_names(a.data, a.wordnet)]
     asked = sorted(set(own.tolist()))
     query = unit(bundle.texts([first[c] for c in asked]) + bundle.texts([article(first[c]) for c in asked]))
-    pictures = [load_rgb(os.path.join(a.data, r["file"])) for r in rows]
-    aspect = np.array([max(p.size) / min(p.size) for p in pictures])
+    images = [load_rgb(os.path.join(a.data, r["file"])) for r in rows]
+    aspect = np.array([max(p.size) / min(p.size) for p in images])
     print(f"{len(rows)} photos, {len(asked)} names, aspect above 1.34: {int((aspect > 1.34).sum())}")
     for fit in (squash, crop, pad):
-        grids = np.concatenate([session.run(None, {"pixels": pixels(resize(fit(p), bundle.size))[None]})[0] for p in pictures])
+        grids = np.concatenate([session.run(None, {"pixels": pixels(resize(fit(p), bundle.size))[None]})[0] for p in images])
         scores = query @ bundle.grids(grids).T
         ranks = np.array([(row >= row[own == c].max()).sum() for c, row in zip(asked, scores)])
         long = np.array([(aspect[own == c] > 1.34).all() for c in asked])

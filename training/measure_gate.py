@@ -30,9 +30,9 @@ def parts(bundle, paths, batch=50):
     """Trained and named unit vectors [n, 384] of images, and the gate's share [n, 1]."""
     grids, out = torch.from_numpy(whole_grids(bundle.stem, paths)), []
     for grid in grids.split(batch):
-        net, features = bundle.image_tower.net(grid)
-        p, named = bundle.image_tower.named(bundle.stem.classify(grid.mean(1)))
-        out.append((net, named, bundle.image_tower.share(p, features)))
+        net, features = bundle.image_encoder.net(grid)
+        p, named = bundle.image_encoder.named(bundle.stem.classify(grid.mean(1)))
+        out.append((net, named, bundle.image_encoder.share(p, features)))
     return [torch.cat(x) for x in zip(*out)]
 
 

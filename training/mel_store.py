@@ -1,7 +1,7 @@
-"""Sounds as quantised log-mels (u8 [frames, 64]), all that the audio tower ever sees of them: 1.7 kB a second when packed.
+"""Audio as quantised log-mels (u8 [frames, 64]), all that the audio encoder ever sees of it: 1.7 kB a second when packed.
 
-Every sound is brought to a peak of 1 first. A value v means a log-mel of log(LOG_OFFSET) + STEP * v; half a step is 0.1 of what
-the tower's normalisation leaves of a standard deviation. Beside them the peak of every BLOCK frames, as a square root in u8.
+Every audio clip is brought to a peak of 1 first. A value v means a log-mel of log(LOG_OFFSET) + STEP * v; half a step is 0.1 of what
+the encoder's normalisation leaves of a standard deviation. Beside them the peak of every BLOCK frames, as a square root in u8.
 """
 
 import lzma
@@ -28,7 +28,7 @@ def stored(samples):
 
 
 class MelStore:
-    """frames u8 [n, 64], peaks u8, and of each sound its first frame, its count of frames and its first block."""
+    """frames u8 [n, 64], peaks u8, and of each audio clip its first frame, its count of frames and its first block."""
 
     def __init__(self, frames, peaks, counts):
         self.frames, self.peaks, self.counts = frames, peaks, np.asarray(counts, np.int64)
@@ -36,9 +36,9 @@ class MelStore:
         self.first, self.block = np.cumsum(self.counts) - self.counts, np.cumsum(blocks) - blocks
 
     @classmethod
-    def of_sounds(cls, sounds, longest=15.0):
-        """Of cached sounds, at most `longest` seconds of each."""
-        parts = [stored(sounds.samples[r["start"]:r["start"] + min(r["length"], int(longest * RATE))]) for r in sounds.rows]
+    def of_audios(cls, audios, longest=15.0):
+        """Of cached audio, at most `longest` seconds of each."""
+        parts = [stored(audios.samples[r["start"]:r["start"] + min(r["length"], int(longest * RATE))]) for r in audios.rows]
         return cls(np.concatenate([f for f, _ in parts]), np.concatenate([p for _, p in parts]), [len(f) for f, _ in parts])
 
 

@@ -1,7 +1,7 @@
 """Names of the 1,000 ImageNet classes and the 521 AudioSet classes, and their vectors in the text space.
 
 An ImageNet class has the words of its synset and, with less weight, the words of its hypernyms (WordNet's own
-data.noun of the Debian package wordnet-base); a sound class the parts of its display name.
+data.noun of the Debian package wordnet-base); an audio class the parts of its display name.
 """
 
 import csv
@@ -40,7 +40,7 @@ def image_labels(data):
 
 
 def sample_wnids(data):
-    """wnids in the file names of the ImageNet samples; only names are read, no pictures."""
+    """wnids in the file names of the ImageNet samples; only names are read, no images."""
     return {f.split("_")[0] for f in os.listdir(os.path.join(data, "images/imagenet_sample"))}
 
 
@@ -82,16 +82,16 @@ def image_names(data, wordnet_folder, depth=4):
     return out
 
 
-def sound_labels(data):
+def audio_labels(data):
     """521 display names in the teacher's order."""
     with open(os.path.join(data, "teachers/yamnet_class_map.csv"), encoding="utf-8") as f:
         return [row["display_name"] for row in csv.DictReader(f)]
 
 
-def sound_names(data):
-    """For every sound class its names."""
+def audio_names(data):
+    """For every audio class its names."""
     return [[p.strip().lower() for p in re.sub(r"\(.*?\)", "", label).split(",") if p.strip()] or [label.lower()]
-            for label in sound_labels(data)]
+            for label in audio_labels(data)]
 
 
 def unit(x):
@@ -121,7 +121,7 @@ def image_vectors(text, names, hypernym=0.5, decay=0.6):
     return np.stack(rows).astype(np.float32)
 
 
-def sound_vectors(text, names):
+def audio_vectors(text, names):
     """f32 [521, 384]: bare names and "the sound of ..."."""
     rows = [unit(text.encode(words + [f"the sound of {article(w)}" for w in words]).mean(0)) for words in names]
     return np.stack(rows).astype(np.float32)

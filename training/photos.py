@@ -13,7 +13,7 @@ from guard import Guard
 from names import image_labels, image_names, read_wordnet, sample_wnids, wnids
 from preprocess import load_rgb, pixels, resize
 from stem import PhotoStem, lower_folder, onnx_session
-from text import TextTower
+from text import TextEncoder
 
 
 class Photos:
@@ -68,7 +68,7 @@ def classifier(stems):
 
 
 def whole_grids(stem, paths):
-    """f32 [n, G * G, 1280] of picture files, squashed, by the whole stem with its updates: nothing cached is read."""
+    """f32 [n, G * G, 1280] of image files, squashed, by the whole stem with its updates: nothing cached is read."""
     with tempfile.TemporaryDirectory() as folder:
         session = onnx_session(stem, os.path.join(folder, "stem.onnx"))
         return np.concatenate([session.run(None, {"pixels": pixels(resize(load_rgb(p), stem.size))[None]})[0] for p in paths])
@@ -88,7 +88,7 @@ class Material:
 
     def __init__(self, data, stems, cache, wordnet):
         guard, self.deep = Guard(data), deep_of(stems)
-        self.text = TextTower(stems).eval()
+        self.text = TextEncoder(stems).eval()
         self.flickr, self.imagenet = (Photos(cache, name, self.deep, guard) for name in ("flickr", "imagenet"))
         self.white = Photos(cache, "white", self.deep, guard)
         self.dev = Photos(cache, "dev", self.deep)

@@ -1,4 +1,4 @@
-"""Pixels and log-mels as the towers take them; the Rust code is tested against these functions."""
+"""Pixels and log-mels as the encoders take them; the Rust code is tested against these functions."""
 
 import numpy as np
 from PIL import Image
@@ -10,18 +10,18 @@ WINDOW = 80000  # samples of one window of 5 s
 
 
 def load_rgb(path):
-    """Picture as RGB with transparent pixels over white."""
-    picture = Image.open(path)
-    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
-        picture = picture.convert("RGBA")
-        white = Image.new("RGBA", picture.size, (255, 255, 255, 255))
-        picture = Image.alpha_composite(white, picture)
-    return picture.convert("RGB")
+    """Image as RGB with transparent pixels over white."""
+    image = Image.open(path)
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
+        image = Image.alpha_composite(white, image)
+    return image.convert("RGB")
 
 
-def resize(picture, size, box=None):
-    """u8 [size, size, 3]: the picture (or its box) squashed to a square, Pillow's antialiased bicubic (a = -0.5)."""
-    return np.asarray(picture.resize((size, size), Image.Resampling.BICUBIC, box=box))
+def resize(image, size, box=None):
+    """u8 [size, size, 3]: the image (or its box) squashed to a square, Pillow's antialiased bicubic (a = -0.5)."""
+    return np.asarray(image.resize((size, size), Image.Resampling.BICUBIC, box=box))
 
 
 def pixels(u8):
@@ -69,7 +69,7 @@ def log_mel(samples):
 
 
 def windows(samples, hop=40000):
-    """Windows of 5 s every 2.5 s; a sound of at most 5 s is one window, a tail is covered by one more."""
+    """Windows of 5 s every 2.5 s; an audio clip of at most 5 s is one window, a tail is covered by one more."""
     if len(samples) <= WINDOW:
         return [samples]
     starts = list(range(0, len(samples) - WINDOW + 1, hop))

@@ -1,6 +1,6 @@
 """The mean of the weights of runs that began alike and went on by seeds of their own (model soups, arXiv:2203.05482).
 
-Checkpoints of train_stem.py or train_photo.py -> one of the same form. The image tower's weights are averaged as they are; of
+Checkpoints of train_stem.py or train_photo.py -> one of the same form. The image encoder's weights are averaged as they are; of
 the stem's updates the products up @ down, of which the largest directions are kept; where all are equal they stay. Prints dev
 figures of each and of the mean, at a constant share of the class names.
 
@@ -19,8 +19,8 @@ from figures import ranks_to_images, ranks_to_texts, recall
 from guard import Guard
 from photos import whole_grids
 from stem import PhotoStem
-from text import TextTower
-from towers import ImageTower
+from text import TextEncoder
+from encoders import ImageEncoder
 
 
 def shares(weights):
@@ -56,14 +56,14 @@ def mean_state(states, weights=None):
 def figures(state, stems, files, captions, own, text, share):
     """Dev figures with a constant share of the class names, by the whole stem of this state."""
     c = state["config"]
-    tower = ImageTower(c["grid"], c["d"], c["heads"], c["layers"], c["ffn"])
-    tower.load_state_dict(state["average"])
-    tower.class_scale = state["class_scale"]
-    tower.eval()
+    encoder = ImageEncoder(c["grid"], c["d"], c["heads"], c["layers"], c["ffn"])
+    encoder.load_state_dict(state["average"])
+    encoder.class_scale = state["class_scale"]
+    encoder.eval()
     stem, parts = PhotoStem(os.path.join(stems, "photo.safetensors"), state["stem_average"]).eval(), []
     for grid in torch.from_numpy(whole_grids(stem, files)).split(64):
-        named = tower.named(stem.classify(grid.mean(1)))[1]
-        parts.append(F.normalize((1 - share) * tower.net(grid)[0] + share * named, dim=-1))
+        named = encoder.named(stem.classify(grid.mean(1)))[1]
+        parts.append(F.normalize((1 - share) * encoder.net(grid)[0] + share * named, dim=-1))
     image = torch.cat(parts).numpy()
     to_images, to_texts = recall(ranks_to_images(text, image, own, captions)), recall(ranks_to_texts(image, text, own))
     return {**{k: to_images[k] for k in ("r1", "r5", "r10")}, "i1": to_texts["r1"], "i10": to_texts["r10"]}
@@ -87,12 +87,12 @@ def main():
             "stem_average": stem, "stem_rank": stem["head.down"].shape[0],
             "scale": torch.stack([s["scale"] for s in states]).mean()}
     mean.pop("optimiser", None)
-    tower = TextTower(a.stems).eval()
-    tower.add(mean["text_average"])
+    encoder = TextEncoder(a.stems).eval()
+    encoder.add(mean["text_average"])
     torch.save(mean, a.out)
     dev = Guard(a.data).eval_rows("flickr8k")
     files, captions = [os.path.join(a.data, r["file"]) for r in dev], [c for r in dev for c in r["captions"]]
-    own, text = np.repeat(np.arange(len(dev)), [len(r["captions"]) for r in dev]), tower.cached(captions, a.cache, "dev.fixed")
+    own, text = np.repeat(np.arange(len(dev)), [len(r["captions"]) for r in dev]), encoder.cached(captions, a.cache, "dev.fixed")
     for name, state in [*zip(a.checkpoints, states), ("mean", mean)]:
         found = figures(state, a.stems, files, captions, own, text, a.share)
         print(name, "  ".join(f"{k} {100 * v:.2f}" for k, v in found.items()), flush=True)

@@ -1,7 +1,7 @@
 """EfficientNet-Lite with folded batch norm, read from photo.safetensors (see stems.py).
 
 Pixels [B, 3, S, S], already (x - 127) / 128, give a grid [B, G * G, 1280] and class logits [B, 1000].
-The stem has two parts: what its `lower` part makes of pictures is kept in the cache (cache_photos.py), in a folder that is
+The stem has two parts: what its `lower` part makes of images is kept in the cache (cache_photos.py), in a folder that is
 named for the updates in that part, so that nothing is ever read which another network made.
 """
 

@@ -21,7 +21,7 @@ from photos import Photos, deep_of
 from preprocess import load_rgb, pixels, resize
 from stem import PhotoStem, onnx_session
 from stems import SIZES, photo_stem, wheel_file
-from text import TextTower
+from text import TextEncoder
 
 
 def pooled(variant, rows, a):
@@ -86,7 +86,7 @@ def main():
     ap.add_argument("--threads", type=int, default=1)
     ap.add_argument("--seed", type=int, default=1)
     a = ap.parse_args()
-    guard, text = Guard(a.data), TextTower(a.stems).eval()
+    guard, text = Guard(a.data), TextEncoder(a.stems).eval()
     train, dev = guard.train_rows("flickr8k"), guard.eval_rows("flickr8k")
     captions = text.cached([c for r in train for c in r["captions"]], a.cache, "study.train")
     first = np.cumsum([0, *(len(r["captions"]) for r in train)])
@@ -96,8 +96,8 @@ def main():
     def plain(variant, rows):
         return kept(os.path.join(a.cache, "study", f"{variant}.{len(rows)}"), lambda: pooled(variant, rows, a))
 
-    def show(name, pictures, dev_pictures):
-        found = head_figures(pictures, dev_pictures, captions, first, dev_captions, own, strings, a)
+    def show(name, images, dev_images):
+        found = head_figures(images, dev_images, captions, first, dev_captions, own, strings, a)
         print(name, "  ".join(f"{k} {100 * found[k]:.1f}" for k in ("r1", "r5", "r10")), flush=True)
 
     for variant in SIZES:

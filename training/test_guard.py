@@ -9,7 +9,7 @@ import tempfile
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from guard import PARALLEL, PARALLEL_HELD_LINES, Guard, HeldSounds, Refused, normal  # noqa: E402
+from guard import PARALLEL, PARALLEL_HELD_LINES, Guard, HeldAudios, Refused, normal  # noqa: E402
 
 ROWS = [
     {"file": "a.jpg", "captions": ["A dog runs .", "A CAT sleeps!"], "source": "flickr8k", "split": "train"},
@@ -68,7 +68,7 @@ class GuardTest(unittest.TestCase):
         row = {"file": "g.jpg", "captions": [], "source": "coco", "split": "train"}
         self.assertFalse(Guard(self.folder.name).allows_row(row))
 
-    def test_sounds_and_stills_of_dev_clips_are_refused(self):
+    def test_audio_and_stills_of_dev_clips_are_refused(self):
         self.assertFalse(self.guard.allows_row(ROWS[4]))
         self.assertFalse(self.guard.allows_row(ROWS[6]))
 
@@ -91,13 +91,13 @@ class GuardTest(unittest.TestCase):
                 with self.assertRaises(Refused):
                     Guard(self.folder.name).check_row(row)
 
-    def test_sounds_of_the_check_set_are_refused_by_content_and_by_what_is_heard(self):
+    def test_audio_of_the_check_set_is_refused_by_content_and_by_what_is_heard(self):
         path = lambda name: os.path.join(self.folder.name, name)  # noqa: E731
         self.write("stamp.ogg", ogg(1, b"a quack", b"and its end"))
         self.write("again.ogg", ogg(2, b"a quack", b"and its end"))
         self.write("other.ogg", ogg(2, b"another quack"))
         heard = [[1.0, 0.0, 0.2], [0.0, 1.0, 0.1], [0.3, 0.3, 1.0]]
-        held = HeldSounds([path("stamp.ogg"), path("absent.ogg")], [[[9.0, 9.0, 0.0]], heard])
+        held = HeldAudios([path("stamp.ogg"), path("absent.ogg")], [[[9.0, 9.0, 0.0]], heard])
         unlike = [[-1.0, 0.5, 0.1], [0.5, -1.0, 0.1]]
         self.assertTrue(held.refuses(path("again.ogg"), unlike))
         self.assertFalse(held.refuses(path("other.ogg"), unlike))
@@ -110,9 +110,9 @@ class GuardTest(unittest.TestCase):
         self.assertFalse(held.refuses(path("other.ogg"), [louder[0], [1.0, 1.0, 0.0], unlike[0]]))
 
     def test_twins_are_found_however_loud_a_frame_is(self):
-        found = HeldSounds([], [[[0.0, 5.0]], [[7.0, 0.0]]]).cosines([2.0, 0.0])
+        found = HeldAudios([], [[[0.0, 5.0]], [[7.0, 0.0]]]).cosines([2.0, 0.0])
         self.assertEqual(found, [0.0, 1.0])
-        self.assertEqual(HeldSounds([], [[[1.0, 0.0]]]).cosines([0.0, 0.0]), [0.0])
+        self.assertEqual(HeldAudios([], [[[1.0, 0.0]]]).cosines([0.0, 0.0]), [0.0])
 
     def test_files_that_are_absent_are_no_copies_of_each_other(self):
         self.assertEqual(len(self.guard.bad_contents), 0)

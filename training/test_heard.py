@@ -1,4 +1,4 @@
-"""python3 training/test_heard.py: names of files become labels, and archives give their sounds. Needs no data and no packages."""
+"""python3 training/test_heard.py: names of files become labels, and archives give their audio. Needs no data and no packages."""
 
 import io
 import os
@@ -11,7 +11,7 @@ import zlib
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import heard  # noqa: E402
-import unpack_sounds  # noqa: E402
+import unpack_audio  # noqa: E402
 
 
 class Names(unittest.TestCase):
@@ -37,7 +37,7 @@ class Names(unittest.TestCase):
         self.assertEqual(heard.said("~rain")[0], "rain")
         self.assertEqual(heard.said("=horses galloping"), ["horses galloping", "the sound of horses galloping"])
 
-    def test_every_rule_and_every_rendered_sound_has_a_row_in_the_table(self):
+    def test_every_rule_and_every_rendered_clip_has_a_row_in_the_table(self):
         listed = {line.split("|")[0].strip() for line in heard.table_lines()}
         classes = {c.strip() for line in heard.table_lines() for c in line.split("|")[1].split(";")} - {""}
         kin = {c.strip() for row in heard.KIN.values() for c in row.split(";")}
@@ -69,9 +69,9 @@ class Archives(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             with open(os.path.join(folder, name), "wb") as f:
                 f.write(content)
-            argv, sys.argv = sys.argv, ["unpack_sounds.py", folder]
+            argv, sys.argv = sys.argv, ["unpack_audio.py", folder]
             try:
-                unpack_sounds.main()
+                unpack_audio.main()
             finally:
                 sys.argv = argv
             found = {}
@@ -81,14 +81,14 @@ class Archives(unittest.TestCase):
                         found[os.path.relpath(path, os.path.join(folder, "inner"))] = f.read()
             return found
 
-    def test_a_zip_gives_its_sounds_and_no_name_leads_out(self):
+    def test_a_zip_gives_its_audio_and_no_name_leads_out(self):
         out = io.BytesIO()
         with zipfile.ZipFile(out, "w") as archive:
             for name in ("audio/cow.ogg", "art/cow.png", "../escaped.ogg"):
                 archive.writestr(name, name.encode())
         self.assertEqual(self.unpacked("public.zip", out.getvalue()), {"audio/cow.ogg": b"audio/cow.ogg"})
 
-    def test_qt_resources_give_their_sounds(self):
+    def test_qt_resources_give_their_audio(self):
         def word(text):
             return struct.pack(">HI", len(text), 0) + text.encode("utf-16-be")
 

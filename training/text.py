@@ -1,4 +1,4 @@
-"""The text tower: MiniLM-L6 out of stems/text.safetensors, strings -> unit vectors [n, 384].
+"""The text encoder: MiniLM-L6 out of stems/text.safetensors, strings -> unit vectors [n, 384].
 
 Low-rank updates of ours (adapt.py) are added to its matrices where a file of them is named.
 Mean over the mask, then L2; at most 256 tokens; padded only to the longest of a batch.
@@ -24,7 +24,7 @@ def bias_of(mask):
     return (mask[:, None, None, :] - 1).float() * 1e9
 
 
-class TextTower(nn.Module):
+class TextEncoder(nn.Module):
     """BERT encoder in f32; the int8 word embeddings are widened at load."""
 
     def __init__(self, stems, updates=""):
@@ -113,6 +113,6 @@ class TextTower(nn.Module):
         return out
 
     def cached(self, texts, cache, name):
-        """encode, kept in CACHE/text as f16: a file for each tower and list of texts."""
+        """encode, kept in CACHE/text as f16: a file for each encoder and list of texts."""
         path = os.path.join(cache, "text", named(name, self.revision, *texts))
         return kept(path, lambda: self.encode(texts).astype(np.float16)).astype(np.float32)

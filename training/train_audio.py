@@ -1,12 +1,12 @@
-"""Trains the audio tower from random weights or (--warm) a bundle's; writes CACHE/AUDIO/last.pt after every round.
+"""Trains the audio encoder from random weights or (--warm) a bundle's; writes CACHE/AUDIO/last.pt after every round.
 
-Losses on random crops, gains, speeds, noises and sums of two sounds: the teacher's class distribution (labels weigh half where
-there are any), the teacher's embedding, contrast of the trained vector with the texts of labels (a sum of two sounds has
-both as positives), with captions of AudioCaps that the teacher's classes bind to a sound (bind_captions.py), and towards the
-mean vector of earlier towers (--distil), whose text tower must be the same.
+Losses on random crops, gains, speeds, noises and sums of two audio clips: the teacher's class distribution (labels weigh half where
+there are any), the teacher's embedding, contrast of the trained vector with the texts of labels (a sum of two audio clips has
+both as positives), with captions of AudioCaps that the teacher's classes bind to an audio clip (bind_captions.py), and towards the
+mean vector of earlier encoders (--distil), whose text encoder must be the same.
 
     python train_audio.py --data DATA --stems FOLDER --cache DIR [--minutes 30]
-    python train_audio.py --pack FOLDER --cache DIR --device cuda      a pack of pack_sounds.py on a machine without the data
+    python train_audio.py --pack FOLDER --cache DIR --device cuda      a pack of pack_audio.py on a machine without the data
 
 On CUDA (or with --on-device) batches are made on the device (device_crops.py), else by numpy.
 """
@@ -27,9 +27,9 @@ from device_crops import DeviceCrops
 from figures import precision_by_label, ranks_to_images, recall
 from heard import said
 from preprocess import FFT, FRAME, FRAMES_MAX, HANN, HOP, LOG_OFFSET, MEL, WINDOW, log_mel, padded_frames, windows
-from sounds import Labels, Sounds, guarded
-from text import TextTower
-from towers import AudioTower, warm
+from audios import Labels, Audios, guarded
+from text import TextEncoder
+from encoders import AudioEncoder, warm
 
 MEL_MEAN, MEL_STD = -4.0, 2.5
 HELD = ["gcompris-qt-data", "supertuxkart-data"]  # packages that measure instead of training
@@ -45,12 +45,12 @@ def arguments():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--data", default="")
     ap.add_argument("--stems", default="")
-    ap.add_argument("--pack", default="", help="folder of pack_sounds.py instead of --data and --stems; measures nothing")
+    ap.add_argument("--pack", default="", help="folder of pack_audio.py instead of --data and --stems; measures nothing")
     ap.add_argument("--on-device", action="store_true", help="make batches on the device also where it is a CPU")
-    ap.add_argument("--distil", nargs="*", default=[], help="audio.safetensors of earlier editions with the same text tower")
+    ap.add_argument("--distil", nargs="*", default=[], help="audio.safetensors of earlier editions with the same text encoder")
     ap.add_argument("--distil-weight", type=float, default=1.0)
     ap.add_argument("--average", type=float, default=0.995, help="share of the mean weights that a step leaves")
-    ap.add_argument("--text", default="", help="low-rank updates of the text tower: models/mini/weights/text.safetensors")
+    ap.add_argument("--text", default="", help="low-rank updates of the text encoder: models/mini/weights/text.safetensors")
     ap.add_argument("--cache", default=os.path.join(os.path.dirname(__file__), ".cache"))
     ap.add_argument("--name", default="audio")
     ap.add_argument("--minutes", type=float, default=30, help="the schedule ends after so much time of training")
@@ -63,7 +63,7 @@ def arguments():
     ap.add_argument("--longest", type=float, default=2.2, help="seconds of most crops")
     ap.add_argument("--captions", type=int, default=4000, help="how many captions of AudioCaps are bound; 0: none")
     ap.add_argument("--hold", nargs="*", default=HELD,
-                    help="packages whose labelled sounds do not train but measure")
+                    help="packages whose labelled clips do not train but measure")
     ap.add_argument("--warm", default="", help="bundle folder to start from where no checkpoint is left")
     ap.add_argument("--every", type=float, default=200, help="seconds from one measuring and writing to the next")
     ap.add_argument("--seed", type=int, default=1)
@@ -79,14 +79,14 @@ class Crops:
               "typer": 5.0, "baby": 3.0}
     VARIANTS = 4000  # more of them weigh no more than so many
 
-    def __init__(self, sounds, labels, seed, longest, captions=None):
-        self.sounds, self.labels, self.longest, self.captions = sounds, labels, int(longest * 16000), captions
+    def __init__(self, audios, labels, seed, longest, captions=None):
+        self.audios, self.labels, self.longest, self.captions = audios, labels, int(longest * 16000), captions
         self.rng = np.random.default_rng(seed)
-        words = [labels.word(r) for r in sounds.rows]
+        words = [labels.word(r) for r in audios.rows]
         count = {}
-        for r, w in zip(sounds.rows, words):
+        for r, w in zip(audios.rows, words):
             count[r["source"], w] = count.get((r["source"], w), 0) + 1
-        self.p = np.array([self.weight(r, w, count[r["source"], w]) for r, w in zip(sounds.rows, words)])
+        self.p = np.array([self.weight(r, w, count[r["source"], w]) for r, w in zip(audios.rows, words)])
         self.p /= self.p.sum()
 
     def leave_out(self, rows):
@@ -95,7 +95,7 @@ class Crops:
         self.p /= self.p.sum()
 
     def weight(self, row, word, count):
-        """Rare labels more often, but no sound more than four times as often as its source's share."""
+        """Rare labels more often, but no audio clip more than four times as often as its source's share."""
         base = self.WEIGHT[row["source"]]
         if row["source"] == "variant":
             return base * min(1.0, self.VARIANTS / count)
@@ -105,10 +105,10 @@ class Crops:
 
     def crop(self, i):
         """Samples of a random part, and the teacher's scores and embedding there."""
-        rng, s = self.rng, self.sounds.sound(i)
+        rng, s = self.rng, self.audios.audio(i)
         limit = WINDOW if rng.random() < 0.08 else int(self.longest * rng.uniform(0.45, 1.0))
         begin = int(rng.integers(0, max(1, len(s) - limit + 1)))
-        score, embed = self.sounds.teacher(i, begin, begin + min(limit, len(s)))
+        score, embed = self.audios.teacher(i, begin, begin + min(limit, len(s)))
         part = s[begin:begin + limit]
         peak = np.abs(part).max()
         if peak < 1e-3:
@@ -123,7 +123,7 @@ class Crops:
         q = np.where(score > 0.03, score, 0)
         total = q.sum()
         q = q / total if total > 0 else np.full(521, 1 / 521)
-        word = self.labels.word(self.sounds.rows[i])
+        word = self.labels.word(self.audios.rows[i])
         classes = self.labels.groups[word][0] if word else []
         if classes:
             known = np.zeros(521)
@@ -194,7 +194,7 @@ def contrast(v, bank, right, free, scale):
 
 
 def caption_contrast(v, spoken, vectors, scale, alike=0.6):
-    """Each sound's caption against the other sounds' captions, those of like words left out; both ways."""
+    """Each audio clip's caption against the other clips' captions, those of like words left out; both ways."""
     told = spoken >= 0
     t = vectors[spoken.clamp_min(0)]
     own = torch.eye(len(v), dtype=torch.bool, device=v.device)
@@ -205,10 +205,10 @@ def caption_contrast(v, spoken, vectors, scale, alike=0.6):
 
 
 @torch.no_grad()
-def wake_norms(tower, mel):
+def wake_norms(encoder, mel):
     """Sets the batch norms, which export folds away, to what leaves a batch [B, T, 64] as it is."""
     x = mel[:, None]
-    for conv, bn in zip(tower.stem, tower.bn):
+    for conv, bn in zip(encoder.stem, encoder.bn):
         x = conv(x)
         mean, var = x.mean((0, 2, 3)), x.var((0, 2, 3), unbiased=False)
         for kept, value in ((bn.running_mean, mean), (bn.running_var, var), (bn.bias, mean), (bn.weight, (var + bn.eps).sqrt())):
@@ -217,22 +217,22 @@ def wake_norms(tower, mel):
 
 
 @torch.no_grad()
-def vectors(tower, sounds, rows):
+def vectors(encoder, audios, rows):
     """For each row trained vectors and class-name vectors of its windows."""
     out = []
     for i in rows:
-        parts = [(log_mel(w) - MEL_MEAN) / MEL_STD for w in windows(sounds.sound(i))]
-        outs = [tower.parts(torch.from_numpy(p)[None].float()) for p in parts]
-        out.append((torch.cat([o[0] for o in outs]), torch.cat([tower.named(o[1])[1] for o in outs])))
+        parts = [(log_mel(w) - MEL_MEAN) / MEL_STD for w in windows(audios.audio(i))]
+        outs = [encoder.parts(torch.from_numpy(p)[None].float()) for p in parts]
+        out.append((torch.cat([o[0] for o in outs]), torch.cat([encoder.named(o[1])[1] for o in outs])))
     return out
 
 
 @torch.no_grad()
-def held_figures(tower, sounds, rows, query, shares=(0.0, 0.2, 0.4, 0.6, 0.8)):
-    """R@10 of labels' first phrases among the held-out labelled sounds, for shares of the class names."""
-    tower.eval()
-    found = vectors(tower, sounds, rows)
-    names = [sounds.rows[i]["label"] for i in rows]
+def held_figures(encoder, audios, rows, query, shares=(0.0, 0.2, 0.4, 0.6, 0.8)):
+    """R@10 of labels' first phrases among the held-out labelled clips, for shares of the class names."""
+    encoder.eval()
+    found = vectors(encoder, audios, rows)
+    names = [audios.rows[i]["label"] for i in rows]
     text, out = np.stack([query[n] for n in names]), {}
     for g in shares:
         best = np.stack([(F.normalize((1 - g) * n + g * c, dim=-1).numpy() @ text.T).max(0) for n, c in found])
@@ -242,11 +242,11 @@ def held_figures(tower, sounds, rows, query, shares=(0.0, 0.2, 0.4, 0.6, 0.8)):
 
 
 @torch.no_grad()
-def dev_figures(tower, dev, query, gate=None):
+def dev_figures(encoder, dev, query, gate=None):
     """p10 over the labels with the trained vector, the class names, and a fixed mixture of both."""
-    tower.eval()
+    encoder.eval()
     labels = [r["label"] for r in dev.rows]
-    nets, names = zip(*vectors(tower, dev, range(len(dev.rows))))
+    nets, names = zip(*vectors(encoder, dev, range(len(dev.rows))))
     out = {}
     for key, g in (("net", 0.0), ("half", 0.5), ("names", 1.0)):
         scores = {l: np.array([float((F.normalize((1 - g) * n + g * c, dim=-1) @ t).max()) for n, c in zip(nets, names)])
@@ -257,43 +257,43 @@ def dev_figures(tower, dev, query, gate=None):
 
 
 class Earlier:
-    """Mean unit vectors of earlier towers; the targets of --distil."""
+    """Mean unit vectors of earlier encoders; the targets of --distil."""
 
     def __init__(self, paths, config, device):
-        self.towers = []
+        self.encoders = []
         for path in paths:
-            tower = AudioTower(config["d"], config["heads"], config["layers"], config["ffn"])
-            tower.bn = nn.ModuleList([nn.Identity() for _ in tower.bn])
-            tower.load_state_dict({k.removeprefix("audio."): v.float() for k, v in load_file(path).items()})
-            self.towers.append(tower.to(device).eval().requires_grad_(False))
+            encoder = AudioEncoder(config["d"], config["heads"], config["layers"], config["ffn"])
+            encoder.bn = nn.ModuleList([nn.Identity() for _ in encoder.bn])
+            encoder.load_state_dict({k.removeprefix("audio."): v.float() for k, v in load_file(path).items()})
+            self.encoders.append(encoder.to(device).eval().requires_grad_(False))
 
     @torch.no_grad()
     def __call__(self, mel):
-        return F.normalize(sum(tower(mel).float() for tower in self.towers), dim=-1)
+        return F.normalize(sum(encoder(mel).float() for encoder in self.encoders), dim=-1)
 
 
 def material(a):
-    """Sounds, labels and captions of the cache; and what measures them, from a tower to a string and figures."""
-    guard, sounds = guarded(a.data, a.cache)
-    text = TextTower(a.stems, a.text).eval()
-    labels, dev, dev2 = Labels(a.data, text, a.cache, guard), Sounds(a.cache, "dev."), Sounds(a.cache, "dev2.")
+    """Audio, labels and captions of the cache; and what measures them, from an encoder to a string and figures."""
+    guard, audios = guarded(a.data, a.cache)
+    text = TextEncoder(a.stems, a.text).eval()
+    labels, dev, dev2 = Labels(a.data, text, a.cache, guard), Audios(a.cache, "dev."), Audios(a.cache, "dev2.")
     words = sorted({r["label"] for r in dev.rows})
     query = dict(zip(words, torch.from_numpy(text.encode([f"the sound of a {w}" for w in words]))))
-    held = sounds.labelled(a.hold)
-    held_words = sorted({sounds.rows[i]["label"] for i in held})
+    held = audios.labelled(a.hold)
+    held_words = sorted({audios.rows[i]["label"] for i in held})
     held_query = dict(zip(held_words, text.encode([said(w)[0] for w in held_words]))) if held else {}
     words2 = sorted({r["label"] for r in dev2.rows})
     query2 = dict(zip(words2, torch.from_numpy(text.encode([f"the sound of a {w}" for w in words2]))))
-    captions = Captions(a.data, guard, text, labels, sounds, a.captions, a.seed, a.cache) if a.captions else None
+    captions = Captions(a.data, guard, text, labels, audios, a.captions, a.seed, a.cache) if a.captions else None
 
-    def measure(tower):
-        figures = dev_figures(tower, dev, query)
-        others = {"dev2 p10": dev_figures(tower, dev2, query2),
-                  "held-out packages R@10": held_figures(tower, sounds, held, held_query) if held else {}}
+    def measure(encoder):
+        figures = dev_figures(encoder, dev, query)
+        others = {"dev2 p10": dev_figures(encoder, dev2, query2),
+                  "held-out packages R@10": held_figures(encoder, audios, held, held_query) if held else {}}
         said = lambda f: " ".join(f"{k} {v:.3f}" for k, v in f.items())  # noqa: E731
         return f"p10 {said(figures)} " + " ".join(f"{name} {said(f)}" for name, f in others.items()), figures
 
-    return sounds, labels, captions, held, measure
+    return audios, labels, captions, held, measure
 
 
 def main():
@@ -302,53 +302,53 @@ def main():
     folder = os.path.join(a.cache, a.name)
     os.makedirs(folder, exist_ok=True)
     if a.pack:
-        from pack_sounds import packed
-        sounds, labels, captions, held, measure = *packed(a.pack), [], lambda _: ("", {})
+        from pack_audio import packed
+        audios, labels, captions, held, measure = *packed(a.pack), [], lambda _: ("", {})
     else:
-        sounds, labels, captions, held, measure = material(a)
-    crops = Crops(sounds, labels, a.seed, a.longest, captions)
+        audios, labels, captions, held, measure = material(a)
+    crops = Crops(audios, labels, a.seed, a.longest, captions)
     crops.leave_out(held)
     if a.pack or a.on_device or a.device.startswith("cuda"):
         crops = DeviceCrops(crops, a.seed, a.device, MEL_MEAN, MEL_STD)
         torch.set_float32_matmul_precision("high")
-    tower = AudioTower(a.d, 4, a.layers, a.ffn).to(a.device)
-    tower.names["weight"].data = torch.from_numpy(labels.classes).to(a.device)
-    nn.init.constant_(tower.gate["fc2"].bias, float(np.log(a.share / (1 - a.share))))
+    encoder = AudioEncoder(a.d, 4, a.layers, a.ffn).to(a.device)
+    encoder.names["weight"].data = torch.from_numpy(labels.classes).to(a.device)
+    nn.init.constant_(encoder.gate["fc2"].bias, float(np.log(a.share / (1 - a.share))))
     project = nn.Linear(a.d, 1024).to(a.device)
     scale = nn.Parameter(torch.tensor(2.7, device=a.device))
-    average = copy.deepcopy(tower)
-    parameters = [p for n, p in tower.named_parameters() if p.requires_grad and not n.startswith("gate")]
+    average = copy.deepcopy(encoder)
+    parameters = [p for n, p in encoder.named_parameters() if p.requires_grad and not n.startswith("gate")]
     optimiser = torch.optim.AdamW([*parameters, *project.parameters(), scale], lr=a.rate, weight_decay=0.03, betas=(0.9, 0.98),
                                   fused=a.device.startswith("cuda"))
-    earlier = Earlier(a.distil, tower.config, a.device) if a.distil else None
+    earlier = Earlier(a.distil, encoder.config, a.device) if a.distil else None
     spoken_vectors = captions.vectors.to(a.device) if captions else None
     bank = torch.from_numpy(labels.bank).to(a.device)
     last, spent, step = os.path.join(folder, "last.pt"), 0.0, 0
     if os.path.exists(last):
         s = torch.load(last, map_location=a.device, weights_only=False)
-        tower.load_state_dict(s["tower"]), average.load_state_dict(s["average"]), project.load_state_dict(s["project"])
+        encoder.load_state_dict(s["tower"]), average.load_state_dict(s["average"]), project.load_state_dict(s["project"])
         optimiser.load_state_dict(s["optimiser"])
         scale.data, spent, step = s["scale"], s["spent"], s["step"]
     elif a.warm:
         mel = next(iter(crops.batches(a.batch)))[0].to(a.device)
-        for one in (tower, average):
+        for one in (encoder, average):
             warm(one, os.path.join(a.warm, "weights/audio.safetensors"), "audio.")
             wake_norms(one, mel)
-    for one in (tower, average):  # the names follow the text tower, also where a checkpoint began with another; so does the share
+    for one in (encoder, average):  # the names follow the text encoder, also where a checkpoint began with another; so does the share
         one.names["weight"].data = torch.from_numpy(labels.classes).to(a.device)
         nn.init.constant_(one.gate["fc2"].bias, float(np.log(a.share / (1 - a.share))))
     total, shown, sums = a.minutes * 60, time.time(), torch.zeros(5, device=a.device)
     pairs = None
     while spent < total:
         start = time.time()
-        tower.train()
+        encoder.train()
         for batch in crops.batches(a.batch):
             mel, clean, q, e, right, free, spoken = (x.to(a.device) for x in batch)
             for group in optimiser.param_groups:
                 group["lr"] = a.rate * min(1, (step + 1) / 60) * (0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * min(1, spent / total))))
             # Products of 16 bits: the step takes two thirds of the time on a CPU that has them.
             with torch.autocast(torch.device(a.device).type, torch.bfloat16):
-                v, logits, features = (x.float() for x in tower.parts(mel))
+                v, logits, features = (x.float() for x in encoder.parts(mel))
                 target = earlier(clean) if earlier else None
             heard = (e.abs().sum(1) > 0).float()
             alike = F.cosine_similarity(project(features), e, dim=1)
@@ -356,17 +356,17 @@ def main():
                       contrast(v, bank, right, free, scale.exp().clamp(max=60)),
                       1 - (alike * heard).sum() / heard.sum().clamp_min(1),
                       caption_contrast(v, spoken, spoken_vectors, scale.exp().clamp(max=60)) if captions else v.sum() * 0,
-                      1 - (F.normalize((1 - a.share) * v + a.share * tower.named(logits)[1], dim=-1) * target).sum(1).mean()
+                      1 - (F.normalize((1 - a.share) * v + a.share * encoder.named(logits)[1], dim=-1) * target).sum(1).mean()
                       if earlier else v.sum() * 0]
             optimiser.zero_grad(set_to_none=True)
             (losses[0] + losses[1] + 2 * losses[2] + 0.3 * losses[3] + a.distil_weight * losses[4]).backward()
-            nn.utils.clip_grad_norm_(tower.parameters(), 3.0)
+            nn.utils.clip_grad_norm_(encoder.parameters(), 3.0)
             optimiser.step()
             step += 1
             keep = min(a.average, (1 + step) / (10 + step))
             with torch.no_grad():
                 if pairs is None:
-                    both = [*zip(average.state_dict().values(), tower.state_dict().values())]
+                    both = [*zip(average.state_dict().values(), encoder.state_dict().values())]
                     pairs = [list(x) for x in zip(*(p for p in both if p[0].dtype.is_floating_point))]
                 torch._foreach_lerp_(*pairs, 1 - keep)
                 sums += torch.stack(losses)
@@ -380,9 +380,9 @@ def main():
                   flush=True)
             main.at, shown = step, time.time()
             sums.zero_()
-            torch.save({"tower": tower.state_dict(), "average": average.state_dict(), "project": project.state_dict(),
+            torch.save({"tower": encoder.state_dict(), "average": average.state_dict(), "project": project.state_dict(),
                         "optimiser": optimiser.state_dict(), "scale": scale.data, "spent": spent, "step": step,
-                        "config": tower.config, "mel_mean": MEL_MEAN, "mel_std": MEL_STD, "figures": figures}, last + ".part")
+                        "config": encoder.config, "mel_mean": MEL_MEAN, "mel_std": MEL_STD, "figures": figures}, last + ".part")
             os.replace(last + ".part", last)
 
 

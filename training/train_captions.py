@@ -1,7 +1,7 @@
 """Trains the caption decoder; writes CACHE/NAME/last.pt after every epoch.
 
-First a language model of captions without pictures (the blank memory), then Flickr8k photos with their captions,
-one in ten still without its picture, so that the blank picture stays a fair rival for reranking. Cross entropy with
+First a language model of captions without images (the blank memory), then Flickr8k photos with their captions,
+one in ten still without its image, so that the blank image stays a fair rival for reranking. Cross entropy with
 label smoothing; an average of the weights (EMA) counts; the epoch is chosen by CIDEr-D on dev. With --contrast photos come
 in fours that are said in like words, and the decoder learns which of the four a caption is likeliest of.
 
@@ -215,7 +215,7 @@ class Trainer(Decoding):
         self.step = 0
         return total / len(groups)
 
-    def pictures(self):
+    def images(self):
         """One epoch over the photos."""
         a, rng = self.a, self.rng
         self.model.train()
@@ -286,7 +286,7 @@ def main():
         print(f"language loss {loss:.3f} {time.time() - start:.0f} s", flush=True)
     for epoch in range(trainer.epoch, a.epochs):
         start = time.time()
-        loss = trainer.pictures()
+        loss = trainer.images()
         trainer.epoch = epoch + 1
         figures, said = trainer.dev(300)
         print(f"epoch {epoch} loss {loss:.3f} {time.time() - start:.0f} s  "

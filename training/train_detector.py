@@ -1,7 +1,7 @@
 """Trains what tells German, French and Czech from English; writes weights for crates/embed/src/detector.rs.
 
 A linear map of hashed pieces of words (arXiv:1607.01759), on captions cut at random, on words and on phrases, with and
-without their accents. Then the bias of English is raised until hardly an English text is lost: the other tower must
+without their accents. Then the bias of English is raised until hardly an English text is lost: the other encoder must
 never see a text that the English one reads.
 
     python train_detector.py --data DATA --stems FOLDER --words FOLDER --wordnet FOLDER
@@ -20,8 +20,8 @@ from safetensors.numpy import save_file
 
 from guard import Guard
 from languages import LANGUAGES, Sources, article, captions, counts, phrases, words
-from text import TextTower
-from tower_languages import pieces, scores
+from text import TextEncoder
+from encoder_languages import pieces, scores
 from train_languages import held
 
 ROWS = 1 << 15
@@ -62,7 +62,7 @@ def main():
     a = ap.parse_args()
     guard, rng, sources = Guard(a.data), np.random.default_rng(0), Sources(a)
     torch.manual_seed(0)
-    known = {w for w in TextTower(a.stems).tokenizer.get_vocab() if w.isalpha()}
+    known = {w for w in TextEncoder(a.stems).tokenizer.get_vocab() if w.isalpha()}
     often, things = counts(guard)
     dictionary = words(sources, guard, known)
     common = [r for r in dictionary
@@ -122,7 +122,7 @@ def main():
     def said(name, language, strings):
         right = scores(weight, bias, strings).argmax(1)
         other = (right > 0) != (language != "en")
-        print(f"{name:<28} {language}  {len(strings):>6}  wrong tower {other.mean():.4f}  wrong language {(right != codes.index(language)).mean():.4f}")
+        print(f"{name:<28} {language}  {len(strings):>6}  wrong encoder {other.mean():.4f}  wrong language {(right != codes.index(language)).mean():.4f}")
 
     lines = held(a.data)
     dev = [c for r in guard.eval_rows("flickr8k") for c in r["captions"]]

@@ -1,6 +1,6 @@
 """How far are class names to be trusted?  CACHE/NAME/best.pt of train_joint.py -> the same with a trained gate.
 
-Photographs of scenes (Flickr8k training photos, coco6k) get the share `--photo`, near the one that the towers were
+Photographs of scenes (Flickr8k training photos, coco6k) get the share `--photo`, near the one that the encoders were
 trained with; things cut out on white (ImageNet samples) and drawings the share `--cut`. Nothing
 else is trained, no text is read, and neither dev photos nor the public check set are seen.
 
@@ -17,17 +17,17 @@ import torch.nn.functional as F
 from checkpoints import image_checkpoint
 from guard import Guard
 from photos import Photos, classifier, deep_of
-from towers import ImageTower, statistics
+from encoders import ImageEncoder, statistics
 
 
 @torch.no_grad()
-def inputs(tower, stem, photos, rows, view=0, batch=64):
+def inputs(encoder, stem, photos, rows, view=0, batch=64):
     """What the gate sees of these rows: statistics of the class distribution, LN(mean)."""
     out = []
     for i in range(0, len(rows), batch):
         mean = photos.grids(rows[i:i + batch], [view] * batch).mean(1)
-        p, _ = tower.named(mean @ stem[0].t() + stem[1])
-        out.append(torch.cat([statistics(p), tower.pooled(mean)[0]], -1))
+        p, _ = encoder.named(mean @ stem[0].t() + stem[1])
+        out.append(torch.cat([statistics(p), encoder.pooled(mean)[0]], -1))
     return torch.cat(out)
 
 
@@ -36,7 +36,7 @@ def between(gate, side, end, shares):
     """Makes the gate two levels with a short ramp between them, from where nearly all scenes `end`: clamp(z, 0, 1) is
     ReLU(z) - ReLU(z - 1).
 
-    Shares that wander from picture to picture cost recall, for vectors with more of the names lie nearer to all names.
+    Shares that wander from image to image cost recall, for vectors with more of the names lie nearer to all names.
     """
     low, high = (float(np.log(s / (1 - s))) for s in shares)
     for layer in gate.values():
@@ -66,13 +66,13 @@ def main():
     rng, guard = np.random.default_rng(a.seed), Guard(a.data)
     state = image_checkpoint(a.checkpoint)
     c = state["config"]
-    tower = ImageTower(c["grid"], c["d"], c["heads"], c["layers"], c["ffn"]).eval()
-    tower.load_state_dict(state["average"])
-    tower.class_scale, stem = state["class_scale"], classifier(a.stems)
+    encoder = ImageEncoder(c["grid"], c["d"], c["heads"], c["layers"], c["ffn"]).eval()
+    encoder.load_state_dict(state["average"])
+    encoder.class_scale, stem = state["class_scale"], classifier(a.stems)
     deep, seen = deep_of(a.stems, state.get("stem_average")), {}
     for source in ("flickr", "coco", "white", "drawings"):
         photos = Photos(a.cache, source, deep, guard)
-        seen[source] = inputs(tower, stem, photos, rng.permutation(len(photos.rows))[:a.photos])
+        seen[source] = inputs(encoder, stem, photos, rng.permutation(len(photos.rows))[:a.photos])
     scenes, cuts = (torch.cat([seen[s] for s in pair]) for pair in (("flickr", "coco"), ("white", "drawings")))
 
     side = torch.nn.Linear(scenes.shape[1], 1)
@@ -86,13 +86,13 @@ def main():
         optimiser.step()
     with torch.no_grad():
         end = side(scenes).quantile(a.scenes)
-    between(tower.gate, side, end, (a.photo, a.cut))
-    gate = lambda x: tower.gate["fc2"](F.relu(tower.gate["fc1"](x)))[:, 0]  # noqa: E731
+    between(encoder.gate, side, end, (a.photo, a.cut))
+    gate = lambda x: encoder.gate["fc2"](F.relu(encoder.gate["fc1"](x)))[:, 0]  # noqa: E731
     with torch.no_grad():
         for name, rows in seen.items():
             share = gate(rows).sigmoid()
             print(f"{name}: share {share.mean():.3f}, deviation {share.std():.3f}")
-    state["average"] = tower.state_dict()
+    state["average"] = encoder.state_dict()
     torch.save(state, a.out)
 
 

@@ -1,6 +1,6 @@
-"""Trains the image tower and the text tower's low-rank updates together; writes CACHE/NAME/last.pt after every epoch.
+"""Trains the image encoder and the text encoder's low-rank updates together; writes CACHE/NAME/last.pt after every epoch.
 
-The picture's whole vector is trained, class names included at a constant share, so that the trained part learns what
+The image's whole vector is trained, class names included at a constant share, so that the trained part learns what
 the names leave open. Losses: contrast of Flickr8k photos, two mixed at a time, with two captions of each; ImageNet
 photos, whole and cut out on white, with the names of their classes (half of them with their own class hidden);
 captions of one photo with each other; texts outside Flickr stay where frozen MiniLM puts them. An average of the
@@ -24,7 +24,7 @@ from guard import Guard
 from names import image_vectors
 from photos import Material
 from steps import Steps
-from towers import ImageTower
+from encoders import ImageEncoder
 
 
 def arguments():
@@ -42,12 +42,12 @@ def arguments():
     ap.add_argument("--drop", type=float, default=0.25)
     ap.add_argument("--token-drop", type=float, default=0.5)
     ap.add_argument("--mix", type=float, default=0.3, help="beta of the mixture of two photos' features")
-    ap.add_argument("--share", type=float, default=0.4, help="of the class names in a picture's vector")
+    ap.add_argument("--share", type=float, default=0.4, help="of the class names in an image's vector")
     ap.add_argument("--class-scale", type=float, default=1.5)
     ap.add_argument("--d", type=int, default=256)
     ap.add_argument("--layers", type=int, default=2)
     ap.add_argument("--ffn", type=int, default=512)
-    ap.add_argument("--first", type=int, default=3, help="first text layer with updates; 6 leaves the text tower alone")
+    ap.add_argument("--first", type=int, default=3, help="first text layer with updates; 6 leaves the text encoder alone")
     ap.add_argument("--rank", type=int, default=48)
     ap.add_argument("--ema", type=float, default=0.99)
     ap.add_argument("--named", type=int, default=32, help="ImageNet photos a batch")
@@ -71,21 +71,21 @@ def both_ways(v, texts, target, scale):
 class Outside:
     """Texts that have nothing to do with Flickr, and where frozen MiniLM puts them."""
 
-    def __init__(self, tower, text, data, cache, count=4000):
+    def __init__(self, encoder, text, data, cache, count=4000):
         guard, rng = Guard(data), np.random.default_rng(0)
         words = [line.split("\t")[1] for line in guard.train_lines("text/wordnet_noun_synsets.tsv.gz")]
         texts = [*rng.choice(guard.train_lines("text/audiocaps_train_en.txt.gz")[1000:], count, replace=False),
                  *rng.choice(words[::2], count, replace=False)]  # measure_text.py asks the others
-        self.states = States(tower, texts, cache, "outside")
-        self.frozen = torch.from_numpy(text.cached(texts, cache, "outside")).to(tower.device)
+        self.states = States(encoder, texts, cache, "outside")
+        self.frozen = torch.from_numpy(text.cached(texts, cache, "outside")).to(encoder.device)
 
-    def loss(self, tower, rng, count=96):
+    def loss(self, encoder, rng, count=96):
         which = rng.choice(len(self.frozen), count, replace=False)
-        return (1 - (self.states.vectors(tower, which) * self.frozen[which]).sum(1)).mean()
+        return (1 - (self.states.vectors(encoder, which) * self.frozen[which]).sum(1)).mean()
 
 
 class Trainer(Steps):
-    """State of one run: both towers, their averages, the optimiser."""
+    """State of one run: both encoders, their averages, the optimiser."""
 
     def __init__(self, a):
         torch.manual_seed(a.seed)
@@ -93,17 +93,17 @@ class Trainer(Steps):
         self.m = m = Material(a.data, a.stems, a.cache, a.wordnet)
         self.weight, self.bias = m.weight.to(a.device), m.bias.to(a.device)
         self.text = Adapted(a.stems, a.first, a.rank).to(a.device)
-        self.tower = ImageTower(m.deep.grid, a.d, 4, a.layers, a.ffn, a.drop, a.token_drop).to(a.device)
-        self.tower.class_scale = a.class_scale
-        torch.nn.init.zeros_(self.tower.gate["fc2"].weight)
-        torch.nn.init.constant_(self.tower.gate["fc2"].bias, float(np.log(a.share / (1 - a.share))))
+        self.encoder = ImageEncoder(m.deep.grid, a.d, 4, a.layers, a.ffn, a.drop, a.token_drop).to(a.device)
+        self.encoder.class_scale = a.class_scale
+        torch.nn.init.zeros_(self.encoder.gate["fc2"].weight)
+        torch.nn.init.constant_(self.encoder.gate["fc2"].bias, float(np.log(a.share / (1 - a.share))))
         self.scale = torch.nn.Parameter(torch.tensor(3.0, device=a.device))
-        self.average, self.text_average = copy.deepcopy(self.tower).eval(), copy.deepcopy(self.text).eval()
+        self.average, self.text_average = copy.deepcopy(self.encoder).eval(), copy.deepcopy(self.text).eval()
         self.states = States(self.text, m.captions, a.cache, "flickr")
         self.dev_states = States(self.text, m.dev_captions, a.cache, "dev")
         self.outside = Outside(self.text, m.text, a.data, a.cache)
-        self.networks = [(self.average, self.tower), (self.text_average, self.text)]
-        trained = [p for n, p in self.tower.named_parameters() if p.requires_grad and not n.startswith("gate")]
+        self.networks = [(self.average, self.encoder), (self.text_average, self.text)]
+        trained = [p for n, p in self.encoder.named_parameters() if p.requires_grad and not n.startswith("gate")]
         self.optimiser = torch.optim.AdamW(
             [{"params": [p for p in trained if p.ndim > 1], "weight_decay": a.decay, "top": a.rate},
              {"params": [p for p in trained if p.ndim <= 1] + [self.scale], "weight_decay": 0.0, "top": a.rate},
@@ -116,18 +116,18 @@ class Trainer(Steps):
         self.imagenet = len(m.imagenet.rows)
 
     def rename(self):
-        """The class names' vectors by the text tower as it is now."""
+        """The class names' vectors by the text encoder as it is now."""
         vectors = torch.from_numpy(image_vectors(self.text_average, self.m.names)).to(self.a.device)
-        self.tower.names["weight"].data, self.average.names["weight"].data = vectors, vectors
+        self.encoder.names["weight"].data, self.average.names["weight"].data = vectors, vectors
 
-    def vector(self, tower, grid, hidden=None):
+    def vector(self, encoder, grid, hidden=None):
         """The whole vector; `hidden` [B] names a class that the stem must not see, -1 for none."""
-        net, _ = tower.net(grid)
+        net, _ = encoder.net(grid)
         logits = grid.mean(1) @ self.weight.t() + self.bias
         if hidden is not None:
             rows = torch.nonzero(hidden >= 0)[:, 0]
             logits[rows, hidden[rows]] = -1e4
-        return F.normalize((1 - self.a.share) * net + self.a.share * tower.named(logits)[1], dim=-1)
+        return F.normalize((1 - self.a.share) * net + self.a.share * encoder.named(logits)[1], dim=-1)
 
     def named_grids(self, which, views):
         m, n = self.m, self.imagenet
@@ -147,13 +147,13 @@ class Trainer(Steps):
         classes = self.classes[order]
         hidden = torch.cat([torch.full((n,), -1), torch.where(torch.rand(a.named) < 0.5, classes, -1)]).to(a.device)
         classes = classes.to(a.device)
-        v = self.vector(self.tower, torch.cat([grid, extra.to(a.device)]), hidden)
+        v = self.vector(self.encoder, torch.cat([grid, extra.to(a.device)]), hidden)
         scale = self.scale.exp().clamp(max=100)
         picked = np.concatenate([rng.choice(self.captions_of[i], a.captions, len(self.captions_of[i]) < a.captions) for i in which])
         texts = self.states.vectors(self.text, picked)
         right = torch.from_numpy(m.own[picked][None] == np.asarray(which)[:, None]).float().to(a.device)
         loss = both_ways(v[:n], texts, share[:, None] * right + (1 - share)[:, None] * right[other], scale)
-        loss = loss + a.names * F.cross_entropy(scale * v[n:] @ self.tower.names["weight"].t(), classes)
+        loss = loss + a.names * F.cross_entropy(scale * v[n:] @ self.encoder.names["weight"].t(), classes)
         if a.pairs and a.captions > 1:
             loss = loss + a.pairs * both_ways(texts[0::a.captions], texts[1::a.captions], torch.eye(n, device=a.device), torch.tensor(20.0, device=a.device))
         return loss + a.keep * self.outside.loss(self.text, rng) if a.first < 6 else loss
@@ -171,7 +171,7 @@ class Trainer(Steps):
         return out
 
     def save(self, path):
-        state = {"tower": self.tower.state_dict(), "average": self.average.state_dict(), "config": self.tower.config,
+        state = {"tower": self.encoder.state_dict(), "average": self.average.state_dict(), "config": self.encoder.config,
                  "text": self.text.updates(), "text_average": self.text_average.updates(), "first": self.a.first,
                  "rank": self.a.rank, "optimiser": self.optimiser.state_dict(), "scale": self.scale.data,
                  "step": self.step, "best": self.best, "class_scale": self.a.class_scale, "args": vars(self.a)}
@@ -181,13 +181,13 @@ class Trainer(Steps):
     def begin_warm(self, folder):
         """Starts from the weights of a bundle."""
         state = image_checkpoint(folder)
-        for tower, text in ((self.tower, self.text), (self.average, self.text_average)):
-            tower.load_state_dict(state["average"])
+        for encoder, text in ((self.encoder, self.text), (self.average, self.text_average)):
+            encoder.load_state_dict(state["average"])
             text.take(state["text_average"])
 
     def resume(self, path):
         state = torch.load(path, map_location=self.a.device, weights_only=False)
-        self.tower.load_state_dict(state["tower"])
+        self.encoder.load_state_dict(state["tower"])
         self.average.load_state_dict(state["average"])
         self.text.take(state["text"]), self.text_average.take(state["text_average"])
         self.optimiser.load_state_dict(state["optimiser"])

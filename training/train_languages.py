@@ -1,4 +1,4 @@
-"""Trains the tower of German, French and Czech towards the English text tower, which stays as it is (arXiv:2004.09813);
+"""Trains the encoder of German, French and Czech towards the English text encoder, which stays as it is (arXiv:2004.09813);
 writes CACHE/NAME/last.pt after every round.
 
 Loss: of each text, its English counterpart's vector among those of the batch and of a bank of others (and the other way
@@ -22,8 +22,8 @@ from tokenizers import Tokenizer
 
 from guard import Guard, PARALLEL, PARALLEL_HELD_LINES, lines
 from languages import LANGUAGES, Sources, material
-from text import TextTower
-from tower_languages import LanguageTower, vocabulary
+from text import TextEncoder
+from encoder_languages import LanguageEncoder, vocabulary
 
 
 def arguments():
@@ -94,7 +94,7 @@ class Trainer:
     def __init__(self, a, folder):
         torch.manual_seed(a.seed)
         self.a, self.rng, guard = a, np.random.default_rng(a.seed), Guard(a.data)
-        english = TextTower(a.stems, a.text).eval()
+        english = TextEncoder(a.stems, a.text).eval()
         known = {w for w in english.tokenizer.get_vocab() if w.isalpha()}
         found = material(guard, Sources(a), known)
         for rows in found.values():
@@ -115,18 +115,18 @@ class Trainer:
             self.text = f.read()
         self.random = Tokenizer.from_str(self.text)
         self.random.model.dropout = a.pieces_drop
-        self.tower = LanguageTower(Tokenizer.from_str(self.text), d=a.d, layers=a.layers, ffn=a.ffn, drop=a.drop, forget=a.forget)
-        self.average = copy.deepcopy(self.tower).eval()
+        self.encoder = LanguageEncoder(Tokenizer.from_str(self.text), d=a.d, layers=a.layers, ffn=a.ffn, drop=a.drop, forget=a.forget)
+        self.average = copy.deepcopy(self.encoder).eval()
         self.held = held(a.data)
         self.held_english = english.encode(self.held["en"])
         self.step, self.ready = 0, []
-        print(self.tower.config, flush=True)
+        print(self.encoder.config, flush=True)
         self.begin(True)
 
     def begin(self, bag):
         """A new optimiser, for the bag or for all."""
         rate = self.a.bag_rate if bag else self.a.rate
-        named = list(self.tower.named_parameters())
+        named = list(self.encoder.named_parameters())
         matrices = [p for n, p in named if p.ndim > 1 and n not in ("words", "pos")]
         others = [p for n, p in named if p.ndim == 1 or n in ("words", "pos")]
         self.optimiser = torch.optim.AdamW([{"params": matrices, "weight_decay": 0.05}, {"params": others, "weight_decay": 0.0}],
@@ -155,7 +155,7 @@ class Trainer:
     def loss(self, bag):
         a, (coded, target) = self.a, self.batches()
         with torch.autocast("cpu", torch.bfloat16, enabled=not bag):
-            v = self.tower(*self.tower.batch(coded), bag=bag)
+            v = self.encoder(*self.encoder.batch(coded), bag=bag)
         v = v.float()
         bank = torch.from_numpy(self.rng.integers(0, len(self.vectors), a.bank))
         own, others = self.vectors[target], self.vectors[bank]
@@ -177,7 +177,7 @@ class Trainer:
         return min(1.0, (self.step % max(1, self.a.bag) + 1) / 100) * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * share))), share
 
     def round(self, bag):
-        self.tower.train()
+        self.encoder.train()
         total, start = 0.0, time.time()
         for _ in range(self.a.every):
             factor, _ = self.factor(bag)
@@ -186,12 +186,12 @@ class Trainer:
             loss = self.loss(bag)
             self.optimiser.zero_grad(set_to_none=True)
             loss.backward()
-            torch.nn.utils.clip_grad_norm_(self.tower.parameters(), 1.0)
+            torch.nn.utils.clip_grad_norm_(self.encoder.parameters(), 1.0)
             self.optimiser.step()
             self.step += 1
             keep = min(self.a.ema, (1 + self.step) / (10 + self.step))
             with torch.no_grad():
-                for e, p in zip(self.average.parameters(), self.tower.parameters()):
+                for e, p in zip(self.average.parameters(), self.encoder.parameters()):
                     e.lerp_(p, 1 - keep)
             total += loss.item()
         return total / self.a.every, time.time() - start
@@ -209,13 +209,13 @@ class Trainer:
         return out
 
     def save(self, path):
-        torch.save({"tower": self.tower.state_dict(), "average": self.average.state_dict(), "config": self.tower.config,
+        torch.save({"tower": self.encoder.state_dict(), "average": self.average.state_dict(), "config": self.encoder.config,
                     "tokenizer": self.text, "step": self.step, "optimiser": self.optimiser.state_dict(), "args": vars(self.a)}, path + ".part")
         os.replace(path + ".part", path)
 
     def resume(self, path):
         state = torch.load(path, map_location="cpu", weights_only=False)
-        self.tower.load_state_dict(state["tower"])
+        self.encoder.load_state_dict(state["tower"])
         self.average.load_state_dict(state["average"])
         self.step = state["step"]
         if self.step != self.a.bag:

@@ -1,4 +1,4 @@
-"""Trains low-rank updates of the whole photo stem with the image tower, end to end with augmentation, towards the text tower as
+"""Trains low-rank updates of the whole photo stem with the image encoder, end to end with augmentation, towards the text encoder as
 it is; writes CACHE/NAME/last.pt, and best.pt where dev figures are asked for. Meant for one GPU of 80 GB; without CUDA it runs
 too, slowly. It reads what pack_photos.py packed, and starts from a checkpoint or a bundle. Runs of several seeds and strengths
 are averaged by soup.py; train_photo.sh has those that are shipped.
@@ -30,8 +30,8 @@ from PIL import Image
 from checkpoints import image_checkpoint
 from figures import ranks_to_images, ranks_to_texts, recall
 from kept import kept, named
-from text import TextTower
-from towers import ImageTower
+from text import TextEncoder
+from encoders import ImageEncoder
 from train_stem import soft
 from views import CUT_OUT, ON_WHITE, Strength, Views
 from whole_stem import WholeStem
@@ -161,7 +161,7 @@ class Batch:
 
 
 class Trainer:
-    """State of one run: the stem's updates, the image tower, their averages, the optimiser."""
+    """State of one run: the stem's updates, the image encoder, their averages, the optimiser."""
 
     def __init__(self, a):
         torch.manual_seed(a.seed)
@@ -171,14 +171,14 @@ class Trainer:
         self.frozen = WholeStem(stem, 1).to(a.device).eval().requires_grad_(False)
         rank = max(a.rank, self.start.get("stem_rank", 1))
         self.stem = WholeStem(stem, rank).take(updates).to(a.device)
-        self.tower = ImageTower(c["grid"], c["d"], c["heads"], c["layers"], c["ffn"], a.drop, a.token_drop)
-        self.tower.load_state_dict(self.start["average"])
-        self.tower.class_scale = self.start["class_scale"]
-        self.tower.to(a.device)
+        self.encoder = ImageEncoder(c["grid"], c["d"], c["heads"], c["layers"], c["ffn"], a.drop, a.token_drop)
+        self.encoder.load_state_dict(self.start["average"])
+        self.encoder.class_scale = self.start["class_scale"]
+        self.encoder.to(a.device)
         self.scale = torch.nn.Parameter(self.start["scale"].clone().float().to(a.device))
-        self.stem_average, self.average = copy.deepcopy(self.stem).eval(), copy.deepcopy(self.tower).eval()
+        self.stem_average, self.average = copy.deepcopy(self.stem).eval(), copy.deepcopy(self.encoder).eval()
         self.views = Views(Strength(**{f.name: getattr(a, f.name) for f in fields(Strength)}), self.stem.size, a.device)
-        text = TextTower(a.stems).eval()
+        text = TextEncoder(a.stems).eval()
         text.add(self.start["text_average"])
         self.material = Material(os.path.join(a.cache, "packed"), text.to(a.device), a.device, self.stem.size)
         self.groups(a)
@@ -186,14 +186,14 @@ class Trainer:
 
     def groups(self, a):
         """The optimiser, and the weights that averages follow; the gate and the names stay."""
-        trained = [p for n, p in self.tower.named_parameters() if p.requires_grad and not n.startswith("gate")]
+        trained = [p for n, p in self.encoder.named_parameters() if p.requires_grad and not n.startswith("gate")]
         groups = [{"params": [p for p in trained if p.ndim > 1], "weight_decay": a.decay, "top": a.rate},
                   {"params": [p for p in trained if p.ndim <= 1] + [self.scale], "weight_decay": 0.0, "top": a.rate},
                   {"params": list(self.stem.parameters()), "weight_decay": a.stem_decay, "top": a.stem_rate}]
         self.parameters = [p for g in groups for p in g["params"]]
         self.optimiser = torch.optim.AdamW(groups, lr=a.rate, betas=(0.9, 0.98), fused=a.device.startswith("cuda"))
         pairs = [(e, p) for e, p in zip([*self.stem_average.parameters(), *self.average.parameters()],
-                                        [*self.stem.parameters(), *self.tower.parameters()]) if p.requires_grad]
+                                        [*self.stem.parameters(), *self.encoder.parameters()]) if p.requires_grad]
         self.averages, self.followed = map(list, zip(*pairs))
 
     def to(self, x):
@@ -226,11 +226,11 @@ class Trainer:
 
     def vector(self, grid, share, hidden):
         """Whole vectors of grids; share [n, 1] of the class names, hidden [n]: a class that is not to be seen, or -1."""
-        net, logits = self.tower.net(grid)[0], self.stem.classify(grid)
+        net, logits = self.encoder.net(grid)[0], self.stem.classify(grid)
         rows = torch.nonzero(hidden >= 0)[:, 0]
         logits[rows, hidden[rows]] = -1e4
         with torch.autocast(self.a.device.split(":")[0], enabled=False):
-            return F.normalize((1 - share) * net.float() + share * self.tower.named(logits.float())[1], dim=-1)
+            return F.normalize((1 - share) * net.float() + share * self.encoder.named(logits.float())[1], dim=-1)
 
     def losses(self):
         """The loss of a step."""
@@ -300,7 +300,7 @@ class Trainer:
         known = self.to(m.classes[rows])
         which = torch.nonzero(known >= 0)[:, 0]
         if len(which):
-            loss = loss + a.w_names * F.cross_entropy(scale * v[which] @ self.tower.names["weight"].t(), known[which])
+            loss = loss + a.w_names * F.cross_entropy(scale * v[which] @ self.encoder.names["weight"].t(), known[which])
         return loss
 
     def drawings(self, scale, v, rows):
@@ -321,7 +321,7 @@ class Trainer:
         factor = min(1.0, (self.step + 1) / WARM_UP) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(self.step / max(total, 1), 1))))
         for group in self.optimiser.param_groups:
             group["lr"] = group["top"] * factor
-        self.stem.train(), self.tower.train()
+        self.stem.train(), self.encoder.train()
         loss = self.losses()
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()

@@ -19,7 +19,7 @@ import torch
 from caption_figures import bleu4, cider_d
 from captioner import Captioner
 from checkpoints import image_checkpoint
-from text import TextTower
+from text import TextEncoder
 from train_captions import GROUP, Decoding, Words, greedy, near_photos
 from train_photo import Material
 from views import Strength, Views
@@ -61,7 +61,7 @@ class Captions(Decoding):
         self.a, self.rng, image = a, np.random.default_rng(a.seed), image_checkpoint(a.image)
         path = os.path.join(a.stems, "photo.safetensors")
         self.stem = WholeStem(path, image["stem_rank"]).take(image["stem_average"]).to(a.device).eval().requires_grad_(False)
-        text = TextTower(a.stems).eval()
+        text = TextEncoder(a.stems).eval()
         text.add(image["text_average"])
         self.material = Material(os.path.join(a.cache, "packed"), text.to(a.device), a.device, self.stem.size)
         torch.manual_seed(a.seed)

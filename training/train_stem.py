@@ -1,4 +1,4 @@
-"""Trains low-rank updates of the photo stem's last stages together with the image tower, towards the text tower as it is;
+"""Trains low-rank updates of the photo stem's last stages together with the image encoder, towards the text encoder as it is;
 writes CACHE/NAME/last.pt after every epoch. It starts from what train_joint.py left, or from an earlier run of its own.
 
 Losses: contrast of Flickr8k photos, two mixed at a time, with two captions of each and thousands of others; ImageNet photos,
@@ -23,8 +23,8 @@ from guard import Guard
 from names import article, image_names, image_vectors, unit
 from photos import Photos, class_of, classifier, deep_of
 from steps import Steps
-from text import TextTower
-from towers import ImageTower
+from text import TextEncoder
+from encoders import ImageEncoder
 
 
 def arguments():
@@ -38,7 +38,7 @@ def arguments():
     ap.add_argument("--captions", type=int, default=2, help="of the five of a photo, a step")
     ap.add_argument("--others", type=int, default=2048, help="captions of other photos that a photo is told from")
     ap.add_argument("--rate", type=float, default=4e-4)
-    ap.add_argument("--stem-rate", type=float, default=4e-4, help="0: the stem stays, and the image tower alone is trained")
+    ap.add_argument("--stem-rate", type=float, default=4e-4, help="0: the stem stays, and the image encoder alone is trained")
     ap.add_argument("--rank", type=int, default=32)
     ap.add_argument("--decay", type=float, default=0.2)
     ap.add_argument("--drop", type=float, default=0.25)
@@ -89,7 +89,7 @@ class Drawings:
 
 
 class Trainer(Steps):
-    """State of one run: the image tower, the stem's updates, their averages, the optimiser."""
+    """State of one run: the image encoder, the stem's updates, their averages, the optimiser."""
 
     warm_up = 15
 
@@ -98,20 +98,20 @@ class Trainer(Steps):
         self.a, self.rng, guard = a, np.random.default_rng(a.seed), Guard(a.data)
         state = image_checkpoint(a.joint)
         self.joint = state
-        self.text = TextTower(a.stems).eval()
+        self.text = TextEncoder(a.stems).eval()
         self.text.add(state["text_average"])
         c = state["config"]
-        self.tower = ImageTower(c["grid"], c["d"], c["heads"], c["layers"], c["ffn"], a.drop, a.token_drop)
-        self.tower.load_state_dict(state["average"])
-        self.tower.class_scale = state["class_scale"]
+        self.encoder = ImageEncoder(c["grid"], c["d"], c["heads"], c["layers"], c["ffn"], a.drop, a.token_drop)
+        self.encoder.load_state_dict(state["average"])
+        self.encoder.class_scale = state["class_scale"]
         names = torch.from_numpy(image_vectors(self.text, image_names(a.data, a.wordnet)))
-        self.tower.names["weight"].data = names
-        self.tower.to(a.device)
+        self.encoder.names["weight"].data = names
+        self.encoder.to(a.device)
         self.weight, self.bias = (x.to(a.device) for x in classifier(a.stems))
         self.deep = deep_of(a.stems, state.get("stem_average"), a.rank).to(a.device)
         if a.stem_rate and self.deep.lower_key:
             raise ValueError("the untouched stem, which the moving one is held against, has another lower part: train_photo.py goes on from these weights")
-        self.average, self.deep_average = copy.deepcopy(self.tower).eval(), copy.deepcopy(self.deep)
+        self.average, self.deep_average = copy.deepcopy(self.encoder).eval(), copy.deepcopy(self.deep)
         self.scale = torch.nn.Parameter(state["scale"].clone().to(a.device))
         self.flickr, self.imagenet, self.white = (Photos(a.cache, n, self.deep, guard) for n in ("flickr", "imagenet", "white"))
         self.dev, self.drawn = Photos(a.cache, "dev", self.deep), Drawings(a.cache, self.text, self.deep, guard)
@@ -123,8 +123,8 @@ class Trainer(Steps):
         self.dev_own = np.repeat(np.arange(len(self.dev.rows)), [len(r["captions"]) for r in self.dev.rows])
         self.dev_vectors = self.text.cached(self.dev_captions, a.cache, "dev.fixed")
         self.classes = torch.from_numpy(class_of(self.imagenet.rows, a.data, a.wordnet))
-        self.networks = [(self.average, self.tower), (self.deep_average, self.deep)]
-        trained = [p for n, p in self.tower.named_parameters() if p.requires_grad and not n.startswith("gate")]
+        self.networks = [(self.average, self.encoder), (self.deep_average, self.deep)]
+        trained = [p for n, p in self.encoder.named_parameters() if p.requires_grad and not n.startswith("gate")]
         self.optimiser = torch.optim.AdamW(
             [{"params": [p for p in trained if p.ndim > 1], "weight_decay": a.decay, "top": a.rate},
              {"params": [p for p in trained if p.ndim <= 1] + [self.scale], "weight_decay": 0.0, "top": a.rate},
@@ -136,15 +136,15 @@ class Trainer(Steps):
     def half(self):
         return torch.autocast(self.a.device.split(":")[0], torch.bfloat16)
 
-    def vector(self, tower, grid, share, hidden=None):
+    def vector(self, encoder, grid, share, hidden=None):
         """The whole vector and class logits of grids; share [B, 1] of the class names; `hidden` names classes not to be seen."""
-        net, _ = tower.net(grid)
+        net, _ = encoder.net(grid)
         logits = seen = grid.mean(1) @ self.weight.t() + self.bias
         if hidden is not None:
             seen = logits.clone()
             rows = torch.nonzero(hidden >= 0)[:, 0]
             seen[rows, hidden[rows]] = -1e4
-        return F.normalize((1 - share) * net + share * tower.named(seen)[1], dim=-1), logits
+        return F.normalize((1 - share) * net + share * encoder.named(seen)[1], dim=-1), logits
 
     def batch(self, which):
         """Lower features of photos, ImageNet samples and drawings, each mirrored by half; and the classes and drawings."""
@@ -171,7 +171,7 @@ class Trainer(Steps):
         mixed = part[:, None, None] * grid[:n] + (1 - part)[:, None, None] * grid[:n][other]
         hidden = torch.cat([torch.full((n,), -1), torch.where(torch.rand(len(classes)) < 0.5, classes, -1), torch.full((len(drawn),), -1)])
         share = torch.cat([torch.full((n, 1), a.share), torch.full((len(hidden) - n, 1), a.cut_share)]).to(a.device)
-        v, logits = self.vector(self.tower, torch.cat([mixed, grid[n:]]), share, hidden.to(a.device))
+        v, logits = self.vector(self.encoder, torch.cat([mixed, grid[n:]]), share, hidden.to(a.device))
         scale, m = self.scale.exp().clamp(max=100), len(classes)
         picked = np.concatenate([rng.choice(self.captions_of[i], a.captions, len(self.captions_of[i]) < a.captions) for i in which])
         others = rng.choice(len(self.own), a.others, replace=False)
@@ -182,18 +182,18 @@ class Trainer(Steps):
         forward = soft(to_texts, F.pad(target, (0, len(others)))).mean()
         back = soft(to_texts[:, :len(picked)].t(), target.t()).mean()
         loss = (forward + back) / 2
-        loss = loss + a.names * F.cross_entropy(scale * v[n:n + m] @ self.tower.names["weight"].t(), classes.to(a.device))
+        loss = loss + a.names * F.cross_entropy(scale * v[n:n + m] @ self.encoder.names["weight"].t(), classes.to(a.device))
         loss = loss + a.titles * self.drawn.loss(v[n + m:], drawn, scale, rng)
         return loss + a.keep * self.strayed(lower[n:], logits[n:]) if a.stem_rate else loss
 
     def strayed(self, lower, logits):
-        """Cross entropy of class logits [B, 1000] with what the untouched stem gives the same pictures."""
+        """Cross entropy of class logits [B, 1000] with what the untouched stem gives the same images."""
         with torch.no_grad(), self.half():
             kept = (self.frozen(lower).float().mean(1) @ self.weight.t() + self.bias).softmax(-1)
         return -(logits.log_softmax(-1) * kept).sum(-1).mean()
 
     @torch.no_grad()
-    def pictures(self, photos, rows, share):
+    def images(self, photos, rows, share):
         out = []
         for i in range(0, len(rows), 64):
             lower = photos.lower(rows[i:i + 64], [0] * 64).to(self.a.device)
@@ -203,18 +203,18 @@ class Trainer(Steps):
         return torch.cat(out).numpy()
 
     def figures(self):
-        image = self.pictures(self.dev, np.arange(len(self.dev.rows)), self.a.share)
+        image = self.images(self.dev, np.arange(len(self.dev.rows)), self.a.share)
         out = recall(ranks_to_images(self.dev_vectors, image, self.dev_own, self.dev_captions))
         out["i10"] = recall(ranks_to_texts(image, self.dev_vectors, self.dev_own))["r10"]
         d = self.drawn
-        image, title = self.pictures(d.photos, d.held, self.a.cut_share), d.title[d.held]
+        image, title = self.images(d.photos, d.held, self.a.cut_share), d.title[d.held]
         own = np.arange(len(title))
         text = d.vectors[1].numpy()[title]
         out["drawn10"] = recall(ranks_to_images(text, image, own, [d.titles[t] for t in title]))["r10"]
         return out
 
     def save(self, path):
-        state = {**self.joint, "tower": self.tower.state_dict(), "average": self.average.state_dict(),
+        state = {**self.joint, "tower": self.encoder.state_dict(), "average": self.average.state_dict(),
                  "stem": self.deep.updates(), "stem_average": self.deep_average.updates(), "stem_rank": self.deep.head.down.shape[0],
                  "optimiser": self.optimiser.state_dict(), "scale": self.scale.data, "step": self.step, "best": self.best,
                  "args": vars(self.a)}
@@ -223,7 +223,7 @@ class Trainer(Steps):
 
     def resume(self, path):
         state = torch.load(path, map_location=self.a.device, weights_only=False)
-        self.tower.load_state_dict(state["tower"])
+        self.encoder.load_state_dict(state["tower"])
         self.average.load_state_dict(state["average"])
         self.deep.take(state["stem"]), self.deep_average.take(state["stem_average"])
         self.optimiser.load_state_dict(state["optimiser"])

@@ -2,7 +2,7 @@
 made of dev photos. The bundle takes it only if it beats the mean (model card).
 
 A clip is one shot (a photo's views, one after another, as a pan or a zoom shows them) or two, cut after each other; its text
-is a caption, or two with words of order. The tower's vector is the mean moved by what the Transformer adds.
+is a caption, or two with words of order. The encoder's vector is the mean moved by what the Transformer adds.
 
     python train_video.py --data DATA --bundle ../models/mini --cache DIR [--epochs 12]
 """
@@ -22,13 +22,13 @@ from guard import Guard
 from kept import kept
 from photos import Photos
 from stem import Lower, lower_folder, lower_shape, onnx_session
-from towers import Layer
+from encoders import Layer
 
 FRAMES = 10  # of a part, at most
 ORDER = ("{0} Then {1}", "first {0} then {1}", "{0} and after that {1}", "{1} after {0}", "{0} before {1}")
 
 
-class TemporalTower(nn.Module):
+class TemporalEncoder(nn.Module):
     """[B, T, 384] unit frame vectors and [B, T] mask -> [B, 384] unit vectors."""
 
     def __init__(self, dim=384, d=256, heads=4, layers=2, ffn=512, drop=0.1):
@@ -139,26 +139,26 @@ def main():
     rows, seen = dev_views(a, bundle, len(photos.views))
     held = Clips(seen, [r["captions"] for r in rows], bundle, np.random.default_rng(4), 500)
     trained = Clips(views(a, photos, bundle), [r["captions"] for r in photos.rows], bundle, np.random.default_rng(a.seed), 6000)
-    tower, scale = TemporalTower(), 30.0
-    optimiser = torch.optim.AdamW(tower.parameters(), lr=a.rate, weight_decay=0.05)
+    encoder, scale = TemporalEncoder(), 30.0
+    optimiser = torch.optim.AdamW(encoder.parameters(), lr=a.rate, weight_decay=0.05)
     figures("mean", lambda f, m: F.normalize((f * m[..., None]).sum(1), dim=-1), held)
     for epoch in range(a.epochs):
-        tower.train()
+        encoder.train()
         for group in optimiser.param_groups:
             group["lr"] = a.rate * 0.5 * (1 + np.cos(np.pi * epoch / a.epochs))
         ones, twos = trained.rng.permutation(len(trained.seen)), trained.rng.permutation(len(trained.pairs))
         for s in range(0, min(len(ones), len(twos)) - 192, 192):
             f, m, t = trained.singles(ones[s:s + 192])
-            loss = contrast(tower(f, m), t, scale)
+            loss = contrast(encoder(f, m), t, scale)
             f, m, t = trained.doubles(twos[s:s + 192])
             wrong, wrong_mask, _ = trained.doubles(twos[s:s + 192], True)
-            loss = loss + contrast(tower(f, m), t, scale, tower(wrong, wrong_mask))
+            loss = loss + contrast(encoder(f, m), t, scale, encoder(wrong, wrong_mask))
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
-            torch.nn.utils.clip_grad_norm_(tower.parameters(), 1.0)
+            torch.nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
             optimiser.step()
-        tower.eval()
-        figures(f"epoch {epoch}", tower, held)
+        encoder.eval()
+        figures(f"epoch {epoch}", encoder, held)
 
 
 if __name__ == "__main__":

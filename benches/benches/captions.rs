@@ -1,4 +1,4 @@
-//! Captions: the time of a late token beside that of an early one, and of a caption beside the tower of pictures.
+//! Captions: the time of a late token beside that of an early one, and of a caption beside the image encoder.
 //!
 //! Reads the bundle that `SENSORIUM_BUNDLE` names, else the one built in.
 
@@ -8,9 +8,7 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use sensorium_benches::{THREADS, bundle, report, timed};
-use sensorium_embed::{
-    Bundle, CaptionOptions, EmbedError, FolderFiles, Input, LoadOptions, Picture, Strategy,
-};
+use sensorium_embed::{Bundle, CaptionOptions, EmbedError, FolderFiles, Image, Input, LoadOptions, Strategy};
 use sensorium_types::Modality;
 use serde_json::json;
 
@@ -37,15 +35,15 @@ fn main() {
     let size = bundle.cutting().image_size;
     let bytes = size as usize * size as usize * 3;
     let pixels = (0..bytes).map(|at| u8::try_from((at * 5 / 7) % 251).expect("below 251")).collect();
-    let picture = Picture { width: size, height: size, pixels };
-    let input = [Input::Frames(vec![picture.clone()])];
+    let image = Image { width: size, height: size, pixels };
+    let input = [Input::Frames(vec![image.clone()])];
     let exactly = |tokens, strategy| CaptionOptions {
         strategy,
         min_tokens: tokens,
         max_tokens: Some(tokens),
         ..CaptionOptions::default()
     };
-    let grids = bundle.grids(&[&picture]).expect("a grid");
+    let grids = bundle.grids(&[&image]).expect("a grid");
     let grids: Vec<_> = grids.iter().collect();
     let memories = captioner.memories(&grids).expect("a memory");
     let memory = memories.first().expect("one memory");
@@ -53,7 +51,7 @@ fn main() {
     // Best of the rounds for each token, so that a pause of the machine shows in none.
     let last = LATE.min(captioner.max_tokens());
     let mut tokens = vec![f64::INFINITY; last];
-    let (mut tower, mut whole, mut words, mut beam) =
+    let (mut encoder, mut whole, mut words, mut beam) =
         (f64::INFINITY, f64::INFINITY, f64::INFINITY, f64::INFINITY);
     for _ in 0..ROUNDS {
         let mut begun = Instant::now();
@@ -68,9 +66,9 @@ fn main() {
         captioner.caption(memory, &exactly(last, Strategy::Greedy), &mut listen).expect("a caption");
         let quiet = &mut |_: &str| ControlFlow::Continue(());
         let (_, took) = timed(|| bundle.embed(&input).expect("a vector"));
-        tower = tower.min(took.as_secs_f64());
+        encoder = encoder.min(took.as_secs_f64());
         let (_, took) = timed(|| {
-            let grids = bundle.grids(&[&picture]).expect("a grid");
+            let grids = bundle.grids(&[&image]).expect("a grid");
             let memories = captioner.memories(&grids.iter().collect::<Vec<_>>()).expect("a memory");
             let memory = memories.first().expect("one memory");
             captioner.caption(memory, &exactly(CAPTION, Strategy::Greedy), quiet).expect("a caption")
@@ -96,10 +94,10 @@ fn main() {
             "early_token_ms": ms(at(EARLY)),
             "late_token_ms": ms(at(last)),
             "late_over_early": ratio(at(last), at(EARLY)),
-            "tower_ms": ms(tower),
+            "encoder_ms": ms(encoder),
             "caption_with_its_grid_ms": ms(whole),
             "caption_from_the_grid_ms": ms(words),
-            "caption_over_tower": ratio(whole, tower),
+            "caption_over_encoder": ratio(whole, encoder),
             "beam_of_four_ms": ms(beam),
         }),
     );

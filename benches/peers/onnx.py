@@ -1,6 +1,6 @@
-"""What benches/towers.rs measures, by ONNX Runtime f32 on the towers that training/export_onnx.py wrote, 2 threads.
+"""What benches/encoders.rs measures, by ONNX Runtime f32 on the encoders that training/export_onnx.py wrote, 2 threads.
 
-Prints our figure of the same run (JSON lines of `cargo bench --bench towers`) beside each of its own, and the ratio.
+Prints our figure of the same run (JSON lines of `cargo bench --bench encoders`) beside each of its own, and the ratio.
 
     python onnx.py --onnx FOLDER --ours FILE
 """
@@ -16,7 +16,7 @@ import onnxruntime as ort
 
 THREADS, ROUNDS, TOKENS = 2, 12, 10
 BAR = 0.5  # our share of ONNX Runtime's rate, at least
-PEERS = [("pictures", "image.onnx", 8), ("query_of_ten_tokens", "text.onnx", 1), ("texts_of_ten_tokens", "text.onnx", 8)]
+PEERS = [("images", "image.onnx", 8), ("query_of_ten_tokens", "text.onnx", 1), ("texts_of_ten_tokens", "text.onnx", 8)]
 
 
 def best_rate(path, batch):
@@ -48,7 +48,7 @@ def our_rates(path):
     """{(what, batch): items a second} of the lines that the bench printed."""
     with open(path, encoding="utf-8") as lines:
         rows = [json.loads(line) for line in lines if line.startswith("{")]
-    return {(r["what"], r["batch"]): r["a_second_best"] for r in rows if r["bench"] == "towers"}
+    return {(r["what"], r["batch"]): r["a_second_best"] for r in rows if r["bench"] == "encoders"}
 
 
 def main():
@@ -59,7 +59,7 @@ def main():
     ours = our_rates(a.ours)
     missing = [what for what, _, batch in PEERS if (what, batch) not in ours]
     if missing:
-        sys.exit(f"{a.ours} lacks {', '.join(missing)}: benches/towers.rs and this script name their work alike")
+        sys.exit(f"{a.ours} lacks {', '.join(missing)}: benches/encoders.rs and this script name their work alike")
     for what, name, batch in PEERS:
         theirs = best_rate(os.path.join(a.onnx, name), batch)
         ratio = ours[what, batch] / theirs

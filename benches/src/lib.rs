@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use sensorium_embed::{Bundle, LoadOptions, StaticFiles};
 use sensorium_engine::{Access, Cancel, Engine, EngineConfig, IndexRequest, IndexSummary};
-use sensorium_media::{Limits, MediaPool, PoolConfig, TowerSpec};
+use sensorium_media::{EncoderSpec, Limits, MediaPool, PoolConfig};
 use serde_json::{Value, json};
 
 /// Threads and workers of every bench: the project's reference machine has two cores.
@@ -66,11 +66,11 @@ pub fn worker_program() -> PathBuf {
     PathBuf::from(std::env::var_os("SENSORIUM_BIN").expect("SENSORIUM_BIN is set by `make bench`"))
 }
 
-/// A pool of [`THREADS`] workers for the bundle's towers.
+/// A pool of [`THREADS`] workers for the bundle's encoders.
 ///
 /// # Panics
 /// If the workers cannot start.
-pub fn pool(spec: TowerSpec) -> MediaPool {
+pub fn pool(spec: EncoderSpec) -> MediaPool {
     MediaPool::new(PoolConfig {
         worker_program: worker_program(),
         workers: THREADS,

@@ -1,7 +1,7 @@
 """What there is: names, captions and texts of every sample."""
 
 # (file, painter in scenes.py, label, captions, facts)
-PICTURES = [
+IMAGES = [
     ("beach.jpg", "beach", "beach", ["a sandy beach with a red and white umbrella by the blue sea", "a sunny day at the seaside"],
      {"maker": "Sensorium", "camera": "Paintbox 1", "time": "2021:07:14 12:30:00", "place": (36.5, -4.9)}),
     ("palm_sunset.jpg", "palm_sunset", "sunset", ["a palm tree in front of the sun setting over the ocean", "an orange sunset at the sea"],
@@ -39,7 +39,7 @@ PICTURES = [
 ]
 
 # (file, maker in noises.py, label, captions)
-SOUNDS = [
+AUDIOS = [
     ("bird_chirps.wav", "bird_chirps", "bird", ["birds chirping", "a bird sings"]),
     ("rain.ogg", "rain", "rain", ["rain falls", "the sound of raindrops"]),
     ("engine.mp3", "engine", "engine", ["the engine of a car running", "a motor hums"]),

@@ -1,4 +1,4 @@
-"""Brushes: what every picture is painted with. Coordinates are in units of the picture's height, y downwards."""
+"""Brushes: what every image is painted with. Coordinates are in units of the image's height, y downwards."""
 
 import math
 import random
@@ -20,7 +20,7 @@ def mix(a, b, share):
 
 
 class Canvas:
-    """A picture being painted; every shape can be soft (blurred) and textured (grain)."""
+    """An image being painted; every shape can be soft (blurred) and textured (grain)."""
 
     def __init__(self, width, height, seed):
         self.width, self.height = width * SCALE, height * SCALE
@@ -158,7 +158,7 @@ class Canvas:
             draw.ellipse([px - r * self.height, py - r * self.height * 0.8, px + r * self.height, py + r * self.height * 0.8], fill=shade)
 
     def finish(self, grain=3.0):
-        """The picture at its own size, with a little grain as of a camera."""
+        """The image at its own size, with a little grain as of a camera."""
         image = self.image.resize((self.width // SCALE, self.height // SCALE), Image.Resampling.LANCZOS)
         return grainy(image, grain, self.random) if grain else image
 

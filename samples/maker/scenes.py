@@ -1,4 +1,4 @@
-"""The pictures: one function each, which paints and returns a canvas."""
+"""The images: one function each, which paints and returns a canvas."""
 
 import math
 

@@ -1,4 +1,4 @@
-//! Pictures and films to words, by the command.
+//! Images and videos to words, by the command.
 
 use sensorium_tests::{HANG, Sensorium, samples};
 use serde_json::Value;
@@ -15,23 +15,23 @@ fn spans(storyboard: &Value) -> Vec<(u64, u64)> {
 }
 
 #[test]
-fn a_film_is_summarized_without_a_database() {
+fn a_video_is_summarized_without_a_database() {
     let sensorium = Sensorium::new();
-    let film = sample("clips/day_out.mkv");
-    let rows = sensorium.json(&["summarize", &film]);
+    let video = sample("clips/day_out.mkv");
+    let rows = sensorium.json(&["summarize", &video]);
     let [storyboard] = rows.as_slice() else { panic!("one object: {rows:?}") };
     let keys: Vec<&String> = storyboard.as_object().expect("an object").keys().collect();
     assert_eq!(keys, ["path", "shots"]);
-    assert_eq!(storyboard["path"], film.as_str());
+    assert_eq!(storyboard["path"], video.as_str());
     let whole = spans(storyboard);
     let starts: Vec<u64> = whole.iter().map(|span| span.0).collect();
     // Its three scenes, see samples/README.md; its first frame is shown 9 ms behind the start of its audio.
     assert_eq!(starts, [9, 4_009, 8_009]);
     assert!(storyboard["shots"][0]["caption"].as_str().is_some_and(|words| words.contains(' ')));
 
-    let one = sensorium.json(&["summarize", &film, "--shots", "1"]);
+    let one = sensorium.json(&["summarize", &video, "--shots", "1"]);
     assert_eq!(spans(&one[0]).len(), 1);
-    let short = spans(&sensorium.json(&["summarize", &film, "--seconds", "4.5"])[0]);
+    let short = spans(&sensorium.json(&["summarize", &video, "--seconds", "4.5"])[0]);
     assert_eq!(short.iter().map(|(start, end)| end - start).sum::<u64>(), 4_500);
     assert!(fs_err::read_dir(sensorium.data()).expect("lists").next().is_none(), "nothing was written");
 }
@@ -41,8 +41,8 @@ fn a_clip_holds_what_the_storyboard_shows() {
     let sensorium = Sensorium::new();
     let folder = tempfile::tempdir().expect("a folder");
     let clip = folder.path().join("clip.mp4");
-    let film = sample("clips/day_out.mkv");
-    let args = ["summarize", &film, "--seconds", "3", "--clip", clip.to_str().expect("UTF-8")];
+    let video = sample("clips/day_out.mkv");
+    let args = ["summarize", &video, "--seconds", "3", "--clip", clip.to_str().expect("UTF-8")];
     sensorium.run(&args).expect_code(0);
     let cut = spans(&sensorium.json(&["summarize", clip.to_str().expect("UTF-8")])[0]);
     let length = cut.last().expect("a shot").1;
@@ -53,34 +53,34 @@ fn a_clip_holds_what_the_storyboard_shows() {
     let bytes = fs_err::read(&clip).expect("reads");
     let same = clip.to_str().expect("UTF-8");
     let over = sensorium.run(&["summarize", same, "--clip", same]).expect_code(1);
-    assert!(over.stderr.contains("would replace the film"), "{}", over.stderr);
+    assert!(over.stderr.contains("would replace the video"), "{}", over.stderr);
     assert_eq!(fs_err::read(&clip).expect("reads"), bytes);
 }
 
 #[test]
-fn what_is_no_film_is_told_and_the_others_go_on() {
+fn what_is_no_video_is_told_and_the_others_go_on() {
     let sensorium = Sensorium::new();
-    let (picture, sound) = (sample("images/pizza.jpg"), sample("sounds/engine.mp3"));
-    let film = sample("clips/seaside.mp4");
-    let args = ["summarize", &picture, &sound, "no_such.mp4", "asset:nobody", &film, "--json"];
+    let (image, audio) = (sample("images/pizza.jpg"), sample("sounds/engine.mp3"));
+    let video = sample("clips/seaside.mp4");
+    let args = ["summarize", &image, &audio, "no_such.mp4", "asset:nobody", &video, "--json"];
     let run = sensorium.run(&args).expect_code(1);
-    assert_eq!(run.json().len(), 1, "the film");
+    assert_eq!(run.json().len(), 1, "the video");
     for told in ["pizza.jpg is image", "engine.mp3 is audio", "no_such.mp4: No such file", "no asset nobody"]
     {
         assert!(run.stderr.contains(told), "{told}: {}", run.stderr);
     }
     for wrong in [["--shots", "0"], ["--shots", "501"], ["--seconds", "0"], ["--seconds", "x"]] {
-        sensorium.run(&["summarize", &film, wrong[0], wrong[1]]).expect_code(2);
+        sensorium.run(&["summarize", &video, wrong[0], wrong[1]]).expect_code(2);
     }
 }
 
 #[test]
 fn a_server_puts_files_and_what_it_holds_into_the_same_words() {
     let (client, held) = (Sensorium::new(), Sensorium::new());
-    let (picture, film) = (sample("images/dog_on_grass.jpg"), sample("clips/day_out.mkv"));
-    let here = client.json(&["caption", &picture, &film]);
-    assert_eq!(here.len(), 4, "one of the picture, one of each part: {here:?}");
-    let board = client.json(&["summarize", &film, "--shots", "2"]);
+    let (image, video) = (sample("images/dog_on_grass.jpg"), sample("clips/day_out.mkv"));
+    let here = client.json(&["caption", &image, &video]);
+    assert_eq!(here.len(), 4, "one of the image, one of each part: {here:?}");
+    let board = client.json(&["summarize", &video, "--shots", "2"]);
     let stored = held.index(samples().join("clips").as_path());
     let asset =
         stored.iter().find(|event| event["path"].as_str().is_some_and(|path| path.ends_with("day_out.mkv")));
@@ -89,19 +89,19 @@ fn a_server_puts_files_and_what_it_holds_into_the_same_words() {
 
     let server = held.serve();
     let there = |args: &[&str]| client.json(&[args, &["--server", &server.url]].concat());
-    assert_eq!(there(&["caption", &picture, &film]), here);
-    assert_eq!(there(&["summarize", &film, "--shots", "2"]), board);
+    assert_eq!(there(&["caption", &image, &video]), here);
+    assert_eq!(there(&["summarize", &video, "--shots", "2"]), board);
     assert_eq!(there(&["summarize", &asset, "--shots", "2"])[0]["shots"], board[0]["shots"]);
     assert_eq!(there(&["caption", &asset]).len(), 3);
     // The data folder's own server answers too, without being named.
-    assert_eq!(held.json(&["caption", &picture])[0]["caption"], here[0]["caption"]);
+    assert_eq!(held.json(&["caption", &image])[0]["caption"], here[0]["caption"]);
 
     let args = ["summarize", &asset, "--clip", "x.mp4", "--server", &server.url];
     let refused = client.run(&args).expect_code(1);
     assert!(refused.stderr.contains("name it by its path"), "{}", refused.stderr);
     let refused =
         client.run(&["caption", &sample("sounds/engine.mp3"), "--server", &server.url]).expect_code(1);
-    assert!(refused.stderr.contains("no caption decoder for sounds"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("no caption decoder for audio"), "{}", refused.stderr);
 }
 
 /// The rows of captions in what `get` says of an asset.
@@ -141,10 +141,13 @@ fn captions_are_kept_found_resumed_and_deleted_with_their_asset() {
     assert_eq!(words.len(), 3, "one of each part: {assets:?}");
     let whole = words.join(" ");
     let said = sensorium.json(&["search", words[0], "--all"]);
-    let film = said.iter().find(|hit| hit["modality"] == "video").expect("the film");
-    assert!(film["payload"]["_caption"]["text"].as_str().is_some_and(|text| whole.contains(text)), "{film}");
-    assert!(film["payload"].get("_captions").is_none(), "{film}");
-    // What pictures are found by what they show keep their order and their scores.
+    let video = said.iter().find(|hit| hit["modality"] == "video").expect("the video");
+    assert!(
+        video["payload"]["_caption"]["text"].as_str().is_some_and(|text| whole.contains(text)),
+        "{video}"
+    );
+    assert!(video["payload"].get("_captions").is_none(), "{video}");
+    // What images are found by what they show keep their order and their scores.
     let after = sensorium.json(&["search", "a dog on the grass"]);
     let ranked = |hits: &[Value]| -> Vec<(Value, Value)> {
         let known =

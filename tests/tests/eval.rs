@@ -21,7 +21,7 @@ fn eval(rows: &[(&str, &str, &str)]) -> Value {
 }
 
 /// Two samples.
-fn pictures() -> [String; 2] {
+fn images() -> [String; 2] {
     let mut names: Vec<String> = fs_err::read_dir(samples().join("images"))
         .expect("samples/images")
         .map(|entry| entry.expect("entry").file_name().to_string_lossy().into_owned())
@@ -33,7 +33,7 @@ fn pictures() -> [String; 2] {
 
 #[test]
 fn every_row_counts_even_where_files_have_the_same_bytes() {
-    let [first, second] = pictures();
+    let [first, second] = images();
     let figures = eval(&[
         ("a.jpg", &first, "the first"),
         ("b.jpg", &first, "the same, called otherwise"),
@@ -47,7 +47,7 @@ fn every_row_counts_even_where_files_have_the_same_bytes() {
 
 #[test]
 fn copies_tie_and_ties_count_against_us() {
-    let [first, _] = pictures();
+    let [first, _] = images();
     let figures = eval(&[("a.jpg", &first, "a dog"), ("b.jpg", &first, "a cat")]);
     let found = &figures["text_to_image"];
     assert_eq!((&found["r1"], &found["r5"]), (&json!(0.0), &json!(1.0)), "{figures}");
@@ -57,13 +57,13 @@ fn copies_tie_and_ties_count_against_us() {
 
 #[test]
 fn one_cut_off_and_words_are_measured_where_there_are_captions() {
-    let [first, second] = pictures();
+    let [first, second] = images();
     let figures = eval(&[("a.jpg", &first, "A woman on a beach"), ("b.jpg", &second, "an OLD man")]);
     let calibration = &figures["calibration"];
-    assert!(calibration["text_picture_hits"].is_u64(), "{figures}");
-    let right = calibration["text_picture_right"].as_f64().expect("a share");
+    assert!(calibration["text_image_hits"].is_u64(), "{figures}");
+    let right = calibration["text_image_right"].as_f64().expect("a share");
     assert!((0.0..=1.0).contains(&right), "{figures}");
-    assert!(calibration.get("text_sound_hits").is_none(), "no sounds: {figures}");
+    assert!(calibration.get("text_audio_hits").is_none(), "no audio: {figures}");
     let bias = &figures["bias"];
     assert_eq!(
         (&bias["woman_queries"], &bias["man_queries"], &bias["old_queries"]),
@@ -77,7 +77,7 @@ fn one_cut_off_and_words_are_measured_where_there_are_captions() {
 #[test]
 fn labels_are_asked_of_their_own_source_in_three_forms() {
     let (sensorium, folder) = (Sensorium::new(), tempfile::tempdir().expect("folder"));
-    let [first, second] = pictures();
+    let [first, second] = images();
     // Of one source all files are cats, of another two labels tie, since their files have the same bytes.
     let rows = [
         ("a.jpg", &first, Some("cat"), "cats"),

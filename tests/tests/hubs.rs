@@ -7,13 +7,13 @@ use serde_json::Value;
 
 const ASK: [&str; 6] = ["search", "a dog", "--modality", "image", "--limit", "5"];
 
-/// The rows of a search, and what is told of its search of pictures.
+/// The rows of a search, and what is told of its search of images.
 fn ask(sensorium: &Sensorium, more: &[&str]) -> (Vec<Value>, Value) {
     let args: Vec<&str> = ASK.iter().chain(more).chain(&["--explain"]).copied().collect();
     let mut rows = sensorium.json(&args);
     let told = rows.pop().expect("the explanation");
     let searches = told["explain"]["searches"].as_array().expect("searches").clone();
-    (rows, searches.into_iter().find(|search| search["content"] == "picture").expect("of pictures"))
+    (rows, searches.into_iter().find(|search| search["content"] == "image").expect("of images"))
 }
 
 fn number(value: &Value) -> f64 {
@@ -30,7 +30,7 @@ fn lacking(sensorium: &Sensorium) -> u64 {
 
 #[test]
 fn a_database_from_before_is_raw_until_its_points_have_values() {
-    // The bundle as it was without reference queries: the same towers, and so the same revision.
+    // The bundle as it was without reference queries: the same encoders, and so the same revision.
     let before = tempfile::tempdir().expect("temporary folder");
     let now = samples().parent().expect("the repository").join("models/mini");
     for part in ["stems", "weights", "selftest.safetensors"] {
@@ -87,7 +87,7 @@ fn every_door_corrects_alike() {
     }
     let alone = (ask(&sensorium, &[]).0, ask(&sensorium, &["--raw"]).0);
     let hubs = sensorium.json(&["models", "info"])[0]["hubs"].as_array().expect("a list").clone();
-    assert!(hubs.iter().any(|row| row["query"] == "text" && row["content"] == "picture"), "{hubs:?}");
+    assert!(hubs.iter().any(|row| row["query"] == "text" && row["content"] == "image"), "{hubs:?}");
     let served = sensorium.serve();
     assert_eq!((ask(&sensorium, &[]).0, ask(&sensorium, &["--raw"]).0), alone);
     assert_eq!(lacking(&sensorium), 0);

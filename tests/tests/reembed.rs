@@ -19,7 +19,7 @@ const FIRST_REVISION: &str = "sensorium-mini@f1257ed1710a";
 const QUERIES: [&str; 4] =
     ["a dog on the grass", "how is bread made", "birds chirping", "a lighthouse by the sea"];
 
-/// The bundle of the first edition: the towers of this one with other numbers before them, and texts cut otherwise.
+/// The bundle of the first edition: the encoders of this one with other numbers before them, and texts cut otherwise.
 struct FirstEdition(tempfile::TempDir);
 
 impl FirstEdition {
@@ -143,7 +143,7 @@ fn a_database_of_the_first_edition_answers_and_comes_over_through_five_kills() {
     copy_all(media.path());
     let twin = media.path().join("the same daisies.jpg");
     fs_err::copy(media.path().join("daisies.jpg"), &twin).expect("copied");
-    fs_err::write(media.path().join("broken.jpg"), b"\xff\xd8\xff\xe0 no picture").expect("written");
+    fs_err::write(media.path().join("broken.jpg"), b"\xff\xd8\xff\xe0 no image").expect("written");
     let first = FirstEdition::new();
     let (sensorium, by_path) = first.index(media.path());
     let all = assets(&sensorium);
@@ -195,16 +195,16 @@ fn a_database_of_the_first_edition_answers_and_comes_over_through_five_kills() {
     assert!(again.iter().all(|event| event["state"] != "indexed"), "nothing has to be indexed again");
 }
 
-/// Gets, counts, filters and queries by what is stored go on; what needs towers is refused by name of the command.
-fn answers_without_an_encoder(sensorium: &Sensorium, picture: &str, count: usize) {
+/// Gets, counts, filters and queries by what is stored go on; what needs encoders is refused by name of the command.
+fn answers_without_an_encoder(sensorium: &Sensorium, image: &str, count: usize) {
     verify(sensorium);
     assert_eq!(stats(sensorium)["counts"]["assets"], count);
-    let row = sensorium.json(&["get", picture, "--vectors"]).remove(0);
+    let row = sensorium.json(&["get", image, "--vectors"]).remove(0);
     assert_eq!(row["space_revision"], FIRST_REVISION);
     assert!(!row["points"][0]["vector"].as_array().expect("a vector").is_empty());
-    let pictures = sensorium.json(&["get", "--filter", "modality = \"image\" and width >= 1"]);
-    assert!(pictures.len() > 20);
-    let near = sensorium.json(&["search", &format!("asset:{picture}"), "--limit", "5"]);
+    let images = sensorium.json(&["get", "--filter", "modality = \"image\" and width >= 1"]);
+    assert!(images.len() > 20);
+    let near = sensorium.json(&["search", &format!("asset:{image}"), "--limit", "5"]);
     assert_eq!(near.len(), 5);
     assert!(near.iter().all(|hit| hit["score"].is_null()), "this bundle's calibration is not its own");
     let file = samples().join("images/red_car.jpg");
@@ -352,15 +352,15 @@ fn media_that_comes_back_is_encoded_by_the_next_run() {
     assert_eq!(hits(sensorium, "sleeping cats").len(), 5);
     assert_eq!(sensorium.json(&["failures"]).len(), 3);
 
-    // A sound that comes back elsewhere is met by `index`, which reads it as it would a new one; and the text that was
-    // changed goes, as CONTRACTS.md section 2 has it.
+    // An audio clip that comes back elsewhere is met by `index`, which reads it as it would a new one; and the text
+    // that was changed goes, as CONTRACTS.md section 2 has it.
     let elsewhere = fates.path("elsewhere.ogg");
     fs_err::copy(samples().join("sounds/rain.ogg"), &elsewhere).expect("copied");
     let changed = fates.asset("note.txt");
     sensorium.run(&["index".as_ref(), fates.media.path().as_os_str()]).expect_code(0);
-    let sound = fates.get("rain.ogg");
-    assert!(!sound["points"].as_array().expect("points").is_empty());
-    assert_eq!(sound["paths"].as_array().expect("paths").len(), 2);
+    let audio = fates.get("rain.ogg");
+    assert!(!audio["points"].as_array().expect("points").is_empty());
+    assert_eq!(audio["paths"].as_array().expect("paths").len(), 2);
     assert!(!assets(sensorium).contains(changed));
     assert_eq!(assets(sensorium).len(), 7);
     verify(sensorium);
@@ -370,7 +370,7 @@ fn media_that_comes_back_is_encoded_by_the_next_run() {
 fn what_turns_out_to_be_unreadable_stops_the_change_until_it_is_read_or_given_up() {
     let fates = Fates::new();
     let sensorium = &fates.sensorium;
-    // Without ffmpeg the film is there and cannot be decoded.
+    // Without ffmpeg the video is there and cannot be decoded.
     let nowhere = tempfile::tempdir().expect("temporary folder");
     let mut command = sensorium.command(&["reembed", "--json"]);
     let output = command.env("PATH", nowhere.path()).output().expect("the command starts");
@@ -387,7 +387,7 @@ fn what_turns_out_to_be_unreadable_stops_the_change_until_it_is_read_or_given_up
 
     let lines = reembed(sensorium, &[], 0);
     let done: Vec<String> = of_event(&lines, "asset").iter().map(|event| text(&event["asset"])).collect();
-    assert_eq!(done, [fates.asset("seaside.mp4")], "only the film was left");
+    assert_eq!(done, [fates.asset("seaside.mp4")], "only the video was left");
     assert_ne!(revision(sensorium), FIRST_REVISION);
     assert_eq!(assets(sensorium).len(), 7);
     verify(sensorium);

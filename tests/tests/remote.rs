@@ -82,15 +82,15 @@ fn a_contact_sheet_shows_what_a_server_holds() {
     assert_eq!(
         html.matches("src=\"data:image/jpeg;base64,").count(),
         2,
-        "two pictures, and a text without one"
+        "two images, and a text without one"
     );
 
-    // The same pictures, from the data folder of the server.
+    // The same images, from the data folder of the server.
     let beside = media.path().join("beside.html");
     held.run(&["search", "a goldfish", "--contact-sheet", text(&beside)]).expect_code(0);
     assert_eq!(fs_err::read_to_string(&beside).expect("a page"), html);
 
     let png = media.path().join("sheet.png");
     client.run(&at(&server, &["search", "a goldfish", "--contact-sheet", text(&png)])).expect_code(0);
-    assert!(fs_err::read(&png).expect("a picture").starts_with(b"\x89PNG"));
+    assert!(fs_err::read(&png).expect("an image").starts_with(b"\x89PNG"));
 }

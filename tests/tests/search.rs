@@ -53,7 +53,7 @@ fn every_form_finds_itself_first_among_its_kind() {
         let rows = sensorium.json(&["search", &path, "--modality", modality]);
         assert_rows(&rows);
         assert_eq!(rows[0]["path"].as_str(), Some(path.as_str()), "{path} finds itself first");
-        // A sound or film of several parts asks by their mean, which lies near to each of them, not on one.
+        // An audio file or video of several parts asks by their mean, which lies near to each of them, not on one.
         let least = if modality == "image" { 0.98 } else { 0.5 };
         assert!(rows[0]["cosine"].as_f64().expect("cosine") > least, "{path}: {}", rows[0]["cosine"]);
     }
@@ -92,7 +92,7 @@ fn one_text_asks_all_forms() {
 }
 
 #[test]
-fn a_film_answers_with_a_moment_and_a_text_with_a_range() {
+fn a_video_answers_with_a_moment_and_a_text_with_a_range() {
     let rows = database().json(&["search", "the sea", "--all"]);
     for row in &rows {
         match row["modality"].as_str().expect("modality") {
@@ -121,9 +121,9 @@ fn a_stored_asset_is_left_out_of_its_own_answer() {
 #[test]
 fn filters_modalities_and_limits_cut_the_list() {
     let sensorium = database();
-    let pictures = sensorium.json(&["search", "a boat", "--modality", "image", "--limit", "3"]);
-    assert_eq!(pictures.len(), 3);
-    assert!(pictures.iter().all(|row| row["modality"] == "image"));
+    let images = sensorium.json(&["search", "a boat", "--modality", "image", "--limit", "3"]);
+    assert_eq!(images.len(), 3);
+    assert!(images.iter().all(|row| row["modality"] == "image"));
     let wide = sensorium.json(&["search", "a boat", "--filter", "width >= 1", "--all"]);
     assert!(wide.iter().all(|row| row["payload"]["width"].as_u64().is_some()));
     assert!(sensorium.json(&["search", "a boat", "--filter", "width < 0", "--all"]).is_empty());

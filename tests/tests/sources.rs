@@ -8,7 +8,7 @@ use std::path::Path;
 use sensorium_tests::{Sensorium, samples};
 use serde_json::Value;
 
-fn some_pictures(folder: &Path, count: usize) -> Vec<std::path::PathBuf> {
+fn some_images(folder: &Path, count: usize) -> Vec<std::path::PathBuf> {
     let mut names: Vec<_> = fs_err::read_dir(samples().join("images"))
         .expect("samples/images")
         .map(|entry| entry.expect("entry").path())
@@ -38,7 +38,7 @@ fn assets(sensorium: &Sensorium) -> u64 {
 #[test]
 fn a_second_run_finds_everything_unchanged() {
     let (sensorium, media) = (Sensorium::new(), tempfile::tempdir().expect("folder"));
-    some_pictures(media.path(), 3);
+    some_images(media.path(), 3);
     assert_eq!(states(&sensorium.index(media.path())), ["indexed"; 3]);
     assert_eq!(states(&sensorium.index(media.path())), ["unchanged"; 3]);
     assert_eq!(assets(&sensorium), 3);
@@ -47,17 +47,17 @@ fn a_second_run_finds_everything_unchanged() {
 #[test]
 fn a_copy_adds_a_path_and_no_points() {
     let (sensorium, media) = (Sensorium::new(), tempfile::tempdir().expect("folder"));
-    let pictures = some_pictures(media.path(), 1);
+    let images = some_images(media.path(), 1);
     sensorium.index(media.path());
     let copy = media.path().join("copy of it.jpg");
-    fs_err::copy(&pictures[0], &copy).expect("copy");
+    fs_err::copy(&images[0], &copy).expect("copy");
     let events = sensorium.index(media.path());
     let added: Vec<&Value> = events.iter().filter(|e| e["state"] == "indexed").collect();
     assert_eq!(added.len(), 1);
     assert_eq!(added[0]["points"], 0);
     assert_eq!(assets(&sensorium), 1);
 
-    fs_err::remove_file(&pictures[0]).expect("remove");
+    fs_err::remove_file(&images[0]).expect("remove");
     let hit = sensorium.json(&["search", "a picture"]).remove(0);
     assert_eq!(hit["path"].as_str(), copy.to_str(), "the first path that still exists");
 }
@@ -78,16 +78,16 @@ fn a_changed_file_leaves_its_old_asset() {
 #[test]
 fn prune_takes_what_is_gone_and_refuses_an_empty_folder() {
     let (sensorium, media) = (Sensorium::new(), tempfile::tempdir().expect("folder"));
-    let pictures = some_pictures(media.path(), 3);
+    let images = some_images(media.path(), 3);
     sensorium.index(media.path());
-    fs_err::remove_file(&pictures[0]).expect("remove");
+    fs_err::remove_file(&images[0]).expect("remove");
     let prune = [OsStr::new("index"), media.path().as_os_str(), OsStr::new("--prune")];
     let lines = sensorium.json(&prune);
     assert_eq!(lines.last().expect("summary")["pruned"], 1);
     assert_eq!(assets(&sensorium), 2);
 
-    for picture in &pictures[1..] {
-        fs_err::remove_file(picture).expect("remove");
+    for image in &images[1..] {
+        fs_err::remove_file(image).expect("remove");
     }
     let refused = sensorium.run(&prune).expect_code(1);
     assert!(refused.stderr.contains("empty"), "{}", refused.stderr);
@@ -97,7 +97,7 @@ fn prune_takes_what_is_gone_and_refuses_an_empty_folder() {
 #[test]
 fn delete_removes_and_the_next_index_brings_back() {
     let (sensorium, media) = (Sensorium::new(), tempfile::tempdir().expect("folder"));
-    some_pictures(media.path(), 2);
+    some_images(media.path(), 2);
     let events = sensorium.index(media.path());
     let id = events[0]["asset"].as_str().expect("id");
     sensorium.run(&["delete", id]).expect_code(0);
@@ -114,7 +114,7 @@ fn delete_removes_and_the_next_index_brings_back() {
 #[test]
 fn broken_files_are_recorded_and_stop_nothing() {
     let (sensorium, media) = (Sensorium::new(), tempfile::tempdir().expect("folder"));
-    some_pictures(media.path(), 1);
+    some_images(media.path(), 1);
     fs_err::write(media.path().join("broken.png"), b"\x89PNG\r\n\x1a\nnothing more").expect("write");
     fs_err::write(media.path().join("empty.jpg"), b"").expect("write");
     let events = sensorium.index(media.path());
@@ -129,7 +129,7 @@ fn broken_files_are_recorded_and_stop_nothing() {
 #[test]
 fn what_a_killed_server_left_is_told_once_and_ignored() {
     let (sensorium, media) = (Sensorium::new(), tempfile::tempdir().expect("folder"));
-    some_pictures(media.path(), 1);
+    some_images(media.path(), 1);
     sensorium.index(media.path());
     // The number of a process that lives: this one, which is no server.
     let left = sensorium.data().join("server.json");
@@ -158,7 +158,7 @@ fn what_a_killed_server_left_is_told_once_and_ignored() {
 #[test]
 fn reading_needs_no_place_to_write() {
     let (sensorium, media) = (Sensorium::new(), tempfile::tempdir().expect("folder"));
-    some_pictures(media.path(), 1);
+    some_images(media.path(), 1);
     sensorium.index(media.path());
     for args in [&["search", "a picture"][..], &["stats"], &["failures"], &["verify"]] {
         let done = sensorium.command(args).env("TMPDIR", "/proc").output().expect("starts");
@@ -169,7 +169,7 @@ fn reading_needs_no_place_to_write() {
 #[test]
 fn another_data_folder_inside_the_tree_is_passed_over() {
     let (sensorium, media) = (Sensorium::new(), tempfile::tempdir().expect("folder"));
-    some_pictures(media.path(), 1);
+    some_images(media.path(), 1);
     let old = media.path().join(".old");
     let folder: &OsStr = media.path().as_os_str();
     let into_old = [OsStr::new("index"), folder, OsStr::new("--data"), old.as_os_str()];

@@ -41,7 +41,7 @@ pub(crate) struct Ask {
     /// A row for each moment.
     pub(crate) moments: bool,
     /// Late fusion.
-    pub(crate) legs: bool,
+    pub(crate) late: bool,
     /// So many of the best are read once more; 0 for none.
     pub(crate) rerank: u32,
     /// Leave the hub correction out.
@@ -98,7 +98,7 @@ impl Backend {
                     all,
                     min_score,
                     moments,
-                    legs,
+                    late,
                     rerank,
                     raw,
                     explain,
@@ -118,7 +118,7 @@ impl Backend {
                     exact: false,
                     min_score,
                     every_moment: moments,
-                    legs,
+                    legs: late,
                     rerank: usize::try_from(rerank)?,
                     raw,
                     explain,
@@ -134,7 +134,7 @@ impl Backend {
                     all,
                     min_score,
                     moments,
-                    legs,
+                    late,
                     rerank,
                     raw,
                     explain,
@@ -153,7 +153,7 @@ impl Backend {
                     exact: false,
                     min_score,
                     every_moment: moments,
-                    legs,
+                    late,
                     rerank,
                     raw,
                     explain,

@@ -89,16 +89,16 @@ pub(crate) enum CliError {
         /// What the server takes.
         most: u64,
     },
-    /// A clip of several films.
-    #[error("--clip cuts one film: name only one")]
+    /// A clip of several videos.
+    #[error("--clip cuts one video: name only one")]
     OneClip,
-    /// A clip of a film that a server holds.
-    #[error("--clip cuts a file of this machine, and the server holds this film: name it by its path")]
+    /// A clip of a video that a server holds.
+    #[error("--clip cuts a file of this machine, and the server holds this video: name it by its path")]
     ClipOfStored,
-    /// A clip in the place of its film.
-    #[error("{}: the clip would replace the film that it is cut from", path.display())]
-    ClipOverFilm {
-        /// The film.
+    /// A clip in the place of its video.
+    #[error("{}: the clip would replace the video that it is cut from", path.display())]
+    ClipOverVideo {
+        /// The video.
         path: PathBuf,
     },
     /// A clip that could not be cut.
@@ -181,7 +181,7 @@ fn exit_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
             | CliError::FolderOnly { .. }
             | CliError::OneClip
             | CliError::ClipOfStored
-            | CliError::ClipOverFilm { .. }
+            | CliError::ClipOverVideo { .. }
             | CliError::Dash { .. }
             | CliError::Term(_)
             | CliError::Filter(_)
@@ -202,7 +202,7 @@ fn exit_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
             error,
             EngineError::BadTerm { .. }
                 | EngineError::NothingToCaption { .. }
-                | EngineError::NotAFilm { .. }
+                | EngineError::NotAVideo { .. }
                 | EngineError::NothingToSee { .. }
                 | EngineError::Metadata { .. }
                 | EngineError::Payload(_)

@@ -14,7 +14,7 @@
 //! | `model` | what both tell, in one form |
 //! | `eval` | retrieval measured on a manifest |
 //! | `output` | tables, JSON, the progress bar |
-//! | `contact` | hits as pictures |
+//! | `contact` | hits as images |
 //! | `npy` | vectors from files |
 //! | `failure` | errors and exit codes |
 

@@ -1,4 +1,4 @@
-//! Media to words: captions, and storyboards of films.
+//! Media to words: captions, and storyboards of videos.
 
 use futures::{Stream, StreamExt};
 use sensorium_api::v1::caption_service_client::CaptionServiceClient;
@@ -11,7 +11,7 @@ use crate::{Client, ClientError};
 /// What is put into words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CaptionInput {
-    /// The bytes of a picture or a film.
+    /// The bytes of an image or a video.
     Bytes(Vec<u8>),
     /// A stored asset.
     Asset(AssetId),
@@ -37,7 +37,7 @@ pub enum CaptionStrategy {
 /// How captions are made.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct CaptionOptions {
-    /// One for each part of a film, and not only for that in its middle.
+    /// One for each part of a video, and not only for that in its middle.
     pub each_part: bool,
     /// Most tokens; `None`: the model's own bound.
     pub max_tokens: Option<u32>,
@@ -45,7 +45,7 @@ pub struct CaptionOptions {
     pub strategy: CaptionStrategy,
 }
 
-/// How much of a film a summary shows.
+/// How much of a video a summary shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SummaryLength {
     /// At most this many shots, from 1 to 500.
@@ -54,10 +54,10 @@ pub enum SummaryLength {
     TimeMs(u64),
 }
 
-/// A picture, or a part of a film, in words.
+/// An image, or a part of a video, in words.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PartCaption {
-    /// First millisecond of the part, and the first after it; `None` for a picture.
+    /// First millisecond of the part, and the first after it; `None` for an image.
     pub span: Option<(u64, u64)>,
     /// The words.
     pub text: String,
@@ -109,7 +109,7 @@ impl Client {
         Ok(events.map(|event| Ok(CaptionEvent::try_from(event?)?)))
     }
 
-    /// The storyboard of a film, shot by shot in order of time; without a length the server's own. Dropping the shots
+    /// The storyboard of a video, shot by shot in order of time; without a length the server's own. Dropping the shots
     /// ends the work.
     ///
     /// # Errors

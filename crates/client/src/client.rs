@@ -79,7 +79,7 @@ pub struct Stats {
     pub space: SpaceInfo,
     /// Counts and sizes.
     pub counts: CollectionStats,
-    /// Pictures and films with captions, and those that lack them, where the collection keeps captions.
+    /// Images and videos with captions, and those that lack them, where the collection keeps captions.
     pub captions: Option<(u64, u64)>,
 }
 

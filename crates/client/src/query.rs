@@ -52,7 +52,7 @@ pub struct QueryRequest {
     /// A row for each moment instead of one for each asset.
     pub every_moment: bool,
     /// Ask each term alone and fuse the lists (late fusion).
-    pub legs: bool,
+    pub late: bool,
     /// So many of the best hits are read once more by the caption decoder; 0 for none.
     pub rerank: u32,
     /// Leave the hub correction out.
@@ -78,7 +78,7 @@ pub struct Hit {
     pub path: Option<PathBuf>,
     /// All its paths, in order of writing.
     pub paths: Vec<PathBuf>,
-    /// Where in a film or a sound.
+    /// Where in a video or an audio clip.
     pub moment: Option<Moment>,
     /// Where in a text, in characters.
     pub range: Option<(u64, u64)>,
@@ -110,12 +110,12 @@ impl QueryRequest {
             exact,
             min_score,
             every_moment,
-            legs,
+            late,
             rerank,
             raw,
             explain,
         } = self;
-        let fusion = if legs { v1::Fusion::Late } else { v1::Fusion::Early };
+        let fusion = if late { v1::Fusion::Late } else { v1::Fusion::Early };
         v1::QueryRequest {
             collection_name,
             terms: terms.into_iter().map(v1::Term::from).collect(),

@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use sensorium_embed::{Bundle, EmbedError, FolderFiles, Input, LoadOptions, Picture};
+use sensorium_embed::{Bundle, EmbedError, FolderFiles, Image, Input, LoadOptions};
 
 const SECONDS_A_ROW: f64 = 3.0;
 
@@ -25,22 +25,22 @@ fn main() -> Result<(), EmbedError> {
     let cutting = bundle.cutting();
     let size = cutting.image_size;
     let pixels = (0..size * size * 3).map(|i| u8::try_from(i % 251).unwrap_or(0)).collect();
-    let picture = Input::Frames(vec![Picture { width: size, height: size, pixels }]);
+    let image = Input::Frames(vec![Image { width: size, height: size, pixels }]);
     let samples = cutting.sample_rate_hz as usize * cutting.audio.window_ms as usize / 1000;
-    let sound = Input::Sound((0..samples).map(|i| (i as f32 * 0.1).sin() * 0.3).collect());
+    let audio = Input::Audio((0..samples).map(|i| (i as f32 * 0.1).sin() * 0.3).collect());
     let query = Input::Text("two children play football in the snow".to_owned());
     let passage = Input::Text("the quick brown fox jumps over the lazy dog ".repeat(13));
 
-    for (name, input) in [("picture", &picture), ("sound", &sound)] {
+    for (name, input) in [("image", &image), ("audio", &audio)] {
         let start = Instant::now();
         bundle.embed(std::slice::from_ref(input))?;
         println!("{:7.1} ms  first {name}", start.elapsed().as_secs_f64() * 1e3);
     }
     let rows = [
-        ("picture", &picture),
+        ("image", &image),
         ("text query", &query),
         ("passage of 117 words", &passage),
-        ("sound window", &sound),
+        ("audio window", &audio),
     ];
     for (name, input) in rows {
         for count in [1, batch] {

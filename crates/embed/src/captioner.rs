@@ -1,4 +1,4 @@
-//! The seam: what puts pictures into words, whatever library computes it.
+//! The seam: what puts images into words, whatever library computes it.
 
 use std::ops::ControlFlow;
 
@@ -81,7 +81,7 @@ pub struct CaptionToken {
     pub log_prob: f32,
 }
 
-/// A picture in words.
+/// An image in words.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Caption {
     /// The words.
@@ -96,7 +96,7 @@ pub struct Caption {
     pub end: CaptionEnd,
 }
 
-/// How likely a text is, given a picture.
+/// How likely a text is, given an image.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TextScore {
     /// The sum of the log-probabilities of its tokens.
@@ -105,35 +105,35 @@ pub struct TextScore {
     pub end: f32,
 }
 
-/// A text beside several pictures.
+/// A text beside several images.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TextScores {
     /// Tokens that were scored.
     pub tokens: usize,
     /// Pieces that the model has no token for, or no place; they are left out.
     pub skipped: usize,
-    /// For each picture.
-    pub pictures: Vec<TextScore>,
-    /// Without a picture.
+    /// For each image.
+    pub images: Vec<TextScore>,
+    /// Without an image.
     pub blank: TextScore,
 }
 
 impl TextScores {
-    /// `log p(text | picture) - log p(text | no picture)` for each picture: what the picture adds to the words, rid of how
+    /// `log p(text | image) - log p(text | no image)` for each image: what the image adds to the words, rid of how
     /// usual they are. The end is left out, for a query is seldom a whole sentence.
     pub fn gains(&self) -> Vec<f32> {
-        self.pictures.iter().map(|score| score.words - self.blank.words).collect()
+        self.images.iter().map(|score| score.words - self.blank.words).collect()
     }
 }
 
-/// Puts pictures into words, and says how well given words fit.
+/// Puts images into words, and says how well given words fit.
 ///
-/// A caption depends on its own picture and options only. May be called from many threads; it uses those of its bundle.
+/// A caption depends on its own image and options only. May be called from many threads; it uses those of its bundle.
 pub trait Captioner: Send + Sync + std::fmt::Debug {
     /// Most tokens of a caption.
     fn max_tokens(&self) -> usize;
 
-    /// What the decoder looks at while it writes, made once a picture.
+    /// What the decoder looks at while it writes, made once an image.
     ///
     /// # Errors
     /// Where a tensor operation failed.
@@ -150,19 +150,19 @@ pub trait Captioner: Send + Sync + std::fmt::Debug {
         on_piece: &mut dyn FnMut(&str) -> ControlFlow<()>,
     ) -> Result<Caption, EmbedError>;
 
-    /// Captions of many pictures, side by side on the threads.
+    /// Captions of many images, side by side on the threads.
     ///
     /// # Errors
     /// As [`Captioner::caption`].
     fn captions(&self, memories: &[Memory], options: &CaptionOptions) -> Result<Vec<Caption>, EmbedError>;
 
-    /// The log-probability of each of these tokens beside a picture, and of the end after them.
+    /// The log-probability of each of these tokens beside an image, and of the end after them.
     ///
     /// # Errors
     /// For a token that the model does not have, more tokens than it has places for, or numbers that broke down.
     fn log_probs(&self, ids: &[u32], memory: &Memory) -> Result<Vec<f32>, EmbedError>;
 
-    /// How likely a text is beside each picture and beside none, in one pass.
+    /// How likely a text is beside each image and beside none, in one pass.
     ///
     /// # Errors
     /// Where the numbers broke down.

@@ -66,7 +66,7 @@ pub enum EmbedError {
         /// Why.
         source: Cause,
     },
-    /// A weight that a tower needs is not there.
+    /// A weight that an encoder needs is not there.
     #[error("{file} has no weight {name}")]
     MissingWeight {
         /// The file.
@@ -111,22 +111,22 @@ pub enum EmbedError {
         "the self-test of {part} is off by {difference:e}, allowed is {allowed:e}: the bundle is refused"
     )]
     SelfTest {
-        /// Which tower.
+        /// Which encoder.
         part: String,
         /// The largest difference of a component.
         difference: f32,
         /// The difference that the bundle allows.
         allowed: f32,
     },
-    /// No tower of the bundle encodes this modality.
-    #[error("the bundle has no tower for {modality}")]
-    NoTower {
+    /// No encoder of the bundle encodes this modality.
+    #[error("the bundle has no encoder for {modality}")]
+    NoEncoder {
         /// The modality.
         modality: Modality,
     },
-    /// No tower of the bundle reads this language.
+    /// No encoder of the bundle reads this language.
     #[error(
-        "the bundle has no tower for texts in {language}: leave the language out, or take a bundle that has one"
+        "the bundle has no encoder for texts in {language}: leave the language out, or take a bundle that has one"
     )]
     NoLanguage {
         /// The language.
@@ -134,15 +134,15 @@ pub enum EmbedError {
     },
     /// The bundle does not put these into words.
     #[error("this bundle has no caption decoder for {}", match modality {
-        Modality::Audio => "sounds",
+        Modality::Audio => "audio",
         Modality::Text => "texts",
-        Modality::Image | Modality::Video => "pictures",
+        Modality::Image | Modality::Video => "images",
     })]
     NoCaptioner {
         /// What should have been put into words.
         modality: Modality,
     },
-    /// An input that no tower can take.
+    /// An input that no encoder can take.
     #[error("input {index}: {fault}")]
     InvalidInput {
         /// Which of the inputs given, from 0.
@@ -160,27 +160,27 @@ pub enum EmbedError {
     #[error("the caption decoder gave numbers that are not finite")]
     CaptionNotFinite,
     /// A vector is not a number.
-    #[error("the {modality} tower gave a vector that is not finite")]
+    #[error("the {modality} encoder gave a vector that is not finite")]
     NotFinite {
-        /// The tower's modality.
+        /// The encoder's modality.
         modality: Modality,
     },
-    /// A tower was given a batch of another modality.
-    #[error("the {tower} tower was given a batch of {batch}")]
+    /// An encoder was given a batch of another modality.
+    #[error("the {encoder} encoder was given a batch of {batch}")]
     WrongBatch {
-        /// The tower's modality.
-        tower: Modality,
+        /// The encoder's modality.
+        encoder: Modality,
         /// What the batch holds.
         batch: &'static str,
     },
     /// The queue is full.
-    #[error("the encoder's queue is full")]
+    #[error("the queue of the encoders is full")]
     Overloaded,
     /// The caller gave up.
     #[error("the encoding was cancelled")]
     Cancelled,
     /// The owner thread is gone.
-    #[error("the encoder has stopped")]
+    #[error("the encoders have stopped")]
     Stopped,
     /// A tensor operation failed.
     #[error("compute: {source}")]
@@ -201,7 +201,7 @@ impl EmbedError {
             | Self::Format { .. }
             | Self::NoCaptioner { .. }
             | Self::NoLanguage { .. }
-            | Self::NoTower { .. } => ErrorKind::FailedPrecondition,
+            | Self::NoEncoder { .. } => ErrorKind::FailedPrecondition,
             Self::Hash { .. }
             | Self::Damaged { .. }
             | Self::MissingWeight { .. }

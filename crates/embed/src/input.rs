@@ -1,10 +1,10 @@
-//! What towers take.
+//! What encoders take.
 
 use sensorium_types::Language;
 
-/// A picture at the size of the image tower.
+/// An image at the size of the image encoder.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Picture {
+pub struct Image {
     /// Width in pixels.
     pub width: u32,
     /// Height in pixels.
@@ -20,12 +20,12 @@ pub enum Input {
     Text(String),
     /// The same in a language that is known.
     TextIn(Language, String),
-    /// Frames of one part: one for an image, several for a film. The vector is the mean of the frames' unit vectors,
+    /// Frames of one part: one for an image, several for a video. The vector is the mean of the frames' unit vectors,
     /// normalized.
-    Frames(Vec<Picture>),
+    Frames(Vec<Image>),
     /// Mono samples at the rate that the bundle's [`crate::Cutting`] names, within -1..=1. What is longer than the
-    /// tower's window is cut.
-    Sound(Vec<f32>),
+    /// encoder's window is cut.
+    Audio(Vec<f32>),
 }
 
 /// What is wrong with an input.
@@ -34,7 +34,7 @@ pub enum InputFault {
     /// Frames without a frame.
     #[error("no frames")]
     NoFrames,
-    /// A sound without a sample.
+    /// An audio clip without a sample.
     #[error("no samples")]
     NoSamples,
     /// A sample that is not a number.
@@ -43,28 +43,28 @@ pub enum InputFault {
         /// Which sample, from 0.
         at: usize,
     },
-    /// A picture of another size than the tower's.
-    #[error("a picture of {width}x{height} pixels in {bytes} bytes, expected {size}x{size} in RGB")]
-    PictureSize {
+    /// An image of another size than the encoder's.
+    #[error("an image of {width}x{height} pixels in {bytes} bytes, expected {size}x{size} in RGB")]
+    ImageSize {
         /// Width received.
         width: u32,
         /// Height received.
         height: u32,
         /// Bytes received.
         bytes: usize,
-        /// Side of the square that the tower takes.
+        /// Side of the square that the encoder takes.
         size: u32,
     },
 }
 
 impl Input {
-    /// Checks what any tower would refuse.
+    /// Checks what any encoder would refuse.
     pub(crate) fn check(&self, size: u32) -> Result<(), InputFault> {
         match self {
             Self::Text(_) | Self::TextIn(..) => Ok(()),
             Self::Frames(frames) if frames.is_empty() => Err(InputFault::NoFrames),
             Self::Frames(frames) => frames.iter().try_for_each(|frame| frame.check(size)),
-            Self::Sound(samples) => check_sound(samples),
+            Self::Audio(samples) => check_audio(samples),
         }
     }
 
@@ -72,20 +72,20 @@ impl Input {
     pub(crate) fn cost(&self) -> u64 {
         const TOKEN: u64 = 11;
         const MAX_TOKENS: u64 = 256;
-        const PICTURE: u64 = 1_100;
-        const SOUND_SECOND: u64 = 70;
+        const IMAGE: u64 = 1_100;
+        const AUDIO_SECOND: u64 = 70;
         const SAMPLES_A_SECOND: u64 = 16_000;
         match self {
             // Four bytes to a token, and the two marks around a text.
             Self::Text(text) | Self::TextIn(_, text) => (text.len() as u64 / 4 + 2).min(MAX_TOKENS) * TOKEN,
-            Self::Frames(frames) => frames.len() as u64 * PICTURE,
-            Self::Sound(samples) => (samples.len() as u64 / SAMPLES_A_SECOND + 1) * SOUND_SECOND,
+            Self::Frames(frames) => frames.len() as u64 * IMAGE,
+            Self::Audio(samples) => (samples.len() as u64 / SAMPLES_A_SECOND + 1) * AUDIO_SECOND,
         }
     }
 }
 
-/// Checks what any tower of sounds would refuse.
-pub(crate) fn check_sound(samples: &[f32]) -> Result<(), InputFault> {
+/// Checks what any audio encoder would refuse.
+pub(crate) fn check_audio(samples: &[f32]) -> Result<(), InputFault> {
     if samples.is_empty() {
         return Err(InputFault::NoSamples);
     }
@@ -95,14 +95,14 @@ pub(crate) fn check_sound(samples: &[f32]) -> Result<(), InputFault> {
     }
 }
 
-impl Picture {
+impl Image {
     pub(crate) fn check(&self, size: u32) -> Result<(), InputFault> {
         let side = size as usize;
         if self.width == size && self.height == size && self.pixels.len() == side * side * 3 {
             return Ok(());
         }
         let (width, height, bytes) = (self.width, self.height, self.pixels.len());
-        Err(InputFault::PictureSize { width, height, bytes, size })
+        Err(InputFault::ImageSize { width, height, bytes, size })
     }
 }
 
@@ -113,11 +113,11 @@ mod tests {
     #[test]
     fn faults_are_found_and_said() {
         assert_eq!(Input::Frames(Vec::new()).check(2), Err(InputFault::NoFrames));
-        assert_eq!(Input::Sound(Vec::new()).check(2), Err(InputFault::NoSamples));
-        assert_eq!(Input::Sound(vec![0.0, f32::NAN]).check(2), Err(InputFault::SampleNotFinite { at: 1 }));
-        let small = Picture { width: 1, height: 2, pixels: vec![0; 6] };
+        assert_eq!(Input::Audio(Vec::new()).check(2), Err(InputFault::NoSamples));
+        assert_eq!(Input::Audio(vec![0.0, f32::NAN]).check(2), Err(InputFault::SampleNotFinite { at: 1 }));
+        let small = Image { width: 1, height: 2, pixels: vec![0; 6] };
         let fault = Input::Frames(vec![small]).check(2).unwrap_err();
-        assert_eq!(fault.to_string(), "a picture of 1x2 pixels in 6 bytes, expected 2x2 in RGB");
+        assert_eq!(fault.to_string(), "an image of 1x2 pixels in 6 bytes, expected 2x2 in RGB");
         assert_eq!(Input::Text(String::new()).check(2), Ok(()));
     }
 }

@@ -1,21 +1,21 @@
-//! Towers that map text, pictures and sound into one space, bundles of them, and batching.
+//! Encoders that map text, images and audio into one space, bundles of them, and batching.
 //!
 //! ```text
-//! Input --Encoder: queue, planner, one owner thread--> Bundle --Tower: text | image | audio | video--> unit vectors
+//! Input --Batcher: queue, planner, one owner thread--> Bundle --Encoder: text | image | audio | video--> unit vectors
 //!                                                        |
 //!                                    bundle.toml, safetensors, tokenizer.json (from a folder or from the binary)
 //! ```
 //! | folder | holds |
 //! | --- | --- |
-//! | `tower.rs`, `captioner.rs` | the seams: [`Tower`], [`Batch`], [`Captioner`]; they name no library |
-//! | `bundle/` | [`Bundle`]: manifest, files, lazy towers, self-test, calibration, cutting |
-//! | `towers/` | one file a tower: text (MiniLM, or a small Transformer for other languages), hybrid image, log-mel audio, frame-mean video |
-//! | `caption/` | the caption decoder: a picture's grid to words, and how well given words fit |
-//! | `layers/` | what towers are made of, on candle's tensors with the operations of `sensorium-kernels` |
+//! | `encoder.rs`, `captioner.rs` | the seams: [`Encoder`], [`Batch`], [`Captioner`]; they name no library |
+//! | `bundle/` | [`Bundle`]: manifest, files, lazy encoders, self-test, calibration, cutting |
+//! | `encoders/` | one file an encoder: text (MiniLM, or a small Transformer for other languages), hybrid image, log-mel audio, frame-mean video |
+//! | `caption/` | the caption decoder: an image's grid to words, and how well given words fit |
+//! | `layers/` | what encoders are made of, on candle's tensors with the operations of `sensorium-kernels` |
 //! | `weights/` | safetensors by name and shape; what is missing, extra or misshaped is named |
-//! | `batching/` | [`Encoder`]: pure planner, bounded queue, one owner thread |
+//! | `batching/` | [`Batcher`]: pure planner, bounded queue, one owner thread |
 //! | `tokenizer.rs`, `mel.rs` | strings to token ids, samples to log-mels |
-//! | `detector.rs` | the language of a text, which chooses the tower |
+//! | `detector.rs` | the language of a text, which chooses the encoder |
 //!
 //! Batches are ragged: rows of all items lie below one another, attention stays within an item, and nothing is padded, so
 //! that an item's vector does not depend on its neighbours.
@@ -25,6 +25,8 @@ mod bundle;
 mod caption;
 mod captioner;
 mod detector;
+mod encoder;
+mod encoders;
 mod error;
 mod input;
 mod layers;
@@ -33,22 +35,20 @@ mod mel;
 mod parity;
 mod threads;
 mod tokenizer;
-mod tower;
-mod towers;
 mod weights;
 
-pub use batching::{Encoder, EncoderConfig, Priority, Ticket};
+pub use batching::{Batcher, BatcherConfig, Priority, Ticket};
 pub use bundle::{
-    AudioCutting, Bundle, BundleFiles, BundleInfo, Cutting, Fit, FolderFiles, GeneratorInfo, HubsInfo,
-    Licence, LoadOptions, StaticFiles, TextCutting, TowerInfo, VideoCutting,
+    AudioCutting, Bundle, BundleFiles, BundleInfo, Cutting, EncoderInfo, Fit, FolderFiles, GeneratorInfo,
+    HubsInfo, Licence, LoadOptions, StaticFiles, TextCutting, VideoCutting,
 };
 pub use caption::Memory;
 pub use captioner::{
     Caption, CaptionEnd, CaptionOptions, CaptionToken, Captioner, DEFAULT_LENGTH_PENALTY, DEFAULT_NO_REPEAT,
     Strategy, TextScore, TextScores,
 };
+pub use encoder::{AudioTokens, Batch, Embedding, Encoder, Grid, ImageStem};
 pub use error::EmbedError;
-pub use input::{Input, InputFault, Picture};
+pub use input::{Image, Input, InputFault};
 pub use mel::{LogMel, LogMelSpec};
 pub use tokenizer::Tokenizer;
-pub use tower::{Batch, Embedding, Grid, PictureStem, SoundTokens, Tower};

@@ -27,15 +27,15 @@ pub struct LogMelSpec {
     pub offset: f32,
     /// Frame counts are multiples of this.
     pub multiple: usize,
-    /// Fewest frames; shorter sounds are padded by silence.
+    /// Fewest frames; shorter clips are padded by silence.
     pub min_frames: usize,
-    /// Most frames; longer sounds are cut.
+    /// Most frames; longer clips are cut.
     pub max_frames: usize,
 }
 
 impl LogMelSpec {
     /// Whether the constants fit together.
-    pub(crate) fn is_sound(&self) -> bool {
+    pub(crate) fn is_audio(&self) -> bool {
         let lengths = [self.frame, self.hop, self.mels, self.multiple, self.min_frames];
         let whole = self.min_frames.is_multiple_of(self.multiple.max(1))
             && self.max_frames.is_multiple_of(self.multiple.max(1));
@@ -93,14 +93,14 @@ impl LogMel {
         &self.spec
     }
 
-    /// Frames of a sound after padding and cutting.
+    /// Frames of an audio clip after padding and cutting.
     pub fn frame_count(&self, samples: usize) -> usize {
         let spec = &self.spec;
         let frames = if samples < spec.frame { 0 } else { (samples - spec.frame) / spec.hop + 1 };
         frames.next_multiple_of(spec.multiple).clamp(spec.min_frames, spec.max_frames)
     }
 
-    /// The log-mel of a sound.
+    /// The log-mel of an audio clip.
     ///
     /// # Shapes
     /// samples -> (frames, mels)

@@ -1,5 +1,5 @@
-//! The insides of the towers against the arrays that `training/golden.py` made with PyTorch: where vectors differ, these
-//! tests say from which step on. The vectors themselves are compared in `tests/golden.rs`.
+//! The insides of the encoders against the arrays that `training/golden.py` made with PyTorch: where vectors differ,
+//! these tests say from which step on. The vectors themselves are compared in `tests/golden.rs`.
 
 use std::path::PathBuf;
 

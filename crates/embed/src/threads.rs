@@ -1,4 +1,4 @@
-//! The threads that towers compute on.
+//! The threads that encoders compute on.
 
 use std::sync::Arc;
 

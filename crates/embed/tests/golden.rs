@@ -1,7 +1,8 @@
-//! The towers against the arrays that `training/golden.py` made with PyTorch, from the same weights.
+//! The encoders against the arrays that `training/golden.py` made with PyTorch, from the same weights.
 //!
-//! Reads `models/mini`, or the bundle that `SENSORIUM_BUNDLE` names. What is made of real media before a tower sees it is
-//! compared by `make eval`, with the arrays of `training/golden_real.py` in the folder that `SENSORIUM_PARITY` names.
+//! Reads `models/mini`, or the bundle that `SENSORIUM_BUNDLE` names. What is made of real media before an encoder sees
+//! it is compared by `make eval`, with the arrays of `training/golden_real.py` in the folder that `SENSORIUM_PARITY`
+//! names.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests, which fail by panics")]
 
@@ -9,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use safetensors::SafeTensors;
-use sensorium_embed::{Bundle, FolderFiles, Input, LoadOptions, LogMel, LogMelSpec, Picture, Tokenizer};
+use sensorium_embed::{Bundle, FolderFiles, Image, Input, LoadOptions, LogMel, LogMelSpec, Tokenizer};
 use sensorium_types::{Language, Modality};
 use serde_json::json;
 
@@ -17,7 +18,7 @@ use serde_json::json;
 const VECTOR_TOLERANCE: f32 = 1e-5;
 /// The same for logarithms of mel bands.
 const MEL_TOLERANCE: f32 = 1e-5;
-/// Tokens of the text tower, as in `bundle.toml`.
+/// Tokens of the text encoder, as in `bundle.toml`.
 const MAX_TOKENS: usize = 256;
 /// An input's vector must not depend on its batch.
 const BATCH_TOLERANCE: f32 = 1e-5;
@@ -111,10 +112,10 @@ fn texts() -> Vec<Input> {
     strings.map(|text| Input::TextIn(Language::English, text)).collect()
 }
 
-fn picture() -> Input {
+fn image() -> Input {
     let size = bundle().cutting().image_size;
     let pixels = Golden::open("image.safetensors").bytes("resized");
-    Input::Frames(vec![Picture { width: size, height: size, pixels }])
+    Input::Frames(vec![Image { width: size, height: size, pixels }])
 }
 
 #[test]
@@ -123,9 +124,9 @@ fn texts_have_the_vectors_of_the_reference() {
     assert_near(&vectors, &Golden::open("text.safetensors").floats("vectors"), VECTOR_TOLERANCE);
 }
 
-/// The bundle, if it has a tower of other languages: one is optional.
+/// The bundle, if it has an encoder of other languages: one is optional.
 fn with_other_languages() -> Option<Arc<Bundle>> {
-    Some(bundle()).filter(|bundle| bundle.info().towers.iter().any(|tower| !tower.languages.is_empty()))
+    Some(bundle()).filter(|bundle| bundle.info().encoders.iter().any(|encoder| !encoder.languages.is_empty()))
 }
 
 #[test]
@@ -148,15 +149,15 @@ fn texts_in_other_languages_have_the_vectors_of_the_reference() {
 }
 
 #[test]
-fn a_picture_has_the_vector_of_the_reference() {
-    let vectors = bundle().embed(&[picture()]).unwrap();
+fn an_image_has_the_vector_of_the_reference() {
+    let vectors = bundle().embed(&[image()]).unwrap();
     assert_near(&vectors[0], &Golden::open("image.safetensors").floats("vector"), VECTOR_TOLERANCE);
 }
 
 #[test]
-fn sounds_have_the_vectors_of_the_reference() {
+fn audio_has_the_vectors_of_the_reference() {
     let golden = Golden::open("audio.safetensors");
-    let inputs = ["samples", "tiny.samples"].map(|name| Input::Sound(golden.floats(name)));
+    let inputs = ["samples", "tiny.samples"].map(|name| Input::Audio(golden.floats(name)));
     let vectors = bundle().embed(&inputs).unwrap();
     assert_near(&vectors[0], &golden.floats("vector"), VECTOR_TOLERANCE);
     assert_near(&vectors[1], &golden.floats("tiny.vector"), VECTOR_TOLERANCE);
@@ -168,7 +169,7 @@ fn sounds_have_the_vectors_of_the_reference() {
         .step_by(count(cutting.audio.hop_ms))
         .map(|start| {
             let end = (start + count(cutting.audio.window_ms)).min(samples.len());
-            Input::Sound(samples[start..end].to_vec())
+            Input::Audio(samples[start..end].to_vec())
         })
         .collect();
     let vectors = bundle().embed(&windows).unwrap().concat();
@@ -187,17 +188,17 @@ fn log_mels_are_those_of_the_reference() {
 
 #[test]
 #[ignore = "compares media outside the repository: make eval"]
-fn real_sounds_have_the_log_mels_of_the_reference() {
-    let (golden, folder) = real("sounds.safetensors");
-    let (mel, sounds) = (log_mel(), golden.tensors().len() / 2);
-    assert!(sounds > 0, "no sounds");
-    let worst = (0..sounds)
+fn real_audio_has_the_log_mels_of_the_reference() {
+    let (golden, folder) = real("audio.safetensors");
+    let (mel, audios) = (log_mel(), golden.tensors().len() / 2);
+    assert!(audios > 0, "no audio");
+    let worst = (0..audios)
         .map(|index| {
             let computed = mel.compute(&golden.floats(&format!("samples.{index}"))).unwrap();
             difference(&computed, &golden.floats(&format!("log_mel.{index}")))
         })
         .fold(0.0, f32::max);
-    let figures = json!({"log_mels": {"worst": worst, "sounds": sounds}});
+    let figures = json!({"log_mels": {"worst": worst, "clips": audios}});
     fs_err::write(folder.join("log_mels.json"), format!("{figures}\n")).unwrap();
     assert!(worst <= MEL_TOLERANCE, "off by {worst:e}");
 }
@@ -229,10 +230,10 @@ fn a_batch_gives_each_input_the_vector_that_it_has_alone() {
     let bundle = bundle();
     let golden = Golden::open("audio.safetensors");
     let mut inputs = texts();
-    inputs.push(picture());
-    inputs.push(Input::Sound(golden.floats("samples")));
+    inputs.push(image());
+    inputs.push(Input::Audio(golden.floats("samples")));
     inputs.extend(texts());
-    inputs.push(Input::Sound(golden.floats("tiny.samples")));
+    inputs.push(Input::Audio(golden.floats("tiny.samples")));
     for (input, together) in inputs.iter().zip(bundle.embed(&inputs).unwrap()) {
         let alone = bundle.embed(std::slice::from_ref(input)).unwrap();
         assert_near(&alone[0], &together, BATCH_TOLERANCE);
@@ -242,16 +243,16 @@ fn a_batch_gives_each_input_the_vector_that_it_has_alone() {
 }
 
 #[test]
-fn a_film_is_the_mean_of_its_frames() {
+fn a_video_is_the_mean_of_its_frames() {
     let bundle = bundle();
-    let Input::Frames(frames) = picture() else { unreachable!("a picture") };
+    let Input::Frames(frames) = image() else { unreachable!("an image") };
     let mut dark = frames[0].clone();
     for value in &mut dark.pixels {
         *value /= 3;
     }
     let (first, second) = (vec![frames[0].clone()], vec![dark.clone()]);
-    let film = Input::Frames(vec![frames[0].clone(), dark]);
-    let vectors = bundle.embed(&[Input::Frames(first), film, Input::Frames(second)]).unwrap();
+    let video = Input::Frames(vec![frames[0].clone(), dark]);
+    let vectors = bundle.embed(&[Input::Frames(first), video, Input::Frames(second)]).unwrap();
     let mut mean: Vec<f32> = vectors[0].iter().zip(&vectors[2]).map(|(a, b)| (a + b) / 2.0).collect();
     let norm = mean.iter().map(|value| value * value).sum::<f32>().sqrt();
     mean.iter_mut().for_each(|value| *value /= norm);
@@ -259,11 +260,11 @@ fn a_film_is_the_mean_of_its_frames() {
 }
 
 #[test]
-fn every_tower_passes_its_self_test_and_every_pair_is_calibrated() {
+fn every_encoder_passes_its_self_test_and_every_pair_is_calibrated() {
     let bundle = bundle();
     bundle.self_test().unwrap();
     let further = usize::from(with_other_languages().is_some());
-    assert_eq!(bundle.info().towers.len(), Modality::ALL.len() + further);
+    assert_eq!(bundle.info().encoders.len(), Modality::ALL.len() + further);
     assert_eq!(bundle.calibration().pairs.len(), 9);
     assert_eq!(bundle.space().dim, 384);
 }

@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sensorium_embed::Picture;
+use sensorium_embed::Image;
 use sensorium_media::Cancel;
 use sensorium_store::Store;
 use sensorium_types::{
@@ -116,11 +116,11 @@ impl Engine {
     /// Usage errors of the terms (CONTRACTS.md section 6), terms that cannot be decoded, unknown assets; text and media
     /// terms when the space is another bundle's.
     pub async fn query(&self, request: QueryRequest) -> Result<QueryReply, EngineError> {
-        let needs_towers = request.terms.iter().any(|term| match &term.input {
+        let needs_encoders = request.terms.iter().any(|term| match &term.input {
             TermInput::Text(_) | TermInput::TextIn(..) | TermInput::File(_) | TermInput::Bytes(_) => true,
             TermInput::Asset(_) | TermInput::Point(..) | TermInput::Vector(_) => false,
         });
-        if needs_towers {
+        if needs_encoders {
             self.check_space()?;
         }
         // As long as points lack hub values, and where the space is another bundle's, nothing is corrected.
@@ -307,11 +307,11 @@ impl Engine {
         Ok(self.store.thumb(point).await?)
     }
 
-    /// The thumbnail of a point as the towers take pictures; `None` where there is none, or it is damaged.
+    /// The thumbnail of a point as the encoders take images; `None` where there is none, or it is damaged.
     ///
     /// # Errors
     /// If the store fails, or nothing can be decoded.
-    pub async fn thumb_picture(&self, point: &PointKey) -> Result<Option<Picture>, EngineError> {
+    pub async fn thumb_image(&self, point: &PointKey) -> Result<Option<Image>, EngineError> {
         let Some(jpeg) = self.thumb(point).await? else { return Ok(None) };
         let decode = Arc::clone(&self.decode);
         let cancel = Cancel::new();

@@ -1,9 +1,9 @@
-//! Pictures, films and sounds to words.
+//! Images, videos and audio to words.
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | this one | captions of pictures, and of the parts of films and sounds |
-//! | `captions/summary.rs` | a film to a storyboard |
+//! | this one | captions of images, and of the parts of videos and audio |
+//! | `captions/summary.rs` | a video to a storyboard |
 //! | `captions/choose.rs` | which shots a storyboard shows |
 //! | `captions/keep.rs` | captions as data of a collection |
 
@@ -15,13 +15,13 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use sensorium_embed::{Bundle, Caption, CaptionOptions, DEFAULT_LENGTH_PENALTY, Picture, Priority, Strategy};
+use sensorium_embed::{Bundle, Caption, CaptionOptions, DEFAULT_LENGTH_PENALTY, Image, Priority, Strategy};
 use sensorium_media::{Cancel, Head, Limits, MediaInput, Part, PartContent, PoolConfig, Rgb};
 use sensorium_types::{AssetId, FailureReason, Modality, PointKey, ReasonKind, Track};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::index::blocking;
-use crate::seams::{Captioned, Decode, Encode, Towers, Workers, tower_spec};
+use crate::seams::{Captioned, Decode, Encode, Towers, Workers, encoder_spec};
 use crate::{Engine, EngineError};
 
 pub use keep::{CaptionCounts, CaptionOutcome, CaptionPace, CaptionsMade, CaptionsSummary};
@@ -41,11 +41,11 @@ pub enum CaptionInput {
     Bytes(Arc<[u8]>),
     /// A stored asset.
     Asset(AssetId),
-    /// One point of a stored asset; without a track, of its pictures, or of its sound if it has none.
+    /// One point of a stored asset; without a track, of its images, or of its audio if it has none.
     Point(AssetId, Option<Track>, u32),
 }
 
-/// Which parts of a film or a sound are put into words.
+/// Which parts of a video or an audio clip are put into words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CaptionParts {
     /// The one in the middle.
@@ -65,10 +65,10 @@ pub struct CaptionRequest {
     pub options: CaptionOptions,
 }
 
-/// A picture, or a part of a film or a sound, in words.
+/// An image, or a part of a video or an audio clip, in words.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PartCaption {
-    /// First millisecond of the part, and the first after it; `None` for a picture.
+    /// First millisecond of the part, and the first after it; `None` for an image.
     pub span: Option<(u64, u64)>,
     /// The words.
     pub caption: Caption,
@@ -83,7 +83,7 @@ pub enum CaptionEvent {
     Done(PartCaption),
 }
 
-/// What is put into words, with its place in its film or sound.
+/// What is put into words, with its place in its asset.
 type Shown = (Option<(u64, u64)>, Captioned);
 /// The same with the point that it belongs to.
 type Placed = (Track, u32, Shown);
@@ -98,7 +98,7 @@ pub struct Captions {
 impl Captions {
     /// Captions by the bundle's decoder. `worker_program` decodes media; it and the models start at their first use.
     pub fn new(bundle: Arc<Bundle>, worker_program: PathBuf, limits: Limits) -> Self {
-        let spec = tower_spec(bundle.cutting());
+        let spec = encoder_spec(bundle.cutting());
         let decode = Arc::new(Workers::new(PoolConfig { worker_program, workers: 1, limits, spec }));
         Self { encode: Arc::new(Towers::new(bundle)), decode }
     }
@@ -112,7 +112,7 @@ impl Captions {
         blocking("load the caption decoder", move || encode.check_captions()).await
     }
 
-    /// Puts a file's pictures into words, or its sound if it has none. It ends early when nobody listens any more.
+    /// Puts a file's images into words, or its audio if it has none. It ends early when nobody listens any more.
     ///
     /// # Errors
     /// If the bundle has no caption decoder for it, the bytes cannot be decoded, or there is nothing to see or hear in them.
@@ -139,13 +139,13 @@ impl Captions {
         self.check().await?;
         let (encode, decode) = (Arc::clone(&self.encode), Arc::clone(&self.decode));
         blocking("put media into words", move || {
-            // One picture of each part, for which is in the middle shows at the end.
+            // One image of each part, for which is in the middle shows at the end.
             let (mut placed, mut bytes): (Vec<Placed>, _) = (Vec::new(), 0_usize);
-            let asks_sound = chosen.is_of(Track::Audio);
+            let asks_audio = chosen.is_of(Track::Audio);
             let mut on_part = |part: Part| {
-                // A film's sound comes after its pictures, which speak for it.
-                let has_pictures = placed.first().is_some_and(|(track, ..)| *track != Track::Audio);
-                if part.track == Track::Audio && has_pictures && !asks_sound {
+                // A video's audio comes after its images, which speak for it.
+                let has_images = placed.first().is_some_and(|(track, ..)| *track != Track::Audio);
+                if part.track == Track::Audio && has_images && !asks_audio {
                     return Ok(());
                 }
                 let Some(one) = shown(&part) else { return Ok(()) };
@@ -178,7 +178,7 @@ impl Captions {
 }
 
 impl Engine {
-    /// Puts media into words (pictures, and the parts of films and sounds). It ends early when nobody listens any more.
+    /// Puts media into words (images, and the parts of videos and audio). It ends early when nobody listens any more.
     ///
     /// # Errors
     /// If the bundle has no caption decoder for them, the media are unknown, away or cannot be decoded, or there is nothing
@@ -232,7 +232,7 @@ impl Engine {
     }
 }
 
-/// Which pictures or sounds of a file are meant.
+/// Which images or audio of a file are meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Chosen {
     Middle,
@@ -247,7 +247,7 @@ impl Chosen {
     }
 }
 
-/// What is meant: of a part of a film, its middle frame.
+/// What is meant: of a part of a video, its middle frame.
 fn meant(
     mut shown: Vec<Placed>,
     modality: Modality,
@@ -285,18 +285,18 @@ fn beam_options() -> CaptionOptions {
     CaptionOptions { strategy, ..CaptionOptions::default() }
 }
 
-/// The picture in the middle of a part, or its sound.
+/// The image in the middle of a part, or its audio.
 fn shown(part: &Part) -> Option<Placed> {
     let Part { track, ordinal, span, content, thumb: _ } = part;
     let content = match content {
-        PartContent::Frames(frames) => Captioned::Picture(middle(frames)?),
-        PartContent::Pcm(samples) => Captioned::Sound(samples.clone()),
+        PartContent::Frames(frames) => Captioned::Image(middle(frames)?),
+        PartContent::Pcm(samples) => Captioned::Audio(samples.clone()),
         PartContent::Text(_) => return None,
     };
     Some((*track, *ordinal, (span.and_then(|span| span.time()), content)))
 }
 
-fn middle(frames: &[Rgb]) -> Option<Picture> {
+fn middle(frames: &[Rgb]) -> Option<Image> {
     let frame = frames.get(frames.len() / 2)?;
-    Some(Picture { width: frame.width, height: frame.height, pixels: frame.pixels.clone() })
+    Some(Image { width: frame.width, height: frame.height, pixels: frame.pixels.clone() })
 }

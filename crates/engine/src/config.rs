@@ -25,7 +25,7 @@ pub struct EngineConfig {
     pub data_dir: PathBuf,
     /// The collection; it is made at the first write.
     pub collection: String,
-    /// The towers and their calibration.
+    /// The encoders and their calibration.
     pub bundle: Arc<Bundle>,
     /// The program that runs as decoding worker: a `sensorium` binary.
     pub worker_program: PathBuf,

@@ -1,25 +1,25 @@
-//! Decoded parts to points: what goes to the towers, and what waits for their vectors.
+//! Decoded parts to points: what goes to the encoders, and what waits for their vectors.
 //!
 //! ```text
-//! decoder ─► Feed::push ─► at most 16 parts ─► towers ─► vectors
-//!                └── waits for the oldest request while enough are with the towers
+//! decoder ─► Feed::push ─► at most 16 parts ─► encoders ─► vectors
+//!                └── waits for the oldest request while enough are with the encoders
 //! ```
 //!
-//! Pixels and samples live from the decoder to the towers only. Of a film of any length a few seconds are in memory at a
-//! time; what stays of the rest until it is written is a vector, a span and a thumbnail for each part.
+//! Pixels and samples live from the decoder to the encoders only. Of a video of any length a few seconds are in memory
+//! at a time; what stays of the rest until it is written is a vector, a span and a thumbnail for each part.
 
 use std::collections::VecDeque;
 
-use sensorium_embed::{Input, Picture, Priority};
+use sensorium_embed::{Image, Input, Priority};
 use sensorium_media::{Head, Part, PartContent};
 use sensorium_types::{ErrorKind, FailureReason, PointRecord, ReasonKind, Span, Track};
 
 use crate::seams::{Encode, Pending};
 use crate::{EngineError, vectors};
 
-/// Parts that go to the towers in one request, so that a long film does not fill the queue by itself.
+/// Parts that go to the encoders in one request, so that a long video does not fill the queue by itself.
 const PARTS_A_REQUEST: usize = 16;
-/// Most requests of one asset that are with the towers while it is decoded.
+/// Most requests of one asset that are with the encoders while it is decoded.
 const BULK_REQUESTS: usize = 3;
 /// As many for a query: a second one might find the queue full, and a query never waits for room.
 const QUERY_REQUESTS: usize = 1;
@@ -33,7 +33,7 @@ struct Waiting {
     thumb: Option<Vec<u8>>,
 }
 
-/// Takes the parts of an asset as a decoder gives them, and sends them on to the towers.
+/// Takes the parts of an asset as a decoder gives them, and sends them on to the encoders.
 #[derive(Debug)]
 pub(crate) struct Feed<'a> {
     encode: &'a dyn Encode,
@@ -59,10 +59,10 @@ impl<'a> Feed<'a> {
         Self { encode, priority, inputs: Vec::new(), sent: Encoding::default() }
     }
 
-    /// Takes the next part; blocks while enough parts of this asset are with the towers.
+    /// Takes the next part; blocks while enough parts of this asset are with the encoders.
     ///
     /// # Errors
-    /// If the towers failed: the decoder is to stop, and [`Feed::finish`] tells why.
+    /// If the encoders failed: the decoder is to stop, and [`Feed::finish`] tells why.
     pub(crate) fn push(&mut self, part: Part) -> Result<(), FailureReason> {
         let Part { track, ordinal, span, content, thumb } = part;
         self.sent.points.push(Waiting { track, ordinal, span, thumb });
@@ -80,7 +80,7 @@ impl<'a> Feed<'a> {
     /// Sends the rest, once the decoder is done. Inner error: why the file cannot be used.
     ///
     /// # Errors
-    /// If the towers failed.
+    /// If the encoders failed.
     pub(crate) fn finish(
         mut self,
         decoded: Result<Head, FailureReason>,
@@ -98,10 +98,10 @@ impl<'a> Feed<'a> {
         Ok(Ok((head, self.close()?)))
     }
 
-    /// Sends the rest of parts that were given one by one. If the towers failed before, [`Encoding::wait`] tells.
+    /// Sends the rest of parts that were given one by one. If the encoders failed before, [`Encoding::wait`] tells.
     ///
     /// # Errors
-    /// If the towers do not take the rest.
+    /// If the encoders do not take the rest.
     pub(crate) fn close(mut self) -> Result<Encoding, EngineError> {
         if self.sent.failed.is_none() && !self.inputs.is_empty() {
             self.send()?;
@@ -156,25 +156,25 @@ impl Encoding {
     }
 }
 
-/// Whether a failure of the towers is the fault of what they were given, so that it costs one file and not the run.
+/// Whether a failure of the encoders is the fault of what they were given, so that it costs one file and not the run.
 pub(crate) fn is_of_the_file(error: &EngineError) -> bool {
     matches!(error.kind(), ErrorKind::InvalidArgument | ErrorKind::Bug)
 }
 
-/// What a failure of the towers says of a file.
+/// What a failure of the encoders says of a file.
 pub(crate) fn reason_of(error: &EngineError) -> FailureReason {
     FailureReason::new(ReasonKind::Corrupt, error.to_string())
 }
 
-/// What the towers get of a part.
+/// What the encoders get of a part.
 pub fn input_of(content: PartContent) -> Input {
     match content {
         PartContent::Text(text) => Input::Text(text),
-        PartContent::Pcm(samples) => Input::Sound(samples),
+        PartContent::Pcm(samples) => Input::Audio(samples),
         PartContent::Frames(frames) => Input::Frames(
             frames
                 .into_iter()
-                .map(|frame| Picture { width: frame.width, height: frame.height, pixels: frame.pixels })
+                .map(|frame| Image { width: frame.width, height: frame.height, pixels: frame.pixels })
                 .collect(),
         ),
     }

@@ -1,4 +1,4 @@
-//! [`Engine`]: one collection of a data folder, with the towers and decoders that serve it.
+//! [`Engine`]: one collection of a data folder, with the encoders and decoders that serve it.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use sensorium_types::{ContentHash, MediaPolicy, SpaceInfo};
 
 use crate::adapter::{EmptyStore, IndexStore};
 use crate::index::blocking;
-use crate::seams::{Decode, Encode, Towers, Workers, tower_spec};
+use crate::seams::{Decode, Encode, Towers, Workers, encoder_spec};
 use crate::{Access, DEFAULT_COLLECTION, EngineConfig, EngineError, copies, server_file};
 
 /// Field of an asset's facts that names the copies of its parts, where it has more than one.
@@ -81,7 +81,7 @@ pub(crate) struct Embedded {
 }
 
 impl Engine {
-    /// Opens a collection of a data folder. Towers and decoding workers start at their first use.
+    /// Opens a collection of a data folder. Encoders and decoding workers start at their first use.
     ///
     /// With [`Access::Write`] the folder and the collection are made where they are missing, and media copies that no
     /// asset names are swept. With [`Access::Read`] a missing folder, and a missing default collection, are empty.
@@ -92,7 +92,7 @@ impl Engine {
         let EngineConfig { data_dir, collection, bundle, worker_program, jobs, limits, access } = config;
         let read_only = access == Access::Read;
         let jobs = jobs.max(1);
-        let spec = tower_spec(bundle.cutting());
+        let spec = encoder_spec(bundle.cutting());
         let encode: Arc<dyn Encode> = Arc::new(Towers::new(bundle));
         let decode: Arc<dyn Decode> =
             Arc::new(Workers::new(PoolConfig { worker_program, workers: jobs, limits, spec }));
@@ -142,7 +142,7 @@ impl Engine {
         })
     }
 
-    /// Another collection of the same data folder. It shares towers, decoders and the open database, and is made if
+    /// Another collection of the same data folder. It shares encoders, decoders and the open database, and is made if
     /// this engine may write.
     ///
     /// # Errors
@@ -217,7 +217,7 @@ impl Engine {
     }
 
     /// The spaces of collection and bundle, if they differ. Then get, scroll, filters and queries by vectors and stored
-    /// assets go on; what needs the towers is refused.
+    /// assets go on; what needs the encoders is refused.
     pub fn space_mismatch(&self) -> Option<SpaceMismatch> {
         let (stored, bundle) = (self.store.space(), self.encode.space());
         (stored != bundle).then_some(SpaceMismatch { stored, bundle })

@@ -17,7 +17,7 @@ pub enum EngineError {
     /// The database could not be opened or changed.
     #[error(transparent)]
     Database(#[from] IndexError),
-    /// The towers could not encode.
+    /// The encoders could not encode.
     #[error(transparent)]
     Embed(#[from] EmbedError),
     /// The decoding workers could not be started.
@@ -134,7 +134,7 @@ pub enum EngineError {
     /// A query without a term that counts above 0.
     #[error("a query needs at least one term with a weight above 0")]
     NoPositiveTerm,
-    /// A query that pictures cannot be read against.
+    /// A query that images cannot be read against.
     #[error(
         "to rerank, a query needs exactly one text that counts above 0, and its terms in one list (not each alone)"
     )]
@@ -175,31 +175,31 @@ pub enum EngineError {
         reason: FailureReason,
     },
     /// Media with nothing to see or hear, which nothing puts into words.
-    #[error("{name} is {modality}: only pictures, films and sounds are put into words")]
+    #[error("{name} is {modality}: only images, videos and audio are put into words")]
     NothingToCaption {
         /// The file, or what stands for the bytes.
         name: String,
         /// What it is.
         modality: Modality,
     },
-    /// Media that cannot be summarized, for they are no film.
-    #[error("{name} is {modality}: only films are summarized; `sensorium caption` puts pictures into words")]
-    NotAFilm {
+    /// Media that cannot be summarized, for they are no video.
+    #[error("{name} is {modality}: only videos are summarized; `sensorium caption` puts images into words")]
+    NotAVideo {
         /// The file, or what stands for the bytes.
         name: String,
         /// What it is.
         modality: Modality,
     },
-    /// A film without anything in its picture.
+    /// A video without anything in its image.
     #[error("every frame of {name} is blank: there is nothing to summarize")]
     NothingToSee {
         /// The file, or what stands for the bytes.
         name: String,
     },
     /// A summary of a single point.
-    #[error("a summary is of a whole film: ask for asset:{asset}")]
-    NotAWholeFilm {
-        /// The film.
+    #[error("a summary is of a whole video: ask for asset:{asset}")]
+    NotAWholeVideo {
+        /// The video.
         asset: AssetId,
     },
     /// An item without parts.
@@ -358,9 +358,9 @@ impl EngineError {
             | Self::BadVector { .. }
             | Self::BadTerm { .. }
             | Self::NothingToCaption { .. }
-            | Self::NotAFilm { .. }
+            | Self::NotAVideo { .. }
             | Self::NothingToSee { .. }
-            | Self::NotAWholeFilm { .. }
+            | Self::NotAWholeVideo { .. }
             | Self::NoParts
             | Self::NothingToRefer
             | Self::UnknownPart { .. }

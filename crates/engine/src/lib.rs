@@ -1,6 +1,6 @@
 //! Sensorium without a network: ingest, query and moments.
 //!
-//! [`Engine`] joins `media` (bytes to pixels, sound and passages), `embed` (those to vectors) and a
+//! [`Engine`] joins `media` (bytes to pixels, audio and passages), `embed` (those to vectors) and a
 //! [`Store`](sensorium_store::Store) (vectors to disk and back). Each is met through a trait, [`Decode`], [`Encode`]
 //! and `Store`, so that tests run without models and other stores can stand in.
 //!
@@ -21,7 +21,7 @@
 //! | `moments` | which neighbouring points make a moment (CONTRACTS.md section 6) |
 //! | `reembed` | a collection to another bundle: [`ReembedPlan`], [`ReembedEvent`] |
 //! | `ingest` | items from a network: [`IngestItem`], [`ItemOutcome`] |
-//! | `captions` | pictures, films and sounds to words, films to storyboards, captions as data: [`CaptionRequest`], [`CaptionEvent`] |
+//! | `captions` | images, videos and audio to words, videos to storyboards, captions as data: [`CaptionRequest`], [`CaptionEvent`] |
 //! | `encode`, `vectors` | parts to points; sums and means |
 //! | `copies` | media bytes kept below the data folder |
 //! | `server_file` | `server.json`: which process serves a data folder |
@@ -65,7 +65,7 @@ pub use reembed::{
     Losses, ReembedEvent, ReembedPlan, ReembedState, ReembedSummary, Substitute, WithoutMedia,
 };
 pub use retry::RetryPlan;
-pub use seams::{Captioned, Decode, Encode, OnPart, Pending, decoding_workers, tower_spec};
+pub use seams::{Captioned, Decode, Encode, OnPart, Pending, decoding_workers, encoder_spec};
 pub use server_file::{Served, ServerInfo, remove_server_info, running_server, served, write_server_info};
 
 /// How captions are made, and what they are.

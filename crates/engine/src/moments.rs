@@ -6,8 +6,8 @@
 //! moment, seen and heard.
 //!
 //! ```text
-//! picture  ░░░▓▓▓▓▓▓░░░░░░░░▓▓▓░░     ▓ at or above the bar, ░ below
-//! sound    ░░░░▓▓▓▓▓▓▓░░░░░░░░░░░
+//! video    ░░░▓▓▓▓▓▓░░░░░░░░▓▓▓░░     ▓ at or above the bar, ░ below
+//! audio    ░░░░▓▓▓▓▓▓▓░░░░░░░░░░░
 //!             └──────┘      └─┘        two moments: the first of both tracks, the second of one
 //! ```
 //!
@@ -71,16 +71,16 @@ pub(crate) fn moments(points: &[Scored]) -> Vec<Found> {
 }
 
 fn runs_of_track(track: Track, points: &[Scored], best: f32) -> Vec<Run> {
-    let mut strand: Vec<(u64, u64, Scored)> = points
+    let mut scored_spans: Vec<(u64, u64, Scored)> = points
         .iter()
         .filter(|scored| scored.point.track == track)
         .filter_map(|scored| scored.point.span?.time().map(|(start, end)| (start, end, *scored)))
         .collect();
-    let bar = bar(&strand.iter().map(|(_, _, scored)| scored.score).collect::<Vec<_>>(), best);
-    strand.sort_by_key(|(start, end, scored)| (*start, *end, scored.point.ordinal));
+    let bar = bar(&scored_spans.iter().map(|(_, _, scored)| scored.score).collect::<Vec<_>>(), best);
+    scored_spans.sort_by_key(|(start, end, scored)| (*start, *end, scored.point.ordinal));
     let mut runs: Vec<Run> = Vec::new();
     let mut below: Vec<(u64, u64)> = Vec::new();
-    for (start_ms, end_ms, scored) in strand {
+    for (start_ms, end_ms, scored) in scored_spans {
         if scored.score < bar {
             below.push((start_ms, end_ms));
             continue;

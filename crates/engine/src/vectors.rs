@@ -47,7 +47,7 @@ pub(crate) fn mean<'a>(vectors: impl IntoIterator<Item = &'a [f32]>) -> Option<V
     (normalize(&mut sum) >= MIN_LENGTH).then_some(sum)
 }
 
-/// The track by which points ask: the modality's main track, or else the first there is, pictures before sounds.
+/// The track by which points ask: the modality's main track, or else the first there is, images before audio.
 pub(crate) fn asking_track(
     modality: Modality,
     tracks: impl IntoIterator<Item = Track> + Clone,
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn a_film_asks_by_its_picture_and_without_one_by_its_sound() {
+    fn a_video_asks_by_its_frames_and_without_any_by_its_audio() {
         assert_eq!(asking_track(Modality::Video, [Track::Audio, Track::Video]), Some(Track::Video));
         assert_eq!(asking_track(Modality::Video, [Track::Audio]), Some(Track::Audio));
         assert_eq!(asking_track(Modality::Text, []), None);

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{FakeDecoder, FakeTowers, Fixture, space};
+use common::{FakeDecoder, FakeEncoders, Fixture, space};
 use sensorium_engine::{
     Access, CaptionEvent, CaptionInput, CaptionOptions, CaptionParts, CaptionRequest, Encode, Engine,
     EngineError, EngineParts, Pending, SummaryLength,
@@ -30,19 +30,19 @@ async fn told(engine: &Engine, input: CaptionInput, parts: CaptionParts) -> Resu
 }
 
 #[tokio::test]
-async fn a_picture_has_one_caption_and_a_film_one_for_each_part() {
+async fn an_image_has_one_caption_and_a_video_one_for_each_part() {
     let fixture = Fixture::new();
     let engine = &fixture.engine;
     for parts in [CaptionParts::Middle, CaptionParts::Each] {
-        let picture = told(engine, bytes("image a dog"), parts).await.expect("a caption");
-        assert_eq!(picture, ["a ", "dog", "None: a dog"]);
+        let image = told(engine, bytes("image a dog"), parts).await.expect("a caption");
+        assert_eq!(image, ["a ", "dog", "None: a dog"]);
     }
-    let film = || bytes("video dog|cat|cow;bark");
-    let each = told(engine, film(), CaptionParts::Each).await.expect("captions");
+    let video = || bytes("video dog|cat|cow;bark");
+    let each = told(engine, video(), CaptionParts::Each).await.expect("captions");
     let expected = ["dog", "Some((0, 10000)): dog", "cat", "Some((10000, 20000)): cat"];
     assert_eq!(each[..4], expected);
     assert_eq!(each.len(), 6);
-    let middle = told(engine, film(), CaptionParts::Middle).await.expect("a caption");
+    let middle = told(engine, video(), CaptionParts::Middle).await.expect("a caption");
     assert_eq!(middle, expected[2..]);
 }
 
@@ -60,8 +60,8 @@ async fn stored_media_and_their_points_are_looked_up() {
     assert_eq!(second, ["cat", "Some((10000, 20000)): cat"]);
     let error = of(CaptionInput::Point(asset.clone(), None, 2)).await.expect_err("no such point");
     assert_eq!((error.kind(), error.to_string().contains("#")), (ErrorKind::NotFound, true), "{error}");
-    let sound = of(CaptionInput::Point(asset.clone(), Some(Track::Audio), 0)).await.expect("a caption");
-    assert_eq!(sound, ["bark", "Some((0, 10000)): bark"]);
+    let audio = of(CaptionInput::Point(asset.clone(), Some(Track::Audio), 0)).await.expect("a caption");
+    assert_eq!(audio, ["bark", "Some((0, 10000)): bark"]);
     let later = of(CaptionInput::Point(asset, Some(Track::Audio), 1)).await.expect_err("no such point");
     assert_eq!(later.kind(), ErrorKind::NotFound);
     let unknown = AssetId::new("nobody").expect("an id");
@@ -69,7 +69,7 @@ async fn stored_media_and_their_points_are_looked_up() {
 }
 
 #[tokio::test]
-async fn each_part_of_a_sound_has_a_caption() {
+async fn each_part_of_an_audio_clip_has_a_caption() {
     let fixture = Fixture::new();
     let of = |parts| told(&fixture.engine, bytes("audio bark|rain|bell"), parts);
     let each = of(CaptionParts::Each).await.expect("captions");
@@ -82,7 +82,7 @@ async fn what_has_nothing_to_see_or_hear_or_cannot_be_read_is_refused_in_words()
     let fixture = Fixture::new();
     let of = |file: &str| told(&fixture.engine, bytes(file), CaptionParts::Each);
     let error = of("text bark").await.expect_err("a text");
-    assert_eq!(error.to_string(), "the bytes is text: only pictures, films and sounds are put into words");
+    assert_eq!(error.to_string(), "the bytes is text: only images, videos and audio are put into words");
     assert_eq!(error.kind(), ErrorKind::InvalidArgument);
     assert!(matches!(of("corrupt").await, Err(EngineError::BadTerm { .. })));
 }
@@ -121,22 +121,22 @@ fn shots(most: usize) -> SummaryLength {
 #[tokio::test]
 async fn a_summary_joins_like_neighbours_and_shows_nothing_twice() {
     let fixture = Fixture::new();
-    let of = |film: &str, length| summary(&fixture.engine, bytes(film), length);
-    let film = "video red dog|red dog|blue car|red dog|green tree;bark|rain";
-    let all = of(film, SummaryLength::default()).await.expect("shots");
+    let of = |video: &str, length| summary(&fixture.engine, bytes(video), length);
+    let video = "video red dog|red dog|blue car|red dog|green tree;bark|rain";
+    let all = of(video, SummaryLength::default()).await.expect("shots");
     assert_eq!(all, ["0-20: red dog", "20-30: blue car", "40-50: green tree"]);
-    let two = of(film, shots(2)).await.expect("shots");
+    let two = of(video, shots(2)).await.expect("shots");
     assert_eq!(two.len(), 2);
-    assert_eq!(two[0], "0-20: red dog", "what most of the film shows");
+    assert_eq!(two[0], "0-20: red dog", "what most of the video shows");
     let six = SummaryLength::TimeMs(6_000.try_into().expect("above 0"));
-    let excerpts = of(film, six).await.expect("excerpts");
+    let excerpts = of(video, six).await.expect("excerpts");
     assert_eq!(excerpts, ["9-11: red dog", "24-26: blue car", "44-46: green tree"]);
     let second = SummaryLength::TimeMs(1_000.try_into().expect("above 0"));
-    assert_eq!(of(film, second).await.expect("one excerpt"), ["9-10: red dog"]);
+    assert_eq!(of(video, second).await.expect("one excerpt"), ["9-10: red dog"]);
 }
 
 #[tokio::test]
-async fn only_films_are_summarized() {
+async fn only_videos_are_summarized() {
     let fixture = Fixture::new();
     let path = fixture.write("a.mp4", "video dog|cat;bark");
     fixture.index().await;
@@ -145,13 +145,13 @@ async fn only_films_are_summarized() {
     assert_eq!(of(CaptionInput::Asset(asset.clone())).await.expect("shots"), ["0-10: dog", "10-20: cat"]);
     assert_eq!(of(CaptionInput::File(path)).await.expect("shots").len(), 2);
     let told = |error: EngineError| (error.kind(), error.to_string());
-    let (kind, words) = told(of(bytes("image dog")).await.expect_err("a picture"));
+    let (kind, words) = told(of(bytes("image dog")).await.expect_err("an image"));
     assert_eq!(kind, ErrorKind::InvalidArgument);
     assert_eq!(
         words,
-        "the bytes is image: only films are summarized; `sensorium caption` puts pictures into words"
+        "the bytes is image: only videos are summarized; `sensorium caption` puts images into words"
     );
-    assert!(matches!(of(bytes("audio bark")).await, Err(EngineError::NotAFilm { .. })));
+    assert!(matches!(of(bytes("audio bark")).await, Err(EngineError::NotAVideo { .. })));
     assert!(matches!(of(bytes("video ;bark")).await, Err(EngineError::NothingToSee { .. })));
     assert!(matches!(of(bytes("corrupt")).await, Err(EngineError::BadTerm { .. })));
     let point = CaptionInput::Point(asset.clone(), None, 0);
@@ -159,9 +159,9 @@ async fn only_films_are_summarized() {
     assert_eq!((kind, words.contains(asset.as_str())), (ErrorKind::InvalidArgument, true), "{words}");
 }
 
-/// Towers without a caption decoder.
+/// Encoders without a caption decoder.
 #[derive(Debug)]
-struct Mute(FakeTowers);
+struct Mute(FakeEncoders);
 
 impl Encode for Mute {
     fn space(&self) -> SpaceInfo {
@@ -188,12 +188,12 @@ async fn without_a_caption_decoder_nothing_is_decoded() {
         data_dir: fixture.files.data().to_path_buf(),
         collection: "default".to_owned(),
         store: fixture.store.clone(),
-        encode: std::sync::Arc::new(Mute(FakeTowers { revision: "fake@1".to_owned() })),
+        encode: std::sync::Arc::new(Mute(FakeEncoders { revision: "fake@1".to_owned() })),
         decode: fixture.decoder.clone(),
         jobs: 1,
         access: Access::Write,
     });
     let error = told(&engine, bytes("image dog"), CaptionParts::Each).await.expect_err("none");
-    assert_eq!(error.to_string(), "this bundle has no caption decoder for pictures");
+    assert_eq!(error.to_string(), "this bundle has no caption decoder for images");
     assert_eq!((error.kind(), fixture.decoded()), (ErrorKind::FailedPrecondition, 0));
 }

@@ -1,4 +1,4 @@
-//! Folders to assets, with fake decoders and towers (CONTRACTS.md section 2).
+//! Folders to assets, with fake decoders and encoders (CONTRACTS.md section 2).
 
 mod common;
 #[path = "index/rows.rs"]

@@ -1,4 +1,4 @@
-//! Items that arrive as bytes, with fake decoders and towers.
+//! Items that arrive as bytes, with fake decoders and encoders.
 
 mod common;
 

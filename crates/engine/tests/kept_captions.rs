@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use common::{FakeDecoder, FakeTowers, Fixture, ask};
+use common::{FakeDecoder, FakeEncoders, Fixture, ask};
 use sensorium_embed::{Caption, CaptionOptions, Input, Priority};
 use sensorium_engine::{
     Access, Cancel, CaptionCounts, CaptionOutcome, CaptionPace, Captioned, CaptionsSummary, Encode, Engine,
@@ -17,9 +17,9 @@ use sensorium_types::{AssetId, CAPTIONS_FIELD, CalibrationTable, Modality, Searc
 use serde_json::{Value, json};
 use tokio::sync::mpsc::unbounded_channel;
 
-/// Towers whose decoder says other words than the picture shows: `x seen` for every word `x`.
+/// Encoders whose decoder says other words than the image shows: `x seen` for every word `x`.
 #[derive(Debug)]
-struct Talker(FakeTowers);
+struct Talker(FakeEncoders);
 
 impl Encode for Talker {
     fn space(&self) -> SpaceInfo {
@@ -64,7 +64,7 @@ fn talking(fixture: &Fixture, revision: &str) -> Arc<Engine> {
         data_dir: fixture.files.data().to_path_buf(),
         collection: "default".to_owned(),
         store: Arc::clone(&fixture.store),
-        encode: Arc::new(Talker(FakeTowers { revision: revision.to_owned() })),
+        encode: Arc::new(Talker(FakeEncoders { revision: revision.to_owned() })),
         decode: fixture.decoder.clone(),
         jobs: 1,
         access: Access::Write,
@@ -107,32 +107,32 @@ async fn captions_are_made_once_and_found_by_their_words() {
     assert_eq!(found.point.track, Track::Caption);
     assert_eq!(found.payload.get("_caption"), Some(&json!({ "text": "said-dog", "confidence": 0.6 })));
     assert!(found.payload.get(CAPTIONS_FIELD).is_none(), "the one that matters, not all");
-    let sound = &hits(&engine, "said-rain").await[0];
+    let audio = &hits(&engine, "said-rain").await[0];
     assert_eq!(
-        (sound.point.track, sound.payload.get("_caption.text")),
+        (audio.point.track, audio.payload.get("_caption.text")),
         (Track::Caption, Some(&Value::from("said-rain")))
     );
-    let film = &hits(&engine, "said-tree").await[0];
-    assert_eq!(film.point.track, Track::Caption);
-    let moment = film.moment.as_ref().expect("a moment");
+    let video = &hits(&engine, "said-tree").await[0];
+    assert_eq!(video.point.track, Track::Caption);
+    let moment = video.moment.as_ref().expect("a moment");
     assert_eq!((moment.start_ms, moment.end_ms), (10_000, 20_000));
-    assert_eq!(film.payload.get("_caption.text"), Some(&Value::from("said-tree")));
-    // A picture that is found by what it shows tells its caption too, and its score is that of the picture.
+    assert_eq!(video.payload.get("_caption.text"), Some(&Value::from("said-tree")));
+    // An image that is found by what it shows tells its caption too, and its score is that of the image.
     let seen = &hits(&engine, "dog").await[0];
     assert_eq!(
         (seen.point.track, seen.payload.get("_caption.text")),
         (Track::Image, Some(&Value::from("said-dog")))
     );
 
-    // Who asks by a picture is answered by pictures.
-    let by_picture = QueryRequest {
+    // Who asks by an image is answered by images.
+    let by_image = QueryRequest {
         terms: vec![common::term(
             1.0,
             sensorium_engine::TermInput::Bytes(b"image said-dog".as_slice().into()),
         )],
         ..QueryRequest::default()
     };
-    let answer = engine.query(by_picture).await.expect("answers").hits;
+    let answer = engine.query(by_image).await.expect("answers").hits;
     assert!(answer.iter().all(|hit| hit.point.track != Track::Caption), "{answer:?}");
 
     // Switched off they stay, and neither are found nor shown.
@@ -295,7 +295,7 @@ async fn the_index_keeps_them_across_restarts_and_graphs() {
                 media: sensorium_types::MediaPolicy::None,
                 from_source: false,
             },
-            points: vec![points(&format!("picture{number}"), Track::Image)],
+            points: vec![points(&format!("image{number}"), Track::Image)],
             source: None,
         });
         collection.apply(assets.collect()).expect("applies");

@@ -1,4 +1,4 @@
-//! Opening data folders, with the real index and a bundle whose towers are never loaded.
+//! Opening data folders, with the real index and a bundle whose encoders are never loaded.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

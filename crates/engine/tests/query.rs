@@ -1,4 +1,4 @@
-//! Terms to hits, with fake decoders and towers (CONTRACTS.md sections 6 and 7).
+//! Terms to hits, with fake decoders and encoders (CONTRACTS.md sections 6 and 7).
 
 mod common;
 
@@ -16,7 +16,7 @@ async fn filled() -> Fixture {
         ("dog.jpg", "image dog beach"),
         ("cat.jpg", "image cat sofa"),
         ("bark.wav", "audio rain|rain|dog bark|wind|wind"),
-        ("film.mp4", "video city|street|dog beach|street|city;music|music|music|music|music"),
+        ("video.mp4", "video city|street|dog beach|street|city;music|music|music|music|music"),
         ("note.txt", "text shopping list|dog beach holiday"),
         ("other.txt", "text nothing here"),
     ] {
@@ -46,12 +46,9 @@ async fn modalities_are_ranked_by_calibrated_scores() {
     assert!(hits.iter().enumerate().all(|(at, hit)| hit.rank == at + 1));
     assert!(hits.is_sorted_by(|a, b| a.score >= b.score));
     let exact: Vec<_> = hits.iter().filter(|hit| hit.cosine > 0.999).map(|hit| hit.modality).collect();
-    assert_eq!(exact.len(), 2, "the photo and the film");
+    assert_eq!(exact.len(), 2, "the photo and the video");
     let bark = hits.iter().find(|hit| hit.modality == Modality::Audio).expect("found");
-    assert!(
-        (bark.score.expect("scored") - (bark.cosine - 0.4) / 0.1).abs() < 1e-4,
-        "sounds have their own mean"
-    );
+    assert!((bark.score.expect("scored") - (bark.cosine - 0.4) / 0.1).abs() < 1e-4, "audio has its own mean");
 }
 
 #[tokio::test]
@@ -59,9 +56,9 @@ async fn a_hit_has_its_moment_or_its_range() {
     let fixture = filled().await;
     let hits = fixture.search("dog beach").await;
     let of = |modality| hits.iter().find(|hit| hit.modality == modality).expect("found");
-    let film = of(Modality::Video).moment.clone().expect("a moment");
-    assert_eq!((film.start_ms, film.end_ms, film.peak_ms), (20_000, 30_000, 25_000));
-    assert_eq!(film.tracks, [Track::Video]);
+    let video = of(Modality::Video).moment.clone().expect("a moment");
+    assert_eq!((video.start_ms, video.end_ms, video.peak_ms), (20_000, 30_000, 25_000));
+    assert_eq!(video.tracks, [Track::Video]);
     let note = hits.iter().find(|hit| hit.range.is_some()).expect("a text");
     assert_eq!((note.range, note.moment.clone()), (Some((10_000, 20_000)), None));
     assert_eq!((of(Modality::Image).moment.clone(), of(Modality::Image).range), (None, None));
@@ -70,7 +67,7 @@ async fn a_hit_has_its_moment_or_its_range() {
 #[tokio::test]
 async fn every_moment_can_have_a_row() {
     let fixture = Fixture::new();
-    fixture.write("film", "video dog|street|street|street|dog|street;bark|rain|rain|rain|rain|rain");
+    fixture.write("video", "video dog|street|street|street|dog|street;bark|rain|rain|rain|rain|rain");
     fixture.write("photo", "image dog");
     fixture.index().await;
     let request = QueryRequest { every_moment: true, ..ask("dog") };
@@ -111,14 +108,14 @@ async fn signed_terms_lead_towards_and_away() {
 #[tokio::test]
 async fn files_and_bytes_ask_by_their_main_track() {
     let fixture = filled().await;
-    let film = fixture.files.folder().join("query.mp4");
-    fs_err::write(&film, "video cat|sofa;dog|dog").expect("written");
+    let video = fixture.files.folder().join("query.mp4");
+    fs_err::write(&video, "video cat|sofa;dog|dog").expect("written");
     let bytes: Arc<[u8]> = b"video cat|sofa;dog|dog".as_slice().into();
-    for input in [TermInput::File(film), TermInput::Bytes(bytes)] {
+    for input in [TermInput::File(video), TermInput::Bytes(bytes)] {
         let request = QueryRequest { terms: vec![term(1.0, input)], ..QueryRequest::default() };
         let hits = fixture.engine.query(request).await.expect("answers").hits;
         assert_eq!(names(&hits)[0], "cat.jpg");
-        assert!(hits[0].cosine > 0.99, "the mean of both shots, not the sound");
+        assert!(hits[0].cosine > 0.99, "the mean of both shots, not the audio");
     }
     let bad = vec![term(1.0, TermInput::Bytes(b"corrupt".as_slice().into()))];
     let error = error(&fixture, QueryRequest { terms: bad, ..QueryRequest::default() }).await;
@@ -129,17 +126,18 @@ async fn files_and_bytes_ask_by_their_main_track() {
 #[tokio::test]
 async fn a_stored_asset_is_left_out_of_its_own_answer() {
     let fixture = filled().await;
-    let film = fixture.search("dog beach").await.into_iter().find(|hit| hit.modality == Modality::Video);
-    let film = film.expect("found").asset;
+    let video = fixture.search("dog beach").await.into_iter().find(|hit| hit.modality == Modality::Video);
+    let video = video.expect("found").asset;
     let by = |input| QueryRequest { terms: vec![term(1.0, input)], ..QueryRequest::default() };
-    let hits = fixture.engine.query(by(TermInput::Asset(film.clone()))).await.expect("answers").hits;
+    let hits = fixture.engine.query(by(TermInput::Asset(video.clone()))).await.expect("answers").hits;
     assert_eq!(hits.len(), 5);
-    assert!(hits.iter().all(|hit| hit.asset != film && hit.score.is_some()));
-    let hits = fixture.engine.query(by(TermInput::Point(film.clone(), None, 2))).await.expect("answers").hits;
+    assert!(hits.iter().all(|hit| hit.asset != video && hit.score.is_some()));
+    let hits =
+        fixture.engine.query(by(TermInput::Point(video.clone(), None, 2))).await.expect("answers").hits;
     assert_eq!(names(&hits)[0], "dog.jpg");
-    let sound = TermInput::Point(film.clone(), Some(Track::Audio), 0);
-    assert_eq!(fixture.engine.query(by(sound)).await.expect("answers").hits.len(), 5);
-    let missing = TermInput::Point(film, Some(Track::Audio), 9);
+    let audio = TermInput::Point(video.clone(), Some(Track::Audio), 0);
+    assert_eq!(fixture.engine.query(by(audio)).await.expect("answers").hits.len(), 5);
+    let missing = TermInput::Point(video, Some(Track::Audio), 9);
     assert!(matches!(error(&fixture, by(missing)).await, EngineError::UnknownPoint { .. }));
     let nobody = TermInput::Asset("nobody".to_owned().try_into().expect("valid"));
     assert_eq!(error(&fixture, by(nobody)).await.kind(), ErrorKind::NotFound);
@@ -215,7 +213,7 @@ async fn limits_modalities_and_filters_narrow() {
 }
 
 #[tokio::test]
-async fn legs_ask_each_term_alone() {
+async fn sub_queries_ask_each_term_alone() {
     let fixture = filled().await;
     let terms = vec![
         term(1.0, TermInput::Text("cat sofa".to_owned())),
@@ -226,11 +224,14 @@ async fn legs_ask_each_term_alone() {
     let names = names(&reply.hits);
     for (name, least) in [("cat.jpg", 9.9), ("bark.wav", 5.9)] {
         let at = names.iter().position(|other| other == name).expect("found");
-        assert!(at < 3 && reply.hits[at].score.is_some_and(|score| score > least), "{name} by its own leg");
+        assert!(
+            at < 3 && reply.hits[at].score.is_some_and(|score| score > least),
+            "{name} by its own sub-query"
+        );
     }
     let explain = reply.explain.expect("explained");
     assert_eq!(explain.fusion, Fusion::Late);
-    assert_eq!(explain.searches.len(), 6, "two legs, three contents");
+    assert_eq!(explain.searches.len(), 6, "two sub-queries, three contents");
     assert_eq!(explain.searches[5].term, Some(1));
     assert!(
         explain.searches.iter().all(|search| search.hits.iter().enumerate().all(|(at, h)| h.rank == at + 1))
@@ -240,7 +241,7 @@ async fn legs_ask_each_term_alone() {
 }
 
 #[tokio::test]
-async fn another_space_still_answers_without_towers() {
+async fn another_space_still_answers_without_encoders() {
     let old = SpaceInfo { revision: "fake@0".to_owned(), ..space() };
     let fixture = Fixture::over(Arc::new(MemoryStore::new(old.clone())), FakeDecoder::default(), "fake@0");
     fixture.write("a", "image dog");
@@ -266,7 +267,7 @@ async fn another_space_still_answers_without_towers() {
 #[tokio::test]
 async fn the_file_that_asks_leads_its_own_answer() {
     let fixture = Fixture::new();
-    // Sounds have a mean of 0.4, so the picture of the same words lies further above its chance.
+    // Audio has a mean of 0.4, so the image of the same words lies further above its chance.
     let path = fixture.write("bark.wav", "audio dog bark");
     fixture.write("photo.jpg", "image dog bark");
     fixture.index().await;
@@ -293,25 +294,25 @@ async fn reranking_needs_one_text_in_one_list() {
 }
 
 #[tokio::test]
-async fn reranked_pictures_take_the_places_of_pictures() {
+async fn reranked_images_take_the_places_of_images() {
     let fixture = Fixture::new();
     for (name, file) in [
         ("near.jpg", "image dog beach"),
         ("bark.wav", "audio dog beach"),
-        ("film.mp4", "video dog beach sea|street"),
+        ("video.mp4", "video dog beach sea|street"),
         ("meant.jpg", "image dog beach sand sea really"),
     ] {
         fixture.write(name, file);
     }
     fixture.index().await;
     let plain = fixture.search("dog beach").await;
-    assert_eq!(names(&plain), ["near.jpg", "film.mp4", "meant.jpg", "bark.wav"]);
+    assert_eq!(names(&plain), ["near.jpg", "video.mp4", "meant.jpg", "bark.wav"]);
     let request = QueryRequest { rerank: 50, limit: 2, explain: true, ..ask("dog beach") };
     let reply = fixture.engine.query(request.clone()).await.expect("answers");
     assert_eq!(names(&reply.hits), ["meant.jpg", "near.jpg"], "the limit counts what is shown");
     assert_eq!((reply.hits[0].rank, reply.hits[0].score), (1, plain[2].score), "the score is the vector's");
     let explain = reply.explain.expect("explained");
-    assert!(explain.steps.iter().any(|step| step.name == "read the best pictures"));
+    assert!(explain.steps.iter().any(|step| step.name == "read the best images"));
     let shallow = fixture.engine.query(QueryRequest { rerank: 2, ..request }).await.expect("answers").hits;
-    assert_eq!(names(&shallow), ["near.jpg", "film.mp4"], "what lies deeper is not read");
+    assert_eq!(names(&shallow), ["near.jpg", "video.mp4"], "what lies deeper is not read");
 }

@@ -1,4 +1,4 @@
-//! `reembed` from a space of another dimension, over the real index. No tower is loaded: nothing here has media.
+//! `reembed` from a space of another dimension, over the real index. No encoder is loaded: nothing here has media.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -62,7 +62,7 @@ async fn fill(data_dir: &Path) {
         let points = vec![samples::point(Track::Image, 0, Seeded::new(seed).unit(OLD_DIM))];
         changes.push(Change::Upsert { asset, points, source });
     }
-    let reason = FailureReason::new(ReasonKind::Corrupt, "no picture");
+    let reason = FailureReason::new(ReasonKind::Corrupt, "no image");
     changes.push(Change::PutSource {
         key: SourceKey { root: b"/gone".to_vec(), path: b"/gone/broken.jpg".to_vec() },
         row: SourceRow { bytes: 5, mtime_ns: 6, state: SourceState::failed(reason, 1) },

@@ -1,4 +1,4 @@
-//! Films longer than what fits into memory: their parts go to the towers while they are decoded.
+//! Videos longer than what fits into memory: their parts go to the encoders while they are decoded.
 
 #![expect(clippy::indexing_slicing, reason = "a test may panic")]
 
@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::{FakePending, FakeTowers, space, term, vector};
+use common::{FakeEncoders, FakePending, space, term, vector};
 use sensorium_embed::{EmbedError, Input, Priority};
 use sensorium_engine::{
     Access, AssetState, Cancel, Decode, Encode, Engine, EngineError, EngineParts, IndexEvent, IndexRequest,
@@ -22,11 +22,11 @@ use sensorium_types::{
 };
 use tokio::sync::mpsc::unbounded_channel;
 
-/// Parts of a track of a long film.
+/// Parts of a track of a long video.
 const LONG: u32 = 3_000;
-/// Most parts between decoder and vectors that an engine may hold of one film.
+/// Most parts between decoder and vectors that an engine may hold of one video.
 const MOST_IN_FLIGHT: usize = 80;
-/// Inputs that the fake towers have room for.
+/// Inputs that the fake encoders have room for.
 const ROOM: usize = 48;
 
 /// Parts that were given and have no vectors yet.
@@ -35,8 +35,8 @@ struct Flight {
     now: AtomicUsize,
     most: AtomicUsize,
     given: AtomicUsize,
-    /// Those of them that are with the towers.
-    with_towers: AtomicUsize,
+    /// Those of them that are with the encoders.
+    with_encoders: AtomicUsize,
 }
 
 impl Flight {
@@ -47,16 +47,16 @@ impl Flight {
     }
 
     fn end(&self, parts: usize) {
-        self.with_towers.fetch_sub(parts, Ordering::SeqCst);
+        self.with_encoders.fetch_sub(parts, Ordering::SeqCst);
         self.now.fetch_sub(parts, Ordering::SeqCst);
     }
 }
 
-/// Gives a film of two tracks; a file that says `short N` ends after N parts in a failure.
+/// Gives a video of two tracks; a file that says `short N` ends after N parts in a failure.
 #[derive(Debug)]
-struct LongFilm(Arc<Flight>);
+struct LongVideo(Arc<Flight>);
 
-impl Decode for LongFilm {
+impl Decode for LongVideo {
     fn decode_each(
         &self,
         input: MediaInput,
@@ -109,21 +109,21 @@ fn part(name: &str, track: Track, ordinal: u32) -> Part {
     Part { track, ordinal, span, content, thumb: None }
 }
 
-/// Fake towers that count what waits for them, refuse a query that would wait behind more than [`ROOM`] inputs, and break
-/// on the thousandth part of a film named `bad`.
+/// Fake encoders that count what waits for them, refuse a query that would wait behind more than [`ROOM`] inputs, and
+/// break on the thousandth part of a video named `bad`.
 #[derive(Debug)]
-struct CountingTowers(Arc<Flight>);
+struct CountingEncoders(Arc<Flight>);
 
 #[derive(Debug)]
 struct CountedPending(Arc<Flight>, FakePending);
 
-impl Encode for CountingTowers {
+impl Encode for CountingEncoders {
     fn space(&self) -> SpaceInfo {
         space()
     }
 
     fn calibration(&self) -> CalibrationTable {
-        FakeTowers { revision: space().revision }.calibration()
+        FakeEncoders { revision: space().revision }.calibration()
     }
 
     fn submit(&self, inputs: Vec<Input>, priority: Priority) -> Result<Box<dyn Pending>, EngineError> {
@@ -132,7 +132,7 @@ impl Encode for CountingTowers {
         if inputs.iter().any(is_broken) {
             return Err(EmbedError::NotFinite { modality: Modality::Video }.into());
         }
-        let waiting = self.0.with_towers.fetch_add(inputs.len(), Ordering::SeqCst) + inputs.len();
+        let waiting = self.0.with_encoders.fetch_add(inputs.len(), Ordering::SeqCst) + inputs.len();
         if priority == Priority::Query && waiting > ROOM {
             return Err(EmbedError::Overloaded.into());
         }
@@ -148,7 +148,7 @@ impl Pending for CountedPending {
     }
 }
 
-/// An engine over long films.
+/// An engine over long videos.
 struct Cinema {
     files: TemporaryDatabase,
     flight: Arc<Flight>,
@@ -162,8 +162,8 @@ impl Cinema {
             data_dir: files.data().to_path_buf(),
             collection: "default".to_owned(),
             store: Arc::new(MemoryStore::new(space())),
-            encode: Arc::new(CountingTowers(Arc::clone(&flight))),
-            decode: Arc::new(LongFilm(Arc::clone(&flight))),
+            encode: Arc::new(CountingEncoders(Arc::clone(&flight))),
+            decode: Arc::new(LongVideo(Arc::clone(&flight))),
             jobs: 1,
             access: Access::Write,
         });
@@ -189,7 +189,7 @@ impl Cinema {
         states
     }
 
-    /// That the film is there with all its parts, each with its own vector.
+    /// That the video is there with all its parts, each with its own vector.
     async fn check_whole(&self, file: &str) {
         let id = AssetId::from_content(&ContentHash::of(file.as_bytes()));
         let stored = self.engine.get(&[id], true).await.expect("gets");
@@ -205,44 +205,44 @@ impl Cinema {
     fn check_flight(&self, most: usize) {
         let reached = self.flight.most.load(Ordering::SeqCst);
         assert!(reached <= most, "{reached} parts were held at a time, at most {most} may be");
-        assert_eq!(self.flight.given.load(Ordering::SeqCst), 2 * LONG as usize, "the film was given whole");
+        assert_eq!(self.flight.given.load(Ordering::SeqCst), 2 * LONG as usize, "the video was given whole");
     }
 }
 
 #[tokio::test]
-async fn an_indexed_film_is_never_held_whole() {
+async fn an_indexed_video_is_never_held_whole() {
     let cinema = Cinema::new();
-    assert_eq!(cinema.index(&["film"]).await["film"], (AssetState::Indexed, None));
+    assert_eq!(cinema.index(&["video"]).await["video"], (AssetState::Indexed, None));
     cinema.check_flight(MOST_IN_FLIGHT);
-    cinema.check_whole("film").await;
+    cinema.check_whole("video").await;
 }
 
 #[tokio::test]
-async fn a_film_that_arrives_as_bytes_is_never_held_whole() {
+async fn a_video_that_arrives_as_bytes_is_never_held_whole() {
     let cinema = Cinema::new();
-    let content = IngestContent::Media(b"film".as_slice().into());
+    let content = IngestContent::Media(b"video".as_slice().into());
     let parts = vec![IngestPart { name: "it".to_owned(), content }];
     let (fuse, metadata, media) = (Vec::new(), Payload::new(), MediaPolicy::None);
     let outcome = cinema.engine.ingest(IngestItem { id: None, parts, fuse, metadata, media }).await;
     assert_eq!(outcome.expect("ingests").points, 2 * u64::from(LONG));
     cinema.check_flight(MOST_IN_FLIGHT);
-    cinema.check_whole("film").await;
+    cinema.check_whole("video").await;
 }
 
 #[tokio::test]
-async fn a_long_film_may_ask_by_its_picture() {
+async fn a_long_video_may_ask_by_its_frames() {
     let cinema = Cinema::new();
-    let terms = vec![term(1.0, TermInput::Bytes(b"film".as_slice().into()))];
+    let terms = vec![term(1.0, TermInput::Bytes(b"video".as_slice().into()))];
     let asked = cinema.engine.query(QueryRequest { terms, ..QueryRequest::default() }).await;
     asked.expect("there is room");
-    // Its sound is given too, and not encoded.
+    // Its audio is given too, and not encoded.
     let flight = &cinema.flight;
     assert_eq!(flight.given.load(Ordering::SeqCst), 2 * LONG as usize);
     assert_eq!(flight.now.load(Ordering::SeqCst), LONG as usize);
 }
 
 #[tokio::test]
-async fn a_film_that_breaks_off_leaves_nothing() {
+async fn a_video_that_breaks_off_leaves_nothing() {
     let cinema = Cinema::new();
     let states = cinema.index(&["short 500"]).await;
     let (state, reason) = &states["short 500"];
@@ -254,13 +254,13 @@ async fn a_film_that_breaks_off_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn towers_that_fail_stop_the_decoder_and_cost_one_film() {
+async fn encoders_that_fail_stop_the_decoder_and_cost_one_video() {
     let cinema = Cinema::new();
-    let states = cinema.index(&["bad", "film"]).await;
+    let states = cinema.index(&["bad", "video"]).await;
     let (state, reason) = &states["bad"];
     assert_eq!((*state, reason.as_ref().map(|r| r.kind)), (AssetState::Failed, Some(ReasonKind::Corrupt)));
-    assert_eq!(states["film"].0, AssetState::Indexed);
+    assert_eq!(states["video"].0, AssetState::Indexed);
     let given = cinema.flight.given.load(Ordering::SeqCst) - 2 * LONG as usize;
-    assert!((1_000..1_100).contains(&given), "{given} parts of the bad film were decoded");
-    cinema.check_whole("film").await;
+    assert!((1_000..1_100).contains(&given), "{given} parts of the bad video were decoded");
+    cinema.check_whole("video").await;
 }

@@ -68,8 +68,8 @@ impl HubBank for Bank {
             return Err("no more".into());
         }
         let value = |(content, point): &(Content, &[f32])| match content {
-            Content::Picture => HubValues([0.0, 0.0, self.value(point)]),
-            Content::Sound | Content::Text => HubValues::default(),
+            Content::Image => HubValues([0.0, 0.0, self.value(point)]),
+            Content::Audio | Content::Text => HubValues::default(),
         };
         Ok(points.iter().map(value).collect())
     }

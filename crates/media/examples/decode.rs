@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use sensorium_media::{
-    Cancel, Decoded, Limits, MediaInput, MediaPool, PoolConfig, TowerSpec, WORKER_SUBCOMMAND, worker_main,
+    Cancel, Decoded, EncoderSpec, Limits, MediaInput, MediaPool, PoolConfig, WORKER_SUBCOMMAND, worker_main,
 };
 use sensorium_types::FailureReason;
 
@@ -48,7 +48,7 @@ fn drive() -> Result<(), Error> {
     }
     files.sort();
     let config =
-        PoolConfig { worker_program, workers: jobs, limits: Limits::default(), spec: TowerSpec::default() };
+        PoolConfig { worker_program, workers: jobs, limits: Limits::default(), spec: EncoderSpec::default() };
     let pool = MediaPool::new(config)?;
     let tally = Mutex::new(Tally::default());
     let next = Mutex::new(files.iter());

@@ -10,7 +10,7 @@ use sensorium_types::{FailureReason, ReasonKind};
 use crate::deadline::Deadline;
 use crate::sink::Sink;
 use crate::sniff::{self, DEEP_HEAD_BYTES, HEAD_BYTES, Sniffed};
-use crate::{Family, Head, Limits, TowerSpec, audio, image, reason, text, video};
+use crate::{EncoderSpec, Family, Head, Limits, audio, image, reason, text, video};
 
 /// A file with what is asked of its decoder.
 #[derive(Debug, Clone, Copy)]
@@ -19,10 +19,10 @@ pub(crate) struct Job<'a> {
     pub path: &'a Path,
     /// Its type by content.
     pub mime: &'static str,
-    /// Threads that a film's decoder may use.
+    /// Threads that a video's decoder may use.
     pub threads: usize,
-    /// What the towers want.
-    pub spec: &'a TowerSpec,
+    /// What the encoders want.
+    pub spec: &'a EncoderSpec,
     /// What it may cost.
     pub limits: &'a Limits,
     /// When its decoder stops of itself, to keep what it has.
@@ -34,7 +34,7 @@ pub(crate) struct Job<'a> {
 pub(crate) fn decode(
     path: &Path,
     (threads, deadline): (usize, Deadline),
-    (spec, limits): (&TowerSpec, &Limits),
+    (spec, limits): (&EncoderSpec, &Limits),
     sink: &mut Sink,
 ) -> Result<Head, FailureReason> {
     let opened = Opened::new(path)?;
@@ -98,7 +98,7 @@ fn read_until(file: &mut std::fs::File, head: &mut Vec<u8>, length: usize) -> Re
 fn by_family(opened: Opened, family: Family, job: &Job, sink: &mut Sink) -> Result<Head, FailureReason> {
     let limits = job.limits;
     let most = match family {
-        Family::Container | Family::Sound => limits.max_stream_bytes,
+        Family::Container | Family::Audio => limits.max_stream_bytes,
         Family::Jpeg | Family::MaybeAnimated | Family::Still | Family::Raw | Family::Heif => limits.max_bytes,
         Family::Text => limits.max_text_bytes,
     };
@@ -117,7 +117,7 @@ fn by_family(opened: Opened, family: Family, job: &Job, sink: &mut Sink) -> Resu
             }
         }
         Family::Heif => video::still(&opened.whole(most)?, job, sink),
-        Family::Sound => audio::decode(job, sink),
+        Family::Audio => audio::decode(job, sink),
         Family::Container => video::decode(job, sink),
         Family::Text => text::decode(&opened.whole(most)?, job, sink),
     }
@@ -162,7 +162,7 @@ mod tests {
     use crate::sink::collect;
 
     fn decoded(path: &Path) -> Result<Head, FailureReason> {
-        let defaults = (&TowerSpec::default(), &Limits::default());
+        let defaults = (&EncoderSpec::default(), &Limits::default());
         collect(100, |sink| decode(path, (1, Deadline::never()), defaults, sink)).map(|(head, _)| head)
     }
 
@@ -250,7 +250,7 @@ mod tests {
         let mut file = tempfile::NamedTempFile::new().expect("a file");
         io::Write::write_all(&mut file, &[b'a'; 6000]).expect("writes");
         let limits = Limits { max_text_bytes: 5000, ..Limits::default() };
-        let spec = TowerSpec::default();
+        let spec = EncoderSpec::default();
         let failed = collect(1, |sink| decode(file.path(), (1, Deadline::never()), (&spec, &limits), sink))
             .expect_err("too large");
         assert_eq!(failed.kind, ReasonKind::TooLarge);

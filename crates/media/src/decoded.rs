@@ -3,7 +3,7 @@
 use sensorium_types::{FailureReason, Modality, Payload, Span, Track};
 use serde::{Deserialize, Serialize};
 
-/// A picture of 8-bit RGB.
+/// An image of 8-bit RGB.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rgb {
     /// Columns.
@@ -23,9 +23,9 @@ impl std::fmt::Debug for Rgb {
 /// What a part shows, sounds like or says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum PartContent {
-    /// Pictures of the tower's size: one of an image, several of a film's part.
+    /// Images of the encoder's size: one of an image, several of a video's part.
     Frames(Vec<Rgb>),
-    /// Mono samples in [-1, 1] at the tower's rate.
+    /// Mono samples in [-1, 1] at the encoder's rate.
     Pcm(Vec<f32>),
     /// A passage.
     Text(String),
@@ -34,9 +34,9 @@ pub enum PartContent {
 /// One part of an asset, which becomes one point.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Part {
-    /// The strand.
+    /// The track.
     pub track: Track,
-    /// The place in the strand, from 0.
+    /// The place in the track, from 0.
     pub ordinal: u32,
     /// Where it lies; `None` for a whole image.
     pub span: Option<Span>,

@@ -56,7 +56,7 @@ pub fn doctor() -> Vec<Check> {
                     Check { name, ok: true, detail: text.lines().next().unwrap_or_default().to_owned() }
                 }
                 Ok(_) | Err(_) => {
-                    let detail = "not found: films, HEIC and some sounds fail as `decoder missing`; install the \
+                    let detail = "not found: videos, HEIC and some audio files fail as `decoder missing`; install the \
                                   Debian package ffmpeg";
                     Check { name, ok: false, detail: detail.to_owned() }
                 }

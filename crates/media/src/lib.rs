@@ -9,7 +9,7 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `spec.rs` | [`TowerSpec`]: the sizes, rates and windows that the towers ask for |
+//! | `spec.rs` | [`EncoderSpec`]: the sizes, rates and windows that the encoders ask for |
 //! | `limits.rs` | [`Limits`] with their named defaults |
 //! | `decode.rs` | from a path to the decoder of its content |
 //! | `deadline.rs` | when a decoder stops of itself and keeps what it has |
@@ -17,7 +17,7 @@
 //! | `decoded.rs` | [`Decoded`], [`Part`], [`PartContent`], [`Rgb`] |
 //! | `sniff/` | type by content |
 //! | `image/`, `audio/`, `video/`, `text/` | the four decoders and the cutting of each |
-//! | `resize.rs`, `thumb.rs`, `blank.rs` | the one resampler, thumbnails, blank pictures |
+//! | `resize.rs`, `thumb.rs`, `blank.rs` | the one resampler, thumbnails, blank images |
 //! | `dates.rs` | dates as cameras and containers write them |
 //! | `worker/` | the protocol, the child's side, the pool |
 //! | `formats.rs` | what this build decodes, and whether its helpers are installed |
@@ -46,7 +46,7 @@ pub use limits::Limits;
 pub use resize::{crop_resize, resize_rgb};
 pub use sensorium_types::Cancel;
 pub use sniff::{Family, Sniffed, sniff};
-pub use spec::{Fit, PassageSpec, TowerSpec, VideoSpec, WindowSpec};
+pub use spec::{EncoderSpec, Fit, PassageSpec, VideoSpec, WindowSpec};
 pub use thumb::decode_thumbnail;
 pub use video::cut_clip;
 pub use worker::{MediaError, MediaInput, MediaPool, PoolConfig, WORKER_SUBCOMMAND, worker_main};

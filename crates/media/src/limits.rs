@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// What one file may cost. What passes a limit fails as `too large` or `timed out`; of films, sounds and texts that
-/// are longer than is cut, the beginning is kept, and of films and sounds what was decoded in their time.
+/// What one file may cost. What passes a limit fails as `too large` or `timed out`; of videos, audio and texts that
+/// are longer than is cut, the beginning is kept, and of videos and audio what was decoded in their time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Limits {
     /// See [`Limits::MAX_BYTES`].
@@ -45,23 +45,23 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Largest file that is read whole (pictures): 128 MiB.
+    /// Largest file that is read whole (images): 128 MiB.
     pub const MAX_BYTES: u64 = 128 << 20;
-    /// Largest film or sound, which are streamed: 64 GiB.
+    /// Largest video or audio, which are streamed: 64 GiB.
     pub const MAX_STREAM_BYTES: u64 = 64 << 30;
     /// Largest text: 16 MiB.
     pub const MAX_TEXT_BYTES: u64 = 16 << 20;
     /// Longest side of an image or of a video's frame, in pixels; of a JPEG, as it is scaled while it is decoded.
     pub const MAX_SIDE: u32 = 32_768;
-    /// Most pixels of a picture or of a film's frame, as the file claims them.
+    /// Most pixels of an image or of a video's frame, as the file claims them.
     pub const MAX_PIXELS: u64 = 120_000_000;
-    /// Most memory of one decoded picture, after any scaling while it is decoded: 256 MiB.
+    /// Most memory of one decoded image, after any scaling while it is decoded: 256 MiB.
     pub const MAX_DECODED_BYTES: u64 = 256 << 20;
-    /// Longest film or sound that is cut: 4 hours; what lies behind is left out.
+    /// Longest video or audio that is cut: 4 hours; what lies behind is left out.
     pub const MAX_MEDIA_SECONDS: u64 = 4 * 3600;
-    /// Longest animated picture that is cut; what lies behind is left out.
+    /// Longest animated image that is cut; what lies behind is left out.
     pub const MAX_ANIMATION_SECONDS: u64 = 600;
-    /// Most frames of an animated picture; what lies behind is left out.
+    /// Most frames of an animated image; what lies behind is left out.
     pub const MAX_ANIMATION_FRAMES: usize = 2_000;
     /// Most parts of one asset on one track; what lies behind is left out.
     pub const MAX_PARTS: usize = 20_000;
@@ -70,7 +70,7 @@ impl Limits {
     pub const MAX_ASSET_BYTES: u64 = 2 << 30;
     /// Wall time of a small file.
     pub const DEADLINE: Duration = Duration::from_secs(30);
-    /// Wall time on top of [`Limits::DEADLINE`] for each megabyte of a file, so that a long film has its time.
+    /// Wall time on top of [`Limits::DEADLINE`] for each megabyte of a file, so that a long video has its time.
     pub const DEADLINE_PER_MEGABYTE: Duration = Duration::from_secs(4);
     /// Writable memory of a worker, and of each ffmpeg that it runs: 448 MiB.
     pub const MAX_MEMORY_BYTES: u64 = 448 << 20;

@@ -1,4 +1,4 @@
-//! Where decoders put parts as they come, so that a worker never holds a whole film.
+//! Where decoders put parts as they come, so that a worker never holds a whole video.
 
 use sensorium_types::{FailureReason, Span, Track};
 

@@ -1,18 +1,18 @@
-//! What the towers ask of a decoder. The numbers come from a bundle; the defaults are those of the default bundle.
+//! What the encoders ask of a decoder. The numbers come from a bundle; the defaults are those of the default bundle.
 
 use serde::{Deserialize, Serialize};
 
-/// How a picture of any aspect becomes a square.
+/// How an image of any aspect becomes a square.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fit {
-    /// The whole picture, both sides scaled.
+    /// The whole image, both sides scaled.
     Squash,
     /// The largest centred square.
     CropCentre,
 }
 
-/// Windows over a sound.
+/// Windows over an audio clip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WindowSpec {
     /// Length of a window in milliseconds.
@@ -21,7 +21,7 @@ pub struct WindowSpec {
     pub hop_ms: u64,
 }
 
-/// Sampling and cutting of a film.
+/// Sampling and cutting of a video.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct VideoSpec {
     /// Frames a second that are embedded.
@@ -43,22 +43,22 @@ pub struct PassageSpec {
 
 /// Sizes, rates and windows of every modality.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct TowerSpec {
-    /// Side of the square pictures, in pixels.
+pub struct EncoderSpec {
+    /// Side of the square images, in pixels.
     pub image_size: u32,
-    /// How pictures become squares.
+    /// How images become squares.
     pub image_fit: Fit,
-    /// Sample rate of sounds.
+    /// Sample rate of audio.
     pub sample_rate_hz: u32,
-    /// Cutting of sounds.
+    /// Cutting of audio.
     pub audio: WindowSpec,
-    /// Cutting of films.
+    /// Cutting of videos.
     pub video: VideoSpec,
     /// Cutting of texts.
     pub text: PassageSpec,
 }
 
-impl Default for TowerSpec {
+impl Default for EncoderSpec {
     fn default() -> Self {
         Self {
             image_size: 260,

@@ -1,4 +1,4 @@
-//! Thumbnails: JPEG, longest side at most 320 px, at most 12 kB; waveforms for sounds.
+//! Thumbnails: JPEG, longest side at most 320 px, at most 12 kB; waveforms for audio.
 
 use turbojpeg::{Compressor, Image, PixelFormat, Subsamp};
 
@@ -12,11 +12,11 @@ pub(crate) const THUMB_BYTES: usize = 12_000;
 const QUALITIES: [i32; 4] = [80, 65, 50, 30];
 const WAVE: (u32, u32) = (320, 80);
 
-/// A thumbnail of a picture; `None` only if it cannot be encoded.
-pub(crate) fn thumbnail(picture: &Rgb) -> Option<Vec<u8>> {
+/// A thumbnail of an image; `None` only if it cannot be encoded.
+pub(crate) fn thumbnail(image: &Rgb) -> Option<Vec<u8>> {
     let mut side = THUMB_SIDE;
     while side >= 20 {
-        let small = fit_inside(picture, side)?;
+        let small = fit_inside(image, side)?;
         for quality in QUALITIES {
             let jpeg = encode(&small, quality)?;
             if jpeg.len() <= THUMB_BYTES {
@@ -28,35 +28,30 @@ pub(crate) fn thumbnail(picture: &Rgb) -> Option<Vec<u8>> {
     None
 }
 
-/// The picture scaled so that its longest side is at most `side`; never enlarged.
-pub(crate) fn fit_inside(picture: &Rgb, side: u32) -> Option<Rgb> {
-    let longest = picture.width.max(picture.height);
+/// The image scaled so that its longest side is at most `side`; never enlarged.
+pub(crate) fn fit_inside(image: &Rgb, side: u32) -> Option<Rgb> {
+    let longest = image.width.max(image.height);
     if longest <= side {
-        return Some(picture.clone());
+        return Some(image.clone());
     }
     let scaled = |edge: u32| {
         let length = u64::from(edge) * u64::from(side) / u64::from(longest);
         u32::try_from(length).unwrap_or(side).max(1)
     };
-    resize_rgb(picture, scaled(picture.width), scaled(picture.height)).ok()
+    resize_rgb(image, scaled(image.width), scaled(image.height)).ok()
 }
 
-fn encode(picture: &Rgb, quality: i32) -> Option<Vec<u8>> {
+fn encode(image: &Rgb, quality: i32) -> Option<Vec<u8>> {
     let mut compressor = Compressor::new().ok()?;
     compressor.set_quality(quality).ok()?;
     compressor.set_subsamp(Subsamp::Sub2x2).ok()?;
-    let (width, height) = (picture.width as usize, picture.height as usize);
-    let image = Image {
-        pixels: picture.pixels.as_slice(),
-        width,
-        pitch: width * 3,
-        height,
-        format: PixelFormat::RGB,
-    };
+    let (width, height) = (image.width as usize, image.height as usize);
+    let image =
+        Image { pixels: image.pixels.as_slice(), width, pitch: width * 3, height, format: PixelFormat::RGB };
     compressor.compress_to_vec(image).ok()
 }
 
-/// The waveform of a sound as a thumbnail: dark bars on white, one for each column.
+/// The waveform of an audio clip as a thumbnail: dark bars on white, one for each column.
 pub(crate) fn waveform(samples: &[f32]) -> Option<Vec<u8>> {
     let (width, height) = WAVE;
     let mut pixels = vec![255_u8; width as usize * height as usize * 3];

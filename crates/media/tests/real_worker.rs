@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use sensorium_media::{Cancel, Decoded, Limits, MediaInput, MediaPool, PartContent, PoolConfig, TowerSpec};
+use sensorium_media::{Cancel, Decoded, EncoderSpec, Limits, MediaInput, MediaPool, PartContent, PoolConfig};
 use sensorium_types::{FailureReason, Modality, ReasonKind, Track};
 
 fn pool_with(workers: usize, limits: Limits) -> MediaPool {
     let program = std::env::var_os("SENSORIUM_BIN")
         .expect("SENSORIUM_BIN names the built binary, whose hidden subcommand decodes; `make test` sets it");
     let config =
-        PoolConfig { worker_program: PathBuf::from(program), workers, limits, spec: TowerSpec::default() };
+        PoolConfig { worker_program: PathBuf::from(program), workers, limits, spec: EncoderSpec::default() };
     MediaPool::new(config).expect("a pool")
 }
 
@@ -46,10 +46,10 @@ const TONE: [&str; 4] = ["-f", "lavfi", "-i", "sine=frequency=600:duration=3"];
 const SILENCE: [&str; 4] = ["-f", "lavfi", "-i", "anullsrc=r=16000:cl=mono:d=3"];
 
 #[test]
-fn a_film_gives_picture_and_sound() {
+fn a_video_gives_frames_and_audio() {
     let folder = folder();
-    let film = made(&folder, "film.mp4", &[&PATTERN[..], &TONE, &["-pix_fmt", "yuv420p"]].concat());
-    let decoded = decode(&film).expect("decodes");
+    let video = made(&folder, "video.mp4", &[&PATTERN[..], &TONE, &["-pix_fmt", "yuv420p"]].concat());
+    let decoded = decode(&video).expect("decodes");
     assert_eq!((decoded.modality, decoded.mime.as_str()), (Modality::Video, "video/mp4"));
     assert_eq!(spans(&decoded, Track::Video), [(0, 3_000)]);
     assert_eq!(spans(&decoded, Track::Audio).len(), 1);
@@ -61,7 +61,7 @@ fn a_film_gives_picture_and_sound() {
     assert!(thumb.starts_with(b"\xFF\xD8") && thumb.len() <= 12_000);
 }
 
-/// A film of three shots of two seconds.
+/// A video of three shots of two seconds.
 fn three_shots(folder: &tempfile::TempDir) -> PathBuf {
     let three = ["smptebars", "color=blue,noise=alls=60", "testsrc"].map(|source| {
         let source = source.replacen("color=blue", "color=blue:s=320x180:r=12:d=2", 1);
@@ -85,7 +85,7 @@ fn cuts_are_found() {
 }
 
 #[test]
-fn blank_and_silent_films_keep_one_part() {
+fn blank_and_silent_videos_keep_one_part() {
     let folder = folder();
     let blank = made(&folder, "blank.mp4", &[&BLACK[..], &SILENCE].concat());
     let decoded = decode(&blank).expect("decodes");
@@ -93,11 +93,11 @@ fn blank_and_silent_films_keep_one_part() {
     assert_eq!(decoded.parts[0].track, Track::Video);
     let sounding = decode(&made(&folder, "sounding.mp4", &[&BLACK[..], &TONE].concat())).expect("decodes");
     assert_eq!(sounding.modality, Modality::Video);
-    assert!(sounding.parts.iter().all(|part| part.track == Track::Audio), "the black picture is dropped");
+    assert!(sounding.parts.iter().all(|part| part.track == Track::Audio), "the black image is dropped");
 }
 
 #[test]
-fn a_song_with_a_cover_is_a_sound() {
+fn a_song_with_a_cover_is_audio() {
     let folder = folder();
     let cover = made(&folder, "cover.jpg", &[&PATTERN[..], &["-frames:v", "1"]].concat());
     let cover = [
@@ -124,7 +124,7 @@ fn a_song_with_a_cover_is_a_sound() {
 }
 
 #[test]
-fn sounds_of_many_codecs_are_decoded() {
+fn audio_of_many_codecs_is_decoded() {
     let folder = folder();
     for (name, codec) in [
         ("a.wav", "pcm_s16le"),
@@ -148,7 +148,7 @@ fn sounds_of_many_codecs_are_decoded() {
 }
 
 #[test]
-fn animations_are_films() {
+fn animations_are_videos() {
     let folder = folder();
     for name in ["a.gif", "a.apng", "a.webp"] {
         let decoded = decode(&made(&folder, name, &[&PATTERN[..], &["-loop", "0"]].concat())).expect(name);
@@ -164,12 +164,12 @@ fn animations_are_films() {
 #[test]
 fn playlists_reach_no_other_file() {
     let folder = folder();
-    let film = made(&folder, "film.mp4", &PATTERN);
-    let list = format!("ffconcat version 1.0\nfile '{}'\n", film.display());
+    let video = made(&folder, "video.mp4", &PATTERN);
+    let list = format!("ffconcat version 1.0\nfile '{}'\n", video.display());
     let path = folder.path().join("list.mp4");
     fs_err::write(&path, list).expect("writes");
     assert_eq!(decode(&path).expect("a text").modality, Modality::Text);
-    let playlist = format!("#EXTM3U\n#EXTINF:3,\nfile:{}\n", film.display());
+    let playlist = format!("#EXTM3U\n#EXTINF:3,\nfile:{}\n", video.display());
     fs_err::write(&path, playlist).expect("writes");
     assert_eq!(decode(&path).expect_err("refused").kind, ReasonKind::Unsupported);
 }
@@ -213,24 +213,24 @@ fn many_callers_share_the_workers() {
 #[test]
 fn parts_come_one_by_one_and_a_taker_may_stop() {
     let folder = folder();
-    let film = made(&folder, "film.mp4", &[&PATTERN[..], &TONE, &["-pix_fmt", "yuv420p"]].concat());
+    let video = made(&folder, "video.mp4", &[&PATTERN[..], &TONE, &["-pix_fmt", "yuv420p"]].concat());
     let pool = pool_with(1, Limits::default());
     let mut tracks = Vec::new();
-    let head = pool.decode_each(MediaInput::Path(film.clone()), &Cancel::new(), &mut |part| {
+    let head = pool.decode_each(MediaInput::Path(video.clone()), &Cancel::new(), &mut |part| {
         tracks.push(part.track);
         Ok(())
     });
     assert_eq!(head.expect("decodes").modality, Modality::Video);
     assert_eq!(tracks, [Track::Video, Track::Audio]);
     let stop = FailureReason::new(ReasonKind::TooLarge, "enough");
-    let stopped = pool.decode_each(MediaInput::Path(film), &Cancel::new(), &mut |_| Err(stop.clone()));
+    let stopped = pool.decode_each(MediaInput::Path(video), &Cancel::new(), &mut |_| Err(stop.clone()));
     assert_eq!(stopped.expect_err("stopped"), stop);
 }
 
 #[test]
-fn what_came_of_a_film_in_its_time_is_kept() {
+fn what_came_of_a_video_in_its_time_is_kept() {
     let folder = folder();
-    let film = three_shots(&folder);
+    let video = three_shots(&folder);
     let deadline = std::time::Duration::from_secs(5);
     let pool = pool_with(1, Limits { deadline, ..Limits::default() });
     let mut taken = Vec::new();
@@ -239,12 +239,12 @@ fn what_came_of_a_film_in_its_time_is_kept() {
         std::thread::sleep(deadline);
         Ok(())
     };
-    let kept = pool.decode_in_time(MediaInput::Path(film.clone()), &Cancel::new(), &mut slow).expect("kept");
+    let kept = pool.decode_in_time(MediaInput::Path(video.clone()), &Cancel::new(), &mut slow).expect("kept");
     assert_eq!((kept.modality, kept.mime.as_str()), (Modality::Video, "video/x-matroska"));
     assert_eq!(kept.facts.get("width"), Some(&320.into()));
     let warning = kept.warning.expect("a warning").to_string();
     assert!(warning.starts_with("timed out: kept up to 00:00:0"), "{warning}");
     assert_eq!(taken, [0]);
-    let whole = pool.decode(MediaInput::Path(film), &Cancel::new()).expect("another worker");
+    let whole = pool.decode(MediaInput::Path(video), &Cancel::new()).expect("another worker");
     assert_eq!((whole.warning, whole.parts.len()), (None, 3));
 }

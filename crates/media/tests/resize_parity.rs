@@ -1,4 +1,4 @@
-//! Our resampler against Pillow's, by the arrays that `training/golden.py` writes; and, in `make eval`, real pictures
+//! Our resampler against Pillow's, by the arrays that `training/golden.py` writes; and, in `make eval`, real images
 //! from the file on, by those of `training/golden_real.py` in the folder that `SENSORIUM_PARITY` names.
 //!
 //! The tolerance: no value differs by more than 1 of 255, and the mean difference is below 0.01 (0.005 was measured).
@@ -13,12 +13,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use sensorium_media::{
-    Cancel, Limits, MediaInput, MediaPool, PartContent, PoolConfig, Rgb, TowerSpec, resize_rgb,
+    Cancel, EncoderSpec, Limits, MediaInput, MediaPool, PartContent, PoolConfig, Rgb, resize_rgb,
 };
 use serde_json::{Value, json};
 
 const MAX_DIFFERENCE: u8 = 1;
-/// Of real pictures, which are many more values: three in a million are off by 2, as a row's value that was rounded the
+/// Of real images, which are many more values: three in a million are off by 2, as a row's value that was rounded the
 /// other way weighs more than 1 in a column whose neighbours weigh less than 0.
 const MAX_REAL_DIFFERENCE: u8 = 2;
 const MAX_MEAN_DIFFERENCE: f64 = 0.01;
@@ -39,7 +39,7 @@ impl Arrays {
     }
 
     /// A u8 array [height, width, 3].
-    fn picture(&self, name: &str) -> Rgb {
+    fn image(&self, name: &str) -> Rgb {
         let number = |value: &Value| usize::try_from(value.as_u64().expect("a number")).expect("short");
         let info = &self.header[name];
         assert_eq!(info["dtype"], "U8", "{name}");
@@ -54,7 +54,7 @@ fn golden(name: &str) -> Arrays {
     Arrays::open(&Path::new(&package).join("../../models/mini/golden").join(name))
 }
 
-/// The largest and the mean difference of two pictures of one size.
+/// The largest and the mean difference of two images of one size.
 fn differences(ours: &Rgb, expected: &Rgb) -> (u8, f64) {
     assert_eq!((ours.width, ours.height), (expected.width, expected.height));
     let differences = ours.pixels.iter().zip(&expected.pixels).map(|(a, b)| a.abs_diff(*b));
@@ -67,7 +67,7 @@ fn compare(source: &Rgb, expected: &Rgb) {
     assert!(worst <= MAX_DIFFERENCE && mean < MAX_MEAN_DIFFERENCE, "at most {worst}, {mean} on average");
 }
 
-/// The picture of `training/golden.py`: gradients, a disc and stripes.
+/// The image of `training/golden.py`: gradients, a disc and stripes.
 fn gradient(width: u32, height: u32) -> Rgb {
     let (w, h) = (width as f32, height as f32);
     let radius = (0.22 * w.min(h)).powi(2);
@@ -89,40 +89,40 @@ fn gradient(width: u32, height: u32) -> Rgb {
 #[test]
 fn enlarging_equals_pillow() {
     let golden = golden("image.safetensors");
-    compare(&golden.picture("source"), &golden.picture("resized"));
+    compare(&golden.image("source"), &golden.image("resized"));
 }
 
 #[test]
 fn scaling_down_equals_pillow() {
-    compare(&gradient(640, 427), &golden("resize_large.safetensors").picture("resized"));
+    compare(&gradient(640, 427), &golden("resize_large.safetensors").image("resized"));
 }
 
 #[test]
 #[ignore = "compares media outside the repository: make eval"]
-fn real_pictures_equal_pillow_from_the_file_on() {
+fn real_images_equal_pillow_from_the_file_on() {
     let folder = std::env::var_os("SENSORIUM_PARITY").expect("`make eval` sets SENSORIUM_PARITY");
-    let golden = Arrays::open(&Path::new(&folder).join("pictures.safetensors"));
+    let golden = Arrays::open(&Path::new(&folder).join("images.safetensors"));
     let files = golden.header["__metadata__"]["files"].as_str().expect("files");
     let files: Vec<PathBuf> = serde_json::from_str(files).expect("paths");
-    assert!(!files.is_empty(), "no pictures");
+    assert!(!files.is_empty(), "no images");
     let program = std::env::var_os("SENSORIUM_BIN").expect("`make eval` sets SENSORIUM_BIN");
     let pool = MediaPool::new(PoolConfig {
         worker_program: program.into(),
         workers: 1,
         limits: Limits::default(),
-        spec: TowerSpec::default(),
+        spec: EncoderSpec::default(),
     })
     .expect("a pool");
     let (mut worst, mut sum) = (0, 0.0);
     for (index, file) in files.iter().enumerate() {
         let decoded = pool.decode(MediaInput::Path(file.clone()), &Cancel::new()).expect("decodes");
-        let PartContent::Frames(frames) = &decoded.parts[0].content else { panic!("a picture") };
-        let found = differences(&frames[0], &golden.picture(&format!("resized.{index}")));
+        let PartContent::Frames(frames) = &decoded.parts[0].content else { panic!("an image") };
+        let found = differences(&frames[0], &golden.image(&format!("resized.{index}")));
         worst = worst.max(found.0);
         sum += found.1;
     }
     let mean = sum / files.len() as f64;
-    let figures = json!({"pixels": {"worst": worst, "mean": mean, "pictures": files.len()}});
+    let figures = json!({"pixels": {"worst": worst, "mean": mean, "images": files.len()}});
     fs_err::write(Path::new(&folder).join("pixels.json"), format!("{figures}\n")).expect("written");
     assert!(worst <= MAX_REAL_DIFFERENCE && mean < MAX_MEAN_DIFFERENCE, "at most {worst}, {mean} on average");
 }

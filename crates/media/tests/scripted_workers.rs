@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sensorium_media::{Cancel, Limits, MediaError, MediaInput, MediaPool, PoolConfig, TowerSpec};
+use sensorium_media::{Cancel, EncoderSpec, Limits, MediaError, MediaInput, MediaPool, PoolConfig};
 use sensorium_types::{FailureReason, ReasonKind};
 
 struct Script {
@@ -39,7 +39,7 @@ impl Script {
 
 fn config(program: &Path, workers: usize, deadline: Duration) -> PoolConfig {
     let limits = Limits { deadline, ..Limits::default() };
-    PoolConfig { worker_program: program.to_owned(), workers, limits, spec: TowerSpec::default() }
+    PoolConfig { worker_program: program.to_owned(), workers, limits, spec: EncoderSpec::default() }
 }
 
 fn decode(pool: &MediaPool, cancel: &Cancel) -> FailureReason {

@@ -46,11 +46,11 @@ async fn pieces_come_before_the_whole() {
 }
 
 #[tokio::test]
-async fn a_film_is_a_storyboard_or_captions_of_its_parts() {
+async fn a_video_is_a_storyboard_or_captions_of_its_parts() {
     let server = Running::new().await;
     let mut client = CaptionServiceClient::new(server.channel().await);
-    let film = "video dog|dog|cat;bark";
-    let request = v1::SummarizeRequest { input: media(film), ..v1::SummarizeRequest::default() };
+    let video = "video dog|dog|cat;bark";
+    let request = v1::SummarizeRequest { input: media(video), ..v1::SummarizeRequest::default() };
     let stream = client.summarize(request.clone()).await.expect("begins").into_inner();
     let shots: Vec<_> = stream.map(|answer| answer.expect("an answer")).collect().await;
     let text = |at: usize| shots[at].caption.as_ref().map(|caption| caption.text.as_str());
@@ -67,13 +67,13 @@ async fn a_film_is_a_storyboard_or_captions_of_its_parts() {
     }
     let photo = v1::SummarizeRequest { input: media("image dog"), ..v1::SummarizeRequest::default() };
     let mut stream = client.summarize(photo).await.expect("begins").into_inner();
-    let status = stream.next().await.expect("an answer").expect_err("no film");
+    let status = stream.next().await.expect("an answer").expect_err("no video");
     assert_eq!(status.code(), Code::InvalidArgument);
 
-    // One caption of a film is that of its middle; else each part has one, with its span.
-    let stream = client.caption(asked(film)).await.expect("begins").into_inner();
+    // One caption of a video is that of its middle; else each part has one, with its span.
+    let stream = client.caption(asked(video)).await.expect("begins").into_inner();
     assert_eq!(stream.collect::<Vec<_>>().await.len(), 2);
-    let each = v1::CaptionRequest { each_part: true, ..asked(film) };
+    let each = v1::CaptionRequest { each_part: true, ..asked(video) };
     let stream = client.caption(each).await.expect("begins").into_inner();
     let spans: Vec<_> = stream.filter_map(|answer| answer.expect("an answer").span).collect().await;
     let starts: Vec<_> = spans.iter().map(|span| span.start_ms).collect();

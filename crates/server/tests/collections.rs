@@ -1,4 +1,4 @@
-//! Collections over the real index, with a bundle whose towers are never loaded: items and queries are vectors.
+//! Collections over the real index, with a bundle whose encoders are never loaded: items and queries are vectors.
 
 mod common;
 
@@ -103,10 +103,10 @@ async fn collections_are_made_listed_and_deleted() {
         let mut service = CollectionsServiceClient::new(endpoint.connect().await.expect("connects"));
         let name = |name: &str| name.to_owned();
 
-        let unknown = client.with_collection("films").stats().await.expect_err("unknown");
+        let unknown = client.with_collection("videos").stats().await.expect_err("unknown");
         assert_eq!(unknown.kind(), ErrorKind::NotFound);
         assert!(unknown.to_string().contains("default"), "{unknown}");
-        let made = v1::CreateCollectionRequest { collection_name: name("films"), settings: None };
+        let made = v1::CreateCollectionRequest { collection_name: name("videos"), settings: None };
         let made = service.create_collection(made).await.expect("made").into_inner().collection;
         let dim = made.and_then(|collection| collection.space).expect("a space").dim;
 
@@ -121,7 +121,7 @@ async fn collections_are_made_listed_and_deleted() {
         let listed =
             service.list_collections(v1::ListCollectionsRequest {}).await.expect("listed").into_inner();
         let names: Vec<_> = listed.collections.iter().map(|collection| collection.name.as_str()).collect();
-        assert_eq!(names, ["default", "films", "photos"]);
+        assert_eq!(names, ["default", "videos", "photos"]);
 
         let drop = |name: &str| v1::DeleteCollectionRequest { collection_name: name.to_owned() };
         let gone = service.delete_collection(drop("photos")).await.expect("deleted").into_inner();

@@ -140,8 +140,8 @@ async fn every_item_has_its_result_and_is_found() {
 
     let reply = client.query(ask("dog beach")).await.expect("answers");
     assert_eq!(Some(&reply.hits[0].asset), outcomes[0].asset.as_ref());
-    let sound = client.query(ask("meow")).await.expect("answers");
-    let hit = sound.hits.iter().find(|hit| hit.modality == Modality::Video).expect("the film");
+    let audio = client.query(ask("meow")).await.expect("answers");
+    let hit = audio.hits.iter().find(|hit| hit.modality == Modality::Video).expect("the video");
     assert_eq!(hit.moment.as_ref().map(|moment| moment.tracks.clone()), Some(vec![Track::Audio]));
 
     let again = send(&client, vec![file(files[0])]).await;
@@ -207,7 +207,7 @@ async fn acks_rise_and_the_stream_ends_after_stop() {
     let server = Running::new().await;
     let mut stream = ByHand::started(&server).await;
     for sequence in 1..=20 {
-        stream.item(sequence * 10, &format!("image picture{sequence}")).await;
+        stream.item(sequence * 10, &format!("image image{sequence}")).await;
     }
     stream.say(Ask::Stop(v1::IngestStop {})).await;
     let (mut results, mut acks) = (Vec::new(), Vec::new());

@@ -71,7 +71,7 @@ mod tests {
         let terms = [
             (2.0, Some(Content::Text)),
             (-0.5, Some(Content::Text)),
-            (1.0, Some(Content::Picture)),
+            (1.0, Some(Content::Image)),
             (4.0, None),
         ];
         let values = HubValues([0.1, 0.7, 0.2]);
@@ -79,14 +79,14 @@ mod tests {
         let by_hand = (2.0 * 0.2 - 0.5 * 0.2 + 1.0 * 0.1) / norm;
         let weights = HubWeights::of_sum(&terms, norm);
         assert!((weights.amount(values) - by_hand).abs() < 1e-6);
-        assert_eq!(weights.0[1], 0.0, "no sound asks");
+        assert_eq!(weights.0[1], 0.0, "no audio clip asks");
     }
 
     #[test]
     fn one_term_takes_off_its_own_number_and_a_vector_nothing() {
         let values = HubValues([0.1, 0.7, 0.2]);
         let of = |terms: &[(f32, Option<Content>)]| HubWeights::of_sum(terms, 1.0);
-        assert_eq!(of(&[(1.0, Some(Content::Sound))]).amount(values), 0.7);
+        assert_eq!(of(&[(1.0, Some(Content::Audio))]).amount(values), 0.7);
         assert!(of(&[(1.0, None)]).is_none());
         assert_eq!(HubWeights::default().amount(values), 0.0);
         // A term that is led away from raises what is near to everything.

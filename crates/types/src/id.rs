@@ -162,9 +162,9 @@ impl fmt::Display for AssetId {
 pub struct PointKey {
     /// The asset that the point belongs to.
     pub asset: AssetId,
-    /// The strand of the asset.
+    /// The track of the asset.
     pub track: Track,
-    /// The place in the strand, from 0.
+    /// The place in the track, from 0.
     pub ordinal: u32,
 }
 
@@ -265,14 +265,14 @@ mod tests {
 
     #[test]
     fn points_are_shown_and_read_back() {
-        let asset = AssetId::new("film#one").expect("valid");
-        let picture = PointKey { asset: asset.clone(), track: Track::Video, ordinal: 3 };
-        let sound = PointKey { asset: asset.clone(), track: Track::Audio, ordinal: 7 };
-        assert_eq!(picture.show(Modality::Video), "film#one#3");
-        assert_eq!(sound.show(Modality::Video), "film#one#audio.7");
-        assert_eq!(PointKey::parse("film#one#3"), Ok((asset.clone(), None, 3)));
-        assert_eq!(PointKey::parse("film#one#audio.7"), Ok((asset, Some(Track::Audio), 7)));
-        assert!(PointKey::parse("film#one#x").is_err());
+        let asset = AssetId::new("video#one").expect("valid");
+        let image = PointKey { asset: asset.clone(), track: Track::Video, ordinal: 3 };
+        let audio = PointKey { asset: asset.clone(), track: Track::Audio, ordinal: 7 };
+        assert_eq!(image.show(Modality::Video), "video#one#3");
+        assert_eq!(audio.show(Modality::Video), "video#one#audio.7");
+        assert_eq!(PointKey::parse("video#one#3"), Ok((asset.clone(), None, 3)));
+        assert_eq!(PointKey::parse("video#one#audio.7"), Ok((asset, Some(Track::Audio), 7)));
+        assert!(PointKey::parse("video#one#x").is_err());
     }
 
     #[test]

@@ -11,11 +11,11 @@ use serde::{Deserialize, Serialize};
 pub enum Modality {
     /// UTF-8 text.
     Text,
-    /// A still picture.
+    /// A still image.
     Image,
-    /// A film, with or without sound, or an animated picture.
+    /// A video, with or without audio, or an animated image.
     Video,
-    /// A sound without moving picture.
+    /// Audio without moving images.
     Audio,
 }
 
@@ -33,7 +33,7 @@ impl Modality {
         }
     }
 
-    /// The track by which an asset of this modality asks when it is used as a query (picture before sound).
+    /// The track by which an asset of this modality asks when it is used as a query (video before audio).
     pub const fn main_track(self) -> Track {
         match self {
             Self::Text => Track::Text,
@@ -44,21 +44,21 @@ impl Modality {
     }
 }
 
-/// The strand of an asset that a point was taken from.
+/// The track of an asset that a point was taken from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Track {
-    /// The picture of a film.
+    /// The frames of a video.
     Video,
-    /// The soundtrack of a film, or an audio file.
+    /// The soundtrack of a video, or an audio file.
     Audio,
-    /// A still picture.
+    /// A still image.
     Image,
     /// A passage of text.
     Text,
     /// The weighted sum of several parts of a product.
     Fused,
-    /// What a caption decoder said of a picture.
+    /// What a caption decoder said of an image.
     Caption,
 }
 
@@ -99,8 +99,8 @@ impl Track {
     /// What a point of this track contains, the second member of a calibration pair.
     pub const fn content(self) -> Content {
         match self {
-            Self::Video | Self::Image | Self::Fused => Content::Picture,
-            Self::Audio => Content::Sound,
+            Self::Video | Self::Image | Self::Fused => Content::Image,
+            Self::Audio => Content::Audio,
             Self::Text | Self::Caption => Content::Text,
         }
     }
@@ -110,23 +110,25 @@ impl Track {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Content {
-    /// Pixels of an image or of a film.
-    Picture,
-    /// Sound of an audio file or of a film's soundtrack.
-    Sound,
+    /// Pixels of an image or of a video; bundles of format 1 may say `picture`.
+    #[serde(alias = "picture")]
+    Image,
+    /// Samples of an audio file or of a video's soundtrack; bundles of format 1 may say `sound`.
+    #[serde(alias = "sound")]
+    Audio,
     /// A passage of text.
     Text,
 }
 
 impl Content {
     /// Every content.
-    pub const ALL: [Self; 3] = [Self::Picture, Self::Sound, Self::Text];
+    pub const ALL: [Self; 3] = [Self::Image, Self::Audio, Self::Text];
 
-    /// The lower-case name used in bundles.
+    /// The lower-case name.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Picture => "picture",
-            Self::Sound => "sound",
+            Self::Image => "image",
+            Self::Audio => "audio",
             Self::Text => "text",
         }
     }
@@ -175,7 +177,7 @@ impl FromStr for Content {
         Self::ALL.into_iter().find(|c| c.name() == name).ok_or_else(|| UnknownName {
             what: "content",
             received: name.to_owned(),
-            expected: "picture, sound, text",
+            expected: "image, audio, text",
         })
     }
 }
@@ -213,5 +215,15 @@ mod tests {
         }
         assert_eq!(Track::from_code(9), None);
         assert!("picture".parse::<Modality>().is_err());
+    }
+
+    #[test]
+    fn contents_are_read_by_their_names_in_bundles_of_format_1_too() {
+        for (content, older) in Content::ALL.into_iter().zip(["picture", "sound", "text"]) {
+            for name in [content.name(), older] {
+                assert_eq!(serde_json::from_value::<Content>(name.into()).expect("a content"), content);
+            }
+            assert_eq!(serde_json::to_value(content).expect("a name"), content.name());
+        }
     }
 }

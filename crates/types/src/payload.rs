@@ -9,7 +9,7 @@ use crate::text::same_text;
 /// Largest user metadata of an asset, as compact JSON.
 pub const MAX_USER_METADATA_BYTES: usize = 64 * 1024;
 
-/// Field of an asset's facts with what its pictures say in words: `{"revision", "parts": [{"ordinal", "text",
+/// Field of an asset's facts with what its images say in words: `{"revision", "parts": [{"ordinal", "text",
 /// "confidence", ..}]}`.
 pub const CAPTIONS_FIELD: &str = "_captions";
 

@@ -8,9 +8,9 @@ use crate::{AssetId, ContentHash, FailureReason, Modality, Payload, Span, Track}
 /// One vector of an asset, with where it lies in the asset.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PointRecord {
-    /// The strand of the asset.
+    /// The track of the asset.
     pub track: Track,
-    /// The place in the strand, from 0.
+    /// The place in the track, from 0.
     pub ordinal: u32,
     /// The part of the asset that the point covers; `None` for a whole image.
     pub span: Option<Span>,
@@ -23,9 +23,9 @@ pub struct PointRecord {
 /// A point without its vector and thumbnail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PointInfo {
-    /// The strand of the asset.
+    /// The track of the asset.
     pub track: Track,
-    /// The place in the strand, from 0.
+    /// The place in the track, from 0.
     pub ordinal: u32,
     /// The part of the asset that the point covers.
     pub span: Option<Span>,

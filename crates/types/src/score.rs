@@ -1,4 +1,4 @@
-//! Scores that mean the same for a picture and for a sound (CONTRACTS.md section 6).
+//! Scores that mean the same for an image and for an audio clip (CONTRACTS.md section 6).
 
 use serde::{Deserialize, Serialize};
 

@@ -20,7 +20,7 @@ const HOMES: [(&str, &[&str]); 24] = [
     ("kamadak-exif", &["media"]),
     ("moxcms", &["media"]),
     ("html5ever", &["media"]),
-    // The contact sheet of `search` is a picture that `cli` writes.
+    // The contact sheet of `search` is an image that `cli` writes.
     ("image", &["media", "cli"]),
     ("tiff", &["media"]),
     ("prost*", &["api"]),

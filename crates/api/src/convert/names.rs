@@ -33,7 +33,7 @@ macro_rules! same_names {
 same_names!(Modality, "modality": Text, Image, Video, Audio);
 same_names!(Track, "track": Video, Audio, Image, Text, Fused, Caption);
 same_names!(MediaPolicy, "media": Reference, Copy, None);
-same_names!(Content, "content": Picture, Sound, Text);
+same_names!(Content, "content": Image, Audio, Text);
 same_names!(Plan, "plan": ExactScan, Graph, FilteredGraph);
 same_names!(
     ReasonKind, "reason":

@@ -114,7 +114,7 @@ impl Setting {
         }
     }
 
-    /// The bundle of models; its towers load at first use.
+    /// The bundle of models; its encoders load at first use.
     ///
     /// # Errors
     /// If its manifest cannot be read.

@@ -13,7 +13,7 @@ use sensorium_types::{Language, Modality};
 /// Where a server listens where nothing is typed.
 const DEFAULT_LISTEN: &str = "127.0.0.1:7700";
 
-/// Find media by meaning: index text, pictures, sounds and films, and ask with any of them.
+/// Find media by meaning: index text, images, audio and videos, and ask with any of them.
 #[derive(Debug, Parser)]
 #[command(
     name = "sensorium",
@@ -62,9 +62,9 @@ pub(crate) enum Command {
     Index(Index),
     /// Find what the terms mean
     Search(Search),
-    /// Put pictures and films into words
+    /// Put images and videos into words
     Caption(Caption),
-    /// Choose shots of a film and put each into words
+    /// Choose shots of a video and put each into words
     Summarize(Summarize),
     /// Serve the data folder over gRPC, on this machine
     Serve(Serve),
@@ -136,7 +136,7 @@ pub(crate) struct Index {
     /// Exit with 3 if a file failed
     #[arg(long)]
     pub(crate) strict: bool,
-    /// Also put pictures and films into words, and find them by these; the collection goes on so until `--captions=off`
+    /// Also put images and videos into words, and find them by these; the collection goes on so until `--captions=off`
     #[arg(long, value_name = "on|off", num_args = 0..=1, require_equals = true, default_missing_value = "on")]
     pub(crate) captions: Option<Switch>,
 }
@@ -154,7 +154,7 @@ pub(crate) enum Switch {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Terms: [+|-][N:]TERM. Neighbouring words are one text: sensorium search a dog on a beach
-  ./FILE ../FILE /FILE ~/FILE file:FILE   a picture, sound, film or text
+  ./FILE ../FILE /FILE ~/FILE file:FILE   an image, audio, video or text
   asset:ID  asset:ID#3  asset:ID#audio.7  something stored, or one point of it
   vector:FILE.npy                         a vector of the space
   text:WORDS                              text, whatever it begins with
@@ -187,9 +187,9 @@ pub(crate) struct Search {
     pub(crate) moments: bool,
     /// Ask each term alone and fuse the lists
     #[arg(long)]
-    pub(crate) legs: bool,
-    /// Read the N best hits once more by the caption decoder, and order the pictures among them anew
-    #[arg(long, value_name = "N", conflicts_with = "legs", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) late: bool,
+    /// Read the N best hits once more by the caption decoder, and order the images among them anew
+    #[arg(long, value_name = "N", conflicts_with = "late", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) rerank: Option<u32>,
     /// Leave out the correction of what is near to every query
     #[arg(long)]
@@ -197,7 +197,7 @@ pub(crate) struct Search {
     /// Say how the answer came about
     #[arg(long)]
     pub(crate) explain: bool,
-    /// Write the hits as pictures
+    /// Write the hits as images
     #[arg(long, value_name = "FILE.html|FILE.png")]
     pub(crate) contact_sheet: Option<PathBuf>,
 }
@@ -237,7 +237,7 @@ pub(crate) struct Eval {
 #[derive(Debug, Args)]
 #[group(skip)]
 pub(crate) struct Caption {
-    /// Pictures and films (sounds where the bundle has a decoder for them): files, or stored ones as asset:ID
+    /// Images and videos (audio where the bundle has a decoder for them): files, or stored ones as asset:ID
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<OsString>,
     /// Grow this many captions side by side and take the best; 1 takes the likeliest word each time
@@ -261,7 +261,7 @@ pub(crate) struct Caption {
 #[derive(Debug, Args)]
 #[group(skip)]
 pub(crate) struct Summarize {
-    /// Films: files, or stored ones as asset:ID
+    /// Videos: files, or stored ones as asset:ID
     #[arg(required = true, value_name = "VIDEO")]
     pub(crate) videos: Vec<OsString>,
     /// Excerpts that together take at most so long
@@ -270,7 +270,7 @@ pub(crate) struct Summarize {
     /// At most this many shots, each whole [default: 12]
     #[arg(long, value_name = "N", value_parser = shots)]
     pub(crate) shots: Option<NonZeroUsize>,
-    /// Also cut what is shown into one film, by ffmpeg
+    /// Also cut what is shown into one video, by ffmpeg
     #[arg(long, value_name = "OUT.mp4")]
     pub(crate) clip: Option<PathBuf>,
 }

@@ -1,4 +1,4 @@
-//! `caption`: pictures, films and sounds to words.
+//! `caption`: images, videos and audio to words.
 
 use sensorium_engine::{CaptionOptions, DEFAULT_LENGTH_PENALTY, PartCaption, Strategy};
 

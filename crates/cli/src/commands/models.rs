@@ -29,7 +29,7 @@ pub(super) fn load(folder: Option<&Path>) -> anyhow::Result<Arc<Bundle>> {
 
 fn info(folder: Option<&Path>, out: &mut Out) -> anyhow::Result<()> {
     let bundle = load(folder)?;
-    let BundleInfo { id, revision, licences, spaces, towers, generators, hubs } = bundle.info();
+    let BundleInfo { id, revision, licences, spaces, encoders, generators, hubs } = bundle.info();
     let notice = folder.is_none().then_some(sensorium_mini::NOTICE);
     if out.is_json() {
         let spaces: Vec<Value> = spaces.iter().map(json::space).collect();
@@ -38,7 +38,7 @@ fn info(folder: Option<&Path>, out: &mut Out) -> anyhow::Result<()> {
             "revision": revision,
             "built_in": folder.is_none(),
             "spaces": spaces,
-            "towers": towers,
+            "encoders": encoders,
             "generators": generators,
             "hubs": hubs,
             "licences": licences,
@@ -50,10 +50,13 @@ fn info(folder: Option<&Path>, out: &mut Out) -> anyhow::Result<()> {
     for space in spaces {
         out.line(&printable(&format!("space {}: {} dimensions", space.id, space.dim)))?;
     }
-    for tower in towers {
-        let languages: Vec<&str> = tower.languages.iter().map(|language| language.name()).collect();
+    for encoder in encoders {
+        let languages: Vec<&str> = encoder.languages.iter().map(|language| language.name()).collect();
         let read = if languages.is_empty() { String::new() } else { format!(" in {}", languages.join(", ")) };
-        out.line(&printable(&format!("tower {}: {}{read}, {}", tower.id, tower.modality, tower.family)))?;
+        out.line(&printable(&format!(
+            "encoder {}: {}{read}, {}",
+            encoder.id, encoder.modality, encoder.family
+        )))?;
     }
     for generator in generators {
         out.line(&printable(&format!(

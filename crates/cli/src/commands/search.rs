@@ -38,7 +38,7 @@ pub(super) async fn run(args: Search, context: &mut Context) -> anyhow::Result<E
         all: args.all,
         min_score: args.min_score,
         moments: args.moments,
-        legs: args.legs,
+        late: args.late,
         rerank: args.rerank.unwrap_or(0),
         raw: args.raw,
         explain: args.explain,
@@ -63,7 +63,7 @@ pub(super) async fn run(args: Search, context: &mut Context) -> anyhow::Result<E
     if let Some(sheet) = sheet {
         let title = title(&args.terms);
         if let Some(error) = contact::write(&sheet, &title, &hits, &backend).await? {
-            note(&format!("hits without pictures, for they cannot be had: {error:#}"));
+            note(&format!("hits without images, for they cannot be had: {error:#}"));
         }
         note(&format!("wrote {}", sheet.path().display()));
     }

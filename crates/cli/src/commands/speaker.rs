@@ -76,7 +76,7 @@ impl<'a> Speaker<'a> {
         }
     }
 
-    /// Puts a picture, or each part of a film or a sound, into words, and shows them as they come.
+    /// Puts an image, or each part of a video or an audio clip, into words, and shows them as they come.
     ///
     /// # Errors
     /// If the media cannot be read, or there is nothing to see or hear in them.
@@ -113,10 +113,10 @@ impl<'a> Speaker<'a> {
         }
     }
 
-    /// The storyboard of a film.
+    /// The storyboard of a video.
     ///
     /// # Errors
-    /// If the media cannot be read, or are no film.
+    /// If the media cannot be read, or are no video.
     pub(super) async fn summarize(
         &self,
         media: &Media,

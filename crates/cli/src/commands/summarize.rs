@@ -1,4 +1,4 @@
-//! `summarize`: films to storyboards.
+//! `summarize`: videos to storyboards.
 
 use std::path::{Path, PathBuf};
 
@@ -11,19 +11,19 @@ use crate::args::low::Summarize;
 use crate::failure::{CliError, Exit, chain};
 use crate::output::{json, note, words};
 
-/// Chooses shots of film after film and puts each into words. A film that fails is told, and the others go on.
+/// Chooses shots of video after video and puts each into words. A video that fails is told, and the others go on.
 pub(super) async fn run(args: Summarize, context: &mut Context) -> anyhow::Result<Exit> {
     let Summarize { videos, seconds, shots, clip } = args;
-    let films = videos.iter().map(|video| Media::read(video)).collect::<Result<Vec<_>, _>>()?;
-    if clip.is_some() && films.len() > 1 {
+    let videos = videos.iter().map(|video| Media::read(video)).collect::<Result<Vec<_>, _>>()?;
+    if clip.is_some() && videos.len() > 1 {
         return Err(CliError::OneClip.into());
     }
     let length = seconds.map(SummaryLength::TimeMs).or(shots.map(SummaryLength::Shots));
     let setting = context.setting.clone();
     let speaker = Speaker::open(&setting).await?;
     let mut exit = Exit::Done;
-    for film in &films {
-        if let Err(error) = Box::pin(one(&speaker, (film, length), clip.as_deref(), context)).await {
+    for video in &videos {
+        if let Err(error) = Box::pin(one(&speaker, (video, length), clip.as_deref(), context)).await {
             note(&chain(&error));
             exit = Exit::Error;
         }
@@ -33,16 +33,16 @@ pub(super) async fn run(args: Summarize, context: &mut Context) -> anyhow::Resul
 
 async fn one(
     speaker: &Speaker<'_>,
-    (film, length): (&Media, Option<SummaryLength>),
+    (video, length): (&Media, Option<SummaryLength>),
     clip: Option<&Path>,
     context: &mut Context,
 ) -> anyhow::Result<()> {
     let cut = match clip {
-        Some(target) => Some((source(speaker, film, target).await?, target.to_path_buf())),
+        Some(target) => Some((source(speaker, video, target).await?, target.to_path_buf())),
         None => None,
     };
-    let shots = speaker.summarize(film, length).await?;
-    let name = film.name();
+    let shots = speaker.summarize(video, length).await?;
+    let name = video.name();
     let out = &mut context.out;
     if out.is_json() {
         out.object(&json::storyboard(&name, &shots))?;
@@ -61,12 +61,12 @@ async fn one(
     Ok(())
 }
 
-/// The film that the clip is cut from, which the clip may not replace.
-async fn source(speaker: &Speaker<'_>, film: &Media, target: &Path) -> anyhow::Result<PathBuf> {
-    let source = speaker.file(film).await?.ok_or(CliError::ClipOfStored)?;
+/// The video that the clip is cut from, which the clip may not replace.
+async fn source(speaker: &Speaker<'_>, video: &Media, target: &Path) -> anyhow::Result<PathBuf> {
+    let source = speaker.file(video).await?.ok_or(CliError::ClipOfStored)?;
     let same = |path: &Path| path.canonicalize().ok();
     if same(target).is_some_and(|target| Some(target) == same(&source)) {
-        return Err(CliError::ClipOverFilm { path: target.to_path_buf() }.into());
+        return Err(CliError::ClipOverVideo { path: target.to_path_buf() }.into());
     }
     Ok(source)
 }

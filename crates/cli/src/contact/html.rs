@@ -34,7 +34,7 @@ fn figure(page: &mut String, Card { hit, thumb }: &Card<'_>) {
         Some(path) => words::path(path, None),
         None => format!("asset:{}", hit.asset),
     };
-    let picture = match thumb {
+    let image = match thumb {
         Some(jpeg) => {
             format!("<img alt=\"\" src=\"data:image/jpeg;base64,{}\">", base64::encode(jpeg))
         }
@@ -47,7 +47,7 @@ fn figure(page: &mut String, Card { hit, thumb }: &Card<'_>) {
     // Writing to a string does not fail.
     let _ = writeln!(
         page,
-        "<figure>{picture}<figcaption><b>{}</b> {score} {modality}<small>{}</small>{place}</figcaption></figure>",
+        "<figure>{image}<figcaption><b>{}</b> {score} {modality}<small>{}</small>{place}</figcaption></figure>",
         hit.rank,
         escape(&name),
     );

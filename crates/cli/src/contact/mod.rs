@@ -1,4 +1,4 @@
-//! Hits as pictures, because people look: `--contact-sheet out.html` or `out.png`.
+//! Hits as images, because people look: `--contact-sheet out.html` or `out.png`.
 
 mod base64;
 mod html;
@@ -29,7 +29,7 @@ pub(crate) enum ContactError {
         #[source]
         source: io::Error,
     },
-    /// The picture cannot be encoded.
+    /// The image cannot be encoded.
     #[error("encode the contact sheet")]
     Encode {
         /// Why.
@@ -82,14 +82,14 @@ impl Sheet {
     }
 }
 
-/// A hit with its picture, a JPEG.
+/// A hit with its image, a JPEG.
 #[derive(Debug)]
 struct Card<'a> {
     hit: &'a Hit,
     thumb: Option<Vec<u8>>,
 }
 
-/// Writes the sheet. Hits whose pictures cannot be had stay without; why is given back.
+/// Writes the sheet. Hits whose images cannot be had stay without; why is given back.
 ///
 /// # Errors
 /// If the file cannot be written.

@@ -1,4 +1,4 @@
-//! A picture of the hits in rows, best first.
+//! An image of the hits in rows, best first.
 
 use std::io::Cursor;
 
@@ -43,9 +43,9 @@ fn centred(room: u32, length: u32) -> i64 {
 
 /// The thumbnail inside a cell, or a grey cell where there is none.
 fn cell(thumb: Option<&[u8]>) -> RgbImage {
-    let picture = thumb.and_then(|jpeg| image::load_from_memory_with_format(jpeg, ImageFormat::Jpeg).ok());
-    match picture {
-        Some(picture) => picture.resize(CELL.0, CELL.1, FilterType::Triangle).into_rgb8(),
+    let image = thumb.and_then(|jpeg| image::load_from_memory_with_format(jpeg, ImageFormat::Jpeg).ok());
+    match image {
+        Some(image) => image.resize(CELL.0, CELL.1, FilterType::Triangle).into_rgb8(),
         None => RgbImage::from_pixel(CELL.0, CELL.1, EMPTY),
     }
 }
@@ -79,7 +79,7 @@ mod tests {
         let cards: Vec<Card<'_>> =
             (0..7).map(|n| Card { hit: &hit, thumb: (n == 0).then(|| jpeg.clone()) }).collect();
         let png = grid(&cards).expect("encoded");
-        let sheet = image::load_from_memory(&png).expect("a picture").into_rgb8();
+        let sheet = image::load_from_memory(&png).expect("an image").into_rgb8();
         assert_eq!(sheet.dimensions(), (5 * (240 + 8) + 8, 2 * (180 + 8) + 8));
         let pixel = sheet.get_pixel(8 + 120, 8 + 90);
         assert!(pixel.0[0] > 200 && pixel.0[1] < 60, "the first is red: {pixel:?}");

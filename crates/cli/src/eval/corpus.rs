@@ -25,8 +25,8 @@ use crate::output::progress::Progress;
 const PAGE: usize = 512;
 /// Texts encoded in one go.
 const TEXTS_A_BATCH: usize = 64;
-/// Pictures looked at in one go.
-const PICTURES_A_BATCH: usize = 32;
+/// Images looked at in one go.
+const IMAGES_A_BATCH: usize = 32;
 /// Bytes at the beginning of a file that tell its type.
 const HEAD_BYTES: usize = 4096;
 
@@ -49,7 +49,7 @@ pub(super) struct Corpus {
     vectors: HashMap<AssetId, Vec<Vector>>,
     /// Vectors of stills, by their names in the manifest.
     stills: HashMap<PathBuf, Vec<Vector>>,
-    /// What the caption decoder sees of pictures.
+    /// What the caption decoder sees of images.
     memories: HashMap<AssetId, Memory>,
     /// Vectors of the texts that asked so far.
     texts: Mutex<HashMap<String, Vec<f32>>>,
@@ -112,12 +112,12 @@ impl Corpus {
         }))
     }
 
-    /// What the caption decoder sees of a picture; `None` of what has none.
+    /// What the caption decoder sees of an image; `None` of what has none.
     pub(super) fn memory(&self, asset: &AssetId) -> Option<&Memory> {
         self.memories.get(asset)
     }
 
-    /// What puts pictures into words.
+    /// What puts images into words.
     pub(super) fn captioner(&self) -> anyhow::Result<Arc<dyn Captioner>> {
         Ok(self.bundle.captioner(Modality::Image)?)
     }
@@ -132,7 +132,7 @@ impl Corpus {
         self.stills.get(name).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Texts as queries, by the tower that answers searches; a text is encoded once for all tasks.
+    /// Texts as queries, by the encoder that answers searches; a text is encoded once for all tasks.
     pub(super) fn texts(&self, texts: &[impl AsRef<str>]) -> anyhow::Result<Vec<Vector>> {
         let mut known = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
         let mut seen = HashSet::new();
@@ -166,7 +166,7 @@ impl Corpus {
     }
 }
 
-/// The distinct stills that films were made of, with a label to look for.
+/// The distinct stills that videos were made of, with a label to look for.
 fn stills(rows: &[Row]) -> Vec<PathBuf> {
     let mut seen = HashSet::new();
     rows.iter()
@@ -213,10 +213,10 @@ impl Indexed {
             })
             .collect();
         let vectors = vectors(&engine, &setting.bundle()?).await?;
-        let pictures = vectors
+        let images = vectors
             .iter()
-            .filter(|(_, points)| matches!(points.as_slice(), [Vector { content: Content::Picture, .. }]));
-        let assets = pictures.map(|(asset, _)| asset.clone()).collect();
+            .filter(|(_, points)| matches!(points.as_slice(), [Vector { content: Content::Image, .. }]));
+        let assets = images.map(|(asset, _)| asset.clone()).collect();
         let memories = if reads { memories(&engine, assets, setting).await? } else { HashMap::new() };
         let events = events.into_iter().filter_map(|event| Some((place_of(&event.path)?, event))).collect();
         Ok(Some(Self { events, vectors, memories, failures }))
@@ -270,7 +270,7 @@ async fn index(engine: &Engine, folder: PathBuf) -> anyhow::Result<Option<Vec<Fi
     }
 }
 
-/// Looks at the thumbnails of pictures, as a search does that reads its best hits once more; nothing for a bundle that
+/// Looks at the thumbnails of images, as a search does that reads its best hits once more; nothing for a bundle that
 /// puts nothing into words.
 async fn memories(
     engine: &Engine,
@@ -283,15 +283,15 @@ async fn memories(
         captioner => captioner?,
     };
     let mut memories = HashMap::with_capacity(assets.len());
-    for batch in assets.chunks(PICTURES_A_BATCH) {
+    for batch in assets.chunks(IMAGES_A_BATCH) {
         let mut seen = Vec::with_capacity(batch.len());
         for asset in batch {
             let point = PointKey { asset: asset.clone(), track: Track::Image, ordinal: 0 };
-            if let Some(picture) = engine.thumb_picture(&point).await? {
-                seen.push((asset.clone(), picture));
+            if let Some(image) = engine.thumb_image(&point).await? {
+                seen.push((asset.clone(), image));
             }
         }
-        let grids = bundle.grids(&seen.iter().map(|(_, picture)| picture).collect::<Vec<_>>())?;
+        let grids = bundle.grids(&seen.iter().map(|(_, image)| image).collect::<Vec<_>>())?;
         let made = captioner.memories(&grids.iter().collect::<Vec<_>>())?;
         memories.extend(seen.into_iter().map(|(asset, _)| asset).zip(made));
     }

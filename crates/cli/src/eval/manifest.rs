@@ -29,7 +29,7 @@ pub(super) struct Row {
     /// Which part of the data it belongs to.
     #[serde(default)]
     pub(super) split: Option<String>,
-    /// The picture that a film was made of, relative to the manifest.
+    /// The image that a video was made of, relative to the manifest.
     #[serde(default)]
     pub(super) still: Option<PathBuf>,
 }

@@ -53,15 +53,15 @@ mod tests {
             hubs: HubValues::default(),
         };
         let query = vector(Content::Text, [1.0, 0.0]);
-        let points = [vector(Content::Picture, [0.6, 0.8]), vector(Content::Sound, [0.5, 0.866])];
+        let points = [vector(Content::Image, [0.6, 0.8]), vector(Content::Audio, [0.5, 0.866])];
         let table = CalibrationTable {
             pairs: vec![
-                (Content::Text, Content::Picture, Calibration { mean: 0.1, deviation: 0.1 }),
-                (Content::Text, Content::Sound, Calibration { mean: 0.1, deviation: 0.05 }),
+                (Content::Text, Content::Image, Calibration { mean: 0.1, deviation: 0.1 }),
+                (Content::Text, Content::Audio, Calibration { mean: 0.1, deviation: 0.05 }),
             ],
         };
         let score = best(&query, &points, &table).expect("points");
-        assert!((score - 8.0).abs() < 1e-4, "the sound wins: {score}");
+        assert!((score - 8.0).abs() < 1e-4, "the audio wins: {score}");
         assert_eq!(best(&query, &[], &table), None);
         let score = best(&query, &points, &CalibrationTable::default()).expect("points");
         assert!((score - 0.6).abs() < 1e-6, "without calibration the cosine: {score}");

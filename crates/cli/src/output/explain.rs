@@ -95,8 +95,8 @@ impl From<v1::Explain> for Explain {
 impl From<v1::ExplainedSearch> for Search {
     fn from(search: v1::ExplainedSearch) -> Self {
         let content = match search.content() {
-            v1::Content::Picture => "picture",
-            v1::Content::Sound => "sound",
+            v1::Content::Image => "image",
+            v1::Content::Audio => "audio",
             v1::Content::Text => "text",
             v1::Content::Unspecified => "unknown",
         };
@@ -217,7 +217,7 @@ mod tests {
             languages: vec![(1, Language::Czech)],
             searches: vec![engine::ExplainedSearch {
                 term: None,
-                content: Content::Sound,
+                content: Content::Audio,
                 plan: Plan::ExactScan,
                 points_compared: 7,
                 calibration: Some(Calibration { mean: 0.1, deviation: 0.05 }),
@@ -237,7 +237,7 @@ mod tests {
             [
                 "fusion: early",
                 "term 2 read as Czech",
-                "all terms against sound: exact scan, 7 points compared, chance 0.100 +- 0.050",
+                "all terms against audio: exact scan, 7 points compared, chance 0.100 +- 0.050",
                 "    1    3.00  cosine 0.300, corrected 0.250  asset:bark",
                 "search: 1.5 ms",
             ]

@@ -61,7 +61,7 @@ fn caption(hit: &Hit) -> Option<&str> {
     hit.payload.get("_caption")?.get("text")?.as_str()
 }
 
-/// The moment of a film or a sound, the range of a text.
+/// The moment of a video or an audio clip, the range of a text.
 pub(crate) fn place(hit: &Hit) -> Option<String> {
     match (&hit.moment, hit.range) {
         (Some(moment), _) => Some(words::moment(moment, hit.modality)),
@@ -94,12 +94,12 @@ mod tests {
 
     #[test]
     fn columns_stand_below_one_another() {
-        let mut film = hit(10, Modality::Video, Some("/home/me/b.mp4"));
-        film.score = Some(3.0);
-        film.moment = Some(Moment { start_ms: 0, end_ms: 1_000, peak_ms: 500, tracks: vec![Track::Video] });
+        let mut video = hit(10, Modality::Video, Some("/home/me/b.mp4"));
+        video.score = Some(3.0);
+        video.moment = Some(Moment { start_ms: 0, end_ms: 1_000, peak_ms: 500, tracks: vec![Track::Video] });
         let mut text = hit(11, Modality::Text, None);
         text.range = Some((0, 90));
-        let hits = [hit(9, Modality::Image, Some("/home/me/a.jpg")), film, text];
+        let hits = [hit(9, Modality::Image, Some("/home/me/a.jpg")), video, text];
         assert_eq!(
             table(&hits, Some(Path::new("/home/me")), Paint::new(false)),
             [

@@ -18,7 +18,7 @@ pub(crate) fn path(path: &Path) -> Value {
     Value::from(path.to_string_lossy())
 }
 
-/// A row of `caption`: a picture, or a part of a film or a sound.
+/// A row of `caption`: an image, or a part of a video or an audio clip.
 pub(crate) fn caption(file: &Path, part: &PartCaption) -> Value {
     let PartCaption { span, caption } = part;
     let Caption { text, confidence, tokens, end_log_prob, end: _ } = caption;

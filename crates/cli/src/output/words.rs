@@ -23,7 +23,7 @@ pub(crate) fn clock(ms: u64) -> String {
     }
 }
 
-/// A moment as `00:12.4-00:18.9 (peak 00:15.1)`; of a film also which of picture and sound matched.
+/// A moment as `00:12.4-00:18.9 (peak 00:15.1)`; of a video also which of its tracks matched.
 pub(crate) fn moment(moment: &Moment, modality: Modality) -> String {
     let Moment { start_ms, end_ms, peak_ms, tracks } = moment;
     let time = format!("{}-{} (peak {})", clock(*start_ms), clock(*end_ms), clock(*peak_ms));
@@ -35,7 +35,7 @@ pub(crate) fn moment(moment: &Moment, modality: Modality) -> String {
     }
 }
 
-/// A caption of a picture, or of a part of a film or a sound.
+/// A caption of an image, or of a part of a video or an audio clip.
 pub(crate) fn caption(file: &Path, part: &PartCaption, paint: Paint) -> String {
     let PartCaption { span, caption } = part;
     let time = span.map_or_else(String::new, |(start_ms, end_ms)| {
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn moments_name_tracks_of_films_only() {
+    fn moments_name_tracks_of_videos_only() {
         let sample = Moment {
             start_ms: 12_400,
             end_ms: 18_900,

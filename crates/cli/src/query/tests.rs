@@ -141,7 +141,7 @@ fn stored_assets_and_their_points() {
     assert_eq!(all(&["asset:abc"]), one(Input::Asset(id("abc"))));
     assert_eq!(all(&["asset:abc#3"]), one(Input::Point(id("abc"), None, 3)));
     assert_eq!(all(&["asset:abc#audio.7"]), one(Input::Point(id("abc"), Some(Track::Audio), 7)));
-    assert_eq!(all(&["asset:my film#one"]), one(Input::Asset(id("my film#one"))));
+    assert_eq!(all(&["asset:my video#one"]), one(Input::Asset(id("my video#one"))));
     let minus = Term { weight: -2.0, input: Input::Asset(id("abc")) };
     assert_eq!(all(&["dog", "-2:asset:abc"]), [text(1.0, "dog"), minus]);
     assert_eq!(read(&["asset:"]), Err(TermError::NothingAfter { prefix: "asset:" }));

@@ -11,4 +11,4 @@ mod queue;
 mod worker;
 
 pub use queue::{Priority, Ticket};
-pub use worker::{Encoder, EncoderConfig};
+pub use worker::{Batcher, BatcherConfig};

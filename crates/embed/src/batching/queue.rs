@@ -83,7 +83,7 @@ impl Ticket {
     /// Waits for the vectors, in the order of the inputs.
     ///
     /// # Errors
-    /// The first fault of an input, or [`EmbedError::Stopped`] if the encoder went away.
+    /// The first fault of an input, or [`EmbedError::Stopped`] if the batcher went away.
     pub fn wait(self) -> Result<Vec<Embedding>, EmbedError> {
         let mut state = self.0.state.lock();
         loop {
@@ -246,7 +246,7 @@ mod tests {
             queue.push(chunk(10, Priority::Bulk, &gone)).unwrap();
         }
         queue.push(chunk(10, Priority::Bulk, &stays)).unwrap();
-        assert_eq!(queue.next_batch(20).unwrap().len(), 2, "the encoder has begun");
+        assert_eq!(queue.next_batch(20).unwrap().len(), 2, "the batcher has begun");
         drop(ticket);
         let next = queue.next_batch(1_000).unwrap();
         assert_eq!(next.len(), 1);

@@ -8,43 +8,43 @@ use super::Priority;
 use super::queue::{Chunk, Queue, Reply, Ticket};
 use crate::{Bundle, EmbedError, Embedding, Input};
 
-/// Budgets of an encoder, in millions of multiply-adds.
+/// Budgets of a batcher, in millions of multiply-adds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EncoderConfig {
+pub struct BatcherConfig {
     /// Most that waits.
     pub queue_cost: u64,
     /// Most that is encoded at once; a query waits at most for this.
     pub batch_cost: u64,
 }
 
-impl Default for EncoderConfig {
-    /// A batch of eight pictures, and a queue of sixteen batches.
+impl Default for BatcherConfig {
+    /// A batch of eight images, and a queue of sixteen batches.
     fn default() -> Self {
         const BATCH: u64 = 8 * 1_100;
         Self { queue_cost: 16 * BATCH, batch_cost: BATCH }
     }
 }
 
-/// Encodes for many callers on one thread of its own, which is the only one that calls the towers.
+/// Encodes for many callers on one thread of its own, which is the only one that calls the encoders.
 #[derive(Debug)]
-pub struct Encoder {
+pub struct Batcher {
     bundle: Arc<Bundle>,
     queue: Arc<Queue>,
     batch_cost: u64,
     owner: Option<JoinHandle<()>>,
 }
 
-impl Encoder {
+impl Batcher {
     /// Starts the owner thread.
     ///
     /// # Errors
     /// [`EmbedError::Compute`] if the system gives no thread.
-    pub fn start(bundle: Arc<Bundle>, config: EncoderConfig) -> Result<Self, EmbedError> {
+    pub fn start(bundle: Arc<Bundle>, config: BatcherConfig) -> Result<Self, EmbedError> {
         let queue = Arc::new(Queue::new(config.queue_cost));
         let owner = {
             let (bundle, queue) = (Arc::clone(&bundle), Arc::clone(&queue));
             std::thread::Builder::new()
-                .name("encoder".to_owned())
+                .name("batcher".to_owned())
                 .spawn(move || run(&bundle, &queue, config.batch_cost))
                 .map_err(|source| EmbedError::Compute { source: source.into() })?
         };
@@ -59,8 +59,8 @@ impl Encoder {
     /// Queues inputs. Bulk work waits here for room in the queue.
     ///
     /// # Errors
-    /// [`EmbedError::InvalidInput`] for an input that no tower can take, [`EmbedError::Overloaded`] for a query that finds
-    /// the queue full, [`EmbedError::Stopped`] after the encoder's end.
+    /// [`EmbedError::InvalidInput`] for an input that no encoder can take, [`EmbedError::Overloaded`] for a query that
+    /// finds the queue full, [`EmbedError::Stopped`] after the batcher's end.
     pub fn submit(&self, inputs: Vec<Input>, priority: Priority) -> Result<Ticket, EmbedError> {
         self.bundle.check(&inputs)?;
         let reply = Reply::new(inputs.len());
@@ -82,7 +82,7 @@ impl Encoder {
     }
 }
 
-impl Drop for Encoder {
+impl Drop for Batcher {
     fn drop(&mut self) {
         self.queue.close();
         if let Some(owner) = self.owner.take() {
@@ -136,10 +136,10 @@ fn encode(bundle: &Bundle, mut batch: Vec<Chunk>) {
     }
 }
 
-/// A panic of a tower is a bug of ours, and costs its callers an error instead of an answer that never comes.
+/// A panic of an encoder is a bug of ours, and costs its callers an error instead of an answer that never comes.
 fn embed(bundle: &Bundle, inputs: &[Input]) -> Result<Vec<Embedding>, EmbedError> {
     catch_unwind(AssertUnwindSafe(|| bundle.embed(inputs)))
-        .unwrap_or_else(|_| Err(EmbedError::Compute { source: "a tower panicked".into() }))
+        .unwrap_or_else(|_| Err(EmbedError::Compute { source: "an encoder panicked".into() }))
 }
 
 #[cfg(test)]
@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn submissions_are_cut_to_batches_and_lose_nothing() {
         let text = |words: usize| Input::Text("word ".repeat(words));
-        let inputs = vec![text(1), text(1), text(400), text(1), Input::Sound(vec![0.0; 160_000])];
+        let inputs = vec![text(1), text(1), text(400), text(1), Input::Audio(vec![0.0; 160_000])];
         let budget = text(1).cost() * 2;
         let chunks = cut(inputs.clone(), budget);
         assert_eq!(chunks.iter().map(|(chunk, _)| chunk.len()).collect::<Vec<_>>(), [2, 1, 1, 1]);

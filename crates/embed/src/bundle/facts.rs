@@ -3,19 +3,19 @@
 use sensorium_types::{Calibration, CalibrationTable, Content, Language, Modality, SpaceInfo};
 use serde::Serialize;
 
-use super::manifest::{GeneratorRow, HubsRow, Manifest, Operation, ResizeMode, TowerRow};
+use super::manifest::{EncoderRow, GeneratorRow, HubsRow, Manifest, Operation, ResizeMode};
 use crate::EmbedError;
 
 /// Words of a text passage, where the bundle says nothing.
 const DEFAULT_PASSAGE_WORDS: u32 = 120;
 /// Words that neighbouring passages share, where the bundle says nothing.
 const DEFAULT_PASSAGE_OVERLAP: u32 = 20;
-/// Window of a sound, where the bundle says nothing.
-const DEFAULT_SOUND_WINDOW_MS: u32 = 5_000;
-/// Longest part of a film, where the bundle says nothing.
-const DEFAULT_FILM_WINDOW_MS: u32 = 10_000;
-/// Frames a second of a film, where the bundle says nothing.
-const DEFAULT_FILM_FPS: f32 = 1.0;
+/// Window of an audio clip, where the bundle says nothing.
+const DEFAULT_AUDIO_WINDOW_MS: u32 = 5_000;
+/// Longest part of a video, where the bundle says nothing.
+const DEFAULT_VIDEO_WINDOW_MS: u32 = 10_000;
+/// Frames a second of a video, where the bundle says nothing.
+const DEFAULT_VIDEO_FPS: f32 = 1.0;
 
 /// What a bundle is, for people.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -28,8 +28,8 @@ pub struct BundleInfo {
     pub licences: Vec<Licence>,
     /// Its spaces.
     pub spaces: Vec<SpaceInfo>,
-    /// Its towers.
-    pub towers: Vec<TowerInfo>,
+    /// Its encoders.
+    pub encoders: Vec<EncoderInfo>,
     /// What makes text of media.
     pub generators: Vec<GeneratorInfo>,
     /// Which cosines are corrected.
@@ -60,9 +60,9 @@ pub struct Licence {
     pub source: String,
 }
 
-/// One tower of a bundle.
+/// One encoder of a bundle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct TowerInfo {
+pub struct EncoderInfo {
     /// Its name.
     pub id: String,
     /// What it takes.
@@ -71,7 +71,7 @@ pub struct TowerInfo {
     pub family: String,
     /// The space that it maps into.
     pub space: String,
-    /// The languages that a further tower of texts reads; empty for every other tower.
+    /// The languages that a further text encoder reads; empty for every other encoder.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub languages: Vec<Language>,
 }
@@ -87,24 +87,24 @@ pub struct GeneratorInfo {
     pub family: String,
 }
 
-/// How media are cut and sized for the towers of a bundle.
+/// How media are cut and sized for the encoders of a bundle.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Cutting {
-    /// Side of the square that pictures are brought to, in pixels.
+    /// Side of the square that images are brought to, in pixels.
     pub image_size: u32,
     /// How they are brought to it.
     pub fit: Fit,
-    /// Samples a second of sounds, mono.
+    /// Samples a second of audio, mono.
     pub sample_rate_hz: u32,
-    /// Windows of sounds.
+    /// Windows of audio.
     pub audio: AudioCutting,
-    /// Parts of films.
+    /// Parts of videos.
     pub video: VideoCutting,
     /// Passages of texts.
     pub text: TextCutting,
 }
 
-/// How a picture becomes a square.
+/// How an image becomes a square.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fit {
@@ -114,7 +114,7 @@ pub enum Fit {
     CropCentre,
 }
 
-/// Windows of a sound.
+/// Windows of an audio clip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct AudioCutting {
     /// Length of a window.
@@ -123,7 +123,7 @@ pub struct AudioCutting {
     pub hop_ms: u32,
 }
 
-/// Parts of a film.
+/// Parts of a video.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct VideoCutting {
     /// Frames a second that are looked at.
@@ -161,14 +161,18 @@ impl Facts {
         if row.dim == 0 {
             return Err(fact(format!("space {} has no dimension", row.id)));
         }
-        for tower in &manifest.towers {
-            if tower.space != row.id {
-                return Err(fact(format!("tower {} maps into {}, an unknown space", tower.id, tower.space)));
+        for encoder in &manifest.encoders {
+            if encoder.space != row.id {
+                return Err(fact(format!(
+                    "encoder {} maps into {}, an unknown space",
+                    encoder.id, encoder.space
+                )));
             }
         }
         languages(manifest)?;
-        if let Some(modality) = row.modalities.iter().find(|modality| manifest.tower(**modality).is_none()) {
-            return Err(fact(format!("space {} has {modality}, and no tower for it", row.id)));
+        if let Some(modality) = row.modalities.iter().find(|modality| manifest.encoder(**modality).is_none())
+        {
+            return Err(fact(format!("space {} has {modality}, and no encoder for it", row.id)));
         }
         let info = BundleInfo {
             id: manifest.id.clone(),
@@ -183,7 +187,7 @@ impl Facts {
                 })
                 .collect(),
             spaces: vec![space.clone()],
-            towers: manifest.towers.iter().map(tower_info).collect(),
+            encoders: manifest.encoders.iter().map(encoder_info).collect(),
             generators: manifest.generators.iter().map(generator_info).collect(),
             hubs: hubs(manifest)?,
         };
@@ -192,8 +196,8 @@ impl Facts {
     }
 }
 
-fn tower_info(row: &TowerRow) -> TowerInfo {
-    TowerInfo {
+fn encoder_info(row: &EncoderRow) -> EncoderInfo {
+    EncoderInfo {
         id: row.id.clone(),
         modality: row.modality,
         family: row.family.name().to_owned(),
@@ -202,23 +206,23 @@ fn tower_info(row: &TowerRow) -> TowerInfo {
     }
 }
 
-/// One tower of texts reads all but a few languages, which a second one may name.
+/// One text encoder reads all but a few languages, which a second one may name.
 fn languages(manifest: &Manifest) -> Result<(), EmbedError> {
-    let mut further = manifest.towers.iter().filter(|tower| !tower.languages.is_empty());
-    let Some(tower) = further.next() else { return Ok(()) };
-    if tower.modality != Modality::Text {
-        return Err(fact(format!("tower {} of {} names languages", tower.id, tower.modality)));
+    let mut further = manifest.encoders.iter().filter(|encoder| !encoder.languages.is_empty());
+    let Some(encoder) = further.next() else { return Ok(()) };
+    if encoder.modality != Modality::Text {
+        return Err(fact(format!("encoder {} of {} names languages", encoder.id, encoder.modality)));
     }
     let mut seen = vec![Language::English];
-    for language in &tower.languages {
+    for language in &encoder.languages {
         if seen.contains(language) {
-            return Err(fact(format!("tower {} names {language}, which has a tower", tower.id)));
+            return Err(fact(format!("encoder {} names {language}, which has an encoder", encoder.id)));
         }
         seen.push(*language);
     }
     match further.next() {
         Some(other) => {
-            Err(fact(format!("tower {} is the third tower of texts, this program reads two", other.id)))
+            Err(fact(format!("encoder {} is the third text encoder, this program reads two", other.id)))
         }
         None => Ok(()),
     }
@@ -278,7 +282,7 @@ fn calibration(manifest: &Manifest) -> Result<(CalibrationTable, CalibrationTabl
 }
 
 fn cutting(manifest: &Manifest) -> Result<Cutting, EmbedError> {
-    let operations = |modality| manifest.tower(modality).map_or(&[][..], |tower| &tower.preprocess);
+    let operations = |modality| manifest.encoder(modality).map_or(&[][..], |encoder| &encoder.preprocess);
     let resize = operations(Modality::Image).iter().find_map(|operation| match operation {
         Operation::Resize { mode, size, filter: _ } => Some((*mode, *size)),
         Operation::Normalise { .. }
@@ -293,21 +297,21 @@ fn cutting(manifest: &Manifest) -> Result<Cutting, EmbedError> {
         | Operation::Logmel { .. }
         | Operation::Pad { .. } => None,
     });
-    let (mode, image_size) = resize.ok_or_else(|| fact("no resize for pictures".to_owned()))?;
-    let cut = |modality| manifest.tower(modality).map(|tower| &tower.cut);
+    let (mode, image_size) = resize.ok_or_else(|| fact("no resize for images".to_owned()))?;
+    let cut = |modality| manifest.encoder(modality).map(|encoder| &encoder.cut);
     let (text, audio, video) = (cut(Modality::Text), cut(Modality::Audio), cut(Modality::Video));
-    let window_ms = audio.and_then(|cut| cut.window_ms).unwrap_or(DEFAULT_SOUND_WINDOW_MS);
+    let window_ms = audio.and_then(|cut| cut.window_ms).unwrap_or(DEFAULT_AUDIO_WINDOW_MS);
     let cutting = Cutting {
         image_size,
         fit: match mode {
             ResizeMode::Squash => Fit::Squash,
             ResizeMode::Crop => Fit::CropCentre,
         },
-        sample_rate_hz: rate.ok_or_else(|| fact("no sample rate for sounds".to_owned()))?,
+        sample_rate_hz: rate.ok_or_else(|| fact("no sample rate for audio".to_owned()))?,
         audio: AudioCutting { window_ms, hop_ms: audio.and_then(|cut| cut.hop_ms).unwrap_or(window_ms / 2) },
         video: VideoCutting {
-            fps: video.and_then(|cut| cut.fps).unwrap_or(DEFAULT_FILM_FPS),
-            window_ms: video.and_then(|cut| cut.window_ms).unwrap_or(DEFAULT_FILM_WINDOW_MS),
+            fps: video.and_then(|cut| cut.fps).unwrap_or(DEFAULT_VIDEO_FPS),
+            window_ms: video.and_then(|cut| cut.window_ms).unwrap_or(DEFAULT_VIDEO_WINDOW_MS),
         },
         text: TextCutting {
             max_words: text.and_then(|cut| cut.words).unwrap_or(DEFAULT_PASSAGE_WORDS),

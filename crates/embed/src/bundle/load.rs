@@ -1,4 +1,4 @@
-//! From manifest and files to a tower.
+//! From manifest and files to an encoder.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -10,43 +10,43 @@ use sha2::{Digest, Sha256};
 
 use super::Bundle;
 use super::facts::fact;
-use super::manifest::{Family, Operation, Role, TokenizerRow, TowerRow, WeightsRow};
+use super::manifest::{EncoderRow, Family, Operation, Role, TokenizerRow, WeightsRow};
 use crate::caption::{CaptionConfig, CaptionDecoder};
 use crate::detector::Detector;
+use crate::encoders::{
+    AudioConfig, AudioEncoder, ImageConfig, ImageEncoder, Normalise, SmallTextConfig, TextConfig,
+    TextEncoder, TokenEncoder, VideoEncoder,
+};
 use crate::layers::FEATURES;
 use crate::mel::{LogMel, LogMelSpec};
 use crate::tokenizer::Tokenizer;
-use crate::towers::{
-    AudioConfig, AudioTower, ImageConfig, ImageTower, Normalise, SmallTextConfig, TextConfig, TextEncoder,
-    TextTower, VideoTower,
-};
 use crate::weights::Weights;
-use crate::{Captioner, EmbedError, Tower};
+use crate::{Captioner, EmbedError, Encoder};
 
 /// Pixels behind one cell of the photo stem's grid.
 const CELL_PIXELS: usize = 32;
 
-/// Loads the tower of a modality.
-pub(super) fn tower(bundle: &Bundle, modality: Modality) -> Result<Arc<dyn Tower>, EmbedError> {
-    let row = bundle.manifest.tower(modality).ok_or(EmbedError::NoTower { modality })?;
+/// Loads the encoder of a modality.
+pub(super) fn encoder(bundle: &Bundle, modality: Modality) -> Result<Arc<dyn Encoder>, EmbedError> {
+    let row = bundle.manifest.encoder(modality).ok_or(EmbedError::NoEncoder { modality })?;
     of_row(bundle, row)
 }
 
-/// Loads the tower of texts in other languages.
-pub(super) fn other_texts(bundle: &Bundle) -> Result<Arc<dyn Tower>, EmbedError> {
+/// Loads the text encoder of other languages.
+pub(super) fn other_texts(bundle: &Bundle) -> Result<Arc<dyn Encoder>, EmbedError> {
     let modality = Modality::Text;
-    of_row(bundle, bundle.manifest.other_texts().ok_or(EmbedError::NoTower { modality })?)
+    of_row(bundle, bundle.manifest.other_texts().ok_or(EmbedError::NoEncoder { modality })?)
 }
 
 /// Loads what tells those languages from English.
 pub(super) fn detector(bundle: &Bundle) -> Result<Arc<Detector>, EmbedError> {
     let modality = Modality::Text;
-    let row = bundle.manifest.other_texts().ok_or(EmbedError::NoTower { modality })?;
+    let row = bundle.manifest.other_texts().ok_or(EmbedError::NoEncoder { modality })?;
     let (file, bytes) = weights(bundle, row, Role::Detector)?;
     Ok(Arc::new(Detector::load(Weights::parse(file, &bytes)?, &row.languages)?))
 }
 
-fn of_row(bundle: &Bundle, row: &TowerRow) -> Result<Arc<dyn Tower>, EmbedError> {
+fn of_row(bundle: &Bundle, row: &EncoderRow) -> Result<Arc<dyn Encoder>, EmbedError> {
     let expected = match row.family {
         Family::Minilm | Family::SmallText => Modality::Text,
         Family::HybridImage => Modality::Image,
@@ -55,27 +55,27 @@ fn of_row(bundle: &Bundle, row: &TowerRow) -> Result<Arc<dyn Tower>, EmbedError>
     };
     if expected != row.modality {
         return Err(fact(format!(
-            "tower {} of the family {} takes {}",
+            "encoder {} of the family {} takes {}",
             row.id,
             row.family.name(),
             row.modality
         )));
     }
-    let tower: Arc<dyn Tower> = match row.family {
+    let encoder: Arc<dyn Encoder> = match row.family {
         Family::Minilm => Arc::new(text(bundle, row)?),
         Family::SmallText => Arc::new(small_text(bundle, row)?),
         Family::HybridImage => Arc::new(image(bundle, row)?),
         Family::MelAudio => Arc::new(audio(bundle, row)?),
-        Family::FrameMean => Arc::new(VideoTower::new(frames(bundle, row)?)),
+        Family::FrameMean => Arc::new(VideoEncoder::new(frames(bundle, row)?)),
     };
     let dim = bundle.facts.space.dim;
-    if tower.dim() != dim {
-        return Err(fact(format!("tower {} gives {} numbers, its space has {dim}", row.id, tower.dim())));
+    if encoder.dim() != dim {
+        return Err(fact(format!("encoder {} gives {} numbers, its space has {dim}", row.id, encoder.dim())));
     }
-    Ok(tower)
+    Ok(encoder)
 }
 
-fn text(bundle: &Bundle, row: &TowerRow) -> Result<TextTower, EmbedError> {
+fn text(bundle: &Bundle, row: &EncoderRow) -> Result<TextEncoder, EmbedError> {
     let config: TextConfig = config(row)?;
     let tokenizer_row = tokenizer_row(row)?;
     // Reading half a megabyte of JSON takes as long as half of the weights: side by side.
@@ -85,23 +85,23 @@ fn text(bundle: &Bundle, row: &TowerRow) -> Result<TextTower, EmbedError> {
             let (file, bytes) = weights(bundle, row, Role::Stem)?;
             let stem = Weights::parse(file, &bytes)?;
             if row.weights(Role::Own).is_none() {
-                return TextEncoder::load_bert(stem, &config);
+                return TokenEncoder::load_bert(stem, &config);
             }
             let (file, bytes) = weights(bundle, row, Role::Own)?;
-            TextEncoder::load_bert(stem.updated(Weights::parse(file, &bytes)?, "text."), &config)
+            TokenEncoder::load_bert(stem.updated(Weights::parse(file, &bytes)?, "text."), &config)
         },
     );
     let d = config.encoder.d;
-    let tower = TextTower::new(tokenizer?, encoder?, (d, d), bundle.threads.clone());
-    match tower.max_tokens() {
+    let encoder = TextEncoder::new(tokenizer?, encoder?, (d, d), bundle.threads.clone());
+    match encoder.max_tokens() {
         Some(most) if most < tokenizer_row.max_tokens => {
-            Err(fact(format!("tower {} has positions for {most} tokens only", row.id)))
+            Err(fact(format!("encoder {} has positions for {most} tokens only", row.id)))
         }
-        Some(_) | None => Ok(tower),
+        Some(_) | None => Ok(encoder),
     }
 }
 
-fn small_text(bundle: &Bundle, row: &TowerRow) -> Result<TextTower, EmbedError> {
+fn small_text(bundle: &Bundle, row: &EncoderRow) -> Result<TextEncoder, EmbedError> {
     let config: SmallTextConfig = config(row)?;
     let tokenizer_row = tokenizer_row(row)?;
     let dim = bundle.facts.space.dim;
@@ -109,17 +109,17 @@ fn small_text(bundle: &Bundle, row: &TowerRow) -> Result<TextTower, EmbedError> 
         || read_tokenizer(bundle, tokenizer_row),
         || {
             let (file, bytes) = weights(bundle, row, Role::Own)?;
-            TextEncoder::load_small(Weights::parse(file, &bytes)?, &config, dim)
+            TokenEncoder::load_small(Weights::parse(file, &bytes)?, &config, dim)
         },
     );
-    Ok(TextTower::new(tokenizer?, encoder?, (config.d, dim), bundle.threads.clone()))
+    Ok(TextEncoder::new(tokenizer?, encoder?, (config.d, dim), bundle.threads.clone()))
 }
 
-fn tokenizer_row(row: &TowerRow) -> Result<&TokenizerRow, EmbedError> {
-    row.tokenizer.as_ref().ok_or_else(|| fact(format!("tower {} has no tokenizer", row.id)))
+fn tokenizer_row(row: &EncoderRow) -> Result<&TokenizerRow, EmbedError> {
+    row.tokenizer.as_ref().ok_or_else(|| fact(format!("encoder {} has no tokenizer", row.id)))
 }
 
-/// The tokenizer of the text tower, which the caption decoder shares.
+/// The tokenizer of the text encoder, which the caption decoder shares.
 fn tokenizer(bundle: &Bundle, row: &TokenizerRow) -> Result<Arc<Tokenizer>, EmbedError> {
     bundle.tokenizer.get(|| read_tokenizer(bundle, row))
 }
@@ -129,7 +129,7 @@ fn read_tokenizer(bundle: &Bundle, row: &TokenizerRow) -> Result<Arc<Tokenizer>,
     Ok(Arc::new(Tokenizer::load(&row.file, &bytes, row.max_tokens)?))
 }
 
-/// Loads the caption decoder of pictures or of sounds.
+/// Loads the caption decoder of images or of audio.
 pub(super) fn captioner(bundle: &Bundle, modality: Modality) -> Result<Arc<dyn Captioner>, EmbedError> {
     let row = bundle.manifest.captioner(modality).ok_or(EmbedError::NoCaptioner { modality })?;
     let named = format!("generator {}", row.id);
@@ -137,21 +137,21 @@ pub(super) fn captioner(bundle: &Bundle, modality: Modality) -> Result<Arc<dyn C
     if let Some(fault) = config.fault() {
         return Err(fact(format!("{named} has {fault}")));
     }
-    let tower = bundle.manifest.tower(modality).filter(|tower| tower.id == row.uses);
-    let Some(tower) = tower else {
-        let taken = if modality == Modality::Audio { "sounds" } else { "pictures" };
-        return Err(fact(format!("{named} uses {}, which is no tower of {taken}", row.uses)));
+    let encoder = bundle.manifest.encoder(modality).filter(|encoder| encoder.id == row.uses);
+    let Some(encoder) = encoder else {
+        let taken = if modality == Modality::Audio { "audio" } else { "image" };
+        return Err(fact(format!("{named} uses {}, which is no {taken} encoder", row.uses)));
     };
-    let shape = grid_of(bundle, tower)?;
+    let shape = grid_of(bundle, encoder)?;
     if shape != (config.places, config.features) {
         let CaptionConfig { places, features, .. } = config;
         return Err(fact(format!(
-            "{named} looks at {places} places of {features} numbers, tower {} has {} of {}",
-            tower.id, shape.0, shape.1
+            "{named} looks at {places} places of {features} numbers, encoder {} has {} of {}",
+            encoder.id, shape.0, shape.1
         )));
     }
-    let text = bundle.manifest.tower(Modality::Text);
-    let text = text.ok_or_else(|| fact(format!("{named} has no tower of texts to take words from")))?;
+    let text = bundle.manifest.encoder(Modality::Text);
+    let text = text.ok_or_else(|| fact(format!("{named} has no text encoder to take words from")))?;
     let tokenizer = tokenizer(bundle, tokenizer_row(text)?)?;
     let own = row.weights.iter().find(|weights| weights.role == Role::Own);
     let own = own.ok_or_else(|| fact(format!("{named} names no weights of the role Own")))?;
@@ -160,24 +160,24 @@ pub(super) fn captioner(bundle: &Bundle, modality: Modality) -> Result<Arc<dyn C
     Ok(Arc::new(CaptionDecoder::load(weights, &config, tokenizer, bundle.threads.clone())?))
 }
 
-/// Most places that a tower's grid has, and the numbers of each.
-fn grid_of(bundle: &Bundle, tower: &TowerRow) -> Result<(usize, usize), EmbedError> {
-    if tower.modality == Modality::Audio {
-        let AudioConfig { d, .. } = config(tower)?;
-        let spec = mel_spec(tower, bundle.facts.cutting.sample_rate_hz)?;
-        return Ok((AudioTower::most_tokens(&spec), d));
+/// Most places that an encoder's grid has, and the numbers of each.
+fn grid_of(bundle: &Bundle, encoder: &EncoderRow) -> Result<(usize, usize), EmbedError> {
+    if encoder.modality == Modality::Audio {
+        let AudioConfig { d, .. } = config(encoder)?;
+        let spec = mel_spec(encoder, bundle.facts.cutting.sample_rate_hz)?;
+        return Ok((AudioEncoder::most_tokens(&spec), d));
     }
-    let ImageConfig { grid, .. } = config(tower)?;
+    let ImageConfig { grid, .. } = config(encoder)?;
     Ok((grid.saturating_mul(grid), FEATURES))
 }
 
-fn image(bundle: &Bundle, row: &TowerRow) -> Result<ImageTower, EmbedError> {
+fn image(bundle: &Bundle, row: &EncoderRow) -> Result<ImageEncoder, EmbedError> {
     let config: ImageConfig = config(row)?;
     let normalise = normalise(row)?;
     let size = bundle.facts.cutting.image_size as usize;
     if config.size != size || config.grid != size.div_ceil(CELL_PIXELS) {
         return Err(fact(format!(
-            "tower {} has a grid of {} over {} pixels, pictures have {size}",
+            "encoder {} has a grid of {} over {} pixels, images have {size}",
             row.id, config.grid, config.size
         )));
     }
@@ -189,32 +189,33 @@ fn image(bundle: &Bundle, row: &TowerRow) -> Result<ImageTower, EmbedError> {
         stem = stem.updated(Weights::parse(file, updates)?, "photo.");
     }
     let own = Weights::parse(own_file, &own)?;
-    ImageTower::load(stem, own, &config, (normalise, bundle.facts.space.dim), bundle.threads.clone())
+    ImageEncoder::load(stem, own, &config, (normalise, bundle.facts.space.dim), bundle.threads.clone())
 }
 
-fn audio(bundle: &Bundle, row: &TowerRow) -> Result<AudioTower, EmbedError> {
+fn audio(bundle: &Bundle, row: &EncoderRow) -> Result<AudioEncoder, EmbedError> {
     let config: AudioConfig = config(row)?;
     let normalise = normalise(row)?;
     let mel = LogMel::new(mel_spec(row, bundle.facts.cutting.sample_rate_hz)?);
     let (file, own) = weights(bundle, row, Role::Own)?;
     let dim = bundle.facts.space.dim;
-    AudioTower::load(Weights::parse(file, &own)?, &config, (mel, normalise, dim), bundle.threads.clone())
+    AudioEncoder::load(Weights::parse(file, &own)?, &config, (mel, normalise, dim), bundle.threads.clone())
 }
 
-/// The tower that sees single frames.
-fn frames(bundle: &Bundle, row: &TowerRow) -> Result<Arc<dyn Tower>, EmbedError> {
-    let uses = row.uses.as_ref().ok_or_else(|| fact(format!("tower {} names no tower of frames", row.id)))?;
-    match bundle.manifest.tower(Modality::Image) {
-        Some(image) if image.id == *uses => bundle.tower(Modality::Image),
-        _ => Err(fact(format!("tower {} uses {uses}, which is no tower of pictures", row.id))),
+/// The encoder that sees single frames.
+fn frames(bundle: &Bundle, row: &EncoderRow) -> Result<Arc<dyn Encoder>, EmbedError> {
+    let uses =
+        row.uses.as_ref().ok_or_else(|| fact(format!("encoder {} names no encoder of frames", row.id)))?;
+    match bundle.manifest.encoder(Modality::Image) {
+        Some(image) if image.id == *uses => bundle.encoder(Modality::Image),
+        _ => Err(fact(format!("encoder {} uses {uses}, which is no image encoder", row.id))),
     }
 }
 
-fn config<C: DeserializeOwned>(row: &TowerRow) -> Result<C, EmbedError> {
-    config_of(&format!("tower {}", row.id), &row.config)
+fn config<C: DeserializeOwned>(row: &EncoderRow) -> Result<C, EmbedError> {
+    config_of(&format!("encoder {}", row.id), &row.config)
 }
 
-/// The config of a tower or generator.
+/// The config of an encoder or generator.
 fn config_of<C: DeserializeOwned>(named: &str, config: &toml::Table) -> Result<C, EmbedError> {
     config
         .clone()
@@ -222,7 +223,7 @@ fn config_of<C: DeserializeOwned>(named: &str, config: &toml::Table) -> Result<C
         .map_err(|error: toml::de::Error| fact(format!("config of {named}: {}", error.message())))
 }
 
-fn normalise(row: &TowerRow) -> Result<Normalise, EmbedError> {
+fn normalise(row: &EncoderRow) -> Result<Normalise, EmbedError> {
     row.preprocess
         .iter()
         .find_map(|operation| match operation {
@@ -233,10 +234,10 @@ fn normalise(row: &TowerRow) -> Result<Normalise, EmbedError> {
             | Operation::Pad { .. } => None,
         })
         .filter(|normalise| normalise.scale != 0.0)
-        .ok_or_else(|| fact(format!("tower {} does not say how it normalises", row.id)))
+        .ok_or_else(|| fact(format!("encoder {} does not say how it normalises", row.id)))
 }
 
-fn mel_spec(row: &TowerRow, sample_rate_hz: u32) -> Result<LogMelSpec, EmbedError> {
+fn mel_spec(row: &EncoderRow, sample_rate_hz: u32) -> Result<LogMelSpec, EmbedError> {
     let (mut spectrum, mut padding) = (None, None);
     for operation in &row.preprocess {
         match operation {
@@ -250,7 +251,7 @@ fn mel_spec(row: &TowerRow, sample_rate_hz: u32) -> Result<LogMelSpec, EmbedErro
     let (Some((frame, hop, fft, mels, min_hz, max_hz, offset)), Some((multiple, min_frames, max_frames))) =
         (spectrum, padding)
     else {
-        return Err(fact(format!("tower {} does not say how its log-mel is made", row.id)));
+        return Err(fact(format!("encoder {} does not say how its log-mel is made", row.id)));
     };
     let spec = LogMelSpec {
         sample_rate_hz,
@@ -265,20 +266,20 @@ fn mel_spec(row: &TowerRow, sample_rate_hz: u32) -> Result<LogMelSpec, EmbedErro
         min_frames,
         max_frames,
     };
-    if !spec.is_sound() {
-        return Err(fact(format!("tower {} has a log-mel that cannot be: {spec:?}", row.id)));
+    if !spec.is_audio() {
+        return Err(fact(format!("encoder {} has a log-mel that cannot be: {spec:?}", row.id)));
     }
     Ok(spec)
 }
 
 fn weights<'a>(
     bundle: &'a Bundle,
-    row: &'a TowerRow,
+    row: &'a EncoderRow,
     role: Role,
 ) -> Result<(&'a str, Cow<'a, [u8]>), EmbedError> {
     let weights = row
         .weights(role)
-        .ok_or_else(|| fact(format!("tower {} names no weights of the role {role:?}", row.id)))?;
+        .ok_or_else(|| fact(format!("encoder {} names no weights of the role {role:?}", row.id)))?;
     read(bundle, weights)
 }
 

@@ -1,5 +1,5 @@
-//! `bundle.toml` as it is written. Unknown keys are refused everywhere but in a tower's `config`, which belongs to the
-//! tower's family.
+//! `bundle.toml` as it is written. Unknown keys are refused everywhere but in an encoder's `config`, which belongs to
+//! the encoder's family.
 
 use sensorium_types::{Content, Language, Modality};
 use serde::Deserialize;
@@ -19,11 +19,12 @@ pub(super) struct Manifest {
     #[serde(default)]
     pub(super) licences: Vec<LicenceRow>,
     pub(super) spaces: Vec<SpaceRow>,
-    pub(super) towers: Vec<TowerRow>,
+    #[serde(rename = "towers")]
+    pub(super) encoders: Vec<EncoderRow>,
     #[serde(default)]
     pub(super) calibration: Vec<CalibrationRow>,
     pub(super) selftest: SelfTestRow,
-    /// Which tower answers which modality; left out in a bundle of one space.
+    /// Which encoder answers which modality; left out in a bundle of one space.
     #[serde(default, rename = "routes")]
     pub(super) _routes: Vec<toml::Table>,
     #[serde(default)]
@@ -58,15 +59,15 @@ pub(super) enum Metric {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct TowerRow {
+pub(super) struct EncoderRow {
     pub(super) id: String,
     pub(super) modality: Modality,
     pub(super) space: String,
     pub(super) family: Family,
-    /// What a further tower of texts reads; the first has none and reads the rest.
+    /// What a further text encoder reads; the first has none and reads the rest.
     #[serde(default)]
     pub(super) languages: Vec<Language>,
-    /// The tower that sees single frames.
+    /// The encoder that sees single frames.
     pub(super) uses: Option<String>,
     #[serde(rename = "pool")]
     pub(super) _pool: Option<String>,
@@ -110,7 +111,7 @@ pub(super) struct GeneratorRow {
     pub(super) id: String,
     pub(super) modality: Modality,
     pub(super) family: GeneratorFamily,
-    /// The tower whose stem or tokens it builds upon.
+    /// The encoder whose stem or tokens it builds upon.
     pub(super) uses: String,
     #[serde(default)]
     pub(super) weights: Vec<WeightsRow>,
@@ -148,7 +149,7 @@ pub(super) enum Role {
     Own,
     /// Low-rank updates of the stem's matrices, beside own weights.
     Update,
-    /// What tells the languages of a tower of texts from English.
+    /// What tells the languages of a text encoder from English.
     Detector,
 }
 
@@ -161,7 +162,7 @@ pub(super) struct TokenizerRow {
     pub(super) max_tokens: usize,
 }
 
-/// One step from decoded media to a tower's input.
+/// One step from decoded media to an encoder's input.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(tag = "op", rename_all = "lowercase", deny_unknown_fields)]
 pub(super) enum Operation {
@@ -229,7 +230,7 @@ pub(super) struct SelfTestRow {
     pub(super) max_abs: f32,
     #[serde(default)]
     pub(super) text: Vec<String>,
-    /// Texts for the tower of other languages.
+    /// Texts for the encoder of other languages.
     #[serde(default)]
     pub(super) languages: Vec<String>,
 }
@@ -256,17 +257,17 @@ impl Manifest {
         toml::from_str(text).map_err(damaged)
     }
 
-    /// The tower of a modality; of texts, that of English and all that nothing else reads.
-    pub(super) fn tower(&self, modality: Modality) -> Option<&TowerRow> {
-        self.towers.iter().find(|tower| tower.modality == modality && tower.languages.is_empty())
+    /// The encoder of a modality; of texts, that of English and all that nothing else reads.
+    pub(super) fn encoder(&self, modality: Modality) -> Option<&EncoderRow> {
+        self.encoders.iter().find(|encoder| encoder.modality == modality && encoder.languages.is_empty())
     }
 
-    /// The tower of texts in other languages.
-    pub(super) fn other_texts(&self) -> Option<&TowerRow> {
-        self.towers.iter().find(|tower| !tower.languages.is_empty())
+    /// The text encoder of other languages.
+    pub(super) fn other_texts(&self) -> Option<&EncoderRow> {
+        self.encoders.iter().find(|encoder| !encoder.languages.is_empty())
     }
 
-    /// What puts pictures, or sounds, into words.
+    /// What puts images, or audio, into words.
     pub(super) fn captioner(&self, modality: Modality) -> Option<&GeneratorRow> {
         self.generators.iter().find(|row| match row.family {
             GeneratorFamily::CaptionDecoder => row.modality == modality,
@@ -274,7 +275,7 @@ impl Manifest {
     }
 }
 
-impl TowerRow {
+impl EncoderRow {
     /// The weights of a role.
     pub(super) fn weights(&self, role: Role) -> Option<&WeightsRow> {
         self.weights.iter().find(|row| row.role == role)

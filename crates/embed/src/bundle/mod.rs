@@ -1,11 +1,11 @@
-//! A bundle: towers of one space, with what it takes to use them.
+//! A bundle: encoders of one space, with what it takes to use them.
 //!
 //! | file | holds |
 //! | --- | --- |
 //! | `manifest.rs` | `bundle.toml` as it is written |
 //! | `facts.rs` | what the manifest says, checked: [`BundleInfo`], [`Cutting`], calibration |
 //! | `files.rs` | [`BundleFiles`]: where bytes come from |
-//! | `load.rs` | from manifest and files to a tower or the caption decoder |
+//! | `load.rs` | from manifest and files to an encoder or the caption decoder |
 //! | `lazy.rs` | what loads at first use |
 //! | `hubs.rs` | hub values of points, from the bundle's reference queries |
 //! | `selftest.rs` | stored inputs and expected vectors |
@@ -23,13 +23,13 @@ use std::sync::Arc;
 use sensorium_types::{CalibrationTable, HubBank, Language, Modality, SpaceInfo};
 
 use crate::detector::Detector;
-use crate::input::check_sound;
+use crate::input::check_audio;
 use crate::threads::Threads;
 use crate::tokenizer::Tokenizer;
-use crate::{Batch, Captioner, EmbedError, Embedding, Grid, Input, Picture, Tower};
+use crate::{Batch, Captioner, EmbedError, Embedding, Encoder, Grid, Image, Input};
 
 pub use facts::{
-    AudioCutting, BundleInfo, Cutting, Fit, GeneratorInfo, HubsInfo, Licence, TextCutting, TowerInfo,
+    AudioCutting, BundleInfo, Cutting, EncoderInfo, Fit, GeneratorInfo, HubsInfo, Licence, TextCutting,
     VideoCutting,
 };
 pub use files::{BundleFiles, FolderFiles, StaticFiles};
@@ -44,7 +44,7 @@ const MANIFEST_FILE: &str = "bundle.toml";
 /// How a bundle is loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LoadOptions {
-    /// Threads that towers compute on, at least 1.
+    /// Threads that encoders compute on, at least 1.
     pub threads: usize,
 }
 
@@ -55,24 +55,24 @@ impl Default for LoadOptions {
     }
 }
 
-/// Towers of one space. Cheap to load: only `bundle.toml` is read, each tower loads when it is first asked, so that a text
-/// query pays for the text tower only.
+/// Encoders of one space. Cheap to load: only `bundle.toml` is read, each encoder loads when it is first asked, so that
+/// a text query pays for the text encoder only.
 #[derive(Debug)]
 pub struct Bundle {
     facts: Facts,
     manifest: Manifest,
     files: Box<dyn BundleFiles>,
     threads: Threads,
-    text: Lazy<dyn Tower>,
-    image: Lazy<dyn Tower>,
-    audio: Lazy<dyn Tower>,
-    video: Lazy<dyn Tower>,
-    /// Texts in the languages that the first tower of texts does not read.
-    other_texts: Lazy<dyn Tower>,
+    text: Lazy<dyn Encoder>,
+    image: Lazy<dyn Encoder>,
+    audio: Lazy<dyn Encoder>,
+    video: Lazy<dyn Encoder>,
+    /// Texts in the languages that the first text encoder does not read.
+    other_texts: Lazy<dyn Encoder>,
     detector: Lazy<Detector>,
     tokenizer: Lazy<Tokenizer>,
     captioner: Lazy<dyn Captioner>,
-    sound_captioner: Lazy<dyn Captioner>,
+    audio_captioner: Lazy<dyn Captioner>,
     banks: Lazy<Banks>,
 }
 
@@ -80,8 +80,8 @@ impl Bundle {
     /// Reads `bundle.toml`.
     ///
     /// # Errors
-    /// If the manifest is missing, of another format, or contradicts itself. Faults of a tower's files show at its first
-    /// use, or at [`Bundle::self_test`].
+    /// If the manifest is missing, of another format, or contradicts itself. Faults of an encoder's files show at its
+    /// first use, or at [`Bundle::self_test`].
     pub fn load(files: impl BundleFiles + 'static, options: LoadOptions) -> Result<Arc<Self>, EmbedError> {
         let manifest = Manifest::parse(&files.read(MANIFEST_FILE)?)?;
         let facts = Facts::new(&manifest)?;
@@ -99,7 +99,7 @@ impl Bundle {
             detector: Lazy::default(),
             tokenizer: Lazy::default(),
             captioner: Lazy::default(),
-            sound_captioner: Lazy::default(),
+            audio_captioner: Lazy::default(),
             banks: Lazy::default(),
         }))
     }
@@ -109,7 +109,7 @@ impl Bundle {
         &self.facts.info
     }
 
-    /// The space that all towers map into.
+    /// The space that all encoders map into.
     pub fn space(&self) -> SpaceInfo {
         self.facts.space.clone()
     }
@@ -133,19 +133,19 @@ impl Bundle {
         self.banks.get(|| Banks::load(self).map(Arc::new))
     }
 
-    /// How media are cut and sized for these towers.
+    /// How media are cut and sized for these encoders.
     pub fn cutting(&self) -> Cutting {
         self.facts.cutting
     }
 
-    /// Loads every tower that the bundle has, the caption decoders and the reference queries; towers and
+    /// Loads every encoder that the bundle has, the caption decoders and the reference queries; encoders and
     /// decoders are tested as they load.
     ///
     /// # Errors
     /// The first fault of a file, a weight, or of the numbers.
     pub fn self_test(&self) -> Result<(), EmbedError> {
-        for tower in &self.facts.info.towers {
-            self.tower(tower.modality)?;
+        for encoder in &self.facts.info.encoders {
+            self.encoder(encoder.modality)?;
         }
         if self.manifest.other_texts().is_some() {
             self.detector()?;
@@ -158,19 +158,19 @@ impl Bundle {
         Ok(())
     }
 
-    /// What the bundle can put into words: pictures, sounds, both or nothing.
+    /// What the bundle can put into words: images, audio, both or nothing.
     pub fn captioned(&self) -> impl Iterator<Item = Modality> + '_ {
         [Modality::Image, Modality::Audio].into_iter().filter(|of| self.manifest.captioner(*of).is_some())
     }
 
-    /// What puts pictures (for films, their frames) or sounds into words, loaded and tested.
+    /// What puts images (for videos, their frames) or audio into words, loaded and tested.
     ///
     /// # Errors
     /// [`EmbedError::NoCaptioner`] if the bundle has none, else the first fault of its files or numbers.
     pub fn captioner(&self, modality: Modality) -> Result<Arc<dyn Captioner>, EmbedError> {
         let (lazy, modality) = match modality {
             Modality::Image | Modality::Video => (&self.captioner, Modality::Image),
-            Modality::Audio => (&self.sound_captioner, Modality::Audio),
+            Modality::Audio => (&self.audio_captioner, Modality::Audio),
             Modality::Text => return Err(EmbedError::NoCaptioner { modality }),
         };
         lazy.get(|| {
@@ -182,39 +182,39 @@ impl Bundle {
         })
     }
 
-    /// What the stem of the tower of pictures sees, for that tower and the caption decoder to share.
+    /// What the stem of the image encoder sees, for that encoder and the caption decoder to share.
     ///
     /// # Errors
-    /// [`EmbedError::InvalidInput`] for a picture of another size than the tower's; the faults of loading it.
-    pub fn grids(&self, pictures: &[&Picture]) -> Result<Vec<Grid>, EmbedError> {
-        for (index, picture) in pictures.iter().enumerate() {
-            picture
+    /// [`EmbedError::InvalidInput`] for an image of another size than the encoder's; the faults of loading it.
+    pub fn grids(&self, images: &[&Image]) -> Result<Vec<Grid>, EmbedError> {
+        for (index, image) in images.iter().enumerate() {
+            image
                 .check(self.facts.cutting.image_size)
                 .map_err(|fault| EmbedError::InvalidInput { index, fault })?;
         }
-        let tower = self.tower(Modality::Image)?;
-        let stem = tower.stem().ok_or(EmbedError::NoTower { modality: Modality::Image })?;
-        stem.grids(pictures)
+        let encoder = self.encoder(Modality::Image)?;
+        let stem = encoder.stem().ok_or(EmbedError::NoEncoder { modality: Modality::Image })?;
+        stem.grids(images)
     }
 
-    /// What the tower of sounds hears at each moment, for the caption decoder.
+    /// What the audio encoder hears at each moment, for the caption decoder.
     ///
     /// # Errors
-    /// [`EmbedError::InvalidInput`] for a sound that the tower cannot take; the faults of loading it.
-    pub fn sound_grids(&self, sounds: &[&[f32]]) -> Result<Vec<Grid>, EmbedError> {
-        for (index, samples) in sounds.iter().enumerate() {
-            check_sound(samples).map_err(|fault| EmbedError::InvalidInput { index, fault })?;
+    /// [`EmbedError::InvalidInput`] for an audio clip that the encoder cannot take; the faults of loading it.
+    pub fn audio_grids(&self, audios: &[&[f32]]) -> Result<Vec<Grid>, EmbedError> {
+        for (index, samples) in audios.iter().enumerate() {
+            check_audio(samples).map_err(|fault| EmbedError::InvalidInput { index, fault })?;
         }
-        let tower = self.tower(Modality::Audio)?;
-        let tokens = tower.sound_tokens().ok_or(EmbedError::NoTower { modality: Modality::Audio })?;
-        tokens.tokens(sounds)
+        let encoder = self.encoder(Modality::Audio)?;
+        let tokens = encoder.audio_tokens().ok_or(EmbedError::NoEncoder { modality: Modality::Audio })?;
+        tokens.tokens(audios)
     }
 
-    /// The tower of a modality, loaded and tested.
+    /// The encoder of a modality, loaded and tested.
     ///
     /// # Errors
-    /// [`EmbedError::NoTower`] if the bundle has none, else the first fault of its files or numbers.
-    pub fn tower(&self, modality: Modality) -> Result<Arc<dyn Tower>, EmbedError> {
+    /// [`EmbedError::NoEncoder`] if the bundle has none, else the first fault of its files or numbers.
+    pub fn encoder(&self, modality: Modality) -> Result<Arc<dyn Encoder>, EmbedError> {
         let lazy = match modality {
             Modality::Text => &self.text,
             Modality::Image => &self.image,
@@ -223,14 +223,15 @@ impl Bundle {
         };
         lazy.get(|| {
             let start = std::time::Instant::now();
-            let tower = load::tower(self, modality)?;
-            selftest::run(self, tower.as_ref())?;
-            tracing::debug!(%modality, seconds = start.elapsed().as_secs_f64(), "load a tower");
-            Ok(tower)
+            let encoder = load::encoder(self, modality)?;
+            selftest::run(self, encoder.as_ref())?;
+            tracing::debug!(%modality, seconds = start.elapsed().as_secs_f64(), "load an encoder");
+            Ok(encoder)
         })
     }
 
-    /// The language in which a text is read: what it seems to be, of those that the bundle has a tower for, else English.
+    /// The language in which a text is read: what it seems to be, of those that the bundle has an encoder for, else
+    /// English.
     ///
     /// # Errors
     /// The first fault of the bundle's files.
@@ -245,12 +246,12 @@ impl Bundle {
         self.detector.get(|| load::detector(self))
     }
 
-    /// The tower of texts in other languages, loaded and tested.
-    fn other_texts(&self) -> Result<Arc<dyn Tower>, EmbedError> {
+    /// The text encoder of other languages, loaded and tested.
+    fn other_texts(&self) -> Result<Arc<dyn Encoder>, EmbedError> {
         self.other_texts.get(|| {
-            let tower = load::other_texts(self)?;
-            selftest::run_other_texts(self, tower.as_ref())?;
-            Ok(tower)
+            let encoder = load::other_texts(self)?;
+            selftest::run_other_texts(self, encoder.as_ref())?;
+            Ok(encoder)
         })
     }
 
@@ -260,7 +261,7 @@ impl Bundle {
     /// n inputs -> n vectors of L2 norm 1, in the order of the inputs
     ///
     /// # Errors
-    /// [`EmbedError::InvalidInput`] for an input that no tower can take; the faults of loading a tower.
+    /// [`EmbedError::InvalidInput`] for an input that no encoder can take; the faults of loading an encoder.
     pub fn embed(&self, inputs: &[Input]) -> Result<Vec<Embedding>, EmbedError> {
         self.check(inputs)?;
         let mut kinds = Kinds::default();
@@ -268,19 +269,19 @@ impl Bundle {
             let language = match input {
                 Input::Text(text) => self.language(text)?,
                 Input::TextIn(language, _) => *language,
-                Input::Frames(_) | Input::Sound(_) => Language::English,
+                Input::Frames(_) | Input::Audio(_) => Language::English,
             };
             kinds.add(index, input, language);
         }
         let mut vectors = vec![Vec::new(); inputs.len()];
-        let Kinds { texts, other_texts, pictures, films, sounds } = kinds;
-        let tower = |modality| move || self.tower(modality);
-        fill(tower(Modality::Text), &texts.places, Batch::Texts(&texts.items), &mut vectors)?;
+        let Kinds { texts, other_texts, images, videos, audios } = kinds;
+        let encoder = |modality| move || self.encoder(modality);
+        fill(encoder(Modality::Text), &texts.places, Batch::Texts(&texts.items), &mut vectors)?;
         let other = || self.other_texts();
         fill(other, &other_texts.places, Batch::Texts(&other_texts.items), &mut vectors)?;
-        fill(tower(Modality::Image), &pictures.places, Batch::Pictures(&pictures.items), &mut vectors)?;
-        fill(tower(Modality::Video), &films.places, Batch::Films(&films.items), &mut vectors)?;
-        fill(tower(Modality::Audio), &sounds.places, Batch::Sounds(&sounds.items), &mut vectors)?;
+        fill(encoder(Modality::Image), &images.places, Batch::Images(&images.items), &mut vectors)?;
+        fill(encoder(Modality::Video), &videos.places, Batch::Videos(&videos.items), &mut vectors)?;
+        fill(encoder(Modality::Audio), &audios.places, Batch::Audios(&audios.items), &mut vectors)?;
         Ok(vectors)
     }
 
@@ -298,7 +299,7 @@ impl Bundle {
     }
 
     fn check_language(&self, language: Language) -> Result<(), EmbedError> {
-        let others = self.manifest.other_texts().map_or(&[][..], |tower| &tower.languages);
+        let others = self.manifest.other_texts().map_or(&[][..], |encoder| &encoder.languages);
         if language == Language::English || others.contains(&language) {
             return Ok(());
         }
@@ -308,7 +309,7 @@ impl Bundle {
 
 /// Encodes inputs of one kind, and puts each vector in its place among all.
 fn fill(
-    tower: impl FnOnce() -> Result<Arc<dyn Tower>, EmbedError>,
+    encoder: impl FnOnce() -> Result<Arc<dyn Encoder>, EmbedError>,
     places: &[usize],
     batch: Batch<'_>,
     vectors: &mut [Embedding],
@@ -316,7 +317,7 @@ fn fill(
     if batch.is_empty() {
         return Ok(());
     }
-    for (place, vector) in places.iter().zip(tower()?.embed(batch)?) {
+    for (place, vector) in places.iter().zip(encoder()?.embed(batch)?) {
         if let Some(slot) = vectors.get_mut(*place) {
             *slot = vector;
         }
@@ -347,11 +348,11 @@ impl<T> Kind<T> {
 #[derive(Debug, Default)]
 struct Kinds<'a> {
     texts: Kind<&'a str>,
-    /// Those for the tower of other languages.
+    /// Those for the encoder of other languages.
     other_texts: Kind<&'a str>,
-    pictures: Kind<&'a Picture>,
-    films: Kind<&'a [Picture]>,
-    sounds: Kind<&'a [f32]>,
+    images: Kind<&'a Image>,
+    videos: Kind<&'a [Image]>,
+    audios: Kind<&'a [f32]>,
 }
 
 impl<'a> Kinds<'a> {
@@ -362,10 +363,10 @@ impl<'a> Kinds<'a> {
                 Language::German | Language::French | Language::Czech => self.other_texts.push(place, text),
             },
             Input::Frames(frames) => match frames.as_slice() {
-                [picture] => self.pictures.push(place, picture),
-                film => self.films.push(place, film),
+                [image] => self.images.push(place, image),
+                video => self.videos.push(place, video),
             },
-            Input::Sound(samples) => self.sounds.push(place, samples),
+            Input::Audio(samples) => self.audios.push(place, samples),
         }
     }
 }

@@ -16,7 +16,7 @@ pub(super) struct LayerConfig {
     pub(super) norm_eps: f32,
 }
 
-/// Pre-norm: self-attention that sees no later token, cross-attention over the picture, feed-forward.
+/// Pre-norm: self-attention that sees no later token, cross-attention over the image, feed-forward.
 ///
 /// # Shapes
 /// rows of all lines below one another, (total, d) -> (total, d)
@@ -65,7 +65,7 @@ impl DecoderLayer {
         })
     }
 
-    /// Keys and values of a picture's places.
+    /// Keys and values of an image's places.
     ///
     /// # Shapes
     /// (places, d)
@@ -78,7 +78,7 @@ impl DecoderLayer {
         let mut mixed = vec![0.0; x.len()];
         self.look_back(index, &self.qkv.apply(&self.norm1.apply(&x)), lines, &mut mixed);
         let x = add(&self.out, &mixed, &x);
-        self.look_at_pictures(index, &self.cross_q.apply(&self.norm2.apply(&x)), lines, &mut mixed);
+        self.look_at_images(index, &self.cross_q.apply(&self.norm2.apply(&x)), lines, &mut mixed);
         let x = add(&self.cross_out, &mixed, &x);
         add(&self.fc2, &self.fc1.apply(&self.norm3.apply(&x)), &x)
     }
@@ -123,8 +123,8 @@ impl DecoderLayer {
         }
     }
 
-    /// Cross-attention: every row of a line over all places of the line's picture.
-    fn look_at_pictures(&self, index: usize, queries: &[f32], lines: &[Line<'_>], out: &mut [f32]) {
+    /// Cross-attention: every row of a line over all places of the line's image.
+    fn look_at_images(&self, index: usize, queries: &[f32], lines: &[Line<'_>], out: &mut [f32]) {
         let (d, size) = (self.d, self.d / self.heads);
         let scale = 1.0 / (size as f32).sqrt();
         let (mut queries, mut room) = (queries, out);

@@ -1,9 +1,9 @@
-//! The caption decoder: a Transformer that writes words about a picture's grid.
+//! The caption decoder: a Transformer that writes words about an image's grid.
 //!
 //! | file | holds |
 //! | --- | --- |
 //! | `network.rs`, `layer.rs` | the network: grid to memory, tokens to logits |
-//! | `state.rs` | [`Memory`], made once a picture, and the cache of the tokens so far, which is passed in |
+//! | `state.rs` | [`Memory`], made once an image, and the cache of the tokens so far, which is passed in |
 //! | `words.rs` | tokens to text and back |
 //! | `rules.rs` | what may not come next |
 //! | `single.rs`, `sample.rs`, `beam.rs` | greedy, nucleus sampling, beam search |
@@ -49,9 +49,9 @@ const BEGIN: u32 = 0;
 const END: u32 = 1;
 /// Most captions that a beam search grows.
 const MAX_WIDTH: usize = 64;
-/// Pictures that a text is read beside together: enough that each weight is read once for many rows, few enough that the
+/// Images that a text is read beside together: enough that each weight is read once for many rows, few enough that the
 /// logits stay small.
-const PICTURES_A_PASS: usize = 8;
+const IMAGES_A_PASS: usize = 8;
 
 /// Tokens without their text.
 #[derive(Debug, Clone)]
@@ -163,10 +163,10 @@ impl Captioner for CaptionDecoder {
         skipped += ids.len().saturating_sub(room);
         ids.truncate(room);
         let blank = score::texts(&self.network, &ids, &[self.network.blank()])?;
-        let passes: Vec<&[&Memory]> = memories.chunks(PICTURES_A_PASS).collect();
-        let pictures = self.threads.map(&passes, |pass| score::texts(&self.network, &ids, pass))?;
+        let passes: Vec<&[&Memory]> = memories.chunks(IMAGES_A_PASS).collect();
+        let images = self.threads.map(&passes, |pass| score::texts(&self.network, &ids, pass))?;
         let blank = blank.into_iter().next().ok_or(EmbedError::CaptionNotFinite)?;
-        Ok(TextScores { tokens: ids.len(), skipped, pictures: pictures.concat(), blank })
+        Ok(TextScores { tokens: ids.len(), skipped, images: images.concat(), blank })
     }
 }
 

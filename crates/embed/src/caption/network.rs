@@ -20,7 +20,7 @@ const MAX_SIZE: usize = 1 << 20;
 /// Sizes of the decoder.
 #[derive(Debug, Clone, Copy, serde::Deserialize)]
 pub(crate) struct CaptionConfig {
-    /// Places of the grid; of a sound, of the longest.
+    /// Places of the grid; of an audio clip, of the longest.
     pub(crate) places: usize,
     /// Numbers of a place.
     pub(crate) features: usize,
@@ -130,10 +130,10 @@ impl Network {
         &self.config
     }
 
-    /// What the decoder looks at of a picture or a sound.
+    /// What the decoder looks at of an image or an audio clip.
     pub(super) fn memory(&self, grid: &Grid) -> Result<Memory, EmbedError> {
         let features = matrix(grid.features.clone(), grid.places(), grid.width)?;
-        // A short sound has fewer places than the longest.
+        // Short audio has fewer places than the longest.
         let positions = self.positions.narrow(0, 0, grid.places())?;
         let places = self.in_proj.forward_add(&self.in_norm.forward(&features)?, &positions)?;
         let places = self.encoder.forward(places, &[grid.places()])?;

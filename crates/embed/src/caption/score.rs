@@ -1,4 +1,4 @@
-//! How likely given tokens are beside pictures: one pass over the tokens for each.
+//! How likely given tokens are beside images: one pass over the tokens for each.
 
 use super::rules::log_softmax;
 use super::state::{Line, Memory};

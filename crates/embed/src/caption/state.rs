@@ -1,8 +1,8 @@
-//! What decoding carries along: the picture's keys and values, made once, and those of the tokens so far.
+//! What decoding carries along: the image's keys and values, made once, and those of the tokens so far.
 
 use sensorium_kernels::PackedMatrix;
 
-/// A picture as the decoder sees it: keys and values of its places for the cross-attention of every layer.
+/// An image as the decoder sees it: keys and values of its places for the cross-attention of every layer.
 #[derive(Debug, Clone)]
 pub struct Memory {
     pub(super) layers: Vec<LayerMemory>,

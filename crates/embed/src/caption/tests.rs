@@ -267,29 +267,29 @@ fn no_pair_of_tokens_comes_twice() {
 }
 
 #[test]
-fn texts_are_scored_beside_many_pictures_as_beside_each() {
+fn texts_are_scored_beside_many_images_as_beside_each() {
     let decoder = decoder();
     let memories: Vec<Memory> = (0..19).map(|shift| memory(&decoder, 31 * shift)).collect();
     let all: Vec<&Memory> = memories.iter().collect();
     let scores = decoder.score("a dog unknown runs on Beaches", &all).unwrap();
     // "Beaches" is "beach" and "##es"; "unknown" is a piece that the decoder has no token for.
-    assert_eq!((scores.tokens, scores.skipped, scores.pictures.len()), (6, 1, 19));
+    assert_eq!((scores.tokens, scores.skipped, scores.images.len()), (6, 1, 19));
     let text = [2, 3, 4, 5, 7, 8];
-    for (memory, score) in memories.iter().zip(&scores.pictures) {
+    for (memory, score) in memories.iter().zip(&scores.images) {
         let alone = decoder.log_probs(&text, memory).unwrap();
         assert!((score.words - alone[..6].iter().sum::<f32>()).abs() < TOLERANCE);
         assert!((score.end - alone[6]).abs() < TOLERANCE);
     }
     let blank = decoder.log_probs(&text, decoder.network.blank()).unwrap();
     assert!((scores.blank.words - blank[..6].iter().sum::<f32>()).abs() < TOLERANCE);
-    let gain = scores.pictures[4].words - scores.blank.words;
+    let gain = scores.images[4].words - scores.blank.words;
     assert!((scores.gains()[4] - gain).abs() < 1e-6);
     // What is too long is cut and told; what is empty is likely as nothing.
     let long = decoder.score(&"dog ".repeat(100), &all[..1]).unwrap();
     assert_eq!((long.tokens, long.skipped), (39, 61));
     let empty = decoder.score("", &all).unwrap();
     assert_eq!((empty.tokens, empty.blank.words), (0, 0.0));
-    assert!(decoder.score("a dog", &[]).unwrap().pictures.is_empty());
+    assert!(decoder.score("a dog", &[]).unwrap().images.is_empty());
 }
 
 #[test]

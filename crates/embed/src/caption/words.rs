@@ -9,7 +9,7 @@ use crate::tokenizer::Tokenizer;
 /// What a piece that goes on with a word begins with.
 const INSIDE: &str = "##";
 
-/// The decoder's vocabulary: a choice of the text tower's.
+/// The decoder's vocabulary: a choice of the text encoder's.
 #[derive(Debug)]
 pub(super) struct Words {
     tokenizer: Arc<Tokenizer>,

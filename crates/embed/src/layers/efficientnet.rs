@@ -115,7 +115,7 @@ pub(crate) struct PhotoStem {
     blocks: Vec<Block>,
     head: Linear,
     classifier: Linear,
-    /// Buffers of pictures that are done, for the next ones.
+    /// Buffers of images that are done, for the next ones.
     scratch: Mutex<Vec<Scratch>>,
 }
 
@@ -163,7 +163,7 @@ impl PhotoStem {
         })
     }
 
-    /// The grid of one picture.
+    /// The grid of one image.
     pub(crate) fn forward(&self, pixels: &[f32], size: usize) -> Vec<f32> {
         let mut scratch = self.scratch.lock().pop().unwrap_or_default();
         self.first_layer(pixels, size, &mut scratch);

@@ -1,10 +1,11 @@
-//! What towers are made of. Tensors are candle's; the operations are ours where candle's take too long on a CPU (see
+//! What encoders are made of. Tensors are candle's; the operations are ours where candle's take too long on a CPU (see
 //! `ops.rs`).
 //!
 //! A Transformer's input is a ragged batch: the rows of all items below one another, `(total, d)`, and the length of each
 //! item. Only attention looks at lengths.
 
 mod attention;
+mod audio_stem;
 mod bert;
 mod efficientnet;
 mod linear;
@@ -12,9 +13,9 @@ mod names;
 mod norm;
 mod ops;
 mod small_text;
-mod sound_stem;
 mod transformer;
 
+pub(crate) use audio_stem::AudioStem;
 pub(crate) use bert::{BertConfig, BertEncoder};
 pub(crate) use efficientnet::{FEATURES, PhotoStem, Variant};
 pub(crate) use linear::Linear;
@@ -22,5 +23,4 @@ pub(crate) use names::{NamedClasses, NamesConfig, unit_mix};
 pub(crate) use norm::LayerNorm;
 pub(crate) use ops::{matrix, rows_of};
 pub(crate) use small_text::SmallTextEncoder;
-pub(crate) use sound_stem::SoundStem;
 pub(crate) use transformer::{Transformer, TransformerConfig};

@@ -1,4 +1,4 @@
-//! The class-name branch and its gate: what a tower recognizes by name.
+//! The class-name branch and its gate: what an encoder recognizes by name.
 
 use sensorium_kernels::{Activation, Epilogue, PackedMatrix, l2_normalize, softmax_rows};
 

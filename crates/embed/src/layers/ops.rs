@@ -2,7 +2,7 @@
 //!
 //! Why operations of our own: candle 0.11 packs a weight anew for every product, runs activations scalar on one thread, and
 //! cuts a grouped convolution into one convolution a channel (65 to 200 times too long). Each operation here runs on the
-//! calling thread; towers put items side by side on threads.
+//! calling thread; encoders put items side by side on threads.
 
 use candle_core::{CpuStorage, Device, Layout, Result, Tensor, bail};
 

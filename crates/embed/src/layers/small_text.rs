@@ -1,4 +1,4 @@
-//! The encoder of a small tower of texts: pieces of words through our own Transformer.
+//! A small text encoder: pieces of words through our own Transformer.
 
 use candle_core::{Result, Tensor};
 use sensorium_kernels::dequantize_row;
@@ -13,7 +13,7 @@ use crate::weights::Weights;
 /// ids of each item -> (total, d)
 ///
 /// # Source
-/// `training/tower_languages.py`; word embeddings are int8 rows with a scale each
+/// `training/encoder_languages.py`; word embeddings are int8 rows with a scale each
 #[derive(Debug)]
 pub(crate) struct SmallTextEncoder {
     d: usize,

@@ -3,31 +3,31 @@
 use std::ops::ControlFlow;
 
 use crate::refusal::alter;
-use crate::small::{Small, picture};
-use sensorium_embed::{Bundle, CaptionOptions, EmbedError, Grid, Input, Picture};
+use crate::small::{Small, image};
+use sensorium_embed::{Bundle, CaptionOptions, EmbedError, Grid, Image, Input};
 use sensorium_types::{ErrorKind, Modality};
 
-fn pixels(seed: u32) -> Picture {
-    let Input::Frames(mut frames) = picture(seed) else { unreachable!("a picture") };
+fn pixels(seed: u32) -> Image {
+    let Input::Frames(mut frames) = image(seed) else { unreachable!("an image") };
     frames.remove(0)
 }
 
 fn grids(bundle: &Bundle) -> Vec<Grid> {
-    let pictures = [pixels(1), pixels(2), pixels(3)];
-    bundle.grids(&pictures.iter().collect::<Vec<_>>()).unwrap()
+    let images = [pixels(1), pixels(2), pixels(3)];
+    bundle.grids(&images.iter().collect::<Vec<_>>()).unwrap()
 }
 
 #[test]
 fn a_bundle_without_a_caption_decoder_says_so() {
     let bundle = Small::new().load().unwrap();
     let error = bundle.captioner(Modality::Image).unwrap_err();
-    assert_eq!(error.to_string(), "this bundle has no caption decoder for pictures");
+    assert_eq!(error.to_string(), "this bundle has no caption decoder for images");
     assert_eq!(error.kind(), ErrorKind::FailedPrecondition);
     assert!(bundle.info().generators.is_empty());
 }
 
 #[test]
-fn one_grid_serves_the_tower_and_the_decoder() {
+fn one_grid_serves_the_encoder_and_the_decoder() {
     let small = Small::with_captioner();
     let bundle = small.load().unwrap();
     bundle.self_test().unwrap();
@@ -35,9 +35,9 @@ fn one_grid_serves_the_tower_and_the_decoder() {
     let grids = grids(&bundle);
     let all: Vec<&Grid> = grids.iter().collect();
     assert_eq!(grids[0].places(), 49);
-    let tower = bundle.tower(Modality::Image).unwrap();
-    let vectors = tower.stem().unwrap().embed_grids(&all).unwrap();
-    assert_eq!(vectors, bundle.embed(&[picture(1), picture(2), picture(3)]).unwrap());
+    let encoder = bundle.encoder(Modality::Image).unwrap();
+    let vectors = encoder.stem().unwrap().embed_grids(&all).unwrap();
+    assert_eq!(vectors, bundle.embed(&[image(1), image(2), image(3)]).unwrap());
 
     let captioner = bundle.captioner(Modality::Image).unwrap();
     let memories = captioner.memories(&all).unwrap();
@@ -59,13 +59,13 @@ fn one_grid_serves_the_tower_and_the_decoder() {
 }
 
 #[test]
-fn sounds_of_any_length_are_put_into_words() {
+fn audio_of_any_length_is_put_into_words() {
     let small = Small::with_captioner();
     let bundle = small.load().unwrap();
     assert_eq!(bundle.captioned().collect::<Vec<_>>(), [Modality::Image, Modality::Audio]);
     let second: Vec<f32> = (0..16_000u16).map(|at| (f32::from(at) * 0.05).sin()).collect();
     let long = second.repeat(5);
-    let grids = bundle.sound_grids(&[&second[..1], &second, &long]).unwrap();
+    let grids = bundle.audio_grids(&[&second[..1], &second, &long]).unwrap();
     let places: Vec<usize> = grids.iter().map(Grid::places).collect();
     assert!(places[0] < places[1] && places[1] < places[2] && places[2] <= 124, "{places:?}");
     let captioner = bundle.captioner(Modality::Audio).unwrap();
@@ -75,18 +75,18 @@ fn sounds_of_any_length_are_put_into_words() {
         assert!(caption.tokens.len() >= 3, "{caption:?}");
     }
     for bad in [&[][..], &[f32::NAN]] {
-        assert!(matches!(bundle.sound_grids(&[bad]), Err(EmbedError::InvalidInput { index: 0, .. })));
+        assert!(matches!(bundle.audio_grids(&[bad]), Err(EmbedError::InvalidInput { index: 0, .. })));
     }
     let small = Small::new();
     let without = small.load().unwrap();
     let error = without.captioner(Modality::Audio).unwrap_err();
-    assert_eq!(error.to_string(), "this bundle has no caption decoder for sounds");
+    assert_eq!(error.to_string(), "this bundle has no caption decoder for audio");
 }
 
 #[test]
-fn a_picture_of_another_size_has_no_grid() {
+fn an_image_of_another_size_has_no_grid() {
     let bundle = Small::new().load().unwrap();
-    let wrong = Picture { width: 2, height: 2, pixels: vec![0; 12] };
+    let wrong = Image { width: 2, height: 2, pixels: vec![0; 12] };
     let refused = bundle.grids(&[&pixels(1), &wrong]);
     assert!(matches!(refused, Err(EmbedError::InvalidInput { index: 1, .. })));
 }
@@ -108,17 +108,17 @@ fn altered_missing_or_misplaced_decoders_are_refused() {
     assert_eq!(said(&small), "weights/caption.safetensors has no weight caption.blank");
     fs_err::remove_file(small.path(file)).unwrap();
     assert!(said(&small).contains(file));
-    // The towers do not need it.
-    small.load().unwrap().tower(Modality::Image).unwrap();
+    // The encoders do not need it.
+    small.load().unwrap().encoder(Modality::Image).unwrap();
     fs_err::write(small.path(file), &whole).unwrap();
 
     let manifest = small.manifest();
     let cases = [
-        ("uses = \"small.image\"\nweights", "uses = \"small.text\"\nweights", "no tower of pictures"),
+        ("uses = \"small.image\"\nweights", "uses = \"small.text\"\nweights", "no image encoder"),
         (
             "places = 49",
             "places = 64",
-            "looks at 64 places of 1280 numbers, tower small.image has 49 of 1280",
+            "looks at 64 places of 1280 numbers, encoder small.image has 49 of 1280",
         ),
         ("encoder = 1", "encoder = \"one\"", "config of generator small.caption"),
         ("max_tokens = 8", "max_tokens = 0", "sizes that are 0"),

@@ -3,20 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::small::{Small, picture, sound, texts};
-use sensorium_embed::{Bundle, EmbedError, Encoder, EncoderConfig, Input, Priority};
+use crate::small::{Small, audio, image, texts};
+use sensorium_embed::{Batcher, BatcherConfig, Bundle, EmbedError, Input, Priority};
 
-fn start(bundle: &Arc<Bundle>, config: EncoderConfig) -> Encoder {
-    Encoder::start(Arc::clone(bundle), config).unwrap()
+fn start(bundle: &Arc<Bundle>, config: BatcherConfig) -> Batcher {
+    Batcher::start(Arc::clone(bundle), config).unwrap()
 }
 
 #[test]
 fn many_callers_get_their_own_vectors_in_order() {
     let small = Small::new();
     let bundle = small.load().unwrap();
-    let encoder = start(&bundle, EncoderConfig { queue_cost: 3_000, batch_cost: 1_200 });
+    let encoder = start(&bundle, BatcherConfig { queue_cost: 3_000, batch_cost: 1_200 });
     let mut inputs = texts();
-    inputs.extend([picture(1), sound(0.5), picture(2), sound(2.0)]);
+    inputs.extend([image(1), audio(0.5), image(2), audio(2.0)]);
     let expected = bundle.embed(&inputs).unwrap();
     std::thread::scope(|scope| {
         for caller in 0..6 {
@@ -47,11 +47,11 @@ fn many_callers_get_their_own_vectors_in_order() {
 fn a_query_and_a_caller_who_left_disturb_nobody() {
     let small = Small::new();
     let bundle = small.load().unwrap();
-    let encoder = start(&bundle, EncoderConfig { queue_cost: 1_000_000, batch_cost: 2_200 });
-    let pictures = || (0..8).map(picture).collect::<Vec<_>>();
-    let expected = bundle.embed(&[pictures(), texts()].concat()).unwrap();
-    let bulk = encoder.submit(pictures(), Priority::Bulk).unwrap();
-    drop(encoder.submit(pictures(), Priority::Bulk).unwrap());
+    let encoder = start(&bundle, BatcherConfig { queue_cost: 1_000_000, batch_cost: 2_200 });
+    let images = || (0..8).map(image).collect::<Vec<_>>();
+    let expected = bundle.embed(&[images(), texts()].concat()).unwrap();
+    let bulk = encoder.submit(images(), Priority::Bulk).unwrap();
+    drop(encoder.submit(images(), Priority::Bulk).unwrap());
     let query = encoder.submit(texts(), Priority::Query).unwrap();
     let found = [bulk.wait().unwrap(), query.wait().unwrap()].concat();
     assert_eq!(found.len(), expected.len());
@@ -64,20 +64,20 @@ fn a_query_and_a_caller_who_left_disturb_nobody() {
 fn an_invalid_input_is_refused_at_the_door() {
     let small = Small::new();
     let bundle = small.load().unwrap();
-    let encoder = start(&bundle, EncoderConfig::default());
-    let refused = encoder.submit(vec![Input::Sound(Vec::new())], Priority::Query);
+    let encoder = start(&bundle, BatcherConfig::default());
+    let refused = encoder.submit(vec![Input::Audio(Vec::new())], Priority::Query);
     assert!(matches!(refused, Err(EmbedError::InvalidInput { index: 0, .. })));
     assert!(encoder.submit(Vec::new(), Priority::Query).unwrap().wait().unwrap().is_empty());
 }
 
 #[test]
-fn the_fault_of_a_tower_reaches_its_caller_and_nobody_else() {
+fn the_fault_of_an_encoder_reaches_its_caller_and_nobody_else() {
     let small = Small::new();
     fs_err::remove_file(small.path("weights/audio.safetensors")).unwrap();
     let bundle = small.load().unwrap();
-    let encoder = start(&bundle, EncoderConfig::default());
+    let encoder = start(&bundle, BatcherConfig::default());
     let tickets =
-        [texts(), vec![sound(1.0)], texts()].map(|inputs| encoder.submit(inputs, Priority::Bulk).unwrap());
+        [texts(), vec![audio(1.0)], texts()].map(|inputs| encoder.submit(inputs, Priority::Bulk).unwrap());
     let [first, faulty, last] = tickets.map(sensorium_embed::Ticket::wait);
     assert_eq!(first.unwrap(), last.unwrap());
     assert!(matches!(faulty, Err(EmbedError::MissingFile { .. })));

@@ -19,7 +19,7 @@ fn unit(row: &[f32]) -> Vec<f32> {
     row.iter().map(|x| x / norm).collect()
 }
 
-/// The bundle with packed queries of words against pictures, and plain ones of pictures against sounds and pictures.
+/// The bundle with packed queries of words against images, and plain ones of images against audio and images.
 fn with_hubs() -> Small {
     let small = Small::new();
     let mut stored = Tensors::default();
@@ -71,15 +71,15 @@ fn values_are_the_mean_of_the_nearest_reference_queries() {
         points.iter().enumerate().map(|(at, point)| (Content::ALL[at % 3], point.as_slice())).collect();
     let values = hubs.values(&asked).unwrap();
     assert_eq!(values.len(), points.len());
-    for ((content, point), HubValues([picture, sound, text])) in asked.iter().zip(&values) {
-        assert!(*sound == 0.0, "no sounds ask");
+    for ((content, point), HubValues([image, audio, text])) in asked.iter().zip(&values) {
+        assert!(*audio == 0.0, "no audio asks");
         let (words, seen) = match content {
-            Content::Picture => (by_hand(point, &rows(300, 3), 0.5), by_hand(point, &rows(4, 5), 1.0)),
-            Content::Sound => (0.0, by_hand(point, &rows(4, 5), 0.25)),
+            Content::Image => (by_hand(point, &rows(300, 3), 0.5), by_hand(point, &rows(4, 5), 1.0)),
+            Content::Audio => (0.0, by_hand(point, &rows(4, 5), 0.25)),
             Content::Text => (0.0, 0.0),
         };
         assert!((f64::from(*text) - words).abs() < 1e-5, "{text} {words}");
-        assert!((f64::from(*picture) - seen).abs() < 1e-5, "{picture} {seen}");
+        assert!((f64::from(*image) - seen).abs() < 1e-5, "{image} {seen}");
     }
     // A point's values do not hang on those beside it.
     for (at, point) in asked.iter().enumerate() {
@@ -92,7 +92,7 @@ fn values_are_the_mean_of_the_nearest_reference_queries() {
 fn corrected_scores_have_a_calibration_of_their_own() {
     let small = with_hubs();
     let bundle = small.load().unwrap();
-    let of = |table: &sensorium_types::CalibrationTable| table.get(Content::Text, Content::Picture).unwrap();
+    let of = |table: &sensorium_types::CalibrationTable| table.get(Content::Text, Content::Image).unwrap();
     assert!((of(bundle.calibration()).mean - 0.1).abs() < 1e-6);
     assert!((of(bundle.corrected_calibration()).mean + 0.05).abs() < 1e-6);
     assert!((of(bundle.corrected_calibration()).deviation - 0.1).abs() < 1e-6);
@@ -119,18 +119,14 @@ fn banks_that_contradict_themselves_are_refused() {
     let small = with_hubs();
     let whole = small.manifest();
     let cases = [
-        ("k = 3", "k = 0", "the hubs of text and picture are 0.5 of 0"),
-        ("share = 0.5", "share = -0.5", "the hubs of text and picture are -0.5 of 3"),
-        ("content = \"sound\"\nk", "content = \"picture\"\nk", "the hubs of picture and picture stand twice"),
-        (
-            "corrected_mean = -0.05\n",
-            "",
-            "the calibration of text and picture lacks that of corrected cosines",
-        ),
+        ("k = 3", "k = 0", "the hubs of text and image are 0.5 of 0"),
+        ("share = 0.5", "share = -0.5", "the hubs of text and image are -0.5 of 3"),
+        ("content = \"sound\"\nk", "content = \"picture\"\nk", "the hubs of image and image stand twice"),
+        ("corrected_mean = -0.05\n", "", "the calibration of text and image lacks that of corrected cosines"),
         (
             "query = \"text\"\ncontent = \"picture\"\nk",
             "query = \"text\"\ncontent = \"text\"\nk",
-            "the calibration of text and picture is of corrected cosines, and has no hubs",
+            "the calibration of text and image is of corrected cosines, and has no hubs",
         ),
     ];
     for (from, to, said) in cases {

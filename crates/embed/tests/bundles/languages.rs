@@ -1,4 +1,5 @@
-//! A bundle with a tower of other languages, against the arrays that `training/golden_languages.py` made with PyTorch.
+//! A bundle with an encoder of other languages, against the arrays that `training/golden_languages.py` made with
+//! PyTorch.
 
 use crate::refusal::alter;
 use crate::small::{DIM, Small, Tensors, texts};
@@ -8,7 +9,7 @@ use sensorium_types::{ErrorKind, Language};
 
 /// Largest difference of a component of a unit vector: sums of some products in f32, in another order.
 const TOLERANCE: f32 = 1e-5;
-const TOWER: &str = r#"[[towers]]
+const ENCODER: &str = r#"[[towers]]
 id = "small.languages"
 modality = "text"
 space = "small"
@@ -34,7 +35,7 @@ struct Golden {
     told: Vec<Language>,
 }
 
-/// A bundle with the tower of the golden arrays, and these.
+/// A bundle with the encoder of the golden arrays, and these.
 fn bilingual() -> (Small, Golden) {
     let package = std::path::PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap());
     let bytes = fs_err::read(package.join("tests/data/languages.safetensors")).unwrap();
@@ -63,7 +64,7 @@ fn bilingual() -> (Small, Golden) {
         stored.floats("languages.vectors", &[2, DIM], &vectors[..2 * DIM])
     });
     let tested = format!("{}languages = {:?}\n", small.manifest(), &strings[..2]);
-    small.set_manifest(&tested.replacen("[[calibration]]", TOWER, 1));
+    small.set_manifest(&tested.replacen("[[calibration]]", ENCODER, 1));
     (small, Golden { strings, vectors, told })
 }
 
@@ -90,7 +91,7 @@ fn vectors_and_languages_are_those_of_the_reference() {
 }
 
 #[test]
-fn the_language_chooses_the_tower_and_neighbours_do_not_matter() {
+fn the_language_chooses_the_encoder_and_neighbours_do_not_matter() {
     let (small, golden) = bilingual();
     let bundle = small.load().unwrap();
     let english: Vec<Input> =
@@ -104,7 +105,7 @@ fn the_language_chooses_the_tower_and_neighbours_do_not_matter() {
         let near = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < TOLERANCE);
         assert!(near(&vector, &expected[place]) && near(&vector, &alone), "{:?}", golden.strings[place]);
     }
-    // Without the second tower the same texts have the vectors of the first.
+    // Without the second encoder the same texts have the vectors of the first.
     let first = Small::new();
     let before = first.load().unwrap();
     assert_eq!(embed(&before, &told), english);
@@ -112,7 +113,7 @@ fn the_language_chooses_the_tower_and_neighbours_do_not_matter() {
 }
 
 #[test]
-fn a_language_without_a_tower_is_refused() {
+fn a_language_without_an_encoder_is_refused() {
     let small = Small::new();
     let bundle = small.load().unwrap();
     let error = bundle.embed(&[Input::TextIn(Language::French, "une pomme".into())]).unwrap_err();
@@ -122,7 +123,7 @@ fn a_language_without_a_tower_is_refused() {
 }
 
 #[test]
-fn what_is_wrong_with_a_second_tower_is_named() {
+fn what_is_wrong_with_a_second_encoder_is_named() {
     let (small, _) = bilingual();
     let whole = small.manifest();
     let refused = |from: &str, to: &str| {

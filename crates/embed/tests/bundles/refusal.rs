@@ -2,7 +2,7 @@
 
 use crate::small::{SIZE, Small, Tensors, texts};
 use safetensors::tensor::Dtype;
-use sensorium_embed::{EmbedError, Fit, Input, InputFault, Picture};
+use sensorium_embed::{EmbedError, Fit, Image, Input, InputFault};
 use sensorium_types::{Content, ErrorKind, Modality};
 
 /// Rewrites one safetensors file.
@@ -20,9 +20,9 @@ fn an_unaltered_bundle_passes_and_says_what_it_is() {
     assert_eq!(bundle.space().revision, "small@0");
     assert_eq!(bundle.cutting().fit, Fit::CropCentre);
     assert_eq!(bundle.cutting().audio.hop_ms, 2_500);
-    assert_eq!(bundle.info().towers.len(), 4);
-    assert!(bundle.calibration().get(Content::Text, Content::Picture).is_some());
-    assert!(bundle.calibration().get(Content::Text, Content::Sound).is_none());
+    assert_eq!(bundle.info().encoders.len(), 4);
+    assert!(bundle.calibration().get(Content::Text, Content::Image).is_some());
+    assert!(bundle.calibration().get(Content::Text, Content::Audio).is_none());
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn altered_weights_are_refused_by_the_self_test() {
             bytes.reverse();
             bytes.chunks_exact_mut(2).for_each(<[u8]>::reverse);
         });
-        let error = small.load().unwrap().tower(modality).unwrap_err();
+        let error = small.load().unwrap().encoder(modality).unwrap_err();
         assert!(matches!(error, EmbedError::SelfTest { .. }), "{name}: {error}");
         assert_eq!(error.kind(), ErrorKind::Corrupt);
         fs_err::write(small.path(file), whole).unwrap();
@@ -60,7 +60,7 @@ fn weights_that_are_not_numbers_are_refused() {
         let (_, _, bytes) = tensors.0.get_mut("audio.out_proj.bias").unwrap();
         bytes[..4].copy_from_slice(&f32::NAN.to_le_bytes());
     });
-    let error = small.load().unwrap().tower(Modality::Audio).unwrap_err();
+    let error = small.load().unwrap().encoder(Modality::Audio).unwrap_err();
     assert!(matches!(error, EmbedError::NotFinite { modality: Modality::Audio }), "{error}");
 }
 
@@ -97,7 +97,7 @@ fn a_file_of_another_hash_is_refused() {
     let named = "file = \"weights/audio.safetensors\"";
     let with_hash = format!("{named}, sha256 = \"{}\"", "0".repeat(64));
     small.set_manifest(&small.manifest().replace(named, &with_hash));
-    let error = small.load().unwrap().tower(Modality::Audio).unwrap_err();
+    let error = small.load().unwrap().encoder(Modality::Audio).unwrap_err();
     assert!(matches!(error, EmbedError::Hash { .. }), "{error}");
 }
 
@@ -109,7 +109,7 @@ fn manifests_that_cannot_be_are_refused_in_words() {
         ("format = 1", "format = 2", "format 2"),
         ("id = \"small\"\n", "id = \"small\"\nsurprise = 1\n", "surprise"),
         ("space = \"small\"", "space = \"other\"", "unknown space"),
-        ("deviation = 0.2", "deviation = 0.0", "calibration of text and picture"),
+        ("deviation = 0.2", "deviation = 0.0", "calibration of text and image"),
         ("family = \"frame-mean\"", "family = \"lstm\"", "lstm"),
     ];
     for (from, to, said) in cases {
@@ -118,16 +118,10 @@ fn manifests_that_cannot_be_are_refused_in_words() {
         assert!(error.contains(said), "{error}");
     }
     small.set_manifest(&whole.replace("grid = 7", "grid = 8"));
-    assert!(small.load().unwrap().tower(Modality::Image).unwrap_err().to_string().contains("grid of 8"));
+    assert!(small.load().unwrap().encoder(Modality::Image).unwrap_err().to_string().contains("grid of 8"));
     small.set_manifest(&whole.replace("uses = \"small.image\"", "uses = \"small.text\""));
     assert!(
-        small
-            .load()
-            .unwrap()
-            .tower(Modality::Video)
-            .unwrap_err()
-            .to_string()
-            .contains("no tower of pictures")
+        small.load().unwrap().encoder(Modality::Video).unwrap_err().to_string().contains("no image encoder")
     );
 }
 
@@ -137,23 +131,23 @@ fn a_missing_file_is_named_at_first_use_only() {
     fs_err::remove_file(small.path("weights/image.safetensors")).unwrap();
     let bundle = small.load().unwrap();
     bundle.embed(&texts()).unwrap();
-    let error = bundle.tower(Modality::Image).unwrap_err();
+    let error = bundle.encoder(Modality::Image).unwrap_err();
     assert!(error.to_string().contains("weights/image.safetensors"), "{error}");
     assert_eq!(error.kind(), ErrorKind::NotFound);
 }
 
 #[test]
-fn inputs_that_no_tower_can_take_are_told_by_place() {
+fn inputs_that_no_encoder_can_take_are_told_by_place() {
     let small = Small::new();
     let bundle = small.load().unwrap();
-    let wrong = Picture { width: SIZE, height: 1, pixels: vec![0; 3 * SIZE as usize] };
+    let wrong = Image { width: SIZE, height: 1, pixels: vec![0; 3 * SIZE as usize] };
     let cases = [
         (Input::Frames(Vec::new()), InputFault::NoFrames),
-        (Input::Sound(Vec::new()), InputFault::NoSamples),
-        (Input::Sound(vec![0.0, f32::INFINITY]), InputFault::SampleNotFinite { at: 1 }),
+        (Input::Audio(Vec::new()), InputFault::NoSamples),
+        (Input::Audio(vec![0.0, f32::INFINITY]), InputFault::SampleNotFinite { at: 1 }),
         (
             Input::Frames(vec![wrong]),
-            InputFault::PictureSize { width: SIZE, height: 1, bytes: 3 * SIZE as usize, size: SIZE },
+            InputFault::ImageSize { width: SIZE, height: 1, bytes: 3 * SIZE as usize, size: SIZE },
         ),
     ];
     for (input, expected) in cases {

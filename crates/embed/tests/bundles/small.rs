@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use half::f16;
 use safetensors::tensor::{Dtype, TensorView};
-use sensorium_embed::{Bundle, EmbedError, FolderFiles, Input, LoadOptions, Picture};
+use sensorium_embed::{Bundle, EmbedError, FolderFiles, Image, Input, LoadOptions};
 use sensorium_types::Modality;
 use serde_json::json;
 
@@ -185,7 +185,7 @@ fn named(file: &mut Tensors, random: &mut Random, prefix: &str, classes: usize, 
     file.linear(random, &format!("{prefix}.gate.fc2"), 1, 4);
 }
 
-fn image(random: &mut Random) -> Tensors {
+fn image_weights(random: &mut Random) -> Tensors {
     let mut file = Tensors::default();
     file.norm(random, "image.in_norm", 1280);
     file.linear(random, "image.in_proj", 16, 1280);
@@ -197,7 +197,7 @@ fn image(random: &mut Random) -> Tensors {
     file
 }
 
-fn audio(random: &mut Random) -> Tensors {
+fn audio_weights(random: &mut Random) -> Tensors {
     let mut file = Tensors::default();
     for (layer, (from, to)) in [(1, 32), (32, 64), (64, 128), (128, 16)].into_iter().enumerate() {
         file.matrix(random, &format!("audio.stem.{layer}.weight"), &[to, from, 3, 3], from * 9);
@@ -340,7 +340,7 @@ uses = "small.image"
 cut = { window_ms = 10000, fps = 1.0 }
 [[calibration]]
 query = "text"
-content = "picture"
+content = "image"
 mean = 0.1
 deviation = 0.2
 [selftest]
@@ -362,32 +362,32 @@ impl Small {
         text_stem(&mut random).write(&small.path("stems/text.safetensors"));
         fs_err::write(small.path("stems/tokenizer.json"), tokenizer().to_string()).unwrap();
         photo_stem(&mut random).write(&small.path("stems/photo.safetensors"));
-        image(&mut random).write(&small.path("weights/image.safetensors"));
-        audio(&mut random).write(&small.path("weights/audio.safetensors"));
+        image_weights(&mut random).write(&small.path("weights/image.safetensors"));
+        audio_weights(&mut random).write(&small.path("weights/audio.safetensors"));
 
         // A first self-test that passes whatever comes out, to learn what does.
         let mut stored = Tensors::default();
-        let [texts, pictures, sounds] = [texts(), vec![picture(3)], vec![sound(1.0)]];
+        let [texts, images, audios] = [texts(), vec![image(3)], vec![audio(1.0)]];
         stored.floats("text.vectors", &[2, DIM], &[0.0; 2 * DIM]);
         stored.floats("image.vector", &[DIM], &[0.0; DIM]);
         stored.floats("audio.vector", &[DIM], &[0.0; DIM]);
         let side = SIZE as usize;
-        let Input::Frames(frames) = &pictures[0] else { unreachable!("a picture") };
+        let Input::Frames(frames) = &images[0] else { unreachable!("an image") };
         stored.0.insert("image.pixels".into(), (Dtype::U8, vec![side, side, 3], frames[0].pixels.clone()));
-        let Input::Sound(samples) = &sounds[0] else { unreachable!("a sound") };
+        let Input::Audio(samples) = &audios[0] else { unreachable!("an audio clip") };
         stored.floats("audio.samples", &[samples.len()], samples);
         stored.write(&small.path("selftest.safetensors"));
         small.write_manifest("2.0");
         let bundle = small.load().unwrap();
         stored.floats("text.vectors", &[2, DIM], &bundle.embed(&texts).unwrap().concat());
-        stored.floats("image.vector", &[DIM], &bundle.embed(&pictures).unwrap().concat());
-        stored.floats("audio.vector", &[DIM], &bundle.embed(&sounds).unwrap().concat());
+        stored.floats("image.vector", &[DIM], &bundle.embed(&images).unwrap().concat());
+        stored.floats("audio.vector", &[DIM], &bundle.embed(&audios).unwrap().concat());
         stored.write(&small.path("selftest.safetensors"));
         small.write_manifest("1e-4");
         small
     }
 
-    /// The same with caption decoders of pictures and of sounds, and a self-test that they pass.
+    /// The same with caption decoders of images and of audio, and a self-test that they pass.
     pub(crate) fn with_captioner() -> Self {
         let small = Self::new();
         let (seen, heard) = ((49, 1280), (124, 16));
@@ -406,11 +406,11 @@ impl Small {
         let whole = small.manifest().replace("[selftest]", &format!("{rows}[selftest]"));
         small.set_manifest(&whole.replace("max_abs = 1e-4", "max_abs = 1e9"));
         let bundle = small.load().unwrap();
-        let Input::Frames(frames) = picture(3) else { unreachable!("a picture") };
-        let Input::Sound(samples) = sound(1.0) else { unreachable!("a sound") };
+        let Input::Frames(frames) = image(3) else { unreachable!("an image") };
+        let Input::Audio(samples) = audio(1.0) else { unreachable!("an audio clip") };
         for (name, modality, grids) in [
             ("caption", Modality::Image, bundle.grids(&[&frames[0]]).unwrap()),
-            ("sound_caption", Modality::Audio, bundle.sound_grids(&[&samples]).unwrap()),
+            ("sound_caption", Modality::Audio, bundle.audio_grids(&[&samples]).unwrap()),
         ] {
             let captioner = bundle.captioner(modality).unwrap();
             let memories = captioner.memories(&[&grids[0]]).unwrap();
@@ -448,11 +448,11 @@ pub(crate) fn texts() -> Vec<Input> {
     ["a dog runs on the beach", "the sound"].map(|text| Input::Text(text.to_owned())).into()
 }
 
-pub(crate) fn picture(seed: u32) -> Input {
+pub(crate) fn image(seed: u32) -> Input {
     let pixels = (0..SIZE * SIZE * 3).map(|i| (i.wrapping_mul(2 * seed + 1) / 7 % 256) as u8).collect();
-    Input::Frames(vec![Picture { width: SIZE, height: SIZE, pixels }])
+    Input::Frames(vec![Image { width: SIZE, height: SIZE, pixels }])
 }
 
-pub(crate) fn sound(seconds: f32) -> Input {
-    Input::Sound((0..(seconds * 16_000.0) as usize).map(|i| (i as f32 * 0.21).sin() * 0.4).collect())
+pub(crate) fn audio(seconds: f32) -> Input {
+    Input::Audio((0..(seconds * 16_000.0) as usize).map(|i| (i as f32 * 0.21).sin() * 0.4).collect())
 }

@@ -1,10 +1,10 @@
-//! Which shots of a film are shown: those that most of its time looks like, and nothing twice.
+//! Which shots of a video are shown: those that most of its time looks like, and nothing twice.
 //!
 //! ```text
 //! windows ─► shots: like neighbours joined ─► chosen one by one, by how much time each newly stands for ─► excerpts
 //! ```
 //!
-//! Likeness is how far a cosine lies from that of random pictures towards 1, so that it means the same in every space.
+//! Likeness is how far a cosine lies from that of random images towards 1, so that it means the same in every space.
 
 use crate::vectors;
 
@@ -14,7 +14,7 @@ const ALIKE: f32 = 0.85;
 /// Most shots that may be chosen, and that are looked at: the longest.
 pub(super) const MAX_SHOTS: usize = 500;
 
-/// A part of a film as it was cut.
+/// A part of a video as it was cut.
 #[derive(Debug, Clone)]
 pub(super) struct Window {
     pub(super) ordinal: u32,
@@ -22,7 +22,7 @@ pub(super) struct Window {
     pub(super) vector: Vec<f32>,
 }
 
-/// A stretch of a film that looks alike.
+/// A stretch of a video that looks alike.
 #[derive(Debug, Clone)]
 pub(super) struct Shot {
     pub(super) span: (u64, u64),
@@ -31,10 +31,10 @@ pub(super) struct Shot {
     vector: Vec<f32>,
 }
 
-/// What two vectors of pictures are compared by.
+/// What two vectors of images are compared by.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Likeness {
-    /// Mean cosine of random pictures.
+    /// Mean cosine of random images.
     pub(super) chance: f32,
 }
 
@@ -150,7 +150,7 @@ mod tests {
     const LIKENESS: Likeness = Likeness { chance: 0.0 };
 
     /// Windows of these lengths in seconds, one after another, each along the axis of its letter; `b` leans towards `a`.
-    fn film(parts: &[(char, u64)]) -> Vec<Window> {
+    fn video(parts: &[(char, u64)]) -> Vec<Window> {
         let mut at = 0;
         let windows = parts.iter().zip(0..).map(|((letter, seconds), ordinal)| {
             let mut vector = match letter {
@@ -176,17 +176,17 @@ mod tests {
 
     #[test]
     fn like_neighbours_are_one_shot_shown_by_its_middle() {
-        let shots = shots(film(&[('a', 10), ('a', 10), ('a', 4), ('c', 3), ('a', 2)]), LIKENESS);
+        let shots = shots(video(&[('a', 10), ('a', 10), ('a', 4), ('c', 3), ('a', 2)]), LIKENESS);
         let told: Vec<_> = shots.iter().map(|shot| (shot.span, shot.ordinal)).collect();
         assert_eq!(told, [((0, 24_000), 1), ((24_000, 27_000), 3), ((27_000, 29_000), 4)]);
-        let mut apart = film(&[('a', 10), ('a', 10)]);
+        let mut apart = video(&[('a', 10), ('a', 10)]);
         apart[1].span.0 += 1;
         assert_eq!(super::shots(apart, LIKENESS).len(), 2, "something lies between them");
     }
 
     #[test]
-    fn what_most_of_the_film_looks_like_comes_first_and_nothing_twice() {
-        let shots = shots(film(&[('c', 3), ('a', 4), ('c', 3), ('b', 2), ('a', 5)]), LIKENESS);
+    fn what_most_of_the_video_looks_like_comes_first_and_nothing_twice() {
+        let shots = shots(video(&[('c', 3), ('a', 4), ('c', 3), ('b', 2), ('a', 5)]), LIKENESS);
         assert_eq!(shots.len(), 5);
         assert_eq!(chosen(&shots, 1), [(3_000, 7_000)], "of the two alike the first");
         assert_eq!(chosen(&shots, 2), [(0, 3_000), (3_000, 7_000)]);
@@ -197,7 +197,7 @@ mod tests {
     #[test]
     fn likeness_is_counted_from_chance() {
         let near = Likeness { chance: 0.6 };
-        let (a, b) = (film(&[('a', 1)]).remove(0), film(&[('b', 1)]).remove(0));
+        let (a, b) = (video(&[('a', 1)]).remove(0), video(&[('b', 1)]).remove(0));
         assert!(near.of(&a.vector, &b.vector) < 1e-6);
         assert!((near.of(&a.vector, &a.vector) - 1.0).abs() < 1e-6);
     }
@@ -206,7 +206,7 @@ mod tests {
     fn excerpts_share_the_time() {
         let spans = [(0, 1_000), (1_000, 9_000), (9_000, 19_000)];
         assert_eq!(excerpts(&spans, 7_000), [(0, 1_000), (3_500, 6_500), (12_500, 15_500)]);
-        assert_eq!(excerpts(&spans, 60_000), spans, "there is no more than the film");
+        assert_eq!(excerpts(&spans, 60_000), spans, "there is no more than the video");
         let total: u64 = excerpts(&spans, 5_000).iter().map(|span| length(*span)).sum();
         assert_eq!(total, 5_000);
         assert!(excerpts(&[], 5).is_empty());

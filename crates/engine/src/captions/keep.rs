@@ -1,7 +1,7 @@
-//! Captions as data: made once for each picture, film and sound, kept beside their points, found by their words.
+//! Captions as data: made once for each image, video and audio, kept beside their points, found by their words.
 //!
 //! ```text
-//! asset without captions of this bundle ─► its media ─► pictures or sounds ─► words ─► vectors ─► Change::PutCaptions
+//! asset without captions of this bundle ─► its media ─► images or audio ─► words ─► vectors ─► Change::PutCaptions
 //! ```
 //!
 //! They are made after the commit that makes an asset, one asset at a time, and never while somebody waits for it:
@@ -34,7 +34,7 @@ use crate::{Engine, EngineError};
 
 /// Field of a hit's payload with what was said of the place that was found: `{"text", "confidence"}`.
 const CAPTION_FIELD: &str = "_caption";
-/// Most captions of one film; of a longer one, parts evenly spread.
+/// Most captions of one video; of a longer one, parts evenly spread.
 const MAX_CAPTIONS: usize = 200;
 /// Assets looked at in one call of the store.
 const PAGE: usize = 256;
@@ -46,7 +46,7 @@ const BUSY_PAUSE: Duration = Duration::from_millis(50);
 pub struct CaptionCounts {
     /// Assets that have them.
     pub made: u64,
-    /// Assets that lack them: of pictures, films and sounds those that the bundle can put into words.
+    /// Assets that lack them: of images, videos and audio those that the bundle can put into words.
     pub missing: u64,
 }
 
@@ -359,7 +359,7 @@ impl Speaker<'_> {
     }
 }
 
-/// The places of an asset's pictures that are put into words, or of its sound if it has none, with their spans; nothing
+/// The places of an asset's images that are put into words, or of its audio if it has none, with their spans; nothing
 /// of what nobody here puts into words.
 fn wanted(points: &[PointInfo], captioned: &[Modality]) -> (Track, HashMap<u32, Option<Span>>) {
     let of = |track| points.iter().filter(|point| point.track == track).collect::<Vec<_>>();
@@ -395,7 +395,7 @@ pub(crate) fn show_caption(payload: &mut Payload, point: &PointInfo, keeps: bool
     };
     let own = |part: &Value| number(part, "ordinal") == Some(u64::from(point.ordinal));
     let is_its = |part: &&Value| match (point.track, time) {
-        // A sound's own words; else it is heard beside the picture at its middle.
+        // An audio clip's own words; else it is heard beside the image at its middle.
         (Track::Audio, Some(time)) if parts.iter().any(|part| own(part) && spans(part, time)) => own(part),
         (Track::Audio, Some((start, end))) => {
             let middle = u64::midpoint(start, end);
@@ -414,30 +414,30 @@ pub(crate) fn show_caption(payload: &mut Payload, point: &PointInfo, keeps: bool
 mod tests {
     use super::*;
 
-    fn film(parts: u32) -> Vec<PointInfo> {
+    fn video(parts: u32) -> Vec<PointInfo> {
         let span =
             |at: u32| Some(Span::Time { start_ms: u64::from(at) * 10, end_ms: u64::from(at) * 10 + 10 });
         (0..parts).map(|at| PointInfo { track: Track::Video, ordinal: at, span: span(at) }).collect()
     }
 
     #[test]
-    fn a_long_film_is_put_into_words_here_and_there() {
+    fn a_long_video_is_put_into_words_here_and_there() {
         let both = [Modality::Image, Modality::Audio];
-        assert_eq!(wanted(&film(7), &both).1.len(), 7);
-        let (_, places) = wanted(&film(2_000), &both);
+        assert_eq!(wanted(&video(7), &both).1.len(), 7);
+        let (_, places) = wanted(&video(2_000), &both);
         assert_eq!(places.len(), MAX_CAPTIONS);
         assert!(places.keys().any(|at| *at < 10) && places.keys().any(|at| *at >= 1_990));
     }
 
     #[test]
-    fn sounds_speak_where_there_is_nothing_to_see() {
+    fn audio_speaks_where_there_is_nothing_to_see() {
         let both = [Modality::Image, Modality::Audio];
-        let sound = PointInfo { track: Track::Audio, ordinal: 0, span: None };
+        let audio = PointInfo { track: Track::Audio, ordinal: 0, span: None };
         let one = HashMap::from([(0, None)]);
-        assert_eq!(wanted(&[sound], &both), (Track::Audio, one));
-        assert_eq!(wanted(&[film(1), vec![sound]].concat(), &both).0, Track::Video);
-        assert!(wanted(&[sound], &both[..1]).1.is_empty(), "nobody puts sounds into words");
-        assert!(wanted(&[PointInfo { track: Track::Text, ..sound }], &both).1.is_empty());
+        assert_eq!(wanted(&[audio], &both), (Track::Audio, one));
+        assert_eq!(wanted(&[video(1), vec![audio]].concat(), &both).0, Track::Video);
+        assert!(wanted(&[audio], &both[..1]).1.is_empty(), "nobody puts audio into words");
+        assert!(wanted(&[PointInfo { track: Track::Text, ..audio }], &both).1.is_empty());
     }
 
     #[test]

@@ -1,11 +1,11 @@
-//! A film to a storyboard: chosen shots in order of time, each with a sentence.
+//! A video to a storyboard: chosen shots in order of time, each with a sentence.
 
 use std::collections::{HashMap, HashSet};
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use sensorium_embed::{Caption, Picture, Priority};
+use sensorium_embed::{Caption, Image, Priority};
 use sensorium_media::{Cancel, MediaInput, Part, PartContent};
 use sensorium_types::{Content, Modality, Track};
 use tokio::sync::mpsc::UnboundedSender;
@@ -25,10 +25,10 @@ const EXCERPT_MS: u64 = 2_000;
 const ALIKE_IF_SAID_ALIKE: f32 = 0.5;
 /// Share of the words of two captions that both have, from which on they say the same.
 const SAME_WORDS: f32 = 0.8;
-/// Pictures that are kept while a film is cut; beyond it, the chosen ones are decoded again.
+/// Images that are kept while a video is cut; beyond it, the chosen ones are decoded again.
 const MAX_HELD_BYTES: usize = 256 << 20;
 
-/// How much of a film a summary shows.
+/// How much of a video a summary shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SummaryLength {
     /// At most this many shots, each whole.
@@ -50,11 +50,11 @@ impl Default for SummaryLength {
 }
 
 impl Captions {
-    /// Chooses shots of a film and puts each into words; they are told in order of time, once all are there. It ends
+    /// Chooses shots of a video and puts each into words; they are told in order of time, once all are there. It ends
     /// early when nobody listens any more.
     ///
     /// # Errors
-    /// If the bundle has no caption decoder, the bytes cannot be decoded, or they are no film.
+    /// If the bundle has no caption decoder, the bytes cannot be decoded, or they are no video.
     pub async fn summarize(
         &self,
         (input, name): (MediaInput, String),
@@ -63,7 +63,7 @@ impl Captions {
     ) -> Result<(), EngineError> {
         self.check().await?;
         let (encode, decode) = (Arc::clone(&self.encode), Arc::clone(&self.decode));
-        blocking("summarize a film", move || {
+        blocking("summarize a video", move || {
             let maker = Maker { encode: encode.as_ref(), decode: decode.as_ref(), input, name };
             for part in maker.make(length, &events)? {
                 if events.send(CaptionEvent::Done(part)).is_err() {
@@ -77,11 +77,11 @@ impl Captions {
 }
 
 impl Engine {
-    /// Chooses shots of a film and puts each into words; they are told in order of time, once all are there. It ends
+    /// Chooses shots of a video and puts each into words; they are told in order of time, once all are there. It ends
     /// early when nobody listens any more.
     ///
     /// # Errors
-    /// If the bundle has no caption decoder, the media are unknown, away or cannot be decoded, or they are no film.
+    /// If the bundle has no caption decoder, the media are unknown, away or cannot be decoded, or they are no video.
     pub async fn summarize(
         &self,
         input: CaptionInput,
@@ -89,7 +89,7 @@ impl Engine {
         events: UnboundedSender<CaptionEvent>,
     ) -> Result<(), EngineError> {
         if let CaptionInput::Point(asset, ..) = input {
-            return Err(EngineError::NotAWholeFilm { asset });
+            return Err(EngineError::NotAWholeVideo { asset });
         }
         let captions = self.captions();
         let media = self.caption_media(input, &captions).await?;
@@ -97,10 +97,10 @@ impl Engine {
     }
 }
 
-/// Windows of a film, and pictures of them by their place, unless those are too many to be kept.
-type Cut = (Vec<Window>, Option<HashMap<u32, Picture>>);
+/// Windows of a video, and images of them by their place, unless those are too many to be kept.
+type Cut = (Vec<Window>, Option<HashMap<u32, Image>>);
 
-/// A film with what cuts and reads it.
+/// A video with what cuts and reads it.
 struct Maker<'a> {
     encode: &'a dyn Encode,
     decode: &'a dyn Decode,
@@ -121,7 +121,7 @@ impl Maker<'_> {
         length: SummaryLength,
         events: &UnboundedSender<CaptionEvent>,
     ) -> Result<Vec<PartCaption>, EngineError> {
-        let calibration = self.encode.calibration().get(Content::Picture, Content::Picture);
+        let calibration = self.encode.calibration().get(Content::Image, Content::Image);
         let likeness = Likeness { chance: calibration.map_or(0.0, |pair| pair.mean) };
         let (windows, held) = self.cut()?;
         let shots = shots(windows, likeness);
@@ -133,18 +133,18 @@ impl Maker<'_> {
         };
         let chosen: Vec<Shot> =
             choose(&shots, most, likeness).into_iter().filter_map(|at| shots.get(at)).cloned().collect();
-        let mut pictures = match held {
+        let mut images = match held {
             Some(held) => held,
-            None => self.pictures(&chosen.iter().map(|shot| shot.ordinal).collect())?,
+            None => self.images(&chosen.iter().map(|shot| shot.ordinal).collect())?,
         };
         let mut told: Vec<Told> = Vec::new();
         for shot in chosen {
-            // Dropped by the film's change between two readings: then there is nothing to show.
-            let Some(picture) = pictures.remove(&shot.ordinal) else { continue };
+            // Dropped by the video's change between two readings: then there is nothing to show.
+            let Some(image) = images.remove(&shot.ordinal) else { continue };
             let mut tell = |_: &str| {
                 if events.is_closed() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             };
-            let caption = self.encode.caption(&Captioned::Picture(picture), &beam_options(), &mut tell)?;
+            let caption = self.encode.caption(&Captioned::Image(image), &beam_options(), &mut tell)?;
             if events.is_closed() {
                 return Ok(Vec::new());
             }
@@ -164,7 +164,7 @@ impl Maker<'_> {
         Ok(parts.map(|(told, span)| PartCaption { span: Some(span), caption: told.caption }).collect())
     }
 
-    /// The film's windows with their vectors, and the middle picture of each, unless they are too many to be kept.
+    /// The video's windows with their vectors, and the middle image of each, unless they are too many to be kept.
     fn cut(&self) -> Result<Cut, EngineError> {
         let mut feed = Feed::new(self.encode, Priority::Bulk);
         let (mut held, mut bytes, mut any) = (HashMap::new(), 0_usize, false);
@@ -178,10 +178,10 @@ impl Maker<'_> {
                 }
                 any = true;
                 if bytes <= MAX_HELD_BYTES
-                    && let Some(picture) = frame_of(&part)
+                    && let Some(image) = frame_of(&part)
                 {
-                    bytes += picture.pixels.len();
-                    held.insert(part.ordinal, picture);
+                    bytes += image.pixels.len();
+                    held.insert(part.ordinal, image);
                 }
                 if bytes > MAX_HELD_BYTES {
                     held.clear();
@@ -192,7 +192,7 @@ impl Maker<'_> {
         if let Ok(head) = &decoded {
             let (name, modality) = (self.name.clone(), head.modality);
             if modality != Modality::Video {
-                return Err(EngineError::NotAFilm { name, modality });
+                return Err(EngineError::NotAVideo { name, modality });
             }
             if !any {
                 return Err(EngineError::NothingToSee { name });
@@ -207,26 +207,26 @@ impl Maker<'_> {
         Ok((windows.collect(), (bytes <= MAX_HELD_BYTES).then_some(held)))
     }
 
-    /// Reads the film again for the pictures of some windows.
-    fn pictures(&self, wanted: &HashSet<u32>) -> Result<HashMap<u32, Picture>, EngineError> {
-        let mut pictures = HashMap::new();
+    /// Reads the video again for the images of some windows.
+    fn images(&self, wanted: &HashSet<u32>) -> Result<HashMap<u32, Image>, EngineError> {
+        let mut images = HashMap::new();
         let (input, cancel) = (self.input.clone(), Cancel::default());
         let decoded = self.decode.decode_each(input, Priority::Query, &cancel, &mut |part| {
             if part.track == Track::Video
                 && wanted.contains(&part.ordinal)
-                && let Some(picture) = frame_of(&part)
+                && let Some(image) = frame_of(&part)
             {
-                pictures.insert(part.ordinal, picture);
+                images.insert(part.ordinal, image);
             }
             Ok(())
         })?;
         decoded.map_err(|reason| EngineError::BadTerm { term: self.name.clone(), reason })?;
-        Ok(pictures)
+        Ok(images)
     }
 }
 
 /// The frame in the middle of a part.
-fn frame_of(part: &Part) -> Option<Picture> {
+fn frame_of(part: &Part) -> Option<Image> {
     match &part.content {
         PartContent::Frames(frames) => middle(frames),
         PartContent::Pcm(_) | PartContent::Text(_) => None,

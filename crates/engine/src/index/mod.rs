@@ -8,7 +8,7 @@
 //! | `walk.rs`, `globs.rs` | folders to files |
 //! | `find.rs` | the same for who sends them elsewhere |
 //! | `rows.rs`, `decide.rs` | what is known of a file, and what is done with it |
-//! | `hash.rs`, `work.rs`, `facts.rs` | files to parts, with the towers' vectors |
+//! | `hash.rs`, `work.rs`, `facts.rs` | files to parts, with the encoders' vectors |
 //! | `job.rs`, `commit.rs`, `report.rs` | changes of the store, and events after them |
 //! | `meta.rs` | the user's metadata file |
 //! | `prune.rs` | which sources are taken away, and when not |

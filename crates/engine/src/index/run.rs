@@ -5,8 +5,8 @@
 //!      └───────────────────────────── rows that fail or move at once ────────────────────────►
 //! ```
 //!
-//! Every queue is bounded, and so is that of the towers, so that the slowest stage sets the pace and memory stays flat.
-//! A file is told of once: where nothing has to be written by the stage that sees so, else after its commit.
+//! Every queue is bounded, and so is that of the encoders, so that the slowest stage sets the pace and memory stays
+//! flat. A file is told of once: where nothing has to be written by the stage that sees so, else after its commit.
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -33,8 +33,8 @@ use crate::seams::{Decode, Encode};
 
 /// Files that wait to be read.
 const WORK_QUEUE: usize = 256;
-/// Files whose parts are with the towers. The queue of the towers bounds their pixels and samples; this only has to be
-/// long enough for whole batches of single pictures.
+/// Files whose parts are with the encoders. The queue of the encoders bounds their pixels and samples; this only has to
+/// be long enough for whole batches of single images.
 const ENCODING_QUEUE: usize = 32;
 /// Jobs that wait for the store.
 const READY_QUEUE: usize = 64;

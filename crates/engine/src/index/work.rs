@@ -1,5 +1,5 @@
-//! The stages between walk and commit: read, hash and decode files while the towers take their parts, then wait for the
-//! last vectors.
+//! The stages between walk and commit: read, hash and decode files while the encoders take their parts, then wait for
+//! the last vectors.
 
 use std::collections::hash_map::Entry;
 
@@ -16,7 +16,7 @@ use crate::EngineError;
 use crate::encode::{Encoding, Feed, is_of_the_file, reason_of};
 use crate::warning::Warning;
 
-/// A file whose parts are with the towers.
+/// A file whose parts are with the encoders.
 #[derive(Debug)]
 pub(super) struct Encoded {
     job: Job,
@@ -27,7 +27,7 @@ pub(super) struct Encoded {
 /// Where a job goes next.
 #[derive(Debug)]
 enum Next {
-    /// To the towers.
+    /// To the encoders.
     Encode(Box<Encoded>),
     /// To the commit.
     Commit(Ready),

@@ -8,7 +8,7 @@ fn scored(track: Track, ordinal: u32, start_ms: u64, end_ms: u64, score: f32) ->
 }
 
 /// Shots of 10 s, one after the other.
-fn film(scores: &[f32]) -> Vec<Scored> {
+fn video(scores: &[f32]) -> Vec<Scored> {
     (0_u32..)
         .zip(scores)
         .map(|(ordinal, score)| {
@@ -19,7 +19,7 @@ fn film(scores: &[f32]) -> Vec<Scored> {
 }
 
 /// Windows of 5 s, a new one each 2.5 s.
-fn sound(scores: &[f32]) -> Vec<Scored> {
+fn audio(scores: &[f32]) -> Vec<Scored> {
     (0_u32..)
         .zip(scores)
         .map(|(ordinal, score)| {
@@ -69,13 +69,13 @@ fn the_bar_lies_between_median_and_best_and_half_a_deviation_below_the_best() {
 #[test]
 fn a_point_on_its_bar_matches() {
     // Median 2, best 6: the bar is 4.
-    assert_eq!(stretches(&film(&[6.0, 2.0, 2.0, 4.0, 2.0])), [(0, 10_000), (30_000, 40_000)]);
-    assert_eq!(stretches(&film(&[6.0, 2.0, 2.0, 3.99, 2.0])), [(0, 10_000)]);
+    assert_eq!(stretches(&video(&[6.0, 2.0, 2.0, 4.0, 2.0])), [(0, 10_000), (30_000, 40_000)]);
+    assert_eq!(stretches(&video(&[6.0, 2.0, 2.0, 3.99, 2.0])), [(0, 10_000)]);
 }
 
 #[test]
 fn neighbours_join_and_the_best_point_gives_peak_and_score() {
-    let found = moments(&film(&[0.0, 0.0, 5.0, 7.0, 6.0, 0.0, 0.0]));
+    let found = moments(&video(&[0.0, 0.0, 5.0, 7.0, 6.0, 0.0, 0.0]));
     assert_eq!(found.len(), 1);
     assert_eq!((found[0].moment.start_ms, found[0].moment.end_ms), (20_000, 50_000));
     assert_eq!(found[0].moment.peak_ms, 35_000);
@@ -84,16 +84,16 @@ fn neighbours_join_and_the_best_point_gives_peak_and_score() {
 }
 
 #[test]
-fn an_even_film_is_one_moment() {
-    assert_eq!(stretches(&film(&[3.0, 3.1, 2.9, 3.2])), [(0, 40_000)]);
+fn an_even_video_is_one_moment() {
+    assert_eq!(stretches(&video(&[3.0, 3.1, 2.9, 3.2])), [(0, 40_000)]);
 }
 
 #[test]
 fn overlapping_windows_join_across_a_short_gap_only() {
     // Windows 0 and 2 touch at 5 s: the window between them covers nothing that lies outside both.
-    assert_eq!(stretches(&sound(&[8.0, 0.0, 8.0, 0.0, 0.0, 0.0, 0.0])), [(0, 10_000)]);
+    assert_eq!(stretches(&audio(&[8.0, 0.0, 8.0, 0.0, 0.0, 0.0, 0.0])), [(0, 10_000)]);
     // Windows 0 and 3 have 2.5 s between them that windows below the bar cover.
-    assert_eq!(stretches(&sound(&[8.0, 0.0, 0.0, 8.0, 0.0, 0.0, 0.0])), [(0, 5000), (7500, 12_500)]);
+    assert_eq!(stretches(&audio(&[8.0, 0.0, 0.0, 8.0, 0.0, 0.0, 0.0])), [(0, 5000), (7500, 12_500)]);
 }
 
 #[test]
@@ -122,10 +122,10 @@ fn dropped_parts_do_not_break_a_run() {
 }
 
 #[test]
-fn picture_and_sound_that_overlap_are_one_moment() {
-    let mut points = film(&[0.0, 6.0, 0.0, 0.0]);
-    // Sound at 12.5-17.5 s: wholly within the shot at 10-20 s.
-    points.extend(sound(&[0.0, 0.0, 0.0, 0.0, 0.0, 9.0, 0.0, 0.0, 0.0, 0.0]));
+fn video_and_audio_that_overlap_are_one_moment() {
+    let mut points = video(&[0.0, 6.0, 0.0, 0.0]);
+    // Audio at 12.5-17.5 s: wholly within the shot at 10-20 s.
+    points.extend(audio(&[0.0, 0.0, 0.0, 0.0, 0.0, 9.0, 0.0, 0.0, 0.0, 0.0]));
     let found = moments(&points);
     assert_eq!(found.len(), 1);
     let moment = &found[0].moment;
@@ -136,18 +136,18 @@ fn picture_and_sound_that_overlap_are_one_moment() {
 
 #[test]
 fn half_of_the_shorter_is_enough_and_less_is_not() {
-    let with_sound_at = |start| {
-        let mut points = film(&[0.0, 8.0, 0.0, 0.0]);
+    let with_audio_at = |start| {
+        let mut points = video(&[0.0, 8.0, 0.0, 0.0]);
         points.push(scored(Track::Audio, 0, start, start + 4000, 8.0));
         stretches(&points)
     };
-    assert_eq!(with_sound_at(18_000), [(10_000, 22_000)], "2 of 4 s overlap");
-    assert_eq!(with_sound_at(18_001), [(10_000, 20_000), (18_001, 22_001)]);
+    assert_eq!(with_audio_at(18_000), [(10_000, 22_000)], "2 of 4 s overlap");
+    assert_eq!(with_audio_at(18_001), [(10_000, 20_000), (18_001, 22_001)]);
 }
 
 #[test]
 fn moments_of_one_track_never_merge() {
-    let mut points = film(&[8.0, 0.0, 0.0, 7.0, 0.0, 0.0]);
+    let mut points = video(&[8.0, 0.0, 0.0, 7.0, 0.0, 0.0]);
     points.push(scored(Track::Audio, 0, 0, 2000, 0.0));
     let found = moments(&points);
     assert_eq!(found.len(), 2);
@@ -156,9 +156,9 @@ fn moments_of_one_track_never_merge() {
 
 #[test]
 fn a_track_far_below_the_other_makes_no_moment() {
-    // The best score on any track sets both bars: sound at 3 does not pass beside a picture at 9.
-    let mut points = film(&[9.0, 0.0, 0.0]);
-    points.extend(sound(&[3.0, 0.0, 0.0, 0.0]));
+    // The best score on any track sets both bars: audio at 3 does not pass beside an image at 9.
+    let mut points = video(&[9.0, 0.0, 0.0]);
+    points.extend(audio(&[3.0, 0.0, 0.0, 0.0]));
     let found = moments(&points);
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].moment.tracks, [Track::Video]);
@@ -166,7 +166,7 @@ fn a_track_far_below_the_other_makes_no_moment() {
 
 #[test]
 fn a_long_run_joins_two_moments_of_the_other_track() {
-    let mut points = film(&[8.0, 8.0, 8.0, 0.0, 0.0, 0.0, 0.0]);
+    let mut points = video(&[8.0, 8.0, 8.0, 0.0, 0.0, 0.0, 0.0]);
     points.push(scored(Track::Audio, 0, 0, 5000, 8.0));
     points.push(scored(Track::Audio, 1, 5000, 15_000, 0.0));
     points.push(scored(Track::Audio, 2, 15_000, 20_000, 8.5));
@@ -177,7 +177,7 @@ fn a_long_run_joins_two_moments_of_the_other_track() {
 
 #[test]
 fn points_need_not_come_in_order() {
-    let mut points = film(&[0.0, 0.0, 5.0, 7.0, 6.0, 0.0, 0.0]);
+    let mut points = video(&[0.0, 0.0, 5.0, 7.0, 6.0, 0.0, 0.0]);
     points.reverse();
     assert_eq!(stretches(&points), [(20_000, 50_000)]);
 }

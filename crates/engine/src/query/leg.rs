@@ -181,13 +181,13 @@ mod tests {
     fn a_sum_is_one_leg_with_the_calibration_of_the_sum() {
         let terms = vec![
             asked(2.0, &[1.0, 0.0], Some(Content::Text)),
-            asked(-1.0, &[0.0, 1.0], Some(Content::Picture)),
+            asked(-1.0, &[0.0, 1.0], Some(Content::Image)),
         ];
         let legs = Legs::new(terms, ONE, Some(&table())).expect("legs");
         let [leg] = legs.legs.as_slice() else { panic!("one leg") };
         let length = 5.0_f32.sqrt();
         assert!((leg.vector[0] - 2.0 / length).abs() < 1e-6 && (leg.vector[1] + 1.0 / length).abs() < 1e-6);
-        let calibration = leg.calibration(Content::Sound).expect("calibrated");
+        let calibration = leg.calibration(Content::Audio).expect("calibrated");
         assert!((calibration.mean - (2.0 * 0.3 - 0.1) / length).abs() < 1e-6);
         assert!((calibration.deviation - (0.04_f32 + 0.01).sqrt() / length).abs() < 1e-6);
     }
@@ -212,7 +212,7 @@ mod tests {
         };
         assert!(of(Some(Content::Text), true).asks_captions);
         assert!(!of(Some(Content::Text), false).asks_captions);
-        assert!(!of(Some(Content::Picture), true).asks_captions && !of(None, true).asks_captions);
+        assert!(!of(Some(Content::Image), true).asks_captions && !of(None, true).asks_captions);
         let leg = of(Some(Content::Text), true);
         let (said, text) = (leg.score(Track::Caption, 0.5), leg.score(Track::Text, 0.5));
         assert!((text.expect("a score") - said.expect("a score") - CAPTION_HANDICAP).abs() < 1e-5);
@@ -223,7 +223,7 @@ mod tests {
         let terms = || {
             vec![
                 asked(2.0, &[1.0, 0.0], Some(Content::Text)),
-                asked(-1.0, &[0.0, 1.0], Some(Content::Picture)),
+                asked(-1.0, &[0.0, 1.0], Some(Content::Image)),
                 asked(1.0, &[0.0, 1.0], None),
             ]
         };
@@ -241,9 +241,9 @@ mod tests {
         let terms = vec![asked(3.0, &[1.0, 0.0], Some(Content::Text)), asked(-2.0, &[0.0, 1.0], None)];
         let legs = Legs::new(terms, Make { late: true, ..ONE }, Some(&table())).expect("legs").legs;
         assert_eq!(legs.len(), 2);
-        let calibration = legs[0].calibration(Content::Picture).expect("calibrated");
+        let calibration = legs[0].calibration(Content::Image).expect("calibrated");
         assert!((calibration.mean - 0.3).abs() < 1e-6 && (calibration.deviation - 0.1).abs() < 1e-6);
-        assert_eq!((legs[1].term, legs[1].calibration(Content::Picture)), (Some(1), None));
+        assert_eq!((legs[1].term, legs[1].calibration(Content::Image)), (Some(1), None));
     }
 
     #[test]

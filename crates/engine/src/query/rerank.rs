@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use sensorium_embed::{Picture, Priority};
+use sensorium_embed::{Image, Priority};
 use sensorium_media::{Cancel, MediaInput, Part, PartContent};
 use sensorium_store::Store;
 use sensorium_types::{Content, PointKey};
@@ -60,7 +60,7 @@ impl Reader {
         let mut jpegs = Vec::new();
         for (at, row) in rows.iter().enumerate().take(depth) {
             let (track, ordinal) = (row.best.point.track, row.best.point.ordinal);
-            if track.content() == Content::Picture {
+            if track.content() == Content::Image {
                 let point = PointKey { asset: row.asset.clone(), track, ordinal };
                 if let Some(jpeg) = self.store.thumb(&point).await? {
                     jpegs.push((at, jpeg));
@@ -85,7 +85,7 @@ impl Reader {
             Ok(places.into_iter().zip(gains).collect::<Vec<_>>())
         })
         .await?;
-        let unit = LOG_PROB_AS_COSINE / leg.deviation(Content::Picture);
+        let unit = LOG_PROB_AS_COSINE / leg.deviation(Content::Image);
         reorder(rows, gains.into_iter().map(|(at, gain)| (at, gain * unit)));
         Ok(())
     }
@@ -110,13 +110,13 @@ pub(crate) fn picture(
     decode: &dyn Decode,
     jpeg: Vec<u8>,
     cancel: &Cancel,
-) -> Result<Option<Picture>, EngineError> {
+) -> Result<Option<Image>, EngineError> {
     let mut found = None;
     let mut on_part = |part: Part| {
         if let PartContent::Frames(mut frames) = part.content
             && let Some(frame) = frames.pop()
         {
-            found = Some(Picture { width: frame.width, height: frame.height, pixels: frame.pixels });
+            found = Some(Image { width: frame.width, height: frame.height, pixels: frame.pixels });
         }
         Ok(())
     };

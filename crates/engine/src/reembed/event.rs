@@ -51,7 +51,7 @@ pub struct WithoutMedia {
 /// What vectors can be made of when the media is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Substitute {
-    /// The stored thumbnails of its pictures.
+    /// The stored thumbnails of its images.
     Thumbnails,
     /// Nothing: the asset stays without vectors.
     Nothing,

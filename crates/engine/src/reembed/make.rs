@@ -44,13 +44,13 @@ pub(super) struct Made {
 /// Points, or points to be.
 #[derive(Debug)]
 pub(super) enum Points {
-    /// With the towers.
+    /// With the encoders.
     Waiting(Encoding),
     /// There.
     Ready(Vec<PointRecord>),
 }
 
-/// Reads an asset's media and sends it to the towers. Inner error: why it cannot be read.
+/// Reads an asset's media and sends it to the encoders. Inner error: why it cannot be read.
 pub(super) fn of_media(run: &Run, task: Task) -> Result<Result<Made, Unread>, EngineError> {
     if let Some(hashes) = media::parts(&task.stored) {
         return of_parts(run, task, &hashes);

@@ -89,7 +89,7 @@ pub(super) fn look(
     Err(reason)
 }
 
-/// Decodes an asset's bytes from the first file that still has them, and sends them to the towers as they come.
+/// Decodes an asset's bytes from the first file that still has them, and sends them to the encoders as they come.
 pub(super) fn read(
     record: &AssetRecord,
     paths: Vec<PathBuf>,
@@ -148,12 +148,12 @@ pub(super) fn copies_of(data_dir: &Path, hashes: &[ContentHash]) -> Result<Vec<A
     hashes.iter().map(read).collect()
 }
 
-/// The points of an asset that may have a thumbnail of what they show: pictures, and no waveforms.
+/// The points of an asset that may have a thumbnail of what they show: images, and no waveforms.
 pub(super) fn pictured(
     stored: &StoredAsset,
 ) -> impl Iterator<Item = (PointKey, &sensorium_types::PointInfo)> {
-    let pictures = stored.points.iter().filter(|point| matches!(point.track, Track::Image | Track::Video));
-    pictures.map(|point| {
+    let images = stored.points.iter().filter(|point| matches!(point.track, Track::Image | Track::Video));
+    images.map(|point| {
         let (track, ordinal) = (point.track, point.ordinal);
         (PointKey { asset: stored.record.id.clone(), track, ordinal }, point)
     })

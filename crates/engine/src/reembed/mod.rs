@@ -12,7 +12,7 @@
 //! stored asset answer from the old space, those by text are refused. A killed run has lost nothing; the next goes on
 //! with the assets that the successor lacks.
 //!
-//! An asset whose media is gone comes over too: a picture or a film by its thumbnails, anything else without points. It
+//! An asset whose media is gone comes over too: an image or a video by its thumbnails, anything else without points. It
 //! keeps its payload, its sources and its old revision, bears [`MARK_FIELD`], is found by everything but vectors, is
 //! told by `failures`, and is tried again by the next run.
 //!

@@ -28,7 +28,7 @@ use crate::seams::{Decode, Encode};
 
 /// Assets that wait to be read.
 const WORK_QUEUE: usize = 256;
-/// Assets whose parts are with the towers.
+/// Assets whose parts are with the encoders.
 const ENCODING_QUEUE: usize = 32;
 /// Assets that wait for the store.
 const READY_QUEUE: usize = 64;

@@ -10,13 +10,13 @@ use std::fmt::Debug;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use sensorium_embed::{Caption, CaptionOptions, EmbedError, Input, Picture, Priority, TextScores};
+use sensorium_embed::{Caption, CaptionOptions, EmbedError, Image, Input, Priority, TextScores};
 use sensorium_media::{Cancel, Head, MediaInput, Part};
 use sensorium_types::{CalibrationTable, FailureReason, HubBank, Language, Modality, SpaceInfo};
 
 use crate::EngineError;
 
-pub use spec::tower_spec;
+pub use spec::encoder_spec;
 pub(crate) use towers::Towers;
 pub(crate) use workers::Workers;
 pub use workers::decoding_workers;
@@ -115,7 +115,7 @@ pub trait Encode: Send + Sync + Debug {
     ///
     /// # Errors
     /// As [`Encode::check_captions`].
-    fn score(&self, text: &str, pictures: &[Picture]) -> Result<TextScores, EngineError> {
+    fn score(&self, text: &str, pictures: &[Image]) -> Result<TextScores, EngineError> {
         let _ = (text, pictures);
         Err(EmbedError::NoCaptioner { modality: Modality::Image }.into())
     }
@@ -125,25 +125,25 @@ pub trait Encode: Send + Sync + Debug {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Captioned {
     /// A picture, or a film's frame.
-    Picture(Picture),
+    Image(Image),
     /// Mono samples of a part of a sound, at the tower's rate.
-    Sound(Vec<f32>),
+    Audio(Vec<f32>),
 }
 
 impl Captioned {
     /// Who speaks of it: [`Modality::Image`] or [`Modality::Audio`].
     pub const fn modality(&self) -> Modality {
         match self {
-            Self::Picture(_) => Modality::Image,
-            Self::Sound(_) => Modality::Audio,
+            Self::Image(_) => Modality::Image,
+            Self::Audio(_) => Modality::Audio,
         }
     }
 
     /// Bytes in memory.
     pub(crate) const fn bytes(&self) -> usize {
         match self {
-            Self::Picture(picture) => picture.pixels.len(),
-            Self::Sound(samples) => samples.len() * size_of::<f32>(),
+            Self::Image(picture) => picture.pixels.len(),
+            Self::Audio(samples) => samples.len() * size_of::<f32>(),
         }
     }
 }

@@ -1,11 +1,11 @@
 //! A bundle's cutting in the words of `media`.
 
 use sensorium_embed::Cutting;
-use sensorium_media::{Fit, PassageSpec, TowerSpec, VideoSpec, WindowSpec};
+use sensorium_media::{EncoderSpec, Fit, PassageSpec, VideoSpec, WindowSpec};
 
 /// What the decoders are asked for.
-pub fn tower_spec(cutting: Cutting) -> TowerSpec {
-    TowerSpec {
+pub fn encoder_spec(cutting: Cutting) -> EncoderSpec {
+    EncoderSpec {
         image_size: cutting.image_size,
         image_fit: match cutting.fit {
             sensorium_embed::Fit::Squash => Fit::Squash,
@@ -16,7 +16,7 @@ pub fn tower_spec(cutting: Cutting) -> TowerSpec {
         video: VideoSpec {
             fps: cutting.video.fps,
             window_ms: cutting.video.window_ms.into(),
-            ..TowerSpec::default().video
+            ..EncoderSpec::default().video
         },
         text: PassageSpec {
             max_words: cutting.text.max_words as usize,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use sensorium_embed::{
-    Bundle, Caption, CaptionOptions, Encoder, EncoderConfig, Input, Picture, Priority, TextScores, Ticket,
+    Batcher, BatcherConfig, Bundle, Caption, CaptionOptions, Image, Input, Priority, TextScores, Ticket,
 };
 use sensorium_types::{CalibrationTable, HubBank, Language, Modality, SpaceInfo};
 
@@ -17,7 +17,7 @@ use crate::EngineError;
 #[derive(Debug)]
 pub(crate) struct Towers {
     bundle: Arc<Bundle>,
-    encoder: Mutex<Option<Arc<Encoder>>>,
+    encoder: Mutex<Option<Arc<Batcher>>>,
     /// Held while a caption is written, so that many callers do not take more of the machine than one.
     captioning: Mutex<()>,
 }
@@ -27,12 +27,12 @@ impl Towers {
         Self { bundle, encoder: Mutex::new(None), captioning: Mutex::new(()) }
     }
 
-    fn encoder(&self) -> Result<Arc<Encoder>, EngineError> {
+    fn encoder(&self) -> Result<Arc<Batcher>, EngineError> {
         let mut slot = self.encoder.lock();
         if let Some(encoder) = slot.as_ref() {
             return Ok(Arc::clone(encoder));
         }
-        let started = Encoder::start(Arc::clone(&self.bundle), EncoderConfig::default());
+        let started = Batcher::start(Arc::clone(&self.bundle), BatcherConfig::default());
         // No fault of what was to be encoded.
         let failed = |error| EngineError::Io { action: "start the towers", source: io::Error::other(error) };
         let encoder = Arc::new(started.map_err(failed)?);
@@ -90,15 +90,15 @@ impl Encode for Towers {
         let captioner = self.bundle.captioner(content.modality())?;
         let _one_at_a_time = self.captioning.lock();
         let grids = match content {
-            Captioned::Picture(picture) => self.bundle.grids(&[picture])?,
-            Captioned::Sound(samples) => self.bundle.sound_grids(&[samples])?,
+            Captioned::Image(picture) => self.bundle.grids(&[picture])?,
+            Captioned::Audio(samples) => self.bundle.audio_grids(&[samples])?,
         };
         let memories = captioner.memories(&grids.iter().collect::<Vec<_>>())?;
         let memory = memories.first().ok_or(EngineError::Task { action: "put media into words" })?;
         Ok(captioner.caption(memory, options, on_piece)?)
     }
 
-    fn score(&self, text: &str, pictures: &[Picture]) -> Result<TextScores, EngineError> {
+    fn score(&self, text: &str, pictures: &[Image]) -> Result<TextScores, EngineError> {
         let captioner = self.bundle.captioner(Modality::Image)?;
         let _one_at_a_time = self.captioning.lock();
         let grids = self.bundle.grids(&pictures.iter().collect::<Vec<_>>())?;

@@ -1,8 +1,10 @@
-//! Fakes that stand in for decoders and towers, and an engine over them.
+//! Fakes that stand in for decoders and encoders, and an engine over them.
 //!
 //! A fake file is a line: `image a dog on a beach`, `video dog|cat;bark` (shots, then windows of the soundtrack),
-//! `audio bark|rain`, `text a passage|another`, or the name of a failure: `corrupt`, `timeout`, `crash`. `cut image a dog`
-//! is a file cut short, `late image a dog` one that ran out of time: both are told with a warning. The fake towers give a text the sum of one random direction a word, whatever the modality, so that what shares words is near.
+//! `audio bark|rain`, `text a passage|another`, or the name of a failure: `corrupt`, `timeout`, `crash`. `cut image a
+//! dog` is a file cut short, `late image a dog` one that ran out of time: both are told with a warning. The fake
+//! encoders give a text the sum of one random direction a word, whatever the modality, so that what shares words is
+//! near.
 
 #![allow(dead_code, unused_imports, reason = "not every test binary uses every helper")]
 
@@ -15,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use sensorium_embed::{
-    Caption, CaptionEnd, CaptionOptions, CaptionToken, Input, Picture, Priority, TextScore, TextScores,
+    Caption, CaptionEnd, CaptionOptions, CaptionToken, Image, Input, Priority, TextScore, TextScores,
 };
 use sensorium_engine::{
     Access, AssetState, Cancel, Captioned, Decode, Encode, Engine, EngineError, EngineParts, IndexEvent,
@@ -54,11 +56,11 @@ pub(crate) fn vector(text: &str) -> Vec<f32> {
 }
 
 #[derive(Debug)]
-pub(crate) struct FakeTowers {
+pub(crate) struct FakeEncoders {
     pub(crate) revision: String,
 }
 
-impl Encode for FakeTowers {
+impl Encode for FakeEncoders {
     fn space(&self) -> SpaceInfo {
         SpaceInfo { revision: self.revision.clone(), ..space() }
     }
@@ -67,21 +69,20 @@ impl Encode for FakeTowers {
         let mut pairs = Vec::new();
         for query in Content::ALL {
             for point in Content::ALL {
-                // Sounds have larger cosines by chance, so that an order by raw cosine would be wrong.
-                let mean = if point == Content::Sound { 0.4 } else { 0.0 };
+                // Audio has larger cosines by chance, so that an order by raw cosine would be wrong.
+                let mean = if point == Content::Audio { 0.4 } else { 0.0 };
                 pairs.push((query, point, Calibration { mean, deviation: 0.1 }));
             }
         }
         CalibrationTable { pairs }
     }
 
-    /// A picture that says "really" is what was meant.
-    fn score(&self, _: &str, pictures: &[Picture]) -> Result<TextScores, EngineError> {
+    /// An image that says "really" is what was meant.
+    fn score(&self, _: &str, images: &[Image]) -> Result<TextScores, EngineError> {
         let score = |words| TextScore { words, end: 0.0 };
-        let meant = |picture: &Picture| String::from_utf8_lossy(&picture.pixels).contains("really");
-        let pictures =
-            pictures.iter().map(|picture| score(if meant(picture) { 0.0 } else { -100.0 })).collect();
-        Ok(TextScores { tokens: 1, skipped: 0, pictures, blank: score(-50.0) })
+        let meant = |image: &Image| String::from_utf8_lossy(&image.pixels).contains("really");
+        let images = images.iter().map(|image| score(if meant(image) { 0.0 } else { -100.0 })).collect();
+        Ok(TextScores { tokens: 1, skipped: 0, images, blank: score(-50.0) })
     }
 
     fn submit(&self, inputs: Vec<Input>, _: Priority) -> Result<Box<dyn Pending>, EngineError> {
@@ -108,8 +109,8 @@ impl Encode for FakeTowers {
         on_piece: &mut dyn FnMut(&str) -> ControlFlow<()>,
     ) -> Result<Caption, EngineError> {
         let said = match content {
-            Captioned::Picture(picture) => String::from_utf8(picture.pixels.clone()).expect("a text"),
-            Captioned::Sound(samples) => samples.iter().map(letter).collect(),
+            Captioned::Image(image) => String::from_utf8(image.pixels.clone()).expect("a text"),
+            Captioned::Audio(samples) => samples.iter().map(letter).collect(),
         };
         let pieces = said.split_inclusive(' ').take(options.max_tokens.unwrap_or(usize::MAX));
         let tokens: Vec<CaptionToken> =
@@ -133,7 +134,7 @@ impl Pending for FakePending {
     fn wait(self: Box<Self>) -> Result<Vec<Vec<f32>>, EngineError> {
         let text = |input: Input| match input {
             Input::Text(text) | Input::TextIn(_, text) => text,
-            Input::Sound(samples) => samples.iter().map(letter).collect(),
+            Input::Audio(samples) => samples.iter().map(letter).collect(),
             Input::Frames(frames) => {
                 let pixels = frames.into_iter().next().map(|frame| frame.pixels);
                 String::from_utf8(pixels.unwrap_or_default()).expect("a text")
@@ -280,7 +281,7 @@ impl Fixture {
             data_dir: files.data().to_path_buf(),
             collection: "default".to_owned(),
             store: Arc::clone(&store),
-            encode: Arc::new(FakeTowers { revision: revision.to_owned() }),
+            encode: Arc::new(FakeEncoders { revision: revision.to_owned() }),
             decode: Arc::clone(&decoder) as Arc<dyn Decode>,
             jobs: 2,
             access: Access::Write,
@@ -295,7 +296,7 @@ impl Fixture {
             data_dir: self.files.data().to_path_buf(),
             collection: "default".to_owned(),
             store: Arc::clone(&self.store),
-            encode: Arc::new(FakeTowers { revision: "fake@1".to_owned() }),
+            encode: Arc::new(FakeEncoders { revision: "fake@1".to_owned() }),
             decode: Arc::clone(&decoder) as Arc<dyn Decode>,
             jobs: 2,
             access: Access::Write,

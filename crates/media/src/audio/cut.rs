@@ -1,4 +1,4 @@
-//! Where a sound is cut: at silence, at changes of sound, and at the longest window.
+//! Where audio is cut: at silence, at changes of sound, and at the longest window.
 //!
 //! Every 100 ms becomes a frame of three features (level, and the shares of low and high sound). A change is where
 //! the mean of the second before differs most from that of the second after, relative to how much each varies.
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_sound_has_overlapping_windows_to_its_end() {
+    fn long_audio_has_overlapping_windows_to_its_end() {
         let found = whole(&tone(12, 300.0));
         assert_eq!(found.first(), Some(&(0..80_000)));
         assert_eq!(found.last(), Some(&(112_000..192_000)));
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn short_sounds_are_one_window() {
+    fn short_audio_is_one_window() {
         assert_eq!(whole(&tone(1, 300.0)), vec![0..16_000]);
         assert!(whole(&[]).is_empty());
     }

@@ -7,14 +7,14 @@ use sensorium_types::{FailureReason, Span, Track};
 use super::cut::{samples_of, windows};
 use crate::sink::Sink;
 use crate::thumb::waveform;
-use crate::{Limits, PartContent, TowerSpec};
+use crate::{EncoderSpec, Limits, PartContent};
 
-/// Seconds that are cut together; a sound that goes on is looked at again with what follows.
+/// Seconds that are cut together; an audio clip that goes on is looked at again with what follows.
 const BLOCK_SECONDS: u64 = 300;
 
-/// Collects mono samples at the tower's rate and puts out windows.
+/// Collects mono samples at the encoder's rate and puts out windows.
 pub(crate) struct Cutter<'a, 'b> {
-    spec: &'a TowerSpec,
+    spec: &'a EncoderSpec,
     sink: &'a mut Sink<'b>,
     /// Samples that are not cut yet.
     pending: Vec<f32>,
@@ -22,14 +22,14 @@ pub(crate) struct Cutter<'a, 'b> {
     before: u64,
     /// Samples that were pushed.
     heard: u64,
-    /// The first window and where it begins, kept for a sound that is silent throughout.
+    /// The first window and where it begins, kept for an audio clip that is silent throughout.
     first: Vec<f32>,
     first_at: u64,
     most: u64,
 }
 
 impl<'a, 'b> Cutter<'a, 'b> {
-    pub(crate) fn new(spec: &'a TowerSpec, limits: &Limits, sink: &'a mut Sink<'b>) -> Self {
+    pub(crate) fn new(spec: &'a EncoderSpec, limits: &Limits, sink: &'a mut Sink<'b>) -> Self {
         let most = limits.max_media_seconds.saturating_mul(u64::from(spec.sample_rate_hz));
         Self { spec, sink, pending: Vec::new(), before: 0, heard: 0, first: Vec::new(), first_at: 0, most }
     }
@@ -84,8 +84,8 @@ impl<'a, 'b> Cutter<'a, 'b> {
         if self.pending.len() >= block { self.cut(false) } else { Ok(()) }
     }
 
-    /// Puts out the rest. With `keep_one`, a sound that is silent throughout keeps its first window. Gives its length
-    /// in milliseconds.
+    /// Puts out the rest. With `keep_one`, an audio clip that is silent throughout keeps its first window. Gives its
+    /// length in milliseconds.
     pub(crate) fn finish(mut self, keep_one: bool) -> Result<u64, FailureReason> {
         self.cut(true)?;
         let length = self.milliseconds();
@@ -101,7 +101,7 @@ impl<'a, 'b> Cutter<'a, 'b> {
         let (mut found, rest) = windows(&self.pending, self.spec.sample_rate_hz, &self.spec.audio, last);
         let window = samples_of(self.spec.audio.window_ms, self.spec.sample_rate_hz);
         if last && self.before == 0 && self.pending.len() <= window && !found.is_empty() {
-            // A short sound is one part, with the silence in it, as the towers learnt it.
+            // Short audio is one part, with the silence in it, as the encoders learnt it.
             found = std::iter::once(0..self.pending.len()).collect();
         }
         for window in found {
@@ -129,7 +129,7 @@ mod tests {
     use crate::sink::collect;
 
     fn spans(seconds: usize, level: f32, keep_one: bool) -> (u64, Vec<(u64, u64)>) {
-        let spec = TowerSpec::default();
+        let spec = EncoderSpec::default();
         let second: Vec<f32> = (0..16_000).map(|at| (at as f32 * 0.1).sin() * level).collect();
         let (length, parts) = collect(1000, |sink| {
             let mut cutter = Cutter::new(&spec, &Limits::default(), sink);
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_sound_is_cut_the_same_over_blocks() {
+    fn long_audio_is_cut_the_same_over_blocks() {
         let (length, found) = spans(700, 0.3, true);
         assert_eq!(length, 700_000);
         assert_eq!(found.first(), Some(&(0, 5_000)));
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_sound_is_one_part() {
+    fn short_audio_is_one_part() {
         assert_eq!(spans(4, 0.3, true), (4_000, vec![(0, 4_000)]));
         assert_eq!(spans(5, 0.3, false), (5_000, vec![(0, 5_000)]));
     }
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_hole_keeps_its_place_and_costs_nothing() {
-        let spec = TowerSpec::default();
+        let spec = EncoderSpec::default();
         let second: Vec<f32> = (0..16_000).map(|at| (at as f32 * 0.1).sin() * 0.3).collect();
         let spans_at = |starts: &[u64], keep_one: bool, level: f32| {
             let loud: Vec<f32> = second.iter().map(|sample| sample * level).collect();
@@ -184,7 +184,7 @@ mod tests {
             .expect("cuts")
         };
         assert_eq!(spans_at(&[6, 7], false, 1.0), (8_000, vec![(6_000, 8_000)]));
-        assert_eq!(spans_at(&[3], false, 1.0), (4_000, vec![(0, 4_000)]), "a short sound is one part");
+        assert_eq!(spans_at(&[3], false, 1.0), (4_000, vec![(0, 4_000)]), "short audio is one part");
         assert_eq!(
             spans_at(&[0, 7_200, 7_206], false, 1.0),
             (7_207_000, vec![(0, 1_000), (7_200_000, 7_201_000), (7_206_000, 7_207_000)])

@@ -23,7 +23,7 @@ use crate::video::{cut_short, stopped};
 
 /// Damaged packets after which a file is given up.
 const MAX_BAD_PACKETS: usize = 200;
-/// Bytes of tags that are read; pictures among them are not.
+/// Bytes of tags that are read; images among them are not.
 const MAX_TAG_BYTES: usize = 1 << 20;
 /// Longest text tag that becomes a fact, in characters.
 const MAX_TAG_CHARS: usize = 500;

@@ -1,4 +1,4 @@
-//! Audio: bytes to mono samples at the tower's rate, cut into windows.
+//! Audio: bytes to mono samples at the encoder's rate, cut into windows.
 //!
 //! ```text
 //! symphonia ─► mono ─► resample ─┐
@@ -9,7 +9,7 @@
 //! | --- | --- |
 //! | `decode.rs` | symphonia: packets to mono samples, tags |
 //! | `mono.rs` | several channels to one |
-//! | `resample.rs` | any rate to the tower's |
+//! | `resample.rs` | any rate to the encoder's |
 //! | `soundtrack.rs` | a container's or an exotic file's audio through ffmpeg |
 //! | `cutter.rs` | the stream of samples to parts |
 //! | `cut.rs` | where to cut: silence, changes of sound, windows |
@@ -70,12 +70,12 @@ fn by_ffmpeg(
     probe: Probe,
     cutter: &mut Cutter,
 ) -> Result<(Payload, Option<FailureReason>), FailureReason> {
-    let Some(sound) = &probe.sound else {
+    let Some(audio) = &probe.audio else {
         return Err(reason(ReasonKind::Unsupported, "no audio track"));
     };
-    let claimed_ms = sound.end_ms.unwrap_or(probe.duration_ms);
+    let claimed_ms = audio.end_ms.unwrap_or(probe.duration_ms);
     let claimed_ms = (claimed_ms > 0 && !probe.is_guess).then_some(claimed_ms);
-    let trouble = stream(job, (&probe, sound), claimed_ms, cutter)?;
+    let trouble = stream(job, (&probe, audio), claimed_ms, cutter)?;
     Ok((probe.facts, trouble))
 }
 

@@ -1,4 +1,4 @@
-//! Any sample rate to the tower's, by rubato's FFT resampler, as a stream.
+//! Any sample rate to the encoder's, by rubato's FFT resampler, as a stream.
 
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{Fft, FixedSync, Indexing, Resampler};
@@ -8,7 +8,7 @@ use crate::reason;
 
 /// Samples that are resampled together, about; rubato rounds it to what the two rates need.
 const CHUNK: usize = 1024;
-/// Rates that a sound may claim, whoever decodes it.
+/// Rates that an audio clip may claim, whoever decodes it.
 const RATES: std::ops::RangeInclusive<u32> = 1_000..=768_000;
 
 /// Refuses a rate that nothing was ever recorded at.

@@ -12,7 +12,7 @@ use super::cutter::Cutter;
 use super::mono::Mono;
 use super::resample::check_rate;
 use crate::decode::Job;
-use crate::video::{Probe, SoundStream, Stamp, Stop, Timed, cut_short, steady, stopped};
+use crate::video::{AudioStream, Probe, Stamp, Stop, Timed, cut_short, steady, stopped};
 
 /// Samples that lie by less than this many milliseconds off the end of those before follow them.
 const MAX_JITTER_MS: i64 = 20;
@@ -21,7 +21,7 @@ const STEADY_PACKETS: usize = 4;
 /// Channels of which ffmpeg knows where they stand, so that it can make stereo of them.
 const MAX_KNOWN_CHANNELS: u32 = 8;
 
-/// Samples with their times, out of a running ffmpeg: of one or two channels, at the tower's rate.
+/// Samples with their times, out of a running ffmpeg: of one or two channels, at the encoder's rate.
 struct Samples {
     stream: Timed,
     channels: usize,
@@ -30,12 +30,12 @@ struct Samples {
 }
 
 impl Samples {
-    fn open(job: &Job, probe: &Probe, sound: &SoundStream) -> Result<Self, FailureReason> {
-        check_rate(sound.rate_hz)?;
+    fn open(job: &Job, probe: &Probe, audio: &AudioStream) -> Result<Self, FailureReason> {
+        check_rate(audio.rate_hz)?;
         let rate = job.spec.sample_rate_hz;
         let seconds = job.limits.max_media_seconds;
         // ffmpeg weighs the channels of 5.1 as they are heard. It stops at stereo: what of that makes mono is told there.
-        let (channels, layout) = match sound.channels {
+        let (channels, layout) = match audio.channels {
             1 => (1, "aformat=channel_layouts=mono"),
             0 | 2..=MAX_KNOWN_CHANNELS => (2, "aformat=channel_layouts=stereo"),
             _ => (2, "pan=stereo|c0=c0|c1=c1"),
@@ -44,7 +44,7 @@ impl Samples {
             "asetpts='{}',atrim=end={seconds},{layout},aresample={rate}",
             steady(probe.start, seconds)
         );
-        let map = format!("0:{}", sound.index);
+        let map = format!("0:{}", audio.index);
         let args = ["-map", &map, "-vn", "-af", &filters, "-c:a", "pcm_s16le"];
         let stream = Timed::start(job.path, 1, &[], &args, "s16le", rate)?;
         Ok(Self { stream, channels, bytes: Vec::new(), samples: Vec::new() })
@@ -68,11 +68,11 @@ impl Samples {
 /// Only if there is no sample at all, or nobody takes parts any more.
 pub(crate) fn stream(
     job: &Job,
-    (probe, sound): (&Probe, &SoundStream),
+    (probe, audio): (&Probe, &AudioStream),
     claimed_ms: Option<u64>,
     cutter: &mut Cutter,
 ) -> Result<Option<FailureReason>, FailureReason> {
-    let mut samples = Samples::open(job, probe, sound)?;
+    let mut samples = Samples::open(job, probe, audio)?;
     let mut mono = Mono::new(job.spec.sample_rate_hz, samples.channels);
     let mut place = Place::new(i64::from(job.spec.sample_rate_hz) * MAX_JITTER_MS / 1000);
     let channels = samples.channels;

@@ -3,7 +3,7 @@ use std::io::Write;
 use super::*;
 use crate::deadline::Deadline;
 use crate::sink::collect;
-use crate::{Limits, PartContent, TowerSpec};
+use crate::{EncoderSpec, Limits, PartContent};
 
 /// A WAV file of 16-bit samples.
 fn wav(rate: u32, channels: u16, samples: &[i16]) -> Vec<u8> {
@@ -25,7 +25,7 @@ fn wav(rate: u32, channels: u16, samples: &[i16]) -> Vec<u8> {
 fn decoded(bytes: &[u8]) -> Result<(Head, Vec<crate::Part>), FailureReason> {
     let mut file = tempfile::NamedTempFile::new().expect("a file");
     file.write_all(bytes).expect("writes");
-    let (spec, limits) = (TowerSpec::default(), Limits::default());
+    let (spec, limits) = (EncoderSpec::default(), Limits::default());
     collect(100, |sink| {
         decode(
             &Job {
@@ -42,7 +42,7 @@ fn decoded(bytes: &[u8]) -> Result<(Head, Vec<crate::Part>), FailureReason> {
 }
 
 #[test]
-fn stereo_becomes_mono_at_the_towers_rate() {
+fn stereo_becomes_mono_at_the_encoders_rate() {
     let samples: Vec<i16> =
         (0..44_100).flat_map(|at| if at % 2 == 0 { [16_384, 0] } else { [0, 16_384] }).collect();
     let (head, parts) = decoded(&wav(44_100, 2, &samples)).expect("decodes");

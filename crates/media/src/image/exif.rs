@@ -1,4 +1,4 @@
-//! EXIF: how to turn the picture upright, when, by what camera and where it was taken.
+//! EXIF: how to turn the image upright, when, by what camera and where it was taken.
 //!
 //! `captured_at` is the first date that can be read of: original, digitized, changed, each with its own offset from UTC,
 //! and the clock of GPS. The date of change stands last of the camera's own, for some cameras and scanners write no
@@ -133,14 +133,14 @@ pub(super) fn composed(turns: impl Iterator<Item = u32>) -> u32 {
     (1..=8).find(|way| turn(corners.clone(), *way) == turned).unwrap_or(1)
 }
 
-/// Turns a picture upright by its EXIF orientation.
-pub(super) fn turn(picture: Rgb, orientation: u32) -> Rgb {
+/// Turns an image upright by its EXIF orientation.
+pub(super) fn turn(image: Rgb, orientation: u32) -> Rgb {
     if !(2..=8).contains(&orientation) {
-        return picture;
+        return image;
     }
-    let (w, h) = (picture.width as usize, picture.height as usize);
+    let (w, h) = (image.width as usize, image.height as usize);
     let (width, height) = if orientation >= 5 { (h, w) } else { (w, h) };
-    let mut pixels = Vec::with_capacity(picture.pixels.len());
+    let mut pixels = Vec::with_capacity(image.pixels.len());
     for y in 0..height {
         for x in 0..width {
             let (from_x, from_y) = match orientation {
@@ -153,11 +153,11 @@ pub(super) fn turn(picture: Rgb, orientation: u32) -> Rgb {
                 _ => (w - 1 - y, x),
             };
             let start = (from_y * w + from_x) * 3;
-            pixels.extend_from_slice(picture.pixels.get(start..start + 3).unwrap_or(&[0, 0, 0]));
+            pixels.extend_from_slice(image.pixels.get(start..start + 3).unwrap_or(&[0, 0, 0]));
         }
     }
     let (width, height) =
-        if orientation >= 5 { (picture.height, picture.width) } else { (picture.width, picture.height) };
+        if orientation >= 5 { (image.height, image.width) } else { (image.width, image.height) };
     Rgb { width, height, pixels }
 }
 

@@ -1,12 +1,12 @@
-//! JPEG by libjpeg-turbo. A large picture is decoded at the smallest DCT scale that leaves both sides wanted.
+//! JPEG by libjpeg-turbo. A large image is decoded at the smallest DCT scale that leaves both sides wanted.
 
 use sensorium_types::{FailureReason, ReasonKind};
-use turbojpeg::{Colorspace, Decompressor, Image, PixelFormat, ScalingFactor};
+use turbojpeg::{Colorspace, Decompressor, PixelFormat, ScalingFactor};
 
-use super::{Picture, check_pixels, check_sides, damage, segments};
+use super::{Image, check_pixels, check_sides, damage, segments};
 use crate::{Limits, Rgb, blank, reason};
 
-/// Progressive scans of one picture; thousands of empty ones are an attack.
+/// Progressive scans of one image; thousands of empty ones are an attack.
 const MAX_SCANS: u32 = 500;
 /// Scales for which libjpeg-turbo has SIMD code.
 const SCALES: [(usize, usize); 4] = [(1, 8), (1, 4), (1, 2), (1, 1)];
@@ -25,7 +25,7 @@ const WARNINGS: [&str; 6] = [
 const HARMLESS: [&str; 3] = ["extraneous bytes", "Unknown Adobe color transform", "unknown JFIF revision"];
 
 /// Decodes a JPEG so that both sides keep at least `wanted` pixels (or all that they have).
-pub(super) fn decode(bytes: &[u8], wanted: u32, limits: &Limits) -> Result<Picture, FailureReason> {
+pub(super) fn decode(bytes: &[u8], wanted: u32, limits: &Limits) -> Result<Image, FailureReason> {
     let corrupt = |error: turbojpeg::Error| reason(ReasonKind::Corrupt, error.to_string());
     let mut decoder = Decompressor::new().map_err(corrupt)?;
     decoder.set_scan_limit(MAX_SCANS).map_err(corrupt)?;
@@ -60,7 +60,8 @@ pub(super) fn decode(bytes: &[u8], wanted: u32, limits: &Limits) -> Result<Pictu
         return Err(reason(ReasonKind::TooLarge, detail));
     }
     let mut pixels = vec![0_u8; w * channels * h];
-    let image = Image { pixels: pixels.as_mut_slice(), width: w, pitch: w * channels, height: h, format };
+    let image =
+        turbojpeg::Image { pixels: pixels.as_mut_slice(), width: w, pitch: w * channels, height: h, format };
     let damage = decoder.decompress(bytes, image).err();
     if let Some(error) = &damage
         && !WARNINGS.iter().any(|warning| error.to_string().contains(warning))
@@ -79,9 +80,9 @@ pub(super) fn decode(bytes: &[u8], wanted: u32, limits: &Limits) -> Result<Pictu
     match damage {
         Some(error) if blank::is_blank(&rgb) => Err(corrupt(error)),
         Some(error) if loses_pixels(&error) => {
-            Ok(Picture { warning: Some(damage::warning()), ..Picture::new(rgb, width, height) })
+            Ok(Image { warning: Some(damage::warning()), ..Image::new(rgb, width, height) })
         }
-        Some(_) | None => Ok(Picture::new(rgb, width, height)),
+        Some(_) | None => Ok(Image::new(rgb, width, height)),
     }
 }
 

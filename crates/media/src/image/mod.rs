@@ -1,4 +1,4 @@
-//! Still pictures: bytes to an upright RGB picture, its facts, one part.
+//! Still images: bytes to an upright RGB image, its facts, one part.
 //!
 //! | file | holds |
 //! | --- | --- |
@@ -12,7 +12,7 @@
 //! | `exif.rs` | orientation, time, camera, place |
 //! | `raw.rs` | the JPEG preview inside camera RAW files |
 //!
-//! ICC profiles are knowingly ignored: the towers were trained on pixels without them, and the few pictures in wide
+//! ICC profiles are knowingly ignored: the encoders were trained on pixels without them, and the few images in wide
 //! colour spaces lose saturation, not content. Transparent pixels lie over white.
 
 mod alpha;
@@ -33,26 +33,26 @@ use crate::decode::Job;
 use crate::resize::square;
 use crate::sink::Sink;
 use crate::thumb::{THUMB_SIDE, fit_inside, thumbnail};
-use crate::{Head, Limits, PartContent, Rgb, TowerSpec, reason};
+use crate::{EncoderSpec, Head, Limits, PartContent, Rgb, reason};
 
 use self::exif::Exif;
 pub(crate) use alpha::{Plane, flatten};
 pub(crate) use heif::{Coded, Heif};
 pub(crate) use moving::{Moving, frames};
 
-/// A decoded picture, perhaps scaled down, with the size that the file has.
-pub(crate) struct Picture {
+/// A decoded image, perhaps scaled down, with the size that the file has.
+pub(crate) struct Image {
     /// Pixels, not yet turned upright.
     pub rgb: Rgb,
-    /// Columns of the file's picture.
+    /// Columns of the file's image.
     pub width: u32,
-    /// Rows of the file's picture.
+    /// Rows of the file's image.
     pub height: u32,
     /// What is doubtful about the pixels, though they are kept.
     pub warning: Option<FailureReason>,
 }
 
-impl Picture {
+impl Image {
     /// An image that nothing is wrong with.
     pub(crate) fn new(rgb: Rgb, width: u32, height: u32) -> Self {
         Self { rgb, width, height, warning: None }
@@ -65,12 +65,12 @@ impl Picture {
     }
 }
 
-/// Sides below which a picture is never scaled while it is decoded: twice what tower and thumbnail want.
-pub(crate) fn wanted_side(spec: &TowerSpec) -> u32 {
+/// Sides below which an image is never scaled while it is decoded: twice what encoder and thumbnail want.
+pub(crate) fn wanted_side(spec: &EncoderSpec) -> u32 {
     2 * spec.image_size.max(THUMB_SIDE)
 }
 
-/// Checks a picture's claimed sides before anything is allocated for it.
+/// Checks an image's claimed sides before anything is allocated for it.
 pub(crate) fn check_sides(width: u32, height: u32, limits: &Limits) -> Result<(), FailureReason> {
     check_pixels(width, height, limits)?;
     if width > limits.max_side || height > limits.max_side {
@@ -82,7 +82,7 @@ pub(crate) fn check_sides(width: u32, height: u32, limits: &Limits) -> Result<()
 /// Checks how many pixels an image claims, for a decoder that may scale its sides down.
 fn check_pixels(width: u32, height: u32, limits: &Limits) -> Result<(), FailureReason> {
     if width == 0 || height == 0 {
-        return Err(reason(ReasonKind::Corrupt, "the picture has no pixels"));
+        return Err(reason(ReasonKind::Corrupt, "the image has no pixels"));
     }
     if u64::from(width) * u64::from(height) > limits.max_pixels {
         return Err(too_large(width, height, limits));
@@ -100,9 +100,9 @@ fn too_large(width: u32, height: u32, limits: &Limits) -> FailureReason {
 
 /// Decodes a JPEG.
 pub(crate) fn decode_jpeg(bytes: &[u8], job: &Job, sink: &mut Sink) -> Result<Head, FailureReason> {
-    let mut picture = jpeg::decode(bytes, wanted_side(job.spec), job.limits)?;
-    picture.doubt_if_flat(flat::image_data(bytes, job.mime));
-    put(picture, exif::read(bytes), job.mime, job.spec, sink)
+    let mut image = jpeg::decode(bytes, wanted_side(job.spec), job.limits)?;
+    image.doubt_if_flat(flat::image_data(bytes, job.mime));
+    put(image, exif::read(bytes), job.mime, job.spec, sink)
 }
 
 /// Decodes one of the formats of the `image` crate.
@@ -110,17 +110,17 @@ pub(crate) fn decode_still(bytes: &[u8], job: &Job, sink: &mut Sink) -> Result<H
     if job.mime == "image/tiff" && raw::is_camera_raw(bytes) {
         return decode_raw(bytes, job, sink);
     }
-    let mut picture = if job.mime == "image/tiff" {
+    let mut image = if job.mime == "image/tiff" {
         decode_tiff(bytes, job.limits)?
     } else {
         still::decode(bytes, job.mime, job.limits)?
     };
-    picture.doubt_if_flat(flat::image_data(bytes, job.mime));
-    put(picture, exif::read(bytes), job.mime, job.spec, sink)
+    image.doubt_if_flat(flat::image_data(bytes, job.mime));
+    put(image, exif::read(bytes), job.mime, job.spec, sink)
 }
 
 /// A TIFF by the `image` crate, or by our own reader where that one refuses it or takes its alpha for another.
-fn decode_tiff(bytes: &[u8], limits: &Limits) -> Result<Picture, FailureReason> {
+fn decode_tiff(bytes: &[u8], limits: &Limits) -> Result<Image, FailureReason> {
     if tiff::is_premultiplied(bytes) {
         return tiff::decode(bytes, limits);
     }
@@ -134,33 +134,33 @@ fn decode_tiff(bytes: &[u8], limits: &Limits) -> Result<Picture, FailureReason> 
 pub(crate) fn decode_raw(bytes: &[u8], job: &Job, sink: &mut Sink) -> Result<Head, FailureReason> {
     let preview = raw::preview(bytes)
         .ok_or_else(|| reason(ReasonKind::DecoderMissing, "camera RAW without an embedded JPEG preview"))?;
-    let picture = jpeg::decode(preview, wanted_side(job.spec), job.limits)?;
+    let image = jpeg::decode(preview, wanted_side(job.spec), job.limits)?;
     let (outer, inner) = (exif::read(bytes), exif::read(preview));
     let mut found = Exif { orientation: outer.orientation, facts: inner.facts };
     if outer.orientation == 1 {
         found.orientation = inner.orientation;
     }
     found.facts.merge(&outer.facts);
-    put(picture, found, "image/x-dcraw", job.spec, sink)
+    put(image, found, "image/x-dcraw", job.spec, sink)
 }
 
 /// Puts out a decoded image, turned upright as `exif` says, with its facts.
 pub(crate) fn put(
-    picture: Picture,
+    image: Image,
     exif: Exif,
     mime: &str,
-    spec: &TowerSpec,
+    spec: &EncoderSpec,
     sink: &mut Sink,
 ) -> Result<Head, FailureReason> {
-    let Picture { rgb, width, height, warning } = picture;
+    let Image { rgb, width, height, warning } = image;
     let Exif { orientation, mut facts } = exif;
     let (width, height) = if orientation >= 5 { (height, width) } else { (width, height) };
     facts.set("width", width);
     facts.set("height", height);
     // Turned after scaling: a few pixels instead of all.
-    let tower = exif::turn(square(&rgb, spec.image_size, spec.image_fit)?, orientation);
+    let frame = exif::turn(square(&rgb, spec.image_size, spec.image_fit)?, orientation);
     let thumb = fit_inside(&rgb, THUMB_SIDE).and_then(|small| thumbnail(&exif::turn(small, orientation)));
-    sink.put(Track::Image, None, PartContent::Frames(vec![tower]), thumb)?;
+    sink.put(Track::Image, None, PartContent::Frames(vec![frame]), thumb)?;
     Ok(Head { modality: Modality::Image, mime: mime.to_owned(), facts, warning })
 }
 

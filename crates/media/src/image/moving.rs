@@ -18,7 +18,7 @@ const USUAL_DELAY_MS: u64 = 100;
 /// Longest time that one frame counts for.
 const MAX_DELAY_MS: u64 = 10_000;
 
-/// An animated picture.
+/// An animated image.
 pub(crate) struct Moving<'a> {
     /// Columns.
     pub width: u32,
@@ -30,7 +30,7 @@ pub(crate) struct Moving<'a> {
     pub frames: Box<dyn Iterator<Item = (Rgb, u64)> + 'a>,
 }
 
-/// The frames of an animated picture; `None` for a still one. A GIF says only by its frames whether it moves.
+/// The frames of an animated image; `None` for a still one. A GIF says only by its frames whether it moves.
 ///
 /// # Errors
 /// If the header is damaged or claims too much.

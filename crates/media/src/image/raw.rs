@@ -9,15 +9,15 @@ const MIN_PREVIEW_PIXELS: u64 = 100 * 100;
 /// Starts of JPEGs that are looked at; raw data holds some by chance.
 const MAX_CANDIDATES: usize = 256;
 
-/// Whether TIFF bytes are a camera's RAW file: a DNG, a CR2, or a maker's name beside pictures below the first.
+/// Whether TIFF bytes are a camera's RAW file: a DNG, a CR2, or a maker's name beside images below the first.
 pub(super) fn is_camera_raw(bytes: &[u8]) -> bool {
     if bytes.get(8..10) == Some(b"CR") {
         return true;
     }
     let Ok(exif) = Reader::new().read_from_container(&mut std::io::Cursor::new(bytes)) else { return false };
     let has = |tag| exif.get_field(tag, In::PRIMARY).is_some();
-    let (dng_version, sub_pictures) = (Tag(Context::Tiff, 0xC612), Tag(Context::Tiff, 0x014A));
-    has(dng_version) || (has(sub_pictures) && has(Tag::Make))
+    let (dng_version, sub_images) = (Tag(Context::Tiff, 0xC612), Tag(Context::Tiff, 0x014A));
+    has(dng_version) || (has(sub_images) && has(Tag::Make))
 }
 
 /// The largest JPEG in the bytes, from its start.

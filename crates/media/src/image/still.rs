@@ -5,7 +5,7 @@ use std::io::{self, Cursor};
 use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader};
 use sensorium_types::{FailureReason, ReasonKind};
 
-use super::{Picture, alpha, check_sides, damage};
+use super::{Image, alpha, check_sides, damage};
 use crate::{Limits, Rgb, blank, reason};
 
 fn format_of(mime: &str) -> Option<ImageFormat> {
@@ -30,7 +30,7 @@ pub(super) fn bounds(limits: &Limits) -> image::Limits {
     bounds
 }
 
-/// Checks what a picture claims before it is decoded: sides, and memory with the copy that a conversion to 8 bits
+/// Checks what an image claims before it is decoded: sides, and memory with the copy that a conversion to 8 bits
 /// makes.
 pub(super) fn check(decoder: &impl ImageDecoder, limits: &Limits) -> Result<(u32, u32), FailureReason> {
     let (width, height) = decoder.dimensions();
@@ -46,18 +46,18 @@ pub(super) fn check(decoder: &impl ImageDecoder, limits: &Limits) -> Result<(u32
     Ok((width, height))
 }
 
-pub(super) fn decode(bytes: &[u8], mime: &str, limits: &Limits) -> Result<Picture, FailureReason> {
+pub(super) fn decode(bytes: &[u8], mime: &str, limits: &Limits) -> Result<Image, FailureReason> {
     let format = format_of(mime).ok_or_else(|| reason(ReasonKind::Unsupported, mime))?;
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     reader.limits(bounds(limits));
     let decoder = reader.into_decoder().map_err(|error| refusal(error, bytes))?;
     let (width, height) = check(&decoder, limits)?;
     match DynamicImage::from_decoder(decoder).map_err(|error| refusal(error, bytes)) {
-        Ok(image) => Ok(Picture::new(over_white(image), width, height)),
+        Ok(image) => Ok(Image::new(over_white(image), width, height)),
         Err(refused) if refused.kind == ReasonKind::Corrupt => {
             let kept = damage::salvage(bytes, format, limits).map(over_white);
             let kept = kept.filter(|rgb| !blank::is_blank(rgb)).ok_or(refused)?;
-            Ok(Picture { warning: Some(damage::warning()), ..Picture::new(kept, width, height) })
+            Ok(Image { warning: Some(damage::warning()), ..Image::new(kept, width, height) })
         }
         Err(refused) => Err(refused),
     }

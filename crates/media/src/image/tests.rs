@@ -5,11 +5,11 @@ use image::{ImageBuffer, ImageFormat, Rgba};
 use super::*;
 use crate::sink::collect;
 
-fn spec() -> TowerSpec {
-    TowerSpec::default()
+fn spec() -> EncoderSpec {
+    EncoderSpec::default()
 }
 
-fn job<'a>(mime: &'static str, spec: &'a TowerSpec, limits: &'a Limits) -> Job<'a> {
+fn job<'a>(mime: &'static str, spec: &'a EncoderSpec, limits: &'a Limits) -> Job<'a> {
     Job {
         path: std::path::Path::new("absent"),
         mime,
@@ -41,10 +41,10 @@ fn gradient(width: u32, height: u32) -> Rgb {
 }
 
 #[test]
-fn a_large_jpeg_keeps_its_facts_and_fits_the_tower() {
-    let picture = gradient(2000, 1200);
+fn a_large_jpeg_keeps_its_facts_and_fits_the_encoder() {
+    let image = gradient(2000, 1200);
     let image = turbojpeg::Image {
-        pixels: picture.pixels.as_slice(),
+        pixels: image.pixels.as_slice(),
         width: 2000,
         pitch: 6000,
         height: 1200,
@@ -143,7 +143,7 @@ fn pixels_of_four_bytes_become_three_in_place() {
 }
 
 #[test]
-fn only_a_second_frame_makes_a_picture_move() {
+fn only_a_second_frame_makes_an_image_move() {
     let gif = |count: u8| {
         let mut bytes = Vec::new();
         let mut encoder = image::codecs::gif::GifEncoder::new(&mut bytes);
@@ -164,11 +164,10 @@ fn only_a_second_frame_makes_a_picture_move() {
 #[test]
 fn a_preview_is_found_in_a_camera_file() {
     let encoded = |side: u32| {
-        let picture = gradient(side, side);
+        let image = gradient(side, side);
         let (width, pitch) = (side as usize, side as usize * 3);
         let format = turbojpeg::PixelFormat::RGB;
-        let image =
-            turbojpeg::Image { pixels: picture.pixels.as_slice(), width, pitch, height: width, format };
+        let image = turbojpeg::Image { pixels: image.pixels.as_slice(), width, pitch, height: width, format };
         turbojpeg::compress(image, 80, turbojpeg::Subsamp::Sub2x2).expect("encodes").to_vec()
     };
     let raw =
@@ -254,9 +253,9 @@ fn a_jpeg_cut_in_half_says_so() {
 #[test]
 fn a_strip_too_long_to_hold_is_scaled_while_it_is_decoded() {
     let encoded = |width: usize, height: usize| {
-        let picture = gradient(u32::try_from(width).expect("short"), u32::try_from(height).expect("short"));
+        let image = gradient(u32::try_from(width).expect("short"), u32::try_from(height).expect("short"));
         let (pitch, format) = (width * 3, turbojpeg::PixelFormat::RGB);
-        let image = turbojpeg::Image { pixels: picture.pixels.as_slice(), width, pitch, height, format };
+        let image = turbojpeg::Image { pixels: image.pixels.as_slice(), width, pitch, height, format };
         turbojpeg::compress(image, 80, turbojpeg::Subsamp::Sub2x2).expect("encodes").to_vec()
     };
     for (width, height) in [(60, 33_000), (33_000, 60), (8, 65_000)] {

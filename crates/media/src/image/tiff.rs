@@ -17,7 +17,7 @@ use tiff::tags::Tag;
 use tiff::{ColorType, TiffError};
 
 use super::alpha::Alpha;
-use super::{Picture, check_sides};
+use super::{Image, check_sides};
 use crate::{Limits, Rgb, reason};
 
 /// The tag that tells how samples become colours, and two of its values.
@@ -41,7 +41,7 @@ fn alpha(decoder: &mut Decoder<Cursor<&[u8]>>) -> Option<Alpha> {
     }
 }
 
-pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, FailureReason> {
+pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Image, FailureReason> {
     let indices = indices_as_levels(bytes);
     let mut decoder = Decoder::new(Cursor::new(indices.as_deref().unwrap_or(bytes))).map_err(failure)?;
     let (width, height) = decoder.dimensions().map_err(failure)?;
@@ -84,7 +84,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, FailureRe
     for pixel in 0..pixels {
         rgb.extend(colours.rgb(|channel| places.of(&levels, pixel, channel)));
     }
-    Ok(Picture::new(Rgb { width, height, pixels: rgb }, width, height))
+    Ok(Image::new(Rgb { width, height, pixels: rgb }, width, height))
 }
 
 /// How the channels of a pixel make a colour.

@@ -83,17 +83,17 @@ pub(super) const MAGICS: &[Magic] = &[
     Magic { any: &[&[(0, b"OggS")]], means: ogg },
     Magic {
         any: &[&[(0, b"RIFF"), (8, b"WAVE")], &[(0, b"RF64"), (8, b"WAVE")]],
-        means: |_| found(Audio, "audio/wav", Family::Sound),
+        means: |_| found(Audio, "audio/wav", Family::Audio),
     },
-    Magic { any: &[&[(0, b"fLaC")]], means: |_| found(Audio, "audio/flac", Family::Sound) },
+    Magic { any: &[&[(0, b"fLaC")]], means: |_| found(Audio, "audio/flac", Family::Audio) },
     Magic {
         any: &[&[(0, b"FORM"), (8, b"AIFF")], &[(0, b"FORM"), (8, b"AIFC")]],
-        means: |_| found(Audio, "audio/aiff", Family::Sound),
+        means: |_| found(Audio, "audio/aiff", Family::Audio),
     },
     // Tags that stand before frames; which frames they are the decoder finds.
     Magic {
         any: &[&[(0, b"ID3")], &[(0, b"APETAGEX")]],
-        means: |_| found(Audio, "audio/mpeg", Family::Sound),
+        means: |_| found(Audio, "audio/mpeg", Family::Audio),
     },
 ];
 
@@ -146,7 +146,7 @@ fn nal_unit(head: &[u8]) -> Option<Sniffed> {
 fn ogg(head: &[u8]) -> Option<Sniffed> {
     let packet = head.get(28..).unwrap_or_default();
     if packet.starts_with(b"\x01vorbis") || packet.starts_with(b"\x7FFLAC") {
-        found(Audio, "audio/ogg", Family::Sound)
+        found(Audio, "audio/ogg", Family::Audio)
     } else {
         found(Video, "video/ogg", Family::Container)
     }

@@ -35,7 +35,7 @@ pub enum Family {
     /// HEIC and AVIF: still images that need ffmpeg.
     Heif,
     /// Audio that Rust decodes.
-    Sound,
+    Audio,
     /// Containers that may hold video or audio: ffprobe tells.
     Container,
     /// Text, and HTML stripped to it.

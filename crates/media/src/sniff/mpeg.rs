@@ -54,7 +54,7 @@ pub(super) fn media(head: &[u8]) -> Option<Sniffed> {
     }
     let candidates = head.iter().enumerate().filter(|(_, byte)| **byte == 0xFF).map(|(at, _)| at);
     let mut streams = candidates.filter_map(|at| stream(head.get(at..)?, at == 0));
-    found(Audio, streams.next()?, Family::Sound)
+    found(Audio, streams.next()?, Family::Audio)
 }
 
 /// The media type of frames that begin here. At the start of a file one frame that ends the head is enough.

@@ -62,10 +62,10 @@ mod tests {
 
     use super::*;
     use crate::sink::collect;
-    use crate::{Limits, TowerSpec};
+    use crate::{EncoderSpec, Limits};
 
     fn decoded(bytes: &[u8]) -> Result<(Head, Vec<String>), FailureReason> {
-        let (spec, limits) = (TowerSpec::default(), Limits::default());
+        let (spec, limits) = (EncoderSpec::default(), Limits::default());
         let job = Job {
             path: Path::new("absent"),
             mime: "text/plain",

@@ -1,4 +1,4 @@
-//! Animated pictures: the frames that would be on the screen at each moment of a scan.
+//! Animated images: the frames that would be on the screen at each moment of a scan.
 
 use sensorium_types::{FailureReason, Modality, Payload, Track};
 
@@ -10,7 +10,7 @@ use crate::resize::resize_rgb;
 use crate::sink::Sink;
 use crate::{Head, decode::Job};
 
-/// Cuts an animated picture as a video.
+/// Cuts an animated image as a video.
 pub(crate) fn animation(moving: Moving, job: &Job, sink: &mut Sink) -> Result<Head, FailureReason> {
     let Job { mime, spec, limits, .. } = *job;
     let (w, h) = scan_size(moving.width, moving.height, spec.image_size.max(SCAN_SIDE));

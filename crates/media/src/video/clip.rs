@@ -77,7 +77,7 @@ pub fn cut_clip(
     let chain = chain(spans, &probe);
     let mut after = vec![PLAYER_TIME];
     after.extend(["-filter_complex", &chain, "-map", "[video]"]);
-    if probe.sound.is_some() {
+    if probe.audio.is_some() {
         after.extend(["-map", "[audio]"]);
     }
     after.extend(MP4);
@@ -120,7 +120,7 @@ fn chain(spans: &[(u64, u64)], probe: &Probe) -> String {
              fps={fps}:start_time=0,trim=end={length}[v{place}];"
         );
         joined += &format!("[v{place}]");
-        if let Some(audio) = &probe.sound {
+        if let Some(audio) = &probe.audio {
             let index = audio.index;
             chain += &format!(
                 "[0:{index}]asetpts='{steady}',atrim=start={start}:end={end},asetpts='PTS-{start}/TB',\
@@ -129,7 +129,7 @@ fn chain(spans: &[(u64, u64)], probe: &Probe) -> String {
             joined += &format!("[a{place}]");
         }
     }
-    let (audios, pads) = if probe.sound.is_some() { (1, "[joined][audio]") } else { (0, "[joined]") };
+    let (audios, pads) = if probe.audio.is_some() { (1, "[joined][audio]") } else { (0, "[joined]") };
     chain += &format!("{joined}concat=n={}:v=1:a={audios}{pads};", spans.len());
     chain + "[joined]scale=trunc(iw/2)*2:trunc(ih/2)*2[video]"
 }
@@ -150,18 +150,18 @@ mod tests {
     use std::process::Command;
 
     use super::super::alpha::Transparency;
-    use super::super::probe::{SoundStream, VideoStream};
+    use super::super::probe::{AudioStream, VideoStream};
     use super::*;
 
-    fn probed(fps: f64, has_sound: bool) -> Probe {
+    fn probed(fps: f64, has_audio: bool) -> Probe {
         let video = Some(VideoStream {
             index: 3,
             fps: Some(fps),
             end_ms: None,
             transparency: Transparency::default(),
         });
-        let sound = SoundStream { index: 1, rate_hz: 44_100, channels: 2, end_ms: None };
-        Probe { video, sound: has_sound.then_some(sound), ..Probe::default() }
+        let audio = AudioStream { index: 1, rate_hz: 44_100, channels: 2, end_ms: None };
+        Probe { video, audio: has_audio.then_some(audio), ..Probe::default() }
     }
 
     /// A video that ffmpeg makes of these inputs.
@@ -314,16 +314,16 @@ mod tests {
     }
 
     #[test]
-    fn stretches_are_joined_with_their_sound() {
+    fn stretches_are_joined_with_their_audio() {
         let folder = tempfile::tempdir().expect("a folder");
         let source = "testsrc=d=6:s=97x64:r=10[out0];sine=d=6[out1]";
         let args = ["-f", "lavfi", "-i", source, "-pix_fmt", "yuv444p", "-f", "matroska"];
-        let film = made(&folder, "-film: a.mkv", &args);
+        let video = made(&folder, "-video: a.mkv", &args);
         let target = folder.path().join("clip.mp4");
         fs_err::write(&target, "old").expect("writes");
-        cut_clip(&film, &[(500, 1_500), (4_000, 4_500)], &target, &Cancel::new()).expect("a clip");
-        let probe = probe(&target).expect("a film");
-        assert_eq!((probe.picture, probe.sound.is_some()), (Some((96, 64)), true));
+        cut_clip(&video, &[(500, 1_500), (4_000, 4_500)], &target, &Cancel::new()).expect("a clip");
+        let probe = probe(&target).expect("a video");
+        assert_eq!((probe.size, probe.audio.is_some()), (Some((96, 64)), true));
         assert!(probe.duration_ms.abs_diff(1_500) <= 150, "{}", probe.duration_ms);
         assert_eq!(fs_err::read_dir(folder.path()).expect("lists").count(), 2, "nothing else is left");
     }
@@ -331,10 +331,10 @@ mod tests {
     #[test]
     fn what_fails_leaves_the_target_alone() {
         let folder = tempfile::tempdir().expect("a folder");
-        let (film, target) = (folder.path().join("film.mp4"), folder.path().join("clip.mp4"));
-        fs_err::write(&film, "no film").expect("writes");
+        let (video, target) = (folder.path().join("video.mp4"), folder.path().join("clip.mp4"));
+        fs_err::write(&video, "no video").expect("writes");
         fs_err::write(&target, "old").expect("writes");
-        cut_clip(&film, &[(0, 1)], &target, &Cancel::new()).expect_err("no film");
+        cut_clip(&video, &[(0, 1)], &target, &Cancel::new()).expect_err("no video");
         assert_eq!(fs_err::read(&target).expect("reads"), b"old");
         assert_eq!(fs_err::read_dir(folder.path()).expect("lists").count(), 2);
     }

@@ -37,7 +37,7 @@ pub(super) struct Frames {
 
 impl Frames {
     pub(super) fn open(job: &Job, probe: &Probe, stream: &VideoStream) -> Result<Self, FailureReason> {
-        let (width, height) = probe.picture.unwrap_or_default();
+        let (width, height) = probe.size.unwrap_or_default();
         let size = scan_size(width, height, job.spec.image_size.max(SCAN_SIDE));
         let filters = scan_filters(
             size,
@@ -182,7 +182,7 @@ fn scan_stream(
             let of_file = if probe.is_guess { 0 } else { probe.duration_ms };
             let end_ms = tail.end_ms(stream.end_ms.unwrap_or(of_file));
             // Where only the file's end is known, it may be that of the audio.
-            let is_known = stream.end_ms.is_some() || probe.sound.is_none();
+            let is_known = stream.end_ms.is_some() || probe.audio.is_none();
             (end_ms, cut_short(end_ms, claimed_ms.filter(|_| is_known), || frames.stream.finish()))
         }
     };

@@ -1,8 +1,8 @@
 //! Videos: sampled by time, cut by shots and windows, with the soundtrack as audio parts of the same asset.
 //!
-//! One ffmpeg streams small frames with their times (one of each [`SCAN_STEP_MS`]) for finding cuts; of each part, evenly
-//! spread frames are kept for the tower. A second ffmpeg streams the sound. Both tell the times of a player, so that parts
-//! of both tracks lie on one timeline.
+//! One ffmpeg streams small frames with their times (one of each [`SCAN_STEP_MS`]) for finding cuts; of each part,
+//! evenly spread frames are kept for the encoder. A second ffmpeg streams the audio. Both tell the times of a player,
+//! so that parts of both tracks lie on one timeline.
 //!
 //! | file | holds |
 //! | --- | --- |
@@ -47,7 +47,7 @@ pub use clip::cut_clip;
 pub(crate) use ffmpeg::Ffmpeg;
 use frames::{claimed_ms, scan};
 pub(crate) use frames::{cut_short, is_of_time, stopped};
-pub(crate) use probe::{Probe, SoundStream, probe};
+pub(crate) use probe::{AudioStream, Probe, probe};
 pub(crate) use still::still;
 pub(crate) use timed::{Stamp, Stop, Timed, steady};
 
@@ -55,15 +55,15 @@ pub(crate) use timed::{Stamp, Stop, Timed, steady};
 const SCAN_STEP_MS: u64 = 250;
 /// Frames as they are, one after the other.
 const RAW_RGB: [&str; 5] = ["-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"];
-/// Of the time of a video with sound, its frames may take the first 2 of 3 thirds.
+/// Of the time of a video with audio, its frames may take the first 2 of 3 thirds.
 const SHARE_OF_FRAMES: (u32, u32) = (2, 3);
 /// A container's length is believed if it is this close to what was decoded, in milliseconds.
 const MAX_LENGTH_ERROR_MS: u64 = 1_000;
 
-/// Decodes a container: a video if it holds a moving image, else a sound.
+/// Decodes a container: a video if it holds a moving image, else an audio clip.
 pub(crate) fn decode(job: &Job, sink: &mut Sink) -> Result<Head, FailureReason> {
     let probe = probe(job.path)?;
-    match (probe.picture, &probe.sound) {
+    match (probe.size, &probe.audio) {
         (Some(size), _) => {
             check_sides(size.0, size.1, job.limits)?;
             video(job, probe, sink)
@@ -77,17 +77,17 @@ fn video(job: &Job, mut probe: Probe, sink: &mut Sink) -> Result<Head, FailureRe
     let (mime, facts) = (job.mime.replace("audio/", "video/"), std::mem::take(&mut probe.facts));
     let mut head = Head { modality: Modality::Video, mime, facts, warning: None };
     sink.begin(&head)?;
-    let deadline = match probe.sound {
+    let deadline = match probe.audio {
         Some(_) => job.deadline.first(SHARE_OF_FRAMES.0, SHARE_OF_FRAMES.1),
         None => job.deadline,
     };
     let scanned = scan(job, &probe, deadline, sink)?;
     let (mut end_ms, mut is_whole) = (scanned.end_ms, scanned.is_whole);
     let mut troubles: Vec<FailureReason> = scanned.trouble.into_iter().collect();
-    if let Some(sound) = &probe.sound {
-        let claimed_ms = claimed_ms(sound.end_ms, &probe, job).filter(|_| sound.end_ms.is_some());
+    if let Some(audio) = &probe.audio {
+        let claimed_ms = claimed_ms(audio.end_ms, &probe, job).filter(|_| audio.end_ms.is_some());
         let mut cutter = Cutter::new(job.spec, job.limits, sink);
-        let heard = audio::stream(job, (&probe, sound), claimed_ms, &mut cutter);
+        let heard = audio::stream(job, (&probe, audio), claimed_ms, &mut cutter);
         is_whole &= !cutter.is_full();
         if let Err(trouble) | Ok(Some(trouble)) = heard {
             is_whole &= !is_of_time(&trouble);
@@ -96,8 +96,8 @@ fn video(job: &Job, mut probe: Probe, sink: &mut Sink) -> Result<Head, FailureRe
         end_ms = end_ms.max(cutter.finish(false)?);
     }
     let of_video = probe.video.as_ref().and_then(|stream| stream.end_ms);
-    let of_sound = probe.sound.as_ref().and_then(|stream| stream.end_ms);
-    if troubles.is_empty() && is_whole && of_video.or(of_sound).is_none() {
+    let of_audio = probe.audio.as_ref().and_then(|stream| stream.end_ms);
+    if troubles.is_empty() && is_whole && of_video.or(of_audio).is_none() {
         // Only the end of the file is known: the last of its streams should come near it.
         troubles.extend(cut_short(end_ms, claimed_ms(None, &probe, job), || Ok(())));
     }

@@ -11,7 +11,7 @@ use crate::blank::is_blank;
 use crate::resize::square;
 use crate::sink::Sink;
 use crate::thumb::thumbnail;
-use crate::{PartContent, Rgb, TowerSpec};
+use crate::{EncoderSpec, PartContent, Rgb};
 
 /// A shot's last window that is shorter than this share of a window is no part of its own: it shares evenly with the
 /// one before it.
@@ -22,7 +22,7 @@ pub(super) const MAX_STAND_MS: u64 = 600_000;
 
 /// Collects frames of one shot and cuts it into windows. Only frames that may be embedded are kept.
 pub(super) struct PartMaker<'a, 'b> {
-    spec: &'a TowerSpec,
+    spec: &'a EncoderSpec,
     sink: &'a mut Sink<'b>,
     /// When the last frame began to be shown.
     last_ms: Option<u64>,
@@ -91,7 +91,7 @@ impl Window {
 }
 
 impl<'a, 'b> PartMaker<'a, 'b> {
-    pub(super) fn new(spec: &'a TowerSpec, sink: &'a mut Sink<'b>) -> Self {
+    pub(super) fn new(spec: &'a EncoderSpec, sink: &'a mut Sink<'b>) -> Self {
         let finder = CutFinder::default();
         Self { spec, sink, last_ms: None, finder, full: None, window: None, blank: None }
     }
@@ -144,7 +144,7 @@ impl<'a, 'b> PartMaker<'a, 'b> {
         }
     }
 
-    fn keep(window: &mut Window, spec: &TowerSpec, frame: &Rgb, at_ms: u64) -> Result<(), FailureReason> {
+    fn keep(window: &mut Window, spec: &EncoderSpec, frame: &Rgb, at_ms: u64) -> Result<(), FailureReason> {
         let blank = is_blank(frame);
         if blank && !window.kept.is_empty() {
             return Ok(());
@@ -161,8 +161,8 @@ impl<'a, 'b> PartMaker<'a, 'b> {
         if window.thumb.is_none() {
             window.thumb = thumbnail(frame);
         }
-        let tower = square(frame, spec.image_size, spec.image_fit)?;
-        window.kept.push(Kept { at_ms, frame: tower });
+        let scaled = square(frame, spec.image_size, spec.image_fit)?;
+        window.kept.push(Kept { at_ms, frame: scaled });
         Ok(())
     }
 
@@ -220,7 +220,7 @@ pub(super) struct BlankPart {
 
 /// Milliseconds of which one frame is embedded.
 #[expect(clippy::cast_possible_truncation, reason = "casts of floats saturate")]
-fn slot_ms(spec: &TowerSpec) -> u64 {
+fn slot_ms(spec: &EncoderSpec) -> u64 {
     ((1000.0 / f64::from(spec.video.fps.max(0.01))).round() as u64).max(1)
 }
 
@@ -254,7 +254,7 @@ mod tests {
 
     /// Parts of frames that are shown from these moments on.
     fn cut_at(frames: &[(u64, Rgb)], end_ms: u64) -> (bool, Vec<Part>) {
-        let spec = TowerSpec::default();
+        let spec = EncoderSpec::default();
         let (blank, parts) = collect(1000, |sink| {
             let mut maker = PartMaker::new(&spec, sink);
             for (at_ms, frame) in frames {

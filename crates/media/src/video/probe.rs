@@ -24,11 +24,11 @@ const GUESSED: [&str; 5] = ["aac", "mp3", "ac3", "h264", "hevc"];
 #[derive(Debug, Default)]
 pub(crate) struct Probe {
     /// Columns and rows of the moving image as it is shown (turned upright), if there is one.
-    pub picture: Option<(u32, u32)>,
+    pub size: Option<(u32, u32)>,
     /// Its stream: the default one, else the first.
     pub video: Option<VideoStream>,
     /// The audio track: the default one, else the first.
-    pub sound: Option<SoundStream>,
+    pub audio: Option<AudioStream>,
     /// The stamp at which its earliest stream begins, in seconds.
     pub start: f64,
     /// Length in milliseconds; 0 where the container does not say.
@@ -54,7 +54,7 @@ pub(crate) struct VideoStream {
 
 /// A stream of samples.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct SoundStream {
+pub(crate) struct AudioStream {
     /// Its place among all streams.
     pub index: u64,
     /// Samples a second, as they are stored.
@@ -92,10 +92,10 @@ fn read(report: &Value) -> Probe {
     let format = report.get("format").unwrap_or(&Value::Null);
     let clock = Clock::of(format);
     if let Some(stream) = choose(streams, "video", |stream| !is_cover(stream) && sides(stream).is_some()) {
-        read_picture(stream, &clock, &mut probe);
+        read_image(stream, &clock, &mut probe);
     }
     if let Some(stream) = choose(streams, "audio", |_| true) {
-        read_sound(stream, &clock, &mut probe);
+        read_audio(stream, &clock, &mut probe);
     }
     let of_streams = streams.iter().filter_map(|stream| number(stream.get("duration"))).fold(0.0, f64::max);
     let end = number(format.get("duration")).map(|seconds| clock.length(seconds));
@@ -165,7 +165,7 @@ fn choose<'a>(streams: &'a [Value], kind: &str, fits: impl Fn(&Value) -> bool) -
     found.first().copied()
 }
 
-fn read_sound(stream: &Value, clock: &Clock, probe: &mut Probe) {
+fn read_audio(stream: &Value, clock: &Clock, probe: &mut Probe) {
     let whole = |name: &str| {
         let value = number(stream.get(name)).filter(|value| (1.0..=f64::from(u32::MAX)).contains(value))?;
         #[expect(clippy::cast_possible_truncation, reason = "within the range above")]
@@ -177,14 +177,14 @@ fn read_sound(stream: &Value, clock: &Clock, probe: &mut Probe) {
             probe.facts.set(name, value);
         }
     }
-    probe.sound = Some(SoundStream {
+    probe.audio = Some(AudioStream {
         index: index(stream),
         rate_hz: rate_hz.unwrap_or(0),
         channels: channels.unwrap_or(0),
         end_ms: clock.end_of(stream),
     });
     if let Some(codec) = stream.get("codec_name").and_then(Value::as_str)
-        && probe.picture.is_none()
+        && probe.size.is_none()
     {
         probe.facts.set("codec", codec);
     }
@@ -203,7 +203,7 @@ fn sides(stream: &Value) -> Option<(u32, u32)> {
     Some((side("width")?, side("height")?))
 }
 
-fn read_picture(stream: &Value, clock: &Clock, probe: &mut Probe) {
+fn read_image(stream: &Value, clock: &Clock, probe: &mut Probe) {
     let Some((width, height)) = sides(stream) else { return };
     let turned = stream
         .get("side_data_list")
@@ -211,7 +211,7 @@ fn read_picture(stream: &Value, clock: &Clock, probe: &mut Probe) {
         .and_then(|list| list.iter().find_map(|data| data.get("rotation")?.as_i64()))
         .is_some_and(|rotation| rotation.rem_euclid(180) == 90);
     let (width, height) = if turned { (height, width) } else { (width, height) };
-    probe.picture = Some((width, height));
+    probe.size = Some((width, height));
     probe.facts.set("width", width);
     probe.facts.set("height", height);
     if let Some(codec) = stream.get("codec_name").and_then(Value::as_str) {
@@ -304,7 +304,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_song_with_a_cover_has_no_picture() {
+    fn a_song_with_a_cover_has_no_frames() {
         let report = serde_json::json!({
             "streams": [
                 {"codec_type": "video", "width": 500, "height": 500, "disposition": {"attached_pic": 1}},
@@ -313,7 +313,7 @@ mod tests {
             "format": {"duration": "12.5", "tags": {"TITLE": "Song"}},
         });
         let probe = read(&report);
-        assert!(probe.picture.is_none() && probe.sound.is_some());
+        assert!(probe.size.is_none() && probe.audio.is_some());
         assert_eq!(probe.duration_ms, 12_500);
         assert_eq!(probe.facts.get("title"), Some(&"Song".into()));
     }
@@ -334,7 +334,7 @@ mod tests {
         });
         let probe = read(&report);
         assert_eq!(probe.video.map(|stream| stream.index), Some(2));
-        assert_eq!(probe.sound.map(|stream| (stream.index, stream.rate_hz)), Some((4, 48_000)));
+        assert_eq!(probe.audio.map(|stream| (stream.index, stream.rate_hz)), Some((4, 48_000)));
         assert_eq!(probe.facts.get("channels"), Some(&1.into()));
     }
 
@@ -397,14 +397,14 @@ mod tests {
     }
 
     #[test]
-    fn a_turned_film_is_shown_upright() {
+    fn a_turned_video_is_shown_upright() {
         let report = serde_json::json!({
             "streams": [{"codec_type": "video", "width": 1920, "height": 1080, "avg_frame_rate": "30000/1001",
                          "codec_name": "h264", "side_data_list": [{"rotation": -90}]}],
             "format": {"duration": "1.0"},
         });
         let probe = read(&report);
-        assert_eq!(probe.picture, Some((1080, 1920)));
+        assert_eq!(probe.size, Some((1080, 1920)));
         assert_eq!(probe.facts.get("fps"), Some(&29.97.into()));
     }
 }

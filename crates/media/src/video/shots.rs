@@ -1,4 +1,4 @@
-//! Where a film changes from one shot to the next.
+//! Where a video changes from one shot to the next.
 
 use super::SCAN_STEP_MS;
 use crate::Rgb;

@@ -14,7 +14,7 @@ use sensorium_types::{FailureReason, ReasonKind};
 
 use super::{Ffmpeg, RAW_RGB, read_whole};
 use crate::decode::Job;
-use crate::image::{Coded, Heif, Picture, Plane, check_sides, put, wanted_side};
+use crate::image::{Coded, Heif, Image, Plane, check_sides, put, wanted_side};
 use crate::sink::Sink;
 use crate::{Head, Rgb, reason, resize};
 
@@ -32,18 +32,18 @@ pub(crate) fn still(bytes: &[u8], job: &Job, sink: &mut Sink) -> Result<Head, Fa
         if error.kind == ReasonKind::Corrupt { missing(job, &error.detail) } else { error }
     };
     let heif = Heif::read(bytes);
-    let (picture, exif) = match heif.as_ref().and_then(|heif| Some((heif, heif.image()?))) {
+    let (image, exif) = match heif.as_ref().and_then(|heif| Some((heif, heif.image()?))) {
         Some((heif, coded)) => (pieced(heif, coded, job).map_err(not_here)?, heif.exif()),
         None => {
             let exif = heif.as_ref().map(Heif::exif).unwrap_or_default();
             (whole(heif.as_ref().and_then(Heif::size), job).map_err(not_here)?, exif)
         }
     };
-    put(picture, exif, job.mime, job.spec, sink)
+    put(image, exif, job.mime, job.spec, sink)
 }
 
 /// An image from its coded pieces, over white and cut as its boxes say.
-fn pieced(heif: &Heif, coded: Coded, job: &Job) -> Result<Picture, FailureReason> {
+fn pieced(heif: &Heif, coded: Coded, job: &Job) -> Result<Image, FailureReason> {
     let (width, height) = coded.size;
     let pieces = coded.stream.len();
     check_sides(width, height, job.limits)?;
@@ -56,11 +56,11 @@ fn pieced(heif: &Heif, coded: Coded, job: &Job) -> Result<Picture, FailureReason
     {
         kind.lay(&mut rgb, &Plane { width, height, levels });
     }
-    let mut picture = Picture::new(rgb, width, height);
-    picture.doubt_if_flat(pieces as u64);
+    let mut image = Image::new(rgb, width, height);
+    image.doubt_if_flat(pieces as u64);
     match heif.aperture() {
-        Some(aperture) => cut(picture, aperture),
-        None => Ok(picture),
+        Some(aperture) => cut(image, aperture),
+        None => Ok(image),
     }
 }
 
@@ -114,8 +114,8 @@ fn scaled((width, height): (u32, u32), short: u32) -> (u32, u32) {
 }
 
 /// The part of an image that is shown, given as shares of its sides.
-fn cut(picture: Picture, [left, top, w, h]: [f64; 4]) -> Result<Picture, FailureReason> {
-    let Picture { rgb, width, height, warning } = picture;
+fn cut(image: Image, [left, top, w, h]: [f64; 4]) -> Result<Image, FailureReason> {
+    let Image { rgb, width, height, warning } = image;
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -126,11 +126,11 @@ fn cut(picture: Picture, [left, top, w, h]: [f64; 4]) -> Result<Picture, Failure
     let (x, y) = (left * of_width, top * of_height);
     let area = [x, y, (w * of_width).min(of_width - x), (h * of_height).min(of_height - y)];
     let shown = resize::crop_resize(&rgb, area, of(w, rgb.width), of(h, rgb.height))?;
-    Ok(Picture { rgb: shown, width: of(w, width), height: of(h, height), warning })
+    Ok(Image { rgb: shown, width: of(w, width), height: of(h, height), warning })
 }
 
 /// An image that only ffmpeg can put together; `size` is what its boxes say.
-fn whole(size: Option<(u32, u32)>, job: &Job) -> Result<Picture, FailureReason> {
+fn whole(size: Option<(u32, u32)>, job: &Job) -> Result<Image, FailureReason> {
     let args = ["-frames:v", "1", "-pix_fmt", "rgb24", "-c:v", "ppm", "-f", "image2pipe", "pipe:1"];
     // It is turned later, whatever this ffmpeg knows of turns.
     let mut ffmpeg = Ffmpeg::start_with(job.path, 1, &["-noautorotate"], &args)?;
@@ -148,7 +148,7 @@ fn whole(size: Option<(u32, u32)>, job: &Job) -> Result<Picture, FailureReason> 
     if !read_whole(&mut ffmpeg, &mut rgb.pixels)? {
         return Err(nothing(ffmpeg));
     }
-    Ok(Picture::new(rgb, width, height))
+    Ok(Image::new(rgb, width, height))
 }
 
 /// Why ffmpeg gave less than an image.
@@ -158,7 +158,7 @@ fn nothing(ffmpeg: Ffmpeg) -> FailureReason {
 
 fn missing(job: &Job, why: &str) -> FailureReason {
     let detail = format!(
-        "the installed ffmpeg does not decode this {} ({why}): install ffmpeg 8.1 or newer, or convert the picture to \
+        "the installed ffmpeg does not decode this {} ({why}): install ffmpeg 8.1 or newer, or convert the image to \
          JPEG or PNG",
         job.mime
     );
@@ -197,8 +197,8 @@ mod tests {
     #[test]
     fn a_cut_keeps_the_middle() {
         let pixels = (0..4 * 4_u8).flat_map(|at| [at; 3]).collect();
-        let picture = Picture::new(Rgb { width: 4, height: 4, pixels }, 400, 400);
-        let shown = cut(picture, [0.25, 0.25, 0.5, 0.5]).expect("cut");
+        let image = Image::new(Rgb { width: 4, height: 4, pixels }, 400, 400);
+        let shown = cut(image, [0.25, 0.25, 0.5, 0.5]).expect("cut");
         assert_eq!((shown.width, shown.height, shown.rgb.width), (200, 200, 2));
         assert_eq!(shown.rgb.pixels, [5, 5, 5, 6, 6, 6, 9, 9, 9, 10, 10, 10]);
     }

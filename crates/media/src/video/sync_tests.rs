@@ -17,7 +17,7 @@ use super::{Probe, decode};
 use crate::deadline::Deadline;
 use crate::decode::Job;
 use crate::sink::collect;
-use crate::{Head, Limits, Part, PartContent, TowerSpec};
+use crate::{EncoderSpec, Head, Limits, Part, PartContent};
 
 /// How far from a player's a time may be, in milliseconds.
 const MOST_OFF_MS: u64 = 50;
@@ -189,7 +189,7 @@ fn player(path: &Path) -> Player {
 }
 
 fn with_job<T>(path: &Path, deadline: Deadline, work: impl FnOnce(&Job) -> T) -> T {
-    let (spec, limits) = (TowerSpec::default(), Limits::default());
+    let (spec, limits) = (EncoderSpec::default(), Limits::default());
     work(&Job { path, mime: "video/mp4", threads: 1, spec: &spec, limits: &limits, deadline })
 }
 
@@ -517,7 +517,7 @@ fn a_deadline_keeps_what_was_decoded() {
         }
     });
     let probe = Probe {
-        picture: Some((64, 48)),
+        size: Some((64, 48)),
         video: Some(VideoStream {
             index: 0,
             fps: Some(25.0),

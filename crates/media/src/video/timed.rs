@@ -28,7 +28,7 @@ pub(super) const PLAYER_TIME: &str = "-copyts";
 const MAX_BACK_SECONDS: &str = "0.3";
 /// Longest line in front of a packet.
 const MAX_LINE_BYTES: u64 = 4096;
-/// Largest packet of sound; frames have a size of their own.
+/// Largest packet of audio; frames have a size of their own.
 const MAX_PACKET_BYTES: usize = 16 << 20;
 /// Output that is taken at once.
 const BUFFER_BYTES: usize = 1 << 16;

@@ -6,9 +6,9 @@
 //! ```
 //!
 //! A worker limits itself before it reads: address space, CPU time, open files, no output files. It dies with its
-//! parent, and its ffmpeg dies with it. It is told a time that ends a little before
-//! the file's deadline, at which the parent kills it; a dead worker costs one file, or, of a film or a sound that ran out
-//! of time, what lies behind the parts that it gave.
+//! parent, and its ffmpeg dies with it. It is told a time that ends a little before the file's deadline, at which the
+//! parent kills it; a dead worker costs one file, or, of a video or an audio clip that ran out of time, what lies
+//! behind the parts that it gave.
 //!
 //! | file | holds |
 //! | --- | --- |

@@ -12,11 +12,11 @@ use sensorium_types::{Cancel, FailureReason, ReasonKind};
 use super::process::{OnPart, Outcome, WhenUp, Worker};
 use super::protocol::Request;
 use super::spawner::Spawner;
-use crate::{Decoded, Head, Limits, Part, TowerSpec, reason};
+use crate::{Decoded, EncoderSpec, Head, Limits, Part, reason};
 
 /// Files after which a worker is replaced, so that no leak of a decoder grows for ever.
 const FILES_A_WORKER: usize = 2_000;
-/// Most threads of a film's decoder while no other file is decoded.
+/// Most threads of a video's decoder while no other file is decoded.
 const MAX_THREADS: usize = 2;
 /// The time of a worker that need not look at the clock.
 const UNTIL_KILLED: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -32,8 +32,8 @@ pub struct PoolConfig {
     pub workers: usize,
     /// What one file may cost.
     pub limits: Limits,
-    /// What the towers want.
-    pub spec: TowerSpec,
+    /// What the encoders want.
+    pub spec: EncoderSpec,
 }
 
 /// A pool that cannot be made.
@@ -130,8 +130,8 @@ impl MediaPool {
         self.decode_input(input, WhenUp::Fail, cancel, on_part)
     }
 
-    /// As [`MediaPool::decode_each`], but the time of the taker counts, and of a film or a sound whose time is up what
-    /// came in it stands; its head has a warning that says up to where.
+    /// As [`MediaPool::decode_each`], but the time of the taker counts, and of a video or an audio clip whose time is
+    /// up what came in it stands; its head has a warning that says up to where.
     ///
     /// # Errors
     /// As [`MediaPool::decode_each`].

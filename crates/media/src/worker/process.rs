@@ -330,8 +330,8 @@ mod tests {
 
     fn decode(worker: &mut Worker, time: Duration, when_up: WhenUp, on_part: OnPart) -> Outcome {
         let request = Request {
-            path: b"film".to_vec(),
-            spec: crate::TowerSpec::default(),
+            path: b"video".to_vec(),
+            spec: crate::EncoderSpec::default(),
             limits: crate::Limits::default(),
             threads: 1,
             time,

@@ -7,7 +7,7 @@ use sensorium_types::{FailureReason, Modality};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::{Head, Limits, Part, TowerSpec};
+use crate::{EncoderSpec, Head, Limits, Part};
 
 /// Largest message: one part of frames is a few megabytes.
 const MAX_MESSAGE_BYTES: usize = 256 << 20;
@@ -17,11 +17,11 @@ const MAX_MESSAGE_BYTES: usize = 256 << 20;
 pub(super) struct Request {
     /// Bytes of the path.
     pub path: Vec<u8>,
-    /// What the towers want.
-    pub spec: TowerSpec,
+    /// What the encoders want.
+    pub spec: EncoderSpec,
     /// What it may cost.
     pub limits: Limits,
-    /// Threads that a film's decoder may use.
+    /// Threads that a video's decoder may use.
     pub threads: usize,
     /// Time that it may take. Not long after, the worker is killed.
     pub time: Duration,

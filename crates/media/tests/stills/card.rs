@@ -96,7 +96,7 @@ struct Check {
 }
 
 impl Check {
-    /// Decodes a file and compares its pixels, scaled as the towers want them.
+    /// Decodes a file and compares its pixels, scaled as the encoders want them.
     fn file(&mut self, name: &str, bytes: Vec<u8>, expected: &Pixels) {
         self.checked += 1;
         let decoded = match self.pool.decode(MediaInput::Bytes(Arc::from(bytes)), &Cancel::new()) {

@@ -10,14 +10,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use sensorium_media::{
-    Cancel, Decoded, Limits, MediaInput, MediaPool, PartContent, PoolConfig, Rgb, TowerSpec,
+    Cancel, Decoded, EncoderSpec, Limits, MediaInput, MediaPool, PartContent, PoolConfig, Rgb,
 };
 use sensorium_types::FailureReason;
 
 fn pool() -> MediaPool {
     let program = std::env::var_os("SENSORIUM_BIN")
         .expect("SENSORIUM_BIN names the built binary, whose hidden subcommand decodes; `make test` sets it");
-    let (limits, spec) = (Limits::default(), TowerSpec::default());
+    let (limits, spec) = (Limits::default(), EncoderSpec::default());
     let config = PoolConfig { worker_program: PathBuf::from(program), workers: 1, limits, spec };
     MediaPool::new(config).expect("a pool")
 }

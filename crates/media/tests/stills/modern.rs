@@ -11,7 +11,7 @@ use super::{decode, made, pixels};
 /// Side of a tile.
 const SIDE: u32 = 256;
 
-/// A picture that ffmpeg encodes; `None`, loudly, where it lacks the encoder.
+/// An image that ffmpeg encodes; `None`, loudly, where it lacks the encoder.
 fn encoded(folder: &Path, name: &str, source: &str, encoder: &[&str]) -> Option<Vec<u8>> {
     let encoder = [&["-pix_fmt", "yuv420p"], encoder].concat();
     made(&folder.join(name), &["-f", "lavfi", "-i", source], &encoder)
@@ -23,7 +23,7 @@ fn check(decoded: Result<Decoded, FailureReason>, mime: &str, sides: u32, corner
         Ok(decoded) => decoded,
         Err(failed) => {
             assert_eq!(failed.kind, ReasonKind::DecoderMissing, "{failed}");
-            for advice in [mime, "install ffmpeg", "convert the picture to JPEG or PNG"] {
+            for advice in [mime, "install ffmpeg", "convert the image to JPEG or PNG"] {
                 assert!(failed.detail.contains(advice), "{failed}");
             }
             eprintln!("no pixels: {failed}");
@@ -33,11 +33,11 @@ fn check(decoded: Result<Decoded, FailureReason>, mime: &str, sides: u32, corner
     assert_eq!((decoded.modality, decoded.mime.as_str()), (Modality::Image, mime));
     assert_eq!(decoded.facts.get("width"), Some(&sides.into()));
     assert_eq!(decoded.facts.get("height"), Some(&sides.into()));
-    let picture = pixels(&decoded);
-    let (right, bottom) = (picture.width - 5, picture.height - 5);
+    let image = pixels(&decoded);
+    let (right, bottom) = (image.width - 5, image.height - 5);
     for ((x, y), expected) in [(4, 4), (right, 4), (4, bottom), (right, bottom)].into_iter().zip(corners) {
-        let start = ((y * picture.width + x) * 3) as usize;
-        let found = &picture.pixels[start..start + 3];
+        let start = ((y * image.width + x) * 3) as usize;
+        let found = &image.pixels[start..start + 3];
         let near = found.iter().zip(expected).all(|(found, expected)| found.abs_diff(expected) < 30);
         assert!(near, "at {x}, {y}: {found:?}, expected {expected:?}");
     }
@@ -137,7 +137,7 @@ fn a_heic_that_is_cut_off_is_a_typed_failure() {
     }
 }
 
-/// A coded picture: its kind, the box that sets its decoder up, and its data.
+/// A coded image: its kind, the box that sets its decoder up, and its data.
 #[derive(Clone)]
 struct Tile {
     kind: [u8; 4],

@@ -37,10 +37,10 @@ pub(crate) fn caption_request(message: v1::CaptionRequest) -> Result<(String, Ca
     Ok((collection_name, request))
 }
 
-/// A film, how much of it is shown, and its collection.
+/// A video, how much of it is shown, and its collection.
 pub(crate) type Summary = (String, CaptionInput, SummaryLength);
 
-/// Reads a request for the storyboard of a film.
+/// Reads a request for the storyboard of a video.
 pub(crate) fn summarize_request(message: v1::SummarizeRequest) -> Result<Summary, ConvertError> {
     use v1::summarize_request::Length;
     let v1::SummarizeRequest { collection_name, input: received, length } = message;
@@ -85,7 +85,7 @@ fn finished_caption(caption: Caption) -> v1::FinishedCaption {
     v1::FinishedCaption { text, confidence, tokens, end_log_prob }
 }
 
-/// A picture, or a part of a film, that is done.
+/// An image, or a part of a video, that is done.
 pub(crate) fn captioned(part: PartCaption) -> v1::CaptionResponse {
     let PartCaption { span, caption } = part;
     let message = Some(v1::caption_response::Message::Finished(finished_caption(caption)));

@@ -1,4 +1,4 @@
-//! A server on a free port of this process, over fake decoders and towers and a store in memory.
+//! A server on a free port of this process, over fake decoders and encoders and a store in memory.
 
 #![allow(dead_code, unused_imports, reason = "not every test binary uses every helper")]
 

@@ -82,16 +82,16 @@ struct Asked<'a> {
 /// The names of a pair's figures: precision, right answers and wrong ones that reach the cut-off, hits.
 type Names = ([&'static str; 3], &'static str);
 
-const TEXT_PICTURE: Names =
-    (["text_picture_precision", "text_picture_right", "text_picture_wrong"], "text_picture_hits");
-const TEXT_SOUND: Names =
-    (["text_sound_precision", "text_sound_right", "text_sound_wrong"], "text_sound_hits");
-const PICTURE_SOUND: Names =
-    (["picture_sound_precision", "picture_sound_right", "picture_sound_wrong"], "picture_sound_hits");
+const TEXT_IMAGE: Names =
+    (["text_image_precision", "text_image_right", "text_image_wrong"], "text_image_hits");
+const TEXT_AUDIO: Names =
+    (["text_audio_precision", "text_audio_right", "text_audio_wrong"], "text_audio_hits");
+const IMAGE_AUDIO: Names =
+    (["image_audio_precision", "image_audio_right", "image_audio_wrong"], "image_audio_hits");
 
 pub(super) fn measure(corpus: &Corpus) -> anyhow::Result<Option<Figures>> {
     let photos = gallery(corpus, |item| item.modality == Some(Modality::Image));
-    let sounds = gallery(corpus, is_animal_sound);
+    let audios = gallery(corpus, is_animal_sound);
     let mut figures = Figures { shares: Vec::new(), counts: Vec::new(), sources: Vec::new() };
 
     let captions = all_captions(&photos);
@@ -101,22 +101,22 @@ pub(super) fn measure(corpus: &Corpus) -> anyhow::Result<Option<Figures>> {
         right: Box::new(move |photo| photo.bears(caption.text)),
         group: caption.group,
     });
-    figures.extend(corpus, TEXT_PICTURE, &asked.collect::<Vec<_>>(), &photos);
+    figures.extend(corpus, TEXT_IMAGE, &asked.collect::<Vec<_>>(), &photos);
 
-    let labels: BTreeSet<&str> = sounds.iter().filter_map(|member| member.label).collect();
+    let labels: BTreeSet<&str> = audios.iter().filter_map(|member| member.label).collect();
     let queries = corpus.texts(&labels.iter().map(|label| question(label)).collect::<Vec<_>>())?;
     let asked = labels.iter().zip(queries).enumerate().map(|(group, (label, query))| Asked {
         query,
-        right: Box::new(move |sound| sound.is(label)),
+        right: Box::new(move |audio| audio.is(label)),
         group,
     });
-    figures.extend(corpus, TEXT_SOUND, &asked.collect::<Vec<_>>(), &sounds);
+    figures.extend(corpus, TEXT_AUDIO, &asked.collect::<Vec<_>>(), &audios);
 
     let asked = stills(corpus).into_iter().enumerate().filter_map(|(group, (still, label))| {
         let query = corpus.still(still).first()?.clone();
-        Some(Asked { query, right: Box::new(move |sound: &Member<'_>| sound.is(label)), group })
+        Some(Asked { query, right: Box::new(move |audio: &Member<'_>| audio.is(label)), group })
     });
-    figures.extend(corpus, PICTURE_SOUND, &asked.collect::<Vec<_>>(), &sounds);
+    figures.extend(corpus, IMAGE_AUDIO, &asked.collect::<Vec<_>>(), &audios);
     Ok(Some(figures).filter(|figures| !figures.shares.is_empty()))
 }
 

@@ -1,4 +1,4 @@
-//! Each distinct still and label of the derived films looks for clips of the label among the animal sounds.
+//! Each distinct still and label of the derived videos looks for clips of the label among the animal sounds.
 
 use std::collections::BTreeSet;
 use std::path::Path;

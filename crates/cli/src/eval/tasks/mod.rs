@@ -3,6 +3,7 @@
 mod bias;
 mod by_label;
 mod calibration;
+mod caption_to_audio;
 mod gallery;
 mod image_to_audio;
 mod image_to_text;
@@ -13,7 +14,6 @@ mod ranks;
 mod rerank;
 mod text_to_audio;
 mod text_to_image;
-mod text_to_sound;
 mod text_to_text;
 mod text_to_video;
 
@@ -30,13 +30,13 @@ pub(crate) enum TaskName {
     TextToImage,
     /// Photos find their captions.
     ImageToText,
-    /// Captions find their films.
+    /// Captions find their videos.
     TextToVideo,
     /// Labels find animal sounds.
     TextToAudio,
-    /// Captions find stamps' sounds.
-    TextToSound,
-    /// Pictures of animals find their sounds.
+    /// Captions find stamps' audio.
+    CaptionToAudio,
+    /// Images of animals find their audio.
     ImageToAudio,
     /// Captions find their photos, with the best read once more.
     Rerank,
@@ -66,7 +66,7 @@ impl TaskName {
         Self::ImageToText,
         Self::TextToVideo,
         Self::TextToAudio,
-        Self::TextToSound,
+        Self::CaptionToAudio,
         Self::ImageToAudio,
         Self::Rerank,
         Self::Calibration,
@@ -83,7 +83,7 @@ impl TaskName {
             Self::ImageToText => "image_to_text",
             Self::TextToVideo => "text_to_video",
             Self::TextToAudio => "text_to_audio",
-            Self::TextToSound => "text_to_sound",
+            Self::CaptionToAudio => "caption_to_audio",
             Self::ImageToAudio => "image_to_audio",
             Self::Rerank => "rerank",
             Self::Calibration => "calibration",
@@ -101,7 +101,7 @@ impl TaskName {
             Self::ImageToText => image_to_text::measure(corpus),
             Self::TextToVideo => text_to_video::measure(corpus),
             Self::TextToAudio => text_to_audio::measure(corpus),
-            Self::TextToSound => text_to_sound::measure(corpus),
+            Self::CaptionToAudio => caption_to_audio::measure(corpus),
             Self::ImageToAudio => Ok(image_to_audio::measure(corpus)),
             Self::Rerank => rerank::measure(corpus),
             Self::Calibration => calibration::measure(corpus),

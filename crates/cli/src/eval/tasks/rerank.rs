@@ -36,14 +36,14 @@ pub(super) fn measure(corpus: &Corpus) -> anyhow::Result<Option<Figures>> {
     Ok(Some(Figures { shares: read.shares.into_iter().chain(before).collect(), counts, sources: Vec::new() }))
 }
 
-/// Adds to the best scores what the words gain by each picture; all others fall behind them.
+/// Adds to the best scores what the words gain by each image; all others fall behind them.
 fn add_gains(
     corpus: &Corpus,
     (text, query): (&str, &Vector),
     members: &[Member<'_>],
     scores: &mut [Option<f32>],
 ) -> anyhow::Result<()> {
-    let Some(pair) = corpus.calibration().get(query.content, Content::Picture) else { return Ok(()) };
+    let Some(pair) = corpus.calibration().get(query.content, Content::Image) else { return Ok(()) };
     let ranked: Vec<_> = scores.iter().map(|score| (*score, false)).collect();
     let best: Vec<usize> = order(&ranked).into_iter().take(DEPTH).collect();
     let mut places = Vec::with_capacity(best.len());

@@ -1,4 +1,4 @@
-//! Each distinct caption looks for any film that has it, among all films. Captions are resampled one by one.
+//! Each distinct caption looks for any video that has it, among all videos. Captions are resampled one by one.
 
 use std::collections::HashSet;
 

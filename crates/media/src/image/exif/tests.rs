@@ -176,10 +176,10 @@ fn turns_one_after_the_other_are_one() {
 #[test]
 fn eight_ways_to_turn() {
     // Two columns, one row: a, b.
-    let picture = Rgb { width: 2, height: 1, pixels: vec![1, 1, 1, 2, 2, 2] };
+    let image = Rgb { width: 2, height: 1, pixels: vec![1, 1, 1, 2, 2, 2] };
     let turned = |orientation| {
-        let picture = turn(picture.clone(), orientation);
-        (picture.width, picture.height, picture.pixels.first().copied())
+        let image = turn(image.clone(), orientation);
+        (image.width, image.height, image.pixels.first().copied())
     };
     assert_eq!(turned(1), (2, 1, Some(1)));
     assert_eq!(turned(2), (2, 1, Some(2)));

@@ -95,8 +95,8 @@ fn file(kind: &Kind, (width, height): (u16, u16), samples: &[u8], big_endian: bo
 /// The pixels of a TIFF by whichever decoder takes it, as `decode_still` chooses.
 fn pixels(bytes: &[u8]) -> Result<Vec<[u8; 3]>, FailureReason> {
     let limits = Limits::default();
-    let picture = crate::image::decode_tiff(bytes, &limits)?;
-    Ok(picture.rgb.pixels.as_chunks::<3>().0.to_vec())
+    let image = crate::image::decode_tiff(bytes, &limits)?;
+    Ok(image.rgb.pixels.as_chunks::<3>().0.to_vec())
 }
 
 fn shown(kind: &Kind, size: (u16, u16), samples: &[u8]) -> Vec<[u8; 3]> {

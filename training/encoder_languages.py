@@ -1,6 +1,6 @@
-"""The tower of German, French and Czech, and what tells these languages from English.
+"""The encoder of German, French and Czech, and what tells these languages from English.
 
-The tower: strings -> unit vectors [n, 384]. Pieces of a vocabulary of our own (lower case, accents left out), a pre-norm
+The encoder: strings -> unit vectors [n, 384]. Pieces of a vocabulary of our own (lower case, accents left out), a pre-norm
 Transformer, the mean over all pieces, the mark at the beginning included, without a norm before it, so that a piece may
 count much or little. From the last position of the table on all pieces share that position. Parameters' names are those of
 languages.safetensors.
@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from torch import nn
 
-from towers import DIM, Layer
+from encoders import DIM, Layer
 
 MAX_LETTERS, MAX_WORDS = 24, 64  # that the detector looks at
 MAX_TOKENS, BEGIN, UNKNOWN = 256, "[CLS]", "[UNK]"
@@ -32,7 +32,7 @@ def vocabulary(texts, size):
     return tokenizer
 
 
-class LanguageTower(nn.Module):
+class LanguageEncoder(nn.Module):
     """`tokenizer` makes the pieces; `drop` and `forget` (share of pieces left out) count in training only."""
 
     def __init__(self, tokenizer, d=256, heads=4, layers=3, ffn=768, positions=64, drop=0.1, forget=0.1, dim=DIM):
@@ -94,31 +94,31 @@ class LanguageTower(nn.Module):
 
 
 def of_checkpoint(state):
-    """The tower that train_languages.py left, for inference."""
+    """The encoder that train_languages.py left, for inference."""
     c = state["config"]
-    tower = LanguageTower(Tokenizer.from_str(state["tokenizer"]), c["d"], c["heads"], c["layers"], c["ffn"], c["positions"])
-    tower.load_state_dict(state["average"])
-    return tower.eval()
+    encoder = LanguageEncoder(Tokenizer.from_str(state["tokenizer"]), c["d"], c["heads"], c["layers"], c["ffn"], c["positions"])
+    encoder.load_state_dict(state["average"])
+    return encoder.eval()
 
 
-def packed(tower, prefix):
+def packed(encoder, prefix):
     """Parameters as they are stored: the words as int8 rows with a scale each, other matrices f16, vectors f32."""
     out = {prefix + name: (value.half() if value.ndim > 1 else value.float()).contiguous()
-           for name, value in tower.state_dict().items() if name != "words"}
-    scale = tower.words.detach().abs().amax(1).clamp_min(1e-8) / 127
+           for name, value in encoder.state_dict().items() if name != "words"}
+    scale = encoder.words.detach().abs().amax(1).clamp_min(1e-8) / 127
     out[prefix + "words.scale"] = scale.contiguous()
-    out[prefix + "words.weight"] = (tower.words.detach() / scale[:, None]).round().clamp(-127, 127).to(torch.int8).contiguous()
+    out[prefix + "words.weight"] = (encoder.words.detach() / scale[:, None]).round().clamp(-127, 127).to(torch.int8).contiguous()
     return out
 
 
 def unpacked(stored, prefix, config, tokenizer):
-    """The tower of a file, for inference."""
+    """The encoder of a file, for inference."""
     state = {name.removeprefix(prefix): value for name, value in stored.items()}
     state["words"] = state.pop("words.weight").float() * state.pop("words.scale")[:, None]
-    tower = LanguageTower(tokenizer, config["d"], config["heads"], config["layers"], config["ffn"], len(state["pos"]),
+    encoder = LanguageEncoder(tokenizer, config["d"], config["heads"], config["layers"], config["ffn"], len(state["pos"]),
                           dim=len(state["out_proj.bias"]))
-    tower.load_state_dict({name: value.float() for name, value in state.items()}, strict=True)
-    return tower.eval()
+    encoder.load_state_dict({name: value.float() for name, value in state.items()}, strict=True)
+    return encoder.eval()
 
 
 @functools.cache

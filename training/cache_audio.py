@@ -1,14 +1,14 @@
-"""Sounds at 16 kHz and what the teacher hears in them, computed once below CACHE/sounds.
+"""Audio at 16 kHz and what the teacher hears in it, computed once below CACHE/sounds.
 
-samples.npy  i16, all sounds one after another          rows.json  file, label, source, start, length, patch, patches
+samples.npy  i16, all audio clips one after another          rows.json  file, label, source, start, length, patch, patches
 scores.npy   f16 [patches, 521], a patch is 0.975 s every 0.48 s (YAMNet)      embeds.npy  f16 [patches, 1024]
 dev.*        the same for the animal sounds of the dev split, for measuring only; dev2.* for those of the sets added later
 
-Beside the data folder's: sounds of unpacked packages with what their names say (heard.py), those of render_sounds.py below
+Beside the data folder's: audio of unpacked packages with what their names say (heard.py), those of render_audio.py below
 CACHE/rendered, and variants of all of these, pitched, mixed and filtered, of which the teacher says what they are.
-With --stamps, the sounds of the public check set are heard too, so that no copy of one gets in.
+With --stamps, the audio of the public check set is heard too, so that no copy of one gets in.
 
-    python cache_sounds.py --data DATA --extra FOLDER... --cache DIR [--stamps FOLDER] [--jobs 2]
+    python cache_audio.py --data DATA --extra FOLDER... --cache DIR [--stamps FOLDER] [--jobs 2]
 """
 
 import argparse
@@ -21,7 +21,7 @@ import tempfile
 
 import numpy as np
 
-from guard import Guard, HeldSounds
+from guard import Guard, HeldAudios
 from heard import SETS
 from heard import label as heard_label
 from heard import thinned
@@ -42,7 +42,7 @@ def decode(path):
 
 
 def decode_all(paths):
-    """`decode` of every path by one call of ffmpeg, whose start takes longer than a short sound; one by one where one of them fails."""
+    """`decode` of every path by one call of ffmpeg, whose start takes longer than that of a short clip; one by one where one of them fails."""
     with tempfile.TemporaryDirectory() as folder:
         outs = [os.path.join(folder, str(n)) for n in range(len(paths))]
         command = ["ffmpeg", "-nostdin", "-v", "error"]
@@ -81,7 +81,7 @@ class Yamnet:
 
 
 def set_of(row):
-    """The folder of a manifest's row below `audio/`, "" for other media: which set a sound belongs to."""
+    """The folder of a manifest's row below `audio/`, "" for other media: which set an audio clip belongs to."""
     parts = row["file"].split("/")
     return parts[1] if parts[0] == "audio" else ""
 
@@ -91,14 +91,14 @@ def manifest_rows(data, rows):
     return [(os.path.join(data, r["file"]), r["label"], set_of(r), os.path.basename(r["file"])) for r in rows]
 
 
-def sound_files(folder):
-    """Paths of sound files below a folder."""
+def audio_files(folder):
+    """Paths of audio files below a folder."""
     return sorted(os.path.join(root, n) for root, _, names in os.walk(folder) for n in names if n.lower().endswith(SUFFIXES))
 
 
 def extra_rows(folder):
     """(path, label, source, name) of the unpacked packages; music and the public check set left out, speech thinned."""
-    for path in sound_files(folder):
+    for path in audio_files(folder):
         name = os.path.relpath(path, folder)
         if NEVER in path or "/music" in os.path.dirname(name).lower():
             continue
@@ -108,12 +108,12 @@ def extra_rows(folder):
 
 
 def rendered_rows(folder):
-    """(path, label, source, name) of render_sounds.py: the folder's name is the label."""
-    return [(path, os.path.basename(os.path.dirname(path)), "rendered", os.path.relpath(path, folder)) for path in sound_files(folder)]
+    """(path, label, source, name) of render_audio.py: the folder's name is the label."""
+    return [(path, os.path.basename(os.path.dirname(path)), "rendered", os.path.relpath(path, folder)) for path in audio_files(folder)]
 
 
 class Listeners:
-    """Decodes sounds and asks the teacher in processes of their own; the answers come in the order of the paths."""
+    """Decodes audio and asks the teacher in processes of their own; the answers come in the order of the paths."""
 
     def __init__(self, teacher, jobs):
         self.pool = multiprocessing.Pool(jobs, self.start, (teacher,))
@@ -134,15 +134,15 @@ class Listeners:
         """(samples, scores, embeddings) of every path."""
         return itertools.chain.from_iterable(self.pool.imap(self.files, [paths[n:n + at_once] for n in range(0, len(paths), at_once)]))
 
-    def made(self, sounds):
+    def made(self, audios):
         """The same of samples."""
-        return self.pool.imap(self.samples, sounds, 4)
+        return self.pool.imap(self.samples, audios, 4)
 
 
-def held_sounds(paths, listeners, recordings):
+def held_audios(paths, listeners, recordings):
     """What must not get in: these files, what the teacher hears in them, and in these recordings."""
     frames = [embed for _, _, embed in listeners(paths)]
-    return HeldSounds(paths, [f for f in frames if f is not None] + recordings)
+    return HeldAudios(paths, [f for f in frames if f is not None] + recordings)
 
 
 def heard(samples, yamnet):
@@ -153,16 +153,16 @@ def heard(samples, yamnet):
     return yamnet(floats / max(0.05, np.abs(floats).max()) * 0.7)
 
 
-def variant(rng, sounds):
-    """Another sound made of one or two: pitched by up to an octave and a half in all, filtered, with another beneath."""
+def variant(rng, audios):
+    """Another audio clip made of one or two: pitched by up to an octave and a half in all, filtered, with another beneath."""
     def pitched(s):
         speed = 2 ** rng.uniform(-0.75, 0.75)
         at = np.arange(0, len(s) - 1, speed)
         return np.interp(at, np.arange(len(s)), s)[:5 * RATE]
-    x = pitched(sounds[int(rng.integers(len(sounds)))].astype(np.float32))
+    x = pitched(audios[int(rng.integers(len(audios)))].astype(np.float32))
     x /= max(1, np.abs(x).max())
     if rng.random() < 0.5:
-        y = pitched(sounds[int(rng.integers(len(sounds)))].astype(np.float32))
+        y = pitched(audios[int(rng.integers(len(audios)))].astype(np.float32))
         y = np.resize(y, len(x)) if len(y) < len(x) and rng.random() < 0.5 else np.pad(y, (0, max(0, len(x) - len(y))))[:len(x)]
         x = x + rng.uniform(0.1, 1.0) * y / max(1, np.abs(y).max())
     if rng.random() < 0.5:
@@ -179,7 +179,7 @@ class Shelf:
         self.rows, self.parts, self.start, self.patch, self.refused = [], ([], [], []), 0, 0, {}
 
     def add(self, heard, name, label, source, path=""):
-        """A sound with what the teacher hears; silence and copies of what is held out are left out."""
+        """An audio clip with what the teacher hears; silence and copies of what is held out are left out."""
         samples, score, embed = heard
         if score is None:
             return
@@ -192,22 +192,22 @@ class Shelf:
             part.append(one)
         self.start, self.patch = self.start + len(samples), self.patch + len(score)
         if len(self.rows) % 500 == 0:
-            print(self.prefix or "train", len(self.rows), "sounds", flush=True)
+            print(self.prefix or "train", len(self.rows), "audio clips", flush=True)
 
     def write(self):
         for name, part in zip(("samples", "scores", "embeds"), self.parts):
             np.save(os.path.join(self.folder, self.prefix + name + ".npy"), np.concatenate(part))
         with open(os.path.join(self.folder, self.prefix + "rows.json"), "w") as f:
             json.dump(self.rows, f)
-        print(f"{self.prefix or 'train'}: {len(self.rows)} sounds, {self.start / RATE:.0f} s, {self.patch} patches, refused as copies of "
+        print(f"{self.prefix or 'train'}: {len(self.rows)} audio clips, {self.start / RATE:.0f} s, {self.patch} patches, refused as copies of "
               f"held-out ones: {self.refused}", flush=True)
 
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--data", required=True)
-    ap.add_argument("--extra", nargs="*", default=[], help="folders of fetch_sounds.sh")
-    ap.add_argument("--stamps", default="", help="folder of the unpacked check set, whose sounds are refused")
+    ap.add_argument("--extra", nargs="*", default=[], help="folders of fetch_audio.sh")
+    ap.add_argument("--stamps", default="", help="folder of the unpacked check set, whose audio is refused")
     ap.add_argument("--variants", type=int, default=4000)
     ap.add_argument("--jobs", type=int, default=1, help="processes that decode and ask the teacher")
     ap.add_argument("--cache", default=os.path.join(os.path.dirname(__file__), ".cache"))
@@ -223,16 +223,16 @@ def main():
         for (path, label, source, name), heard_there in zip(rows, listeners([r[0] for r in rows])):
             measure[-1].add(heard_there, name, label, source)
         measure[-1].write()
-    stamps = sound_files(a.stamps) if a.stamps else []
+    stamps = audio_files(a.stamps) if a.stamps else []
     stamps = [p for p in stamps if "_desc" not in os.path.basename(p)]
-    held = held_sounds(stamps, listeners, [embed.astype(np.float32) for shelf in measure for embed in shelf.parts[2]])
+    held = held_audios(stamps, listeners, [embed.astype(np.float32) for shelf in measure for embed in shelf.parts[2]])
     rows = manifest_rows(a.data, [r for r in guard.train_rows() if set_of(r) in SOURCES])
     rows += [row for extra in a.extra for row in extra_rows(extra)] + rendered_rows(os.path.join(a.cache, "rendered"))
     shelf = Shelf(folder, "", held)
     for (path, label, source, name), heard_there in zip(rows, listeners([r[0] for r in rows])):
         shelf.add(heard_there, name, label, source, path)
-    rng, sounds = np.random.default_rng(0), [s for s, r in zip(shelf.parts[0], shelf.rows) if r["source"] not in ("fsdd", "spoken_flickr8k")]
-    for n, heard_there in enumerate(listeners.made(variant(rng, sounds) for _ in range(a.variants))):
+    rng, audios = np.random.default_rng(0), [s for s, r in zip(shelf.parts[0], shelf.rows) if r["source"] not in ("fsdd", "spoken_flickr8k")]
+    for n, heard_there in enumerate(listeners.made(variant(rng, audios) for _ in range(a.variants))):
         shelf.add(heard_there, f"variant {n}", None, "variant")
     shelf.write()
 

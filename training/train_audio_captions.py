@@ -1,11 +1,11 @@
-"""Trains a small caption decoder over the audio tower's tokens; writes CACHE/NAME/last.pt after every epoch.
+"""Trains a small caption decoder over the audio encoder's tokens; writes CACHE/NAME/last.pt after every epoch.
 
-First a language model of AudioCaps captions without sounds, then sounds with words: phrases of their labels, captions that the
-teacher's classes bind to them (bind_captions.py), the teacher's surest class, and "A and B" of two sounds at once. The tower
+First a language model of AudioCaps captions without audio, then audio clips with words: phrases of their labels, captions that the
+teacher's classes bind to them (bind_captions.py), the teacher's surest class, and "A and B" of two audio clips at once. The encoder
 stays as it is. Measured on dev: how often a caption names the animal; and on held-out packages: how often the vector of a
-caption is nearest to its sound's label among all labels there.
+caption is nearest to its clip's label among all labels there.
 
-    python train_sound_captions.py --data DATA --stems FOLDER --bundle ../models/mini --cache DIR [--audio CKPT] [--epochs 12]
+    python train_audio_captions.py --data DATA --stems FOLDER --bundle ../models/mini --cache DIR [--audio CKPT] [--epochs 12]
 """
 
 import argparse
@@ -20,12 +20,12 @@ import torch
 
 from bind_captions import Captions
 from captioner import EOS, Captioner
-from export import audio_tower
+from export import audio_encoder
 from heard import said, table
 from names import article
 from preprocess import FRAME, FRAMES_MAX, HOP, log_mel, padded_frames, windows
-from sounds import Labels, Sounds, guarded
-from text import TextTower
+from audios import Labels, Audios, guarded
+from text import TextEncoder
 from train_audio import HELD, MEL_MEAN, MEL_STD, Crops, mels
 from train_captions import Decoding, Words, greedy
 
@@ -36,7 +36,7 @@ def arguments():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("data", "stems", "bundle"):
         ap.add_argument("--" + name, required=True)
-    ap.add_argument("--audio", default="", help="checkpoint of train_audio.py; else the bundle's tower")
+    ap.add_argument("--audio", default="", help="checkpoint of train_audio.py; else the bundle's encoder")
     ap.add_argument("--cache", default=os.path.join(os.path.dirname(__file__), ".cache"))
     ap.add_argument("--name", default="sound_caption")
     ap.add_argument("--epochs", type=int, default=12)
@@ -63,16 +63,16 @@ def class_phrase(name):
 
 
 class Material:
-    """Sounds with what may be said of them."""
+    """Audio clips with what may be said of them."""
 
     def __init__(self, a):
-        self.guard, self.sounds = guarded(a.data, a.cache)
-        text = TextTower(a.stems, os.path.join(a.bundle, "weights/text.safetensors")).eval()
+        self.guard, self.audios = guarded(a.data, a.cache)
+        text = TextEncoder(a.stems, os.path.join(a.bundle, "weights/text.safetensors")).eval()
         self.text, self.labels = text, Labels(a.data, text, a.cache, self.guard)
-        self.crops = Crops(self.sounds, self.labels, a.seed, 4.0)
-        self.held = self.sounds.labelled(HELD)
+        self.crops = Crops(self.audios, self.labels, a.seed, 4.0)
+        self.held = self.audios.labelled(HELD)
         self.crops.leave_out(self.held)
-        bound = Captions(a.data, self.guard, text, self.labels, self.sounds, a.captions, a.seed, a.cache)
+        bound = Captions(a.data, self.guard, text, self.labels, self.audios, a.captions, a.seed, a.cache)
         self.lines, self.bound = bound.lines, bound.of
         self.phrases = {word: self.told(phrases) for word, (_, phrases) in table(self.labels.display).items()}
         self.classes = [class_phrase(name) for name in self.labels.display]
@@ -86,8 +86,8 @@ class Material:
         return acting * 3 + own
 
     def words(self, i, score, rng):
-        """A text that may be said of sound i, or None."""
-        word = self.labels.word(self.sounds.rows[i])
+        """A text that may be said of audio clip i, or None."""
+        word = self.labels.word(self.audios.rows[i])
         if self.bound[i] and rng.random() < (0.5 if word else 0.85):
             return self.lines[int(rng.choice(self.bound[i]))]
         if word:
@@ -95,7 +95,7 @@ class Material:
         return self.classes[int(score.argmax())] if score.max() > 0.35 else None
 
     def batch(self, count, rng):
-        """Log-mels [n, T, 64] of crops, and a text of each; a fifth are two sounds at once."""
+        """Log-mels [n, T, 64] of crops, and a text of each; a fifth are two audio clips at once."""
         drawn = []
         while len(drawn) < count:
             i, samples, score, _ = self.crops.crop(int(rng.choice(len(self.crops.p), p=self.crops.p)))
@@ -126,20 +126,20 @@ class Trainer(Decoding):
 
     def __init__(self, a):
         torch.manual_seed(a.seed)
-        a.device = "cpu"  # where the tower and what it hears lie
+        a.device = "cpu"  # where the encoder and what it hears lie
         self.a, self.rng, self.material = a, np.random.default_rng(a.seed), Material(a)
-        self.tower = audio_tower(a.audio or a.bundle)[0]
+        self.encoder = audio_encoder(a.audio or a.bundle)[0]
         m = self.material
         said_of = [*m.lines, *m.classes, *(p for ps in m.phrases.values() for p in ps)] * 2
         self.words = Words(a.stems, said_of, m.wide)
-        features = self.tower.config["d"]
+        features = self.encoder.config["d"]
         self.model = Captioner(self.words.vocab, PLACES, a.d, 4, a.encoder, a.layers, a.ffn, a.drop, features)
         self.average = copy.deepcopy(self.model).eval()
         self.optimiser = torch.optim.AdamW(self.model.parameters(), lr=a.rate, betas=(0.9, 0.98), weight_decay=0.02)
         self.step, self.epoch, self.total = 0, -1, a.epochs * a.steps
 
     def language(self):
-        """A round over captions without sounds."""
+        """A round over captions without audio."""
         lines = [c for c in self.words.encode(self.material.wide) if c]
         lines = sorted((lines[i] for i in self.rng.permutation(len(lines))[:self.a.lines]), key=len)
         groups = [lines[i:i + 256] for i in range(0, len(lines), 256)]
@@ -152,8 +152,8 @@ class Trainer(Decoding):
         self.step = 0
         return float(np.mean(losses[-20:]))
 
-    def sounds(self):
-        """An epoch of sounds with words."""
+    def audios(self):
+        """An epoch of audio with words."""
         self.model.train()
         total = 0.0
         for _ in range(self.a.steps):
@@ -161,7 +161,7 @@ class Trainer(Decoding):
             rows = self.words.encode(texts)
             known = [i for i, row in enumerate(rows) if row]
             with torch.no_grad(), self.half():
-                tokens = self.tower.tokens(mel[known])[:, 1:]
+                tokens = self.encoder.tokens(mel[known])[:, 1:]
             with self.half():
                 memory = self.model.memory(tokens.float()).float()
             rows = [rows[i] for i in known]
@@ -171,24 +171,24 @@ class Trainer(Decoding):
         return total / self.a.steps
 
     @torch.no_grad()
-    def said(self, sounds, rows):
-        """A caption of the first window of each of these sounds."""
+    def said(self, audios, rows):
+        """A caption of the first window of each of these audio clips."""
         out = []
         for i in rows:
-            mel = (log_mel(windows(sounds.sound(i))[0]) - MEL_MEAN) / MEL_STD
-            tokens = self.tower.tokens(torch.from_numpy(mel)[None].float())[:, 1:]
+            mel = (log_mel(windows(audios.audio(i))[0]) - MEL_MEAN) / MEL_STD
+            tokens = self.encoder.tokens(torch.from_numpy(mel)[None].float())[:, 1:]
             out.append(self.words.decode(greedy(self.average, self.average.memory(tokens))[0]))
         return out
 
     def figures(self):
         """Shares of dev captions that name the animal, and of held-out ones that are nearest to their label; the captions."""
-        m, dev = self.material, Sounds(self.a.cache, "dev.")
+        m, dev = self.material, Audios(self.a.cache, "dev.")
         words = {w: {x for p in ps for x in re.findall(r"[a-z]+", p.lower())} - {"a", "an", "the", "of", "on", "in"}
                  for w, ps in ((w, table(m.labels.display)[w][1]) for w in {r["label"] for r in dev.rows})}
         captions = self.said(dev, range(len(dev.rows)))
         named = np.mean([bool(words[r["label"]] & set(re.findall(r"[a-z]+", c))) for r, c in zip(dev.rows, captions)])
-        names = [m.sounds.rows[i]["label"] for i in m.held]
-        other = self.said(m.sounds, m.held)
+        names = [m.audios.rows[i]["label"] for i in m.held]
+        other = self.said(m.audios, m.held)
         kinds = sorted(set(names))
         bank = m.text.encode([said(k)[0] for k in kinds])
         like = (m.text.encode(other) @ bank.T).argmax(1)
@@ -221,17 +221,17 @@ def main():
         trainer.epoch = 0
     for epoch in range(trainer.epoch, a.epochs):
         start = time.time()
-        loss = trainer.sounds()
+        loss = trainer.audios()
         trainer.epoch = epoch + 1
         found, captions, other = trainer.figures()
         common = Counter(captions).most_common(3)
         print(f"epoch {epoch} loss {loss:.3f} {time.time() - start:.0f} s  " + "  ".join(f"{k} {v:.3f}" for k, v in found.items())
               + f"  {len(set(captions))} of {len(captions)} differ, {common}", flush=True)
         trainer.save(last)
-    for sounds, rows, texts in ((Sounds(a.cache, "dev."), None, captions), (trainer.material.sounds, trainer.material.held, other)):
-        rows = range(len(sounds.rows)) if rows is None else rows
+    for audios, rows, texts in ((Audios(a.cache, "dev."), None, captions), (trainer.material.audios, trainer.material.held, other)):
+        rows = range(len(audios.rows)) if rows is None else rows
         for i, words in list(zip(rows, texts))[::7]:
-            print(f"  {sounds.rows[i]['label']}: {words}")
+            print(f"  {audios.rows[i]['label']}: {words}")
 
 
 if __name__ == "__main__":

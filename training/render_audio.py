@@ -3,7 +3,7 @@
 Named instruments and percussion of a General MIDI soundfont (fluidsynth), voices in many languages (espeak-ng), and tones, sweeps,
 noises, rhythms, alarms, engines and the like from a few lines of arithmetic. Every part may be missing; seeds are fixed.
 
-    python render_sounds.py --data DATA --packages FOLDER --cache DIR [--only instruments voices arithmetic]
+    python render_audio.py --data DATA --packages FOLDER --cache DIR [--only instruments voices arithmetic]
 """
 
 import argparse
@@ -145,10 +145,10 @@ def instruments(shelf, soundfont, rng, clips=7):
             subprocess.run(
                 ["fluidsynth", "-ni", "-q", "-r", "48000", "-F", out, soundfont, song], check=True, stdout=subprocess.DEVNULL
             )
-            sound = heard(out)
+            audio = heard(out)
         for n, (label, _, _) in enumerate(part):
             begin = int(n * (SECONDS + 1.5) * RATE)
-            shelf.put(label, sound[begin : begin + int((SECONDS + 0.4) * RATE)])
+            shelf.put(label, audio[begin : begin + int((SECONDS + 0.4) * RATE)])
 
 
 def heard(path):
@@ -203,7 +203,7 @@ def arithmetic(shelf, rng, clips=12):
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--data", required=True)
-    ap.add_argument("--packages", required=True, help="folder of fetch_sounds.sh")
+    ap.add_argument("--packages", required=True, help="folder of fetch_audio.sh")
     ap.add_argument("--cache", default=os.path.join(os.path.dirname(__file__), ".cache"))
     ap.add_argument("--only", nargs="*", default=["instruments", "voices", "arithmetic"])
     a = ap.parse_args()

@@ -1,4 +1,4 @@
-//! Sounds: a log-mel, four convolutions, a Transformer, and class names beside its vector.
+//! Audio: a log-mel, four convolutions, a Transformer, and class names beside its vector.
 
 use candle_core::{Device, Tensor};
 use sensorium_kernels::{Activation, l2_normalize};
@@ -6,20 +6,20 @@ use sensorium_types::Modality;
 
 use super::{Normalise, finite, wrong_batch};
 use crate::layers::{
-    LayerNorm, Linear, NamedClasses, NamesConfig, SoundStem, Transformer, TransformerConfig, matrix, rows_of,
+    AudioStem, LayerNorm, Linear, NamedClasses, NamesConfig, Transformer, TransformerConfig, matrix, rows_of,
     unit_mix,
 };
 use crate::mel::{LogMel, LogMelSpec};
 use crate::threads::Threads;
 use crate::weights::Weights;
-use crate::{Batch, EmbedError, Embedding, Grid, SoundTokens, Tower};
+use crate::{AudioTokens, Batch, EmbedError, Embedding, Encoder, Grid};
 
-/// What all weights of the tower's file begin with.
+/// What all weights of the encoder's file begin with.
 const PREFIX: &str = "audio";
 /// Frames and mel bands behind one token.
 const SHRINK: usize = 16;
 
-/// Sizes of the tower.
+/// Sizes of the encoder.
 #[derive(Debug, Clone, Copy, serde::Deserialize)]
 pub(crate) struct AudioConfig {
     pub(crate) d: usize,
@@ -32,7 +32,7 @@ pub(crate) struct AudioConfig {
     pub(crate) gate_hidden: usize,
 }
 
-/// Sounds to unit vectors.
+/// Audio to unit vectors.
 ///
 /// ```text
 /// samples -> log-mel (T, 64) -> four convolutions -> tokens (T / 16 * 4, d) + positions, cls -> Transformer -> norm of cls
@@ -43,12 +43,12 @@ pub(crate) struct AudioConfig {
 /// # Source
 /// a patch Transformer over a spectrogram as in arXiv:2104.01778, with a convolutional stem as in arXiv:2106.14881
 #[derive(Debug)]
-pub(crate) struct AudioTower {
+pub(crate) struct AudioEncoder {
     mel: LogMel,
     normalise: Normalise,
     dim: usize,
     d: usize,
-    stem: SoundStem,
+    stem: AudioStem,
     frequency_positions: Vec<f32>,
     time_positions: Vec<f32>,
     cls: Tensor,
@@ -60,7 +60,7 @@ pub(crate) struct AudioTower {
     threads: Threads,
 }
 
-impl AudioTower {
+impl AudioEncoder {
     /// Takes every weight of the file.
     pub(crate) fn load(
         mut own: Weights<'_>,
@@ -75,12 +75,12 @@ impl AudioTower {
         let moments = mel.spec().max_frames / SHRINK;
         let transformer = TransformerConfig { d, heads, layers, ffn, norm_eps };
         let names = NamesConfig { classes, features: d, dim, gate_hidden, class_scale };
-        let tower = Self {
+        let encoder = Self {
             mel,
             normalise,
             dim,
             d,
-            stem: SoundStem::load(&mut own, PREFIX, d)?,
+            stem: AudioStem::load(&mut own, PREFIX, d)?,
             frequency_positions: own.floats(&name("freq_pos"), &[bands, d])?,
             time_positions: own.floats(&name("time_pos"), &[moments, d])?,
             cls: Tensor::from_vec(own.floats(&name("cls"), &[d])?, (1, d), &Device::Cpu)?,
@@ -92,10 +92,10 @@ impl AudioTower {
             threads,
         };
         own.finish()?;
-        Ok(tower)
+        Ok(encoder)
     }
 
-    /// Tokens of the longest sound, without cls.
+    /// Tokens of the longest audio clip, without cls.
     pub(crate) const fn most_tokens(spec: &LogMelSpec) -> usize {
         (spec.max_frames / SHRINK).saturating_mul(spec.mels / SHRINK)
     }
@@ -132,7 +132,7 @@ impl AudioTower {
     }
 }
 
-impl Tower for AudioTower {
+impl Encoder for AudioEncoder {
     fn modality(&self) -> Modality {
         Modality::Audio
     }
@@ -141,19 +141,19 @@ impl Tower for AudioTower {
         self.dim
     }
 
-    fn sound_tokens(&self) -> Option<&dyn SoundTokens> {
+    fn audio_tokens(&self) -> Option<&dyn AudioTokens> {
         Some(self)
     }
 
     fn embed(&self, batch: Batch<'_>) -> Result<Vec<Embedding>, EmbedError> {
-        let Batch::Sounds(sounds) = batch else { return Err(wrong_batch(self.modality(), &batch)) };
-        self.threads.map(sounds, |samples| self.one(samples))
+        let Batch::Audios(audios) = batch else { return Err(wrong_batch(self.modality(), &batch)) };
+        self.threads.map(audios, |samples| self.one(samples))
     }
 }
 
-impl SoundTokens for AudioTower {
-    fn tokens(&self, sounds: &[&[f32]]) -> Result<Vec<Grid>, EmbedError> {
-        self.threads.map(sounds, |samples| {
+impl AudioTokens for AudioEncoder {
+    fn tokens(&self, audios: &[&[f32]]) -> Result<Vec<Grid>, EmbedError> {
+        self.threads.map(audios, |samples| {
             let mut features = rows_of(&self.heard(samples)?)?;
             features.drain(..self.d);
             Ok(Grid { width: self.d, features })

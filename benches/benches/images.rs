@@ -11,7 +11,7 @@ use std::sync::Mutex;
 
 use sensorium_benches::{THREADS, bundle, data, files, index_folder, pool, report, timed};
 use sensorium_embed::Input;
-use sensorium_engine::{input_of, tower_spec};
+use sensorium_engine::{encoder_spec, input_of};
 use sensorium_media::MediaInput;
 use serde_json::json;
 
@@ -32,7 +32,7 @@ fn main() {
 
 fn measure(name: &str, paths: &[PathBuf]) {
     let bundle = bundle();
-    let pool = pool(tower_spec(bundle.cutting()));
+    let pool = pool(encoder_spec(bundle.cutting()));
     let (inputs, decode) = timed(|| decode_all(&pool, paths));
     let count = inputs.len();
     let (_, embed) = timed(|| {
@@ -126,7 +126,7 @@ fn against_vips(large: &[PathBuf]) {
             }
         });
     });
-    let pool = pool(tower_spec(bundle().cutting()));
+    let pool = pool(encoder_spec(bundle().cutting()));
     let (_, ours) = timed(|| decode_all(&pool, large));
     report(
         "jpeg_against_vips",

@@ -1,4 +1,4 @@
-//! Pictures: a frozen photo stem, a Transformer over its grid, and the stem's class names beside it.
+//! Images: a frozen photo stem, a Transformer over its grid, and the stem's class names beside it.
 
 use candle_core::{Device, Tensor};
 use candle_nn::Module;
@@ -12,12 +12,12 @@ use crate::layers::{
 };
 use crate::threads::Threads;
 use crate::weights::Weights;
-use crate::{Batch, EmbedError, Embedding, Grid, Picture, PictureStem, Tower};
+use crate::{Batch, EmbedError, Embedding, Encoder, Grid, Image, ImageStem};
 
-/// What all weights of the tower's own file begin with.
+/// What all weights of the encoder's own file begin with.
 const PREFIX: &str = "image";
 
-/// Sizes of the tower, and how pixels become numbers.
+/// Sizes of the encoder, and how pixels become numbers.
 #[derive(Debug, Clone, Copy, serde::Deserialize)]
 pub(crate) struct ImageConfig {
     pub(crate) stem: Variant,
@@ -33,7 +33,7 @@ pub(crate) struct ImageConfig {
     pub(crate) gate_hidden: usize,
 }
 
-/// Pictures to unit vectors.
+/// Images to unit vectors.
 ///
 /// ```text
 /// pixels -> stem -> grid (G * G, 1280) -> norm, projection, positions, cls -> Transformer -> cls -+-> net
@@ -45,7 +45,7 @@ pub(crate) struct ImageConfig {
 /// # Source
 /// a hybrid ViT as in arXiv:2010.11929, section 3.1
 #[derive(Debug)]
-pub(crate) struct ImageTower {
+pub(crate) struct ImageEncoder {
     size: usize,
     dim: usize,
     d: usize,
@@ -66,7 +66,7 @@ pub(crate) struct ImageTower {
     threads: Threads,
 }
 
-impl ImageTower {
+impl ImageEncoder {
     /// Takes every weight of both files.
     pub(crate) fn load(
         mut stem: Weights<'_>,
@@ -99,7 +99,7 @@ impl ImageTower {
         }
         let transformer = TransformerConfig { d, heads, layers, ffn, norm_eps };
         let names = NamesConfig { classes, features: FEATURES, dim, gate_hidden, class_scale };
-        let tower = Self {
+        let encoder = Self {
             size,
             dim,
             d,
@@ -120,16 +120,16 @@ impl ImageTower {
             threads,
         };
         own.finish()?;
-        Ok(tower)
+        Ok(encoder)
     }
 
-    fn grid(&self, picture: &Picture) -> Vec<f32> {
+    fn grid(&self, image: &Image) -> Vec<f32> {
         let pixels: Vec<f32> =
-            picture.pixels.iter().filter_map(|level| self.levels.get(usize::from(*level)).copied()).collect();
+            image.pixels.iter().filter_map(|level| self.levels.get(usize::from(*level)).copied()).collect();
         self.stem.forward(&pixels, self.size)
     }
 
-    /// The vector of a picture, from its grid.
+    /// The vector of an image, from its grid.
     fn one(&self, grid: Vec<f32>) -> Result<Embedding, EmbedError> {
         let mut mean = vec![0.0; FEATURES];
         mean_of_rows(&grid, &mut mean);
@@ -155,7 +155,7 @@ impl ImageTower {
     }
 }
 
-impl Tower for ImageTower {
+impl Encoder for ImageEncoder {
     fn modality(&self) -> Modality {
         Modality::Image
     }
@@ -165,17 +165,17 @@ impl Tower for ImageTower {
     }
 
     fn embed(&self, batch: Batch<'_>) -> Result<Vec<Embedding>, EmbedError> {
-        let Batch::Pictures(pictures) = batch else { return Err(wrong_batch(self.modality(), &batch)) };
-        self.threads.map(pictures, |picture| self.one(self.grid(picture)))
+        let Batch::Images(images) = batch else { return Err(wrong_batch(self.modality(), &batch)) };
+        self.threads.map(images, |image| self.one(self.grid(image)))
     }
-    fn stem(&self) -> Option<&dyn PictureStem> {
+    fn stem(&self) -> Option<&dyn ImageStem> {
         Some(self)
     }
 }
 
-impl PictureStem for ImageTower {
-    fn grids(&self, pictures: &[&Picture]) -> Result<Vec<Grid>, EmbedError> {
-        self.threads.map(pictures, |picture| Ok(Grid { width: FEATURES, features: self.grid(picture) }))
+impl ImageStem for ImageEncoder {
+    fn grids(&self, images: &[&Image]) -> Result<Vec<Grid>, EmbedError> {
+        self.threads.map(images, |image| Ok(Grid { width: FEATURES, features: self.grid(image) }))
     }
 
     fn embed_grids(&self, grids: &[&Grid]) -> Result<Vec<Embedding>, EmbedError> {

@@ -14,21 +14,21 @@ fn main() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let media = folder.path().join("media");
     fs_err::create_dir(&media).expect("folder");
-    make_film(&media.join("film.mp4"));
+    make_video(&media.join("video.mp4"));
 
     let (summary, whole) = index_folder(folder.path().join("data"), media, bundle());
-    assert_eq!(summary.indexed, 1, "the film is indexed");
+    assert_eq!(summary.indexed, 1, "the video is indexed");
     report(
-        "film_720p",
+        "video_720p",
         json!({
-            "film_s": SECONDS, "wall_s": whole.as_secs_f64(), "points": summary.points,
+            "video_s": SECONDS, "wall_s": whole.as_secs_f64(), "points": summary.points,
             "times_real_time": f64::from(SECONDS) / whole.as_secs_f64(),
         }),
     );
 }
 
 /// 25 frames a second of moving test pattern with noise and a tone, scenes of 20 s.
-fn make_film(path: &Path) {
+fn make_video(path: &Path) {
     let done = Command::new("ffmpeg")
         .args(["-nostdin", "-v", "error", "-f", "lavfi", "-i"])
         .arg(format!("testsrc2=size=1280x720:rate=25:duration={SECONDS},hue=h=90*floor(t/20),noise=alls=8"))
@@ -38,5 +38,5 @@ fn make_film(path: &Path) {
         .arg(path)
         .status()
         .expect("ffmpeg starts");
-    assert!(done.success(), "ffmpeg makes the film");
+    assert!(done.success(), "ffmpeg makes the video");
 }

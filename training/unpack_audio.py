@@ -1,6 +1,6 @@
-"""Takes the sounds out of the archives that games keep them in (zip, pk3, Qt resources), into `inner` beside them.
+"""Takes the audio out of the archives that games keep them in (zip, pk3, Qt resources), into `inner` beside them.
 
-python3 unpack_sounds.py FOLDER        an unpacked package; plain Python
+python3 unpack_audio.py FOLDER        an unpacked package; plain Python
 """
 
 import os
@@ -13,7 +13,7 @@ SUFFIXES = (".ogg", ".wav", ".flac", ".mp3")
 
 
 def of_zip(path):
-    """(name, bytes) of the sounds in a zip."""
+    """(name, bytes) of the audio in a zip."""
     with zipfile.ZipFile(path) as archive:
         for name in archive.namelist():
             if name.lower().endswith(SUFFIXES):
@@ -21,7 +21,7 @@ def of_zip(path):
 
 
 def of_rcc(path, suffixes=SUFFIXES):
-    """(name, bytes) of the sounds (or others) in a file of Qt resources (qresource.cpp: a tree of nodes, names in UTF-16)."""
+    """(name, bytes) of the audio (or others) in a file of Qt resources (qresource.cpp: a tree of nodes, names in UTF-16)."""
     with open(path, "rb") as f:
         data = f.read()
     if data[:4] != b"qres":

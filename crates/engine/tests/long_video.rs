@@ -1,4 +1,5 @@
-//! A long film through real decoding workers (`SENSORIUM_BIN`) and fake towers: memory does not grow with its length.
+//! A long video through real decoding workers (`SENSORIUM_BIN`) and fake encoders: memory does not grow with its
+//! length.
 //!
 //! The only test of its process, which looks at the memory that the process had at most.
 
@@ -14,23 +15,23 @@ use sensorium_embed::{Input, Priority};
 use sensorium_engine::{
     Access, Cancel, Encode, Engine, EngineError, EngineParts, IndexRequest, Pending, decoding_workers,
 };
-use sensorium_media::{Limits, PoolConfig, TowerSpec};
+use sensorium_media::{EncoderSpec, Limits, PoolConfig};
 use sensorium_testkit::{MemoryStore, TemporaryDatabase};
 use sensorium_types::{AssetId, CalibrationTable, ContentHash, SpaceInfo, Track};
 use tokio::sync::mpsc::unbounded_channel;
 
-/// Length of the film.
+/// Length of the video.
 const SECONDS: u64 = 3_600;
 /// Pixels and samples that come of it at least.
 const ALL_BYTES: u64 = 600 << 20;
-/// Pixels and samples that are with the towers at most.
-const MOST_WITH_TOWERS: u64 = 64 << 20;
+/// Pixels and samples that are with the encoders at most.
+const MOST_WITH_ENCODERS: u64 = 64 << 20;
 /// Memory of this process at most.
 const MOST_MEMORY: u64 = 300 << 20;
 
-/// Towers that count bytes and give every part the same vector.
+/// Encoders that count bytes and give every part the same vector.
 #[derive(Debug, Default)]
-struct WeighingTowers {
+struct WeighingEncoders {
     now: Arc<AtomicU64>,
     most: AtomicU64,
     all: AtomicU64,
@@ -45,13 +46,13 @@ struct Weighed {
 fn bytes_of(inputs: &[Input]) -> u64 {
     let bytes = inputs.iter().map(|input| match input {
         Input::Text(text) | Input::TextIn(_, text) => text.len(),
-        Input::Sound(samples) => size_of_val(samples.as_slice()),
+        Input::Audio(samples) => size_of_val(samples.as_slice()),
         Input::Frames(frames) => frames.iter().map(|frame| frame.pixels.len()).sum(),
     });
     bytes.sum::<usize>() as u64
 }
 
-impl Encode for WeighingTowers {
+impl Encode for WeighingEncoders {
     fn space(&self) -> SpaceInfo {
         space()
     }
@@ -72,20 +73,20 @@ impl Encode for WeighingTowers {
 impl Pending for Weighed {
     fn wait(self: Box<Self>) -> Result<Vec<Vec<f32>>, EngineError> {
         self.now.fetch_sub(bytes_of(&self.inputs), Ordering::SeqCst);
-        Ok(vec![vector("film"); self.inputs.len()])
+        Ok(vec![vector("video"); self.inputs.len()])
     }
 }
 
-fn make_film(path: &Path) {
-    let picture = format!("testsrc2=size=64x36:rate=1:duration={SECONDS}");
-    let sound = format!("sine=frequency=500:sample_rate=8000:duration={SECONDS}");
+fn make_video(path: &Path) {
+    let image = format!("testsrc2=size=64x36:rate=1:duration={SECONDS}");
+    let audio = format!("sine=frequency=500:sample_rate=8000:duration={SECONDS}");
     let made = Command::new("ffmpeg")
-        .args(["-nostdin", "-v", "error", "-y", "-f", "lavfi", "-i", &picture, "-f", "lavfi", "-i", &sound])
+        .args(["-nostdin", "-v", "error", "-y", "-f", "lavfi", "-i", &image, "-f", "lavfi", "-i", &audio])
         .args(["-c:v", "mpeg4", "-c:a", "flac"])
         .arg(path)
         .status()
         .expect("ffmpeg is installed");
-    assert!(made.success(), "ffmpeg makes the film");
+    assert!(made.success(), "ffmpeg makes the video");
 }
 
 /// The most memory that this process had so far, in bytes.
@@ -96,31 +97,31 @@ fn most_memory() -> u64 {
 }
 
 #[tokio::test]
-async fn an_hour_of_film_needs_no_more_memory_than_a_minute() {
+async fn an_hour_of_video_needs_no_more_memory_than_a_minute() {
     let program = std::env::var_os("SENSORIUM_BIN")
         .expect("SENSORIUM_BIN names the built binary, whose hidden subcommand decodes; `make test` sets it");
     let files = TemporaryDatabase::new();
-    let film = files.write("film.mkv", b"");
-    make_film(&film);
+    let video = files.write("video.mkv", b"");
+    make_video(&video);
 
     let limits = Limits { max_asset_bytes: 1 << 20, ..Limits::default() };
-    let (worker_program, spec) = (PathBuf::from(program), TowerSpec::default());
-    let towers = Arc::new(WeighingTowers::default());
+    let (worker_program, spec) = (PathBuf::from(program), EncoderSpec::default());
+    let encoders = Arc::new(WeighingEncoders::default());
     let engine = Engine::from_parts(EngineParts {
         data_dir: files.data().to_path_buf(),
         collection: "default".to_owned(),
         store: Arc::new(MemoryStore::new(space())),
-        encode: Arc::clone(&towers) as Arc<dyn Encode>,
+        encode: Arc::clone(&encoders) as Arc<dyn Encode>,
         decode: decoding_workers(PoolConfig { worker_program, workers: 1, limits, spec }),
         jobs: 1,
         access: Access::Write,
     });
-    let request = IndexRequest { paths: vec![film.clone()], ..IndexRequest::default() };
+    let request = IndexRequest { paths: vec![video.clone()], ..IndexRequest::default() };
     let (sender, _events) = unbounded_channel();
     let summary = engine.index(request, sender, Cancel::default()).await.expect("indexes");
     assert_eq!((summary.indexed, summary.failed), (1, 0));
 
-    let id = AssetId::from_content(&ContentHash::of(&fs_err::read(&film).expect("reads")));
+    let id = AssetId::from_content(&ContentHash::of(&fs_err::read(&video).expect("reads")));
     let stored = engine.get(&[id], true).await.expect("gets");
     let stored = stored[0].as_ref().expect("there");
     assert!(stored.vectors.iter().all(|vector| vector.len() == DIM));
@@ -136,10 +137,10 @@ async fn an_hour_of_film_needs_no_more_memory_than_a_minute() {
     }
     assert!(of_tracks[0] >= 360 && of_tracks[1] >= 1_400, "{of_tracks:?}");
 
-    let (all, most) = (towers.all.load(Ordering::SeqCst), towers.most.load(Ordering::SeqCst));
+    let (all, most) = (encoders.all.load(Ordering::SeqCst), encoders.most.load(Ordering::SeqCst));
     let memory = most_memory();
-    eprintln!("{all} bytes were decoded, {most} at most were with the towers, {memory} was all memory");
+    eprintln!("{all} bytes were decoded, {most} at most were with the encoders, {memory} was all memory");
     assert!(all >= ALL_BYTES, "{all}");
-    assert!(most <= MOST_WITH_TOWERS, "{most}");
+    assert!(most <= MOST_WITH_ENCODERS, "{most}");
     assert!(memory <= MOST_MEMORY, "{memory}");
 }

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Sounds that Debian packages hold, for training only: fetches and unpacks them below a folder, installs nothing (2.5 GB to
 # fetch, half of it 0ad-data). A package that cannot be had is left out.
-#   sh fetch_sounds.sh FOLDER
+#   sh fetch_audio.sh FOLDER
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$1"
@@ -16,6 +16,6 @@ for package in wordnet-base fluid-soundfont-gm wesnoth-1.16-data unknown-horizon
     apt-get -o APT::Sandbox::User=root download "$package" || continue
     dpkg-deb -x "$package"_*.deb "$package.part"
     rm -f "$package"_*.deb
-    python3 "$here/unpack_sounds.py" "$package.part"
+    python3 "$here/unpack_audio.py" "$package.part"
     mv "$package.part" "$package"
 done

@@ -18,12 +18,12 @@ const CHANNELS: [usize; 4] = [1, 32, 64, 128];
 /// # Shapes
 /// log-mel (time, 64) -> tokens (time / 16 * 4, d), all frequencies of a moment side by side
 #[derive(Debug)]
-pub(crate) struct SoundStem {
+pub(crate) struct AudioStem {
     /// With the number of channels that come in.
     layers: Vec<(usize, Linear)>,
 }
 
-impl SoundStem {
+impl AudioStem {
     /// Takes `PREFIX.stem.0` to `PREFIX.stem.3`, weights in the order (out, in, height, width).
     pub(crate) fn load(weights: &mut Weights<'_>, prefix: &str, d: usize) -> Result<Self, EmbedError> {
         let outputs = CHANNELS.into_iter().skip(1).chain([d]);
@@ -43,12 +43,12 @@ impl SoundStem {
     }
 
     pub(crate) fn forward(&self, mel: Vec<f32>, mels: usize) -> Vec<f32> {
-        let (mut picture, mut width) = (mel, mels);
+        let (mut image, mut width) = (mel, mels);
         for (channels, layer) in &self.layers {
-            let (rows, out_width) = neighbours(&picture, width, *channels);
-            (picture, width) = (layer.apply(&rows), out_width);
+            let (rows, out_width) = neighbours(&image, width, *channels);
+            (image, width) = (layer.apply(&rows), out_width);
         }
-        picture
+        image
     }
 }
 
@@ -65,8 +65,8 @@ fn channels_last(weight: &[f32], channels: usize) -> Vec<f32> {
 ///
 /// # Shapes
 /// (height, width, channels) -> (ceil(height / 2) * ceil(width / 2), 9 channels)
-fn neighbours(picture: &[f32], width: usize, channels: usize) -> (Vec<f32>, usize) {
-    let height = picture.len() / (width * channels);
+fn neighbours(image: &[f32], width: usize, channels: usize) -> (Vec<f32>, usize) {
+    let height = image.len() / (width * channels);
     let (rows, columns) = (height.div_ceil(STRIDE), width.div_ceil(STRIDE));
     let mut out = vec![0.0; rows * columns * KERNEL * KERNEL * channels];
     let places = out.chunks_exact_mut(channels);
@@ -81,7 +81,7 @@ fn neighbours(picture: &[f32], width: usize, channels: usize) -> (Vec<f32>, usiz
         let (Some(y), Some(x)) = (y.checked_sub(1), x.checked_sub(1)) else { continue };
         if y < height && x < width {
             let at = (y * width + x) * channels;
-            place.copy_from_slice(picture.get(at..at + channels).unwrap_or_default());
+            place.copy_from_slice(image.get(at..at + channels).unwrap_or_default());
         }
     }
     (out, columns)
@@ -98,14 +98,14 @@ mod tests {
         let number = |i: usize| (i * 7919 % 1000) as f32 / 500.0 - 1.0;
         let weight: Vec<f32> = (0..to * from * 9).map(number).collect();
         let bias: Vec<f32> = (0..to).map(number).collect();
-        let picture: Vec<f32> = (0..height * width * from).map(|i| number(i + 17)).collect();
+        let image: Vec<f32> = (0..height * width * from).map(|i| number(i + 17)).collect();
         let layer = Linear::new(&channels_last(&weight, from), bias.clone(), from * 9, Activation::Relu);
-        let (rows, columns) = neighbours(&picture, width, from);
+        let (rows, columns) = neighbours(&image, width, from);
         let ours = layer.apply(&rows);
         assert_eq!((columns, ours.len()), (4, 3 * 4 * to));
 
         let cpu = &Device::Cpu;
-        let input = Tensor::from_vec(picture, (1, height, width, from), cpu).unwrap();
+        let input = Tensor::from_vec(image, (1, height, width, from), cpu).unwrap();
         let input = input.permute((0, 3, 1, 2)).unwrap().contiguous().unwrap();
         let kernel = Tensor::from_vec(weight, (to, from, 3, 3), cpu).unwrap();
         let bias = Tensor::from_vec(bias, (1, to, 1, 1), cpu).unwrap();

@@ -10,16 +10,16 @@ use crate::layers::{BertConfig, BertEncoder, Linear, SmallTextEncoder, Transform
 use crate::threads::Threads;
 use crate::tokenizer::Tokenizer;
 use crate::weights::Weights;
-use crate::{Batch, EmbedError, Embedding, Tower};
+use crate::{Batch, EmbedError, Embedding, Encoder};
 
-/// Tokens that go through the layers together: enough that each weight is read once for many rows, few enough that their
-/// rows stay in the cache.
+/// Tokens that go through the layers together: enough that each weight is read once for many rows, few enough that
+/// their rows stay in the cache.
 const CHUNK_TOKENS: usize = 512;
 
-/// What all weights of a small tower's file begin with.
+/// What all weights of a small encoder's file begin with.
 const PREFIX: &str = "languages";
 
-/// Sizes of the tower of MiniLM.
+/// MiniLM's sizes.
 #[derive(Debug, Clone, Copy, serde::Deserialize)]
 pub(crate) struct TextConfig {
     /// The encoder's.
@@ -27,7 +27,7 @@ pub(crate) struct TextConfig {
     pub(crate) encoder: BertConfig,
 }
 
-/// Sizes of a small tower.
+/// Sizes of a small encoder.
 #[derive(Debug, Clone, Copy, serde::Deserialize)]
 pub(crate) struct SmallTextConfig {
     pub(crate) d: usize,
@@ -39,7 +39,7 @@ pub(crate) struct SmallTextConfig {
 
 /// What makes rows of tokens.
 #[derive(Debug)]
-pub(crate) enum TextEncoder {
+pub(crate) enum TokenEncoder {
     /// MiniLM. Its rows have the width of the space.
     Bert(BertEncoder),
     /// A small Transformer, and the map of the mean of its rows into the space.
@@ -52,16 +52,16 @@ pub(crate) enum TextEncoder {
 /// sentence-transformers `all-MiniLM-L6-v2`: mean pooling over the tokens, then L2; a small one maps the mean linearly
 /// before that
 #[derive(Debug)]
-pub(crate) struct TextTower {
+pub(crate) struct TextEncoder {
     tokenizer: Arc<Tokenizer>,
-    encoder: TextEncoder,
+    encoder: TokenEncoder,
     /// Width of a token.
     width: usize,
     dim: usize,
     threads: Threads,
 }
 
-impl TextEncoder {
+impl TokenEncoder {
     /// MiniLM. Takes every weight of the file.
     pub(crate) fn load_bert(mut weights: Weights<'_>, config: &TextConfig) -> Result<Self, EmbedError> {
         let encoder = BertEncoder::load(&mut weights, &config.encoder)?;
@@ -84,11 +84,11 @@ impl TextEncoder {
     }
 }
 
-impl TextTower {
-    /// The tower of an encoder and its tokenizer.
+impl TextEncoder {
+    /// Joins a tokenizer with what makes rows of its tokens.
     pub(crate) fn new(
         tokenizer: Arc<Tokenizer>,
-        encoder: TextEncoder,
+        encoder: TokenEncoder,
         (width, dim): (usize, usize),
         threads: Threads,
     ) -> Self {
@@ -98,15 +98,15 @@ impl TextTower {
     /// Most tokens of a text; `None` where any number will do.
     pub(crate) fn max_tokens(&self) -> Option<usize> {
         match &self.encoder {
-            TextEncoder::Bert(encoder) => Some(encoder.max_tokens()),
-            TextEncoder::Small(..) => None,
+            TokenEncoder::Bert(encoder) => Some(encoder.max_tokens()),
+            TokenEncoder::Small(..) => None,
         }
     }
 
     fn chunk(&self, items: &[&[u32]]) -> Result<Vec<Embedding>, EmbedError> {
         let (rows, map) = match &self.encoder {
-            TextEncoder::Bert(encoder) => (encoder.forward(items)?, None),
-            TextEncoder::Small(encoder, map) => (encoder.forward(items)?, Some(map)),
+            TokenEncoder::Bert(encoder) => (encoder.forward(items)?, None),
+            TokenEncoder::Small(encoder, map) => (encoder.forward(items)?, Some(map)),
         };
         let rows = rows_of(&rows)?;
         let mut rest = rows.as_slice();
@@ -127,7 +127,7 @@ impl TextTower {
     }
 }
 
-impl Tower for TextTower {
+impl Encoder for TextEncoder {
     fn modality(&self) -> Modality {
         Modality::Text
     }

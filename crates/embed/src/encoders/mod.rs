@@ -1,14 +1,14 @@
-//! One file a tower. Each takes its weights by the names of its file and refuses what is left over.
+//! One file an encoder. Each takes its weights by the names of its file and refuses what is left over.
 
 mod audio;
 mod image;
 mod text;
 mod video;
 
-pub(crate) use audio::{AudioConfig, AudioTower};
-pub(crate) use image::{ImageConfig, ImageTower};
-pub(crate) use text::{SmallTextConfig, TextConfig, TextEncoder, TextTower};
-pub(crate) use video::VideoTower;
+pub(crate) use audio::{AudioConfig, AudioEncoder};
+pub(crate) use image::{ImageConfig, ImageEncoder};
+pub(crate) use text::{SmallTextConfig, TextConfig, TextEncoder, TokenEncoder};
+pub(crate) use video::VideoEncoder;
 
 use sensorium_types::Modality;
 
@@ -21,9 +21,9 @@ pub(crate) struct Normalise {
     pub(crate) scale: f32,
 }
 
-/// The error of a tower that was given a batch of another kind.
-fn wrong_batch(tower: Modality, batch: &Batch<'_>) -> EmbedError {
-    EmbedError::WrongBatch { tower, batch: batch.name() }
+/// The error of an encoder that was given a batch of another kind.
+fn wrong_batch(encoder: Modality, batch: &Batch<'_>) -> EmbedError {
+    EmbedError::WrongBatch { encoder, batch: batch.name() }
 }
 
 /// Lets a vector out only if it is of numbers.

@@ -1,7 +1,7 @@
-"""Packs what the audio training reads for a machine with a GPU and without the data: guarded sounds as quantised log-mels
+"""Packs what the audio training reads for a machine with a GPU and without the data: guarded audio as quantised log-mels
 (mel_store.py), what the teacher heard, labels, captions, vectors of texts. `train_audio.py --pack FOLDER` reads it.
 
-    python pack_sounds.py --data DATA --stems FOLDER --text FILE --cache DIR --out FOLDER [--longest 5]
+    python pack_audio.py --data DATA --stems FOLDER --text FILE --cache DIR --out FOLDER [--longest 5]
 
 Variants stay behind: sums and speeds are made anew for every batch. Of scores the largest KEPT are packed, of embeddings their
 PRINCIPAL largest directions.
@@ -38,20 +38,20 @@ def flat(lists):
 def pack(a):
     """Writes the folder."""
     from bind_captions import Captions
-    from sounds import Labels, guarded
-    from text import TextTower
-    guard, sounds = guarded(a.data, a.cache)
-    sounds.rows = [r for r in sounds.rows if r["source"] != "variant"]
-    text = TextTower(a.stems, a.text).eval()
+    from audios import Labels, guarded
+    from text import TextEncoder
+    guard, audios = guarded(a.data, a.cache)
+    audios.rows = [r for r in audios.rows if r["source"] != "variant"]
+    text = TextEncoder(a.stems, a.text).eval()
     labels = Labels(a.data, text, a.cache, guard)
-    captions = Captions(a.data, guard, text, labels, sounds, a.captions, 1, a.cache)
+    captions = Captions(a.data, guard, text, labels, audios, a.captions, 1, a.cache)
     os.makedirs(a.out, exist_ok=True)
-    store = MelStore.of_sounds(sounds, a.longest)
+    store = MelStore.of_audios(audios, a.longest)
     squeezed(store.frames, os.path.join(a.out, "mels"))
-    patch = np.concatenate([np.arange(r["patch"], r["patch"] + r["patches"]) for r in sounds.rows])
-    scores = sounds.scores[patch].astype(np.float32)
+    patch = np.concatenate([np.arange(r["patch"], r["patch"] + r["patches"]) for r in audios.rows])
+    scores = audios.scores[patch].astype(np.float32)
     top = np.argsort(-scores, 1)[:, :KEPT]
-    at, unit, directions, mean, share = principal(sounds.embeds[patch].astype(np.float32), PRINCIPAL)
+    at, unit, directions, mean, share = principal(audios.embeds[patch].astype(np.float32), PRINCIPAL)
     arrays = {}
     for name, lists in (("classes", [c for c, _ in labels.groups.values()]), ("phrases", [p for _, p in labels.groups.values()]),
                         ("said", captions.of)):
@@ -62,38 +62,38 @@ def pack(a):
                         bank=labels.bank.astype(np.float16), names=labels.classes,
                         spoken=captions.vectors.numpy().astype(np.float16), **arrays)
     with open(os.path.join(a.out, "rows.json"), "w", encoding="utf-8") as f:
-        json.dump({"words": list(labels.groups), "rows": [[r["source"], labels.word(r), r["patches"]] for r in sounds.rows]}, f)
+        json.dump({"words": list(labels.groups), "rows": [[r["source"], labels.word(r), r["patches"]] for r in audios.rows]}, f)
     size = sum(os.path.getsize(os.path.join(a.out, n)) for n in os.listdir(a.out))
-    print(f"{len(sounds.rows)} sounds, {store.counts.sum() / 100:.0f} s, {size / 2 ** 20:.1f} MiB; the directions kept hold {share:.3f} "
+    print(f"{len(audios.rows)} audio clips, {store.counts.sum() / 100:.0f} s, {size / 2 ** 20:.1f} MiB; the directions kept hold {share:.3f} "
           "of the embeddings' variance", flush=True)
 
 
 class Packed:
-    """Stands for Sounds, Labels and Captions of a pack."""
+    """Stands for Audios, Labels and Captions of a pack."""
 
     def word(self, row):
         return row["label"]
 
 
 def packed(folder):
-    """Sounds (with their MelStore as `mels`), labels and captions of a pack."""
-    from sounds import NEAR
+    """Audios (with their MelStore as `mels`), labels and captions of a pack."""
+    from audios import NEAR
     with open(os.path.join(folder, "rows.json"), encoding="utf-8") as f:
         kept = json.load(f)
     z = dict(np.load(os.path.join(folder, "arrays.npz")))
     lists = lambda name: np.split(z[name], np.cumsum(z[name + "_count"])[:-1])  # noqa: E731
-    sounds, labels, captions = Packed(), Packed(), Packed()
+    audios, labels, captions = Packed(), Packed(), Packed()
     last = np.cumsum([n for _, _, n in kept["rows"]])
-    sounds.rows = [{"source": s, "label": w, "patch": int(p) - n, "patches": n} for (s, w, n), p in zip(kept["rows"], last)]
-    sounds.mels = MelStore(unsqueezed(os.path.join(folder, "mels")), z["peaks"], z["counts"])
-    sounds.scores = np.zeros((len(z["top"]), 521), np.float16)
-    np.put_along_axis(sounds.scores, z["top"].astype(np.int64), (z["best"] / 255).astype(np.float16), 1)
-    sounds.embeds = ((z["embeds"] * z["unit"]) @ z["directions"].astype(np.float32) + z["mean"]).astype(np.float16)
+    audios.rows = [{"source": s, "label": w, "patch": int(p) - n, "patches": n} for (s, w, n), p in zip(kept["rows"], last)]
+    audios.mels = MelStore(unsqueezed(os.path.join(folder, "mels")), z["peaks"], z["counts"])
+    audios.scores = np.zeros((len(z["top"]), 521), np.float16)
+    np.put_along_axis(audios.scores, z["top"].astype(np.int64), (z["best"] / 255).astype(np.float16), 1)
+    audios.embeds = ((z["embeds"] * z["unit"]) @ z["directions"].astype(np.float32) + z["mean"]).astype(np.float16)
     labels.bank, labels.classes = z["bank"].astype(np.float32), z["names"]
     labels.near = [np.flatnonzero(row) for row in labels.bank @ labels.bank.T > NEAR]
     labels.groups = dict(zip(kept["words"], zip(lists("classes"), lists("phrases"))))
     captions.of, captions.vectors = lists("said"), torch.from_numpy(z["spoken"].astype(np.float32))
-    return sounds, labels, captions
+    return audios, labels, captions
 
 
 def main():
@@ -101,7 +101,7 @@ def main():
     for name in ("data", "stems", "text", "out"):
         ap.add_argument("--" + name, required=True)
     ap.add_argument("--cache", default=os.path.join(os.path.dirname(__file__), ".cache"))
-    ap.add_argument("--longest", type=float, default=5, help="seconds kept of a sound")
+    ap.add_argument("--longest", type=float, default=5, help="seconds kept of an audio clip")
     ap.add_argument("--captions", type=int, default=4000)
     pack(ap.parse_args())
 

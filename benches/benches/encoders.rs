@@ -1,11 +1,11 @@
-//! Towers alone: pictures, texts and sounds a second from decoded inputs, 2 threads.
+//! Encoders alone: images, texts and audio a second from decoded inputs, 2 threads.
 //!
 //! `make bench` runs the same work through ONNX Runtime beside it (`benches/peers/onnx.py`) and prints the ratio.
 
 #![expect(clippy::expect_used, reason = "a bench stops at its first error")]
 
 use sensorium_benches::{bundle, report, timed};
-use sensorium_embed::{Input, Picture};
+use sensorium_embed::{Image, Input};
 use serde_json::json;
 
 const BATCH: usize = 8;
@@ -14,31 +14,31 @@ const ROUNDS: usize = 12;
 fn main() {
     let bundle = bundle();
     let size = bundle.cutting().image_size;
-    let pictures: Vec<Input> = (0..BATCH)
+    let images: Vec<Input> = (0..BATCH)
         .map(|index| {
             let bytes = size as usize * size as usize * 3;
             let pixels =
                 (0..bytes).map(|at| u8::try_from((at * (index + 3) / 7) % 251).expect("below 251")).collect();
-            Input::Frames(vec![Picture { width: size, height: size, pixels }])
+            Input::Frames(vec![Image { width: size, height: size, pixels }])
         })
         .collect();
     // Eight words and the two marks around them.
     let texts: Vec<Input> =
         (0..BATCH).map(|index| Input::Text(format!("{index} brown dogs run over the wet sand"))).collect();
-    let sounds: Vec<Input> = (0..BATCH)
+    let audios: Vec<Input> = (0..BATCH)
         .map(|index| {
             let step = 0.05 + 0.01 * index as f32;
-            Input::Sound((0..80_000).map(|at| (at as f32 * step).sin() * 0.3).collect())
+            Input::Audio((0..80_000).map(|at| (at as f32 * step).sin() * 0.3).collect())
         })
         .collect();
 
     let query = texts.iter().take(1).cloned().collect();
 
     for (name, inputs) in [
-        ("pictures", pictures),
+        ("images", images),
         ("query_of_ten_tokens", query),
         ("texts_of_ten_tokens", texts),
-        ("sounds_of_five_seconds", sounds),
+        ("audio_of_five_seconds", audios),
     ] {
         bundle.embed(&inputs).expect("warm");
         let mut best = f64::INFINITY;
@@ -47,6 +47,6 @@ fn main() {
             best = best.min(took.as_secs_f64());
         }
         let batch = inputs.len();
-        report("towers", json!({"what": name, "batch": batch, "a_second_best": batch as f64 / best}));
+        report("encoders", json!({"what": name, "batch": batch, "a_second_best": batch as f64 / best}));
     }
 }

@@ -1,4 +1,4 @@
-"""The two towers of ours. Every parameter's name is its name in image.safetensors and audio.safetensors.
+"""The two encoders of ours. Every parameter's name is its name in image.safetensors and audio.safetensors.
 
 Image: grid [B, G * G, 1280] and class logits [B, 1000] of the stem -> unit vectors [B, 384].
 Audio: normalised log-mel [B, T, 64], T a multiple of 16 -> unit vectors [B, 384].
@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 DIM = 384
-FEATURES, CLASSES, SOUNDS = 1280, 1000, 521
+FEATURES, CLASSES, AUDIO_CLASSES = 1280, 1000, 521
 GATE = 16
 
 
@@ -54,7 +54,7 @@ def statistics(p):
 
 
 class Named(nn.Module):
-    """The class-name branch and its gate, shared by both towers."""
+    """The class-name branch and its gate, shared by both encoders."""
 
     def __init__(self, classes, features):
         super().__init__()
@@ -82,7 +82,7 @@ class Named(nn.Module):
         self.gate["fc2"].bias.fill_(math.log(share / (1 - share)))
 
 
-class ImageTower(Named):
+class ImageEncoder(Named):
     """cls token and G * G grid tokens through the Transformer, beside a linear map of the grid's mean."""
 
     def __init__(self, grid=9, d=256, heads=4, layers=2, ffn=512, drop=0.1, token_drop=0.5):
@@ -123,13 +123,13 @@ class ImageTower(Named):
         return F.normalize((1 - g) * net + g * named, dim=-1)
 
 
-class AudioTower(Named):
+class AudioEncoder(Named):
     """Four stride-2 convolutions over [T, 64], T / 16 * 4 tokens, Transformer; class logits come from the cls token."""
 
     CHANNELS = (32, 64, 128)
 
     def __init__(self, d=192, heads=4, layers=4, ffn=384, drop=0.1):
-        super().__init__(SOUNDS, d)
+        super().__init__(AUDIO_CLASSES, d)
         self.config = {"d": d, "heads": heads, "layers": layers, "ffn": ffn}
         sizes = [1, *self.CHANNELS, d]
         self.stem = nn.ModuleList([nn.Conv2d(a, b, 3, 2, 1) for a, b in zip(sizes, sizes[1:])])
@@ -139,7 +139,7 @@ class AudioTower(Named):
         self.cls = nn.Parameter(torch.randn(d) * 0.02)
         self.layers = nn.ModuleList([Layer(d, heads, ffn, drop) for _ in range(layers)])
         self.out_norm, self.out_proj = nn.LayerNorm(d), nn.Linear(d, DIM)
-        self.class_proj = nn.Linear(d, SOUNDS)
+        self.class_proj = nn.Linear(d, AUDIO_CLASSES)
 
     def tokens(self, mel):
         """What the last layer leaves, [B, 1 + T / 16 * 4, d], cls first, of normalised log-mels [B, T, 64]."""
@@ -174,10 +174,10 @@ class AudioTower(Named):
         return self
 
 
-def warm(tower, path, prefix):
-    """Starts a tower from exported weights; batch norms, which export folds away, begin anew."""
+def warm(encoder, path, prefix):
+    """Starts an encoder from exported weights; batch norms, which export folds away, begin anew."""
     stored = {k.removeprefix(prefix): v.float() for k, v in load_file(path).items()}
-    missing, extra = tower.load_state_dict(stored, strict=False)
+    missing, extra = encoder.load_state_dict(stored, strict=False)
     if extra or [m for m in missing if not m.startswith("bn.")]:
         raise ValueError(f"{path} does not fit: missing {missing}, extra {extra}")
-    return tower
+    return encoder

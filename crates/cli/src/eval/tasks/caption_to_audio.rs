@@ -1,4 +1,4 @@
-//! Each caption of the stamps' sounds looks for a sound that bears it, among those sounds.
+//! Each caption of the stamps' audio looks for an audio clip that bears it, among those audio clips.
 
 use sensorium_types::Modality;
 

@@ -1,14 +1,14 @@
-"""What the audio training reads: cached sounds, teacher targets, labels as text and as classes of the teacher."""
+"""What the audio training reads: cached audio, teacher targets, labels as text and as classes of the teacher."""
 
 import json
 import os
 
 import numpy as np
 
-from cache_sounds import set_of
+from cache_audio import set_of
 from guard import Guard
 from heard import SETS, set_table, table
-from names import sound_labels, sound_names, sound_vectors
+from names import audio_labels, audio_names, audio_vectors
 from preprocess import RATE
 
 # label of the table in heard.py -> folders of dirt_samples
@@ -20,7 +20,7 @@ DRUMS = {"bass drum": "808bd bd clubkick kicklinn popkick hardkick", "snare drum
 NEAR = 0.75  # cosine from which a text of the bank is too like a right one to count as wrong
 
 
-class Sounds:
+class Audios:
     """Rows and arrays of one prefix ("" trains, "dev." and "dev2." measure)."""
 
     def __init__(self, cache, prefix=""):
@@ -30,13 +30,13 @@ class Sounds:
         self.samples, self.scores, self.embeds = (np.load(folder + n + ".npy", mmap_mode=None if n != "samples" else "r")
                                                   for n in ("samples", "scores", "embeds"))
 
-    def sound(self, i):
+    def audio(self, i):
         """f32 samples of a row."""
         r = self.rows[i]
         return self.samples[r["start"]:r["start"] + r["length"]].astype(np.float32) / 32768
 
     def labelled(self, packages):
-        """Numbers of the labelled sounds of these packages."""
+        """Numbers of the labelled clips of these packages."""
         return [i for i, r in enumerate(self.rows) if r["source"] == "extra" and r["label"] and r["file"].split("/")[0] in packages]
 
     def means(self):
@@ -57,8 +57,8 @@ class Labels:
     """The bank of texts: 521 class names first, then every label's phrases; and which rows are whose positives."""
 
     def __init__(self, data, text, cache, guard=None):
-        self.classes = sound_vectors(text, sound_names(data))
-        self.display = sound_labels(data)
+        self.classes = audio_vectors(text, audio_names(data))
+        self.display = audio_labels(data)
         self.folders = {f: word for word, fs in DRUMS.items() for f in fs.split()}
         self.groups, phrases = {}, []
         for word, (classes, said) in table(self.display).items():
@@ -93,27 +93,27 @@ class Labels:
         return row["label"] if row["label"] in self.groups else None
 
 
-ALIKE = 0.98  # cosine of mean teacher embeddings from which two sounds count as the same recording
+ALIKE = 0.98  # cosine of mean teacher embeddings from which two audio clips count as the same recording
 
 
-OTHERS = ("extra", "rendered", "variant")  # sources outside the data folder, which cache_sounds.py checked
+OTHERS = ("extra", "rendered", "variant")  # sources outside the data folder, which cache_audio.py checked
 
 
 def guarded(data, cache):
-    """Training sounds; every row of the data folder passes the guard again, and recordings that dev holds too fall.
+    """Training audio; every row of the data folder passes the guard again, and recordings that dev holds too fall.
 
     Twelve dev clips of animal_sounds lie under other names in its train rows, sample for sample.
     """
-    guard, sounds = Guard(data), Sounds(cache)
-    held = np.concatenate([Sounds(cache, prefix).means() for prefix in ("dev.", "dev2.")])
-    same = (sounds.means() @ held.T).max(1) > ALIKE
-    sounds.rows = [r for r, out in zip(sounds.rows, same) if not out]
-    print(f"{int(same.sum())} training sounds are too like a held-out sound and left out", flush=True)
+    guard, audios = Guard(data), Audios(cache)
+    held = np.concatenate([Audios(cache, prefix).means() for prefix in ("dev.", "dev2.")])
+    same = (audios.means() @ held.T).max(1) > ALIKE
+    audios.rows = [r for r, out in zip(audios.rows, same) if not out]
+    print(f"{int(same.sum())} training clips are too like a held-out one and left out", flush=True)
     allowed = {(set_of(r), os.path.basename(r["file"])) for r in guard.train_rows()}
-    for row in sounds.rows:
+    for row in audios.rows:
         if row["source"] not in OTHERS and (row["source"], row["file"]) not in allowed:
             raise ValueError(f"{row['file']} must not train")
-    return guard, sounds
+    return guard, audios
 
 
 assert RATE == 16000
