@@ -1,7 +1,7 @@
 //! Filters answered from columns, against `Filter::matches` over payloads merged by hand: before, while and after a
 //! column is made, and while assets change under it.
 
-#![expect(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "small numbers of tests")]
+#![expect(clippy::indexing_slicing, reason = "small numbers of tests")]
 
 mod common;
 

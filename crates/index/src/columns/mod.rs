@@ -18,6 +18,12 @@
 //! | `set.rs` | the columns of a view with what changed since |
 //! | `usage.rs` | which fields have columns, within which bounds |
 //!
+//! # Cost
+//! A search without a filter touches none of this. A commit notes the assets that it touches, once there are columns; it does
+//! not touch these. A filter costs microseconds where its fields have columns, and asks those assets one by one that changed
+//! since: a hundredth of all, or 4096, before the columns are carried forward in the background, which merges what changed
+//! into each (some 20 ms for a field of a million).
+//!
 //! # Memory
 //! Four bytes for each value of an asset, two more where these are many, each distinct value once, and a bit an asset.
 
