@@ -7,10 +7,12 @@
 //! | --- | --- |
 //! | `database/` | [`Database`]: the data folder, the writer's lock, the registry of collections |
 //! | `collection/` | [`Collection`]: changes, searches, reading, `verify` and `repair` |
+//! | `columns/` | fields of assets by value, which answer filters |
 //! | `graph/` | building, storing and walking HNSW graphs |
 //! | `storage/` | column families, keys, records, the high-water mark |
 
 mod collection;
+mod columns;
 mod database;
 mod distance;
 mod error;
@@ -19,6 +21,7 @@ mod options;
 mod storage;
 
 pub use collection::Collection;
+pub use columns::Estimate;
 pub use database::{
     CollectionInfo, Database, MAX_COLLECTION_NAME_BYTES, MAX_OPEN_COLLECTIONS, has_writer, is_data_folder,
 };

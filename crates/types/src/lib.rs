@@ -9,9 +9,9 @@
 //! | `id.rs` | [`AssetId`], [`ContentHash`], [`PointKey`], [`PointUuid`] |
 //! | `span.rs` | [`Span`], [`Moment`] |
 //! | `payload.rs` | [`Payload`] and its limits |
-//! | `number.rs` | numbers that are exact to 64 bits: [`read_number`] |
+//! | `number.rs` | numbers that are exact to 64 bits: [`read_number`], [`compare_numbers`] |
 //! | `text.rs` | when texts are the same or blank, and how they are shown: [`nfc`], [`is_blank`], [`printable`] |
-//! | `filter/` | [`Filter`], its grammar and its meaning |
+//! | `filter/` | [`Filter`], its grammar and its meaning; [`Period`] |
 //! | `score.rs` | [`Calibration`], [`CalibrationTable`] |
 //! | `hubs.rs` | the hub correction: [`HubValues`] of points, [`HubWeights`] of queries, [`HubBank`] |
 //! | `reason.rs` | [`FailureReason`]: why a file was not indexed |
@@ -37,14 +37,14 @@ mod span;
 mod text;
 
 pub use cancel::{Cancel, CancelOnDrop, Stopped};
-pub use filter::{Comparison, Filter, FilterError, Literal, MAX_FILTER_BYTES, MAX_FILTER_TERMS};
+pub use filter::{Comparison, Filter, FilterError, Literal, MAX_FILTER_BYTES, MAX_FILTER_TERMS, Period};
 pub use hubs::{HubBank, HubValues, HubWeights};
 pub use id::{AssetId, ContentHash, IdError, PointKey, PointUuid};
 pub use kind::ErrorKind;
 pub use language::{Language, UnknownLanguage};
 pub use modality::{Content, Modality, Track, UnknownName};
-pub use number::read_number;
-pub use payload::{CAPTIONS_FIELD, MAX_USER_METADATA_BYTES, Payload, PayloadError};
+pub use number::{compare_numbers, read_number};
+pub use payload::{CAPTIONS_FIELD, MAX_USER_METADATA_BYTES, Payload, PayloadError, value_inside};
 pub use reason::{FailureReason, ReasonKind};
 pub use record::{
     Applied, AssetRecord, Change, MediaPolicy, PointInfo, PointRecord, SourceKey, SourceRow, SourceState,

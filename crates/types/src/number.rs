@@ -87,8 +87,8 @@ fn shape(text: &str) -> Option<Shape> {
     rest.is_empty().then_some(shape)
 }
 
-/// The order of two numbers, without rounding either.
-pub(crate) fn compare(left: &Number, right: &Number) -> Option<Ordering> {
+/// The order of two numbers, without rounding either; `None` beside a number that is no number.
+pub fn compare_numbers(left: &Number, right: &Number) -> Option<Ordering> {
     match (whole(left), whole(right)) {
         (Some(left), Some(right)) => Some(left.cmp(&right)),
         (Some(left), None) => compare_mixed(left, right.as_f64()?),
@@ -147,7 +147,8 @@ mod tests {
     #[test]
     fn numbers_are_compared_without_rounding() {
         let order = |left: &str, right: &str| {
-            compare(&read_number(left).expect(left), &read_number(right).expect(right)).expect("an order")
+            compare_numbers(&read_number(left).expect(left), &read_number(right).expect(right))
+                .expect("an order")
         };
         for (left, right, expected) in [
             ("9007199254740993", "9007199254740992.0", Ordering::Greater),

@@ -95,13 +95,18 @@ impl Payload {
     }
 }
 
+/// The value at a path of names inside a value, as [`Payload::get`] finds it inside an object.
+pub fn value_inside<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
+    lookup(value.as_object()?, path)
+}
+
 fn lookup<'a>(fields: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     if let Some(value) = field(fields, name) {
         return Some(value);
     }
     name.match_indices('.').find_map(|(at, _)| {
         let (head, rest) = name.split_at(at);
-        lookup(field(fields, head)?.as_object()?, rest.get(1..)?)
+        value_inside(field(fields, head)?, rest.get(1..)?)
     })
 }
 

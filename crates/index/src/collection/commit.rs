@@ -17,8 +17,8 @@ use parking_lot::Mutex;
 use sensorium_types::Applied;
 
 use super::core::Core;
-use super::optimizer;
 use super::writer::ValuedChange;
+use super::{matching, optimizer};
 use crate::error::IndexError;
 
 /// Calls that wait for the thread before more callers are held back.
@@ -141,6 +141,7 @@ fn commit_group(core: &Arc<Core>, group: Vec<Job>) {
     }
     if lost.is_none() {
         optimizer::consider(core);
+        matching::consider(core);
     }
 }
 

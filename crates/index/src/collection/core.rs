@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::thread::JoinHandle;
 
 use parking_lot::{Mutex, RwLock};
 use sensorium_types::{AssetId, HubBank, SpaceInfo};
 
+use super::matching::ColumnJob;
 use super::view::View;
 use super::writer::Writer;
 use crate::database::WriterLock;
@@ -63,6 +64,10 @@ pub(crate) struct Core {
     pub(super) filler: Mutex<Option<JoinHandle<()>>>,
     /// The thread that checks and writes files of segments.
     pub(super) checker: Mutex<Option<JoinHandle<()>>>,
+    /// Which fields have columns, and the job that makes them.
+    pub(super) columns: ColumnJob,
+    /// Itself, for jobs that outlive a call.
+    pub(super) this: Weak<Self>,
     /// Set when the collection closes.
     pub(super) closing: AtomicBool,
 }
@@ -110,8 +115,15 @@ impl Core {
             filling: Mutex::new(()),
             filler: Mutex::new(None),
             checker: Mutex::new(None),
+            columns: ColumnJob::default(),
+            this: Weak::new(),
             closing: AtomicBool::new(false),
         }
+    }
+
+    /// The core as it is shared, so that it can start jobs of its own.
+    pub(super) fn shared(self) -> Arc<Self> {
+        Arc::new_cyclic(|this| Self { this: this.clone(), ..self })
     }
 
     /// What tells its bank of hub values from others.
@@ -143,6 +155,11 @@ impl Core {
         if first {
             tracing::error!(collection = %self.name, %error, "stop writing after a failure");
         }
+    }
+
+    /// Whether a write has failed.
+    pub(super) fn is_poisoned(&self) -> bool {
+        self.poison.get().is_some()
     }
 
     /// Refuses to write after a failure, or on a reader.

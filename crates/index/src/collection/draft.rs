@@ -333,6 +333,7 @@ impl Effects {
         view.sources = self.sources;
         for (asset, entry) in self.entries {
             view.assets.set(asset, entry);
+            view.columns.touch(asset.0);
         }
         if !self.killed.is_empty() {
             Arc::make_mut(&mut view.dead).extend(self.killed.iter().map(|(_, point)| point.0));

@@ -12,7 +12,8 @@
 //! | `view.rs`, `table.rs` | the collection in memory, shared between versions |
 //! | `segments.rs`, `tail.rs`, `sealed.rs`, `segment_file.rs` | its points, by what they show: sealed segments, their files, and a growing tail |
 //! | `check.rs`, `draft.rs`, `writer.rs`, `commit.rs` | changes: refused, drafted, written, grouped |
-//! | `select.rs`, `fields.rs`, `planner.rs`, `query.rs`, `collector.rs` | searches |
+//! | `select.rs`, `matching.rs`, `fields.rs` | who may be given, from columns (`../columns/`) or one by one |
+//! | `planner.rs`, `query.rs`, `collector.rs` | searches |
 //! | `hubs.rs` | hub values in memory, and the job that makes those that are missing |
 //! | `read.rs`, `stats.rs` | the rest of reading |
 //! | `policy.rs`, `optimizer.rs` | which segments are built, and their publication |
@@ -28,6 +29,7 @@ mod fields;
 mod files;
 mod hubs;
 mod load;
+mod matching;
 mod open;
 mod optimizer;
 mod planner;
@@ -60,6 +62,7 @@ use sensorium_types::{
 use self::commit::Committer;
 use self::core::Core;
 use self::hubs::Correction;
+use crate::columns::Estimate;
 use crate::error::IndexError;
 
 pub(crate) use load::check_format;
@@ -76,7 +79,7 @@ pub struct Collection {
 
 impl Collection {
     fn new(core: Core) -> Self {
-        let core = Arc::new(core);
+        let core = core.shared();
         optimizer::consider(&core);
         hubs::consider(&core);
         files::consider(&core);
@@ -201,7 +204,19 @@ impl Collection {
     /// # Errors
     /// None now; kept for stores that read from disk.
     pub fn count(&self, filter: Option<&Filter>) -> Result<u64, IndexError> {
-        Ok(select::count(&self.core.view(), filter))
+        select::count(&self.core, &self.core.view(), filter)
+    }
+
+    /// How many live assets meet the filter, without looking at any. It is as wide as it can be for fields without a
+    /// column.
+    pub fn estimate(&self, filter: &Filter) -> Estimate {
+        matching::estimate(&self.core.view(), filter)
+    }
+
+    /// Fields that have a column, by which filters are answered. A field gets its own in the background after the first
+    /// filter that names it, within bounds of number and memory.
+    pub fn column_fields(&self) -> Vec<String> {
+        self.core.view().columns.columns().sizes().map(|(field, _)| field.to_owned()).collect()
     }
 
     /// A page of assets that meet the filter, in order of id, after `after`.
@@ -284,5 +299,6 @@ impl Drop for Collection {
             // A panic there left no trace but what is missing, which the next open finds.
             let _ = thread.join();
         }
+        self.core.columns.join();
     }
 }

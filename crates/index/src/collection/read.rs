@@ -9,10 +9,11 @@ use sensorium_types::{AssetId, Filter, Page, PointKey, SourceKey, SourceRow, Sto
 use super::core::Core;
 use super::fields::Matcher;
 use super::load::place;
+use super::matching::known;
 use super::table::{Entry, Point};
 use super::view::View;
 use crate::error::IndexError;
-use crate::storage::{Family, Row as _, SourceValue, decode_source_key, point_offset_key};
+use crate::storage::{AssetOffset, Family, Row as _, SourceValue, decode_source_key, point_offset_key};
 
 /// Names looked at under one lock of the id map.
 const NAMES_AT_ONCE: usize = 1024;
@@ -58,14 +59,20 @@ pub(super) struct Scroll<'a> {
 pub(super) fn scroll(core: &Core, view: &View, ask: Scroll<'_>) -> Page {
     let mut page = Page { assets: Vec::new(), next: None };
     let mut after = ask.after.cloned();
+    let bits = ask.filter.and_then(|filter| known(core, view, filter));
     let matcher = ask.filter.map(Matcher::new);
+    let meets = |asset: AssetOffset, entry: &Entry| match (&bits, &matcher) {
+        (Some(bits), _) => bits.has(asset.0),
+        (None, Some(matcher)) => matcher.meets(entry),
+        (None, None) => true,
+    };
     loop {
         let names = names_after(core, after.as_ref());
         let Some((last, _)) = names.last() else { return page };
         after = Some(last.clone());
         for (id, asset) in names {
             let Some(entry) = view.assets.get_named(asset, &id) else { continue };
-            if !matcher.as_ref().is_none_or(|matcher| matcher.meets(entry)) {
+            if !meets(asset, entry) {
                 continue;
             }
             if page.assets.len() >= ask.limit {
@@ -77,7 +84,7 @@ pub(super) fn scroll(core: &Core, view: &View, ask: Scroll<'_>) -> Page {
     }
 }
 
-fn names_after(core: &Core, after: Option<&AssetId>) -> Vec<(AssetId, crate::storage::AssetOffset)> {
+fn names_after(core: &Core, after: Option<&AssetId>) -> Vec<(AssetId, AssetOffset)> {
     let ids = core.ids.read();
     let from = after.map_or(Bound::Unbounded, Bound::Excluded);
     let names = ids.range::<AssetId, _>((from, Bound::Unbounded)).take(NAMES_AT_ONCE);

@@ -1,53 +1,24 @@
 //! Which assets and points a search may give, made once for all sub-queries of a request.
 //!
 //! Without a filter nothing is evaluated: what may be given is known by count, and each candidate is asked for its modality.
-//! A filter is evaluated on every asset of the named modalities, so that the size of the answer is known before a plan is
-//! chosen.
+//! A filter is answered for every asset of the named modalities, from columns where its fields have them, so that the size of
+//! the answer is known before a plan is chosen.
 
 use sensorium_types::{AssetId, Cancel, Filter, SearchRequest};
 
 use super::core::Core;
-use super::fields::Matcher;
+use super::matching::{Asked, matching};
 use super::table::{ModalitySet, Tally, TrackSet};
 use super::view::View;
+use crate::columns::Bits;
 use crate::error::IndexError;
 use crate::storage::AssetOffset;
-
-/// Assets that are looked at between two looks at the cancel flag.
-const SLICE: usize = 1024;
-
-/// A set of asset offsets.
-#[derive(Debug, Clone, Default)]
-struct OffsetSet(Vec<u64>);
-
-impl OffsetSet {
-    fn insert(&mut self, asset: AssetOffset) {
-        let (word, bit) = (asset.index() / 64, asset.index() % 64);
-        if self.0.len() <= word {
-            self.0.resize(word + 1, 0);
-        }
-        if let Some(word) = self.0.get_mut(word) {
-            *word |= 1 << bit;
-        }
-    }
-
-    fn has(&self, asset: AssetOffset) -> bool {
-        self.0.get(asset.index() / 64).is_some_and(|word| word >> (asset.index() % 64) & 1 == 1)
-    }
-
-    fn iter(&self) -> impl Iterator<Item = AssetOffset> {
-        (0_u32..).zip(&self.0).flat_map(|(number, word)| {
-            let bits = (0..64_u32).filter(move |bit| word >> bit & 1 == 1);
-            bits.map(move |bit| AssetOffset(number * 64 + bit))
-        })
-    }
-}
 
 /// The assets that a request may give.
 #[derive(Debug)]
 pub(super) struct Selection {
     /// The assets that meet the filter; `None` without one.
-    matching: Option<OffsetSet>,
+    matching: Option<Bits>,
     modalities: ModalitySet,
     excluded: Vec<AssetOffset>,
     /// How many may be given, by modality and tracks.
@@ -67,20 +38,10 @@ impl Selection {
             excluded.iter().filter_map(|asset| view.assets.get(*asset)).for_each(|entry| tally.remove(entry));
             return Ok(Self { matching: None, modalities, excluded, tally });
         };
-        let mut selection = Self { matching: None, modalities, excluded, tally: Tally::default() };
-        let mut matching = OffsetSet::default();
-        let matcher = Matcher::new(filter);
-        for (number, (asset, entry)) in view.assets.iter(modalities).enumerate() {
-            if number % SLICE == 0 {
-                check(&request.cancel)?;
-            }
-            if !selection.is_excluded(asset) && matcher.meets(entry) {
-                matching.insert(asset);
-                selection.tally.add(entry);
-            }
-        }
-        selection.matching = Some(matching);
-        Ok(selection)
+        let mut met = matching(core, view, Asked { filter, modalities, cancel: &request.cancel })?;
+        excluded.iter().for_each(|asset| met.remove(asset.0));
+        let (met, tally) = view.assets.narrow(&met, modalities);
+        Ok(Self { matching: Some(met), modalities, excluded, tally })
     }
 
     /// How many assets with points of the tracks may be given.
@@ -96,7 +57,7 @@ impl Selection {
     /// Whether an asset may be given.
     pub(super) fn has(&self, view: &View, asset: AssetOffset) -> bool {
         match &self.matching {
-            Some(matching) => matching.has(asset),
+            Some(matching) => matching.has(asset.0),
             None => {
                 !self.is_excluded(asset)
                     && (self.modalities == ModalitySet::ALL
@@ -111,7 +72,7 @@ impl Selection {
 
     /// The assets that meet the filter, if there is one.
     pub(super) fn matching(&self) -> Option<impl Iterator<Item = AssetOffset>> {
-        self.matching.as_ref().map(OffsetSet::iter)
+        self.matching.as_ref().map(|matching| matching.iter().map(AssetOffset))
     }
 }
 
@@ -136,9 +97,8 @@ fn offsets(core: &Core, view: &View, ids: &[AssetId]) -> Vec<AssetOffset> {
 }
 
 /// How many assets meet a filter.
-pub(super) fn count(view: &View, filter: Option<&Filter>) -> u64 {
-    match filter.map(Matcher::new) {
-        None => view.assets.len() as u64,
-        Some(matcher) => view.assets.all().filter(|entry| matcher.meets(entry)).count() as u64,
-    }
+pub(super) fn count(core: &Core, view: &View, filter: Option<&Filter>) -> Result<u64, IndexError> {
+    let Some(filter) = filter else { return Ok(view.assets.len() as u64) };
+    let asked = Asked { filter, modalities: ModalitySet::ALL, cancel: &Cancel::new() };
+    Ok(matching(core, view, asked)?.len() as u64)
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use sensorium_types::{AssetId, AssetRecord, Modality, PointInfo, SourceKey, Span, StoredAsset, Track};
 
+use crate::columns::Bits;
 use crate::storage::{AssetOffset, PointOffset};
 
 /// Assets of a page.
@@ -81,10 +82,6 @@ impl Entry {
             vectors: Vec::new(),
             paths: self.sources.iter().map(|source| source.key.path.clone()).collect(),
         }
-    }
-
-    fn tracks(&self) -> TrackSet {
-        self.points.iter().fold(TrackSet::EMPTY, |set, point| set.with(point.track))
     }
 }
 
@@ -195,27 +192,26 @@ impl Default for Tally {
 impl Tally {
     /// Counts an asset.
     pub(crate) fn add(&mut self, entry: &Entry) {
-        self.change(entry, |count| count + 1);
+        self.change(Class::of(entry), 1, usize::saturating_add);
     }
 
     /// Counts an asset no more.
     pub(crate) fn remove(&mut self, entry: &Entry) {
-        self.change(entry, |count| count.saturating_sub(1));
+        self.change(Class::of(entry), 1, usize::saturating_sub);
     }
 
-    fn change(&mut self, entry: &Entry, to: impl Fn(usize) -> usize) {
-        self.len = to(self.len);
-        let modality = Modality::ALL.iter().position(|modality| *modality == entry.record.modality);
+    /// Counts, or no more, so many assets of a class.
+    fn change(&mut self, class: Class, count: usize, to: impl Fn(usize, usize) -> usize) {
+        self.len = to(self.len, count);
+        let modality = Modality::ALL.iter().position(|modality| *modality == class.modality);
         let Some(modality) = modality else { return };
         let assets = self.assets.get_mut(modality);
-        if let Some(count) = assets.and_then(|counts| counts.get_mut(usize::from(entry.tracks().0))) {
-            *count = to(*count);
+        if let Some(assets) = assets.and_then(|counts| counts.get_mut(usize::from(class.tracks().0))) {
+            *assets = to(*assets, count);
         }
         let Some(points) = self.points.get_mut(modality) else { return };
-        for point in entry.points.iter() {
-            if let Some(count) = points.get_mut(usize::from(point.track.code())) {
-                *count = to(*count);
-            }
+        for (points, each) in points.iter_mut().zip(class.points) {
+            *points = to(*points, count * each as usize);
         }
     }
 
@@ -243,18 +239,70 @@ impl Tally {
     }
 }
 
+/// What counts of an asset: its modality, and its points by track.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Class {
+    modality: Modality,
+    points: [u32; Track::ALL.len()],
+}
+
+impl Class {
+    fn of(entry: &Entry) -> Self {
+        let mut points = [0; Track::ALL.len()];
+        for point in entry.points.iter() {
+            if let Some(count) = points.get_mut(usize::from(point.track.code())) {
+                *count += 1;
+            }
+        }
+        Self { modality: entry.record.modality, points }
+    }
+
+    fn tracks(&self) -> TrackSet {
+        let met = (0..).zip(self.points).filter(|(_, count)| *count > 0);
+        met.fold(TrackSet::EMPTY, |set, (code, _): (u8, _)| TrackSet(set.0 | 1 << code))
+    }
+}
+
 /// The bit of no asset.
 const NO_ASSET: ModalitySet = ModalitySet(0);
+
+/// A bit for each asset of a page.
+type Mask = [u64; PAGE / 64];
 
 #[derive(Debug, Clone)]
 struct Page {
     entries: Vec<Option<Arc<Entry>>>,
     modalities: Vec<ModalitySet>,
+    /// The classes of its assets, each with who is of it: many assets are counted at a time, without a look at them.
+    classes: Vec<(Class, Mask)>,
 }
 
 impl Page {
     fn empty() -> Self {
-        Self { entries: vec![None; PAGE], modalities: vec![NO_ASSET; PAGE] }
+        Self { entries: vec![None; PAGE], modalities: vec![NO_ASSET; PAGE], classes: Vec::new() }
+    }
+
+    /// Takes note of what stands at a place.
+    fn note(&mut self, place: usize, entry: Option<&Entry>) {
+        if let Some(modality) = self.modalities.get_mut(place) {
+            *modality = entry.map_or(NO_ASSET, |entry| ModalitySet::of(entry.record.modality));
+        }
+        let (word, bit) = (place / 64, 1 << (place % 64));
+        self.classes.retain_mut(|(_, mask)| {
+            if let Some(word) = mask.get_mut(word) {
+                *word &= !bit;
+            }
+            mask.iter().any(|word| *word != 0)
+        });
+        let Some(class) = entry.map(Class::of) else { return };
+        let known = self.classes.iter().position(|(known, _)| *known == class);
+        let place = known.unwrap_or_else(|| {
+            self.classes.push((class, Mask::default()));
+            self.classes.len() - 1
+        });
+        if let Some(word) = self.classes.get_mut(place).and_then(|(_, mask)| mask.get_mut(word)) {
+            *word |= bit;
+        }
     }
 }
 
@@ -308,9 +356,7 @@ impl AssetTable {
         }
         let page = self.pages.get_mut(number)?.get_or_insert_with(|| Arc::new(Page::empty()));
         let page = Arc::make_mut(page);
-        if let Some(modality) = page.modalities.get_mut(index % PAGE) {
-            *modality = entry.as_ref().map_or(NO_ASSET, |entry| ModalitySet::of(entry.record.modality));
-        }
+        page.note(index % PAGE, entry.as_ref());
         if let Some(entry) = &entry {
             self.tally.add(entry);
         }
@@ -336,8 +382,102 @@ impl AssetTable {
         })
     }
 
-    /// Every asset, also those without points, in order of offset.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Entry>> {
-        self.pages.iter().flatten().flat_map(|page| page.entries.iter().flatten())
+    /// Those of a set that are of the modalities, and how many they are by modality and tracks.
+    ///
+    /// # Cost
+    /// A few instructions for 64 assets of one class.
+    pub(crate) fn narrow(&self, among: &Bits, modalities: ModalitySet) -> (Bits, Tally) {
+        let (mut narrowed, mut tally) = (Bits::default(), Tally::default());
+        for (number, page) in self.pages.iter().enumerate() {
+            let Some(page) = page else { continue };
+            let first = number * (PAGE / 64);
+            for (class, mask) in page.classes.iter().filter(|(class, _)| modalities.has(class.modality)) {
+                let mut count = 0;
+                for (word, mask) in (first..).zip(mask) {
+                    let kept = mask & among.word(word);
+                    narrowed.unite_word(word, kept);
+                    count += kept.count_ones() as usize;
+                }
+                tally.change(*class, count, usize::saturating_add);
+            }
+        }
+        (narrowed, tally)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sensorium_types::{MediaPolicy, Payload};
+
+    use super::*;
+
+    fn entry(number: u32, modality: Modality, tracks: &[Track]) -> Entry {
+        let points = (0..).zip(tracks).map(|(ordinal, track)| Point {
+            offset: PointOffset(10 * number + ordinal),
+            track: *track,
+            ordinal,
+            span: None,
+        });
+        Entry {
+            record: Arc::new(AssetRecord {
+                id: AssetId::new(&number.to_string()).expect("valid"),
+                hash: None,
+                modality,
+                space_revision: String::new(),
+                facts: Payload::new(),
+                metadata: Payload::new(),
+                media: MediaPolicy::None,
+                from_source: false,
+            }),
+            points: points.collect(),
+            sources: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn assets_are_narrowed_and_counted_as_if_each_were_looked_at() {
+        let mut table = AssetTable::default();
+        for number in (0..1500_u32).filter(|number| number % 7 != 0) {
+            let modality = Modality::ALL[number as usize % 4];
+            let tracks: &[Track] = match number % 5 {
+                0 => &[],
+                1 => &[Track::Image],
+                2 => &[Track::Text],
+                3 => &[Track::Video, Track::Video, Track::Audio],
+                _ => &[Track::Audio, Track::Caption],
+            };
+            table.set(AssetOffset(number), Some(entry(number, modality, tracks)));
+        }
+        for number in (0..1500).step_by(11) {
+            table.set(AssetOffset(number), None);
+        }
+        table.set(AssetOffset(1100), Some(entry(1100, Modality::Text, &[Track::Text])));
+        table.set(AssetOffset(9), Some(entry(9, Modality::Video, &[Track::Video])));
+        let among: Bits = (0..1600).filter(|number| number % 3 == 0).collect();
+        for modalities in [vec![], vec![Modality::Image], vec![Modality::Text, Modality::Video]] {
+            let modalities = ModalitySet::of_request(&modalities);
+            let (mut right, mut assets) = (Tally::default(), Vec::new());
+            for (asset, entry) in table.iter(modalities).filter(|(asset, _)| among.has(asset.0)) {
+                right.add(entry);
+                assets.push(asset.0);
+            }
+            let (narrowed, tally) = table.narrow(&among, modalities);
+            assert!(assets.len() > 50);
+            assert_eq!(narrowed.iter().collect::<Vec<_>>(), assets);
+            assert_eq!(tally.len, right.len);
+            for tracks in
+                [TrackSet::ALL, TrackSet::EMPTY.with(Track::Audio), TrackSet::EMPTY.with(Track::Text)]
+            {
+                let counts =
+                    |tally: &Tally| (tally.assets(modalities, tracks), tally.points(modalities, tracks));
+                assert_eq!(counts(&tally), counts(&right));
+                assert!(tally.points(modalities, tracks) > 0);
+            }
+        }
+        let all = table.iter(ModalitySet::ALL).map(|(asset, _)| asset.0).collect();
+        let (_, tally) = table.narrow(&all, ModalitySet::ALL);
+        assert_eq!(tally.len, table.len());
+        assert_eq!(tally.points(ModalitySet::ALL, TrackSet::ALL), table.points());
+        assert!(table.pages.iter().flatten().all(|page| page.classes.len() <= 21), "classes of nobody go");
     }
 }

@@ -10,6 +10,7 @@ use super::hubs::HubTable;
 use super::segments::{SegmentKind, Segments};
 use super::table::AssetTable;
 use super::tail::RowRef;
+use crate::columns::ColumnSet;
 use crate::storage::{KeepRow, PointOffset, SegmentsRow, StateRow};
 
 /// How many source rows there are.
@@ -36,6 +37,8 @@ pub(crate) struct View {
     pub(crate) dead: Arc<RoaringBitmap>,
     /// Hub values of points, and which lack them; empty where there is no bank.
     pub(crate) hubs: HubTable,
+    /// Fields of assets by value.
+    pub(crate) columns: ColumnSet,
     /// Source rows.
     pub(crate) sources: SourceCounts,
     /// What is kept beside the vectors.
@@ -52,6 +55,7 @@ impl View {
             sets: SegmentKind::ALL.map(|_| Segments::new(dim)),
             dead: Arc::default(),
             hubs: HubTable::default(),
+            columns: ColumnSet::default(),
             sources: SourceCounts::default(),
             keep: KeepRow::default(),
         }

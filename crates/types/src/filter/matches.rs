@@ -87,7 +87,7 @@ fn compare(found: &Value, comparison: Comparison, literal: &Literal) -> bool {
 /// How a value stands to a constant; `None` for unlike types.
 fn order(found: &Value, literal: &Literal) -> Option<Ordering> {
     match (found, literal) {
-        (Value::Number(number), Literal::Number(constant)) => number::compare(number, constant),
+        (Value::Number(number), Literal::Number(constant)) => number::compare_numbers(number, constant),
         (Value::Bool(value), Literal::Bool(constant)) => Some(value.cmp(constant)),
         (Value::String(text), Literal::Text(constant)) => Some(order_texts(text, constant)),
         (
@@ -105,6 +105,9 @@ fn order(found: &Value, literal: &Literal) -> Option<Ordering> {
 /// The order of a text to a constant: in time where the text is a time or a date and the constant names a time, else
 /// by composed characters.
 fn order_texts(text: &str, constant: &str) -> Ordering {
-    let in_time = || Some(Period::of_field(text)?.against(Period::of_constant(constant)?));
+    let in_time = || {
+        let start = Period::of_field(text)?.start_ns();
+        Some(Period::of_constant(constant)?.order_of(start))
+    };
     in_time().unwrap_or_else(|| text::compare_text(text, constant))
 }

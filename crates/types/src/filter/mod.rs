@@ -18,6 +18,8 @@ mod matches;
 mod parse;
 mod time;
 
+pub use time::Period;
+
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};

@@ -7,14 +7,14 @@ const SECONDS_A_DAY: i64 = 86_400;
 
 /// A stretch of time in nanoseconds since 1970. An instant ends where it begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Period {
+pub struct Period {
     start: i128,
     end: i128,
 }
 
 impl Period {
     /// An RFC 3339 time or a date, as a field holds it.
-    pub(super) fn of_field(text: &str) -> Option<Self> {
+    pub fn of_field(text: &str) -> Option<Self> {
         let bytes = text.as_bytes();
         // Most texts are neither, and end here.
         if bytes.len() < 10 || !bytes.iter().take(4).all(u8::is_ascii_digit) {
@@ -32,7 +32,7 @@ impl Period {
     }
 
     /// What a constant names beside a time: besides times and dates also a month (`2021-07`) or a year (`2021`).
-    pub(super) fn of_constant(text: &str) -> Option<Self> {
+    pub fn of_constant(text: &str) -> Option<Self> {
         let mut cursor = Cursor(text.as_bytes());
         match text.len() {
             4 => {
@@ -48,11 +48,17 @@ impl Period {
         }
     }
 
-    /// How the beginning of this stands to a constant: equal within it.
-    pub(super) fn against(self, constant: Self) -> Ordering {
-        if self.start < constant.start {
+    /// Where it begins, in nanoseconds since 1970.
+    pub const fn start_ns(self) -> i128 {
+        self.start
+    }
+
+    /// How a field that begins at `start_ns` stands to this, a constant: equal within it. A field is compared by its
+    /// beginning alone.
+    pub const fn order_of(self, start_ns: i128) -> Ordering {
+        if start_ns < self.start {
             Ordering::Less
-        } else if self.start < constant.end || self.start == constant.start {
+        } else if start_ns < self.end || start_ns == self.start {
             Ordering::Equal
         } else {
             Ordering::Greater
@@ -240,7 +246,7 @@ mod tests {
             ("2022", Ordering::Less),
             ("2022-01", Ordering::Less),
         ] {
-            assert_eq!(field.against(Period::of_constant(text).expect(text)), expected, "{text}");
+            assert_eq!(Period::of_constant(text).expect(text).order_of(field.start_ns()), expected, "{text}");
             assert_eq!(Period::of_field(text), None, "{text}");
         }
         assert_eq!(Period::of_constant("2021-13"), None);

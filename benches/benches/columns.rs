@@ -1,0 +1,165 @@
+//! Filters before and after their fields have columns: a search, a count, and a search without a filter beside them.
+
+#![expect(clippy::expect_used, reason = "a bench stops at its first error")]
+
+use std::time::{Duration, Instant};
+
+use sensorium_benches::{report, timed};
+use sensorium_index::{Collection, Database, OpenOptions};
+use sensorium_types::{
+    AssetId, AssetRecord, Change, Filter, MediaPolicy, Modality, Payload, PointRecord, SearchRequest,
+    SpaceInfo, Track,
+};
+use serde_json::json;
+
+/// Assets, unless `COLUMNS_ASSETS` says another number.
+const ASSETS: usize = 100_000;
+const DIM: usize = 32;
+const SEED: u64 = 12;
+const ROUNDS: usize = 30;
+/// Copies of every field, so that so many filters come before their column.
+const COPIES: usize = 3;
+/// Longest wait for a column.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// Filters; `#` stands for the copy.
+const FILTERS: [&str; 5] = [
+    "year# >= 2020",
+    "tag# = \"t7\" and shot# < 2010",
+    "taken# >= \"2021-07\" and not tags# = \"sea\"",
+    "size# > 50000",
+    "place# = 3003",
+];
+
+fn main() {
+    let assets = std::env::var("COLUMNS_ASSETS").ok().and_then(|text| text.parse().ok()).unwrap_or(ASSETS);
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let database = Database::open(folder.path(), OpenOptions::default()).expect("opens");
+    let space = SpaceInfo { id: "mini".to_owned(), dim: DIM, revision: "bench".to_owned() };
+    let collection = database.create_or_open("default", &space).expect("creates");
+    let mut random = Random(SEED);
+    for start in (0..assets).step_by(1000) {
+        let changes = (start..assets.min(start + 1000)).map(|number| asset(number, &mut random)).collect();
+        collection.apply(changes).expect("applies");
+    }
+    collection.seal().expect("seals");
+    let query = random.unit();
+    let plain = median(ROUNDS, |_| timed(|| search(&collection, &query, None)).1);
+    for text in FILTERS {
+        let filters: Vec<Filter> =
+            (0..COPIES).map(|copy| text.replace('#', &copy.to_string()).parse().expect("a filter")).collect();
+        let (mut right, mut made) = (0, Duration::ZERO);
+        // Each of these is answered one by one, unless a filter above asked for its fields, beside the job that it starts.
+        let first = median(COPIES, |copy| {
+            let filter = filters.get(copy).expect("a copy");
+            let (found, took) = timed(|| collection.count(Some(filter)).expect("counts"));
+            right = found;
+            made = until_columns(&collection, filter);
+            took
+        });
+        let filter = filters.first().expect("a copy");
+        let count = median(ROUNDS, |_| {
+            let (found, took) = timed(|| collection.count(Some(filter)).expect("counts"));
+            assert_eq!(found, right, "the column gives something else");
+            took
+        });
+        let searched = median(ROUNDS, |_| timed(|| search(&collection, &query, Some(filter))).1);
+        report(
+            "columns",
+            json!({
+                "assets": assets, "filter": text, "matches": right, "column_made_s": made.as_secs_f64(),
+                "count_first_ms": ms(first), "count_ms": ms(count), "ratio": first.as_secs_f64() / count.as_secs_f64(),
+                "search_ms": ms(searched), "search_without_filter_ms": ms(plain),
+                "bytes_an_asset": collection.stats().expect("stats").bytes_in_memory as f64 / assets as f64,
+            }),
+        );
+    }
+}
+
+/// Waits until every field of a filter has a column; how long that took.
+fn until_columns(collection: &Collection, filter: &Filter) -> Duration {
+    let begun = Instant::now();
+    let lacks = || {
+        let known = collection.column_fields();
+        filter.fields().iter().any(|field| !known.iter().any(|known| known == field))
+    };
+    while lacks() {
+        assert!(begun.elapsed() < PATIENCE, "{filter:?} gets no column");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    begun.elapsed()
+}
+
+fn search(collection: &Collection, query: &[f32], filter: Option<&Filter>) -> usize {
+    let request = SearchRequest { filter: filter.cloned(), ..SearchRequest::nearest(query.to_vec(), 10) };
+    let replies = collection.search(&request).expect("answers");
+    replies.iter().map(|reply| reply.hits.len()).sum()
+}
+
+fn median(rounds: usize, work: impl FnMut(usize) -> Duration) -> Duration {
+    let mut times: Vec<_> = (0..rounds).map(work).collect();
+    times.sort();
+    times.get(rounds / 2).copied().unwrap_or_default()
+}
+
+fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+fn asset(number: usize, random: &mut Random) -> Change {
+    let mut facts = Payload::new();
+    let (year, shot, tag) = (2000 + random.below(27), 2000 + random.below(27), random.below(100));
+    let (month, day, tags) = (1 + random.below(12), 1 + random.below(28), random.below(3));
+    for copy in 0..COPIES {
+        facts.set(&format!("year{copy}"), year);
+        facts.set(&format!("shot{copy}"), shot);
+        facts.set(&format!("tag{copy}"), format!("t{tag}"));
+        facts.set(&format!("taken{copy}"), format!("{year}-{month:02}-{day:02}T10:00:00Z"));
+        facts.set(&format!("tags{copy}"), json!(["sea", "dog", "sun"].get(..tags)));
+        facts.set(&format!("size{copy}"), number);
+        facts.set(&format!("place{copy}"), number);
+    }
+    Change::Upsert {
+        asset: AssetRecord {
+            id: AssetId::new(&format!("asset {number}")).expect("valid"),
+            hash: None,
+            modality: Modality::Image,
+            space_revision: "bench".to_owned(),
+            facts,
+            metadata: Payload::new(),
+            media: MediaPolicy::None,
+            from_source: false,
+        },
+        points: vec![PointRecord {
+            track: Track::Image,
+            ordinal: 0,
+            span: None,
+            vector: random.unit(),
+            thumb: None,
+        }],
+        source: None,
+    }
+}
+
+/// SplitMix64.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.next() % bound as u64).unwrap_or(0)
+    }
+
+    fn unit(&mut self) -> Vec<f32> {
+        let mut vector: Vec<f32> = (0..DIM).map(|_| self.below(2001) as f32 / 1000.0 - 1.0).collect();
+        let norm = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
+        vector.iter_mut().for_each(|value| *value /= norm);
+        vector
+    }
+}

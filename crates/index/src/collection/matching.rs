@@ -1,0 +1,371 @@
+//! Who meets a filter: from columns where its fields have them, else one by one. The job that makes columns.
+//!
+//! ```text
+//! filter ─► usage ─► a field without a column, or much changed ─► job: view ─► columns ─► next view
+//!    └────► columns ─► sure ──────────────────────────────┐
+//!                 └──► open, and what changed ─► Matcher ─┴─► who meets it
+//! ```
+//!
+//! The job takes the writer's lock to begin and to put columns to use, and holds no lock between. Commits note the assets
+//! that they touch meanwhile (`columns/set.rs`), so an answer is right before, during and after it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use parking_lot::Mutex;
+use roaring::RoaringBitmap;
+use sensorium_types::{Cancel, Filter};
+
+use super::core::Core;
+use super::fields::{FieldReader, Matcher};
+use super::select::check;
+use super::table::ModalitySet;
+use super::view::View;
+use crate::columns::{Answer, Bits, Column, ColumnBuilder, Columns, Estimate, MAX_BYTES, Usage};
+use crate::error::IndexError;
+use crate::storage::AssetOffset;
+
+/// Assets between two looks at whether the caller, or the collection, has gone.
+const LOOK_EVERY: usize = 1024;
+
+/// What is asked of a filter.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) filter: &'a Filter,
+    /// Of assets of other modalities nothing is said.
+    pub(super) modalities: ModalitySet,
+    /// What stops it.
+    pub(super) cancel: &'a Cancel,
+}
+
+/// What a collection keeps for its columns beside its views.
+#[derive(Debug, Default)]
+pub(crate) struct ColumnJob {
+    usage: Usage,
+    /// Whether the job waits or runs.
+    wanted: AtomicBool,
+    /// The thread of the latest job.
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl ColumnJob {
+    /// Waits until the job has ended; it ends soon once the collection closes.
+    pub(super) fn join(&self) {
+        let thread = self.thread.lock().take();
+        if let Some(thread) = thread {
+            // A panic there left the columns of before.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Assets that meet a filter, also those without points.
+///
+/// # Cost
+/// With columns, what `Columns::ask` costs and half a microsecond for each asset that is open or has changed since;
+/// without, that for every asset of the modalities.
+///
+/// # Errors
+/// If it was cancelled.
+pub(super) fn matching(core: &Core, view: &View, asked: Asked<'_>) -> Result<Bits, IndexError> {
+    if note(core, view, asked.filter).1 {
+        return settle(view, asked);
+    }
+    let matcher = Matcher::new(asked.filter);
+    let mut met = Bits::default();
+    for (number, (asset, entry)) in view.assets.iter(asked.modalities).enumerate() {
+        if number % LOOK_EVERY == 0 {
+            check(asked.cancel)?;
+        }
+        if matcher.meets(entry) {
+            met.insert(asset.0);
+        }
+    }
+    Ok(met)
+}
+
+/// Assets that meet a filter, if that is known without asking them all one by one: every field has a column.
+pub(super) fn known(core: &Core, view: &View, filter: &Filter) -> Option<Bits> {
+    let asked = Asked { filter, modalities: ModalitySet::ALL, cancel: &Cancel::new() };
+    // Nobody stops it.
+    if note(core, view, filter).0 { settle(view, asked).ok() } else { None }
+}
+
+/// How many assets meet a filter, without asking any.
+pub(super) fn estimate(view: &View, filter: &Filter) -> Estimate {
+    let columns = view.columns.columns();
+    if columns.is_empty() {
+        return Estimate::unknown(view.assets.len());
+    }
+    columns.estimate(filter).after(usize::try_from(view.columns.changed().len()).unwrap_or(usize::MAX))
+}
+
+/// Takes note of a filter, and starts the job where it is due. Gives whether all, and whether any, of its fields have
+/// columns.
+fn note(core: &Core, view: &View, filter: &Filter) -> (bool, bool) {
+    let columns = view.columns.columns();
+    let fields = filter.fields();
+    let lacking = core.columns.usage.note(&fields, |field| columns.has(field));
+    if lacking || view.columns.is_stale() {
+        start(core);
+    }
+    let have = fields.iter().filter(|field| columns.has(field)).count();
+    (have == fields.len() && have > 0, have > 0)
+}
+
+/// Asks the columns, and one by one those whom they leave open, or who changed since.
+fn settle(view: &View, asked: Asked<'_>) -> Result<Bits, IndexError> {
+    let Answer { sure: mut met, mut open } = view.columns.columns().ask(asked.filter);
+    for asset in view.columns.changed() {
+        met.remove(asset);
+        open.remove(asset);
+    }
+    let matcher = Matcher::new(asked.filter);
+    for (number, asset) in open.iter().chain(view.columns.changed()).enumerate() {
+        if number % LOOK_EVERY == 0 {
+            check(asked.cancel)?;
+        }
+        let offset = AssetOffset(asset);
+        if view.assets.modality(offset).meets(asked.modalities)
+            && view.assets.get(offset).is_some_and(|entry| matcher.meets(entry))
+        {
+            met.insert(asset);
+        }
+    }
+    Ok(met)
+}
+
+/// Starts the job if columns in use are to be carried forward. Called after commits.
+pub(super) fn consider(core: &Core) {
+    if core.view().columns.is_stale() && core.columns.usage.is_in_use() {
+        start(core);
+    }
+}
+
+/// Starts the job, unless it waits or runs, or the collection closes.
+fn start(core: &Core) {
+    let Some(shared) = core.this.upgrade() else { return };
+    if core.closing.load(Ordering::Relaxed) || core.columns.wanted.swap(true, Ordering::AcqRel) {
+        return;
+    }
+    let spawned = std::thread::Builder::new().name("index-columns".to_owned()).spawn(move || run(&shared));
+    let before = match spawned {
+        Ok(thread) => core.columns.thread.lock().replace(thread),
+        Err(error) => {
+            core.columns.wanted.store(false, Ordering::Release);
+            tracing::warn!(%error, "start the thread of columns");
+            None
+        }
+    };
+    if let Some(before) = before {
+        // It has cleared `wanted`, and so is at its end.
+        let _ = before.join();
+    }
+}
+
+/// The job: makes columns until none is wanted. A filter that comes while it runs starts no other.
+fn run(core: &Core) {
+    loop {
+        let view = begin(core);
+        let next = next_columns(core, &view);
+        put(core, next);
+        core.columns.wanted.store(false, Ordering::Release);
+        if !is_due(core) || core.columns.wanted.swap(true, Ordering::AcqRel) {
+            return;
+        }
+    }
+}
+
+fn is_due(core: &Core) -> bool {
+    let view = core.view();
+    let (columns, usage) = (&view.columns, &core.columns.usage);
+    let lacking = || !usage.wanted(|field| columns.columns().has(field)).is_empty();
+    let ends = core.closing.load(Ordering::Relaxed) || core.is_poisoned();
+    !ends && (lacking() || (columns.is_stale() && usage.is_in_use()))
+}
+
+/// The view that columns are made of. What changes from now on is noted.
+fn begin(core: &Core) -> View {
+    let mut writer = core.writer.lock();
+    writer.view.columns.begin();
+    writer.view.clone()
+}
+
+/// Puts columns to use.
+fn put(core: &Core, next: Option<Arc<Columns>>) {
+    let mut writer = core.writer.lock();
+    // After a failed write the writer's view has what is not on disk; readers must not see it.
+    if let Some(next) = next.filter(|_| !core.is_poisoned())
+        && writer.view.columns.install(&next)
+    {
+        core.publish(writer.view.clone());
+    } else {
+        writer.view.columns.abandon();
+    }
+}
+
+/// Columns of a view; `None` if the collection closes.
+fn next_columns(core: &Core, view: &View) -> Option<Arc<Columns>> {
+    let (before, changed) = (view.columns.columns(), view.columns.changed());
+    let usage = &core.columns.usage;
+    let wanted = usage.wanted(|field| before.has(field));
+    let closing = || core.closing.load(Ordering::Relaxed);
+    let made = made(view, &wanted, usage, closing)?;
+    let mut sizes: Vec<_> = made.iter().map(|(field, column)| (field.clone(), column.bytes())).collect();
+    let kept: Vec<_> = before.sizes().map(|(field, bytes)| (field.to_owned(), bytes)).collect();
+    sizes.sort();
+    let chosen = usage.choose(&kept, &sizes);
+    let made = made.into_iter().filter(|(field, _)| chosen.contains(field)).collect();
+    let kept = kept.into_iter().filter(|(field, _)| chosen.contains(field));
+    let fresh = kept.map(|(field, _)| {
+        let builder = of_changed(view, changed, &field);
+        (field, builder)
+    });
+    let all = view.assets.iter(ModalitySet::ALL).map(|(asset, _)| asset.0).collect();
+    Some(Arc::new(before.next(all, changed, fresh.collect(), made)))
+}
+
+/// Columns of fields over all assets.
+fn made(
+    view: &View,
+    fields: &[String],
+    usage: &Usage,
+    closing: impl Fn() -> bool,
+) -> Option<BTreeMap<String, Column>> {
+    let mut builders: Vec<_> =
+        fields.iter().map(|field| (field, FieldReader::new(field), ColumnBuilder::default())).collect();
+    for (number, (asset, entry)) in view.assets.iter(ModalitySet::ALL).enumerate() {
+        if builders.is_empty() {
+            break;
+        }
+        if number % LOOK_EVERY == 0 {
+            if closing() {
+                return None;
+            }
+            builders.retain(|(field, _, builder)| {
+                let fits = builder.bytes() <= MAX_BYTES;
+                if !fits {
+                    usage.refuse(field);
+                }
+                fits
+            });
+        }
+        for (_, reader, builder) in &mut builders {
+            if let Some(value) = reader.read(entry) {
+                builder.push(asset.0, &value);
+            }
+        }
+    }
+    Some(builders.into_iter().map(|(field, _, builder)| (field.clone(), builder.finish())).collect())
+}
+
+/// What the assets that changed now are.
+fn of_changed(view: &View, changed: &RoaringBitmap, field: &str) -> ColumnBuilder {
+    let mut builder = ColumnBuilder::default();
+    let reader = FieldReader::new(field);
+    for asset in changed {
+        if let Some(entry) = view.assets.get(AssetOffset(asset))
+            && let Some(value) = reader.read(entry)
+        {
+            builder.push(asset, &value);
+        }
+    }
+    builder
+}
+
+#[cfg(test)]
+mod tests {
+    use sensorium_types::{
+        AssetId, AssetRecord, Change, MediaPolicy, Modality, Payload, PointRecord, SpaceInfo, Track,
+    };
+
+    use super::*;
+    use crate::{Collection, Database, OpenOptions};
+
+    fn asset(number: u32, year: u32) -> Change {
+        let mut facts = Payload::new();
+        facts.set("year", year);
+        Change::Upsert {
+            asset: AssetRecord {
+                id: AssetId::new(&number.to_string()).expect("valid"),
+                hash: None,
+                modality: Modality::Image,
+                space_revision: "1".to_owned(),
+                facts,
+                metadata: Payload::new(),
+                media: MediaPolicy::None,
+                from_source: false,
+            },
+            points: vec![PointRecord {
+                track: Track::Image,
+                ordinal: 0,
+                span: None,
+                vector: vec![1.0, 0.0],
+                thumb: None,
+            }],
+            source: None,
+        }
+    }
+
+    fn delete(number: u32) -> Change {
+        Change::Delete { asset: AssetId::new(&number.to_string()).expect("valid") }
+    }
+
+    fn count(collection: &Collection, filter: &str) -> u64 {
+        collection.count(Some(&filter.parse().expect("a filter"))).expect("counts")
+    }
+
+    #[test]
+    fn what_changes_while_a_column_is_made_counts_at_once_and_afterwards() {
+        let data = tempfile::tempdir().expect("folder");
+        let database = Database::open(data.path(), OpenOptions::default()).expect("opens");
+        let space = SpaceInfo { id: "test".to_owned(), dim: 2, revision: "1".to_owned() };
+        let collection = database.create_or_open("default", &space).expect("opens");
+        collection.apply((0..500).map(|number| asset(number, 2000 + number % 2)).collect()).expect("applies");
+        let core = &collection.core;
+        // The job is run by hand.
+        core.columns.wanted.store(true, Ordering::Relaxed);
+        let counts = || (count(&collection, "year = 2000"), count(&collection, "not year = 2000"));
+        assert_eq!(counts(), (250, 250));
+        let view = begin(core);
+        collection.apply(vec![asset(0, 2001), delete(1), asset(500, 2000)]).expect("applies");
+        assert_eq!(counts(), (250, 250));
+        let next = next_columns(core, &view);
+        collection.apply(vec![asset(2, 2001), delete(500), delete(3)]).expect("applies");
+        assert_eq!(counts(), (248, 250));
+        assert!(collection.column_fields().is_empty());
+        put(core, next);
+        assert_eq!(collection.column_fields(), ["year"]);
+        assert_eq!(counts(), (248, 250));
+        assert_eq!(core.view().columns.changed().iter().collect::<Vec<_>>(), [0, 1, 2, 3, 500]);
+        // Once more, carried forward.
+        let view = begin(core);
+        collection.apply(vec![asset(3, 2000), delete(4)]).expect("applies");
+        put(core, next_columns(core, &view));
+        assert_eq!(core.view().columns.changed().iter().collect::<Vec<_>>(), [4, 501]);
+        assert_eq!(counts(), (248, 250));
+    }
+
+    #[test]
+    fn columns_of_what_was_read_anew_meanwhile_are_not_put_to_use() {
+        let data = tempfile::tempdir().expect("folder");
+        let database = Database::open(data.path(), OpenOptions::default()).expect("opens");
+        let space = SpaceInfo { id: "test".to_owned(), dim: 2, revision: "1".to_owned() };
+        let collection = database.create_or_open("default", &space).expect("opens");
+        collection.apply((0..10).map(|number| asset(number, 2000)).collect()).expect("applies");
+        let core = &collection.core;
+        core.columns.wanted.store(true, Ordering::Relaxed);
+        assert_eq!(count(&collection, "year = 2000"), 10);
+        let view = begin(core);
+        let next = next_columns(core, &view);
+        collection.repair(false).expect("repairs");
+        super::super::open::reload(core, &mut core.writer.lock(), super::super::load::Strictness::Strict)
+            .expect("reads");
+        collection.apply(vec![delete(1)]).expect("applies");
+        put(core, next);
+        assert!(collection.column_fields().is_empty());
+        assert_eq!(count(&collection, "year = 2000"), 9);
+    }
+}

@@ -1,0 +1,125 @@
+//! [`ColumnBuilder`]: a column from values. [`Columns::next`]: columns carried forward.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use roaring::RoaringBitmap;
+use sensorium_types::{Period, nfc};
+use serde_json::Value;
+
+use super::answer::Columns;
+use super::bits::Bits;
+use super::column::{Column, MAX_ITEMS, MAX_TEXT_BYTES};
+use super::dictionary::{Fixed, NumberKey, Texts};
+use super::run::RunBuilder;
+
+/// A column that is being made.
+#[derive(Debug, Default)]
+pub(crate) struct ColumnBuilder {
+    present: Bits,
+    lists: RoaringBitmap,
+    unsure: RoaringBitmap,
+    bools: RunBuilder<Fixed<bool>>,
+    numbers: RunBuilder<Fixed<NumberKey>>,
+    texts: RunBuilder<Texts>,
+    times: RunBuilder<Fixed<i128>>,
+    bytes: usize,
+}
+
+impl ColumnBuilder {
+    /// Takes the value of an asset. Assets come in ascending order, each once; those without the field need not come.
+    pub(crate) fn push(&mut self, asset: u32, value: &Value) {
+        match value {
+            Value::Null => return,
+            Value::Object(_) => {}
+            Value::Array(items) => {
+                self.lists.insert(asset);
+                if items.len() > MAX_ITEMS || items.iter().any(is_long) {
+                    self.unsure.insert(asset);
+                } else {
+                    items.iter().for_each(|item| self.put(asset, item));
+                }
+            }
+            Value::String(_) if is_long(value) => {
+                self.unsure.insert(asset);
+            }
+            Value::Bool(_) | Value::Number(_) | Value::String(_) => self.put(asset, value),
+        }
+        self.present.insert(asset);
+    }
+
+    /// Bytes that the column will have, at most.
+    pub(crate) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The column.
+    pub(crate) fn finish(self) -> Column {
+        let Self { present, lists, unsure, bools, numbers, texts, times, bytes: _ } = self;
+        let column = Column {
+            present,
+            present_count: 0,
+            lists,
+            unsure,
+            bools: bools.finish(),
+            numbers: numbers.finish(),
+            texts: texts.finish(),
+            times: times.finish(),
+        };
+        column.finished()
+    }
+
+    /// Takes one value, or one item of a list. Nulls, lists and objects in a list compare with nothing.
+    fn put(&mut self, asset: u32, value: &Value) {
+        self.bytes += match value {
+            Value::Null | Value::Array(_) | Value::Object(_) => 0,
+            Value::Bool(value) => self.bools.push(asset, value, || *value),
+            Value::Number(number) => {
+                let key = NumberKey(number.clone());
+                self.numbers.push(asset, &key, || key.clone())
+            }
+            Value::String(text) => match Period::of_field(text) {
+                Some(period) => self.times.push(asset, &period.start_ns(), || period.start_ns()),
+                None => {
+                    let text = nfc(text);
+                    self.texts.push(asset, &text, || text.as_ref().into()) + text.len()
+                }
+            },
+        };
+    }
+}
+
+fn is_long(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| text.len() > MAX_TEXT_BYTES)
+}
+
+impl Columns {
+    /// Columns of a later moment: those of these `kept`, without the assets that were `changed` and with what these are
+    /// now, and those that were made anew. `fresh` has a builder for each column kept, of the changed assets alone.
+    pub(crate) fn next(
+        &self,
+        all: Bits,
+        changed: &RoaringBitmap,
+        fresh: BTreeMap<String, ColumnBuilder>,
+        made: BTreeMap<String, Column>,
+    ) -> Self {
+        let mut fields: BTreeMap<_, _> =
+            made.into_iter().map(|(field, column)| (field, Arc::new(column))).collect();
+        for (field, builder) in fresh {
+            if let Some(column) = self.fields.get(&field) {
+                let next = if changed.is_empty() {
+                    Arc::clone(column)
+                } else {
+                    Arc::new(column.merged(changed, &builder.finish()))
+                };
+                fields.insert(field, next);
+            }
+        }
+        Self { count: all.len(), all, fields }
+    }
+
+    /// Bytes in memory.
+    pub(crate) fn bytes(&self) -> usize {
+        self.all.bytes() + self.sizes().map(|(_, bytes)| bytes).sum::<usize>()
+    }
+}
