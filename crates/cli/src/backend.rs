@@ -118,7 +118,7 @@ impl Backend {
                     exact: false,
                     min_score,
                     every_moment: moments,
-                    legs: late,
+                    late,
                     rerank: usize::try_from(rerank)?,
                     raw,
                     explain,

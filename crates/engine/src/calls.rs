@@ -316,7 +316,7 @@ impl Engine {
         let decode = Arc::clone(&self.decode);
         let cancel = Cancel::new();
         let _ends_with_the_call = cancel.on_drop();
-        blocking("decode a thumbnail", move || crate::query::picture(decode.as_ref(), jpeg, &cancel)).await
+        blocking("decode a thumbnail", move || crate::query::image(decode.as_ref(), jpeg, &cancel)).await
     }
 
     /// Builds the graph over what is written so far; returns when it is in use.

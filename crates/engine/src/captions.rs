@@ -21,7 +21,7 @@ use sensorium_types::{AssetId, FailureReason, Modality, PointKey, ReasonKind, Tr
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::index::blocking;
-use crate::seams::{Captioned, Decode, Encode, Towers, Workers, encoder_spec};
+use crate::seams::{Captioned, Decode, Encode, Encoders, Workers, encoder_spec};
 use crate::{Engine, EngineError};
 
 pub use keep::{CaptionCounts, CaptionOutcome, CaptionPace, CaptionsMade, CaptionsSummary};
@@ -100,7 +100,7 @@ impl Captions {
     pub fn new(bundle: Arc<Bundle>, worker_program: PathBuf, limits: Limits) -> Self {
         let spec = encoder_spec(bundle.cutting());
         let decode = Arc::new(Workers::new(PoolConfig { worker_program, workers: 1, limits, spec }));
-        Self { encode: Arc::new(Towers::new(bundle)), decode }
+        Self { encode: Arc::new(Encoders::new(bundle)), decode }
     }
 
     /// Loads what is needed.

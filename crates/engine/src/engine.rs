@@ -12,7 +12,7 @@ use sensorium_types::{ContentHash, MediaPolicy, SpaceInfo};
 
 use crate::adapter::{EmptyStore, IndexStore};
 use crate::index::blocking;
-use crate::seams::{Decode, Encode, Towers, Workers, encoder_spec};
+use crate::seams::{Decode, Encode, Encoders, Workers, encoder_spec};
 use crate::{Access, DEFAULT_COLLECTION, EngineConfig, EngineError, copies, server_file};
 
 /// Field of an asset's facts that names the copies of its parts, where it has more than one.
@@ -93,7 +93,7 @@ impl Engine {
         let read_only = access == Access::Read;
         let jobs = jobs.max(1);
         let spec = encoder_spec(bundle.cutting());
-        let encode: Arc<dyn Encode> = Arc::new(Towers::new(bundle));
+        let encode: Arc<dyn Encode> = Arc::new(Encoders::new(bundle));
         let decode: Arc<dyn Decode> =
             Arc::new(Workers::new(PoolConfig { worker_program, workers: jobs, limits, spec }));
         let space = encode.space();

@@ -219,7 +219,7 @@ async fn sub_queries_ask_each_term_alone() {
         term(1.0, TermInput::Text("cat sofa".to_owned())),
         term(1.0, TermInput::TextIn(Language::Czech, "dog bark".to_owned())),
     ];
-    let request = QueryRequest { terms, legs: true, explain: true, ..QueryRequest::default() };
+    let request = QueryRequest { terms, late: true, explain: true, ..QueryRequest::default() };
     let reply = fixture.engine.query(request).await.expect("answers");
     let names = names(&reply.hits);
     for (name, least) in [("cat.jpg", 9.9), ("bark.wav", 5.9)] {
@@ -289,7 +289,7 @@ async fn reranking_needs_one_text_in_one_list() {
         vec![term(1.0, TermInput::Text("dog".to_owned())), term(1.0, TermInput::Text("beach".to_owned()))];
     let both = QueryRequest { terms: two, rerank: 50, ..QueryRequest::default() };
     assert!(matches!(error(&fixture, both).await, EngineError::RerankTerms));
-    let late = QueryRequest { legs: true, rerank: 50, ..ask("dog") };
+    let late = QueryRequest { late: true, rerank: 50, ..ask("dog") };
     assert!(matches!(error(&fixture, late).await, EngineError::RerankTerms));
 }
 

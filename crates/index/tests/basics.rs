@@ -16,7 +16,7 @@ fn axis(at: usize) -> Vec<f32> {
 #[test]
 fn what_is_written_is_read_back_also_after_reopening() {
     let data = tempfile::tempdir().expect("folder");
-    let mut asset = record("film", Modality::Video);
+    let mut asset = record("video", Modality::Video);
     asset.facts.set("duration_ms", 10_000);
     asset.metadata.set("tags", serde_json::json!(["sea", "dog"]));
     let sound = PointRecord {
@@ -28,10 +28,10 @@ fn what_is_written_is_read_back_also_after_reopening() {
     let change = Change::Upsert {
         asset: asset.clone(),
         points,
-        source: Some((source_key("a.mp4"), source_row("film"))),
+        source: Some((source_key("a.mp4"), source_row("video"))),
     };
     let check = |collection: &sensorium_index::Collection| {
-        let stored = collection.get(&[id("film"), id("none")], true).expect("reads");
+        let stored = collection.get(&[id("video"), id("none")], true).expect("reads");
         assert!(stored[1].is_none());
         let stored = stored[0].clone().expect("there");
         assert_eq!(stored.record, asset);
@@ -40,11 +40,11 @@ fn what_is_written_is_read_back_also_after_reopening() {
         assert_eq!(stored.points[2].span, Some(Span::Time { start_ms: 0, end_ms: 5000 }));
         assert_eq!(stored.vectors, [axis(0), axis(1), axis(2)]);
         assert_eq!(stored.paths, [b"/media/a.mp4".to_vec()]);
-        let key = |track, ordinal| PointKey { asset: id("film"), track, ordinal };
+        let key = |track, ordinal| PointKey { asset: id("video"), track, ordinal };
         assert_eq!(collection.thumb(&key(Track::Audio, 1)).expect("reads"), Some(vec![1, 2, 3]));
         assert_eq!(collection.thumb(&key(Track::Video, 0)).expect("reads"), None);
         let scores = collection
-            .score_assets(&axis(1), HubWeights::default(), &[id("film"), id("none")])
+            .score_assets(&axis(1), HubWeights::default(), &[id("video"), id("none")])
             .expect("scores");
         let cosines: Vec<_> = scores[0].iter().map(|scored| scored.cosine).collect();
         assert_eq!(cosines, [0.0, 1.0, 0.0]);

@@ -269,14 +269,14 @@ fn films_with_many_points_fill_the_answer() {
     let (_database, collection) = open(data.path());
     let mut random = Random(12);
     let centre = random.unit(DIM);
-    // One film near the query fills any beam; the others are still found.
-    let mut film = |name: &str, points: u32, spread: f32| Change::Upsert {
+    // One video near the query fills any beam; the others are still found.
+    let mut video = |name: &str, points: u32, spread: f32| Change::Upsert {
         asset: record(name, Modality::Video),
         points: (0..points).map(|n| point(Track::Video, n, random.near(&centre, spread))).collect(),
         source: None,
     };
-    let mut changes = vec![film("near", 400, 0.1)];
-    changes.extend((0..40).map(|n| film(&format!("far {n:02}"), 10, 3.0)));
+    let mut changes = vec![video("near", 400, 0.1)];
+    changes.extend((0..40).map(|n| video(&format!("far {n:02}"), 10, 3.0)));
     collection.apply(changes).expect("applies");
     collection.seal().expect("seals");
     let mut ask = request(centre, 5);

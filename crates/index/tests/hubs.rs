@@ -18,7 +18,7 @@ use sensorium_types::{
 const K: usize = 8;
 const TEXT: HubWeights = HubWeights([0.0, 0.0, 1.0]);
 
-/// Half the mean cosine with the nearest of its vectors, for texts that ask pictures.
+/// Half the mean cosine with the nearest of its vectors, for texts that ask images.
 #[derive(Debug)]
 struct Bank {
     id: u64,
@@ -92,7 +92,7 @@ fn corrected(vector: Vec<f32>, hubs: HubWeights, limit: usize) -> SearchRequest 
 }
 
 /// A sub-query of images.
-fn images(vector: Vec<f32>, hubs: HubWeights) -> SubQuery {
+fn of_images(vector: Vec<f32>, hubs: HubWeights) -> SubQuery {
     SubQuery { tracks: vec![Track::Image], hubs, ..SubQuery::of(vector) }
 }
 
@@ -126,9 +126,9 @@ fn assert_corrected(
     assert!((scored[0][0].cosine - found[3].cosine).abs() < 1e-6);
 }
 
-fn pictures(count: usize) -> Vec<(String, Vec<f32>)> {
+fn images(count: usize) -> Vec<(String, Vec<f32>)> {
     let mut random = Random(3);
-    (0..count).map(|number| (format!("picture {number:04}"), random.unit(DIM))).collect()
+    (0..count).map(|number| (format!("image {number:04}"), random.unit(DIM))).collect()
 }
 
 fn put(collection: &Collection, vectors: &[(String, Vec<f32>)]) {
@@ -141,7 +141,7 @@ fn the_order_is_that_of_corrected_cosines() {
     let data = tempfile::tempdir().expect("folder");
     let bank = Arc::new(Bank::random(5));
     let (_database, collection) = open_with(data.path(), &bank);
-    let vectors = pictures(300);
+    let vectors = images(300);
     put(&collection, &vectors);
     assert!(collection.corrects());
     assert_eq!((bank.made(), missing(&collection)), (300, 0));
@@ -180,7 +180,7 @@ fn the_best_point_of_an_asset_is_that_of_its_corrected_cosines() {
     let mut aside = vec![0.0; DIM];
     (aside[0], aside[1]) = (0.6, 0.8);
     let points = vec![point(Track::Video, 0, toward.clone()), point(Track::Video, 1, aside)];
-    let asset = record("film", Modality::Video);
+    let asset = record("video", Modality::Video);
     collection.apply(vec![Change::Upsert { asset, points, source: None }]).expect("applies");
     let mut query = vec![0.0; DIM];
     (query[0], query[1]) = (0.8, 0.6);
@@ -205,7 +205,7 @@ fn the_best_point_of_an_asset_is_that_of_its_corrected_cosines() {
 #[test]
 fn points_of_before_get_values_in_the_background() {
     let data = tempfile::tempdir().expect("folder");
-    let vectors = pictures(700);
+    let vectors = images(700);
     {
         let (_database, collection) = open(data.path());
         put(&collection, &vectors);
@@ -338,7 +338,7 @@ impl Mixed {
         let (mut right, mut kept, mut wanted) = (0_u32, 0_u32, 0_u32);
         for _ in 0..queries {
             let query = self.texts.vector(&mut self.random, &self.seen, 0.0);
-            let ask = request_of(images(query, TEXT), 10);
+            let ask = request_of(of_images(query, TEXT), 10);
             let names = |ask: &SearchRequest, plan| {
                 let reply = search(&self.collection, ask);
                 assert_eq!(reply.plan, plan);
@@ -371,7 +371,7 @@ fn texts_that_no_bank_corrects_do_not_keep_the_walk_from_the_images() {
     for _ in 0..60 {
         let query = mixed.shown.vector(&mut mixed.random, &mixed.texts.axis, 1.0);
         for (sum, hubs) in compared.iter_mut().zip([HubWeights::default(), TEXT]) {
-            let ask = request_of(images(query.clone(), hubs), 10);
+            let ask = request_of(of_images(query.clone(), hubs), 10);
             *sum += search(&mixed.collection, &ask).points_compared;
         }
     }

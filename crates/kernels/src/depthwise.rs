@@ -1,10 +1,10 @@
-//! Depthwise convolution over rows of an NHWC picture, with bias and ReLU6.
+//! Depthwise convolution over rows of an NHWC image, with bias and ReLU6.
 //!
 //! Channels lie side by side, so that a vector holds sixteen of them, and their 9 or 25 weights stay in registers while
-//! the kernel walks along a row. Rows above and below the picture are one row of zeros; the few pixels at the left and
+//! the kernel walks along a row. Rows above and below the image are one row of zeros; the few pixels at the left and
 //! right edges leave out the taps that fall outside.
 //!
-//! The picture may be a strip: the rows of a taller picture that are at hand (see [`Strip`]).
+//! The image may be a strip: the rows of a taller image that are at hand (see [`Strip`]).
 
 #![expect(
     unsafe_code,
@@ -38,16 +38,16 @@ impl SamePadding {
     }
 }
 
-/// Rows of a picture that are at hand.
+/// Rows of an image that are at hand.
 #[derive(Debug, Clone, Copy)]
 pub struct Strip<'a> {
     /// The rows, `(rows, width, channels)`.
     pub values: &'a [f32],
-    /// Which row of the picture is the first one here.
+    /// Which row of the image is the first one here.
     pub first_row: usize,
-    /// Height of the whole picture.
+    /// Height of the whole image.
     pub height: usize,
-    /// Width of the picture.
+    /// Width of the image.
     pub width: usize,
 }
 
@@ -101,7 +101,7 @@ impl DepthwiseConv {
         self.stride
     }
 
-    /// The rows of the picture that these rows of the result look at.
+    /// The rows of the image that these rows of the result look at.
     pub fn rows_needed(&self, rows: Range<usize>, height: usize) -> Range<usize> {
         let padding = SamePadding::new(height, self.kernel, self.stride);
         let start = (rows.start * self.stride).saturating_sub(padding.before);
@@ -128,7 +128,7 @@ impl DepthwiseConv {
             return;
         }
         let line = strip.width * channels;
-        assert!(strip.values.len().is_multiple_of(line), "whole rows of the picture");
+        assert!(strip.values.len().is_multiple_of(line), "whole rows of the image");
         let needed = self.rows_needed(rows.clone(), strip.height);
         let end = strip.first_row + strip.values.len() / line;
         assert!(strip.first_row <= needed.start && needed.end <= end, "rows {needed:?} are at hand");
@@ -153,7 +153,7 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    /// Where the picture's row lies, or zeros for a row outside of it.
+    /// Where the image's row lies, or zeros for a row outside of it.
     fn row(&self, row: Option<usize>) -> *const f32 {
         match row {
             Some(row) if row < self.strip.height => {
@@ -244,7 +244,7 @@ unsafe fn store_clamped<V: Vector>(sum: V, to: *mut f32, count: usize) {
     }
 }
 
-/// One window inside the picture; a sum for each row of the kernel, so that they overlap in time.
+/// One window inside the image; a sum for each row of the kernel, so that they overlap in time.
 ///
 /// # Safety
 /// All taps lie inside the lines, with `min(count, LANES)` floats readable at each.

@@ -7,7 +7,7 @@
 //! | `distance.rs` | [`dot`], [`dot_many`], [`l2_normalize`] |
 //! | `code/` | [`CodeMatrix`], [`CodeQuery`]: vectors as int8 codes; [`Beam`]: the search of a graph over them |
 //! | `gemm/` | [`PackedMatrix`]: weights packed once, multiplied with bias, activation and residual in one pass |
-//! | `depthwise.rs` | [`DepthwiseConv`]: depthwise convolution over rows of an NHWC picture |
+//! | `depthwise.rs` | [`DepthwiseConv`]: depthwise convolution over rows of an NHWC image |
 //! | `activation.rs` | [`Activation`]: bias and activation in place |
 //! | `rows.rs` | [`layer_norm_rows`], [`softmax_rows`], [`mean_of_rows`] |
 //! | `mapped.rs` | [`Numbers`]: in memory or in a mapped file |

@@ -23,7 +23,7 @@ const ARROWS: [(&str, &[&str]); 17] = [
     ("mini", &[]),
     ("xtask", &[]),
     ("tests", &["client", "testkit"]),
-    ("benches", &["engine", "testkit", "mini"]),
+    ("benches", &["engine", "client", "testkit", "mini"]),
     ("fuzz", &["engine"]),
 ];
 

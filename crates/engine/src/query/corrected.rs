@@ -19,7 +19,7 @@ use crate::{Access, Engine, EngineError, EngineParts};
 const RAW: Calibration = Calibration { mean: 0.1, deviation: 0.1 };
 const CORRECTED: Calibration = Calibration { mean: -0.1, deviation: 0.05 };
 
-/// What the cosine of a point is lowered by when a picture asks: half its number along the first axis.
+/// What the cosine of a point is lowered by when an image asks: half its number along the first axis.
 #[derive(Debug)]
 struct FirstAxis;
 
@@ -92,7 +92,7 @@ impl Decode for Tables {
     }
 }
 
-/// Pictures of these names and vectors, and an engine over them. The rest goes with the fixture.
+/// Images of these names and vectors, and an engine over them. The rest goes with the fixture.
 struct Fixture {
     engine: Arc<Engine>,
     _database: Database,
@@ -103,7 +103,7 @@ fn fixture(hubs: Option<Arc<dyn HubBank>>) -> Fixture {
     let folder = tempfile::tempdir().expect("folder");
     let database = Database::open(folder.path(), OpenOptions::default()).expect("opens").with_hubs(hubs);
     let collection = database.create_or_open("default", &Tables.space()).expect("made");
-    let picture = |(name, vector): (&str, [f32; 4])| Change::Upsert {
+    let image = |(name, vector): (&str, [f32; 4])| Change::Upsert {
         asset: AssetRecord {
             id: AssetId::new(name).expect("valid"),
             hash: None,
@@ -130,7 +130,7 @@ fn fixture(hubs: Option<Arc<dyn HubBank>>) -> Fixture {
         ("like", [0.0, 0.6, 0.8, 0.0]),
         ("other", [0.0, 0.0, 0.0, 1.0]),
     ];
-    collection.apply(changes.into_iter().map(picture).collect()).expect("applies");
+    collection.apply(changes.into_iter().map(image).collect()).expect("applies");
     let engine = Engine::from_parts(EngineParts {
         data_dir: folder.path().to_path_buf(),
         collection: "default".to_owned(),
@@ -216,7 +216,7 @@ async fn each_term_of_a_sum_brings_its_own_correction() {
 
     // In late fusion each list is corrected for its own term.
     let terms = || vec![asset(1.0, "asks"), asset(1.0, "other")];
-    let late = |raw| QueryRequest { terms: terms(), legs: true, raw, ..QueryRequest::default() };
+    let late = |raw| QueryRequest { terms: terms(), parts: true, raw, ..QueryRequest::default() };
     let first = async |request| answer(&fixture, request).await.0.remove(0).0;
     assert_eq!((first(late(false)).await, first(late(true)).await), ("like".to_owned(), "hub".to_owned()));
 }

@@ -1,13 +1,13 @@
-//! Late fusion: lists of several legs to one, by reciprocal rank.
+//! Late fusion: lists of several parts to one, by reciprocal rank.
 //!
-//! An asset's worth is the sum over the legs of `weight / (60 + rank)`, as in Cormack, Clarke and Büttcher 2009 with
-//! their constant. A leg with a weight below 0 takes worth away; it brings no assets of its own.
+//! An asset's worth is the sum over the parts of `weight / (60 + rank)`, as in Cormack, Clarke and Büttcher 2009 with
+//! their constant. A part with a weight below 0 takes worth away; it brings no assets of its own.
 
 use std::collections::HashMap;
 
 use sensorium_types::AssetId;
 
-use super::leg::Leg;
+use super::part::QueryPart;
 use super::search::Candidate;
 
 /// The constant of reciprocal rank fusion.
@@ -16,35 +16,36 @@ const RANK_OFFSET: f32 = 60.0;
 /// An asset of the fused list.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Fused {
-    /// The leg that scores it best, by its place.
-    pub(super) leg: usize,
-    /// That leg's find.
+    /// The part that scores it best, by its place.
+    pub(super) part: usize,
+    /// That part's find.
     pub(super) candidate: Candidate,
     worth: f32,
 }
 
-/// Fuses the legs' lists; of one leg, its list as it is.
-pub(super) fn fuse(legs: &[Leg], lists: Vec<Vec<Candidate>>, limit: usize) -> Vec<Fused> {
+/// Fuses the parts' lists; of one part, its list as it is.
+pub(super) fn fuse(parts: &[QueryPart], lists: Vec<Vec<Candidate>>, limit: usize) -> Vec<Fused> {
     let mut fused: HashMap<AssetId, Fused> = HashMap::new();
-    for (at, (leg, list)) in legs.iter().zip(&lists).enumerate().filter(|(_, (leg, _))| leg.weight > 0.0) {
+    for (at, (part, list)) in parts.iter().zip(&lists).enumerate().filter(|(_, (part, _))| part.weight > 0.0)
+    {
         for (rank, candidate) in (1..).zip(list) {
-            let worth = worth(leg, rank);
+            let worth = worth(part, rank);
             fused
                 .entry(candidate.hit.asset.clone())
                 .and_modify(|known| {
                     known.worth += worth;
                     if candidate.rank_by > known.candidate.rank_by {
-                        known.leg = at;
+                        known.part = at;
                         known.candidate = candidate.clone();
                     }
                 })
-                .or_insert_with(|| Fused { leg: at, candidate: candidate.clone(), worth });
+                .or_insert_with(|| Fused { part: at, candidate: candidate.clone(), worth });
         }
     }
-    for (leg, list) in legs.iter().zip(&lists).filter(|(leg, _)| leg.weight < 0.0) {
+    for (part, list) in parts.iter().zip(&lists).filter(|(part, _)| part.weight < 0.0) {
         for (rank, candidate) in (1..).zip(list) {
             if let Some(known) = fused.get_mut(&candidate.hit.asset) {
-                known.worth += worth(leg, rank);
+                known.worth += worth(part, rank);
             }
         }
     }
@@ -59,19 +60,19 @@ pub(super) fn fuse(legs: &[Leg], lists: Vec<Vec<Candidate>>, limit: usize) -> Ve
     fused
 }
 
-fn worth(leg: &Leg, rank: usize) -> f32 {
-    leg.weight / (RANK_OFFSET + rank as f32)
+fn worth(part: &QueryPart, rank: usize) -> f32 {
+    part.weight / (RANK_OFFSET + rank as f32)
 }
 
 #[cfg(test)]
 mod tests {
     use sensorium_types::{AssetHit, Content, Modality, PointInfo, Track};
 
-    use super::super::leg::{Legs, Make};
+    use super::super::part::{Make, QueryParts};
     use super::super::terms::Asked;
     use super::*;
 
-    fn legs(weights: &[f32]) -> Vec<Leg> {
+    fn parts(weights: &[f32]) -> Vec<QueryPart> {
         let asked = |weight: &f32| Asked {
             weight: *weight,
             vector: vec![1.0, 0.0],
@@ -80,9 +81,9 @@ mod tests {
             identical: None,
             language: None,
         };
-        Legs::new(weights.iter().map(asked).collect(), Make { late: true, ..Make::default() }, None)
-            .expect("legs")
-            .legs
+        QueryParts::new(weights.iter().map(asked).collect(), Make { late: true, ..Make::default() }, None)
+            .expect("parts")
+            .parts
     }
 
     fn list(names: &[&str]) -> Vec<Candidate> {
@@ -105,22 +106,22 @@ mod tests {
 
     #[test]
     fn what_both_legs_find_comes_first() {
-        let fused = fuse(&legs(&[1.0, 1.0]), vec![list(&["a", "b", "c"]), list(&["c", "d"])], 10);
+        let fused = fuse(&parts(&[1.0, 1.0]), vec![list(&["a", "b", "c"]), list(&["c", "d"])], 10);
         assert_eq!(order(&fused), ["c", "a", "b", "d"]);
-        assert_eq!(fused[0].leg, 1, "scored by the leg that likes it best");
+        assert_eq!(fused[0].part, 1, "scored by the part that likes it best");
     }
 
     #[test]
     fn weights_count_and_a_negative_leg_pushes_down() {
-        let fused = fuse(&legs(&[1.0, 3.0]), vec![list(&["a", "b"]), list(&["b", "a"])], 10);
+        let fused = fuse(&parts(&[1.0, 3.0]), vec![list(&["a", "b"]), list(&["b", "a"])], 10);
         assert_eq!(order(&fused), ["b", "a"]);
-        let fused = fuse(&legs(&[1.0, -1.0]), vec![list(&["a", "b", "c"]), list(&["a", "x"])], 10);
+        let fused = fuse(&parts(&[1.0, -1.0]), vec![list(&["a", "b", "c"]), list(&["a", "x"])], 10);
         assert_eq!(order(&fused), ["b", "c", "a"], "and brings nothing of its own");
     }
 
     #[test]
     fn one_list_stays_as_it_is_up_to_the_limit() {
-        let fused = fuse(&legs(&[1.0]), vec![list(&["z", "y", "x"])], 2);
+        let fused = fuse(&parts(&[1.0]), vec![list(&["z", "y", "x"])], 2);
         assert_eq!(order(&fused), ["z", "y"]);
     }
 }

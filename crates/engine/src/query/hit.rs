@@ -24,7 +24,7 @@ pub struct Hit {
     pub path: Option<PathBuf>,
     /// All its paths, in order of writing.
     pub paths: Vec<PathBuf>,
-    /// Where in a film or a sound.
+    /// Where in a video or a sound.
     pub moment: Option<Moment>,
     /// Where in a text, in characters.
     pub range: Option<(u64, u64)>,
@@ -72,7 +72,7 @@ pub struct Explain {
 pub struct ExplainedSearch {
     /// The term asked for, from 0; `None` for the sum of all.
     pub term: Option<usize>,
-    /// What was searched: pictures, sounds or texts.
+    /// What was searched: images, sounds or texts.
     pub content: Content,
     /// How the points were looked through.
     pub plan: Plan,

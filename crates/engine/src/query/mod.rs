@@ -1,11 +1,11 @@
 //! Terms to hits.
 //!
 //! ```text
-//! terms ─► vectors (terms.rs) ─► legs: one sum, or each alone (leg.rs)
-//!       ─► one search for each content: pictures, sounds, texts (search.rs)
+//! terms ─► vectors (terms.rs) ─► parts: one sum, or each alone (part.rs)
+//!       ─► one search for each content: images, sounds, texts (search.rs)
 //!       ─► merged by calibrated score, or fused by rank (fusion.rs)
 //!       ─► every point of the best assets scored: moments ─► rows (rows.rs)
-//!       ─► where it is asked for, the best pictures read once more by the caption decoder (rerank.rs)
+//!       ─► where it is asked for, the best images read once more by the caption decoder (rerank.rs)
 //! ```
 //!
 //! A list over several contents is ranked by calibrated scores, never by raw cosine, which would put one content on top
@@ -16,7 +16,7 @@ mod clock;
 mod corrected;
 mod fusion;
 mod hit;
-mod leg;
+mod part;
 mod request;
 mod rerank;
 mod rows;
@@ -28,5 +28,5 @@ pub use hit::{Explain, ExplainedHit, ExplainedSearch, ExplainedStep, Fusion, Hit
 pub use request::{DEFAULT_LIMIT, QueryRequest, Term, TermInput};
 pub use rerank::LOG_PROB_AS_COSINE;
 
-pub(crate) use rerank::picture;
+pub(crate) use rerank::image;
 pub(crate) use run::{Sources, query};

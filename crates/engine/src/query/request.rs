@@ -66,8 +66,8 @@ pub struct QueryRequest {
     /// A row for each moment instead of one for each asset.
     pub every_moment: bool,
     /// Ask each term alone and fuse the lists (late fusion).
-    pub legs: bool,
-    /// So many of the best hits are read once more by the caption decoder, which orders the pictures among them anew; 0 for
+    pub late: bool,
+    /// So many of the best hits are read once more by the caption decoder, which orders the images among them anew; 0 for
     /// none. Needs one text that counts above 0, and one list.
     pub rerank: usize,
     /// Leave the hub correction out: cosines as they are, and scores of them.
@@ -87,7 +87,7 @@ impl Default for QueryRequest {
             exact: false,
             min_score: None,
             every_moment: false,
-            legs: false,
+            late: false,
             rerank: 0,
             raw: false,
             explain: false,

@@ -1,7 +1,7 @@
-//! The best pictures of an answer once more, by a decoder that looks at them while it reads the question.
+//! The best images of an answer once more, by a decoder that looks at them while it reads the question.
 //!
-//! A vector says of a picture what it is about; the caption decoder attends to its tokens word by word. What a picture
-//! adds to the likelihood of the words, `log p(words | picture) - log p(words | no picture)`, is added to its score.
+//! A vector says of an image what it is about; the caption decoder attends to its tokens word by word. What an image
+//! adds to the likelihood of the words, `log p(words | image) - log p(words | no image)`, is added to its score.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use sensorium_media::{Cancel, MediaInput, Part, PartContent};
 use sensorium_store::Store;
 use sensorium_types::{Content, PointKey};
 
-use super::leg::Leg;
+use super::part::QueryPart;
 use super::rows::Row;
 use super::{Term, TermInput};
 use crate::EngineError;
@@ -22,7 +22,7 @@ use crate::seams::{Decode, Encode};
 /// Chosen on the photos that the model card measures: from 0.01 to 0.025 the gain is much the same.
 pub const LOG_PROB_AS_COSINE: f32 = 0.02;
 
-/// The text that pictures are read against: the only one that counts above 0.
+/// The text that images are read against: the only one that counts above 0.
 pub(super) fn question(terms: &[Term], late: bool) -> Result<String, EngineError> {
     let texts = terms.iter().filter(|term| term.weight > 0.0).filter_map(|term| match &term.input {
         TermInput::Text(text) | TermInput::TextIn(_, text) => Some(text),
@@ -38,7 +38,7 @@ pub(super) fn question(terms: &[Term], late: bool) -> Result<String, EngineError
     }
 }
 
-/// What pictures are read with.
+/// What images are read with.
 #[derive(Debug, Clone)]
 pub(super) struct Reader {
     pub(super) store: Arc<dyn Store>,
@@ -49,11 +49,11 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    /// Orders the first `depth` rows anew. Rows without a picture, or whose thumbnail cannot be read, keep their places.
+    /// Orders the first `depth` rows anew. Rows without an image, or whose thumbnail cannot be read, keep their places.
     pub(super) async fn rerank(
         &self,
         question: String,
-        leg: &Leg,
+        part: &QueryPart,
         rows: &mut [Row],
         depth: usize,
     ) -> Result<(), EngineError> {
@@ -69,23 +69,23 @@ impl Reader {
         }
         let (encode, decode) = (Arc::clone(&self.encode), Arc::clone(&self.decode));
         let cancel = self.cancel.clone();
-        let gains = blocking("read pictures against the question", move || {
+        let gains = blocking("read images against the question", move || {
             let mut places = Vec::new();
-            let mut pictures = Vec::new();
+            let mut images = Vec::new();
             for (at, jpeg) in jpegs {
-                if let Some(picture) = picture(decode.as_ref(), jpeg, &cancel)? {
+                if let Some(image) = image(decode.as_ref(), jpeg, &cancel)? {
                     places.push(at);
-                    pictures.push(picture);
+                    images.push(image);
                 }
             }
-            if pictures.is_empty() {
+            if images.is_empty() {
                 return Ok(Vec::new());
             }
-            let gains = encode.score(&question, &pictures)?.gains();
+            let gains = encode.score(&question, &images)?.gains();
             Ok(places.into_iter().zip(gains).collect::<Vec<_>>())
         })
         .await?;
-        let unit = LOG_PROB_AS_COSINE / leg.deviation(Content::Image);
+        let unit = LOG_PROB_AS_COSINE / part.deviation(Content::Image);
         reorder(rows, gains.into_iter().map(|(at, gain)| (at, gain * unit)));
         Ok(())
     }
@@ -105,8 +105,8 @@ fn reorder(rows: &mut [Row], gains: impl Iterator<Item = (usize, f32)>) {
     }
 }
 
-/// The picture of a thumbnail; `None` for one that is damaged.
-pub(crate) fn picture(
+/// The image of a thumbnail; `None` for one that is damaged.
+pub(crate) fn image(
     decode: &dyn Decode,
     jpeg: Vec<u8>,
     cancel: &Cancel,

@@ -11,7 +11,7 @@ use sensorium_types::{AssetId, Modality, Moment, Payload, ScoredPoint, StoredAss
 
 use super::Hit;
 use super::fusion::Fused;
-use super::leg::Leg;
+use super::part::QueryPart;
 use crate::EngineError;
 use crate::captions::show_caption;
 use crate::index::blocking;
@@ -47,30 +47,30 @@ pub(super) struct Shape {
 /// Scores every point of the assets found and makes their rows, best first.
 pub(super) async fn rows(
     store: &Arc<dyn Store>,
-    legs: &[Leg],
+    parts: &[QueryPart],
     found: Vec<Fused>,
     shape: Shape,
 ) -> Result<Vec<Row>, EngineError> {
     let mut points = HashMap::with_capacity(found.len());
-    for (at, leg) in legs.iter().enumerate() {
+    for (at, part) in parts.iter().enumerate() {
         let assets: Vec<AssetId> = found
             .iter()
-            .filter(|fused| fused.leg == at)
+            .filter(|fused| fused.part == at)
             .map(|fused| fused.candidate.hit.asset.clone())
             .collect();
         if assets.is_empty() {
             continue;
         }
-        let scored = store.score_assets(&leg.vector, leg.hubs, &assets).await?;
+        let scored = store.score_assets(&part.vector, part.hubs, &assets).await?;
         points.extend(assets.into_iter().zip(scored));
     }
     let mut rows = Vec::new();
     for fused in found {
-        let Some(leg) = legs.get(fused.leg) else { continue };
+        let Some(part) = parts.get(fused.part) else { continue };
         let hit = fused.candidate.hit;
         let scored = points.remove(&hit.asset).unwrap_or_default();
-        for (best, moment) in of_asset(leg, &scored, shape.every_moment) {
-            let score = leg.score(best.point.track, best.corrected);
+        for (best, moment) in of_asset(part, &scored, shape.every_moment) {
+            let score = part.score(best.point.track, best.corrected);
             let (asset, modality) = (hit.asset.clone(), hit.modality);
             rows.push(Row { asset, modality, score, rank_by: best.score, best, moment });
         }
@@ -78,7 +78,7 @@ pub(super) async fn rows(
     if let Some(min) = shape.min_score {
         rows.retain(|row| row.score.is_none_or(|score| score >= min));
     }
-    if shape.every_moment && legs.len() == 1 {
+    if shape.every_moment && parts.len() == 1 {
         // A stable sort: rows of one score stay in the order of their assets.
         rows.sort_by(|a, b| b.rank_by.total_cmp(&a.rank_by));
     }
@@ -87,13 +87,13 @@ pub(super) async fn rows(
 }
 
 /// The rows of an asset: its best point with the moment that this carries, or one for each moment.
-fn of_asset(leg: &Leg, points: &[ScoredPoint], every_moment: bool) -> Vec<(Scored, Option<Moment>)> {
+fn of_asset(part: &QueryPart, points: &[ScoredPoint], every_moment: bool) -> Vec<(Scored, Option<Moment>)> {
     let scored: Vec<Scored> = points
         .iter()
-        .filter(|scored| leg.asks_captions || scored.point.track != Track::Caption)
+        .filter(|scored| part.asks_captions || scored.point.track != Track::Caption)
         .map(|ScoredPoint { point, cosine, corrected }| Scored {
             point: *point,
-            score: leg.rank_by(point.track, *corrected),
+            score: part.rank_by(point.track, *corrected),
             cosine: *cosine,
             corrected: *corrected,
         })

@@ -7,7 +7,7 @@ use sensorium_types::{CalibrationTable, Cancel, Language};
 
 use super::clock::Clock;
 use super::fusion::fuse;
-use super::leg::{Legs, Make};
+use super::part::{Make, QueryParts};
 use super::rerank::{Reader, question};
 use super::rows::{Shape, hits, rows};
 use super::search::{Scope, search};
@@ -43,7 +43,7 @@ pub(crate) async fn query(sources: Sources, request: QueryRequest) -> Result<Que
         exact,
         min_score,
         every_moment,
-        legs: late,
+        late,
         rerank,
         raw: _,
         explain,
@@ -79,8 +79,8 @@ pub(crate) async fn query(sources: Sources, request: QueryRequest) -> Result<Que
     let languages =
         asked.iter().enumerate().filter_map(|(term, asked)| Some((term, asked.language?))).collect();
     let make = Make { late, keeps_captions: store.keeps_captions(), corrects };
-    let Legs { legs, exclude } = Legs::new(asked, make, calibration.as_ref())?;
-    let fusion = if legs.len() > 1 { Fusion::Late } else { Fusion::Early };
+    let QueryParts { parts, exclude } = QueryParts::new(asked, make, calibration.as_ref())?;
+    let fusion = if parts.len() > 1 { Fusion::Late } else { Fusion::Early };
     let shown = limit.max(rerank);
     let depth = match fusion {
         Fusion::Early => shown,
@@ -88,19 +88,19 @@ pub(crate) async fn query(sources: Sources, request: QueryRequest) -> Result<Que
     };
     let exact = exact || all;
     let scope = Scope { modalities, filter, exclude, limit: depth, exact, cancel: cancel.clone() };
-    let found = search(&store, &legs, scope).await?;
+    let found = search(&store, &parts, scope).await?;
     let (lists, searches): (Vec<_>, Vec<_>) =
         found.into_iter().map(|found| (found.candidates, found.explained)).unzip();
     let searches = searches.into_iter().flatten().collect();
     clock.step("search");
 
-    let found = fuse(&legs, lists, shown);
+    let found = fuse(&parts, lists, shown);
     let min_score = if all { None } else { min_score };
-    let mut rows = rows(&store, &legs, found, Shape { every_moment, min_score, limit: shown }).await?;
+    let mut rows = rows(&store, &parts, found, Shape { every_moment, min_score, limit: shown }).await?;
     clock.step("score points and make moments");
-    if let (Some(question), Some(leg)) = (question, legs.first()) {
-        reader.rerank(question, leg, &mut rows, rerank).await?;
-        clock.step("read the best pictures");
+    if let (Some(question), Some(part)) = (question, parts.first()) {
+        reader.rerank(question, part, &mut rows, rerank).await?;
+        clock.step("read the best images");
     }
     rows.truncate(limit);
 

@@ -1,4 +1,4 @@
-//! The search of the store for all legs of a query, each content of a leg as a sub-query; the answers merged by score.
+//! The search of the store for all parts of a query, each content of a part as a sub-query; the answers merged by score.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -9,7 +9,7 @@ use sensorium_types::{
     AssetHit, AssetId, Cancel, Content, Filter, Modality, SearchReply, SearchRequest, SubQuery, Track,
 };
 
-use super::leg::Leg;
+use super::part::QueryPart;
 use super::{ExplainedHit, ExplainedSearch};
 use crate::EngineError;
 
@@ -24,7 +24,7 @@ pub(super) struct Scope {
     pub(super) cancel: Cancel,
 }
 
-/// What a leg found.
+/// What a part found.
 #[derive(Debug)]
 pub(super) struct Found {
     /// The best assets, best first, each once.
@@ -33,7 +33,7 @@ pub(super) struct Found {
     pub(super) explained: Vec<ExplainedSearch>,
 }
 
-/// An asset found by a leg.
+/// An asset found by a part.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Candidate {
     pub(super) hit: AssetHit,
@@ -41,42 +41,42 @@ pub(super) struct Candidate {
     pub(super) rank_by: f32,
 }
 
-/// Searches every content for each leg, in one call of the store.
+/// Searches every content for each part, in one call of the store.
 pub(super) async fn search(
     store: &Arc<dyn Store>,
-    legs: &[Leg],
+    parts: &[QueryPart],
     scope: Scope,
 ) -> Result<Vec<Found>, EngineError> {
-    let asks: Vec<Vec<Ask>> = legs.iter().map(asks).collect();
-    let queries = legs.iter().zip(&asks).flat_map(|(leg, asks)| {
+    let asks: Vec<Vec<Ask>> = parts.iter().map(asks).collect();
+    let queries = parts.iter().zip(&asks).flat_map(|(part, asks)| {
         asks.iter().map(|ask| SubQuery {
-            vector: leg.vector.clone(),
+            vector: part.vector.clone(),
             tracks: ask.tracks.clone(),
-            hubs: leg.hubs,
+            hubs: part.hubs,
         })
     });
     let Scope { modalities, filter, exclude, limit, exact, cancel } = scope;
     let queries = queries.collect();
     let request = SearchRequest { queries, modalities, filter, exclude, limit, exact, ef: None, cancel };
     let mut replies = store.search(request).await?.into_iter();
-    let found = legs.iter().zip(asks).map(|(leg, asks)| {
+    let found = parts.iter().zip(asks).map(|(part, asks)| {
         let answered = asks.into_iter().zip(replies.by_ref());
-        merge(leg, answered.map(|(ask, reply)| (ask.content, reply)), limit)
+        merge(part, answered.map(|(ask, reply)| (ask.content, reply)), limit)
     });
     Ok(found.collect())
 }
 
-/// Merges the answers to a leg by score.
-fn merge(leg: &Leg, answers: impl Iterator<Item = (Content, SearchReply)>, limit: usize) -> Found {
+/// Merges the answers to a part by score.
+fn merge(part: &QueryPart, answers: impl Iterator<Item = (Content, SearchReply)>, limit: usize) -> Found {
     let mut best: HashMap<AssetId, Candidate> = HashMap::new();
     let mut explained = Vec::new();
     for (content, reply) in answers {
         let mut hits = Vec::with_capacity(reply.hits.len());
         for (rank, hit) in (1..).zip(reply.hits) {
-            let score = leg.score(hit.point.track, hit.corrected);
-            let rank_by = leg.rank_by(hit.point.track, hit.corrected);
+            let score = part.score(hit.point.track, hit.corrected);
+            let rank_by = part.rank_by(hit.point.track, hit.corrected);
             let (asset, point, cosine) = (hit.asset.clone(), hit.point, hit.cosine);
-            let corrected = (!leg.hubs.is_none()).then_some(hit.corrected);
+            let corrected = (!part.hubs.is_none()).then_some(hit.corrected);
             hits.push(ExplainedHit { rank, asset: asset.clone(), point, cosine, corrected, score });
             let candidate = Candidate { hit, rank_by };
             match best.entry(asset) {
@@ -90,16 +90,16 @@ fn merge(leg: &Leg, answers: impl Iterator<Item = (Content, SearchReply)>, limit
             }
         }
         explained.push(ExplainedSearch {
-            term: leg.term,
+            term: part.term,
             content,
             plan: reply.plan,
             points_compared: reply.points_compared,
-            calibration: leg.calibration(content),
+            calibration: part.calibration(content),
             hits,
         });
     }
     let mut candidates: Vec<Candidate> = best.into_values().collect();
-    let other = |candidate: &Candidate| leg.identical.as_ref() != Some(&candidate.hit.asset);
+    let other = |candidate: &Candidate| part.identical.as_ref() != Some(&candidate.hit.asset);
     candidates.sort_by(|a, b| {
         let by_score = b.rank_by.total_cmp(&a.rank_by);
         other(a).cmp(&other(b)).then(by_score).then_with(|| a.hit.asset.cmp(&b.hit.asset))
@@ -108,19 +108,19 @@ fn merge(leg: &Leg, answers: impl Iterator<Item = (Content, SearchReply)>, limit
     Found { candidates, explained }
 }
 
-/// What a leg asks of one content.
+/// What a part asks of one content.
 struct Ask {
     content: Content,
     tracks: Vec<Track>,
 }
 
-/// What a leg asks: each content, by its tracks, and captions where it asks them.
-fn asks(leg: &Leg) -> Vec<Ask> {
+/// What a part asks: each content, by its tracks, and captions where it asks them.
+fn asks(part: &QueryPart) -> Vec<Ask> {
     let tracks_of = |content| {
         let tracks = Track::ALL.into_iter().filter(|track| track.content() == content);
         tracks.filter(|track| *track != Track::Caption).collect()
     };
     let contents = Content::ALL.into_iter().map(|content| Ask { content, tracks: tracks_of(content) });
-    let captions = leg.asks_captions.then(|| Ask { content: Content::Text, tracks: vec![Track::Caption] });
+    let captions = part.asks_captions.then(|| Ask { content: Content::Text, tracks: vec![Track::Caption] });
     contents.chain(captions).collect()
 }

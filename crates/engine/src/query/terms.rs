@@ -107,7 +107,7 @@ impl Asker {
         let cancel = self.cancel.clone();
         blocking("decode a term", move || {
             let mut feed = Feed::new(encode.as_ref(), Priority::Query);
-            // Parts come in order of track, so the track of the first is the one that asks: a film's picture.
+            // Parts come in order of track, so the track of the first is the one that asks: a video's image.
             let mut first = None;
             let mut on_part = |part: Part| {
                 if *first.get_or_insert(part.track) == part.track { feed.push(part) } else { Ok(()) }

@@ -1,9 +1,9 @@
-//! What the engine asks of decoders and towers.
+//! What the engine asks of decoders and encoders.
 //!
-//! The real ones stand in [`workers`] and [`towers`]; tests put small fakes in their place.
+//! The real ones stand in [`workers`] and [`encoders`]; tests put small fakes in their place.
 
+mod encoders;
 mod spec;
-mod towers;
 mod workers;
 
 use std::fmt::Debug;
@@ -16,8 +16,8 @@ use sensorium_types::{CalibrationTable, FailureReason, HubBank, Language, Modali
 
 use crate::EngineError;
 
+pub(crate) use encoders::Encoders;
 pub use spec::encoder_spec;
-pub(crate) use towers::Towers;
 pub(crate) use workers::Workers;
 pub use workers::decoding_workers;
 
@@ -76,7 +76,7 @@ pub trait Encode: Send + Sync + Debug {
     /// Queues inputs. Blocks while the queue is full for bulk work.
     ///
     /// # Errors
-    /// If the queue is full for a query, or the towers cannot be loaded.
+    /// If the queue is full for a query, or the encoders cannot be loaded.
     fn submit(&self, inputs: Vec<Input>, priority: Priority) -> Result<Box<dyn Pending>, EngineError>;
 
     /// The bundle that makes captions, as the space's revision names it; `None` if it makes none.
@@ -84,7 +84,7 @@ pub trait Encode: Send + Sync + Debug {
         None
     }
 
-    /// What is put into words: [`Modality::Image`] for pictures and films, [`Modality::Audio`] for sounds.
+    /// What is put into words: [`Modality::Image`] for images and videos, [`Modality::Audio`] for audio.
     fn captioned(&self) -> Vec<Modality> {
         Vec::new()
     }
@@ -92,7 +92,7 @@ pub trait Encode: Send + Sync + Debug {
     /// Makes ready for captions. Blocks.
     ///
     /// # Errors
-    /// If there is nothing that puts pictures or sounds into words, or it cannot be loaded.
+    /// If there is nothing that puts images or sounds into words, or it cannot be loaded.
     fn check_captions(&self) -> Result<(), EngineError> {
         Err(EmbedError::NoCaptioner { modality: Modality::Image }.into())
     }
@@ -111,12 +111,12 @@ pub trait Encode: Send + Sync + Debug {
         Err(EmbedError::NoCaptioner { modality: content.modality() }.into())
     }
 
-    /// How likely a text is beside each picture, and beside none. Blocks.
+    /// How likely a text is beside each image, and beside none. Blocks.
     ///
     /// # Errors
     /// As [`Encode::check_captions`].
-    fn score(&self, text: &str, pictures: &[Image]) -> Result<TextScores, EngineError> {
-        let _ = (text, pictures);
+    fn score(&self, text: &str, images: &[Image]) -> Result<TextScores, EngineError> {
+        let _ = (text, images);
         Err(EmbedError::NoCaptioner { modality: Modality::Image }.into())
     }
 }
@@ -124,9 +124,9 @@ pub trait Encode: Send + Sync + Debug {
 /// What is put into words.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Captioned {
-    /// A picture, or a film's frame.
+    /// An image, or a video's frame.
     Image(Image),
-    /// Mono samples of a part of a sound, at the tower's rate.
+    /// Mono samples of a part of a sound, at the encoder's rate.
     Audio(Vec<f32>),
 }
 
@@ -142,7 +142,7 @@ impl Captioned {
     /// Bytes in memory.
     pub(crate) const fn bytes(&self) -> usize {
         match self {
-            Self::Image(picture) => picture.pixels.len(),
+            Self::Image(image) => image.pixels.len(),
             Self::Audio(samples) => samples.len() * size_of::<f32>(),
         }
     }
@@ -153,6 +153,6 @@ pub trait Pending: Send + Debug {
     /// Blocks until there is one vector of L2 norm 1 for each input, in order.
     ///
     /// # Errors
-    /// If a tower failed.
+    /// If an encoder failed.
     fn wait(self: Box<Self>) -> Result<Vec<Vec<f32>>, EngineError>;
 }

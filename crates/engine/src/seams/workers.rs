@@ -24,7 +24,7 @@ pub fn decoding_workers(config: PoolConfig) -> Arc<dyn Decode> {
     Arc::new(Workers::new(config))
 }
 
-/// Worker processes, which start at their first use. A film keeps its worker for as long as the towers need for it, so
+/// Worker processes, which start at their first use. A video keeps its worker for as long as the encoders need for it, so
 /// queries have workers of their own.
 #[derive(Debug)]
 pub(crate) struct Workers {

@@ -80,7 +80,7 @@ impl<'a> Collector<'a> {
 }
 
 fn order(assets: &AssetTable, left: &Met, right: &Met) -> Ordering {
-    let id = |met: &Met| assets.get(met.asset).map(|entry| &entry.record.id);
+    let id = |met: &Met| assets.get(met.asset).map(|entry| entry.record.id());
     right
         .score
         .total_cmp(&left.score)

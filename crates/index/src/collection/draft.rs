@@ -133,13 +133,14 @@ impl<'a> Draft<'a> {
             self.kill_points(asset, &before.points)?;
         }
         let kept = self.add_points(asset, points)?;
-        self.put(Family::Assets, &asset_key(asset), &AssetRow::new(&record)?.encode()?)?;
+        let row = AssetRow::new(&record)?;
+        self.put(Family::Assets, &asset_key(asset), &row.encode()?)?;
         if known.is_none() {
             self.put(Family::Ids, record.id.as_str().as_bytes(), &asset_key(asset))?;
             self.ids.insert(record.id.clone(), Some(asset));
         }
         let sources = before.map(|before| before.sources).unwrap_or_default();
-        let entry = Entry { record: Arc::new(record), points: kept.into(), sources };
+        let entry = Entry { record: Arc::new(row), points: kept.into(), sources };
         self.entries.insert(asset, Some(entry));
         Ok(asset)
     }
@@ -186,7 +187,9 @@ impl<'a> Draft<'a> {
         points.sort_by_key(|(point, _)| point.ordinal);
         kept.extend(self.add_points(asset, points)?);
         entry.points = kept.into();
-        Arc::make_mut(&mut entry.record).facts.set(CAPTIONS_FIELD, captions);
+        let mut record = entry.record()?;
+        record.facts.set(CAPTIONS_FIELD, captions);
+        entry.record = Arc::new(AssetRow::new(&record)?);
         self.put_record(asset, entry)
     }
 
@@ -212,7 +215,7 @@ impl<'a> Draft<'a> {
 
     /// Writes an asset's record over its own; points and sources stay.
     pub(super) fn put_record(&mut self, asset: AssetOffset, entry: Entry) -> Result<(), IndexError> {
-        self.put(Family::Assets, &asset_key(asset), &AssetRow::new(&entry.record)?.encode()?)?;
+        self.put(Family::Assets, &asset_key(asset), &entry.record.encode()?)?;
         self.entries.insert(asset, Some(entry));
         Ok(())
     }
@@ -226,10 +229,10 @@ impl<'a> Draft<'a> {
             self.sources.indexed = self.sources.indexed.saturating_sub(1);
         }
         self.delete(Family::Assets, &asset_key(asset))?;
-        self.delete(Family::Ids, entry.record.id.as_str().as_bytes())?;
+        self.delete(Family::Ids, entry.record.id().as_str().as_bytes())?;
         self.entries.insert(asset, None);
-        self.ids.insert(entry.record.id.clone(), None);
-        self.applied.assets_removed.push(entry.record.id.clone());
+        self.ids.insert(entry.record.id().clone(), None);
+        self.applied.assets_removed.push(entry.record.id().clone());
         Ok(())
     }
 
@@ -305,7 +308,7 @@ impl<'a> Draft<'a> {
     fn release(&mut self, asset: AssetOffset, key: &SourceKey) -> Result<(), IndexError> {
         let Some(mut entry) = self.entry(asset) else { return Ok(()) };
         entry.sources.retain(|source| *source.key != *key);
-        let orphaned = entry.sources.is_empty() && entry.record.from_source;
+        let orphaned = entry.sources.is_empty() && entry.record.from_source();
         self.entries.insert(asset, Some(entry));
         if orphaned { self.remove_asset(asset) } else { Ok(()) }
     }

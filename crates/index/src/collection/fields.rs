@@ -3,8 +3,6 @@
 //! `path`, `paths`, `name`, `bytes` and `mtime` come from the source rows, so a moved file is found where it is now;
 //! `modality` comes from the record. None of them is stored twice.
 
-use std::borrow::Cow;
-
 use jiff::Timestamp;
 use sensorium_types::{Filter, Payload, value_inside};
 use serde_json::Value;
@@ -38,13 +36,14 @@ impl<'a> Matcher<'a> {
 
     /// Whether an asset meets the filter.
     pub(super) fn meets(&self, entry: &Entry) -> bool {
-        if !self.made_up && entry.record.metadata.is_empty() {
-            return self.filter.matches(&entry.record.facts);
+        if !self.made_up && entry.record.has_no_metadata() {
+            return self.filter.matches(&entry.record.facts_of(&self.names));
         }
+        let known = Known::of(entry, &self.names);
         let mut seen = Payload::new();
         for name in &self.names {
-            if let Some(value) = value(entry, name) {
-                seen.set(name, value.into_owned());
+            if let Some(value) = known.value(name) {
+                seen.set(name, value);
             }
         }
         self.filter.matches(&seen)
@@ -55,23 +54,23 @@ impl<'a> Matcher<'a> {
 #[derive(Debug)]
 pub(super) struct FieldReader<'a> {
     field: &'a str,
+    /// The field and its heads.
+    names: Vec<&'a str>,
 }
 
 impl<'a> FieldReader<'a> {
     /// Of this field.
-    pub(super) const fn new(field: &'a str) -> Self {
-        Self { field }
+    pub(super) fn new(field: &'a str) -> Self {
+        Self { field, names: heads(field).chain([field]).collect() }
     }
 
     /// Its value: of the whole name, else inside the object of one of its heads.
-    pub(super) fn read<'e>(&self, entry: &'e Entry) -> Option<Cow<'e, Value>> {
-        value(entry, self.field).or_else(|| {
+    pub(super) fn read(&self, entry: &Entry) -> Option<Value> {
+        let known = Known::of(entry, &self.names);
+        known.value(self.field).or_else(|| {
             heads(self.field).find_map(|head| {
                 let rest = self.field.get(head.len() + 1..)?;
-                match value(entry, head)? {
-                    Cow::Borrowed(object) => value_inside(object, rest).map(Cow::Borrowed),
-                    Cow::Owned(object) => value_inside(&object, rest).cloned().map(Cow::Owned),
-                }
+                value_inside(&known.value(head)?, rest).cloned()
             })
         })
     }
@@ -82,19 +81,31 @@ fn heads(field: &str) -> impl Iterator<Item = &str> {
     field.match_indices('.').filter_map(|(at, _)| field.get(..at))
 }
 
-/// The value of a top-level field.
-fn value<'e>(entry: &'e Entry, name: &str) -> Option<Cow<'e, Value>> {
-    let record = &entry.record;
-    let own = record.metadata.field(name).map(Cow::Borrowed);
-    own.or_else(|| made_up(entry, name).map(Cow::Owned))
-        .or_else(|| record.facts.field(name).map(Cow::Borrowed))
+/// What an asset has under some top-level names.
+struct Known<'e> {
+    entry: &'e Entry,
+    metadata: Payload,
+    facts: Payload,
+}
+
+impl<'e> Known<'e> {
+    fn of(entry: &'e Entry, names: &[&str]) -> Self {
+        let (metadata, facts) = (entry.record.metadata_of(names), entry.record.facts_of(names));
+        Self { entry, metadata, facts }
+    }
+
+    /// The value under one of them: the user's, over what is made up, over what the file says.
+    fn value(&self, name: &str) -> Option<Value> {
+        let own = self.metadata.field(name).cloned();
+        own.or_else(|| made_up(self.entry, name)).or_else(|| self.facts.field(name).cloned())
+    }
 }
 
 fn made_up(entry: &Entry, name: &str) -> Option<Value> {
     let text = |path: &[u8]| String::from_utf8_lossy(path).into_owned();
     let first = entry.sources.first();
     match name {
-        "modality" => Some(entry.record.modality.name().into()),
+        "modality" => Some(entry.record.modality().name().into()),
         "path" => Some(text(&first?.key.path).into()),
         "paths" if first.is_some() => {
             Some(entry.sources.iter().map(|source| text(&source.key.path)).collect::<Vec<_>>().into())

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use roaring::RoaringBitmap;
-use sensorium_types::{AssetRecord, SpaceInfo};
+use sensorium_types::SpaceInfo;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::core::Ids;
@@ -123,7 +123,7 @@ struct Loader<'a> {
     strictness: Strictness,
     view: View,
     ids: Ids,
-    entries: BTreeMap<AssetOffset, (AssetRecord, Vec<Point>, Vec<Source>)>,
+    entries: BTreeMap<AssetOffset, (AssetRow, Vec<Point>, Vec<Source>)>,
     owners: HashMap<PointOffset, (AssetOffset, u8)>,
 }
 
@@ -174,7 +174,7 @@ impl Loader<'_> {
     fn assets(&mut self) -> Result<(), IndexError> {
         let rocks = self.rocks;
         rocks.scan(Family::Assets, |key, value| {
-            let record = AssetRow::decode(value).and_then(AssetRow::into_record);
+            let record = AssetRow::decode(value).and_then(|row| row.check().map(|()| row));
             match (decode_offset_key(key), record) {
                 (Some(asset), Ok(record)) if asset < self.view.state.next_asset => {
                     self.entries.insert(AssetOffset(asset), (record, Vec::new(), Vec::new()));
@@ -210,7 +210,7 @@ impl Loader<'_> {
 
     fn sources(&mut self) -> Result<(), IndexError> {
         let named: HashMap<_, _> =
-            self.entries.iter().map(|(asset, (record, _, _))| (record.id.clone(), *asset)).collect();
+            self.entries.iter().map(|(asset, (record, _, _))| (record.id().clone(), *asset)).collect();
         let rocks = self.rocks;
         rocks.scan(Family::Sources, |key, value| {
             let (Some(source), Ok(row)) = (decode_source_key(key), SourceValue::decode(value)) else {
@@ -235,7 +235,7 @@ impl Loader<'_> {
     fn fill_table(&mut self) -> Result<(), IndexError> {
         for (asset, (record, points, mut sources)) in std::mem::take(&mut self.entries) {
             let key = crate::storage::asset_key(asset);
-            let is_bare = points.is_empty() && record.space_revision == self.space.revision;
+            let is_bare = points.is_empty() && record.space_revision() == self.space.revision;
             if is_bare || !points.is_sorted_by_key(|point| point.offset) {
                 self.object(Family::Assets, &key, "its points are missing or out of order")?;
                 for point in &points {
@@ -243,7 +243,7 @@ impl Loader<'_> {
                 }
                 continue;
             }
-            if self.ids.insert(record.id.clone(), asset).is_some() {
+            if self.ids.insert(record.id().clone(), asset).is_some() {
                 self.object(Family::Assets, &key, "its id is that of another asset")?;
             }
             sources.sort_by_key(|source| source.order);

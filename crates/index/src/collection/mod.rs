@@ -178,7 +178,7 @@ impl Collection {
     /// Assets by id; `None` for unknown ones.
     ///
     /// # Errors
-    /// None now; kept for stores that read from disk.
+    /// If a record cannot be read.
     pub fn get(
         &self,
         assets: &[AssetId],
@@ -186,9 +186,10 @@ impl Collection {
     ) -> Result<Vec<Option<StoredAsset>>, IndexError> {
         let view = self.core.view();
         let stored = assets.iter().map(|id| {
-            read::entry(&self.core, &view, id).map(|entry| read::stored(&view, entry, with_vectors))
+            let entry = read::entry(&self.core, &view, id);
+            entry.map(|entry| read::stored(&view, entry, with_vectors)).transpose()
         });
-        Ok(stored.collect())
+        stored.collect()
     }
 
     /// The thumbnail of a point.
@@ -222,7 +223,7 @@ impl Collection {
     /// A page of assets that meet the filter, in order of id, after `after`.
     ///
     /// # Errors
-    /// None now; kept for stores that read from disk.
+    /// If a record cannot be read.
     pub fn scroll(
         &self,
         filter: Option<&Filter>,
@@ -231,7 +232,7 @@ impl Collection {
         with_vectors: bool,
     ) -> Result<Page, IndexError> {
         let ask = read::Scroll { filter, after, limit, with_vectors };
-        Ok(read::scroll(&self.core, &self.core.view(), ask))
+        read::scroll(&self.core, &self.core.view(), ask)
     }
 
     /// Source rows below a path (`path` starts with it at a `/`, or equals it), in order of key; an empty path gives

@@ -132,8 +132,8 @@ impl<'a> Search<'a> {
     fn hit(&self, met: Met) -> Option<AssetHit> {
         let entry = self.view.assets.get(met.asset)?;
         Some(AssetHit {
-            asset: entry.record.id.clone(),
-            modality: entry.record.modality,
+            asset: entry.record.id().clone(),
+            modality: entry.record.modality(),
             point: entry.point(met.point)?.info(),
             cosine: met.cosine,
             corrected: met.score,

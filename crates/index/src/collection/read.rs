@@ -24,13 +24,13 @@ pub(super) fn entry<'a>(core: &Core, view: &'a View, id: &AssetId) -> Option<&'a
 }
 
 /// An asset as a reader gets it.
-pub(super) fn stored(view: &View, entry: &Entry, with_vectors: bool) -> StoredAsset {
-    let mut stored = entry.stored();
+pub(super) fn stored(view: &View, entry: &Entry, with_vectors: bool) -> Result<StoredAsset, IndexError> {
+    let mut stored = entry.stored()?;
     if with_vectors {
         let vector = |point: &Point| view.vector(point.track, point.offset).unwrap_or_default().to_vec();
         stored.vectors = entry.points.iter().map(vector).collect();
     }
-    stored
+    Ok(stored)
 }
 
 /// The thumbnail of a point.
@@ -56,7 +56,7 @@ pub(super) struct Scroll<'a> {
 }
 
 /// A page of assets in order of id.
-pub(super) fn scroll(core: &Core, view: &View, ask: Scroll<'_>) -> Page {
+pub(super) fn scroll(core: &Core, view: &View, ask: Scroll<'_>) -> Result<Page, IndexError> {
     let mut page = Page { assets: Vec::new(), next: None };
     let mut after = ask.after.cloned();
     let bits = ask.filter.and_then(|filter| known(core, view, filter));
@@ -68,7 +68,7 @@ pub(super) fn scroll(core: &Core, view: &View, ask: Scroll<'_>) -> Page {
     };
     loop {
         let names = names_after(core, after.as_ref());
-        let Some((last, _)) = names.last() else { return page };
+        let Some((last, _)) = names.last() else { return Ok(page) };
         after = Some(last.clone());
         for (id, asset) in names {
             let Some(entry) = view.assets.get_named(asset, &id) else { continue };
@@ -77,9 +77,9 @@ pub(super) fn scroll(core: &Core, view: &View, ask: Scroll<'_>) -> Page {
             }
             if page.assets.len() >= ask.limit {
                 page.next = page.assets.last().map(|asset| asset.record.id.clone());
-                return page;
+                return Ok(page);
             }
-            page.assets.push(stored(view, entry, ask.with_vectors));
+            page.assets.push(stored(view, entry, ask.with_vectors)?);
         }
     }
 }

@@ -18,7 +18,8 @@ pub(super) fn stats(core: &Core) -> Result<CollectionStats, IndexError> {
         points_in_graph: view.sealed_points() as u64,
         points_without_hubs: view.hubs.lacking().len(),
         bytes_on_disk: folder_bytes(&core.folder)?,
-        bytes_in_memory: (view.all_segments().map(Segments::bytes).sum::<usize>()
+        bytes_in_memory: (view.assets.bytes()
+            + view.all_segments().map(Segments::bytes).sum::<usize>()
             + view.hubs.bytes()
             + view.columns.bytes()) as u64,
     })

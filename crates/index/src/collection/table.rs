@@ -9,7 +9,8 @@ use std::sync::Arc;
 use sensorium_types::{AssetId, AssetRecord, Modality, PointInfo, SourceKey, Span, StoredAsset, Track};
 
 use crate::columns::Bits;
-use crate::storage::{AssetOffset, PointOffset};
+use crate::error::IndexError;
+use crate::storage::{AssetOffset, AssetRow, PointOffset};
 
 /// Assets of a page.
 const PAGE: usize = 256;
@@ -19,9 +20,9 @@ const PAGE: usize = 256;
 pub(crate) struct Point {
     /// Its offset. Offsets ascend with (track, ordinal) inside an asset.
     pub(crate) offset: PointOffset,
-    /// The strand.
+    /// The track.
     pub(crate) track: Track,
-    /// The place in the strand.
+    /// The place in the track.
     pub(crate) ordinal: u32,
     /// The part covered.
     pub(crate) span: Option<Span>,
@@ -51,7 +52,7 @@ pub(crate) struct Source {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Entry {
     /// The asset itself.
-    pub(crate) record: Arc<AssetRecord>,
+    pub(crate) record: Arc<AssetRow>,
     /// Its points in order of track and ordinal.
     pub(crate) points: Arc<[Point]>,
     /// Its sources in order of writing.
@@ -75,13 +76,31 @@ impl Entry {
     }
 
     /// The asset as a reader gets it, without vectors.
-    pub(crate) fn stored(&self) -> StoredAsset {
-        StoredAsset {
-            record: AssetRecord::clone(&self.record),
+    pub(crate) fn stored(&self) -> Result<StoredAsset, IndexError> {
+        Ok(StoredAsset {
+            record: self.record()?,
             points: self.points.iter().map(Point::info).collect(),
             vectors: Vec::new(),
             paths: self.sources.iter().map(|source| source.key.path.clone()).collect(),
-        }
+        })
+    }
+
+    /// The asset's record.
+    pub(crate) fn record(&self) -> Result<AssetRecord, IndexError> {
+        let damaged = |what| IndexError::damaged(format!("the asset {:?}", self.record.id()), what);
+        self.record.record().map_err(damaged)
+    }
+
+    /// Bytes in memory, about.
+    pub(crate) fn bytes(&self) -> usize {
+        let sources = self.sources.iter().map(|source| {
+            size_of::<Source>() + size_of::<SourceKey>() + source.key.root.len() + source.key.path.len()
+        });
+        size_of::<Self>()
+            + size_of::<AssetRow>()
+            + self.record.heap_bytes()
+            + self.points.len() * size_of::<Point>()
+            + sources.sum::<usize>()
     }
 }
 
@@ -254,7 +273,7 @@ impl Class {
                 *count += 1;
             }
         }
-        Self { modality: entry.record.modality, points }
+        Self { modality: entry.record.modality(), points }
     }
 
     fn tracks(&self) -> TrackSet {
@@ -285,7 +304,7 @@ impl Page {
     /// Takes note of what stands at a place.
     fn note(&mut self, place: usize, entry: Option<&Entry>) {
         if let Some(modality) = self.modalities.get_mut(place) {
-            *modality = entry.map_or(NO_ASSET, |entry| ModalitySet::of(entry.record.modality));
+            *modality = entry.map_or(NO_ASSET, |entry| ModalitySet::of(entry.record.modality()));
         }
         let (word, bit) = (place / 64, 1 << (place % 64));
         self.classes.retain_mut(|(_, mask)| {
@@ -329,6 +348,11 @@ impl AssetTable {
         &self.tally
     }
 
+    /// Bytes in memory, about. Goes over every asset.
+    pub(crate) fn bytes(&self) -> usize {
+        self.iter(ModalitySet::ALL).map(|(_, entry)| entry.bytes()).sum()
+    }
+
     /// The modality of the asset at an offset, as a set.
     pub(crate) fn modality(&self, asset: AssetOffset) -> ModalitySet {
         let index = asset.index();
@@ -344,7 +368,7 @@ impl AssetTable {
 
     /// The asset at an offset, if it is still the one of this name.
     pub(crate) fn get_named(&self, asset: AssetOffset, id: &AssetId) -> Option<&Arc<Entry>> {
-        self.get(asset).filter(|entry| entry.record.id == *id)
+        self.get(asset).filter(|entry| entry.record.id() == id)
     }
 
     /// Puts an asset at an offset, or takes it away; gives the one before.
@@ -419,16 +443,19 @@ mod tests {
             span: None,
         });
         Entry {
-            record: Arc::new(AssetRecord {
-                id: AssetId::new(&number.to_string()).expect("valid"),
-                hash: None,
-                modality,
-                space_revision: String::new(),
-                facts: Payload::new(),
-                metadata: Payload::new(),
-                media: MediaPolicy::None,
-                from_source: false,
-            }),
+            record: Arc::new(
+                AssetRow::new(&AssetRecord {
+                    id: AssetId::new(&number.to_string()).expect("valid"),
+                    hash: None,
+                    modality,
+                    space_revision: String::new(),
+                    facts: Payload::new(),
+                    metadata: Payload::new(),
+                    media: MediaPolicy::None,
+                    from_source: false,
+                })
+                .expect("encodes"),
+            ),
             points: points.collect(),
             sources: Vec::new(),
         }

@@ -517,7 +517,8 @@ fn format_1_is_read_as_it_is_and_brought_to_todays_by_the_first_writer() {
         collection.seal().expect("seals");
         assert_eq!(collection.verify().expect("walks"), []);
     }
-    assert_eq!(read_all(data.path()), (right, Plan::Graph));
+    assert_eq!(read_all(data.path()).0, right);
+    assert_eq!(search(&collection(&database(data.path())), 2).1, Plan::Graph);
     tamper(&folder, |rocks, _| {
         let bytes = rocks.get(Family::Meta, META_KEY).expect("reads").expect("there");
         assert_eq!(MetaRow::decode(&bytes).expect("a row").format, FORMAT);

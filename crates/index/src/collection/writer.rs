@@ -8,7 +8,7 @@ use super::core::Core;
 use super::draft::{Draft, Effects};
 use super::view::View;
 use crate::error::IndexError;
-use crate::storage::{Batch, HighWater, KeepRow, PointOffset};
+use crate::storage::{AssetRow, Batch, HighWater, KeepRow, PointOffset};
 
 /// A change with the hub values of its points, in their order; without any where there is no bank.
 pub(super) type ValuedChange = (Change, Vec<HubValues>);
@@ -117,15 +117,16 @@ fn plan(draft: &mut Draft<'_>, (change, values): ValuedChange) -> Result<bool, I
         Change::MergeMetadata { asset, metadata } => {
             let found = draft.offset(&asset).and_then(|offset| Some((offset, draft.entry(offset)?)));
             let Some((offset, mut entry)) = found else { return Ok(false) };
-            let record = Arc::make_mut(&mut entry.record);
+            let mut record = entry.record()?;
             record.metadata.merge(&metadata);
             record.metadata.check_user()?;
+            entry.record = Arc::new(AssetRow::new(&record)?);
             draft.put_record(offset, entry)?;
             Ok(true)
         }
         Change::PutCaptions { asset, hash, captions, points } => {
             let found = draft.offset(&asset).and_then(|offset| Some((offset, draft.entry(offset)?)));
-            let Some((offset, entry)) = found.filter(|(_, entry)| entry.record.hash == hash) else {
+            let Some((offset, entry)) = found.filter(|(_, entry)| entry.record.hash() == hash) else {
                 return Ok(false);
             };
             draft.put_captions(offset, entry, captions, valued(points))?;

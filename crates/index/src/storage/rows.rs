@@ -1,12 +1,16 @@
 //! The records, as they lie on disk. Enums of `types` are written as numbers of our own, so that a new variant there
 //! never changes old bytes. JSON payloads are written as JSON: postcard cannot carry values of open shape.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
+
 use sensorium_types::{
     AssetId, AssetRecord, ContentHash, FailureReason, HubValues, MediaPolicy, Modality, Payload, ReasonKind,
-    SourceRow, SourceState, SpaceInfo, Span,
+    SourceRow, SourceState, SpaceInfo, Span, same_text,
 };
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::codec;
 use crate::error::IndexError;
@@ -85,7 +89,7 @@ impl Row for SegmentsRow {
 /// `meta/keep`: what the collection keeps beside its vectors; absent where nobody asked. Version history: 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct KeepRow {
-    /// Captions of pictures, films and sounds.
+    /// Captions of images, videos and audio.
     pub(crate) captions: bool,
 }
 
@@ -145,15 +149,16 @@ impl Row for LossRow {
     const VERSION: u8 = 1;
 }
 
-/// A row of `assets`. Version history: 1.
+/// A row of `assets`, on disk and in memory: facts and metadata stay JSON until somebody asks for them, which takes a
+/// fraction of the room. Version history: 1.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct AssetRow {
     id: AssetId,
     hash: Option<[u8; 32]>,
     modality: u8,
-    space_revision: String,
-    facts_json: String,
-    metadata_json: String,
+    space_revision: Box<str>,
+    facts_json: Box<str>,
+    metadata_json: Box<str>,
     media: u8,
     from_source: bool,
 }
@@ -169,9 +174,9 @@ impl AssetRow {
             id: record.id.clone(),
             hash: record.hash.map(|hash| *hash.as_bytes()),
             modality: modality_code(record.modality),
-            space_revision: record.space_revision.clone(),
-            facts_json: to_json(&record.facts)?,
-            metadata_json: to_json(&record.metadata)?,
+            space_revision: record.space_revision.as_str().into(),
+            facts_json: to_json(&record.facts)?.into(),
+            metadata_json: to_json(&record.metadata)?.into(),
             media: match record.media {
                 MediaPolicy::Reference => 0,
                 MediaPolicy::Copy => 1,
@@ -181,23 +186,84 @@ impl AssetRow {
         })
     }
 
+    /// Whether everything in the row can be read; `Err` says what cannot. A row in memory was checked.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        modality_of(self.modality)?;
+        media_of(self.media)?;
+        for json in [&self.facts_json, &self.metadata_json] {
+            let fields: Result<HashMap<Cow<'_, str>, IgnoredAny>, _> = serde_json::from_str(json);
+            fields.map_err(|error| format!("the payload is not JSON: {error}"))?;
+        }
+        Ok(())
+    }
+
     /// The record of a row; `Err` says what is wrong.
-    pub(crate) fn into_record(self) -> Result<AssetRecord, String> {
+    pub(crate) fn record(&self) -> Result<AssetRecord, String> {
         Ok(AssetRecord {
-            id: self.id,
-            hash: self.hash.map(ContentHash::from_bytes),
+            id: self.id.clone(),
+            hash: self.hash(),
             modality: modality_of(self.modality)?,
-            space_revision: self.space_revision,
+            space_revision: self.space_revision.to_string(),
             facts: of_json(&self.facts_json)?,
             metadata: of_json(&self.metadata_json)?,
-            media: match self.media {
-                0 => MediaPolicy::Reference,
-                1 => MediaPolicy::Copy,
-                2 => MediaPolicy::None,
-                other => return Err(format!("unknown media policy {other}")),
-            },
+            media: media_of(self.media)?,
             from_source: self.from_source,
         })
+    }
+
+    /// The asset's id.
+    pub(crate) const fn id(&self) -> &AssetId {
+        &self.id
+    }
+
+    /// The hash of its bytes.
+    pub(crate) fn hash(&self) -> Option<ContentHash> {
+        self.hash.map(ContentHash::from_bytes)
+    }
+
+    /// What it is.
+    pub(crate) fn modality(&self) -> Modality {
+        // A row in memory was checked.
+        modality_of(self.modality).unwrap_or(Modality::Text)
+    }
+
+    /// The revision of the space of its vectors.
+    pub(crate) const fn space_revision(&self) -> &str {
+        &self.space_revision
+    }
+
+    /// Whether it goes with its last source.
+    pub(crate) const fn from_source(&self) -> bool {
+        self.from_source
+    }
+
+    /// Whether the user gave it no metadata.
+    pub(crate) fn has_no_metadata(&self) -> bool {
+        &*self.metadata_json == "{}"
+    }
+
+    /// Those of its facts that have one of these names; the others are passed over, not read.
+    pub(crate) fn facts_of(&self, names: &[&str]) -> Payload {
+        some_of_json(&self.facts_json, names)
+    }
+
+    /// Those fields of its metadata that have one of these names.
+    pub(crate) fn metadata_of(&self, names: &[&str]) -> Payload {
+        some_of_json(&self.metadata_json, names)
+    }
+
+    /// Bytes in memory beside the row itself.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.id.as_str().len() + self.space_revision.len() + self.facts_json.len() + self.metadata_json.len()
+    }
+}
+
+fn media_of(code: u8) -> Result<MediaPolicy, String> {
+    match code {
+        0 => Ok(MediaPolicy::Reference),
+        1 => Ok(MediaPolicy::Copy),
+        2 => Ok(MediaPolicy::None),
+        other => Err(format!("unknown media policy {other}")),
     }
 }
 
@@ -347,6 +413,38 @@ fn of_json(text: &str) -> Result<Payload, String> {
     serde_json::from_str(text).map_err(|error| format!("the payload is not JSON: {error}"))
 }
 
+/// The fields of an object that have one of these names, by the rule of [`Payload::field`].
+fn some_of_json(text: &str, names: &[&str]) -> Payload {
+    let mut json = serde_json::Deserializer::from_str(text);
+    json.deserialize_map(Chosen(names)).unwrap_or_else(|error| {
+        tracing::error!(%error, "read the fields of an asset");
+        Payload::new()
+    })
+}
+
+/// Reads the fields of an object that have one of these names.
+struct Chosen<'a>(&'a [&'a str]);
+
+impl<'de> Visitor<'de> for Chosen<'_> {
+    type Value = Payload;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Payload, A::Error> {
+        let mut chosen = Payload::new();
+        while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+            if self.0.iter().any(|name| same_text(name, &key)) {
+                chosen.set(&key, map.next_value::<Value>()?);
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(chosen)
+    }
+}
+
 const fn modality_code(modality: Modality) -> u8 {
     match modality {
         Modality::Text => 0,
@@ -422,7 +520,8 @@ mod tests {
                 from_source: true,
             };
             let bytes = AssetRow::new(&record).and_then(|row| row.encode()).expect("encodes");
-            assert_eq!(AssetRow::decode(&bytes).and_then(AssetRow::into_record), Ok(record));
+            let row = AssetRow::decode(&bytes).expect("a row");
+            assert_eq!((row.check(), row.record()), (Ok(()), Ok(record)));
         }
     }
 

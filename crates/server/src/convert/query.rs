@@ -77,7 +77,7 @@ pub(crate) fn query_request(message: v1::QueryRequest, settings: &Settings) -> R
         exact,
         min_score: score_threshold,
         every_moment,
-        legs: is_late(fusion)?,
+        late: is_late(fusion)?,
         rerank,
         raw,
         explain,

@@ -68,12 +68,12 @@ pub async fn thumbnails_are_kept(fresh: Fresh) {
     if let Some(first) = points.first_mut() {
         first.thumb = Some(b"jpeg".to_vec());
     }
-    store.apply(vec![upsert(record("film", Modality::Video, &space), points)]).await.expect("applies");
-    let key = |ordinal| PointKey { asset: id("film"), track: Track::Video, ordinal };
+    store.apply(vec![upsert(record("video", Modality::Video, &space), points)]).await.expect("applies");
+    let key = |ordinal| PointKey { asset: id("video"), track: Track::Video, ordinal };
     assert_eq!(store.thumb(&key(0)).await.expect("reads"), Some(b"jpeg".to_vec()));
     assert_eq!(store.thumb(&key(1)).await.expect("reads"), None);
     assert_eq!(store.thumb(&key(2)).await.expect("reads"), None);
-    store.apply(vec![Change::Delete { asset: id("film") }]).await.expect("applies");
+    store.apply(vec![Change::Delete { asset: id("video") }]).await.expect("applies");
     assert_eq!(store.thumb(&key(0)).await.expect("reads"), None);
 }
 

@@ -96,19 +96,19 @@ pub fn point(track: Track, ordinal: u32, vector: Vec<f32>) -> PointRecord {
     PointRecord { track, ordinal, span, vector, thumb: None }
 }
 
-/// Seeded points as an asset of this modality has them: a film has both tracks.
+/// Seeded points as an asset of this modality has them: a video has both tracks.
 pub fn points(modality: Modality, dim: usize, seeded: &mut Seeded) -> Vec<PointRecord> {
     let count = u32::try_from(seeded.below(4)).unwrap_or(0) + 1;
-    let mut strand = |track, count| -> Vec<PointRecord> {
+    let mut some = |track, count| -> Vec<PointRecord> {
         (0..count).map(|ordinal| point(track, ordinal, seeded.unit(dim))).collect()
     };
     match modality {
-        Modality::Image => strand(Track::Image, 1),
-        Modality::Text => strand(Track::Text, count),
-        Modality::Audio => strand(Track::Audio, count),
+        Modality::Image => some(Track::Image, 1),
+        Modality::Text => some(Track::Text, count),
+        Modality::Audio => some(Track::Audio, count),
         Modality::Video => {
-            let mut points = strand(Track::Video, count);
-            points.extend(strand(Track::Audio, count));
+            let mut points = some(Track::Video, count);
+            points.extend(some(Track::Audio, count));
             points
         }
     }

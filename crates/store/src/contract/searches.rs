@@ -31,20 +31,20 @@ pub async fn the_nearest_come_first(fresh: Fresh) {
         *x += 0.5;
     }
     normalize(&mut near);
-    let film = vec![point(Track::Video, 0, away.clone()), point(Track::Audio, 0, near)];
+    let video = vec![point(Track::Video, 0, away.clone()), point(Track::Audio, 0, near)];
     let changes = vec![
         upsert(record("c-same", Modality::Image, &space), vec![point(Track::Image, 0, query.clone())]),
         upsert(record("b-same", Modality::Image, &space), vec![point(Track::Image, 0, query.clone())]),
-        upsert(record("film", Modality::Video, &space), film),
+        upsert(record("video", Modality::Video, &space), video),
         upsert(record("a-away", Modality::Text, &space), vec![point(Track::Text, 0, away)]),
     ];
     store.apply(changes).await.expect("applies");
     let [reply] = answers(store.as_ref(), ask(query)).await;
     assert_eq!(reply.plan, Plan::ExactScan, "an exact search says so");
     let names: Vec<&str> = reply.hits.iter().map(|hit| hit.asset.as_str()).collect();
-    assert_eq!(names, ["b-same", "c-same", "film", "a-away"]);
-    let film = reply.hits.iter().find(|hit| hit.asset == id("film"));
-    assert!(film.is_some_and(|hit| hit.point.track == Track::Audio && hit.modality == Modality::Video));
+    assert_eq!(names, ["b-same", "c-same", "video", "a-away"]);
+    let video = reply.hits.iter().find(|hit| hit.asset == id("video"));
+    assert!(video.is_some_and(|hit| hit.point.track == Track::Audio && hit.modality == Modality::Video));
     assert!(reply.hits.last().is_some_and(|hit| (hit.cosine + 1.0).abs() < TOLERANCE));
 }
 

@@ -26,14 +26,14 @@ pub async fn an_empty_store_answers(fresh: Fresh) {
 pub async fn an_upsert_is_read_back(fresh: Fresh) {
     let store = &fresh.store;
     let space = store.space();
-    let mut film = record("film", Modality::Video, &space);
-    film.metadata.set("title", "Rain");
+    let mut video = record("video", Modality::Video, &space);
+    video.metadata.set("title", "Rain");
     let written = points(Modality::Video, space.dim, &mut Seeded::new(2));
-    let applied = store.apply(vec![upsert(film.clone(), written.clone())]).await.expect("applies");
+    let applied = store.apply(vec![upsert(video.clone(), written.clone())]).await.expect("applies");
     assert_eq!(applied.first().map(|applied| applied.points_written), Some(written.len()));
-    let read = store.get(&[id("other"), id("film")], true).await.expect("gets");
+    let read = store.get(&[id("other"), id("video")], true).await.expect("gets");
     let [None, Some(read)] = read.as_slice() else { panic!("one unknown, one known: {read:?}") };
-    assert_eq!(read.record, film);
+    assert_eq!(read.record, video);
     assert_eq!(read.points.len(), written.len());
     assert_eq!(read.vectors.len(), written.len());
     let mut in_order = written.clone();
@@ -44,7 +44,7 @@ pub async fn an_upsert_is_read_back(fresh: Fresh) {
             assert!((stored - given).abs() < 1e-6, "vectors are kept as they were given");
         }
     }
-    let read = store.get(&[id("film")], false).await.expect("gets");
+    let read = store.get(&[id("video")], false).await.expect("gets");
     assert!(read.iter().flatten().all(|asset| asset.vectors.is_empty()), "no vectors unless asked for");
     assert!(store.verify().await.expect("verifies").is_empty());
 }

@@ -160,7 +160,7 @@ impl<'a> Walk<'a> {
             let Some(asset) = decode_offset_key(key).map(AssetOffset) else {
                 return walk.drop_row(Family::Assets, key, "the key has no offset");
             };
-            match AssetRow::decode(value).and_then(AssetRow::into_record) {
+            match AssetRow::decode(value).and_then(|row| row.record()) {
                 Ok(record) => {
                     let waits = record.space_revision != walk.space.revision;
                     let (id, from_source) = (Some(record.id), record.from_source);

@@ -15,7 +15,7 @@ const CAPTION_HANDICAP: f32 = 4.0;
 
 /// One vector that is searched for.
 #[derive(Debug, Clone)]
-pub(super) struct Leg {
+pub(super) struct QueryPart {
     /// The term, from 0; `None` for the sum of all.
     pub(super) term: Option<usize>,
     /// How much its list counts in late fusion.
@@ -23,7 +23,7 @@ pub(super) struct Leg {
     /// The vector, of L2 norm 1.
     pub(super) vector: Vec<f32>,
     /// The asset that is the question itself, byte for byte. It comes first, whatever its score: of a sound that asks, the
-    /// pictures that fit best can lie further above their chance than the sound itself lies above that of sounds.
+    /// images that fit best can lie further above their chance than the sound itself lies above that of sounds.
     pub(super) identical: Option<AssetId>,
     /// Whether captions are asked: the question is in words, and captions are kept.
     pub(super) asks_captions: bool,
@@ -33,7 +33,7 @@ pub(super) struct Leg {
     calibrations: Option<[Calibration; 3]>,
 }
 
-/// What legs are made of, beside the terms.
+/// What parts are made of, beside the terms.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Make {
     /// One for each term, not one for their sum.
@@ -44,16 +44,16 @@ pub(super) struct Make {
     pub(super) corrects: bool,
 }
 
-/// The legs of a query, and what their answers leave out.
+/// The parts of a query, and what their answers leave out.
 #[derive(Debug, Clone)]
-pub(super) struct Legs {
-    pub(super) legs: Vec<Leg>,
+pub(super) struct QueryParts {
+    pub(super) parts: Vec<QueryPart>,
     /// Stored assets that were asked by.
     pub(super) exclude: Vec<AssetId>,
 }
 
-impl Legs {
-    /// One leg of the normalized sum, or one for each term.
+impl QueryParts {
+    /// One part of the normalized sum, or one for each term.
     pub(super) fn new(
         terms: Vec<Asked>,
         Make { late, keeps_captions, corrects }: Make,
@@ -68,13 +68,13 @@ impl Legs {
             false => HubWeights::default(),
         };
         let exclude = terms.iter().filter_map(|term| term.asset.clone()).collect();
-        let legs = if late && terms.len() > 1 {
+        let parts = if late && terms.len() > 1 {
             let alone = |(at, term): (usize, &Asked)| {
                 let calibrations = calibrations(&[(1.0, term.content)], 1.0, table);
                 let (vector, identical) = (term.vector.clone(), term.identical.clone());
                 let asks_captions = keeps_captions && is_text(term);
                 let hubs = hubs(&[(1.0, term.content)], 1.0);
-                Leg {
+                QueryPart {
                     term: Some(at),
                     weight: term.weight,
                     vector,
@@ -102,13 +102,13 @@ impl Legs {
             };
             let asks_captions = keeps_captions && terms.iter().all(is_text);
             let hubs = hubs(&weights, length);
-            vec![Leg { term: None, weight: 1.0, vector, identical, asks_captions, hubs, calibrations }]
+            vec![QueryPart { term: None, weight: 1.0, vector, identical, asks_captions, hubs, calibrations }]
         };
-        Ok(Self { legs, exclude })
+        Ok(Self { parts, exclude })
     }
 }
 
-impl Leg {
+impl QueryPart {
     /// The calibration of points of this content.
     pub(super) fn calibration(&self, content: Content) -> Option<Calibration> {
         let at = Content::ALL.iter().position(|other| *other == content)?;
@@ -183,11 +183,11 @@ mod tests {
             asked(2.0, &[1.0, 0.0], Some(Content::Text)),
             asked(-1.0, &[0.0, 1.0], Some(Content::Image)),
         ];
-        let legs = Legs::new(terms, ONE, Some(&table())).expect("legs");
-        let [leg] = legs.legs.as_slice() else { panic!("one leg") };
+        let parts = QueryParts::new(terms, ONE, Some(&table())).expect("parts");
+        let [part] = parts.parts.as_slice() else { panic!("one part") };
         let length = 5.0_f32.sqrt();
-        assert!((leg.vector[0] - 2.0 / length).abs() < 1e-6 && (leg.vector[1] + 1.0 / length).abs() < 1e-6);
-        let calibration = leg.calibration(Content::Audio).expect("calibrated");
+        assert!((part.vector[0] - 2.0 / length).abs() < 1e-6 && (part.vector[1] + 1.0 / length).abs() < 1e-6);
+        let calibration = part.calibration(Content::Audio).expect("calibrated");
         assert!((calibration.mean - (2.0 * 0.3 - 0.1) / length).abs() < 1e-6);
         assert!((calibration.deviation - (0.04_f32 + 0.01).sqrt() / length).abs() < 1e-6);
     }
@@ -195,26 +195,26 @@ mod tests {
     #[test]
     fn a_given_vector_takes_scores_away() {
         let terms = vec![asked(1.0, &[1.0, 0.0], Some(Content::Text)), asked(1.0, &[0.0, 1.0], None)];
-        let legs = Legs::new(terms, ONE, Some(&table())).expect("legs");
-        assert_eq!(legs.legs[0].score(Track::Image, 0.5), None);
-        assert!(legs.legs[0].rank_by(Track::Image, 0.5) > legs.legs[0].rank_by(Track::Text, 0.4));
+        let parts = QueryParts::new(terms, ONE, Some(&table())).expect("parts");
+        assert_eq!(parts.parts[0].score(Track::Image, 0.5), None);
+        assert!(parts.parts[0].rank_by(Track::Image, 0.5) > parts.parts[0].rank_by(Track::Text, 0.4));
     }
 
     #[test]
     fn captions_are_asked_in_words_and_count_less() {
         let of = |content, keeps| {
-            let legs = Legs::new(
+            let parts = QueryParts::new(
                 vec![asked(1.0, &[1.0, 0.0], content)],
                 Make { keeps_captions: keeps, ..Make::default() },
                 Some(&table()),
             );
-            legs.expect("legs").legs.remove(0)
+            parts.expect("parts").parts.remove(0)
         };
         assert!(of(Some(Content::Text), true).asks_captions);
         assert!(!of(Some(Content::Text), false).asks_captions);
         assert!(!of(Some(Content::Image), true).asks_captions && !of(None, true).asks_captions);
-        let leg = of(Some(Content::Text), true);
-        let (said, text) = (leg.score(Track::Caption, 0.5), leg.score(Track::Text, 0.5));
+        let part = of(Some(Content::Text), true);
+        let (said, text) = (part.score(Track::Caption, 0.5), part.score(Track::Text, 0.5));
         assert!((text.expect("a score") - said.expect("a score") - CAPTION_HANDICAP).abs() < 1e-5);
     }
 
@@ -227,11 +227,11 @@ mod tests {
                 asked(1.0, &[0.0, 1.0], None),
             ]
         };
-        let of = |make| Legs::new(terms(), make, None).expect("legs").legs;
+        let of = |make| QueryParts::new(terms(), make, None).expect("parts").parts;
         let corrected = Make { corrects: true, ..Make::default() };
         // The sum is (2, 0): of length 2. Sounds do not ask, and the given vector takes nothing off.
         assert_eq!(of(corrected)[0].hubs, HubWeights([-0.5, 0.0, 1.0]));
-        let alone: Vec<_> = of(Make { late: true, ..corrected }).iter().map(|leg| leg.hubs).collect();
+        let alone: Vec<_> = of(Make { late: true, ..corrected }).iter().map(|part| part.hubs).collect();
         assert_eq!(alone, [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0; 3]].map(HubWeights));
         assert!(of(Make::default())[0].hubs.is_none());
     }
@@ -239,23 +239,26 @@ mod tests {
     #[test]
     fn legs_stand_alone() {
         let terms = vec![asked(3.0, &[1.0, 0.0], Some(Content::Text)), asked(-2.0, &[0.0, 1.0], None)];
-        let legs = Legs::new(terms, Make { late: true, ..ONE }, Some(&table())).expect("legs").legs;
-        assert_eq!(legs.len(), 2);
-        let calibration = legs[0].calibration(Content::Image).expect("calibrated");
+        let parts = QueryParts::new(terms, Make { late: true, ..ONE }, Some(&table())).expect("parts").parts;
+        assert_eq!(parts.len(), 2);
+        let calibration = parts[0].calibration(Content::Image).expect("calibrated");
         assert!((calibration.mean - 0.3).abs() < 1e-6 && (calibration.deviation - 0.1).abs() < 1e-6);
-        assert_eq!((legs[1].term, legs[1].calibration(Content::Image)), (Some(1), None));
+        assert_eq!((parts[1].term, parts[1].calibration(Content::Image)), (Some(1), None));
     }
 
     #[test]
     fn sums_that_point_nowhere_are_usage_errors() {
         let one = |weight| asked(weight, &[1.0, 0.0], Some(Content::Text));
         assert!(matches!(
-            Legs::new(vec![one(-1.0)], Make::default(), None),
+            QueryParts::new(vec![one(-1.0)], Make::default(), None),
             Err(EngineError::NoPositiveTerm)
         ));
-        assert!(matches!(Legs::new(Vec::new(), Make::default(), None), Err(EngineError::NoPositiveTerm)));
-        let cancelled = Legs::new(vec![one(1.0), one(-0.9995)], Make::default(), None);
+        assert!(matches!(
+            QueryParts::new(Vec::new(), Make::default(), None),
+            Err(EngineError::NoPositiveTerm)
+        ));
+        let cancelled = QueryParts::new(vec![one(1.0), one(-0.9995)], Make::default(), None);
         assert!(matches!(cancelled, Err(EngineError::EmptySum { .. })));
-        assert!(Legs::new(vec![one(1.0), one(-0.99)], Make::default(), None).is_ok());
+        assert!(QueryParts::new(vec![one(1.0), one(-0.99)], Make::default(), None).is_ok());
     }
 }

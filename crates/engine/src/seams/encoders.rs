@@ -1,4 +1,4 @@
-//! [`Encode`] by the towers of a bundle.
+//! [`Encode`] by the encoders of a bundle.
 
 use std::io;
 use std::ops::ControlFlow;
@@ -13,16 +13,16 @@ use sensorium_types::{CalibrationTable, HubBank, Language, Modality, SpaceInfo};
 use super::{Captioned, Encode, Pending};
 use crate::EngineError;
 
-/// The towers of a bundle behind a queue, which starts at its first use.
+/// The encoders of a bundle behind a queue, which starts at its first use.
 #[derive(Debug)]
-pub(crate) struct Towers {
+pub(crate) struct Encoders {
     bundle: Arc<Bundle>,
     encoder: Mutex<Option<Arc<Batcher>>>,
     /// Held while a caption is written, so that many callers do not take more of the machine than one.
     captioning: Mutex<()>,
 }
 
-impl Towers {
+impl Encoders {
     pub(crate) fn new(bundle: Arc<Bundle>) -> Self {
         Self { bundle, encoder: Mutex::new(None), captioning: Mutex::new(()) }
     }
@@ -34,14 +34,15 @@ impl Towers {
         }
         let started = Batcher::start(Arc::clone(&self.bundle), BatcherConfig::default());
         // No fault of what was to be encoded.
-        let failed = |error| EngineError::Io { action: "start the towers", source: io::Error::other(error) };
+        let failed =
+            |error| EngineError::Io { action: "start the encoders", source: io::Error::other(error) };
         let encoder = Arc::new(started.map_err(failed)?);
         *slot = Some(Arc::clone(&encoder));
         Ok(encoder)
     }
 }
 
-impl Encode for Towers {
+impl Encode for Encoders {
     fn space(&self) -> SpaceInfo {
         self.bundle.space()
     }
@@ -90,7 +91,7 @@ impl Encode for Towers {
         let captioner = self.bundle.captioner(content.modality())?;
         let _one_at_a_time = self.captioning.lock();
         let grids = match content {
-            Captioned::Image(picture) => self.bundle.grids(&[picture])?,
+            Captioned::Image(image) => self.bundle.grids(&[image])?,
             Captioned::Audio(samples) => self.bundle.audio_grids(&[samples])?,
         };
         let memories = captioner.memories(&grids.iter().collect::<Vec<_>>())?;
@@ -98,10 +99,10 @@ impl Encode for Towers {
         Ok(captioner.caption(memory, options, on_piece)?)
     }
 
-    fn score(&self, text: &str, pictures: &[Image]) -> Result<TextScores, EngineError> {
+    fn score(&self, text: &str, images: &[Image]) -> Result<TextScores, EngineError> {
         let captioner = self.bundle.captioner(Modality::Image)?;
         let _one_at_a_time = self.captioning.lock();
-        let grids = self.bundle.grids(&pictures.iter().collect::<Vec<_>>())?;
+        let grids = self.bundle.grids(&images.iter().collect::<Vec<_>>())?;
         let memories = captioner.memories(&grids.iter().collect::<Vec<_>>())?;
         Ok(captioner.score(text, &memories.iter().collect::<Vec<_>>())?)
     }
