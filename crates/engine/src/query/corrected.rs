@@ -216,7 +216,7 @@ async fn each_term_of_a_sum_brings_its_own_correction() {
 
     // In late fusion each list is corrected for its own term.
     let terms = || vec![asset(1.0, "asks"), asset(1.0, "other")];
-    let late = |raw| QueryRequest { terms: terms(), parts: true, raw, ..QueryRequest::default() };
+    let late = |raw| QueryRequest { terms: terms(), late: true, raw, ..QueryRequest::default() };
     let first = async |request| answer(&fixture, request).await.0.remove(0).0;
     assert_eq!((first(late(false)).await, first(late(true)).await), ("like".to_owned(), "hub".to_owned()));
 }
