@@ -72,11 +72,13 @@ class Bench:
         if system.name == OURS:
             drop_older(os.path.dirname(folder), os.path.basename(folder))
         log = os.path.join(self.cache, "logs", f"{system.key}.log")
+        if not os.path.exists(os.path.join(folder, "built.json")):
+            say(f"{self.set.name}: building {system.name}")
+            # In a process of its own: what building leaves in memory is not what serving takes.
+            with Side(system.name, system.argv(), log) as builder:
+                builder.ask("open", folder=folder, vectors=self.set.vectors())
         with Side(system.name, system.argv(), log) as side:
-            if not os.path.exists(os.path.join(folder, "built.json")):
-                say(f"{self.set.name}: building {system.name}")
-            opened = side.ask("open", folder=folder, vectors=self.set.vectors())
-            yield side, opened
+            yield side, side.ask("open", folder=folder, vectors=self.set.vectors())
 
     def curves(self):
         """Recall and QPS of every setting, of the systems that have none yet."""
