@@ -65,10 +65,11 @@ class Set:
     def query_rows(self):
         return np.fromfile(self.queries_path, "<f4", self.queries * self.dim).reshape(self.queries, self.dim)
 
-    def scores(self, found):
-        """The scores of hits, given by number, of the first queries; no hit twice."""
+    def scores(self, found, below=None):
+        """The scores of hits, given by number, of the first queries; no hit twice, and none that the filter leaves out."""
         rows, queries = self.rows(), self.query_rows()
-        return [(rows[sorted(set(ids))] @ query).tolist() for ids, query in zip(found, queries)]
+        allowed = np.ones(self.count, bool) if below is None else groups(self.count) < below
+        return [(rows[sorted(n for n in set(ids) if allowed[n])] @ query).tolist() for ids, query in zip(found, queries)]
 
 
 def groups(count):

@@ -39,7 +39,7 @@ class Bench(measure.Bench):
         curve = []
         for ef in GRID:
             found = self.asked(side, ef, below=below)
-            recall = figures.recall(self.set.scores(found["ids"]), kth)
+            recall = figures.recall(self.set.scores(found["ids"], below), kth)
             curve.append({"ef": ef, "recall": recall, "qps": found["qps"], "qps_wall": found["qps_wall"]})
             if recall >= TARGET:
                 break
@@ -53,7 +53,10 @@ class Bench(measure.Bench):
         for below in (None, *FILTERS):
             curve = self.kept["systems"][system.name]["curve"][label(below)]
             places = figures.bracket([(c["recall"], c["qps"]) for c in curve], TARGET)
-            timed = [self.asked(side, curve[p]["ef"], below=below, least_s=measure.LEAST_S) for p in places]
+            timed = [
+                self.asked(side, curve[p]["ef"], below=below, least_s=measure.LEAST_S, queries=self.few(curve[p]))
+                for p in places
+            ]
             points = [(curve[p]["recall"], t["qps"]) for p, t in zip(places, timed)]
             turn[label(below)] = figures.qps_at(points, TARGET)
         side.close()

@@ -21,6 +21,7 @@ from bench_index.systems import OURS, version
 
 TARGETS = (0.95, 0.99)
 ENOUGH = 0.997  # a curve ends at this recall
+MOST_S, FEWEST = 1.0, 100  # a timed run is cut to so long, but to no fewer queries
 LEAST_S = 0.4  # shortest timed run, in processor seconds
 REPEATS = 3  # of a round that the kernel calls noisy
 BATCH_THREADS = 2
@@ -112,17 +113,22 @@ class Bench:
         tell(self.set, system.name, curve)
         return curve
 
-    def asked(self, side, ef, command="search", least_s=0.0, **fields):
+    def asked(self, side, ef, command="search", least_s=0.0, queries=None, **fields):
         """A timed run with its QPS, repeated until it is long enough to be timed."""
-        fields = {"queries": self.set.asked(self.queries), "k": K, "ef": ef, **fields}
+        queries = queries or self.queries
+        fields = {"queries": self.set.asked(queries), "k": K, "ef": ef, **fields}
         found = side.ask(command, repeat=1, **fields)
         if found["cpu_s"] < least_s:
             repeat = int(least_s / max(found["cpu_s"], 1e-4)) + 1
             found = side.ask(command, repeat=repeat, **fields)
         else:
             repeat = 1
-        count = self.queries * repeat
+        count = queries * repeat
         return {**found, "qps": count / max(found["cpu_s"], 1e-9), "qps_wall": count / found["seconds"]}
+
+    def few(self, setting):
+        """So many queries that a slow side is not asked for much longer than a fast one; recall is of all of them."""
+        return max(FEWEST, min(self.queries, int(setting["qps"] * MOST_S)))
 
     def rounds(self, wanted):
         """Rounds until there are so many."""
@@ -162,14 +168,15 @@ class Bench:
         brackets = {target: figures.bracket(points, target) for target in TARGETS}
         timed = {}
         for place in sorted(set().union(*brackets.values())):
-            timed[place] = self.asked(side, curve[place]["ef"], least_s=LEAST_S)
+            timed[place] = self.asked(side, curve[place]["ef"], least_s=LEAST_S, queries=self.few(curve[place]))
 
         def at(target, what):
             return figures.qps_at([(curve[p]["recall"], timed[p][what]) for p in brackets[target]], target)
 
         batches = []
         for place in brackets[TARGETS[0]]:
-            found = self.asked(side, curve[place]["ef"], "batch", least_s=LEAST_S, threads=BATCH_THREADS)
+            setting = {"threads": BATCH_THREADS, "queries": self.few(curve[place])}
+            found = self.asked(side, curve[place]["ef"], "batch", least_s=LEAST_S, **setting)
             batches.append((curve[place]["recall"], found["qps_wall"]))
         turn = {f"{what} at {target}": at(target, what) for target in TARGETS for what in ("qps", "qps_wall")}
         return {**turn, f"batch at {TARGETS[0]}": figures.qps_at(batches, TARGETS[0])}

@@ -4,6 +4,7 @@
 one by one, that call is made, so that no library pays for Python between queries; VSAG has none and is called query by query.
 """
 
+import concurrent.futures
 import importlib
 import json
 import os
@@ -86,8 +87,10 @@ class Usearch(Library):
     module = "usearch.index"
 
     def index_of(self, dim):
-        return self.lib.Index(ndim=dim, metric="ip" if self.set["dtype"] == "f32" else "cos", dtype=self.set["dtype"],
-                     connectivity=self.set["m"], expansion_add=self.set["ef_construct"])  # fmt: skip
+        metric = "ip" if self.set["dtype"] == "f32" else "cos"
+        return self.lib.Index(
+            ndim=dim, metric=metric, dtype=self.set["dtype"], connectivity=self.set["m"], expansion_add=self.set["ef_construct"]
+        )
 
     def build(self, points, folder):
         index = self.index_of(points.shape[1])
@@ -172,6 +175,11 @@ class Vsag(Library):
     def search(self, queries, k, ef, _below):
         parameters = json.dumps({"hgraph": {"ef_search": ef}})
         return [self.index.knn_search(query, k, parameters)[0] for query in queries]
+
+    def batch(self, queries, k, ef, threads):
+        with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+            shares = pool.map(lambda share: self.search(share, k, ef, None), np.array_split(queries, threads))
+            return [ids for share in shares for ids in share]
 
 
 LIBRARIES = {

@@ -82,7 +82,7 @@ def version(package):
     from importlib import metadata
 
     try:
-        return metadata.version(package)
+        return metadata.version(package) if package else ""
     except metadata.PackageNotFoundError:
         return ""
 
