@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use sensorium_index::{Collection, Database, OpenOptions};
 use sensorium_types::{
-    AssetHit, AssetId, AssetRecord, Change, Filter, HubWeights, MediaPolicy, Modality, Payload, PointRecord,
-    SearchRequest, SpaceInfo, Track,
+    AssetHit, AssetId, AssetRecord, Change, Filter, MediaPolicy, Modality, Payload, PointRecord,
+    SearchRequest, SpaceInfo, SubQuery, Track,
 };
 use serde_json::{Value, json};
 
@@ -63,17 +63,15 @@ impl Store {
     /// The nearest assets.
     pub(crate) fn search(&self, query: &[f32], ask: &Ask) -> Result<Vec<AssetHit>, Error> {
         let request = SearchRequest {
-            vector: query.to_vec(),
-            tracks: vec![Track::Image],
-            modalities: Vec::new(),
+            queries: vec![SubQuery { tracks: vec![Track::Image], ..SubQuery::of(query.to_vec()) }],
             filter: ask.filter.clone(),
-            exclude: Vec::new(),
             limit: ask.k,
             exact: ask.exact,
             ef: ask.ef,
-            hubs: HubWeights::default(),
+            ..SearchRequest::default()
         };
-        Ok(self.collection.search(&request)?.hits)
+        let answers = self.collection.search(&request)?;
+        Ok(answers.into_iter().next().ok_or("a sub-query without an answer")?.hits)
     }
 
     /// Counts and sizes as the engine tells them.
