@@ -36,6 +36,7 @@ class Bench(measure.Bench):
 
     def curve(self, side, system, below):
         kth = self.set.truth(below)[: self.queries]
+        self.asked(side, GRID[0], below=below)
         curve = []
         for ef in GRID:
             found = self.asked(side, ef, below=below)

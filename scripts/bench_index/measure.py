@@ -103,6 +103,7 @@ class Bench:
     def figures_of(self, side, system):
         """Recall and QPS of the settings of a grid, up to one that finds nearly all."""
         kth = self.set.truth()
+        self.asked(side, system.grid[0])
         curve = []
         for ef in system.grid:
             found = self.asked(side, ef)
