@@ -10,7 +10,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 OURS = "sensorium"
 GRID = (10, 12, 16, 20, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
 # What decides an index of ours: its cached indexes and figures are of this source.
-SOURCES = ("crates/index/src", "crates/kernels/src", "crates/types/src", "benches/src/bin/bench_index", "Cargo.lock")
+SOURCES = ("crates/index/src", "crates/kernels/src", "crates/types/src", "benches/src/bin/bench_index/store.rs", "Cargo.lock")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -61,8 +61,8 @@ pub(crate) fn run(arguments: impl Iterator<Item = String>) -> Result<(), Error> 
     run.labels(&sounds)?;
     let (queries, photos) = photos.split_at(QUERY_PHOTOS.min(photos.len() / 4));
     run.image_queries(queries)?;
-    run.crops(photos, ask.points)?;
-    run.audio(&sounds)
+    run.audio(&sounds)?;
+    run.crops(photos, ask.points)
 }
 
 fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Ask, Error> {
