@@ -96,7 +96,7 @@ class Report(unittest.TestCase):
         names = {systems.OURS: ours, "hnswlib M16": theirs}
         turn = {n: {f"{w} at {t}": q for t, q in at.items() for w in ("qps", "qps_wall", "batch")} for n, at in names.items()}
         one = {"built": {"build_cpu_s": 2.0}, "memory": {"rss": 1000}, "version": "1", "curve": [{"ef": 10, "recall": 0.995, "qps": 5.0}]}
-        rounds = [{"turns": turn, "spread": 0.2, "noisy": True, "load": 2.0}] * 7
+        rounds = [{"turns": turn, "spread": 0.2, "noisy": True, "load": 2.0, "tries": 3}] * 7
         return {"set": "spectrum", "points": 100, "dim": 2, "machine": "m", "isa": "i", "commit": "c",
                 "systems": {n: dict(one) for n in names}, "rounds": rounds}  # fmt: skip
 
@@ -119,7 +119,7 @@ class Report(unittest.TestCase):
         turns = {n: {**figure, "reopen_s": s} for n, s in names.items()}
         kept = {"set": "spectrum", "points": 1, "dim": 2, "machine": "m", "isa": "i", "commit": "c",
                 "systems": {n: {"version": "1"} for n in names},
-                "rounds": [{"turns": turns, "spread": 0.0, "noisy": False, "load": 0.0}] * 7}  # fmt: skip
+                "rounds": [{"turns": turns, "spread": 0.0, "noisy": False, "load": 0.0, "tries": 1}] * 7}  # fmt: skip
         text = report.databases(kept)
         self.assertIn("reopen to first answer, s: best zvec; ours is 2.00 (2.00 to 2.00) times as good: met", text)
 

@@ -39,6 +39,7 @@ def main():
     ap.add_argument("--sets")
     ap.add_argument("--points", type=int, help="points of each set; 1000000 for the large spectrum")
     ap.add_argument("--rounds", type=int, default=ROUNDS)
+    ap.add_argument("--tries", type=int, help="times that a noisy round is measured at most; 1 where others wait for the machine")
     ap.add_argument("--only", help="systems by name, separated by commas; the engine always")
     ap.add_argument("--update", action="store_true", help="write docs/performance.md instead of printing")
     a = ap.parse_args()
@@ -50,7 +51,7 @@ def main():
     from bench_index import dbmeasure, kernel, measure, systems
 
     if a.what == "databases":
-        return dbmeasure.run(list(loaded(a.sets or "spectrum", a.points, cache)), cache, a.rounds, a.only)
+        return dbmeasure.run(list(loaded(a.sets or "spectrum", a.points, cache)), cache, a)
     peers = [systems.ENGINE]
     if a.what == "hardness":
         peers += [s for s in systems.LIBRARIES if s.name == "hnswlib M16"]
@@ -61,6 +62,7 @@ def main():
     skipped = {}
     for points in loaded(sets, a.points, cache):
         bench = measure.Bench(points, peers, cache, kernel.Kernel())
+        bench.tries = a.tries or bench.tries
         bench.curves()
         if a.what == "libraries":
             bench.rounds(a.rounds)

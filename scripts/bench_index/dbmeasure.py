@@ -54,10 +54,7 @@ class Bench(measure.Bench):
         for below in (None, *FILTERS):
             curve = self.kept["systems"][system.name]["curve"][label(below)]
             places = figures.bracket([(c["recall"], c["qps"]) for c in curve], TARGET)
-            timed = [
-                self.asked(side, curve[p]["ef"], below=below, least_s=measure.LEAST_S, queries=self.few(curve[p]))
-                for p in places
-            ]
+            timed = [self.timed(side, curve[p], below=below) for p in places]
             points = [(curve[p]["recall"], t["qps"]) for p, t in zip(places, timed)]
             turn[label(below)] = figures.qps_at(points, TARGET)
         side.close()
@@ -77,13 +74,15 @@ def size(folder):
     return sum(os.lstat(os.path.join(d, f)).st_blocks * 512 for d, _, files in os.walk(folder) for f in files)
 
 
-def run(sets, cache, rounds, only):
-    wanted = [systems.ENGINE, *(s for s in systems.DATABASES if not only or s.name in only.split(","))]
+def run(sets, cache, a):
+    """`a` is the command line."""
+    wanted = [systems.ENGINE, *(s for s in systems.DATABASES if not a.only or s.name in a.only.split(","))]
     skipped = {}
     for points in sets:
         bench = Bench(points, wanted, cache, Kernel())
+        bench.tries = a.tries or bench.tries
         bench.curves()
-        bench.rounds(rounds)
+        bench.rounds(a.rounds)
         skipped.update(bench.skipped)
     if skipped:
         sys.exit("SKIPPED: " + "; ".join(f"{name}: {why}" for name, why in skipped.items()))

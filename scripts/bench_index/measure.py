@@ -7,6 +7,7 @@ is told by wall time alone.
 
 import contextlib
 import json
+import math
 import os
 import random
 import re
@@ -21,9 +22,8 @@ from bench_index.systems import OURS, version
 
 TARGETS = (0.95, 0.99)
 ENOUGH = 0.997  # a curve ends at this recall
-MOST_S, FEWEST = 1.0, 100  # a timed run is cut to so long, but to no fewer queries
-LEAST_S = 0.4  # shortest timed run, in processor seconds
-REPEATS = 3  # of a round that the kernel calls noisy
+LEAST_S, FEWEST = 0.5, 100  # how long a timed run is in processor seconds, and the fewest queries of one
+REPEATS = 3  # of a round, at most, while the kernel calls it noisy
 BATCH_THREADS = 2
 ISA = ("avx2", "avx512f", "avx512_vnni")
 
@@ -51,6 +51,7 @@ class Bench:
             with open(self.path) as file:
                 self.kept = json.load(file)
         self.skipped = {}
+        self.tries = REPEATS
 
     def result_name(self):
         return f"{self.set.name}-{self.set.count}"
@@ -114,22 +115,19 @@ class Bench:
         tell(self.set, system.name, curve)
         return curve
 
-    def asked(self, side, ef, command="search", least_s=0.0, queries=None, **fields):
-        """A timed run with its QPS, repeated until it is long enough to be timed."""
-        queries = queries or self.queries
-        fields = {"queries": self.set.asked(queries), "k": K, "ef": ef, **fields}
-        found = side.ask(command, repeat=1, **fields)
-        if found["cpu_s"] < least_s:
-            repeat = int(least_s / max(found["cpu_s"], 1e-4)) + 1
-            found = side.ask(command, repeat=repeat, **fields)
-        else:
-            repeat = 1
-        count = queries * repeat
+    def asked(self, side, ef, command="search", **fields):
+        """One run with its QPS, of all queries once unless `fields` say otherwise."""
+        fields = {"queries": self.set.asked(self.queries), "k": K, "ef": ef, "repeat": 1, **fields}
+        found = side.ask(command, **fields)
+        count = fields["queries"]["count"] * fields["repeat"]
         return {**found, "qps": count / max(found["cpu_s"], 1e-9), "qps_wall": count / found["seconds"]}
 
-    def few(self, setting):
-        """So many queries that a slow side is not asked for much longer than a fast one; recall is of all of them."""
-        return max(FEWEST, min(self.queries, int(setting["qps"] * MOST_S)))
+    def timed(self, side, setting, **fields):
+        """A run of about LEAST_S processor seconds or more, of a setting of a curve: a slow one is asked fewer queries, a fast
+        one all of them several times. Recall is of all queries."""
+        queries = max(FEWEST, min(self.queries, int(setting["qps"] * LEAST_S)))
+        repeat = math.ceil(setting["qps"] * LEAST_S / queries)
+        return self.asked(side, setting["ef"], queries=self.set.asked(queries), repeat=repeat, **fields)
 
     def rounds(self, wanted):
         """Rounds until there are so many."""
@@ -137,10 +135,10 @@ class Bench:
         while len(self.kept["rounds"]) < wanted:
             number = len(self.kept["rounds"])
             tries = []
-            while len(tries) < REPEATS and (not tries or tries[-1]["noisy"]):
+            while len(tries) < self.tries and (not tries or tries[-1]["noisy"]):
                 tries.append(self.round(there, number * REPEATS + len(tries)))
                 say(f"{self.set.name}: round {number + 1}, kernel varies by {tries[-1]['spread']:.0%}")
-            self.kept["rounds"].append(min(tries, key=lambda t: t["spread"]))
+            self.kept["rounds"].append({**min(tries, key=lambda t: t["spread"]), "tries": len(tries)})
             self.save()
 
     def round(self, systems, seed):
@@ -169,15 +167,14 @@ class Bench:
         brackets = {target: figures.bracket(points, target) for target in TARGETS}
         timed = {}
         for place in sorted(set().union(*brackets.values())):
-            timed[place] = self.asked(side, curve[place]["ef"], least_s=LEAST_S, queries=self.few(curve[place]))
+            timed[place] = self.timed(side, curve[place])
 
         def at(target, what):
             return figures.qps_at([(curve[p]["recall"], timed[p][what]) for p in brackets[target]], target)
 
         batches = []
         for place in brackets[TARGETS[0]]:
-            setting = {"threads": BATCH_THREADS, "queries": self.few(curve[place])}
-            found = self.asked(side, curve[place]["ef"], "batch", least_s=LEAST_S, **setting)
+            found = self.timed(side, curve[place], command="batch", threads=BATCH_THREADS)
             batches.append((curve[place]["recall"], found["qps_wall"]))
         turn = {f"{what} at {target}": at(target, what) for target in TARGETS for what in ("qps", "qps_wall")}
         return {**turn, f"batch at {TARGETS[0]}": figures.qps_at(batches, TARGETS[0])}
