@@ -24,9 +24,10 @@ ifneq ($(wildcard /usr/lib/ccache),)
 export PATH := /usr/lib/ccache:$(PATH)
 endif
 export SENSORIUM_BIN := $(BIN)
+export SENSORIUM_BENCH_INDEX := $(TARGET)/release/sensorium-bench-index
 export DATA CACHE
 
-.PHONY: help setup weights build test lint eval eval-public demo bench stress readme
+.PHONY: help setup weights build test lint eval eval-public demo bench bench-index stress readme
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 20
@@ -46,6 +47,7 @@ test: build ## all tests, on samples/ alone
 	@$(STEP) "test: split guard" python3 training/test_guard.py
 	@$(STEP) "test: names of sounds" python3 training/test_heard.py
 	@$(STEP) "test: scripts" python3 scripts/test_scripts.py
+	@$(STEP) "test: arithmetic of bench-index" python3 scripts/test_bench_index.py
 	@$(STEP) "test: examples of README" python3 scripts/readme.py --check
 
 lint: weights ## format, clippy, documentation, arrows, licences, duplicates, links, spelling
@@ -67,6 +69,11 @@ demo: build ## indexes real media (or DIR=...) and asks a dozen questions
 bench: build ## speed, beside peers, with machine and commit
 	@$(STEP) "bench: set-up" scripts/setup.sh libvips-tools python3-venv
 	@$(STEP) bench scripts/bench.sh
+
+bench-index: build ## the index beside libraries and databases from PyPI; ENCODE=1 first encodes real media, hours of a core
+	@$(STEP) "bench-index: set-up" scripts/setup.sh python3-venv
+	@$(if $(filter 1,$(ENCODE)),$(STEP) "bench-index: encode" scripts/bench_index.sh encode)
+	@$(STEP) bench-index scripts/bench_index.sh
 
 stress: build ## long runs: kills, mutated media, ignored tests
 	@$(STEP) stress scripts/stress.sh
