@@ -15,8 +15,8 @@ use std::sync::Arc;
 
 use sensorium_benches::{output_of, worker_program};
 use sensorium_embed::{Bundle, Input, LoadOptions, StaticFiles};
-use sensorium_engine::tower_spec;
-use sensorium_media::{Cancel, Limits, MediaInput, MediaPool, PartContent, PoolConfig, TowerSpec};
+use sensorium_engine::encoder_spec;
+use sensorium_media::{Cancel, EncoderSpec, Limits, MediaInput, MediaPool, PartContent, PoolConfig};
 use sensorium_types::Language;
 use serde_json::json;
 
@@ -125,7 +125,7 @@ impl Run {
     }
 
     fn image_queries(&self, photos: &[Row]) -> Result<(), Error> {
-        let pool = pool(tower_spec(self.bundle.cutting()))?;
+        let pool = pool(encoder_spec(self.bundle.cutting()))?;
         for (name, half) in [("images-bench", 0), ("images-calibration", 1)] {
             let of_half = photos.iter().skip(half).step_by(2);
             self.stage(name, of_half.map(|row| Ok(input(decode(&pool, &row.path)?))))?;
@@ -134,7 +134,7 @@ impl Run {
     }
 
     fn audio(&self, sounds: &[Row]) -> Result<(), Error> {
-        let pool = pool(tower_spec(self.bundle.cutting()))?;
+        let pool = pool(encoder_spec(self.bundle.cutting()))?;
         self.stage("audio", sounds.iter().flat_map(|sound| windows(&pool, sound)).map(Ok))
     }
 
@@ -144,8 +144,8 @@ impl Run {
             return Ok(());
         }
         let part = self.folder.join("images.part");
-        let spec = tower_spec(self.bundle.cutting());
-        let pool = pool(TowerSpec { image_size: spec.image_size * OVERSIZE, ..spec })?;
+        let spec = encoder_spec(self.bundle.cutting());
+        let pool = pool(EncoderSpec { image_size: spec.image_size * OVERSIZE, ..spec })?;
         let failed = Crops { photos, points, part: &part }.encode(&self.bundle, &pool)?;
         let meta = json!({
             "bundle": self.bundle.info().revision, "dim": self.bundle.space().dim, "points": points,
@@ -185,10 +185,10 @@ fn sub_windows(samples: Vec<f32>, random: &mut Random) -> Vec<Input> {
         let at = |share: f64| samples.len() * scaled(share) / SCALE;
         let (from, to) = (at(from), at(from + share));
         if let Some(within) = samples.get(from..to).filter(|within| !within.is_empty()) {
-            inputs.push(Input::Sound(within.to_vec()));
+            inputs.push(Input::Audio(within.to_vec()));
         }
     }
-    inputs.push(Input::Sound(samples));
+    inputs.push(Input::Audio(samples));
     inputs
 }
 
@@ -205,7 +205,7 @@ fn english(text: &str) -> Input {
     Input::TextIn(Language::English, text.to_owned())
 }
 
-fn pool(spec: TowerSpec) -> Result<MediaPool, Error> {
+fn pool(spec: EncoderSpec) -> Result<MediaPool, Error> {
     let config = PoolConfig { worker_program: worker_program(), workers: 1, limits: Limits::default(), spec };
     Ok(MediaPool::new(config)?)
 }

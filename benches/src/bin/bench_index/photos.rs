@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use sensorium_embed::{Bundle, Input, Picture};
+use sensorium_embed::{Bundle, Image, Input};
 use sensorium_media::{Cancel, MediaInput, MediaPool, PartContent, Rgb, crop_resize};
 
 use crate::manifest::{Random, Row};
@@ -98,7 +98,7 @@ pub(crate) fn decode(pool: &MediaPool, path: &Path) -> Result<Rgb, Error> {
 
 /// What the encoder takes.
 pub(crate) fn input(rgb: Rgb) -> Input {
-    Input::Frames(vec![Picture { width: rgb.width, height: rgb.height, pixels: rgb.pixels }])
+    Input::Frames(vec![Image { width: rgb.width, height: rgb.height, pixels: rgb.pixels }])
 }
 
 fn crop(rgb: &Rgb, size: u32, random: &mut Random) -> Result<Input, Error> {
