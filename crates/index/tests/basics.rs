@@ -49,13 +49,13 @@ fn what_is_written_is_read_back_also_after_reopening() {
         let cosines: Vec<_> = scores[0].iter().map(|scored| scored.cosine).collect();
         assert_eq!(cosines, [0.0, 1.0, 0.0]);
         assert!(scores[1].is_empty());
-        let reply = search(&collection, &request(axis(2), 5));
+        let reply = search(collection, &request(axis(2), 5));
         assert_eq!(reply.hits.len(), 1);
         assert_eq!((reply.hits[0].point.track, reply.hits[0].cosine), (Track::Audio, 1.0));
         assert_eq!(reply.hits[0].modality, Modality::Video);
         let mut only_picture = request(axis(2), 5);
         only_picture.queries[0].tracks = vec![Track::Video];
-        let reply = search(&collection, &only_picture);
+        let reply = search(collection, &only_picture);
         assert_eq!((reply.hits[0].point.track, reply.hits[0].cosine), (Track::Video, 0.0));
         let stats = collection.stats().expect("counts");
         assert_eq!((stats.assets, stats.points, stats.sources_indexed), (1, 3, 1));

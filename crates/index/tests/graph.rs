@@ -31,8 +31,8 @@ fn clustered(collection: &Collection, random: &mut Random) -> Vec<Vec<f32>> {
 }
 
 fn recall(collection: &Collection, ask: &SearchRequest, plan: Plan) -> f64 {
-    let exact = search(&collection, &SearchRequest { exact: true, ..ask.clone() });
-    let found = search(&collection, ask);
+    let exact = search(collection, &SearchRequest { exact: true, ..ask.clone() });
+    let found = search(collection, ask);
     assert_eq!(found.plan, plan);
     assert!(found.points_compared < COUNT, "{}", found.points_compared);
     assert_eq!(found.hits.len(), exact.hits.len());

@@ -113,7 +113,7 @@ fn assert_corrected(
         vectors.iter().map(|(name, vector)| (by_hand(vector), name.as_str())).collect();
     right.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
     let ask = SearchRequest { exact: true, ..corrected(query.clone(), weights, 20) };
-    let found = search(&collection, &ask).hits;
+    let found = search(collection, &ask).hits;
     for (hit, (score, name)) in found.iter().zip(&right) {
         let (_, vector) = vectors.iter().find(|(other, _)| other == hit.asset.as_str()).expect("known");
         assert!((hit.corrected - score).abs() < 1e-5, "{} {score}", hit.corrected);

@@ -356,7 +356,7 @@ fn search_request(step: &Step) -> Option<SearchRequest> {
 /// Compares a search with the model's; gives how the search went.
 fn check_search(model: &Model, collection: &Collection, ask: &SearchRequest) -> Plan {
     let right = model.search(ask);
-    let exact = search(&collection, &SearchRequest { exact: true, ..ask.clone() });
+    let exact = search(collection, &SearchRequest { exact: true, ..ask.clone() });
     assert_eq!(exact.plan, Plan::ExactScan);
     assert_eq!(exact.hits.len(), right.len());
     for (hit, (id, track, ordinal, cosine)) in exact.hits.iter().zip(&right) {
@@ -364,7 +364,7 @@ fn check_search(model: &Model, collection: &Collection, ask: &SearchRequest) -> 
         assert!((f64::from(hit.cosine) - cosine).abs() < 1e-5);
     }
     // By the graph: live matches only, each once, as many as there are.
-    let loose = search(&collection, ask);
+    let loose = search(collection, ask);
     let matching: BTreeMap<_, _> = model.matching(ask).into_iter().collect();
     let met: BTreeSet<_> = loose.hits.iter().map(|hit| &hit.asset).collect();
     assert_eq!(met.len(), loose.hits.len());

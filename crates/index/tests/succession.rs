@@ -144,7 +144,7 @@ fn an_asset_may_wait_without_points_and_is_found_by_all_but_vectors() {
         for (limit, exact) in [(5, false), (100, false), (100, true)] {
             let mut ask = request(Random(5).unit(wider().dim), limit);
             ask.exact = exact;
-            let hits = search(&collection, &ask).hits;
+            let hits = search(collection, &ask).hits;
             assert_eq!(hits.len(), limit.min(30));
             assert!(hits.iter().all(|hit| hit.asset != id("gone")));
         }

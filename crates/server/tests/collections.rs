@@ -121,7 +121,7 @@ async fn collections_are_made_listed_and_deleted() {
         let listed =
             service.list_collections(v1::ListCollectionsRequest {}).await.expect("listed").into_inner();
         let names: Vec<_> = listed.collections.iter().map(|collection| collection.name.as_str()).collect();
-        assert_eq!(names, ["default", "videos", "photos"]);
+        assert_eq!(names, ["default", "photos", "videos"]);
 
         let drop = |name: &str| v1::DeleteCollectionRequest { collection_name: name.to_owned() };
         let gone = service.delete_collection(drop("photos")).await.expect("deleted").into_inner();

@@ -308,7 +308,7 @@ impl<'a> Draft<'a> {
     fn release(&mut self, asset: AssetOffset, key: &SourceKey) -> Result<(), IndexError> {
         let Some(mut entry) = self.entry(asset) else { return Ok(()) };
         entry.sources.retain(|source| *source.key != *key);
-        let orphaned = entry.sources.is_empty() && entry.record.from_source();
+        let orphaned = entry.sources.is_empty() && entry.record.is_from_source();
         self.entries.insert(asset, Some(entry));
         if orphaned { self.remove_asset(asset) } else { Ok(()) }
     }

@@ -272,16 +272,13 @@ impl Loader<'_> {
         let mut table = HubTable::lacking_all(self.owners.keys().map(|point| point.0).collect());
         self.rocks.scan(Family::Meta, |key, value| {
             if let Some(point) = decode_hub_key(key)
-                && self.owners.contains_key(&point)
+                && let Some((_, track)) = self.owners.get(&point)
+                && let Some(kind) = SegmentKind::of_code(*track)
                 && let Ok(row) = HubRow::decode(value)
                 && row.bank == bank
                 && row.values().is_finite()
             {
-                if let Some(kind) =
-                    self.owners.get(&point).and_then(|(_, track)| SegmentKind::of_code(*track))
-                {
-                    table.set(kind, point, row.values());
-                }
+                table.set(kind, point, row.values());
             }
             Ok(())
         })?;

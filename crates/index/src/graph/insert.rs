@@ -23,7 +23,7 @@ const MAX_LEVEL: usize = 15;
 /// Rows inserted by one thread before the others begin: they need something to walk.
 const FIRST_ROWS: u32 = 256;
 /// Rows inserted between two looks at the cancel flag.
-const SLICE: usize = 4096;
+const SLICE: u32 = 4096;
 
 /// Links of a graph that is being built.
 struct Links {
@@ -125,11 +125,11 @@ pub(super) fn insert_all(
         .thread_name(|number| format!("graph-{number}"))
         .build()
         .map_err(|error| BuildError::Failed { message: error.to_string() })?;
-    for start in (FIRST_ROWS..rows).step_by(SLICE) {
+    for start in (FIRST_ROWS..rows).step_by(SLICE as usize) {
         if cancel.load(Ordering::Relaxed) {
             return Err(BuildError::Cancelled);
         }
-        let slice = start..rows.min(start.saturating_add(SLICE as u32));
+        let slice = start..rows.min(start.saturating_add(SLICE));
         pool.install(|| {
             slice.into_par_iter().for_each(|row| DESK.with_borrow_mut(|desk| growing.insert(row, desk)));
         });
@@ -270,7 +270,7 @@ fn draw_level(row: u64, m: usize) -> u8 {
     z ^= z >> 31;
     let mut level = 0;
     let m = m.max(2) as u64;
-    while level < MAX_LEVEL && z % m == 0 {
+    while level < MAX_LEVEL && z.is_multiple_of(m) {
         z /= m;
         level += 1;
     }

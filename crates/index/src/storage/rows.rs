@@ -233,7 +233,7 @@ impl AssetRow {
     }
 
     /// Whether it goes with its last source.
-    pub(crate) const fn from_source(&self) -> bool {
+    pub(crate) const fn is_from_source(&self) -> bool {
         self.from_source
     }
 

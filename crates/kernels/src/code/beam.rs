@@ -349,7 +349,7 @@ mod tests {
                     budget: usize::MAX,
                     least: 0.0,
                 };
-                let counts = |row: u32| round % 2 == 0 || row % 3 == 0;
+                let counts = |row: u32| round % 2 == 0 || row.is_multiple_of(3);
                 let ended = beam.walk(&mut buffers, counts, |_| 0.0, || false, &mut found);
                 assert_eq!(ended, (BeamEnd::Found, ROWS));
                 let right = scanned(&query, &codes, ROWS, counts);
@@ -390,7 +390,7 @@ mod tests {
         let links = Links { starts: &starts, links: &links };
         let beam =
             Beam { query: &query, rows: &codes, links, entry: 0, ef: ROWS, budget: usize::MAX, least: 0.25 };
-        let lowered = |row: u32| if row % 2 == 0 { 0.25 } else { 5.0 };
+        let lowered = |row: u32| if row.is_multiple_of(2) { 0.25 } else { 5.0 };
         let mut found = Vec::new();
         beam.walk(&mut BeamBuffers::default(), |_| true, lowered, || false, &mut found);
         assert!(found.iter().take(ROWS / 2).all(|scored| scored.row % 2 == 0));
