@@ -66,6 +66,7 @@ class Rounds(unittest.TestCase):
         sides = {"a": [1.0, 2.0, 3.0], "b": [9.0, None, 9.0], "c": [2.0, 2.0, 2.5]}
         self.assertEqual(figures.best_of({**sides, "d": [0.5] * 3}, ["a", "b", "d"]), "a")
         self.assertIsNone(figures.best_of(sides, ["b"]))
+        self.assertIsNone(figures.best_of({"a": []}, ["a"]))
 
     def test_spread_is_of_the_slowest_to_the_fastest(self):
         self.assertAlmostEqual(figures.spread([1.0, 1.15, 1.1]), 0.15)
@@ -102,14 +103,15 @@ class Report(unittest.TestCase):
 
     def test_a_bar_is_met_by_the_lower_bound_and_noise_is_said(self):
         text = report.libraries(self.kept({"0.95": 160.0, "0.99": 149.0}, {"0.95": 100.0, "0.99": 100.0}), False)
-        self.assertIn("recall 0.95, best of the libraries without rabitqlib: hnswlib M16; ours / it 1.60 (1.60 to 1.60), bar 1.5: met", text)
+        self.assertIn("hnswlib M16; ours / it 1.60 (1.60 to 1.60), bar 1.5: met, in noise", text)
+        self.assertIn("**not measured: hnswlib M32, usearch f32,", text)
         self.assertIn("ours / it 1.49 (1.49 to 1.49), bar 1.5: **not met**", text)
         self.assertIn("**7 of them noisy**", text)
         self.assertIn("the machine was shared", text)
 
     def test_a_recall_that_is_not_reached_is_an_answer(self):
         text = report.libraries(self.kept({"0.95": 160.0, "0.99": None}, {"0.95": None, "0.99": 100.0}), False)
-        self.assertIn("none of the libraries without rabitqlib reaches it", text)
+        self.assertIn("none of the libraries without rabitqlib that were measured reaches it", text)
         self.assertIn("ours does not reach it: **not met**", text)
         self.assertIn("not reached", text)
 

@@ -6,7 +6,7 @@
 | `clustered` | 1,000 unit centres, each point one of them plus normal noise of 0.05 an axis, unit; 128 dimensions |
 | `captions-images` | crops of photos, asked by human captions of photos, by the default bundle |
 | `images-images` | the same, asked by whole photos that gave no crop |
-| `labels-audio` | windows of sounds, asked by labels |
+| `labels-audio` | windows of audio, asked by labels |
 """
 
 import dataclasses

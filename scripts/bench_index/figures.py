@@ -75,7 +75,7 @@ def compare(ours, theirs):
 
 def best_of(sides, names):
     """The name among `names` whose median over rounds is highest; `None` where none has a figure."""
-    medians = {n: median(sides[n]) for n in names if n in sides and all(q is not None for q in sides[n])}
+    medians = {n: median(sides[n]) for n in names if sides.get(n) and None not in sides[n]}
     return max(medians, key=medians.get) if medians else None
 
 

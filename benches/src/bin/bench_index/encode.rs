@@ -4,8 +4,8 @@
 //! | --- | --- |
 //! | `captions-bench.f32`, `captions-calibration.f32` | human captions of photos that nothing was trained on, apart by photo |
 //! | `images-bench.f32`, `images-calibration.f32` | whole photos that give no crops |
-//! | `labels-bench.f32`, `labels-calibration.f32` | labels of sounds, apart by label |
-//! | `audio.f32` | windows of sounds, and random windows within these |
+//! | `labels-bench.f32`, `labels-calibration.f32` | labels of audio, apart by label |
+//! | `audio.f32` | windows of audio, and random windows within these |
 //! | `images.f32` | crops of photos; `images.part` while it grows |
 //! | `meta.json` | sizes and counts, once all is there |
 
@@ -30,7 +30,7 @@ const POINTS: usize = 200_000;
 const QUERY_PHOTOS: usize = 1_600;
 /// Captions of one photo that ask.
 const CAPTIONS_A_PHOTO: usize = 2;
-/// Random windows beside each window of a sound.
+/// Random windows beside each window of a clip.
 const SUB_WINDOWS: usize = 7;
 /// Share of a window that a random one within it has.
 const SUB_WINDOW: (f64, f64) = (0.4, 1.0);
@@ -56,12 +56,12 @@ pub(crate) fn run(arguments: impl Iterator<Item = String>) -> Result<(), Error> 
     fs_err::create_dir_all(&folder)?;
     let run = Run { bundle, folder };
     let photos = rows(&ask.data, "images/")?;
-    let sounds = rows(&ask.data, "audio/")?;
+    let clips = rows(&ask.data, "audio/")?;
     run.captions(&photos)?;
-    run.labels(&sounds)?;
+    run.labels(&clips)?;
     let (queries, photos) = photos.split_at(QUERY_PHOTOS.min(photos.len() / 4));
     run.image_queries(queries)?;
-    run.audio(&sounds)?;
+    run.audio(&clips)?;
     run.crops(photos, ask.points)
 }
 
@@ -85,7 +85,7 @@ struct Run {
 }
 
 impl Run {
-    /// Writes one file, unless it is there. Inputs are made as they are needed: those of all sounds are gigabytes.
+    /// Writes one file, unless it is there. Inputs are made as they are needed: those of all audio are gigabytes.
     fn stage(&self, name: &str, inputs: impl Iterator<Item = Result<Input, Error>>) -> Result<(), Error> {
         let path = self.folder.join(format!("{name}.f32"));
         if path.is_file() {
@@ -113,9 +113,9 @@ impl Run {
         Ok(())
     }
 
-    fn labels(&self, sounds: &[Row]) -> Result<(), Error> {
+    fn labels(&self, clips: &[Row]) -> Result<(), Error> {
         let labels: BTreeSet<String> =
-            sounds.iter().filter_map(|row| row.label.as_ref()).map(|label| label.replace('_', " ")).collect();
+            clips.iter().filter_map(|row| row.label.as_ref()).map(|label| label.replace('_', " ")).collect();
         for (name, half) in [("labels-bench", 0), ("labels-calibration", 1)] {
             let of_half = labels.iter().filter(|label| hash(label) % 2 == half);
             let texts = of_half.flat_map(|label| [label.clone(), format!("the sound of {label}")]);
@@ -133,9 +133,9 @@ impl Run {
         Ok(())
     }
 
-    fn audio(&self, sounds: &[Row]) -> Result<(), Error> {
+    fn audio(&self, clips: &[Row]) -> Result<(), Error> {
         let pool = pool(encoder_spec(self.bundle.cutting()))?;
-        self.stage("audio", sounds.iter().flat_map(|sound| windows(&pool, sound)).map(Ok))
+        self.stage("audio", clips.iter().flat_map(|clip| windows(&pool, clip)).map(Ok))
     }
 
     fn crops(&self, photos: &[Row], points: usize) -> Result<(), Error> {
@@ -158,10 +158,10 @@ impl Run {
     }
 }
 
-/// The windows of a sound, each with random ones within it; none, said aloud, where it cannot be decoded.
-fn windows(pool: &MediaPool, sound: &Row) -> Vec<Input> {
-    let mut random = Random(sound.hash);
-    match pool.decode(MediaInput::Path(sound.path.clone()), &Cancel::default()) {
+/// The windows of a clip of audio, each with random ones within it; none, said aloud, where it cannot be decoded.
+fn windows(pool: &MediaPool, clip: &Row) -> Vec<Input> {
+    let mut random = Random(clip.hash);
+    match pool.decode(MediaInput::Path(clip.path.clone()), &Cancel::default()) {
         Ok(decoded) => {
             let samples = decoded.parts.into_iter().filter_map(|part| match part.content {
                 PartContent::Pcm(samples) => Some(samples),
@@ -170,7 +170,7 @@ fn windows(pool: &MediaPool, sound: &Row) -> Vec<Input> {
             samples.flat_map(|samples| sub_windows(samples, &mut random)).collect()
         }
         Err(reason) => {
-            note(&format!("NOT DECODED: {}: {reason}", sound.path.display()));
+            note(&format!("NOT DECODED: {}: {reason}", clip.path.display()));
             Vec::new()
         }
     }
