@@ -149,7 +149,7 @@ fn a_newer_format_is_refused_and_left_alone() {
     let registration =
         folders.map(|folder| folder.expect("entry").path()).next().expect("one").join("collection.json");
     let newer =
-        fs_err::read_to_string(&registration).expect("read").replace("\"format\": 1", "\"format\": 99");
+        fs_err::read_to_string(&registration).expect("read").replace("\"format\": 2", "\"format\": 99");
     assert!(newer.contains("99"), "{newer}");
     fs_err::write(&registration, &newer).expect("write");
     for args in

@@ -130,7 +130,7 @@ struct Loader<'a> {
 /// A segment that can be used.
 enum SegmentFound {
     /// Its file is mapped.
-    Mapped(Sealed),
+    Mapped(Box<Sealed>),
     /// Its graph was read; its vectors are to come.
     Read(Filling),
 }
@@ -332,7 +332,7 @@ impl Loader<'_> {
         match segment_file::open(self.folder, row, self.dim) {
             Ok(sealed) => {
                 self.check_points(kind, sealed.points(), inside)?;
-                Ok((kind, SegmentFound::Mapped(sealed)))
+                Ok((kind, SegmentFound::Mapped(Box::new(sealed))))
             }
             Err(what) => {
                 tracing::warn!(generation = row.generation, what, "read a segment from its rows");
@@ -393,7 +393,7 @@ impl Loader<'_> {
         let (mut mapped, mut filling) = (Vec::new(), Vec::new());
         for (kind, segment) in found {
             match segment {
-                SegmentFound::Mapped(sealed) => mapped.push((kind, sealed)),
+                SegmentFound::Mapped(sealed) => mapped.push((kind, *sealed)),
                 SegmentFound::Read(segment) => filling.push((kind, segment)),
             }
         }

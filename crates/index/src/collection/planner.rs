@@ -8,8 +8,6 @@ use crate::options::Planning;
 const ROWS_PER_KEPT: usize = 14;
 /// How many points a walk should have for each asset asked for; with fewer it would meet most of them anyway.
 const POINTS_PER_ASSET: usize = 8;
-/// Of the rows of a kind, one in so many must count before all are scanned in order rather than looked up one by one.
-pub(super) const GATHER_SHARE: usize = 4;
 
 /// What the planner is told of the segments of one kind.
 #[derive(Debug, Clone, Copy)]
@@ -62,9 +60,22 @@ fn walk_cost(facts: Facts) -> usize {
 /// Nanoseconds of a scan, about: of all rows in order, or of those that count one by one.
 fn scan_cost(facts: Facts) -> usize {
     let Facts { rows, listed, candidates, dim, .. } = facts;
-    let in_order = rows.saturating_mul(8 + dim / 16);
-    let one_by_one = candidates.saturating_mul(100 + dim / 4);
-    if listed && candidates < rows / GATHER_SHARE { in_order.min(one_by_one) } else { in_order }
+    if listed { in_order(rows, dim).min(one_by_one(candidates, dim)) } else { in_order(rows, dim) }
+}
+
+/// Whether so many candidates are looked up one by one rather than met in the order of so many rows.
+pub(super) const fn gathers(candidates: usize, rows: usize, dim: usize) -> bool {
+    one_by_one(candidates, dim) < in_order(rows, dim)
+}
+
+/// Nanoseconds of a scan in order, about: codes flow by.
+const fn in_order(rows: usize, dim: usize) -> usize {
+    rows.saturating_mul(8 + dim / 16)
+}
+
+/// Nanoseconds of looking up candidates, about: a search for the place, and a vector that memory did not expect.
+const fn one_by_one(candidates: usize, dim: usize) -> usize {
+    candidates.saturating_mul(300 + dim / 2)
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use super::check::check_vector;
 use super::collector::{Collector, Met};
 use super::core::Core;
 use super::hubs::Correction;
-use super::planner::{Facts, GATHER_SHARE, plan};
+use super::planner::{Facts, gathers, plan};
 use super::sealed::{Ask, Sealed};
 use super::segments::{SegmentKind, Segments};
 use super::select::{Selection, check};
@@ -165,7 +165,7 @@ impl<'a> Search<'a> {
         let mut best = Collector::new(&self.view.assets, limit);
         let tracks = self.tracks.and(kind.tracks());
         match self.selection.matching() {
-            Some(assets) if self.selection.points(tracks) < segments.rows() / GATHER_SHARE => {
+            Some(assets) if gathers(self.selection.points(tracks), segments.rows(), self.core.space.dim) => {
                 for (number, asset) in assets.enumerate() {
                     if number % SLICE == 0 {
                         check(&self.request.cancel)?;

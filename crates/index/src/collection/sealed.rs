@@ -34,7 +34,8 @@ pub(crate) struct Sealed {
     columns: Columns,
     codes: CodeMatrix,
     graph: FlatGraph,
-    /// Places of the points, in order of their offset.
+    /// The points in order, and the place of each.
+    sorted: Numbers<u32>,
     order: Numbers<u32>,
     buffers: Mutex<Vec<BeamBuffers>>,
 }
@@ -52,7 +53,9 @@ pub(crate) struct SealedParts {
     pub(crate) codes: CodeMatrix,
     /// Its graph.
     pub(crate) graph: FlatGraph,
-    /// Places of the points, in order of their offset.
+    /// The points in order.
+    pub(crate) sorted: Numbers<u32>,
+    /// The place of each of them.
     pub(crate) order: Numbers<u32>,
 }
 
@@ -76,19 +79,21 @@ impl Sealed {
     pub(crate) fn new(row: SegmentRow, dim: usize, columns: Columns, graph: FlatGraph) -> Self {
         let mut order: Vec<u32> = (0..).take(columns.points.len()).collect();
         order.sort_unstable_by_key(|place| columns.points.get(*place as usize));
+        let sorted = order.iter().filter_map(|place| columns.points.get(*place as usize).copied());
+        let sorted = sorted.collect::<Vec<_>>().into();
         let codes = CodeMatrix::of(&columns.vectors, dim);
-        Self::of_parts(SealedParts { row, dim, columns, codes, graph, order: order.into() })
+        Self::of_parts(SealedParts { row, dim, columns, codes, graph, sorted, order: order.into() })
     }
 
     /// A segment of its parts, wherever they lie.
     pub(crate) fn of_parts(parts: SealedParts) -> Self {
-        let SealedParts { row, dim, columns, codes, graph, order } = parts;
-        Self { row, dim, columns, codes, graph, order, buffers: Mutex::new(Vec::new()) }
+        let SealedParts { row, dim, columns, codes, graph, sorted, order } = parts;
+        Self { row, dim, columns, codes, graph, sorted, order, buffers: Mutex::new(Vec::new()) }
     }
 
-    /// What a file is written from: columns, codes, graph and order.
-    pub(super) const fn borrowed(&self) -> (&Columns, &CodeMatrix, &FlatGraph, &Numbers<u32>) {
-        (&self.columns, &self.codes, &self.graph, &self.order)
+    /// What a file is written from: columns, codes, graph, the points in order, and their places.
+    pub(super) const fn borrowed(&self) -> (&Columns, &CodeMatrix, &FlatGraph, [&Numbers<u32>; 2]) {
+        (&self.columns, &self.codes, &self.graph, [&self.sorted, &self.order])
     }
 
     /// Dimension of its vectors.
@@ -116,7 +121,8 @@ impl Sealed {
         let Columns { points, assets, tracks, vectors } = &self.columns;
         let columns =
             points.owned_bytes() + assets.owned_bytes() + tracks.owned_bytes() + vectors.owned_bytes();
-        columns + self.codes.owned_bytes() + self.graph.owned_bytes() + self.order.owned_bytes()
+        let order = self.sorted.owned_bytes() + self.order.owned_bytes();
+        columns + self.codes.owned_bytes() + self.graph.owned_bytes() + order
     }
 
     /// Its points, in the graph's order.
@@ -130,10 +136,7 @@ impl Sealed {
     }
 
     fn place(&self, point: PointOffset) -> Option<u32> {
-        let points: &[u32] = &self.columns.points;
-        let offset = |place: &u32| points.get(*place as usize).copied().unwrap_or(u32::MAX);
-        let at = self.order.binary_search_by_key(&point.0, offset).ok()?;
-        self.order.get(at).copied()
+        self.order.get(self.sorted.binary_search(&point.0).ok()?).copied()
     }
 
     /// The point with this offset.

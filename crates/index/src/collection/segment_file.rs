@@ -49,11 +49,13 @@ enum Section {
     Assets,
     Tracks,
     Vectors,
-    /// Places of the points in order of their offset.
+    /// The points in order.
+    Sorted,
+    /// The place of each of them.
     Order,
 }
 
-const SECTIONS: usize = 7;
+const SECTIONS: usize = 8;
 
 /// What the head says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -120,7 +122,7 @@ fn check_room(collection: &Path, needed: u64) -> Result<(), IndexError> {
 /// The head of a segment's file, and its sections as bytes.
 fn describe(sealed: &Sealed) -> Result<(Head, Vec<&[u8]>), IndexError> {
     let row = sealed.stored();
-    let (columns, codes, graph, order) = sealed.borrowed();
+    let (columns, codes, graph, [sorted, order]) = sealed.borrowed();
     if graph.levels.len() > MAX_LEVELS {
         return Err(IndexError::Bug { what: format!("a graph of {} levels", graph.levels.len()) });
     }
@@ -132,6 +134,7 @@ fn describe(sealed: &Sealed) -> Result<(Head, Vec<&[u8]>), IndexError> {
         as_bytes(&columns.assets),
         as_bytes(&columns.tracks),
         as_bytes(&columns.vectors),
+        as_bytes(sorted),
         as_bytes(order),
     ];
     for level in &graph.levels {
@@ -265,8 +268,8 @@ pub(super) fn open(collection: &Path, row: SegmentRow, dim: usize) -> Result<Sea
         tracks: section_of(&file, numbers(Section::Tracks), rows)?,
         vectors: section_of(&file, numbers(Section::Vectors), rows * dim)?,
     };
-    let order = u32s(Section::Order)?;
-    check_order(&columns.points, &order)?;
+    let (sorted, order) = (u32s(Section::Sorted)?, u32s(Section::Order)?);
+    check_order(&columns.points, &sorted, &order)?;
     let (lanes, scales) = (numbers(Section::Lanes), numbers(Section::Scales));
     let sized = (CodeMatrix::lane_bytes(dim, rows) as u64, rows as u64 * 4) == (lanes.1, scales.1);
     let codes = CodeMatrix::mapped(&file, dim, rows, (at(lanes), at(scales)), [head.norm, head.error])
@@ -284,7 +287,7 @@ pub(super) fn open(collection: &Path, row: SegmentRow, dim: usize) -> Result<Sea
         return Err("its graph is of other rows".to_owned());
     }
     graph.check_structure()?;
-    Ok(Sealed::of_parts(SealedParts { row, dim, columns, codes, graph, order }))
+    Ok(Sealed::of_parts(SealedParts { row, dim, columns, codes, graph, sorted, order }))
 }
 
 fn at((from, _): (u64, u64)) -> usize {
@@ -301,15 +304,11 @@ fn section_of<T: sensorium_kernels::Number>(
     numbers.ok_or_else(|| "a section does not fit in the file".to_owned())
 }
 
-/// Whether `order` names every place once, in order of the points.
-fn check_order(points: &[u32], order: &[u32]) -> Result<(), String> {
-    let point = |place: &u32| points.get(*place as usize);
-    let ascends = order.windows(2).all(|pair| match pair {
-        [a, b] => point(a).zip(point(b)).is_some_and(|(a, b)| a < b),
-        _ => true,
-    });
+/// Whether `sorted` are the points in order, and `order` their places.
+fn check_order(points: &[u32], sorted: &[u32], order: &[u32]) -> Result<(), String> {
+    let is_there = |(point, place): (&u32, &u32)| points.get(*place as usize) == Some(point);
     // Ascending points of so many places are all of them.
-    if ascends && order.len() == points.len() && order.iter().all(|place| point(place).is_some()) {
+    if sorted.is_sorted_by(|a, b| a < b) && sorted.iter().zip(order).all(is_there) {
         Ok(())
     } else {
         Err("the order of its points does not hold".to_owned())
