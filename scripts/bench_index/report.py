@@ -103,7 +103,14 @@ def table(head, rows):
     return "\n".join([row(head), row(["---"] * len(head)), *map(row, rows), ""])
 
 
+def in_rounds(kept):
+    """The same without systems that no round asked: their curves are of an earlier run."""
+    asked = {name for turn in kept["rounds"] for name in turn["turns"]}
+    return {**kept, "systems": {name: system for name, system in kept["systems"].items() if name in asked}}
+
+
 def libraries(kept, update):
+    kept = in_rounds(kept)
     names = [s.name for s in (*LIBRARIES, *RABITQ) if s.name in kept["systems"]]
     rows = []
     for name in [OURS, *names]:
