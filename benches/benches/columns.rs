@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use sensorium_benches::{report, timed};
+use sensorium_benches::{Random, normalized, report, timed};
 use sensorium_index::{Collection, Database, OpenOptions};
 use sensorium_types::{
     AssetId, AssetRecord, Change, Filter, MediaPolicy, Modality, Payload, PointRecord, SearchRequest,
@@ -42,7 +42,7 @@ fn main() {
         collection.apply(changes).expect("applies");
     }
     collection.seal().expect("seals");
-    let query = random.unit();
+    let query = unit(&mut random);
     let plain = median(ROUNDS, |_| timed(|| search(&collection, &query, None)).1);
     for text in FILTERS {
         let filters: Vec<Filter> =
@@ -133,33 +133,13 @@ fn asset(number: usize, random: &mut Random) -> Change {
             track: Track::Image,
             ordinal: 0,
             span: None,
-            vector: random.unit(),
+            vector: unit(random),
             thumb: None,
         }],
         source: None,
     }
 }
 
-/// SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.next() % bound as u64).unwrap_or(0)
-    }
-
-    fn unit(&mut self) -> Vec<f32> {
-        let mut vector: Vec<f32> = (0..DIM).map(|_| self.below(2001) as f32 / 1000.0 - 1.0).collect();
-        let norm = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
-        vector.iter_mut().for_each(|value| *value /= norm);
-        vector
-    }
+fn unit(random: &mut Random) -> Vec<f32> {
+    normalized((0..DIM).map(|_| random.below(2001) as f32 / 1000.0 - 1.0).collect())
 }

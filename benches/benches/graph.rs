@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use sensorium_benches::{report, timed};
+use sensorium_benches::{Random, normalized, report, timed};
 use sensorium_index::{Collection, Database, OpenOptions};
 use sensorium_types::{
     AssetId, AssetRecord, Change, MediaPolicy, Modality, Payload, PointRecord, SearchRequest, SpaceInfo,
@@ -25,15 +25,16 @@ fn main() {
     let space = SpaceInfo { id: "mini".to_owned(), dim: DIM, revision: "bench".to_owned() };
     let collection = database.create_or_open("default", &space).expect("creates");
     let mut random = Random(SEED);
-    let centres: Vec<Vec<f32>> = (0..CLUSTERS).map(|_| random.unit(DIM)).collect();
+    let centres: Vec<Vec<f32>> = (0..CLUSTERS).map(|_| unit(&mut random, DIM)).collect();
     let (_, ingest) = timed(|| {
         for start in (0..POINTS).step_by(1000) {
-            let changes = (start..start + 1000).map(|number| asset(number, random.near(&centres))).collect();
+            let changes =
+                (start..start + 1000).map(|number| asset(number, near(&mut random, &centres))).collect();
             collection.apply(changes).expect("applies");
         }
     });
     let (_, build) = timed(|| collection.seal().expect("seals"));
-    let queries: Vec<Vec<f32>> = (0..QUERIES).map(|_| random.near(&centres)).collect();
+    let queries: Vec<Vec<f32>> = (0..QUERIES).map(|_| near(&mut random, &centres)).collect();
     let (truth, exact) =
         timed(|| queries.iter().map(|q| search(&collection, q, true, None)).collect::<Vec<_>>());
     for ef in [32, 64, 128, 256] {
@@ -85,37 +86,13 @@ fn asset(number: usize, vector: Vec<f32>) -> Change {
     }
 }
 
-/// SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> f32 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((z ^ (z >> 31)) >> 40) as f32 / (1_u64 << 24) as f32
-    }
-
-    /// About normal: the sum of four uniform draws.
-    fn normal(&mut self) -> f32 {
-        (0..4).map(|_| self.next()).sum::<f32>() - 2.0
-    }
-
-    fn unit(&mut self, dim: usize) -> Vec<f32> {
-        normalized((0..dim).map(|_| self.normal()).collect())
-    }
-
-    fn near(&mut self, centres: &[Vec<f32>]) -> Vec<f32> {
-        #[expect(clippy::cast_possible_truncation, reason = "a share of a small count")]
-        let pick = (self.next() * centres.len() as f32) as usize;
-        let centre = centres.get(pick.min(centres.len() - 1)).expect("a centre");
-        normalized(centre.iter().map(|value| value + self.normal() * 0.05).collect())
-    }
+fn unit(random: &mut Random, dim: usize) -> Vec<f32> {
+    normalized((0..dim).map(|_| random.normal()).collect())
 }
 
-fn normalized(mut vector: Vec<f32>) -> Vec<f32> {
-    let norm = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
-    vector.iter_mut().for_each(|value| *value /= norm);
-    vector
+fn near(random: &mut Random, centres: &[Vec<f32>]) -> Vec<f32> {
+    #[expect(clippy::cast_possible_truncation, reason = "a share of a small count")]
+    let pick = (random.uniform() * centres.len() as f32) as usize;
+    let centre = centres.get(pick.min(centres.len() - 1)).expect("a centre");
+    normalized(centre.iter().map(|value| value + random.normal() * 0.05).collect())
 }

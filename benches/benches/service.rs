@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use sensorium_benches::{bundle, report, timed, worker_program};
+use sensorium_benches::{Random, bundle, normalized, report, timed, worker_program};
 use sensorium_client::{Client, QueryRequest, Term, TermInput};
 use sensorium_index::{Database, OpenOptions};
 use sensorium_types::{
@@ -196,6 +196,11 @@ impl Drop for Server {
     }
 }
 
+/// About normal, of deviation 1.
+fn normal(random: &mut Random) -> f32 {
+    random.normal() * 3.0_f32.sqrt()
+}
+
 /// Vectors of one content.
 struct Contents {
     random: Random,
@@ -206,7 +211,7 @@ struct Contents {
 impl Contents {
     fn new(seed: u64, dim: usize) -> Self {
         let mut random = Random(seed);
-        let mean = (0..dim).map(|_| random.normal() * 0.1).collect();
+        let mean = (0..dim).map(|_| normal(&mut random) * 0.1).collect();
         // The axes take turns, so that each content has its own first ones.
         #[expect(clippy::cast_possible_truncation, reason = "three seeds")]
         let spread =
@@ -216,11 +221,7 @@ impl Contents {
 
     fn vector(&mut self) -> Vec<f32> {
         let Self { random, mean, spread } = self;
-        let mut vector: Vec<f32> =
-            mean.iter().zip(spread).map(|(mean, spread)| mean + random.normal() * *spread).collect();
-        let norm = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
-        vector.iter_mut().for_each(|value| *value /= norm);
-        vector
+        normalized(mean.iter().zip(spread).map(|(mean, spread)| mean + normal(random) * *spread).collect())
     }
 }
 
@@ -254,22 +255,4 @@ fn asset(number: usize, space: &SpaceInfo, makers: &mut [Contents; 3]) -> Change
     let row = SourceRow { bytes: 1000, mtime_ns: 1, state: SourceState::Indexed { asset: id } };
     let point = PointRecord { track, ordinal: 0, span: None, vector, thumb: None };
     Change::Upsert { asset, points: vec![point], source: Some((key, row)) }
-}
-
-/// SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> f32 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((z ^ (z >> 31)) >> 40) as f32 / (1_u64 << 24) as f32
-    }
-
-    /// About normal: the sum of four uniform draws.
-    fn normal(&mut self) -> f32 {
-        ((0..4).map(|_| self.next()).sum::<f32>() - 2.0) * 3.0_f32.sqrt()
-    }
 }

@@ -39,7 +39,7 @@ impl Cancel {
     /// Sets the flag when what is given is dropped: for work on other threads that nobody waits for once a future is gone.
     #[must_use = "the flag is set as soon as it is dropped"]
     pub fn on_drop(&self) -> CancelOnDrop {
-        CancelOnDrop(self.clone())
+        CancelOnDrop(Some(self.clone()))
     }
 
     /// Sets the flag.
@@ -63,11 +63,20 @@ impl Cancel {
 
 /// Sets a flag when it is dropped ([`Cancel::on_drop`]).
 #[derive(Debug)]
-pub struct CancelOnDrop(Cancel);
+pub struct CancelOnDrop(Option<Cancel>);
+
+impl CancelOnDrop {
+    /// Leaves the flag as it is: the work has ended by itself.
+    pub fn disarm(mut self) {
+        self.0 = None;
+    }
+}
 
 impl Drop for CancelOnDrop {
     fn drop(&mut self) {
-        self.0.cancel();
+        if let Some(cancel) = self.0.take() {
+            cancel.cancel();
+        }
     }
 }
 
@@ -87,6 +96,8 @@ mod tests {
         assert_eq!(over.stopped(), Some(Stopped::DeadlineExceeded));
         // A later deadline does not undo an earlier one.
         assert!(over.until(now + Duration::from_secs(7200)).is_cancelled());
+        assert!(!cancel.is_cancelled());
+        over.on_drop().disarm();
         assert!(!cancel.is_cancelled());
         drop(over.on_drop());
         assert_eq!((cancel.stopped(), late.stopped()), (Some(Stopped::Cancelled), Some(Stopped::Cancelled)));

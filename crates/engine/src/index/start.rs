@@ -41,18 +41,6 @@ pub(crate) struct Setting {
     pub(crate) jobs: usize,
 }
 
-/// Cancels a run whose caller is gone.
-#[derive(Debug)]
-struct CancelOnDrop(Option<Cancel>);
-
-impl Drop for CancelOnDrop {
-    fn drop(&mut self) {
-        if let Some(cancel) = self.0.take() {
-            cancel.cancel();
-        }
-    }
-}
-
 /// Brings files and folders in.
 pub(crate) async fn index(
     setting: Setting,
@@ -83,7 +71,8 @@ pub(crate) async fn index(
         HashSet::new()
     };
 
-    let mut guard = CancelOnDrop(Some(cancel.clone()));
+    // A caller that goes away ends its run.
+    let guard = cancel.on_drop();
     let space_revision = setting.store.space().revision;
     let run = Arc::new(Run {
         store: setting.store,
@@ -110,7 +99,7 @@ pub(crate) async fn index(
         take_away(&run, gone).await?;
         seal_if_grown(run.store.as_ref()).await?;
     }
-    guard.0 = None;
+    guard.disarm();
     Ok(IndexSummary {
         seconds: begun.elapsed().as_secs_f64(),
         interrupted: cancel.is_cancelled(),

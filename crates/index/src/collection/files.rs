@@ -1,4 +1,4 @@
-//! The upkeep of segment files: every byte is compared with its checksums once after each open, and files that are missing or
+//! The upkeep of segment files: every byte of large ones is compared with its checksums once after each open, and files that are missing or
 //! damaged are written anew from RocksDB, without building a graph again. Searches go on meanwhile.
 
 use std::sync::Arc;
@@ -35,12 +35,16 @@ fn keep(core: &Core) -> Result<(), IndexError> {
     let _no_build = core.building.lock();
     let is_closing = || core.closing.load(Ordering::Relaxed);
     let mut damaged = false;
-    for row in core.view().segment_rows().segments {
+    // Segments in memory have no file that could be used, and small files were checked when they were mapped.
+    let view = core.view();
+    let mapped = view.all_segments().flat_map(|segments| &segments.parts);
+    let mapped = mapped.map(|part| &part.sealed).filter(|sealed| sealed.owned_bytes() == 0);
+    for row in mapped.map(|sealed| sealed.stored()) {
         let path = segment_file::path(&core.folder, row.generation);
         if is_closing() {
             return Ok(());
         }
-        if path.exists()
+        if !segment_file::is_checked_at_open(&path)
             && let Err(what) = segment_file::check(&core.folder, row, is_closing)
             && !is_closing()
         {

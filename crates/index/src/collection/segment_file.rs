@@ -321,6 +321,11 @@ pub(super) fn check(collection: &Path, row: SegmentRow, stop: impl Fn() -> bool)
     check_sums(&file, &decode_head(file.bytes())?, stop)
 }
 
+/// Whether a file is so small that [`open`] checks all of it.
+pub(super) fn is_checked_at_open(path: &Path) -> bool {
+    path.metadata().is_ok_and(|metadata| metadata.len() <= CHECKED_AT_OPEN_BYTES as u64)
+}
+
 fn map(collection: &Path, row: SegmentRow) -> Result<MappedFile, String> {
     let file = fs::File::open(path(collection, row.generation)).map_err(|error| error.to_string())?;
     MappedFile::open(file.file()).map_err(|error| error.to_string())

@@ -60,25 +60,17 @@ fn allowed(roots: &[PathBuf], path: &str) -> Result<PathBuf, Fault> {
     if below { Ok(asked.to_path_buf()) } else { Err(outside()) }
 }
 
-/// Cancels the run when it is dropped.
-struct CancelOnDrop(Cancel);
-
-impl Drop for CancelOnDrop {
-    fn drop(&mut self) {
-        self.0.cancel();
-    }
-}
-
 impl Run {
     /// Runs, and tells what happens. A client that leaves, or a server that stops, ends the run; what is committed
     /// stays.
     pub(super) async fn go(self, answers: Sender, mut stopping: watch::Receiver<bool>) {
         let Self { engine, request } = self;
-        let cancel = CancelOnDrop(Cancel::default());
+        let cancel = Cancel::new();
+        let _ends_with_the_call = cancel.on_drop();
         let (events, received) = mpsc::unbounded_channel();
-        let run = engine.index(request, events, cancel.0.clone());
-        let telling = tell(received, &answers, cancel.0.clone());
-        let stop = cancel.0.clone();
+        let run = engine.index(request, events, cancel.clone());
+        let telling = tell(received, &answers, cancel.clone());
+        let stop = cancel.clone();
         let watching = async move {
             stopped(&mut stopping).await;
             stop.cancel();
