@@ -7,10 +7,13 @@
 //! | --- | --- |
 //! | `database/` | [`Database`]: the data folder, the writer's lock, the registry of collections |
 //! | `collection/` | [`Collection`]: changes, searches, reading, `verify` and `repair` |
+//! | `assets/` | the assets, in a mapped file and in memory |
 //! | `columns/` | fields of assets by value, which answer filters |
 //! | `graph/` | building, storing and walking HNSW graphs |
 //! | `storage/` | column families, keys, records, the high-water mark |
 
+mod assets;
+mod cache_file;
 mod collection;
 mod columns;
 mod database;
@@ -28,6 +31,6 @@ pub use database::{
 pub use error::IndexError;
 pub use graph::{DEFAULT_EF, DEFAULT_EF_CONSTRUCT, DEFAULT_M, GraphParams};
 pub use options::{
-    DEFAULT_BLOCK_CACHE_BYTES, DEFAULT_SEAL_POINTS, DEFAULT_WRITE_BUFFER_BYTES, MemoryBudget, OpenOptions,
-    Planning, Tuning,
+    DEFAULT_ASSET_FILE_CHANGES, DEFAULT_BLOCK_CACHE_BYTES, DEFAULT_SEAL_POINTS, DEFAULT_WRITE_BUFFER_BYTES,
+    MemoryBudget, OpenOptions, Planning, Tuning,
 };

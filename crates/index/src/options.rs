@@ -9,6 +9,9 @@ pub const DEFAULT_WRITE_BUFFER_BYTES: usize = 64 << 20;
 /// Points of a growing tail that make the optimizer seal it.
 pub const DEFAULT_SEAL_POINTS: usize = 20_000;
 
+/// Assets that may change, at least, before the file of assets is written anew.
+pub const DEFAULT_ASSET_FILE_CHANGES: usize = 8192;
+
 /// How a database is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct OpenOptions {
@@ -50,6 +53,9 @@ pub enum Planning {
 pub struct Tuning {
     /// Points of a tail at which it is sealed into a segment in the background; default [`DEFAULT_SEAL_POINTS`].
     pub seal_points: usize,
+    /// Assets that may change, at least, before the file of assets is written anew in the background; default
+    /// [`DEFAULT_ASSET_FILE_CHANGES`].
+    pub asset_file_changes: usize,
     /// How the plan of a search is chosen; default [`Planning::ByCost`].
     pub planning: Planning,
     /// The graph's bounds.
@@ -58,6 +64,11 @@ pub struct Tuning {
 
 impl Default for Tuning {
     fn default() -> Self {
-        Self { seal_points: DEFAULT_SEAL_POINTS, planning: Planning::ByCost, graph: GraphParams::default() }
+        Self {
+            seal_points: DEFAULT_SEAL_POINTS,
+            asset_file_changes: DEFAULT_ASSET_FILE_CHANGES,
+            planning: Planning::ByCost,
+            graph: GraphParams::default(),
+        }
     }
 }

@@ -60,7 +60,7 @@ macro_rules! plain {
         impl Number for $type {}
     )*};
 }
-plain!(u8, u32, f32, crate::code::Lane);
+plain!(u8, u32, u64, f32, crate::code::Lane);
 
 /// Numbers that lie in memory or in a mapped file.
 #[derive(Debug, Clone)]

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::HashSet;
 
-use super::table::AssetTable;
+use crate::assets::AssetTable;
 use crate::storage::{AssetOffset, PointOffset};
 
 /// Points taken beyond the limit before the list is cut.
@@ -80,7 +80,7 @@ impl<'a> Collector<'a> {
 }
 
 fn order(assets: &AssetTable, left: &Met, right: &Met) -> Ordering {
-    let id = |met: &Met| assets.get(met.asset).map(|entry| entry.record.id());
+    let id = |met: &Met| assets.get(met.asset).map(|entry| entry.id());
     right
         .score
         .total_cmp(&left.score)

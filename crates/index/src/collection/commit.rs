@@ -18,7 +18,7 @@ use sensorium_types::Applied;
 
 use super::core::Core;
 use super::writer::ValuedChange;
-use super::{matching, optimizer};
+use super::{asset_files, matching, optimizer};
 use crate::error::IndexError;
 
 /// Calls that wait for the thread before more callers are held back.
@@ -142,6 +142,7 @@ fn commit_group(core: &Arc<Core>, group: Vec<Job>) {
     if lost.is_none() {
         optimizer::consider(core);
         matching::consider(core);
+        asset_files::consider(core);
     }
 }
 

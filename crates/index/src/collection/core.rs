@@ -1,24 +1,21 @@
 //! [`Core`]: what the handle, the commit thread and the optimizer share.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock, Weak};
 use std::thread::JoinHandle;
 
 use parking_lot::{Mutex, RwLock};
-use sensorium_types::{AssetId, HubBank, SpaceInfo};
+use sensorium_types::{HubBank, SpaceInfo};
 
+use super::asset_files::AssetFileJob;
 use super::matching::ColumnJob;
 use super::view::View;
 use super::writer::Writer;
 use crate::database::WriterLock;
 use crate::error::IndexError;
 use crate::options::Tuning;
-use crate::storage::{AssetOffset, LossRow, Rocks};
-
-/// Names of assets in their order.
-pub(crate) type Ids = BTreeMap<AssetId, AssetOffset>;
+use crate::storage::{LossRow, Rocks};
 
 /// A collection's shared parts.
 #[derive(Debug)]
@@ -44,8 +41,6 @@ pub(crate) struct Core {
     _lock: Option<Arc<WriterLock>>,
     /// What readers see.
     pub(super) view: RwLock<Arc<View>>,
-    /// Offsets by name. A name may be here a moment before or after its entry in a view; readers check both.
-    pub(super) ids: RwLock<Ids>,
     /// The one who writes; held for a group of changes, a publication or a repair.
     pub(super) writer: Mutex<Writer>,
     /// The first failed write, after which nothing is written.
@@ -64,6 +59,8 @@ pub(crate) struct Core {
     pub(super) filler: Mutex<Option<JoinHandle<()>>>,
     /// The thread that checks and writes files of segments.
     pub(super) checker: Mutex<Option<JoinHandle<()>>>,
+    /// The job that writes the file of assets.
+    pub(super) asset_files: AssetFileJob,
     /// Which fields have columns, and the job that makes them.
     pub(super) columns: ColumnJob,
     /// Itself, for jobs that outlive a call.
@@ -85,7 +82,6 @@ pub(crate) struct CoreParts {
     pub(crate) lenient: bool,
     pub(crate) lock: Option<Arc<WriterLock>>,
     pub(crate) view: View,
-    pub(crate) ids: Ids,
     pub(crate) writer: Writer,
     pub(crate) loss: Option<LossRow>,
 }
@@ -105,7 +101,6 @@ impl Core {
             lenient,
             _lock: parts.lock,
             view: RwLock::new(Arc::new(parts.view)),
-            ids: RwLock::new(parts.ids),
             writer: Mutex::new(parts.writer),
             poison: OnceLock::new(),
             loss: Mutex::new(parts.loss),
@@ -115,6 +110,7 @@ impl Core {
             filling: Mutex::new(()),
             filler: Mutex::new(None),
             checker: Mutex::new(None),
+            asset_files: AssetFileJob::default(),
             columns: ColumnJob::default(),
             this: Weak::new(),
             closing: AtomicBool::new(false),
@@ -142,11 +138,6 @@ impl Core {
         let before = std::mem::replace(&mut *self.view.write(), view);
         // Freed after the lock is released: the last holder of a view may free much.
         drop(before);
-    }
-
-    /// The offset of an asset.
-    pub(super) fn offset(&self, id: &AssetId) -> Option<AssetOffset> {
-        self.ids.read().get(id).copied()
     }
 
     /// Stops all writing after a failure.

@@ -11,14 +11,14 @@ use serde_json::Value;
 
 use super::core::Core;
 use super::segments::SegmentKind;
-use super::table::{Entry, Point, Source};
 use super::tail::RowRef;
 use super::view::{SourceCounts, View};
+use crate::assets::{Entry, EntryRef, Point, Source};
 use crate::error::IndexError;
 use crate::storage::{
-    AssetOffset, AssetRow, Batch, Family, HubRow, KEEP_KEY, KeepRow, PointOffset, PointRow, Row as _,
-    STATE_KEY, SourceValue, StateRow, TombRow, asset_key, encode_vector, hub_key, point_key,
-    point_offset_key, source_key,
+    AssetOffset, AssetRow, Batch, ChangedRow, Family, HubRow, KEEP_KEY, KeepRow, NOTED_KEY, NotedRow,
+    PointOffset, PointRow, Row as _, STATE_KEY, SourceValue, StateRow, TombRow, asset_key, changed_key,
+    encode_vector, hub_key, point_key, point_offset_key, source_key,
 };
 
 /// A point with its hub values, where there is a bank.
@@ -91,8 +91,22 @@ impl<'a> Draft<'a> {
     /// The batch with the state row, and what it does in memory once written.
     pub(super) fn finish(mut self) -> Result<(Batch, Effects, Applied), IndexError> {
         self.core.rocks.put(&mut self.batch, Family::Sys, STATE_KEY, &self.state.encode()?)?;
+        self.note()?;
         let Self { batch, state, keep, sources, entries, ids, killed, pushed, hubs, applied, .. } = self;
         Ok((batch, Effects { state, keep, sources, entries, ids, killed, pushed, hubs }, applied))
+    }
+
+    /// Notes what became of each asset that was touched, for those who open the collection from its file of assets.
+    fn note(&mut self) -> Result<(), IndexError> {
+        let operation = self.state.operations;
+        let (rocks, batch) = (&self.core.rocks, &mut self.batch);
+        for (asset, entry) in &self.entries {
+            let row = ChangedRow { asset: entry.as_ref().map(Entry::ties) };
+            rocks.put(batch, Family::Meta, &changed_key(operation, *asset), &row.encode()?)?;
+        }
+        let SourceCounts { indexed, failed } = self.sources;
+        let noted = NotedRow { operation, sources_indexed: indexed, sources_failed: failed };
+        rocks.put(batch, Family::Meta, NOTED_KEY, &noted.encode()?)
     }
 
     fn put(&mut self, family: Family, key: &[u8], value: &[u8]) -> Result<(), IndexError> {
@@ -105,15 +119,21 @@ impl<'a> Draft<'a> {
 
     /// The offset of an asset, as this draft leaves it.
     pub(super) fn offset(&self, id: &AssetId) -> Option<AssetOffset> {
-        self.ids.get(id).copied().unwrap_or_else(|| self.core.offset(id))
+        self.ids.get(id).copied().unwrap_or_else(|| self.view.names.get(id))
     }
 
     /// An asset, as this draft leaves it.
-    pub(super) fn entry(&self, asset: AssetOffset) -> Option<Entry> {
+    pub(super) fn entry(&self, asset: AssetOffset) -> Result<Option<Entry>, IndexError> {
         match self.entries.get(&asset) {
-            Some(entry) => entry.clone(),
-            None => self.view.assets.get(asset).map(|entry| Entry::clone(entry)),
+            Some(entry) => Ok(entry.clone()),
+            None => self.view.assets.get(asset).map(EntryRef::to_entry).transpose(),
         }
+    }
+
+    /// The asset of an id, as this draft leaves it.
+    pub(super) fn find(&self, id: &AssetId) -> Result<Option<(AssetOffset, Entry)>, IndexError> {
+        let Some(asset) = self.offset(id) else { return Ok(None) };
+        Ok(self.entry(asset)?.map(|entry| (asset, entry)))
     }
 
     /// Writes an asset with its points over one of the same id.
@@ -128,7 +148,7 @@ impl<'a> Draft<'a> {
             Some(asset) => asset,
             None => AssetOffset(take_offset(&mut self.state.next_asset)?),
         };
-        let before = self.entry(asset);
+        let before = self.entry(asset)?;
         if let Some(before) = &before {
             self.kill_points(asset, &before.points)?;
         }
@@ -140,7 +160,7 @@ impl<'a> Draft<'a> {
             self.ids.insert(record.id.clone(), Some(asset));
         }
         let sources = before.map(|before| before.sources).unwrap_or_default();
-        let entry = Entry { record: Arc::new(row), points: kept.into(), sources };
+        let entry = Entry { row: Arc::new(row), points: kept.into(), sources };
         self.entries.insert(asset, Some(entry));
         Ok(asset)
     }
@@ -189,7 +209,7 @@ impl<'a> Draft<'a> {
         entry.points = kept.into();
         let mut record = entry.record()?;
         record.facts.set(CAPTIONS_FIELD, captions);
-        entry.record = Arc::new(AssetRow::new(&record)?);
+        entry.row = Arc::new(AssetRow::new(&record)?);
         self.put_record(asset, entry)
     }
 
@@ -215,24 +235,24 @@ impl<'a> Draft<'a> {
 
     /// Writes an asset's record over its own; points and sources stay.
     pub(super) fn put_record(&mut self, asset: AssetOffset, entry: Entry) -> Result<(), IndexError> {
-        self.put(Family::Assets, &asset_key(asset), &entry.record.encode()?)?;
+        self.put(Family::Assets, &asset_key(asset), &entry.row.encode()?)?;
         self.entries.insert(asset, Some(entry));
         Ok(())
     }
 
     /// Takes an asset away with its points and source rows.
     pub(super) fn remove_asset(&mut self, asset: AssetOffset) -> Result<(), IndexError> {
-        let Some(entry) = self.entry(asset) else { return Ok(()) };
+        let Some(entry) = self.entry(asset)? else { return Ok(()) };
         self.kill_points(asset, &entry.points)?;
         for source in &entry.sources {
             self.delete(Family::Sources, &source_key(&source.key))?;
             self.sources.indexed = self.sources.indexed.saturating_sub(1);
         }
         self.delete(Family::Assets, &asset_key(asset))?;
-        self.delete(Family::Ids, entry.record.id().as_str().as_bytes())?;
+        self.delete(Family::Ids, entry.row.id().as_str().as_bytes())?;
         self.entries.insert(asset, None);
-        self.ids.insert(entry.record.id().clone(), None);
-        self.applied.assets_removed.push(entry.record.id().clone());
+        self.ids.insert(entry.row.id().clone(), None);
+        self.applied.assets_removed.push(entry.row.id().clone());
         Ok(())
     }
 
@@ -274,7 +294,7 @@ impl<'a> Draft<'a> {
         self.count_source(Some(&value), true);
         self.put(Family::Sources, &source_key(key), &value.encode()?)?;
         if let Some(asset) = asset
-            && let Some(mut entry) = self.entry(asset)
+            && let Some(mut entry) = self.entry(asset)?
         {
             let source =
                 Source { order, key: Arc::new(key.clone()), bytes: row.bytes, mtime_ns: row.mtime_ns };
@@ -306,9 +326,9 @@ impl<'a> Draft<'a> {
 
     /// Takes a source off an asset; an asset from files goes with its last source.
     fn release(&mut self, asset: AssetOffset, key: &SourceKey) -> Result<(), IndexError> {
-        let Some(mut entry) = self.entry(asset) else { return Ok(()) };
+        let Some(mut entry) = self.entry(asset)? else { return Ok(()) };
         entry.sources.retain(|source| *source.key != *key);
-        let orphaned = entry.sources.is_empty() && entry.record.is_from_source();
+        let orphaned = entry.sources.is_empty() && entry.row.borrowed().is_from_source();
         self.entries.insert(asset, Some(entry));
         if orphaned { self.remove_asset(asset) } else { Ok(()) }
     }
@@ -356,13 +376,7 @@ impl Effects {
             view.hubs.set(kind, point, values);
         }
         if !self.ids.is_empty() {
-            let mut ids = core.ids.write();
-            for (id, asset) in self.ids {
-                match asset {
-                    Some(asset) => ids.insert(id, asset),
-                    None => ids.remove(&id),
-                };
-            }
+            view.names.note(self.ids.into_iter());
         }
     }
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use sensorium_types::{Filter, Payload, value_inside};
 use serde_json::Value;
 
-use super::table::Entry;
+use crate::assets::EntryRef;
 
 /// Fields that are made up from the record and the sources.
 const MADE_UP: [&str; 6] = ["path", "paths", "name", "bytes", "mtime", "modality"];
@@ -35,9 +35,10 @@ impl<'a> Matcher<'a> {
     }
 
     /// Whether an asset meets the filter.
-    pub(super) fn meets(&self, entry: &Entry) -> bool {
-        if !self.made_up && entry.record.has_no_metadata() {
-            return self.filter.matches(&entry.record.facts_of(&self.names));
+    pub(super) fn meets(&self, entry: EntryRef<'_>) -> bool {
+        let row = entry.row();
+        if !self.made_up && row.has_no_metadata() {
+            return self.filter.matches(&row.facts_of(&self.names));
         }
         let known = Known::of(entry, &self.names);
         let mut seen = Payload::new();
@@ -65,7 +66,7 @@ impl<'a> FieldReader<'a> {
     }
 
     /// Its value: of the whole name, else inside the object of one of its heads.
-    pub(super) fn read(&self, entry: &Entry) -> Option<Value> {
+    pub(super) fn read(&self, entry: EntryRef<'_>) -> Option<Value> {
         let known = Known::of(entry, &self.names);
         known.value(self.field).or_else(|| {
             heads(self.field).find_map(|head| {
@@ -83,14 +84,15 @@ fn heads(field: &str) -> impl Iterator<Item = &str> {
 
 /// What an asset has under some top-level names.
 struct Known<'e> {
-    entry: &'e Entry,
+    entry: EntryRef<'e>,
     metadata: Payload,
     facts: Payload,
 }
 
 impl<'e> Known<'e> {
-    fn of(entry: &'e Entry, names: &[&str]) -> Self {
-        let (metadata, facts) = (entry.record.metadata_of(names), entry.record.facts_of(names));
+    fn of(entry: EntryRef<'e>, names: &[&str]) -> Self {
+        let row = entry.row();
+        let (metadata, facts) = (row.metadata_of(names), row.facts_of(names));
         Self { entry, metadata, facts }
     }
 
@@ -101,16 +103,20 @@ impl<'e> Known<'e> {
     }
 }
 
-fn made_up(entry: &Entry, name: &str) -> Option<Value> {
+fn made_up(entry: EntryRef<'_>, name: &str) -> Option<Value> {
     let text = |path: &[u8]| String::from_utf8_lossy(path).into_owned();
-    let first = entry.sources.first();
+    if !MADE_UP.contains(&name) {
+        return None;
+    }
+    let sources = if name == "modality" { Vec::new() } else { entry.sources() };
+    let first = sources.first();
     match name {
-        "modality" => Some(entry.record.modality().name().into()),
-        "path" => Some(text(&first?.key.path).into()),
+        "modality" => Some(entry.modality().name().into()),
+        "path" => Some(text(&first?.path).into()),
         "paths" if first.is_some() => {
-            Some(entry.sources.iter().map(|source| text(&source.key.path)).collect::<Vec<_>>().into())
+            Some(sources.iter().map(|source| text(&source.path)).collect::<Vec<_>>().into())
         }
-        "name" => Some(text(first?.key.path.rsplit(|byte| *byte == b'/').next()?).into()),
+        "name" => Some(text(first?.path.rsplit(|byte| *byte == b'/').next()?).into()),
         "bytes" => Some(first?.bytes.into()),
         "mtime" => Some(Timestamp::from_nanosecond(first?.mtime_ns).ok()?.to_string().into()),
         _ => None,

@@ -10,6 +10,7 @@ use super::open::reload;
 use super::sealed::Sealed;
 use super::segment_file;
 use super::segments::SegmentKind;
+use crate::cache_file;
 use crate::error::IndexError;
 
 /// Starts the upkeep in the background of a writer.
@@ -44,12 +45,12 @@ fn keep(core: &Core) -> Result<(), IndexError> {
         if is_closing() {
             return Ok(());
         }
-        if !segment_file::is_checked_at_open(&path)
+        if !cache_file::is_checked_at_open(&path, &segment_file::KIND)
             && let Err(what) = segment_file::check(&core.folder, row, is_closing)
             && !is_closing()
         {
             tracing::warn!(path = %path.display(), what, "write the damaged file of a segment anew");
-            segment_file::remove(&path);
+            cache_file::remove(&path);
             damaged = true;
         }
     }

@@ -11,21 +11,21 @@ use roaring::RoaringBitmap;
 use sensorium_types::SpaceInfo;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::core::Ids;
 use super::hubs::HubTable;
 use super::sealed::{Columns, NO_ASSET, Sealed};
 use super::segment_file;
 use super::segments::{Part, SegmentKind};
-use super::table::{Entry, Point, Source};
 use super::tail::RowRef;
-use super::view::View;
+use super::view::{SourceCounts, View};
+use crate::assets::{AssetFile, AssetTable, Entry, ModalitySet, Names, Point, Source};
 use crate::error::IndexError;
 use crate::graph::{self, FlatGraph, StoredGraph};
 use crate::storage::{
-    AssetOffset, AssetRow, FORMAT, Family, HubRow, KEEP_KEY, KeepRow, META_KEY, MetaRow, OLD_GRAPH_KEY,
-    PointOffset, PointRow, RocksView, Row, SEGMENTS_KEY, STATE_KEY, SegmentRow, SegmentsRow, SourceValue,
-    StateRow, chunk_key, chunk_range, decode_chunk_key, decode_hub_key, decode_offset_key, decode_point_key,
-    decode_source_key, decode_vector_into,
+    ASSET_FILE_KEY, AssetFileRow, AssetOffset, AssetRow, AssetTies, ChangedRow, FORMAT, Family, HubRow,
+    KEEP_KEY, KeepRow, META_KEY, MetaRow, NOTED_KEY, NotedRow, OLD_GRAPH_KEY, PointOffset, PointRow,
+    RocksView, Row, SEGMENTS_KEY, STATE_KEY, SegmentRow, SegmentsRow, SourceValue, StateRow, asset_key,
+    changed_range, chunk_key, chunk_range, decode_changed_key, decode_chunk_key, decode_hub_key,
+    decode_offset_key, decode_point_key, decode_source_key, decode_vector_into, hub_key, hub_range,
 };
 
 /// What is done about rows that do not fit together.
@@ -53,8 +53,6 @@ pub(crate) struct Ask<'a> {
 pub(crate) struct Loaded {
     /// The collection in memory.
     pub(crate) view: View,
-    /// Offsets by name.
-    pub(crate) ids: Ids,
     /// Whether what names the segments is not what is in use.
     pub(crate) segments_differ: bool,
     /// Generations with chunks that are not in use.
@@ -91,28 +89,26 @@ pub(crate) fn load(
         dim: space.dim,
         strictness,
         view: View::empty(space.dim),
-        ids: Ids::new(),
-        entries: BTreeMap::new(),
+        live: RoaringBitmap::new(),
         owners: HashMap::new(),
     };
     loader.view.state = loader.state()?;
     loader.view.keep = loader.keep()?;
-    loader.assets()?;
-    loader.points()?;
-    loader.sources()?;
+    // What is mended may be in the file.
+    let is_stored = strictness == Strictness::Strict && loader.stored_assets()?;
+    if !is_stored {
+        loader.assets()?;
+    }
     let found = loader.segments()?;
-    loader.fill_table()?;
+    if is_stored {
+        loader.points_of_assets(&found);
+    }
     loader.tombs()?;
+    loader.vectors(found.segments)?;
     if let Some(bank) = bank {
         loader.hubs(bank)?;
     }
-    loader.vectors(found.segments)?;
-    Ok(Loaded {
-        view: loader.view,
-        ids: loader.ids,
-        segments_differ: found.differ,
-        stray_generations: found.strays,
-    })
+    Ok(Loaded { view: loader.view, segments_differ: found.differ, stray_generations: found.strays })
 }
 
 struct Loader<'a> {
@@ -122,10 +118,14 @@ struct Loader<'a> {
     dim: usize,
     strictness: Strictness,
     view: View,
-    ids: Ids,
-    entries: BTreeMap<AssetOffset, (AssetRow, Vec<Point>, Vec<Source>)>,
+    /// Points that are alive.
+    live: RoaringBitmap,
+    /// The asset and the track of each of them; of a collection from its file of assets, of those that no mapped segment has.
     owners: HashMap<PointOffset, (AssetOffset, u8)>,
 }
+
+/// An asset whose rows are being read.
+type Reading = (AssetRow, Vec<Point>, Vec<Source>);
 
 /// A segment that can be used.
 enum SegmentFound {
@@ -171,13 +171,24 @@ impl Loader<'_> {
         }
     }
 
+    /// Assets with their points and sources, row by row.
     fn assets(&mut self) -> Result<(), IndexError> {
+        let mut entries = BTreeMap::new();
+        self.asset_rows(&mut entries)?;
+        self.points(&mut entries)?;
+        self.sources(&mut entries)?;
+        self.fill_table(entries)?;
+        self.live = self.owners.keys().map(|point| point.0).collect();
+        Ok(())
+    }
+
+    fn asset_rows(&mut self, entries: &mut BTreeMap<AssetOffset, Reading>) -> Result<(), IndexError> {
         let rocks = self.rocks;
         rocks.scan(Family::Assets, |key, value| {
             let record = AssetRow::decode(value).and_then(|row| row.check().map(|()| row));
             match (decode_offset_key(key), record) {
                 (Some(asset), Ok(record)) if asset < self.view.state.next_asset => {
-                    self.entries.insert(AssetOffset(asset), (record, Vec::new(), Vec::new()));
+                    entries.insert(AssetOffset(asset), (record, Vec::new(), Vec::new()));
                     Ok(())
                 }
                 (Some(_), Ok(_)) => self.object(Family::Assets, key, "the offset was never given"),
@@ -187,7 +198,7 @@ impl Loader<'_> {
         })
     }
 
-    fn points(&mut self) -> Result<(), IndexError> {
+    fn points(&mut self, entries: &mut BTreeMap<AssetOffset, Reading>) -> Result<(), IndexError> {
         let rocks = self.rocks;
         rocks.scan(Family::Points, |key, value| {
             let (Some((asset, track, ordinal)), Ok(row)) = (decode_point_key(key), PointRow::decode(value))
@@ -196,7 +207,7 @@ impl Loader<'_> {
             };
             let offset = PointOffset(row.offset);
             let given = row.offset < self.view.state.next_point;
-            match self.entries.get_mut(&asset) {
+            match entries.get_mut(&asset) {
                 Some((_, points, _)) if given && !self.owners.contains_key(&offset) => {
                     points.push(Point { offset, track, ordinal, span: row.span() });
                     self.owners.insert(offset, (asset, track.code()));
@@ -208,9 +219,9 @@ impl Loader<'_> {
         })
     }
 
-    fn sources(&mut self) -> Result<(), IndexError> {
+    fn sources(&mut self, entries: &mut BTreeMap<AssetOffset, Reading>) -> Result<(), IndexError> {
         let named: HashMap<_, _> =
-            self.entries.iter().map(|(asset, (record, _, _))| (record.id().clone(), *asset)).collect();
+            entries.iter().map(|(asset, (row, _, _))| (row.id().clone(), *asset)).collect();
         let rocks = self.rocks;
         rocks.scan(Family::Sources, |key, value| {
             let (Some(source), Ok(row)) = (decode_source_key(key), SourceValue::decode(value)) else {
@@ -220,7 +231,7 @@ impl Loader<'_> {
                 self.view.sources.failed += 1;
                 return Ok(());
             };
-            let Some((_, _, sources)) = named.get(id).and_then(|asset| self.entries.get_mut(asset)) else {
+            let Some((_, _, sources)) = named.get(id).and_then(|asset| entries.get_mut(asset)) else {
                 return self.object(Family::Sources, key, "its asset is missing");
             };
             let order = row.order;
@@ -232,10 +243,11 @@ impl Loader<'_> {
     }
 
     /// Moves what was read into the table. Points of an asset must ascend in offset as in name.
-    fn fill_table(&mut self) -> Result<(), IndexError> {
-        for (asset, (record, points, mut sources)) in std::mem::take(&mut self.entries) {
-            let key = crate::storage::asset_key(asset);
-            let is_bare = points.is_empty() && record.space_revision() == self.space.revision;
+    fn fill_table(&mut self, entries: BTreeMap<AssetOffset, Reading>) -> Result<(), IndexError> {
+        let mut names = BTreeMap::new();
+        for (asset, (row, points, mut sources)) in entries {
+            let key = asset_key(asset);
+            let is_bare = points.is_empty() && row.borrowed().space_revision() == self.space.revision;
             if is_bare || !points.is_sorted_by_key(|point| point.offset) {
                 self.object(Family::Assets, &key, "its points are missing or out of order")?;
                 for point in &points {
@@ -243,20 +255,101 @@ impl Loader<'_> {
                 }
                 continue;
             }
-            if self.ids.insert(record.id().clone(), asset).is_some() {
+            if names.insert(row.id().clone(), Some(asset)).is_some() {
                 self.object(Family::Assets, &key, "its id is that of another asset")?;
             }
             sources.sort_by_key(|source| source.order);
-            let entry = Entry { record: Arc::new(record), points: points.into(), sources };
+            let entry = Entry { row: Arc::new(row), points: points.into(), sources };
             self.view.assets.set(asset, Some(entry));
         }
+        self.view.names = Arc::new(Names::new(None, names));
         Ok(())
+    }
+
+    /// Assets from their file and what changed since. `false` where they must be read row by row: there is no file, or it does
+    /// not fit what is there.
+    fn stored_assets(&mut self) -> Result<bool, IndexError> {
+        let Some(bytes) = self.rocks.get(Family::Meta, ASSET_FILE_KEY)? else { return Ok(false) };
+        let opened = AssetFileRow::decode(&bytes).and_then(|row| self.open_stored(row));
+        if let Err(what) = &opened {
+            tracing::warn!(what, "read assets row by row");
+        }
+        Ok(opened.is_ok())
+    }
+
+    fn open_stored(&mut self, row: AssetFileRow) -> Result<(), String> {
+        let told = |error: IndexError| error.to_string();
+        let noted = self.rocks.get(Family::Meta, NOTED_KEY).map_err(told)?;
+        let noted = noted.map(|bytes| NotedRow::decode(&bytes)).transpose()?;
+        let state = self.view.state;
+        let Some(noted) = noted.filter(|noted| noted.operation == state.operations) else {
+            return Err("somebody changed assets and did not note which".to_owned());
+        };
+        let file = Arc::new(AssetFile::open(self.folder, row)?);
+        let mut table = AssetTable::of_file(Arc::clone(&file));
+        let (mut gone, mut names) = (Vec::new(), BTreeMap::new());
+        for (asset, bytes) in self.changed_since(row.operation).map_err(told)? {
+            let entry =
+                ChangedRow::decode(&bytes)?.asset.map(|ties| self.changed_entry(asset, ties)).transpose()?;
+            if asset.0 >= state.next_asset {
+                return Err(format!("the asset number {} was never given", asset.0));
+            }
+            gone.extend(table.get(asset).map(|before| before.asset_id()).transpose().map_err(told)?);
+            names.extend(entry.iter().map(|entry| (entry.row.id().clone(), Some(asset))));
+            table.set(asset, entry);
+        }
+        for id in gone {
+            names.entry(id).or_insert(None);
+        }
+        self.view.sources = SourceCounts { indexed: noted.sources_indexed, failed: noted.sources_failed };
+        self.view.assets = table;
+        self.view.names = Arc::new(Names::new(Some(file), names));
+        Ok(())
+    }
+
+    /// The newest note of each asset that was touched after a change.
+    fn changed_since(&self, operation: u64) -> Result<BTreeMap<AssetOffset, Vec<u8>>, IndexError> {
+        let (from, to) = changed_range(operation.saturating_add(1), u64::MAX);
+        let mut newest = BTreeMap::new();
+        self.rocks.scan_range(Family::Meta, &from, Some(&to), |key, value| {
+            if let Some((_, asset)) = decode_changed_key(key) {
+                newest.insert(asset, value.to_vec());
+            }
+            Ok(())
+        })?;
+        Ok(newest)
+    }
+
+    fn changed_entry(&self, asset: AssetOffset, ties: AssetTies<'_>) -> Result<Entry, String> {
+        let row = self.rocks.get(Family::Assets, &asset_key(asset)).map_err(|error| error.to_string())?;
+        let row = AssetRow::decode(&row.ok_or("an asset that changed is missing")?)?;
+        row.check()?;
+        Entry::of_ties(row, ties)
+    }
+
+    /// Takes note of the points of all assets, and of the owners of those that no mapped segment has.
+    fn points_of_assets(&mut self, found: &SegmentsFound) {
+        let held = held(found.segments.iter().filter_map(|(_, segment)| match segment {
+            SegmentFound::Mapped(sealed) => Some(&**sealed),
+            SegmentFound::Read(_) => None,
+        }));
+        let mut live = Vec::with_capacity(self.view.assets.points());
+        for (asset, entry) in self.view.assets.iter(ModalitySet::ALL) {
+            for (point, track) in entry.tracked_points() {
+                live.push(point.0);
+                if !held.contains(point.0) {
+                    self.owners.insert(point, (asset, track));
+                }
+            }
+        }
+        live.sort_unstable();
+        self.live = live.into_iter().collect();
     }
 
     fn tombs(&mut self) -> Result<(), IndexError> {
         let mut dead = RoaringBitmap::new();
         self.rocks.scan(Family::Tomb, |key, _| match decode_offset_key(key) {
-            Some(point) if !self.owners.contains_key(&PointOffset(point)) => {
+            Some(point) if !self.live.contains(point) => {
                 dead.insert(point);
                 Ok(())
             }
@@ -269,21 +362,44 @@ impl Loader<'_> {
 
     /// Hub values of the bank in use. What cannot be read is missing, as what another bank left: it is made anew.
     fn hubs(&mut self, bank: u64) -> Result<(), IndexError> {
-        let mut table = HubTable::lacking_all(self.owners.keys().map(|point| point.0).collect());
-        self.rocks.scan(Family::Meta, |key, value| {
-            if let Some(point) = decode_hub_key(key)
-                && let Some((_, track)) = self.owners.get(&point)
-                && let Some(kind) = SegmentKind::of_code(*track)
-                && let Ok(row) = HubRow::decode(value)
-                && row.bank == bank
-                && row.values().is_finite()
-            {
-                table.set(kind, point, row.values());
+        let mut table = HubTable::lacking_all(std::mem::take(&mut self.live));
+        let file = self.view.assets.file().cloned();
+        let Some(stored) = file.as_ref().and_then(|file| file.hub_values(bank)) else {
+            let (from, to) = hub_range();
+            self.rocks.scan_range(Family::Meta, from, Some(to), |key, value| {
+                if let Some(point) = decode_hub_key(key) {
+                    self.put_hubs(&mut table, bank, point, value);
+                }
+                Ok(())
+            })?;
+            self.view.hubs = table;
+            return Ok(());
+        };
+        for (point, track, values) in stored {
+            if let Some(kind) = SegmentKind::of_code(track).filter(|_| table.lacking().contains(point.0)) {
+                table.set(kind, point, values);
             }
-            Ok(())
-        })?;
+        }
+        for point in self.view.assets.changed_points() {
+            if let Some(value) = self.rocks.get(Family::Meta, &hub_key(point.offset))? {
+                self.put_hubs(&mut table, bank, point.offset, &value);
+            }
+        }
         self.view.hubs = table;
         Ok(())
+    }
+
+    fn put_hubs(&self, table: &mut HubTable, bank: u64, point: PointOffset, value: &[u8]) {
+        let owner = self.owners.get(&point).map(|(_, track)| *track);
+        let track = owner.or_else(|| self.view.find_any(point).map(|row| row.track));
+        if table.lacking().contains(point.0)
+            && let Some(kind) = track.and_then(SegmentKind::of_code)
+            && let Ok(row) = HubRow::decode(value)
+            && row.bank == bank
+            && row.values().is_finite()
+        {
+            table.set(kind, point, row.values());
+        }
     }
 
     fn segments(&mut self) -> Result<SegmentsFound, IndexError> {
@@ -373,7 +489,9 @@ impl Loader<'_> {
         points: &[u32],
         inside: &mut RoaringBitmap,
     ) -> Result<(), String> {
-        let own: RoaringBitmap = points.iter().copied().collect();
+        let mut sorted = points.to_vec();
+        sorted.sort_unstable();
+        let own: RoaringBitmap = sorted.into_iter().collect();
         if own.len() != points.len() as u64 || !own.is_disjoint(inside) {
             return Err("it has a point twice".to_owned());
         }
@@ -406,17 +524,11 @@ impl Loader<'_> {
             mapped.push((kind, segment.sealed(self.dim)));
         }
         for (kind, sealed) in mapped {
-            // Rows that are neither alive nor tombs must not be found.
-            let dead = Arc::make_mut(&mut self.view.dead);
-            let owners = &self.owners;
-            let gone = sealed.points().iter().filter(|point| !owners.contains_key(&PointOffset(**point)));
-            let before = dead.len();
-            dead.extend(gone.copied());
-            if dead.len() > before {
-                tracing::debug!(rows = dead.len() - before, "rows of a segment that are gone");
-            }
-            let gone = dead.iter().filter(|point| sealed.has(PointOffset(*point))).count();
-            let part = Part { sealed: Arc::new(sealed), dead: gone };
+            // Rows that are not alive must not be found, also those without a tomb.
+            let gone = held(std::iter::once(&sealed)) - &self.live;
+            *Arc::make_mut(&mut self.view.dead) |= &gone;
+            let dead = usize::try_from(gone.len()).unwrap_or(usize::MAX);
+            let part = Part { sealed: Arc::new(sealed), dead };
             self.view.segments_mut(kind).parts.push(part);
         }
         Ok(())
@@ -433,10 +545,8 @@ impl Loader<'_> {
         for (number, (_, segment)) in filling.iter().enumerate() {
             places.extend((0..).zip(&segment.points).map(|(place, point)| (*point, (number, place))));
         }
-        let held: RoaringBitmap = mapped.iter().flat_map(|(_, sealed)| sealed.points()).copied().collect();
-        let owned = self.owners.keys().map(|point| point.0);
-        let wanted: RoaringBitmap =
-            owned.chain(places.keys().copied()).filter(|point| !held.contains(*point)).collect();
+        let places_read: RoaringBitmap = places.keys().copied().collect();
+        let wanted = (&self.live | places_read) - held(mapped.iter().map(|(_, sealed)| sealed));
         let Some(first) = wanted.min() else { return Ok(()) };
         let mut seen = RoaringBitmap::new();
         let mut vector = Vec::with_capacity(dim);
@@ -466,12 +576,20 @@ impl Loader<'_> {
             }
             Ok(())
         })?;
-        let lacking = |point: u32| self.owners.contains_key(&PointOffset(point)) && !seen.contains(point);
-        match wanted.iter().filter(|point| lacking(*point)).count() {
+        match (wanted & &self.live).difference_len(&seen) {
             0 => Ok(()),
             missing => self.object(Family::Vectors, &[], format!("{missing} vectors are missing")),
         }
     }
+}
+
+/// The points of segments.
+fn held<'a>(segments: impl Iterator<Item = &'a Sealed>) -> RoaringBitmap {
+    let mut held = RoaringBitmap::new();
+    for sealed in segments {
+        held |= sealed.sorted_points().iter().copied().collect::<RoaringBitmap>();
+    }
+    held
 }
 
 /// A segment whose vectors are being read.

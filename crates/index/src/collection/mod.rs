@@ -9,7 +9,7 @@
 //! | --- | --- |
 //! | `core.rs` | what the handle, the commit thread and the optimizer share |
 //! | `open.rs`, `load.rs` | from disk into memory; losses found at open |
-//! | `view.rs`, `table.rs` | the collection in memory, shared between versions |
+//! | `view.rs` | the collection in memory, shared between versions; its assets are in `../assets/` |
 //! | `segments.rs`, `tail.rs`, `sealed.rs`, `segment_file.rs` | its points, by what they show: sealed segments, their files, and a growing tail |
 //! | `check.rs`, `draft.rs`, `writer.rs`, `commit.rs` | changes: refused, drafted, written, grouped |
 //! | `select.rs`, `matching.rs`, `fields.rs` | who may be given, from columns (`../columns/`) or one by one |
@@ -17,9 +17,10 @@
 //! | `hubs.rs` | hub values in memory, and the job that makes those that are missing |
 //! | `read.rs`, `stats.rs` | the rest of reading |
 //! | `policy.rs`, `optimizer.rs` | which segments are built, and their publication |
-//! | `files.rs` | the upkeep of segment files |
+//! | `files.rs`, `asset_files.rs` | the upkeep of segment files, and of the file of assets |
 //! | `verify/`, `repair.rs` | what is wrong, and what is dropped |
 
+mod asset_files;
 mod check;
 mod collector;
 mod commit;
@@ -42,7 +43,6 @@ mod segment_file;
 mod segments;
 mod select;
 mod stats;
-mod table;
 mod tail;
 #[cfg(test)]
 mod tests;
@@ -83,6 +83,7 @@ impl Collection {
         optimizer::consider(&core);
         hubs::consider(&core);
         files::consider(&core);
+        asset_files::consider(&core);
         Self { core, committer: OnceLock::new(), starting: Mutex::new(()) }
     }
 
@@ -168,8 +169,8 @@ impl Collection {
         let view = self.core.view();
         let correction = Correction::new(&self.core, &view, hubs);
         let scores = assets.iter().map(|id| {
-            read::entry(&self.core, &view, id)
-                .map(|entry| query::score(&view, vector, correction, &entry.points))
+            view.asset(id)
+                .map(|entry| query::score(&view, vector, correction, entry.points()))
                 .unwrap_or_default()
         });
         Ok(scores.collect())
@@ -185,10 +186,9 @@ impl Collection {
         with_vectors: bool,
     ) -> Result<Vec<Option<StoredAsset>>, IndexError> {
         let view = self.core.view();
-        let stored = assets.iter().map(|id| {
-            let entry = read::entry(&self.core, &view, id);
-            entry.map(|entry| read::stored(&view, entry, with_vectors)).transpose()
-        });
+        let stored = assets
+            .iter()
+            .map(|id| view.asset(id).map(|entry| read::stored(&view, entry, with_vectors)).transpose());
         stored.collect()
     }
 
@@ -268,12 +268,14 @@ impl Collection {
         repair::repair(&self.core, dry_run)
     }
 
-    /// Builds one graph for each content over what is written so far; returns when they are in use.
+    /// Builds one graph for each content over what is written so far, and writes the file of assets anew; returns when they are in
+    /// use.
     ///
     /// # Errors
     /// If the collection is open for reading, or the storage cannot be written.
     pub fn seal(&self) -> Result<(), IndexError> {
-        optimizer::seal(&self.core, optimizer::all_threads())
+        optimizer::seal(&self.core, optimizer::all_threads())?;
+        asset_files::seal(&self.core)
     }
 
     /// On a collection open for reading: reads what the writer wrote since. On a writer: nothing.
@@ -301,5 +303,6 @@ impl Drop for Collection {
             let _ = thread.join();
         }
         self.core.columns.join();
+        self.core.asset_files.join();
     }
 }

@@ -7,11 +7,12 @@ use std::time::Duration;
 use fs_err as fs;
 use sensorium_types::{HubBank, SpaceInfo};
 
-use super::Collection;
 use super::core::{Core, CoreParts};
 use super::load::{Ask, Loaded, Strictness, load, read_meta};
 use super::segment_file;
 use super::writer::Writer;
+use super::{Collection, asset_files};
+use crate::assets::AssetFile;
 use crate::database::WriterLock;
 use crate::error::IndexError;
 use crate::options::Tuning;
@@ -72,10 +73,11 @@ impl OpenCollection<'_> {
                 sweep(&rocks, &loaded)?;
                 upgrade(&rocks, self.lenient)?;
                 segment_file::sweep(&self.folder, &loaded.view.segment_rows().segments);
+                AssetFile::sweep(&self.folder, asset_files::stored(&rocks)?);
                 Some(HighWater::open(&self.folder)?)
             }
         };
-        let Loaded { view, ids, .. } = loaded;
+        let Loaded { view, .. } = loaded;
         Ok(Collection::new(Core::new(CoreParts {
             name: self.name,
             folder: self.folder,
@@ -88,7 +90,6 @@ impl OpenCollection<'_> {
             lock: self.lock,
             writer: Writer::new(view.clone(), mark),
             view,
-            ids,
             loss,
         })))
     }
@@ -245,7 +246,6 @@ pub(super) fn refresh(core: &Core) -> Result<(), IndexError> {
     }
     let loaded =
         load_beside_writer(&core.rocks, Ask { folder: &core.folder, space: &core.space, bank: core.bank() })?;
-    *core.ids.write() = loaded.ids;
     writer.view = loaded.view;
     core.publish(writer.view.clone());
     *core.loss.lock() = read_loss(&core.rocks)?;
@@ -265,7 +265,6 @@ pub(super) fn reload(core: &Core, writer: &mut Writer, strictness: Strictness) -
         Ask { folder: &core.folder, space: &core.space, bank: core.bank() },
         strictness,
     )?;
-    *core.ids.write() = loaded.ids;
     writer.view = loaded.view;
     core.publish(writer.view.clone());
     Ok(())
@@ -283,6 +282,7 @@ pub(super) fn folder_bytes(folder: &Path) -> Result<u64, IndexError> {
         }
         Ok(bytes)
     };
-    let segments = folder.join(segment_file::FOLDER);
-    Ok(files(folder)? + if segments.is_dir() { files(&segments)? } else { 0 })
+    let caches = [folder.join(segment_file::FOLDER), AssetFile::folder(folder)];
+    let caches = caches.iter().filter(|folder| folder.is_dir()).map(|folder| files(folder));
+    caches.sum::<Result<u64, _>>().and_then(|bytes| Ok(bytes + files(folder)?))
 }

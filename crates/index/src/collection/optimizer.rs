@@ -20,6 +20,7 @@ use super::segments::{Part, SegmentKind, Segments};
 use super::tail::RowRef;
 use super::view::View;
 use super::writer::Writer;
+use crate::cache_file;
 use crate::error::IndexError;
 use crate::graph::{self, BuildError, StoredGraph};
 use crate::storage::{
@@ -279,7 +280,6 @@ fn publish(
     writer.written = true;
     writer.sync_and_publish(core)?;
     // Readers that still search them have them mapped.
-    gone.into_iter()
-        .for_each(|generation| segment_file::remove(&segment_file::path(&core.folder, generation)));
+    gone.into_iter().for_each(|generation| cache_file::remove(&segment_file::path(&core.folder, generation)));
     Ok(())
 }

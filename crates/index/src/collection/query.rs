@@ -20,9 +20,9 @@ use super::planner::{Facts, gathers, plan};
 use super::sealed::{Ask, Sealed};
 use super::segments::{SegmentKind, Segments};
 use super::select::{Selection, check};
-use super::table::{ModalitySet, TrackSet};
 use super::tail::{RowRef, Stretch};
 use super::view::View;
+use crate::assets::{ModalitySet, Point, TrackSet};
 use crate::distance::dot;
 use crate::error::IndexError;
 
@@ -90,7 +90,8 @@ impl<'a> Search<'a> {
                 chosen = plan;
             }
         }
-        let hits = best.finish().into_iter().filter_map(|met| self.hit(met)).collect();
+        let hits = best.finish().into_iter().filter_map(|met| self.hit(met).transpose());
+        let hits = hits.collect::<Result<_, _>>()?;
         Ok(SearchReply { hits, plan: chosen, points_compared: self.compared })
     }
 
@@ -129,15 +130,18 @@ impl<'a> Search<'a> {
         Ok((Plan::ExactScan, self.scan(kind, segments, limit)?))
     }
 
-    fn hit(&self, met: Met) -> Option<AssetHit> {
-        let entry = self.view.assets.get(met.asset)?;
-        Some(AssetHit {
-            asset: entry.record.id().clone(),
-            modality: entry.record.modality(),
-            point: entry.point(met.point)?.info(),
+    fn hit(&self, met: Met) -> Result<Option<AssetHit>, IndexError> {
+        let entry = self.view.assets.get(met.asset);
+        let Some((entry, point)) = entry.and_then(|entry| Some((entry, entry.point(met.point)?))) else {
+            return Ok(None);
+        };
+        Ok(Some(AssetHit {
+            asset: entry.asset_id()?,
+            modality: entry.modality(),
+            point: point.info(),
             cosine: met.cosine,
             corrected: met.score,
-        })
+        }))
     }
 
     fn counts(&self, row: RowRef<'_>) -> bool {
@@ -171,7 +175,7 @@ impl<'a> Search<'a> {
                         check(&self.request.cancel)?;
                     }
                     let Some(entry) = self.view.assets.get(asset) else { continue };
-                    for point in entry.points.iter().filter(|point| tracks.has_code(point.track.code())) {
+                    for point in entry.points().filter(|point| tracks.has_code(point.track.code())) {
                         if let Some(row) = segments.find(point.offset) {
                             self.compared += 1;
                             self.compare(row, self.lowered(row), &mut best);
@@ -295,9 +299,9 @@ pub(super) fn score(
     view: &View,
     query: &[f32],
     correction: Option<Correction<'_>>,
-    points: &[super::table::Point],
+    points: impl Iterator<Item = Point>,
 ) -> Vec<ScoredPoint> {
-    let scored = points.iter().filter_map(|point| {
+    let scored = points.filter_map(|point| {
         let row = view.find(point.track, point.offset)?;
         let cosine = dot(query, row.vector) + 0.0;
         let lowered = correction.map_or(0.0, |correction| correction.amount(point.offset));

@@ -1,8 +1,6 @@
 //! Reading without a query: get, thumbnails, scroll, sources.
 
 use std::collections::BTreeMap;
-use std::ops::Bound;
-use std::sync::Arc;
 
 use sensorium_types::{AssetId, Filter, Page, PointKey, SourceKey, SourceRow, StoredAsset};
 
@@ -10,32 +8,31 @@ use super::core::Core;
 use super::fields::Matcher;
 use super::load::place;
 use super::matching::known;
-use super::table::{Entry, Point};
 use super::view::View;
+use crate::assets::{EntryRef, Point};
 use crate::error::IndexError;
 use crate::storage::{AssetOffset, Family, Row as _, SourceValue, decode_source_key, point_offset_key};
 
 /// Names looked at under one lock of the id map.
 const NAMES_AT_ONCE: usize = 1024;
 
-/// The asset of this name.
-pub(super) fn entry<'a>(core: &Core, view: &'a View, id: &AssetId) -> Option<&'a Arc<Entry>> {
-    view.assets.get_named(core.offset(id)?, id)
-}
-
 /// An asset as a reader gets it.
-pub(super) fn stored(view: &View, entry: &Entry, with_vectors: bool) -> Result<StoredAsset, IndexError> {
+pub(super) fn stored(
+    view: &View,
+    entry: EntryRef<'_>,
+    with_vectors: bool,
+) -> Result<StoredAsset, IndexError> {
     let mut stored = entry.stored()?;
     if with_vectors {
-        let vector = |point: &Point| view.vector(point.track, point.offset).unwrap_or_default().to_vec();
-        stored.vectors = entry.points.iter().map(vector).collect();
+        let vector = |point: Point| view.vector(point.track, point.offset).unwrap_or_default().to_vec();
+        stored.vectors = entry.points().map(vector).collect();
     }
     Ok(stored)
 }
 
 /// The thumbnail of a point.
 pub(super) fn thumb(core: &Core, view: &View, point: &PointKey) -> Result<Option<Vec<u8>>, IndexError> {
-    let found = entry(core, view, &point.asset).and_then(|entry| entry.find(point.track, point.ordinal));
+    let found = view.asset(&point.asset).and_then(|entry| entry.find(point.track, point.ordinal));
     match found {
         Some(point) => core.rocks.get(Family::Thumbs, &point_offset_key(point.offset)),
         None => Ok(None),
@@ -61,13 +58,13 @@ pub(super) fn scroll(core: &Core, view: &View, ask: Scroll<'_>) -> Result<Page, 
     let mut after = ask.after.cloned();
     let bits = ask.filter.and_then(|filter| known(core, view, filter));
     let matcher = ask.filter.map(Matcher::new);
-    let meets = |asset: AssetOffset, entry: &Entry| match (&bits, &matcher) {
+    let meets = |asset: AssetOffset, entry: EntryRef<'_>| match (&bits, &matcher) {
         (Some(bits), _) => bits.has(asset.0),
         (None, Some(matcher)) => matcher.meets(entry),
         (None, None) => true,
     };
     loop {
-        let names = names_after(core, after.as_ref());
+        let names = view.names.after(after.as_ref(), NAMES_AT_ONCE);
         let Some((last, _)) = names.last() else { return Ok(page) };
         after = Some(last.clone());
         for (id, asset) in names {
@@ -82,13 +79,6 @@ pub(super) fn scroll(core: &Core, view: &View, ask: Scroll<'_>) -> Result<Page, 
             page.assets.push(stored(view, entry, ask.with_vectors)?);
         }
     }
-}
-
-fn names_after(core: &Core, after: Option<&AssetId>) -> Vec<(AssetId, AssetOffset)> {
-    let ids = core.ids.read();
-    let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-    let names = ids.range::<AssetId, _>((from, Bound::Unbounded)).take(NAMES_AT_ONCE);
-    names.map(|(id, asset)| (id.clone(), *asset)).collect()
 }
 
 /// Source rows below a path, in order of key.

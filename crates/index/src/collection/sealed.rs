@@ -130,6 +130,11 @@ impl Sealed {
         &self.columns.points
     }
 
+    /// Its points in order.
+    pub(crate) fn sorted_points(&self) -> &[u32] {
+        &self.sorted
+    }
+
     /// Whether the point is one of its rows.
     pub(crate) fn has(&self, point: PointOffset) -> bool {
         self.place(point).is_some()

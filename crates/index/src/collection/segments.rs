@@ -6,8 +6,8 @@ use std::sync::Arc;
 use sensorium_types::Track;
 
 use super::sealed::Sealed;
-use super::table::TrackSet;
 use super::tail::{RowRef, Tail};
+use crate::assets::TrackSet;
 use crate::storage::PointOffset;
 
 /// What the points of a segment show.

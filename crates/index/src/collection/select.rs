@@ -8,8 +8,8 @@ use sensorium_types::{AssetId, Cancel, Filter, SearchRequest};
 
 use super::core::Core;
 use super::matching::{Asked, matching};
-use super::table::{ModalitySet, Tally, TrackSet};
 use super::view::View;
+use crate::assets::{ModalitySet, Tally, TrackSet};
 use crate::columns::Bits;
 use crate::error::IndexError;
 use crate::storage::AssetOffset;
@@ -31,11 +31,14 @@ impl Selection {
     /// # Errors
     /// If the request was cancelled.
     pub(super) fn new(core: &Core, view: &View, request: &SearchRequest) -> Result<Self, IndexError> {
-        let excluded = offsets(core, view, &request.exclude);
+        let excluded = offsets(view, &request.exclude);
         let modalities = ModalitySet::of_request(&request.modalities);
         let Some(filter) = &request.filter else {
             let mut tally = view.assets.tally().clone();
-            excluded.iter().filter_map(|asset| view.assets.get(*asset)).for_each(|entry| tally.remove(entry));
+            excluded
+                .iter()
+                .filter_map(|asset| view.assets.get(*asset))
+                .for_each(|entry| tally.leave_out(entry));
             return Ok(Self { matching: None, modalities, excluded, tally });
         };
         let mut met = matching(core, view, Asked { filter, modalities, cancel: &request.cancel })?;
@@ -85,9 +88,9 @@ pub(super) fn check(cancel: &Cancel) -> Result<(), IndexError> {
 }
 
 /// Assets of a view by name in order of offset, without repeats and unknown ones.
-fn offsets(core: &Core, view: &View, ids: &[AssetId]) -> Vec<AssetOffset> {
+fn offsets(view: &View, ids: &[AssetId]) -> Vec<AssetOffset> {
     let known = ids.iter().filter_map(|id| {
-        let asset = core.offset(id)?;
+        let asset = view.names.get(id)?;
         view.assets.get_named(asset, id).map(|_| asset)
     });
     let mut known: Vec<_> = known.collect();

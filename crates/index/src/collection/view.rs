@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use roaring::RoaringBitmap;
-use sensorium_types::Track;
+use sensorium_types::{AssetId, Track};
 
 use super::hubs::HubTable;
 use super::segments::{SegmentKind, Segments};
-use super::table::AssetTable;
 use super::tail::RowRef;
+use crate::assets::{AssetTable, EntryRef, Names};
 use crate::columns::ColumnSet;
 use crate::storage::{KeepRow, PointOffset, SegmentsRow, StateRow};
 
@@ -29,6 +29,8 @@ pub(crate) struct View {
     pub(crate) state: StateRow,
     /// Live assets.
     pub(crate) assets: AssetTable,
+    /// Their names.
+    pub(crate) names: Arc<Names>,
     /// The newest generation of a graph that was ever made.
     pub(crate) generation: u64,
     /// Points, by what they show; ask [`View::segments`].
@@ -51,6 +53,7 @@ impl View {
         Self {
             state: StateRow::default(),
             assets: AssetTable::default(),
+            names: Arc::default(),
             generation: 0,
             sets: SegmentKind::ALL.map(|_| Segments::new(dim)),
             dead: Arc::default(),
@@ -59,6 +62,11 @@ impl View {
             sources: SourceCounts::default(),
             keep: KeepRow::default(),
         }
+    }
+
+    /// The asset of this name.
+    pub(crate) fn asset(&self, id: &AssetId) -> Option<EntryRef<'_>> {
+        self.assets.get_named(self.names.get(id)?, id)
     }
 
     /// Whether a point is dead.

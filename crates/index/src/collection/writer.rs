@@ -115,18 +115,17 @@ fn plan(draft: &mut Draft<'_>, (change, values): ValuedChange) -> Result<bool, I
             Ok(found)
         }
         Change::MergeMetadata { asset, metadata } => {
-            let found = draft.offset(&asset).and_then(|offset| Some((offset, draft.entry(offset)?)));
-            let Some((offset, mut entry)) = found else { return Ok(false) };
+            let Some((offset, mut entry)) = draft.find(&asset)? else { return Ok(false) };
             let mut record = entry.record()?;
             record.metadata.merge(&metadata);
             record.metadata.check_user()?;
-            entry.record = Arc::new(AssetRow::new(&record)?);
+            entry.row = Arc::new(AssetRow::new(&record)?);
             draft.put_record(offset, entry)?;
             Ok(true)
         }
         Change::PutCaptions { asset, hash, captions, points } => {
-            let found = draft.offset(&asset).and_then(|offset| Some((offset, draft.entry(offset)?)));
-            let Some((offset, entry)) = found.filter(|(_, entry)| entry.record.hash() == hash) else {
+            let found = draft.find(&asset)?;
+            let Some((offset, entry)) = found.filter(|(_, entry)| entry.row.borrowed().hash() == hash) else {
                 return Ok(false);
             };
             draft.put_captions(offset, entry, captions, valued(points))?;

@@ -2,8 +2,7 @@
 //!
 //! Vectors are the version byte and little-endian `f32`s without a length: the space's dimension says how many.
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::error::IndexError;
 
@@ -17,7 +16,7 @@ pub(super) fn encode<T: Serialize>(version: u8, record: &T) -> Result<Vec<u8>, I
 }
 
 /// Reads a record of this version; `Err` says what is wrong.
-pub(super) fn decode<T: DeserializeOwned>(version: u8, bytes: &[u8]) -> Result<T, String> {
+pub(super) fn decode<'a, T: Deserialize<'a>>(version: u8, bytes: &'a [u8]) -> Result<T, String> {
     match bytes.split_first() {
         None => Err("the record is empty".to_owned()),
         Some((found, rest)) if *found == version => match postcard::take_from_bytes(rest) {

@@ -6,7 +6,7 @@
 //! | `points` | asset offset (4), track code (1), ordinal (4): one asset's points lie together, in order |
 //! | `vectors`, `thumbs`, `tomb` | point offset (4) |
 //! | `graph` | generation (8), chunk (4) |
-//! | `meta` | a word; of hub values `hubs/` (5), point offset (4) |
+//! | `meta` | a word; of hub values `hubs/` (5), point offset (4); of changed assets `changed/` (8), change (8), asset offset (4) |
 //! | `ids` | the asset's id, as it is |
 //! | `sources` | root with 00 written as 00 FF, then 00 00, then the path: the order of (root, path) |
 
@@ -77,6 +77,32 @@ pub(crate) fn decode_hub_key(key: &[u8]) -> Option<PointOffset> {
 pub(crate) const fn hub_range() -> (&'static [u8], &'static [u8]) {
     // '0' follows '/'.
     (HUBS, b"hubs0")
+}
+
+/// What keys of changed assets in `meta` begin with.
+const CHANGED: &[u8; 8] = b"changed/";
+
+/// Key of an asset that a change touched, in `meta`.
+pub(crate) fn changed_key(operation: u64, asset: AssetOffset) -> [u8; 20] {
+    let mut key = [0; 20];
+    let (head, tail) = key.split_at_mut(CHANGED.len());
+    head.copy_from_slice(CHANGED);
+    let (head, tail) = tail.split_at_mut(8);
+    head.copy_from_slice(&operation.to_be_bytes());
+    tail.copy_from_slice(&asset.0.to_be_bytes());
+    key
+}
+
+/// Reads a key of a changed asset; `None` for another row of `meta`.
+pub(crate) fn decode_changed_key(key: &[u8]) -> Option<(u64, AssetOffset)> {
+    let (operation, asset) = key.strip_prefix(CHANGED)?.split_at_checked(8)?;
+    let operation = u64::from_be_bytes(operation.try_into().ok()?);
+    Some((operation, AssetOffset(decode_offset_key(asset)?)))
+}
+
+/// Keys of what changed from one change on to before another.
+pub(crate) fn changed_range(from: u64, to: u64) -> ([u8; 20], [u8; 20]) {
+    (changed_key(from, AssetOffset(0)), changed_key(to, AssetOffset(0)))
 }
 
 /// Key in `graph`.
@@ -192,6 +218,20 @@ mod tests {
         for other in [&b"collection"[..], b"graph", b"keep", b"hubs/", b"hubs/12345"] {
             assert_eq!(decode_hub_key(other), None);
         }
+    }
+
+    #[test]
+    fn changed_assets_lie_in_order_of_change() {
+        let (from, to) = changed_range(7, 9);
+        for (operation, inside) in [(6, false), (7, true), (8, true), (9, false), (300, false)] {
+            for asset in [0, 1, u32::MAX].map(AssetOffset) {
+                let key = changed_key(operation, asset);
+                assert_eq!(from <= key && key < to, inside);
+                assert_eq!(decode_changed_key(&key), Some((operation, asset)));
+            }
+        }
+        assert_eq!(decode_changed_key(b"changed/123"), None);
+        assert_eq!(decode_changed_key(&hub_key(PointOffset(1))), None);
     }
 
     #[test]

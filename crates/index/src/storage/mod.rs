@@ -12,11 +12,12 @@
 //! | `families.rs` | [`Family`]: the column families, what each holds, and their options |
 //! | `keys.rs` | typed keys, fixed width and big endian where they are ours |
 //! | `codec.rs` | a version byte before every record |
-//! | `rows.rs` | the records themselves |
+//! | `rows.rs`, `asset_row.rs` | the records themselves |
 //! | `rocks.rs` | [`Rocks`]: the one place that names the `rocksdb` crate's handles |
 //! | `mark.rs` | the high-water mark |
 //! | `salvage.rs` | what can be read of damaged tables |
 
+mod asset_row;
 mod codec;
 mod families;
 mod keys;
@@ -25,18 +26,20 @@ mod rocks;
 mod rows;
 mod salvage;
 
+pub(crate) use asset_row::{AssetRow, AssetRowRef, modality_code, modality_of};
 pub(crate) use codec::{decode_vector, decode_vector_into, encode_vector};
 pub(crate) use families::{Family, SharedMemory};
 pub(crate) use keys::{
-    AssetOffset, PointOffset, asset_key, chunk_key, chunk_range, decode_chunk_key, decode_hub_key,
-    decode_offset_key, decode_point_key, decode_source_key, hub_key, hub_range, point_key, point_offset_key,
-    source_key,
+    AssetOffset, PointOffset, asset_key, changed_key, changed_range, chunk_key, chunk_range,
+    decode_changed_key, decode_chunk_key, decode_hub_key, decode_offset_key, decode_point_key,
+    decode_source_key, hub_key, hub_range, point_key, point_offset_key, source_key,
 };
 pub(crate) use mark::{FILE as MARK_FILE, HighWater};
 pub(crate) use rocks::{Access, Batch, Recovery, Rocks, View as RocksView};
 pub(crate) use rows::{
-    AssetRow, HubRow, KEEP_KEY, KeepRow, LOSS_KEY, LossRow, META_KEY, MetaRow, OLD_GRAPH_KEY, PointRow, Row,
-    SEGMENTS_KEY, STATE_KEY, SegmentRow, SegmentsRow, SourceValue, StateRow, TombRow,
+    ASSET_FILE_KEY, AssetFileRow, AssetTies, ChangedRow, HubRow, KEEP_KEY, KeepRow, LOSS_KEY, LossRow,
+    META_KEY, MetaRow, NOTED_KEY, NotedRow, OLD_GRAPH_KEY, PointRow, Row, SEGMENTS_KEY, STATE_KEY,
+    SegmentRow, SegmentsRow, SourceTie, SourceValue, StateRow, TombRow,
 };
 pub(crate) use salvage::{Gap, copy_family, gaps, rebuild};
 

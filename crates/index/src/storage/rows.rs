@@ -2,16 +2,14 @@
 //! never changes old bytes. JSON payloads are written as JSON: postcard cannot carry values of open shape.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use sensorium_types::{
-    AssetId, AssetRecord, ContentHash, FailureReason, HubValues, MediaPolicy, Modality, Payload, ReasonKind,
-    SourceRow, SourceState, SpaceInfo, Span, same_text,
+    AssetId, FailureReason, HubValues, ReasonKind, SourceRow, SourceState, SpaceInfo, Span,
 };
-use serde::de::{DeserializeOwned, Deserializer as _, IgnoredAny, MapAccess, Visitor};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
+use super::asset_row::{of_json, to_json};
 use super::codec;
 use crate::error::IndexError;
 
@@ -26,6 +24,10 @@ pub(crate) const SEGMENTS_KEY: &[u8] = b"segments";
 /// Key in `meta` under which earlier programs named their one graph over all contents. It is dropped with its chunks.
 pub(crate) const OLD_GRAPH_KEY: &[u8] = b"graph";
 
+/// Key of [`AssetFileRow`] in `meta`.
+pub(crate) const ASSET_FILE_KEY: &[u8] = b"assets";
+/// Key of [`NotedRow`] in `meta`.
+pub(crate) const NOTED_KEY: &[u8] = b"noted";
 /// Key of [`KeepRow`] in `meta`.
 pub(crate) const KEEP_KEY: &[u8] = b"keep";
 
@@ -97,6 +99,84 @@ impl Row for KeepRow {
     const VERSION: u8 = 1;
 }
 
+/// `meta/assets`: the file of assets in use. Version history: 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AssetFileRow {
+    /// The change after which it was made; also its name.
+    pub(crate) operation: u64,
+    /// The checksum of its checksums.
+    pub(crate) checksum: u64,
+}
+
+impl Row for AssetFileRow {
+    const VERSION: u8 = 1;
+}
+
+/// `meta/noted`: written with every change, beside a [`ChangedRow`] for each asset that it touched. Where it is behind the
+/// state, somebody wrote who did not note what he changed, and the file of assets is not to be used. Version history: 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct NotedRow {
+    /// The newest change.
+    pub(crate) operation: u64,
+    /// Source rows that point at an asset.
+    pub(crate) sources_indexed: u64,
+    /// Source rows of files that failed.
+    pub(crate) sources_failed: u64,
+}
+
+impl Row for NotedRow {
+    const VERSION: u8 = 1;
+}
+
+/// `meta/changed/...`: what an asset became by a change, beside its row in `assets`. Version history: 1.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ChangedRow<'a> {
+    /// Nothing where it was taken away.
+    #[serde(borrow)]
+    pub(crate) asset: Option<AssetTies<'a>>,
+}
+
+impl<'a> ChangedRow<'a> {
+    const VERSION: u8 = 1;
+
+    /// The bytes of the row.
+    pub(crate) fn encode(&self) -> Result<Vec<u8>, IndexError> {
+        codec::encode(Self::VERSION, self)
+    }
+
+    /// The row in these bytes; `Err` says what is wrong.
+    pub(crate) fn decode(bytes: &'a [u8]) -> Result<Self, String> {
+        codec::decode(Self::VERSION, bytes)
+    }
+}
+
+/// What hangs on an asset.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AssetTies<'a> {
+    /// Its points in order: track number, ordinal, the rest.
+    pub(crate) points: Vec<(u8, u32, PointRow)>,
+    /// Its sources in order.
+    #[serde(borrow)]
+    pub(crate) sources: Vec<SourceTie<'a>>,
+}
+
+/// A source as an asset knows it; also in the file of assets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SourceTie<'a> {
+    /// The change that first pointed it at the asset.
+    pub(crate) order: u64,
+    /// The path that was indexed.
+    #[serde(borrow)]
+    pub(crate) root: Cow<'a, [u8]>,
+    /// Its own path.
+    #[serde(borrow)]
+    pub(crate) path: Cow<'a, [u8]>,
+    /// Its size.
+    pub(crate) bytes: u64,
+    /// Its modification time.
+    pub(crate) mtime_ns: i128,
+}
+
 /// `meta/hubs/...`: hub values of a point. Version history: 1.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct HubRow {
@@ -147,124 +227,6 @@ pub(crate) struct LossRow {
 
 impl Row for LossRow {
     const VERSION: u8 = 1;
-}
-
-/// A row of `assets`, on disk and in memory: facts and metadata stay JSON until somebody asks for them, which takes a
-/// fraction of the room. Version history: 1.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct AssetRow {
-    id: AssetId,
-    hash: Option<[u8; 32]>,
-    modality: u8,
-    space_revision: Box<str>,
-    facts_json: Box<str>,
-    metadata_json: Box<str>,
-    media: u8,
-    from_source: bool,
-}
-
-impl Row for AssetRow {
-    const VERSION: u8 = 1;
-}
-
-impl AssetRow {
-    /// The row of a record.
-    pub(crate) fn new(record: &AssetRecord) -> Result<Self, IndexError> {
-        Ok(Self {
-            id: record.id.clone(),
-            hash: record.hash.map(|hash| *hash.as_bytes()),
-            modality: modality_code(record.modality),
-            space_revision: record.space_revision.as_str().into(),
-            facts_json: to_json(&record.facts)?.into(),
-            metadata_json: to_json(&record.metadata)?.into(),
-            media: match record.media {
-                MediaPolicy::Reference => 0,
-                MediaPolicy::Copy => 1,
-                MediaPolicy::None => 2,
-            },
-            from_source: record.from_source,
-        })
-    }
-
-    /// Whether everything in the row can be read; `Err` says what cannot. A row in memory was checked.
-    pub(crate) fn check(&self) -> Result<(), String> {
-        modality_of(self.modality)?;
-        media_of(self.media)?;
-        for json in [&self.facts_json, &self.metadata_json] {
-            let fields: Result<HashMap<Cow<'_, str>, IgnoredAny>, _> = serde_json::from_str(json);
-            fields.map_err(|error| format!("the payload is not JSON: {error}"))?;
-        }
-        Ok(())
-    }
-
-    /// The record of a row; `Err` says what is wrong.
-    pub(crate) fn record(&self) -> Result<AssetRecord, String> {
-        Ok(AssetRecord {
-            id: self.id.clone(),
-            hash: self.hash(),
-            modality: modality_of(self.modality)?,
-            space_revision: self.space_revision.to_string(),
-            facts: of_json(&self.facts_json)?,
-            metadata: of_json(&self.metadata_json)?,
-            media: media_of(self.media)?,
-            from_source: self.from_source,
-        })
-    }
-
-    /// The asset's id.
-    pub(crate) const fn id(&self) -> &AssetId {
-        &self.id
-    }
-
-    /// The hash of its bytes.
-    pub(crate) fn hash(&self) -> Option<ContentHash> {
-        self.hash.map(ContentHash::from_bytes)
-    }
-
-    /// What it is.
-    pub(crate) fn modality(&self) -> Modality {
-        // A row in memory was checked.
-        modality_of(self.modality).unwrap_or(Modality::Text)
-    }
-
-    /// The revision of the space of its vectors.
-    pub(crate) const fn space_revision(&self) -> &str {
-        &self.space_revision
-    }
-
-    /// Whether it goes with its last source.
-    pub(crate) const fn is_from_source(&self) -> bool {
-        self.from_source
-    }
-
-    /// Whether the user gave it no metadata.
-    pub(crate) fn has_no_metadata(&self) -> bool {
-        &*self.metadata_json == "{}"
-    }
-
-    /// Those of its facts that have one of these names; the others are passed over, not read.
-    pub(crate) fn facts_of(&self, names: &[&str]) -> Payload {
-        some_of_json(&self.facts_json, names)
-    }
-
-    /// Those fields of its metadata that have one of these names.
-    pub(crate) fn metadata_of(&self, names: &[&str]) -> Payload {
-        some_of_json(&self.metadata_json, names)
-    }
-
-    /// Bytes in memory beside the row itself.
-    pub(crate) fn heap_bytes(&self) -> usize {
-        self.id.as_str().len() + self.space_revision.len() + self.facts_json.len() + self.metadata_json.len()
-    }
-}
-
-fn media_of(code: u8) -> Result<MediaPolicy, String> {
-    match code {
-        0 => Ok(MediaPolicy::Reference),
-        1 => Ok(MediaPolicy::Copy),
-        2 => Ok(MediaPolicy::None),
-        other => Err(format!("unknown media policy {other}")),
-    }
 }
 
 /// A row of `points`; the key has asset, track and ordinal. Version history: 1.
@@ -404,63 +366,6 @@ impl SourceValue {
     }
 }
 
-fn to_json(payload: &Payload) -> Result<String, IndexError> {
-    serde_json::to_string(payload)
-        .map_err(|error| IndexError::Bug { what: format!("a payload cannot be encoded: {error}") })
-}
-
-fn of_json(text: &str) -> Result<Payload, String> {
-    serde_json::from_str(text).map_err(|error| format!("the payload is not JSON: {error}"))
-}
-
-/// The fields of an object that have one of these names, by the rule of [`Payload::field`].
-fn some_of_json(text: &str, names: &[&str]) -> Payload {
-    let mut json = serde_json::Deserializer::from_str(text);
-    json.deserialize_map(Chosen(names)).unwrap_or_else(|error| {
-        tracing::error!(%error, "read the fields of an asset");
-        Payload::new()
-    })
-}
-
-/// Reads the fields of an object that have one of these names.
-struct Chosen<'a>(&'a [&'a str]);
-
-impl<'de> Visitor<'de> for Chosen<'_> {
-    type Value = Payload;
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Payload, A::Error> {
-        let mut chosen = Payload::new();
-        while let Some(key) = map.next_key::<Cow<'de, str>>()? {
-            if self.0.iter().any(|name| same_text(name, &key)) {
-                chosen.set(&key, map.next_value::<Value>()?);
-            } else {
-                map.next_value::<IgnoredAny>()?;
-            }
-        }
-        Ok(chosen)
-    }
-}
-
-const fn modality_code(modality: Modality) -> u8 {
-    match modality {
-        Modality::Text => 0,
-        Modality::Image => 1,
-        Modality::Video => 2,
-        Modality::Audio => 3,
-    }
-}
-
-fn modality_of(code: u8) -> Result<Modality, String> {
-    Modality::ALL
-        .into_iter()
-        .find(|modality| modality_code(*modality) == code)
-        .ok_or_else(|| format!("unknown modality {code}"))
-}
-
 const REASONS: [ReasonKind; 8] = [
     ReasonKind::Unsupported,
     ReasonKind::Corrupt,
@@ -494,36 +399,9 @@ fn reason_of(code: u8) -> Result<ReasonKind, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use sensorium_types::Payload;
 
-    #[test]
-    fn assets_round_trip() {
-        let mut facts = Payload::new();
-        facts.set("width", 640);
-        facts.set("lat", 48.25);
-        let mut metadata = Payload::new();
-        metadata.set("tags", serde_json::json!(["a", {"b": null}]));
-        for (modality, media) in Modality::ALL.into_iter().zip([
-            MediaPolicy::Reference,
-            MediaPolicy::Copy,
-            MediaPolicy::None,
-            MediaPolicy::None,
-        ]) {
-            let record = AssetRecord {
-                id: AssetId::new("a b").expect("valid"),
-                hash: Some(ContentHash::of(b"x")),
-                modality,
-                space_revision: "mini@1".to_owned(),
-                facts: facts.clone(),
-                metadata: metadata.clone(),
-                media,
-                from_source: true,
-            };
-            let bytes = AssetRow::new(&record).and_then(|row| row.encode()).expect("encodes");
-            let row = AssetRow::decode(&bytes).expect("a row");
-            assert_eq!((row.check(), row.record()), (Ok(()), Ok(record)));
-        }
-    }
+    use super::*;
 
     #[test]
     fn sources_round_trip() {

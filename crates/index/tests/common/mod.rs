@@ -54,10 +54,10 @@ pub fn space() -> SpaceInfo {
     SpaceInfo { id: "test".to_owned(), dim: DIM, revision: "test@1".to_owned() }
 }
 
-/// Graphs from the first point on, and walked however few points there are.
+/// Graphs from the first point on, and walked however few points there are; the file of assets is written anew every few changes.
 pub fn eager() -> Tuning {
     let graph = GraphParams { m: 8, ef_construct: 64, ef: 32 };
-    Tuning { seal_points: usize::MAX, planning: Planning::Walk, graph }
+    Tuning { seal_points: usize::MAX, asset_file_changes: 3, planning: Planning::Walk, graph }
 }
 
 pub fn open(data: &Path) -> (Database, Arc<Collection>) {

@@ -6,10 +6,12 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::super::segment_file;
 use super::super::segments::SegmentKind;
 use super::{Action, Finding, Walk};
+use crate::assets::AssetFile;
 use crate::graph::{StoredGraph, assemble, decode};
 use crate::storage::{
-    Family, HubRow, KEEP_KEY, KeepRow, META_KEY, OLD_GRAPH_KEY, Row as _, SEGMENTS_KEY, SegmentRow,
-    SegmentsRow, decode_chunk_key, decode_hub_key,
+    ASSET_FILE_KEY, AssetFileRow, ChangedRow, Family, HubRow, KEEP_KEY, KeepRow, META_KEY, NOTED_KEY,
+    NotedRow, OLD_GRAPH_KEY, Row as _, SEGMENTS_KEY, SegmentRow, SegmentsRow, decode_changed_key,
+    decode_chunk_key, decode_hub_key,
 };
 
 impl Walk<'_> {
@@ -28,6 +30,20 @@ impl Walk<'_> {
                 Ok(found) => named = found,
                 Err(what) => walk.add(Finding::new(what, "meta segments", Action::DropGraph)),
             },
+            ASSET_FILE_KEY => match AssetFileRow::decode(value) {
+                Ok(row) => walk.asset_file(row),
+                Err(what) => walk.drop_row(Family::Meta, key, what),
+            },
+            NOTED_KEY => {
+                if let Err(what) = NotedRow::decode(value) {
+                    walk.drop_row(Family::Meta, key, what);
+                }
+            }
+            _ if decode_changed_key(key).is_some() => {
+                if let Err(what) = ChangedRow::decode(value) {
+                    walk.drop_row(Family::Meta, key, what);
+                }
+            }
             _ if decode_hub_key(key).is_some() => walk.hub(key, value),
             _ => {
                 let action = Action::DropRow(Family::Meta, key.to_vec());
@@ -49,6 +65,14 @@ impl Walk<'_> {
                 let place = file.display().to_string();
                 self.add(Finding::new(what, place, Action::DropFile(file)));
             }
+        }
+    }
+
+    /// The file of assets. One that is missing is written by the next writer: no damage.
+    fn asset_file(&mut self, row: AssetFileRow) {
+        if let Some((path, Err(what))) = AssetFile::check(self.folder, row) {
+            let place = path.display().to_string();
+            self.add(Finding::new(what, place, Action::DropFile(path)));
         }
     }
 

@@ -11,8 +11,8 @@ use super::super::load::place;
 use super::{Action, Finding};
 use crate::error::IndexError;
 use crate::storage::{
-    AssetOffset, AssetRow, Family, LOSS_KEY, LossRow, PointRow, RocksView, Row as _, STATE_KEY, SourceValue,
-    StateRow, TombRow, decode_offset_key, decode_point_key, decode_source_key, decode_vector,
+    AssetOffset, AssetRowRef, Family, LOSS_KEY, LossRow, PointRow, RocksView, Row as _, STATE_KEY,
+    SourceValue, StateRow, TombRow, decode_offset_key, decode_point_key, decode_source_key, decode_vector,
 };
 
 /// Findings of one kind after which the rest are only counted.
@@ -160,7 +160,7 @@ impl<'a> Walk<'a> {
             let Some(asset) = decode_offset_key(key).map(AssetOffset) else {
                 return walk.drop_row(Family::Assets, key, "the key has no offset");
             };
-            match AssetRow::decode(value).and_then(|row| row.record()) {
+            match AssetRowRef::decode(value).and_then(|row| row.record()) {
                 Ok(record) => {
                     let waits = record.space_revision != walk.space.revision;
                     let (id, from_source) = (Some(record.id), record.from_source);

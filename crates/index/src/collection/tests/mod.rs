@@ -1,5 +1,7 @@
 //! Damage that only this crate can do: rows and graphs changed behind the collection's back.
 
+mod assets;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -61,7 +63,7 @@ fn change(number: u32) -> Change {
 
 fn tuning() -> Tuning {
     let graph = GraphParams { m: 8, ef_construct: 64, ef: 16 };
-    Tuning { seal_points: usize::MAX, planning: Planning::Walk, graph }
+    Tuning { seal_points: usize::MAX, planning: Planning::Walk, graph, ..Tuning::default() }
 }
 
 fn database(data: &Path) -> Database {

@@ -1,0 +1,371 @@
+//! [`AssetFile`]: the assets of a collection as they were after a change, in one mapped file. It holds what is needed to open the
+//! collection, to answer filters and to make hits, so that neither reads rows of RocksDB, from which it is made.
+//!
+//! Its head is [`Head`]; its sections are those of [`Section`]. Rows are assets in order of offset. Version history: 1, the first.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use sensorium_kernels::{Numbers, as_bytes};
+use sensorium_types::{AssetId, HubValues, Modality, Span, Track};
+use serde::{Deserialize, Serialize};
+
+use super::entry::{EntryRef, Point};
+use super::sets::ModalitySet;
+use super::table::AssetTable;
+use crate::cache_file::{CacheFile, CacheWriter, Kind, check_room, sweep};
+use crate::error::IndexError;
+use crate::storage::{
+    AssetFileRow, AssetOffset, AssetRowRef, PointOffset, SourceTie, modality_code, modality_of,
+};
+
+/// The folder of the files, in that of the collection.
+const FOLDER: &str = "assets";
+/// Checking a gigabyte takes a tenth of a second where the system has it in memory.
+const KIND: Kind = Kind { magic: *b"SNSA", version: 1, checked_at_open_bytes: 1 << 30 };
+/// What failed, for people.
+const ACTION: &str = "write the file of assets";
+/// Bytes of an asset's row and its points, about, to ask whether the disk has room.
+const ROOM_BYTES: u64 = 1024;
+
+/// The sections, in their order.
+#[derive(Debug, Clone, Copy)]
+enum Section {
+    /// The rows of `assets`, one behind the other.
+    Rows,
+    /// The sources of each asset, one behind the other.
+    Sources,
+    RowStarts,
+    SourceStarts,
+    Assets,
+    Modalities,
+    /// The rows in order of the assets' ids.
+    ByName,
+    /// Where the points of each asset begin, in the sections that follow.
+    PointStarts,
+    Points,
+    Tracks,
+    Ordinals,
+    SpanKinds,
+    Spans,
+    /// Three hub values a point, or none.
+    Hubs,
+}
+
+/// What the head says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Head {
+    /// The change after which it was made.
+    operation: u64,
+    assets: u64,
+    points: u64,
+    /// The bank of the hub values; none where there are none.
+    bank: Option<u64>,
+}
+
+/// Assets in a mapped file.
+#[derive(Debug)]
+pub(crate) struct AssetFile {
+    operation: u64,
+    bank: Option<u64>,
+    rows: Numbers<u8>,
+    sources: Numbers<u8>,
+    row_starts: Numbers<u64>,
+    source_starts: Numbers<u64>,
+    assets: Numbers<u32>,
+    modalities: Numbers<u8>,
+    by_name: Numbers<u32>,
+    point_starts: Numbers<u32>,
+    points: Numbers<u32>,
+    tracks: Numbers<u8>,
+    ordinals: Numbers<u32>,
+    span_kinds: Numbers<u8>,
+    spans: Numbers<u64>,
+    hubs: Numbers<f32>,
+}
+
+/// What a file is made of.
+#[derive(Debug)]
+pub(crate) struct Making<'a, V> {
+    /// The assets.
+    pub(crate) table: &'a AssetTable,
+    /// The change after which they are so.
+    pub(crate) operation: u64,
+    /// The bank of the hub values, and those of each point; none where some are missing.
+    pub(crate) hubs: Option<(u64, V)>,
+}
+
+fn path(collection: &Path, operation: u64) -> PathBuf {
+    collection.join(FOLDER).join(format!("{operation}.assets"))
+}
+
+/// Numbers of a file in the making.
+#[derive(Debug, Default)]
+struct Columns {
+    row_starts: Vec<u64>,
+    source_starts: Vec<u64>,
+    assets: Vec<u32>,
+    modalities: Vec<u8>,
+    point_starts: Vec<u32>,
+    points: Vec<u32>,
+    tracks: Vec<u8>,
+    ordinals: Vec<u32>,
+    span_kinds: Vec<u8>,
+    spans: Vec<u64>,
+    hubs: Vec<f32>,
+}
+
+impl<V: Fn(PointOffset) -> HubValues> Making<'_, V> {
+    /// Writes the file; gives what names it.
+    ///
+    /// # Errors
+    /// If the disk has no room, or the file cannot be written; nothing is left of it then.
+    pub(crate) fn write(&self, collection: &Path) -> Result<AssetFileRow, IndexError> {
+        check_room(collection, self.table.len() as u64 * ROOM_BYTES, ACTION)?;
+        let failed = |error| IndexError::file(ACTION, error);
+        let mut file = CacheWriter::create(path(collection, self.operation)).map_err(failed)?;
+        let mut columns = Columns::default();
+        let mut names = Vec::with_capacity(self.table.len());
+        let (mut at, mut row) = (0, 0_u32);
+        columns.row_starts.push(at);
+        for (asset, entry) in self.table.iter(ModalitySet::ALL) {
+            let bytes = entry.row_bytes()?;
+            file.write(&bytes).map_err(failed)?;
+            at += bytes.len() as u64;
+            columns.row_starts.push(at);
+            names.push((entry.id(), row));
+            row += 1;
+            self.take(&mut columns, asset, entry);
+        }
+        columns.point_starts.push(count(columns.points.len()));
+        file.end_section().map_err(failed)?;
+        self.write_sources(&mut file, &mut columns)?;
+        names.sort_unstable();
+        let by_name: Vec<u32> = names.into_iter().map(|(_, row)| row).collect();
+        let parts: [&[u8]; 12] = [
+            as_bytes(&columns.row_starts),
+            as_bytes(&columns.source_starts),
+            as_bytes(&columns.assets),
+            &columns.modalities,
+            as_bytes(&by_name),
+            as_bytes(&columns.point_starts),
+            as_bytes(&columns.points),
+            &columns.tracks,
+            as_bytes(&columns.ordinals),
+            &columns.span_kinds,
+            as_bytes(&columns.spans),
+            as_bytes(&columns.hubs),
+        ];
+        parts.iter().try_for_each(|part| file.section(part)).map_err(failed)?;
+        let head = Head {
+            operation: self.operation,
+            assets: columns.assets.len() as u64,
+            points: columns.points.len() as u64,
+            bank: self.hubs.as_ref().map(|(bank, _)| *bank),
+        };
+        let checksum = file.finish(&KIND, &head).map_err(failed)?;
+        Ok(AssetFileRow { operation: self.operation, checksum })
+    }
+
+    fn take(&self, columns: &mut Columns, asset: AssetOffset, entry: EntryRef<'_>) {
+        columns.assets.push(asset.0);
+        columns.modalities.push(modality_code(entry.modality()));
+        columns.point_starts.push(count(columns.points.len()));
+        for point in entry.points() {
+            columns.points.push(point.offset.0);
+            columns.tracks.push(point.track.code());
+            columns.ordinals.push(point.ordinal);
+            let (kind, span) = span_numbers(point.span);
+            columns.span_kinds.push(kind);
+            columns.spans.extend(span);
+            if let Some((_, values)) = &self.hubs {
+                columns.hubs.extend(values(point.offset).0);
+            }
+        }
+    }
+
+    fn write_sources(&self, file: &mut CacheWriter, columns: &mut Columns) -> Result<(), IndexError> {
+        let failed = |error| IndexError::file(ACTION, error);
+        let mut at = 0;
+        columns.source_starts.push(at);
+        for (_, entry) in self.table.iter(ModalitySet::ALL) {
+            let sources = entry.sources();
+            if !sources.is_empty() {
+                let bytes = postcard::to_stdvec(&sources).map_err(|error| IndexError::Bug {
+                    what: format!("the sources of an asset cannot be encoded: {error}"),
+                })?;
+                file.write(&bytes).map_err(failed)?;
+                at += bytes.len() as u64;
+            }
+            columns.source_starts.push(at);
+        }
+        file.end_section().map_err(failed)
+    }
+}
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+fn span_numbers(span: Option<Span>) -> (u8, [u64; 2]) {
+    match span {
+        None => (0, [0; 2]),
+        Some(Span::Time { start_ms, end_ms }) => (1, [start_ms, end_ms]),
+        Some(Span::Chars { from, to }) => (2, [from, to]),
+    }
+}
+
+impl AssetFile {
+    /// Maps a file; `Err` says why it cannot be used. Its bytes are compared with its checksums unless it is very large, and
+    /// every place in it is checked again when it is used.
+    pub(crate) fn open(collection: &Path, row: AssetFileRow) -> Result<Self, String> {
+        let file = CacheFile::<Head>::open(&path(collection, row.operation), &KIND)?;
+        if file.head.operation != row.operation || file.checksum()? != row.checksum {
+            return Err("the file is another".to_owned());
+        }
+        let size = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+        let (assets, points) = (size(file.head.assets), size(file.head.points));
+        let hubs = if file.head.bank.is_some() { points.saturating_mul(3) } else { 0 };
+        let opened = Self {
+            operation: file.head.operation,
+            bank: file.head.bank,
+            rows: file.all_numbers(Section::Rows as usize)?,
+            sources: file.all_numbers(Section::Sources as usize)?,
+            row_starts: file.numbers(Section::RowStarts as usize, assets.saturating_add(1))?,
+            source_starts: file.numbers(Section::SourceStarts as usize, assets.saturating_add(1))?,
+            assets: file.numbers(Section::Assets as usize, assets)?,
+            modalities: file.numbers(Section::Modalities as usize, assets)?,
+            by_name: file.numbers(Section::ByName as usize, assets)?,
+            point_starts: file.numbers(Section::PointStarts as usize, assets.saturating_add(1))?,
+            points: file.numbers(Section::Points as usize, points)?,
+            tracks: file.numbers(Section::Tracks as usize, points)?,
+            ordinals: file.numbers(Section::Ordinals as usize, points)?,
+            span_kinds: file.numbers(Section::SpanKinds as usize, points)?,
+            spans: file.numbers(Section::Spans as usize, points.saturating_mul(2))?,
+            hubs: file.numbers(Section::Hubs as usize, hubs)?,
+        };
+        if !opened.assets.is_sorted_by(|left, right| left < right) {
+            return Err("its assets are out of order".to_owned());
+        }
+        Ok(opened)
+    }
+
+    /// Takes away files of a collection, all but one.
+    pub(crate) fn sweep(collection: &Path, kept: Option<AssetFileRow>) {
+        let kept: Vec<_> = kept.into_iter().map(|row| path(collection, row.operation)).collect();
+        sweep(&collection.join(FOLDER), &kept);
+    }
+
+    /// Reads every byte of a file and compares it with its checksums; `Err` says what is wrong. `None` if there is none.
+    pub(crate) fn check(collection: &Path, row: AssetFileRow) -> Option<(PathBuf, Result<(), String>)> {
+        let path = path(collection, row.operation);
+        let checked = path.exists().then(|| CacheFile::<Head>::check(&path, &KIND, || false))?;
+        Some((path, checked))
+    }
+
+    /// The folder of the files of a collection.
+    pub(crate) fn folder(collection: &Path) -> PathBuf {
+        collection.join(FOLDER)
+    }
+
+    /// The change after which it was made.
+    pub(crate) const fn operation(&self) -> u64 {
+        self.operation
+    }
+
+    /// How many assets it has.
+    pub(crate) fn len(&self) -> usize {
+        self.assets.len()
+    }
+
+    /// The offsets of its assets, in order.
+    pub(super) fn assets(&self) -> &[u32] {
+        &self.assets
+    }
+
+    pub(super) fn row_bytes(&self, row: u32) -> &[u8] {
+        stretch(&self.rows, &self.row_starts, row)
+    }
+
+    pub(super) fn id(&self, row: u32) -> &str {
+        AssetRowRef::id_of(self.row_bytes(row)).unwrap_or_default()
+    }
+
+    pub(super) fn modality(&self, row: u32) -> Modality {
+        let code = self.modalities.get(row as usize).copied().unwrap_or_default();
+        modality_of(code).unwrap_or(Modality::Text)
+    }
+
+    pub(super) fn points_of(&self, row: u32) -> Range<usize> {
+        let start = |row: usize| self.point_starts.get(row).map_or(0, |start| *start as usize);
+        let (from, to) = (start(row as usize), start(row as usize + 1));
+        from..to.min(self.points.len()).max(from)
+    }
+
+    pub(super) fn tracked_points(&self, row: u32) -> impl Iterator<Item = (PointOffset, u8)> + use<'_> {
+        let range = self.points_of(row);
+        let points = self.points.get(range.clone()).unwrap_or_default().iter();
+        let tracks = self.tracks.get(range).unwrap_or_default();
+        points.zip(tracks).map(|(point, track)| (PointOffset(*point), *track))
+    }
+
+    pub(super) fn point(&self, at: usize) -> Option<Point> {
+        let span = match (self.span_kinds.get(at)?, self.spans.get(2 * at..2 * at + 2)?) {
+            (1, [start_ms, end_ms]) => Some(Span::Time { start_ms: *start_ms, end_ms: *end_ms }),
+            (2, [from, to]) => Some(Span::Chars { from: *from, to: *to }),
+            _ => None,
+        };
+        Some(Point {
+            offset: PointOffset(*self.points.get(at)?),
+            track: Track::from_code(*self.tracks.get(at)?)?,
+            ordinal: *self.ordinals.get(at)?,
+            span,
+        })
+    }
+
+    pub(super) fn sources(&self, row: u32) -> Vec<SourceTie<'_>> {
+        let bytes = stretch(&self.sources, &self.source_starts, row);
+        if bytes.is_empty() {
+            return Vec::new();
+        }
+        postcard::from_bytes(bytes).unwrap_or_else(|error| {
+            tracing::error!(row, %error, "read the sources of an asset in its file");
+            Vec::new()
+        })
+    }
+
+    /// Every point with its track and its hub values of this bank; `None` where the file has none of it.
+    pub(crate) fn hub_values(
+        &self,
+        bank: u64,
+    ) -> Option<impl Iterator<Item = (PointOffset, u8, HubValues)> + '_> {
+        let (values, _) = self.hubs.as_chunks::<3>();
+        let points = self.points.iter().zip(self.tracks.iter()).zip(values);
+        let values = points.map(|((point, track), values)| (PointOffset(*point), *track, HubValues(*values)));
+        (self.bank == Some(bank)).then_some(values)
+    }
+
+    /// The asset of this id.
+    pub(super) fn find(&self, id: &str) -> Option<AssetOffset> {
+        let at = self.by_name.binary_search_by(|row| self.id(*row).cmp(id)).ok()?;
+        self.assets.get(*self.by_name.get(at)? as usize).copied().map(AssetOffset)
+    }
+
+    /// Assets in order of id, those after one.
+    pub(super) fn after<'a>(
+        &'a self,
+        after: Option<&AssetId>,
+    ) -> impl Iterator<Item = (&'a str, AssetOffset)> + use<'a> {
+        let from =
+            after.map_or(0, |after| self.by_name.partition_point(|row| self.id(*row) <= after.as_str()));
+        let rows = self.by_name.get(from..).unwrap_or_default().iter();
+        rows.filter_map(|row| Some((self.id(*row), AssetOffset(*self.assets.get(*row as usize)?))))
+    }
+}
+
+/// The bytes of a row among those of all.
+fn stretch<'a>(bytes: &'a [u8], starts: &[u64], row: u32) -> &'a [u8] {
+    let start = |row: usize| starts.get(row).and_then(|start| usize::try_from(*start).ok());
+    let range = start(row as usize).zip(start(row as usize + 1));
+    range.and_then(|(from, to)| bytes.get(from..to)).unwrap_or_default()
+}

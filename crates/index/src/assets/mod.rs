@@ -1,0 +1,33 @@
+//! The assets of a collection, as searches and readers ask for them.
+//!
+//! ```text
+//! rows in RocksDB ──file.rs──► file of assets (mapped) ─┐
+//! what changed since ─────────────────────────────────► table.rs ─► EntryRef ─► hits, filters, scrolls
+//!                                                       names.rs ─► offset of an id
+//! ```
+//!
+//! What has not changed for a while lies in one mapped file, what changed since in memory. An [`EntryRef`] is one asset, wherever
+//! it lies.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `entry.rs` | one asset |
+//! | `sets.rs` | sets of tracks and modalities, and counts by them |
+//! | `file.rs` | the file: how it is written and read |
+//! | `table.rs` | all assets by offset |
+//! | `names.rs` | all assets by id |
+//!
+//! # Memory
+//! Some two bytes for an asset of the file; about a kilobyte, much of it JSON, for one that changed since.
+
+mod entry;
+mod file;
+mod names;
+mod sets;
+mod table;
+
+pub(crate) use entry::{Entry, EntryRef, Point, Source};
+pub(crate) use file::{AssetFile, Making};
+pub(crate) use names::Names;
+pub(crate) use sets::{ModalitySet, Tally, TrackSet};
+pub(crate) use table::AssetTable;

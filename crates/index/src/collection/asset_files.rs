@@ -1,0 +1,153 @@
+//! When the file of assets is written anew, and its publication.
+//!
+//! ```text
+//! many changed ─► copy of the view ─► file (no lock) ─► one batch: meta/assets, notes of what it holds ─► sync ─► new view ─► old file
+//! ```
+//!
+//! A crash before the one batch leaves a file that nobody names; the next open sweeps it. What changes while it is written stays in
+//! memory, and its notes in RocksDB.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use parking_lot::Mutex;
+use sensorium_types::AssetId;
+
+use super::core::Core;
+use super::hubs;
+use super::view::View;
+use crate::assets::{AssetFile, Making, Names};
+use crate::error::IndexError;
+use crate::storage::{
+    ASSET_FILE_KEY, AssetFileRow, AssetOffset, Batch, Family, PointOffset, Rocks, Row as _, changed_range,
+};
+
+/// One in so many assets may have changed before the file is written anew: so it is written some eight times while a collection
+/// grows threefold, and an eighth of the assets are in memory at most.
+const CHANGED_SHARE: usize = 8;
+/// For each change to an asset that is due, so many notes may wait to be read at the next open.
+const NOTES: u64 = 4;
+
+/// The job, if it runs.
+#[derive(Debug, Default)]
+pub(crate) struct AssetFileJob {
+    /// Whether it waits or runs.
+    wanted: AtomicBool,
+    /// Held while a file is written.
+    writing: Mutex<()>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl AssetFileJob {
+    /// Waits until the job has ended.
+    pub(super) fn join(&self) {
+        let thread = self.thread.lock().take();
+        if let Some(thread) = thread {
+            // A panic there left the file of before.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What names the file in use.
+pub(super) fn stored(rocks: &Rocks) -> Result<Option<AssetFileRow>, IndexError> {
+    let row = rocks.get(Family::Meta, ASSET_FILE_KEY)?;
+    Ok(row.and_then(|bytes| AssetFileRow::decode(&bytes).ok()))
+}
+
+/// Whether so much changed since the file was written that it is written anew.
+fn is_due(core: &Core, view: &View) -> bool {
+    let least = core.tuning.asset_file_changes;
+    let since = view.state.operations.saturating_sub(view.assets.file().map_or(0, |file| file.operation()));
+    let many = least.max(view.assets.file().map_or(0, |file| file.len()) / CHANGED_SHARE);
+    view.assets.changed() >= many || since >= (many as u64).saturating_mul(NOTES)
+}
+
+/// Starts the job in the background if it is due and does not run.
+pub(super) fn consider(core: &Arc<Core>) {
+    if core.lenient
+        || !is_due(core, &core.view())
+        || core.closing.load(Ordering::Relaxed)
+        || core.check_writable("write the file of assets").is_err()
+        || core.asset_files.wanted.swap(true, Ordering::AcqRel)
+    {
+        return;
+    }
+    let shared = Arc::clone(core);
+    let spawned = std::thread::Builder::new().name("index-assets".to_owned()).spawn(move || {
+        if let Err(error) = write_due(&shared) {
+            tracing::warn!(collection = %shared.name, %error, "write the file of assets");
+        }
+        shared.asset_files.wanted.store(false, Ordering::Release);
+    });
+    match spawned {
+        // The thread before has ended: it cleared `wanted` last.
+        Ok(thread) => *core.asset_files.thread.lock() = Some(thread),
+        Err(error) => {
+            core.asset_files.wanted.store(false, Ordering::Release);
+            tracing::warn!(%error, "start the thread that writes the file of assets");
+        }
+    }
+}
+
+fn write_due(core: &Core) -> Result<(), IndexError> {
+    while !core.closing.load(Ordering::Relaxed) && is_due(core, &core.view()) {
+        let published = write(core)?;
+        if !published {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Writes the file of assets anew if anything changed since, unless the collection is too small to have one.
+pub(super) fn seal(core: &Core) -> Result<(), IndexError> {
+    let assets = &core.view().assets;
+    if assets.changed() > 0 && assets.len() >= core.tuning.asset_file_changes {
+        write(core)?;
+    }
+    Ok(())
+}
+
+/// Writes the file of assets and puts it to use; `false` if the collection was read anew meanwhile.
+fn write(core: &Core) -> Result<bool, IndexError> {
+    let _one_at_a_time = core.asset_files.writing.lock();
+    // All that it has is on disk: the lock is held from the write of a group to its sync.
+    let view = core.writer.lock().view.clone();
+    core.check_writable("write the file of assets")?;
+    let values = |point: PointOffset| view.hubs.get(point);
+    let making = Making {
+        table: &view.assets,
+        operation: view.state.operations,
+        hubs: core.bank().filter(|_| hubs::is_complete(core, &view)).map(|bank| (bank, values)),
+    };
+    let row = making.write(&core.folder)?;
+    let file = AssetFile::open(&core.folder, row)
+        .map_err(|what| IndexError::damaged("the file of assets that was just written", what))?;
+    publish(core, &view, row, Arc::new(file))
+}
+
+fn publish(core: &Core, made_of: &View, row: AssetFileRow, file: Arc<AssetFile>) -> Result<bool, IndexError> {
+    let mut writer = core.writer.lock();
+    core.check_writable("write the file of assets")?;
+    let Some((table, since)) = writer.view.assets.rebased(&made_of.assets, Arc::clone(&file)) else {
+        return Ok(false);
+    };
+    let mut batch = Batch::default();
+    core.rocks.put(&mut batch, Family::Meta, ASSET_FILE_KEY, &row.encode()?)?;
+    let (from, to) = changed_range(0, row.operation.saturating_add(1));
+    core.rocks.delete_range(&mut batch, Family::Meta, &from, &to)?;
+    core.rocks.write(batch).inspect_err(|error| core.poison(error))?;
+    let gone = since.iter().filter_map(|since| Some((since.gone.clone()?, None)));
+    let now = since.iter().filter_map(|since| Some((since.now.clone()?, Some(since.asset))));
+    let names: Vec<(AssetId, Option<AssetOffset>)> = gone.chain(now).collect();
+    writer.view.assets = table;
+    // Views of before go on with the names that they have.
+    writer.view.names = Arc::new(Names::new(Some(file), names.into_iter().collect()));
+    writer.written = true;
+    writer.sync_and_publish(core)?;
+    // Readers that still ask the old file have it mapped.
+    AssetFile::sweep(&core.folder, Some(row));
+    Ok(true)
+}
