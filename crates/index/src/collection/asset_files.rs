@@ -20,7 +20,7 @@ use super::view::View;
 use crate::assets::{AssetFile, Making, Names};
 use crate::error::IndexError;
 use crate::storage::{
-    ASSET_FILE_KEY, AssetFileRow, AssetOffset, Batch, Family, PointOffset, Rocks, Row as _, changed_range,
+    ASSET_FILE_KEY, AssetFileRow, AssetOffset, Batch, Family, NOTED_KEY, PointOffset, Rocks, Row as _, changed_range,
 };
 
 /// One in so many assets may have changed before the file is written anew: so it is written some eight times while a collection
@@ -136,6 +136,8 @@ fn publish(core: &Core, made_of: &View, row: AssetFileRow, file: Arc<AssetFile>)
     };
     let mut batch = Batch::default();
     core.rocks.put(&mut batch, Family::Meta, ASSET_FILE_KEY, &row.encode()?)?;
+    // Also in a collection of a program that noted nothing: all of it is in the file, or noted since it was read.
+    core.rocks.put(&mut batch, Family::Meta, NOTED_KEY, &writer.view.noted().encode()?)?;
     let (from, to) = changed_range(0, row.operation.saturating_add(1));
     core.rocks.delete_range(&mut batch, Family::Meta, &from, &to)?;
     core.rocks.write(batch).inspect_err(|error| core.poison(error))?;

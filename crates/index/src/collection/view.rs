@@ -11,7 +11,7 @@ use super::segments::{SegmentKind, Segments};
 use super::tail::RowRef;
 use crate::assets::{AssetTable, EntryRef, Names};
 use crate::columns::ColumnSet;
-use crate::storage::{KeepRow, PointOffset, SegmentsRow, StateRow};
+use crate::storage::{KeepRow, NotedRow, PointOffset, SegmentsRow, StateRow};
 
 /// How many source rows there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -62,6 +62,12 @@ impl View {
             sources: SourceCounts::default(),
             keep: KeepRow::default(),
         }
+    }
+
+    /// What says that every change up to here was noted.
+    pub(crate) const fn noted(&self) -> NotedRow {
+        let SourceCounts { indexed, failed } = self.sources;
+        NotedRow { operation: self.state.operations, sources_indexed: indexed, sources_failed: failed }
     }
 
     /// The asset of this name.

@@ -163,6 +163,25 @@ fn what_somebody_changed_without_a_note_is_seen() {
 }
 
 #[test]
+fn a_collection_of_a_program_that_noted_nothing_gets_its_file() {
+    let data = tempfile::tempdir().expect("folder");
+    let folder = stored(data.path());
+    tamper(&folder, |rocks, batch| {
+        rocks.delete(batch, Family::Meta, ASSET_FILE_KEY).expect("deletes");
+        rocks.delete(batch, Family::Meta, NOTED_KEY).expect("deletes");
+        let (from, to) = changed_range(0, u64::MAX);
+        rocks.delete_range(batch, Family::Meta, &from, &to).expect("deletes");
+    });
+    let (database, collection) = open(data.path());
+    let right = everything(&collection);
+    collection.seal().expect("seals");
+    drop((collection, database));
+    let (_database, collection) = open(data.path());
+    assert!(from_file(&collection));
+    assert_eq!(everything(&collection), right);
+}
+
+#[test]
 fn notes_go_with_the_file_that_holds_what_they_say() {
     let data = tempfile::tempdir().expect("folder");
     let folder = stored(data.path());
