@@ -1,6 +1,6 @@
 #!/bin/bash
-# Long runs: tests marked ignored, then ROUNDS (default 10) rounds of kills, of mutated media and of random steps against
-# a model, each with another seed, which is printed.
+# Long runs: tests marked ignored, then ROUNDS (default 10) rounds of kills, of mutated media, of random steps against
+# a model and of 100 random damages to files of a database, each with another seed, which is printed.
 set -eu
 
 : "${SENSORIUM_BIN:?set by make stress}"
@@ -13,5 +13,5 @@ for round in $(seq "$rounds"); do
     export SENSORIUM_TEST_SEED
     echo "--- round $round of $rounds, seed $SENSORIUM_TEST_SEED"
     cargo test --release --locked -p sensorium-tests --test durability --test hostile
-    cargo test --release --locked -p sensorium-index --test model
+    SENSORIUM_TEST_ROUNDS=100 cargo test --release --locked -p sensorium-index --test model --test damage
 done

@@ -122,6 +122,7 @@ impl Backend {
                     rerank: usize::try_from(rerank)?,
                     raw,
                     explain,
+                    cancel: engine::Cancel::new(),
                 };
                 let engine::QueryReply { hits, weak, explain } = Box::pin(engine.query(request)).await?;
                 Ok(Answer { hits, weak, explain: explain.map(Explain::from) })

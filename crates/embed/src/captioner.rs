@@ -139,7 +139,8 @@ pub trait Captioner: Send + Sync + std::fmt::Debug {
     /// Where a tensor operation failed.
     fn memories(&self, grids: &[&Grid]) -> Result<Vec<Memory>, EmbedError>;
 
-    /// Writes a caption. Each piece is told as it stands: token by token, or all at the end of a beam search.
+    /// Writes a caption. Each piece is told as it stands: token by token, or all at the end of a beam search, which tells nothing (an
+    /// empty piece) before each of its steps; one who stops it there gets an empty caption.
     ///
     /// # Errors
     /// [`EmbedError::InvalidOptions`] for options that cannot be, else where the numbers broke down.

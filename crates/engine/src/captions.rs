@@ -162,9 +162,11 @@ impl Captions {
             let Head { modality, .. } =
                 decoded.map_err(|reason| EngineError::BadTerm { term: name.clone(), reason })?;
             for (span, content) in meant(placed, modality, chosen, &name)? {
-                let mut tell = |piece: &str| match events.send(CaptionEvent::Piece(piece.to_owned())) {
-                    Ok(()) => ControlFlow::Continue(()),
-                    Err(_) => ControlFlow::Break(()),
+                let mut tell = |piece: &str| {
+                    let piece = Some(piece).filter(|piece| !piece.is_empty());
+                    let sent = piece.map(|piece| events.send(CaptionEvent::Piece(piece.to_owned())));
+                    let listens = sent.map_or_else(|| !events.is_closed(), |sent| sent.is_ok());
+                    if listens { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
                 };
                 let caption = encode.caption(&content, &options, &mut tell)?;
                 if events.send(CaptionEvent::Done(PartCaption { span, caption })).is_err() {

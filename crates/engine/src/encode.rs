@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 
 use sensorium_embed::{Image, Input, Priority};
 use sensorium_media::{Head, Part, PartContent};
-use sensorium_types::{ErrorKind, FailureReason, PointRecord, ReasonKind, Span, Track};
+use sensorium_types::{Cancel, ErrorKind, FailureReason, PointRecord, ReasonKind, Span, Track};
 
 use crate::seams::{Encode, Pending};
 use crate::{EngineError, vectors};
@@ -52,11 +52,19 @@ pub(crate) struct Encoding {
     requests: VecDeque<Box<dyn Pending>>,
     /// Why there will be none.
     failed: Option<EngineError>,
+    /// What ends the waiting.
+    cancel: Cancel,
 }
 
 impl<'a> Feed<'a> {
     pub(crate) fn new(encode: &'a dyn Encode, priority: Priority) -> Self {
         Self { encode, priority, inputs: Vec::new(), sent: Encoding::default() }
+    }
+
+    /// The same, whose caller may give up.
+    pub(crate) fn until(mut self, cancel: &Cancel) -> Self {
+        self.sent.cancel = cancel.clone();
+        self
     }
 
     /// Takes the next part; blocks while enough parts of this asset are with the encoders.
@@ -132,7 +140,7 @@ impl Encoding {
         while !self.requests.is_empty() {
             self.wait_for_oldest()?;
         }
-        let Self { points, vectors, requests: _, failed: _ } = self;
+        let Self { points, vectors, .. } = self;
         if vectors.len() != points.len() || vectors.iter().any(|vector| !vectors::is_usable(vector)) {
             return Err(EngineError::Task { action: "encode parts" });
         }
@@ -150,7 +158,7 @@ impl Encoding {
 
     fn wait_for_oldest(&mut self) -> Result<(), EngineError> {
         if let Some(oldest) = self.requests.pop_front() {
-            self.vectors.extend(oldest.wait()?);
+            self.vectors.extend(oldest.wait(&self.cancel)?);
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ mod common;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::{FakeDecoder, FakeEncoders, Fixture, ask};
 use sensorium_embed::{Caption, CaptionOptions, Input, Priority};
@@ -235,6 +236,26 @@ async fn work_waits_while_others_are_busy() {
     let (outcome, ()) = tokio::join!(work, stop);
     assert!(matches!(outcome.expect("ends"), CaptionOutcome::Failed(_)));
     assert_eq!(engine.caption_counts().await.expect("counts"), counts(0, 1), "nothing was marked");
+}
+
+#[tokio::test]
+async fn a_caption_gives_way_to_those_who_come_while_it_is_made() {
+    let fixture = Fixture::new();
+    fixture.write("a.jpg", "image dog");
+    fixture.index().await;
+    let engine = talking(&fixture, "fake@1");
+    engine.keep_captions(true).await.expect("kept");
+    let (assets, _) = engine.captions_missing(None).await.expect("a page");
+    // Somebody comes when it is asked for the second time: at the first token.
+    let looks = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&looks);
+    let is_busy = move || counted.fetch_add(1, Ordering::SeqCst) == 1;
+    let pace = CaptionPace { cancel: Cancel::new(), is_busy: Some(Arc::new(is_busy)) };
+    let outcome = engine.make_captions_of(&assets[0], &pace).await.expect("made");
+    assert!(matches!(outcome, CaptionOutcome::Made(1)), "{outcome:?}");
+    // Before each of two beginnings, at the token where it gave way, and at the one token of the second.
+    assert_eq!(looks.load(Ordering::SeqCst), 4);
+    assert_eq!(engine.caption_counts().await.expect("counts"), counts(1, 0));
 }
 
 #[tokio::test]

@@ -71,7 +71,7 @@ impl Encode for WeighingEncoders {
 }
 
 impl Pending for Weighed {
-    fn wait(self: Box<Self>) -> Result<Vec<Vec<f32>>, EngineError> {
+    fn wait(self: Box<Self>, _: &Cancel) -> Result<Vec<Vec<f32>>, EngineError> {
         self.now.fetch_sub(bytes_of(&self.inputs), Ordering::SeqCst);
         Ok(vec![vector("video"); self.inputs.len()])
     }

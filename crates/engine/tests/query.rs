@@ -5,9 +5,13 @@ mod common;
 use std::sync::Arc;
 
 use common::{FakeDecoder, Fixture, ask, space, term, vector};
-use sensorium_engine::{EngineError, Fusion, QueryRequest, TermInput};
-use sensorium_testkit::MemoryStore;
-use sensorium_types::{ErrorKind, Language, Modality, Plan, SpaceInfo, Track};
+use sensorium_embed::Priority;
+use sensorium_engine::{
+    Access, Cancel, Decode, Engine, EngineError, EngineParts, Fusion, OnPart, QueryRequest, TermInput,
+};
+use sensorium_media::{Head, MediaInput};
+use sensorium_testkit::{MemoryStore, TemporaryDatabase};
+use sensorium_types::{ErrorKind, FailureReason, Language, Modality, Plan, ReasonKind, SpaceInfo, Track};
 
 /// A collection of all modalities.
 async fn filled() -> Fixture {
@@ -315,4 +319,67 @@ async fn reranked_images_take_the_places_of_images() {
     assert!(explain.steps.iter().any(|step| step.name == "read the best images"));
     let shallow = fixture.engine.query(QueryRequest { rerank: 2, ..request }).await.expect("answers").hits;
     assert_eq!(names(&shallow), ["near.jpg", "video.mp4"], "what lies deeper is not read");
+}
+
+/// A decoder that says when it has begun, and ends when it is told to.
+#[derive(Debug)]
+struct Held {
+    begun: std::sync::mpsc::SyncSender<Cancel>,
+    end: parking_lot::Mutex<std::sync::mpsc::Receiver<()>>,
+}
+
+impl Decode for Held {
+    fn decode_each(
+        &self,
+        _: MediaInput,
+        _: Priority,
+        cancel: &Cancel,
+        _: OnPart<'_>,
+    ) -> Result<Result<Head, FailureReason>, EngineError> {
+        self.begun.send(cancel.clone()).expect("somebody listens");
+        let _ = self.end.lock().recv();
+        Ok(Err(FailureReason::new(ReasonKind::TimedOut, "told to end")))
+    }
+
+    fn max_bytes(&self) -> u64 {
+        100_000
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_that_nobody_waits_for_is_cancelled_and_keeps_its_place_until_its_work_has_ended() {
+    let (begun, has_begun) = std::sync::mpsc::sync_channel(1);
+    let (end, ends) = std::sync::mpsc::channel();
+    let files = TemporaryDatabase::new();
+    let engine = Engine::from_parts(EngineParts {
+        data_dir: files.data().to_path_buf(),
+        collection: "default".to_owned(),
+        store: Arc::new(MemoryStore::new(space())),
+        encode: Arc::new(common::FakeEncoders { revision: space().revision }),
+        decode: Arc::new(Held { begun, end: parking_lot::Mutex::new(ends) }),
+        jobs: 1,
+        access: Access::Write,
+    });
+    let place = Arc::new(());
+    let request = QueryRequest {
+        terms: vec![term(1.0, TermInput::Bytes(b"image dog".as_slice().into()))],
+        cancel: Cancel::new().keeping(Arc::clone(&place)),
+        ..QueryRequest::default()
+    };
+    let asked = tokio::spawn(async move { engine.query(request).await.map(drop) });
+    let cancel = tokio::task::spawn_blocking(move || has_begun.recv()).await.expect("runs").expect("begins");
+    assert!(!cancel.is_cancelled());
+    asked.abort();
+    assert!(asked.await.expect_err("aborted").is_cancelled());
+    assert!(cancel.is_cancelled());
+    drop(cancel);
+    assert!(Arc::strong_count(&place) > 1, "the decoder is still at work");
+    end.send(()).expect("the decoder waits");
+    for _ in 0..6000 {
+        if Arc::strong_count(&place) == 1 {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("the place is still taken");
 }

@@ -141,10 +141,10 @@ impl Encode for CountingEncoders {
 }
 
 impl Pending for CountedPending {
-    fn wait(self: Box<Self>) -> Result<Vec<Vec<f32>>, EngineError> {
+    fn wait(self: Box<Self>, cancel: &Cancel) -> Result<Vec<Vec<f32>>, EngineError> {
         let Self(flight, inputs) = *self;
         flight.end(inputs.0.len());
-        Box::new(inputs).wait()
+        Box::new(inputs).wait(cancel)
     }
 }
 

@@ -285,3 +285,169 @@ fn films_with_many_points_fill_the_answer() {
     assert_eq!(reply.hits.len(), 5);
     assert_eq!(reply.hits[0].asset.as_str(), "near");
 }
+
+/// Changes after the collection was sealed; they lie in the log.
+const LATE: usize = 12;
+
+/// A change of the collection that is damaged at random.
+fn late_change(number: usize, random: &mut Random) -> Change {
+    match number % 4 {
+        0 => Change::Delete { asset: id(&format!("file {:02}", 3 * number)) },
+        1 => image("asset 000003", random.unit(DIM)),
+        _ => file(&format!("late {number:02}"), &format!("late/{number}"), random.unit(DIM)),
+    }
+}
+
+/// What a collection answers to everything that is asked here; nothing where it answers with an error.
+fn told(collection: &sensorium_index::Collection) -> Vec<Option<String>> {
+    let mut told = vec![
+        collection.scroll(None, None, 1000, true).ok().map(|page| format!("{page:?}")),
+        collection.count(Some(&filter("bytes = 10"))).ok().map(|count| format!("{count}")),
+        collection.sources(b"").ok().map(|rows| format!("{rows:?}")),
+    ];
+    for name in ["file 00", "file 07", "asset 000003", "late 02"] {
+        let point = sensorium_types::PointKey { asset: id(name), track: Track::Image, ordinal: 0 };
+        told.push(collection.thumb(&point).ok().map(|thumb| format!("{thumb:?}")));
+    }
+    let mut random = Random(77);
+    for exact in [true, true, false] {
+        let ask = sensorium_types::SearchRequest { exact, ..request(random.unit(DIM), 1000) };
+        told.push(collection.search(&ask).ok().map(|replies| format!("{:?}", replies[0].hits)));
+    }
+    told
+}
+
+/// Every file below a folder.
+fn all_files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).expect("lists") {
+        let path = entry.expect("reads").path();
+        if path.is_dir() { found.extend(all_files(&path)) } else { found.push(path) }
+    }
+    found.sort();
+    found
+}
+
+/// Flips a bit, clears a stretch or the tail, or cuts; `None` if that leaves the bytes as they were.
+fn damaged(bytes: &[u8], random: &mut Random) -> Option<(String, Vec<u8>)> {
+    let mut after = bytes.to_vec();
+    let at = random.below(bytes.len().max(1));
+    let what = match random.below(4) {
+        0 => {
+            after.truncate(at);
+            format!("cut at {at}")
+        }
+        1 => {
+            after.get_mut(at..)?.fill(0);
+            format!("zeros from {at}")
+        }
+        2 => {
+            let end = bytes.len().min(at + 1 + random.below(512));
+            after.get_mut(at..end)?.fill(0);
+            format!("zeros from {at} to {end}")
+        }
+        _ => {
+            let bit = random.below(8);
+            *after.get_mut(at)? ^= 1 << bit;
+            format!("bit {bit} of byte {at}")
+        }
+    };
+    (after != bytes).then_some((what, after))
+}
+
+/// Random damage to one file of any kind: what is answered is right, or was right before changes of which it is said that they are
+/// gone; the rest are errors. `verify` finds it or it does not matter, and after `repair` the collection is whole.
+/// `SENSORIUM_TEST_ROUNDS` sets how many.
+#[test]
+fn random_damage_is_named_or_does_not_matter() {
+    let rounds =
+        std::env::var("SENSORIUM_TEST_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(40);
+    let mut random = Random(sensorium_testkit::seed("random damage", 1));
+    let data = tempfile::tempdir().expect("folder");
+    let (_database, collection) = open(data.path());
+    fill(&collection, 30, &mut Random(5));
+    let mut vectors = Random(6);
+    for number in 0..40 {
+        let Change::Upsert { asset, mut points, source } =
+            file(&format!("file {number:02}"), &number.to_string(), vectors.unit(DIM))
+        else {
+            continue;
+        };
+        points[0].thumb = Some(vec![number as u8; 50]);
+        collection.apply(vec![Change::Upsert { asset, points, source }]).expect("applies");
+    }
+    collection.seal().expect("seals");
+    // One who opens and closes cleanly leaves tables, and an empty log.
+    drop((collection, _database));
+    let (_database, collection) = open(data.path());
+    // What was right after each of the changes that follow.
+    let mut right = vec![told(&collection)];
+    for number in 0..LATE {
+        collection.apply(vec![late_change(number, &mut vectors)]).expect("applies");
+        right.push(told(&collection));
+    }
+    let newest = right.last().cloned().expect("there");
+    assert!(newest.iter().all(Option::is_some));
+    let operations = 30 + 40 + LATE as u64;
+    wait_for_mark(data.path(), operations);
+    let whole = crashed_copy(data.path());
+    drop((collection, _database));
+    let (mut refused, mut answered_in_part, mut mattered_not) = (0, 0, 0);
+    for round in 0..rounds {
+        let copy = crashed_copy(whole.path());
+        let files = all_files(copy.path());
+        let file = &files[random.below(files.len())];
+        let bytes = fs::read(file).expect("reads");
+        let Some((what, after)) = damaged(&bytes, &mut random) else { continue };
+        fs::write(file, &after).expect("writes");
+        let about =
+            format!("round {round}: {what} of {}", file.strip_prefix(copy.path()).expect("below").display());
+        // A reader, which mends nothing.
+        let database = reader(copy.path());
+        match database.open_collection("default") {
+            Err(error) => {
+                refused += 1;
+                assert!(error.to_string().len() > 10, "{about}");
+            }
+            Ok(None) => panic!("{about}: the collection is gone without a word"),
+            Ok(Some(collection)) => {
+                let found = told(&collection);
+                let problems = collection.verify().unwrap_or_default();
+                let fits = |state: &Vec<Option<String>>| {
+                    found.iter().zip(state).all(|(found, right)| found.is_none() || found == right)
+                };
+                let of = right.iter().rposition(fits);
+                let differ =
+                    || found.iter().zip(&newest).map(|(found, right)| found.is_none() || found == right);
+                let at = of.unwrap_or_else(|| {
+                    panic!(
+                        "{about}: a wrong answer: {:?}, verify says {problems:?}",
+                        differ().collect::<Vec<_>>()
+                    )
+                });
+                let says_gone = problems.iter().any(|problem| problem.what.contains("acknowledged changes"));
+                assert!(at == LATE || says_gone, "{about}: {} changes are gone without a word", LATE - at);
+                if found.contains(&None) {
+                    answered_in_part += 1;
+                    assert!(!problems.is_empty(), "{about}: errors of which verify knows nothing");
+                }
+                mattered_not += usize::from(problems.is_empty());
+            }
+        }
+        drop(database);
+        // A writer, and `repair`.
+        let database = Database::open_tuned(copy.path(), OpenOptions::default(), eager()).expect("opens");
+        if round % 4 == 0 {
+            let Ok(Some(_)) = database.repair("default", false) else {
+                // What nobody can mend is said.
+                assert!(database.open_collection("default").is_err(), "{about}");
+                continue;
+            };
+            let collection = database.open_collection("default").expect("opens").expect("there");
+            let problems = collection.verify().expect("walks");
+            assert!(problems.is_empty(), "{about}: {problems:#?}");
+            assert!(told(&collection).iter().all(Option::is_some), "{about}");
+        }
+    }
+    println!("{refused} refused, {answered_in_part} answered in part, {mattered_not} did not matter");
+}

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use common::*;
 use sensorium_index::{Collection, GraphParams, Tuning};
-use sensorium_types::{Change, Modality, Plan, SearchRequest, Track};
+use sensorium_types::{Change, Content, Modality, Plan, SearchRequest, SubQuery, Track};
 
 const COUNT: usize = 4000;
 const CLUSTERS: usize = 60;
@@ -134,4 +134,37 @@ fn the_tail_is_sealed_in_the_background_and_rebuilt_when_many_are_dead() {
     until(|| in_graph() == 540, shown);
     assert_clean(&collection);
     assert_eq!(search(&collection, &request(random.unit(DIM), 600)).hits.len(), 540);
+}
+
+#[test]
+fn a_beam_that_finds_too_little_is_widened_for_those_who_ask_so() {
+    let data = tempfile::tempdir().expect("folder");
+    let graph = GraphParams { m: 4, ef_construct: 16, ef: 10 };
+    let (_database, collection) = open_tuned(data.path(), Tuning { graph, ..eager() });
+    fill(&collection, 4000, &mut Random(9));
+    collection.seal().expect("seals");
+    let mut random = Random(10);
+    let mut ask = |from, count: usize| {
+        for _ in 0..count {
+            let query = SubQuery { from, ..SubQuery::of(random.unit(DIM)) };
+            assert_eq!(search(&collection, &request_of(query, 10)).plan, Plan::Graph);
+        }
+    };
+    let recall = || collection.stats().expect("counts").recall;
+    ask(None, 16);
+    until(|| !recall().is_empty(), || "nothing was audited in the background".to_owned());
+    assert_eq!((recall()[0].queries, recall()[0].nearest, recall()[0].ef), (1, 10, 10));
+    for _ in 0..10 {
+        ask(Some(Content::Text), 16 * 20);
+        collection.audit().expect("asks");
+    }
+    let of = |from: &str| recall().into_iter().find(|known| known.from == from).expect("measured");
+    let text = of("text");
+    assert!(text.ef > 10 && text.found * 100 >= text.nearest * 97, "{text:?}");
+    assert_eq!((text.of.as_str(), of("mixed").ef), ("image", 10), "others keep theirs");
+    // A caller's own beam stays what it is.
+    let query = SubQuery { from: Some(Content::Text), ..SubQuery::of(Random(3).unit(DIM)) };
+    let own = SearchRequest { ef: Some(10), ..request_of(query.clone(), 10) };
+    let compared = |ask: &SearchRequest| search(&collection, ask).points_compared;
+    assert!(compared(&own) * 2 < compared(&request_of(query, 10)));
 }

@@ -267,6 +267,7 @@ impl Store for MemoryStore {
             points_without_hubs: 0,
             bytes_on_disk: 0,
             bytes_in_memory: 0,
+            recall: Vec::new(),
         })
     }
 

@@ -1,5 +1,6 @@
 //! What stops work that nobody waits for any more.
 
+use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -12,6 +13,7 @@ use std::time::Instant;
 pub struct Cancel {
     flag: Arc<AtomicBool>,
     deadline: Option<Instant>,
+    _kept: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 /// Why work was stopped.
@@ -33,7 +35,14 @@ impl Cancel {
     #[must_use]
     pub fn until(&self, deadline: Instant) -> Self {
         let earlier = self.deadline.map_or(deadline, |own| own.min(deadline));
-        Self { flag: Arc::clone(&self.flag), deadline: Some(earlier) }
+        Self { deadline: Some(earlier), ..self.clone() }
+    }
+
+    /// The same flag, which keeps a value until its last clone goes: whoever works holds a clone, so that the value (a caller's place
+    /// among those that are served) is free only once nothing works for it any more.
+    #[must_use]
+    pub fn keeping(&self, value: impl Any + Send + Sync) -> Self {
+        Self { _kept: Some(Arc::new(value)), ..self.clone() }
     }
 
     /// Sets the flag when what is given is dropped: for work on other threads that nobody waits for once a future is gone.
@@ -85,6 +94,18 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn what_is_kept_goes_with_the_last_clone() {
+        let value = Arc::new(());
+        let cancel = Cancel::new().keeping(Arc::clone(&value));
+        let (late, guard) = (cancel.until(Instant::now()), cancel.on_drop());
+        drop(cancel);
+        drop(guard);
+        assert_eq!((late.is_cancelled(), Arc::strong_count(&value)), (true, 2));
+        drop(late);
+        assert_eq!(Arc::strong_count(&value), 1);
+    }
 
     #[test]
     fn clones_share_the_flag_and_keep_their_deadlines() {

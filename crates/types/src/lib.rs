@@ -51,8 +51,8 @@ pub use record::{
 };
 pub use score::{Calibration, CalibrationTable};
 pub use search::{
-    AssetHit, CollectionStats, Page, Plan, Problem, ScoredPoint, SearchReply, SearchRequest, SpaceInfo,
-    StoredAsset, SubQuery,
+    AssetHit, CollectionStats, MeasuredRecall, Page, Plan, Problem, ScoredPoint, SearchReply, SearchRequest,
+    SpaceInfo, StoredAsset, SubQuery,
 };
 pub use span::{Moment, Span};
 pub use text::{compare_text, is_blank, nfc, printable, same_text};

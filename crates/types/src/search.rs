@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AssetId, AssetRecord, Cancel, Filter, HubWeights, Modality, PointInfo, Track};
+use crate::{AssetId, AssetRecord, Cancel, Content, Filter, HubWeights, Modality, PointInfo, Track};
 
 /// How the points of a search are looked through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -25,12 +25,14 @@ pub struct SubQuery {
     pub tracks: Vec<Track>,
     /// What is taken off each cosine before points are compared; of a store that has no values of points, nothing.
     pub hubs: HubWeights,
+    /// What the vector was made of, where that is one content. It changes no answer, only how wide graphs are searched.
+    pub from: Option<Content>,
 }
 
 impl SubQuery {
     /// A vector that is asked of every track, uncorrected.
     pub const fn of(vector: Vec<f32>) -> Self {
-        Self { vector, tracks: Vec::new(), hubs: HubWeights([0.0; 3]) }
+        Self { vector, tracks: Vec::new(), hubs: HubWeights([0.0; 3]), from: None }
     }
 }
 
@@ -140,6 +142,25 @@ pub struct CollectionStats {
     pub bytes_on_disk: u64,
     /// Bytes of vectors and graph in memory.
     pub bytes_in_memory: u64,
+    /// What searches through graphs find, measured by queries that were asked since the collection was opened.
+    pub recall: Vec<MeasuredRecall>,
+}
+
+/// How many of the nearest assets searches through graphs find, of one content asked by another.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct MeasuredRecall {
+    /// What asks: a content, or `mixed`.
+    pub from: String,
+    /// What is asked: `image`, `audio`, `text` or `caption`.
+    pub of: String,
+    /// Queries that were compared with an exact search.
+    pub queries: u64,
+    /// The nearest assets of all of them.
+    pub nearest: u64,
+    /// How many of these were found.
+    pub found: u64,
+    /// The beam that found them.
+    pub ef: u64,
 }
 
 /// One thing that `verify` found.

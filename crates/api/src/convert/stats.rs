@@ -1,6 +1,6 @@
 //! Spaces, counts and problems.
 
-use sensorium_types::{CollectionStats, Problem, SpaceInfo};
+use sensorium_types::{CollectionStats, MeasuredRecall, Problem, SpaceInfo};
 
 use crate::{ConvertError, v1};
 
@@ -34,6 +34,7 @@ impl v1::StatsResponse {
             points_without_hubs,
             bytes_on_disk,
             bytes_in_memory,
+            recall,
         } = counts;
         Self {
             collection_name: collection_name.to_owned(),
@@ -48,6 +49,7 @@ impl v1::StatsResponse {
             bytes_in_memory: *bytes_in_memory,
             captions_made: None,
             captions_missing: None,
+            recall: recall.iter().map(v1::MeasuredRecall::from).collect(),
         }
     }
 
@@ -62,7 +64,34 @@ impl v1::StatsResponse {
             points_without_hubs: self.points_without_hubs,
             bytes_on_disk: self.bytes_on_disk,
             bytes_in_memory: self.bytes_in_memory,
+            recall: self.recall.iter().map(measured_recall).collect(),
         }
+    }
+}
+
+impl From<&MeasuredRecall> for v1::MeasuredRecall {
+    fn from(measured: &MeasuredRecall) -> Self {
+        let MeasuredRecall { from, of, queries, nearest, found, ef } = measured;
+        Self {
+            from: from.clone(),
+            of: of.clone(),
+            queries: *queries,
+            nearest: *nearest,
+            found: *found,
+            ef: *ef,
+        }
+    }
+}
+
+fn measured_recall(message: &v1::MeasuredRecall) -> MeasuredRecall {
+    let v1::MeasuredRecall { from, of, queries, nearest, found, ef } = message;
+    MeasuredRecall {
+        from: from.clone(),
+        of: of.clone(),
+        queries: *queries,
+        nearest: *nearest,
+        found: *found,
+        ef: *ef,
     }
 }
 
@@ -88,6 +117,14 @@ mod tests {
             points_without_hubs: 8,
             bytes_on_disk: 6,
             bytes_in_memory: 7,
+            recall: vec![MeasuredRecall {
+                from: "text".to_owned(),
+                of: "audio".to_owned(),
+                queries: 9,
+                nearest: 90,
+                found: 88,
+                ef: 256,
+            }],
         };
         let before = SpaceInfo { id: "mini".to_owned(), dim: 384, revision: "m@1".to_owned() };
         let message = v1::StatsResponse::of("default", &before, &counts);

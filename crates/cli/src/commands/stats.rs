@@ -1,7 +1,7 @@
 //! `stats`: counts and sizes.
 
 use sensorium_engine::{Access, CaptionCounts};
-use sensorium_types::{CollectionStats, SpaceInfo};
+use sensorium_types::{CollectionStats, MeasuredRecall, SpaceInfo};
 
 use super::Context;
 use crate::backend::Backend;
@@ -40,6 +40,7 @@ fn rows(collection: &str, space: &SpaceInfo, counts: &CollectionStats) -> Vec<(&
         points_without_hubs,
         bytes_on_disk,
         bytes_in_memory,
+        recall,
     } = counts;
     let mut rows = vec![
         ("collection", collection.to_owned()),
@@ -53,6 +54,11 @@ fn rows(collection: &str, space: &SpaceInfo, counts: &CollectionStats) -> Vec<(&
     if *points_without_hubs > 0 {
         let missing = words::count(*points_without_hubs, "point lacks values", "points lack values");
         rows.push(("correction", format!("not yet in use: {missing}")));
+    }
+    for MeasuredRecall { from, of, queries, nearest, found, ef } in recall {
+        let asked = words::count(*queries, "query", "queries");
+        let told = format!("{found} of the {nearest} nearest found by {asked} of {from} to {of}, beam {ef}");
+        rows.push(("recall", told));
     }
     rows
 }

@@ -194,6 +194,7 @@ pub(crate) fn stats(
         points_without_hubs,
         bytes_on_disk,
         bytes_in_memory,
+        recall,
     } = counts;
     json!({
         "collection": collection,
@@ -206,6 +207,7 @@ pub(crate) fn stats(
         "bytes": { "disk": bytes_on_disk, "memory": bytes_in_memory },
         "points_in_graph": points_in_graph,
         "points_without_hubs": points_without_hubs,
+        "recall": recall,
         "captions": captions.map(|CaptionCounts { made, missing }| json!({ "made": made, "missing": missing })),
         "space": self::space(space),
     })

@@ -3,11 +3,16 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
+use sensorium_types::Cancel;
 
 use super::planner::{self, Entry};
 use crate::{EmbedError, Embedding, Input};
+
+/// Time between two looks of one who waits at whether he is still to.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// Who waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -83,8 +88,8 @@ impl Ticket {
     /// Waits for the vectors, in the order of the inputs.
     ///
     /// # Errors
-    /// The first fault of an input, or [`EmbedError::Stopped`] if the batcher went away.
-    pub fn wait(self) -> Result<Vec<Embedding>, EmbedError> {
+    /// The first fault of an input, [`EmbedError::Stopped`] if the batcher went away, or [`EmbedError::Cancelled`].
+    pub fn wait(self, cancel: &Cancel) -> Result<Vec<Embedding>, EmbedError> {
         let mut state = self.0.state.lock();
         loop {
             if let Some(error) = state.error.take() {
@@ -93,7 +98,10 @@ impl Ticket {
             if state.missing == 0 {
                 return Ok(std::mem::take(&mut state.vectors));
             }
-            self.0.ready.wait(&mut state);
+            if cancel.is_cancelled() {
+                return Err(EmbedError::Cancelled);
+            }
+            self.0.ready.wait_for(&mut state, LOOK_EVERY);
         }
     }
 }
@@ -259,8 +267,27 @@ mod tests {
         let reply = Reply::new(1);
         queue.push(chunk(1, Priority::Bulk, &reply)).unwrap();
         queue.close();
-        assert!(matches!(Ticket::new(reply).wait(), Err(EmbedError::Stopped)));
+        assert!(matches!(Ticket::new(reply).wait(&Cancel::new()), Err(EmbedError::Stopped)));
         assert!(queue.next_batch(10).is_none());
         assert!(matches!(queue.push(chunk(1, Priority::Bulk, &Reply::new(1))), Err(EmbedError::Stopped)));
+    }
+
+    #[test]
+    fn one_who_gives_up_waits_no_longer_and_what_he_asked_for_is_not_encoded() {
+        let queue = Queue::new(10);
+        let reply = Reply::new(1);
+        queue.push(chunk(1, Priority::Query, &reply)).unwrap();
+        let (ticket, cancel) = (Ticket::new(Arc::clone(&reply)), Cancel::new());
+        let waiting = {
+            let cancel = cancel.clone();
+            std::thread::spawn(move || ticket.wait(&cancel))
+        };
+        cancel.cancel();
+        assert!(matches!(waiting.join().unwrap(), Err(EmbedError::Cancelled)));
+        assert!(reply.is_cancelled());
+        let stays = Reply::new(1);
+        queue.push(chunk(1, Priority::Query, &stays)).unwrap();
+        let batch = queue.next_batch(100).unwrap();
+        assert!(batch.iter().all(|chunk| Arc::ptr_eq(&chunk.reply, &stays)));
     }
 }

@@ -1,5 +1,7 @@
 //! Beam search: the best of several captions that grow side by side.
 
+use std::ops::ControlFlow;
+
 use super::rules::{Rules, log_softmax};
 use super::state::{Cache, Line, Memory};
 use super::{BEGIN, END, Written, network::Network};
@@ -25,13 +27,14 @@ struct Next {
 /// Searches until `width` captions have ended, and gives the worthiest.
 ///
 /// As many tokens as could all be ends are looked at beyond the width, so that ends do not thin out what grows; an end
-/// counts if it is among the best `width` tokens of its step.
+/// counts if it is among the best `width` tokens of its step. `None` if `on_step`, which is asked before each of them, stops it.
 pub(super) fn search(
     network: &Network,
     memory: &Memory,
     rules: Rules,
     (width, length_penalty): (usize, f32),
-) -> Result<Written, EmbedError> {
+    on_step: &mut dyn FnMut() -> ControlFlow<()>,
+) -> Result<Option<Written>, EmbedError> {
     let mut growing = vec![Growing { written: Written::default(), sum: 0.0, cache: network.cache() }];
     let mut best: Option<(f32, Written)> = None;
     let mut ended = 0;
@@ -43,6 +46,9 @@ pub(super) fn search(
         }
     };
     for _ in 0..rules.max_tokens {
+        if on_step().is_break() {
+            return Ok(None);
+        }
         let candidates = candidates(network, memory, rules, width, &mut growing)?;
         let mut grown: Vec<Growing> = Vec::with_capacity(width);
         for (rank, next) in candidates.into_iter().enumerate() {
@@ -79,7 +85,7 @@ pub(super) fn search(
     for Growing { written, sum, .. } in growing {
         end_with(sum, written);
     }
-    Ok(best.map(|(_, written)| written).unwrap_or_default())
+    Ok(Some(best.map(|(_, written)| written).unwrap_or_default()))
 }
 
 /// The best tokens after every growing caption, best first: twice the width.

@@ -138,7 +138,11 @@ impl Captioner for CaptionDecoder {
                 single::write(parts, memory, rules, &mut Chooser::Drawn(nucleus), on_piece)?
             }
             Strategy::Beam { width, length_penalty } => {
-                let written = beam::search(&self.network, memory, rules, (width, length_penalty))?;
+                let mut on_step = || on_piece("");
+                let beam = (width, length_penalty);
+                let Some(written) = beam::search(&self.network, memory, rules, beam, &mut on_step)? else {
+                    return Ok(self.finish(Written { end: CaptionEnd::Stopped, ..Written::default() }));
+                };
                 let caption = self.finish(written);
                 // What is whole is told to its end or to who stops, and stays whole.
                 let _ = caption.tokens.iter().try_for_each(|token| on_piece(&token.piece));

@@ -247,6 +247,15 @@ fn bounds_hold_and_who_listens_may_stop() {
     });
     let stopped = stopped.unwrap();
     assert_eq!((stopped.tokens.len(), stopped.end), (3, CaptionEnd::Stopped));
+    let beam = options(Strategy::Beam { width: 3, length_penalty: 0.7 });
+    let mut steps = 0;
+    let stopped = decoder.caption(&memory, &beam, &mut |piece| {
+        assert_eq!(piece, "");
+        steps += 1;
+        if steps == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    let stopped = stopped.unwrap();
+    assert_eq!((stopped.text.as_str(), stopped.end, steps), ("", CaptionEnd::Stopped, 3));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::small::{Small, audio, image, texts};
 use sensorium_embed::{Batcher, BatcherConfig, Bundle, EmbedError, Input, Priority};
+use sensorium_types::Cancel;
 
 fn start(bundle: &Arc<Bundle>, config: BatcherConfig) -> Batcher {
     Batcher::start(Arc::clone(bundle), config).unwrap()
@@ -32,7 +33,7 @@ fn many_callers_get_their_own_vectors_in_order() {
                             Err(error) => panic!("{error}"),
                         }
                     };
-                    let vectors = ticket.wait().unwrap();
+                    let vectors = ticket.wait(&Cancel::new()).unwrap();
                     for (vector, expected) in vectors.iter().zip(expected) {
                         let near = vector.iter().zip(expected).all(|(a, b)| (a - b).abs() <= 1e-5);
                         assert!(near, "caller {caller}, round {round}");
@@ -53,7 +54,7 @@ fn a_query_and_a_caller_who_left_disturb_nobody() {
     let bulk = encoder.submit(images(), Priority::Bulk).unwrap();
     drop(encoder.submit(images(), Priority::Bulk).unwrap());
     let query = encoder.submit(texts(), Priority::Query).unwrap();
-    let found = [bulk.wait().unwrap(), query.wait().unwrap()].concat();
+    let found = [bulk.wait(&Cancel::new()).unwrap(), query.wait(&Cancel::new()).unwrap()].concat();
     assert_eq!(found.len(), expected.len());
     for (vector, expected) in found.iter().zip(&expected) {
         assert!(vector.iter().zip(expected).all(|(a, b)| (a - b).abs() <= 1e-5));
@@ -67,7 +68,7 @@ fn an_invalid_input_is_refused_at_the_door() {
     let encoder = start(&bundle, BatcherConfig::default());
     let refused = encoder.submit(vec![Input::Audio(Vec::new())], Priority::Query);
     assert!(matches!(refused, Err(EmbedError::InvalidInput { index: 0, .. })));
-    assert!(encoder.submit(Vec::new(), Priority::Query).unwrap().wait().unwrap().is_empty());
+    assert!(encoder.submit(Vec::new(), Priority::Query).unwrap().wait(&Cancel::new()).unwrap().is_empty());
 }
 
 #[test]
@@ -78,7 +79,7 @@ fn the_fault_of_an_encoder_reaches_its_caller_and_nobody_else() {
     let encoder = start(&bundle, BatcherConfig::default());
     let tickets =
         [texts(), vec![audio(1.0)], texts()].map(|inputs| encoder.submit(inputs, Priority::Bulk).unwrap());
-    let [first, faulty, last] = tickets.map(sensorium_embed::Ticket::wait);
+    let [first, faulty, last] = tickets.map(|ticket| ticket.wait(&Cancel::new()));
     assert_eq!(first.unwrap(), last.unwrap());
     assert!(matches!(faulty, Err(EmbedError::MissingFile { .. })));
 }

@@ -16,7 +16,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sensorium_embed::{Input, Priority};
+use sensorium_embed::{Caption, Input, Priority};
 use sensorium_media::{Cancel, MediaInput};
 use sensorium_types::{
     AssetId, CAPTIONS_FIELD, Change, Comparison, FailureReason, Filter, Language, Literal, Modality, Payload,
@@ -68,7 +68,7 @@ pub enum CaptionOutcome {
 pub struct CaptionPace {
     /// Ends the work; what is half made is not kept.
     pub cancel: Cancel,
-    /// Whether others work now; looked at before each caption.
+    /// Whether others work now; looked at before each token. Then the caption is begun anew once they are done.
     pub is_busy: Option<Arc<dyn Fn() -> bool + Send + Sync>>,
 }
 
@@ -79,10 +79,14 @@ impl std::fmt::Debug for CaptionPace {
 }
 
 impl CaptionPace {
+    fn others_work(&self) -> bool {
+        self.is_busy.as_ref().is_some_and(|is_busy| is_busy())
+    }
+
     /// Blocks while others work; `false` once it is time to end.
     fn go_on(&self) -> bool {
         while !self.cancel.is_cancelled() {
-            if !self.is_busy.as_ref().is_some_and(|is_busy| is_busy()) {
+            if !self.others_work() {
                 return true;
             }
             std::thread::sleep(BUSY_PAUSE);
@@ -293,6 +297,23 @@ struct Speaker<'a> {
 }
 
 impl Speaker<'_> {
+    /// The caption of one content, made while nobody else works: the decoder is let go of as soon as somebody does. `None` once it is
+    /// time to end.
+    fn caption(&self, content: &Captioned) -> Result<Option<Caption>, EngineError> {
+        while self.pace.go_on() {
+            let mut gave_way = false;
+            let mut on_piece = |_: &str| {
+                gave_way = self.pace.cancel.is_cancelled() || self.pace.others_work();
+                if gave_way { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            };
+            let caption = self.encode.caption(content, &beam_options(), &mut on_piece)?;
+            if !gave_way {
+                return Ok(Some(caption));
+            }
+        }
+        Ok(None)
+    }
+
     /// Captions of an asset. Inner error: why its bytes cannot be put into words.
     fn write(
         &self,
@@ -316,12 +337,11 @@ impl Speaker<'_> {
         }
         let (mut rows, mut said) = (Vec::new(), Vec::new());
         for (ordinal, content) in contents {
-            if !self.pace.go_on() {
-                return Ok(Err(FailureReason::new(sensorium_types::ReasonKind::TimedOut, "interrupted")));
-            }
-            let mut on_piece = |_: &str| ControlFlow::Continue(());
-            let caption = match self.encode.caption(&content, &beam_options(), &mut on_piece) {
-                Ok(caption) => caption,
+            let caption = match self.caption(&content) {
+                Ok(Some(caption)) => caption,
+                Ok(None) => {
+                    return Ok(Err(FailureReason::new(sensorium_types::ReasonKind::TimedOut, "interrupted")));
+                }
                 Err(error) if is_of_the_file(&error) => return Ok(Err(crate::encode::reason_of(&error))),
                 Err(error) => return Err(error),
             };
@@ -346,7 +366,7 @@ impl Speaker<'_> {
         let vectors = if inputs.is_empty() {
             Vec::new()
         } else {
-            self.encode.submit(inputs, Priority::Bulk)?.wait()?
+            self.encode.submit(inputs, Priority::Bulk)?.wait(&Cancel::new())?
         };
         let points = said.into_iter().zip(vectors).map(|((ordinal, span, _), vector)| PointRecord {
             track: Track::Caption,

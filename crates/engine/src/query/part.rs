@@ -29,6 +29,8 @@ pub(super) struct QueryPart {
     pub(super) asks_captions: bool,
     /// How its cosines are corrected.
     pub(super) hubs: HubWeights,
+    /// What it was made of, where that is one content.
+    pub(super) from: Option<Content>,
     /// Calibration for each content, in the order of [`Content::ALL`]; `None` where scores mean nothing.
     calibrations: Option<[Calibration; 3]>,
 }
@@ -81,6 +83,7 @@ impl QueryParts {
                     identical,
                     asks_captions,
                     hubs,
+                    from: term.content,
                     calibrations,
                 }
             };
@@ -102,7 +105,18 @@ impl QueryParts {
             };
             let asks_captions = keeps_captions && terms.iter().all(is_text);
             let hubs = hubs(&weights, length);
-            vec![QueryPart { term: None, weight: 1.0, vector, identical, asks_captions, hubs, calibrations }]
+            let from = terms.first().and_then(|first| first.content);
+            let from = from.filter(|_| terms.iter().all(|term| term.content == from));
+            vec![QueryPart {
+                term: None,
+                weight: 1.0,
+                vector,
+                identical,
+                asks_captions,
+                hubs,
+                from,
+                calibrations,
+            }]
         };
         Ok(Self { parts, exclude })
     }

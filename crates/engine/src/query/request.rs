@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use sensorium_types::{AssetId, Filter, Language, Modality, Track, is_blank};
+use sensorium_types::{AssetId, Cancel, Filter, Language, Modality, Track, is_blank};
 
 /// Hits given where no limit is named.
 pub const DEFAULT_LIMIT: usize = 10;
@@ -74,6 +74,8 @@ pub struct QueryRequest {
     pub raw: bool,
     /// Tell how the answer came about.
     pub explain: bool,
+    /// What ends the work early. It ends as well when nobody waits for the answer any more; whatever works for it holds a clone.
+    pub cancel: Cancel,
 }
 
 impl Default for QueryRequest {
@@ -91,6 +93,7 @@ impl Default for QueryRequest {
             rerank: 0,
             raw: false,
             explain: false,
+            cancel: Cancel::new(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sensorium_store::Store;
-use sensorium_types::{CalibrationTable, Cancel, Language};
+use sensorium_types::{CalibrationTable, Language};
 
 use super::clock::Clock;
 use super::fusion::fuse;
@@ -47,6 +47,7 @@ pub(crate) async fn query(sources: Sources, request: QueryRequest) -> Result<Que
         rerank,
         raw: _,
         explain,
+        cancel,
     } = request;
     if !terms.iter().any(|term| term.weight > 0.0) {
         return Err(EngineError::NoPositiveTerm);
@@ -57,7 +58,6 @@ pub(crate) async fn query(sources: Sources, request: QueryRequest) -> Result<Que
     let question = (rerank > 0).then(|| question(&terms, late)).transpose()?;
     let mut clock = Clock::start();
     // A caller that goes away drops this future, and with it the work of other threads ends.
-    let cancel = Cancel::new();
     let _ends_with_the_query = cancel.on_drop();
     let reader = Reader {
         store: Arc::clone(&store),

@@ -53,6 +53,7 @@ pub(super) async fn search(
             vector: part.vector.clone(),
             tracks: ask.tracks.clone(),
             hubs: part.hubs,
+            from: part.from,
         })
     });
     let Scope { modalities, filter, exclude, limit, exact, cancel } = scope;

@@ -88,13 +88,13 @@ impl Asker {
 
     /// The vector of a text, and the language in which it was read.
     async fn text(&self, text: String, given: Option<Language>) -> Result<(Vec<f32>, Language), EngineError> {
-        let encode = Arc::clone(&self.encode);
+        let (encode, cancel) = (Arc::clone(&self.encode), self.cancel.clone());
         blocking("encode a text", move || {
             let (language, input) = match given {
                 Some(language) => (language, Input::TextIn(language, text)),
                 None => (encode.language(&text)?, Input::Text(text)),
             };
-            let vectors = encode.submit(vec![input], Priority::Query)?.wait()?;
+            let vectors = encode.submit(vec![input], Priority::Query)?.wait(&cancel)?;
             let vector = vectors.into_iter().next().ok_or(EngineError::Task { action: "encode a text" })?;
             Ok((vector, language))
         })
@@ -106,7 +106,7 @@ impl Asker {
         let (encode, decode) = (Arc::clone(&self.encode), Arc::clone(&self.decode));
         let cancel = self.cancel.clone();
         blocking("decode a term", move || {
-            let mut feed = Feed::new(encode.as_ref(), Priority::Query);
+            let mut feed = Feed::new(encode.as_ref(), Priority::Query).until(&cancel);
             // Parts come in order of track, so the track of the first is the one that asks: a video's image.
             let mut first = None;
             let mut on_part = |part: Part| {

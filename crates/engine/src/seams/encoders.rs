@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use sensorium_embed::{
     Batcher, BatcherConfig, Bundle, Caption, CaptionOptions, Image, Input, Priority, TextScores, Ticket,
 };
-use sensorium_types::{CalibrationTable, HubBank, Language, Modality, SpaceInfo};
+use sensorium_types::{CalibrationTable, Cancel, HubBank, Language, Modality, SpaceInfo};
 
 use super::{Captioned, Encode, Pending};
 use crate::EngineError;
@@ -112,7 +112,7 @@ impl Encode for Encoders {
 struct OnTheWay(Ticket);
 
 impl Pending for OnTheWay {
-    fn wait(self: Box<Self>) -> Result<Vec<Vec<f32>>, EngineError> {
-        Ok(self.0.wait()?)
+    fn wait(self: Box<Self>, cancel: &Cancel) -> Result<Vec<Vec<f32>>, EngineError> {
+        Ok(self.0.wait(cancel)?)
     }
 }

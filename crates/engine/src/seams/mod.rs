@@ -153,6 +153,6 @@ pub trait Pending: Send + Debug {
     /// Blocks until there is one vector of L2 norm 1 for each input, in order.
     ///
     /// # Errors
-    /// If an encoder failed.
-    fn wait(self: Box<Self>) -> Result<Vec<Vec<f32>>, EngineError>;
+    /// If an encoder failed, or the caller gave up.
+    fn wait(self: Box<Self>, cancel: &Cancel) -> Result<Vec<Vec<f32>>, EngineError>;
 }

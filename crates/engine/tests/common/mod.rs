@@ -131,7 +131,7 @@ fn letter(sample: &f32) -> char {
 pub(crate) struct FakePending(pub(crate) Vec<Input>);
 
 impl Pending for FakePending {
-    fn wait(self: Box<Self>) -> Result<Vec<Vec<f32>>, EngineError> {
+    fn wait(self: Box<Self>, _: &Cancel) -> Result<Vec<Vec<f32>>, EngineError> {
         let text = |input: Input| match input {
             Input::Text(text) | Input::TextIn(_, text) => text,
             Input::Audio(samples) => samples.iter().map(letter).collect(),

@@ -20,7 +20,8 @@ use super::view::View;
 use crate::assets::{AssetFile, Making, Names};
 use crate::error::IndexError;
 use crate::storage::{
-    ASSET_FILE_KEY, AssetFileRow, AssetOffset, Batch, Family, NOTED_KEY, PointOffset, Rocks, Row as _, changed_range,
+    ASSET_FILE_KEY, AssetFileRow, AssetOffset, Batch, Family, NOTED_KEY, PointOffset, Rocks, Row as _,
+    changed_range,
 };
 
 /// One in so many assets may have changed before the file is written anew: so it is written some eight times while a collection

@@ -9,6 +9,7 @@ use parking_lot::{Mutex, RwLock};
 use sensorium_types::{HubBank, SpaceInfo};
 
 use super::asset_files::AssetFileJob;
+use super::audit::Auditor;
 use super::matching::ColumnJob;
 use super::view::View;
 use super::writer::Writer;
@@ -59,6 +60,8 @@ pub(crate) struct Core {
     pub(super) filler: Mutex<Option<JoinHandle<()>>>,
     /// The thread that checks and writes files of segments.
     pub(super) checker: Mutex<Option<JoinHandle<()>>>,
+    /// What is known of the recall of its searches.
+    pub(super) auditor: Auditor,
     /// The job that writes the file of assets.
     pub(super) asset_files: AssetFileJob,
     /// Which fields have columns, and the job that makes them.
@@ -110,6 +113,7 @@ impl Core {
             filling: Mutex::new(()),
             filler: Mutex::new(None),
             checker: Mutex::new(None),
+            auditor: Auditor::default(),
             asset_files: AssetFileJob::default(),
             columns: ColumnJob::default(),
             this: Weak::new(),

@@ -14,6 +14,7 @@
 //! | `check.rs`, `draft.rs`, `writer.rs`, `commit.rs` | changes: refused, drafted, written, grouped |
 //! | `select.rs`, `matching.rs`, `fields.rs` | who may be given, from columns (`../columns/`) or one by one |
 //! | `planner.rs`, `query.rs`, `collector.rs` | searches |
+//! | `audit.rs` | the recall of searches through graphs, and beams that reach it |
 //! | `hubs.rs` | hub values in memory, and the job that makes those that are missing |
 //! | `read.rs`, `stats.rs` | the rest of reading |
 //! | `policy.rs`, `optimizer.rs` | which segments are built, and their publication |
@@ -21,6 +22,7 @@
 //! | `verify/`, `repair.rs` | what is wrong, and what is dropped |
 
 mod asset_files;
+mod audit;
 mod check;
 mod collector;
 mod commit;
@@ -200,6 +202,15 @@ impl Collection {
         read::thumb(&self.core, &self.core.view(), point)
     }
 
+    /// Compares searches that were asked with exact ones; done in the background as well, while nobody searches. What was found is
+    /// in [`Collection::stats`].
+    ///
+    /// # Errors
+    /// If a search failed.
+    pub fn audit(&self) -> Result<(), IndexError> {
+        audit::audit_waiting(&self.core)
+    }
+
     /// Live assets that meet the filter.
     ///
     /// # Errors
@@ -304,5 +315,6 @@ impl Drop for Collection {
         }
         self.core.columns.join();
         self.core.asset_files.join();
+        self.core.auditor.join();
     }
 }

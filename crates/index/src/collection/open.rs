@@ -13,7 +13,7 @@ use super::segment_file;
 use super::writer::Writer;
 use super::{Collection, asset_files};
 use crate::assets::AssetFile;
-use crate::database::WriterLock;
+use crate::database::{WriterLock, has_writer};
 use crate::error::IndexError;
 use crate::options::Tuning;
 use crate::storage::{
@@ -29,6 +29,8 @@ const READ_PAUSE: Duration = Duration::from_millis(15);
 /// How a collection is opened.
 #[derive(Debug)]
 pub(crate) struct OpenCollection<'a> {
+    /// The data folder of the database.
+    pub(crate) data: PathBuf,
     /// Its folder.
     pub(crate) folder: PathBuf,
     /// Its name, as the registry has it.
@@ -54,6 +56,9 @@ impl OpenCollection<'_> {
     pub(crate) fn open(self) -> Result<Collection, IndexError> {
         let mark = HighWater::read(&self.folder)
             .map_err(|error| IndexError::file("read the high-water mark", error))?;
+        if self.access == Access::Read {
+            self.check_tables()?;
+        }
         let rocks = Rocks::open(&self.folder, self.access, Recovery::Strict, self.memory)?;
         let read_only = self.access == Access::Read;
         // Values are of one space: another's points stay as they are.
@@ -92,6 +97,21 @@ impl OpenCollection<'_> {
             view,
             loss,
         })))
+    }
+}
+
+impl OpenCollection<'_> {
+    /// A reader passes over tables that it cannot open, as if what they hold had never been written. So they are opened strictly
+    /// first, where nobody writes meanwhile.
+    fn check_tables(&self) -> Result<(), IndexError> {
+        let nobody_writes = || has_writer(&self.data) == Some(false);
+        if !nobody_writes() {
+            return Ok(());
+        }
+        match Rocks::check(&self.folder, self.memory) {
+            Err(error) if nobody_writes() => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 }
 

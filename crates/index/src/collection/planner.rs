@@ -57,20 +57,44 @@ fn walk_cost(facts: Facts) -> usize {
     compared.saturating_mul(parts).saturating_mul(30 + dim / 8)
 }
 
-/// Nanoseconds of a scan, about: of all rows in order, or of those that count one by one.
-fn scan_cost(facts: Facts) -> usize {
-    let Facts { rows, listed, candidates, dim, .. } = facts;
-    if listed { in_order(rows, dim).min(one_by_one(candidates, dim)) } else { in_order(rows, dim) }
+/// How candidates are met by a scan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scan {
+    /// Every row is compared, in order.
+    InOrder,
+    /// Every row is asked whether it counts, in order, and those that do are compared.
+    Picked,
+    /// Candidates are looked up one by one.
+    OneByOne,
 }
 
-/// Whether so many candidates are looked up one by one rather than met in the order of so many rows.
-pub(super) const fn gathers(candidates: usize, rows: usize, dim: usize) -> bool {
-    one_by_one(candidates, dim) < in_order(rows, dim)
+/// The scan that is predicted to cost least, among so many rows. `candidates` are listed, or `None`.
+pub(super) fn scan(candidates: Option<usize>, rows: usize, dim: usize) -> Scan {
+    least_scan(candidates, rows, dim).1
+}
+
+fn least_scan(candidates: Option<usize>, rows: usize, dim: usize) -> (usize, Scan) {
+    let all = (in_order(rows, dim), Scan::InOrder);
+    let Some(candidates) = candidates else { return all };
+    let others =
+        [(picked(candidates, rows, dim), Scan::Picked), (one_by_one(candidates, dim), Scan::OneByOne)];
+    others.into_iter().fold(all, |least, other| if other.0 < least.0 { other } else { least })
+}
+
+/// Nanoseconds of a scan, about.
+fn scan_cost(facts: Facts) -> usize {
+    let Facts { rows, listed, candidates, dim, .. } = facts;
+    least_scan(listed.then_some(candidates), rows, dim).0
 }
 
 /// Nanoseconds of a scan in order, about: codes flow by.
 const fn in_order(rows: usize, dim: usize) -> usize {
     rows.saturating_mul(8 + dim / 16)
+}
+
+/// Nanoseconds of asking every row in order whether it counts, about, and of comparing those that do: their codes are fetched ahead.
+const fn picked(candidates: usize, rows: usize, dim: usize) -> usize {
+    rows.saturating_mul(2).saturating_add(candidates.saturating_mul(30 + dim / 8))
 }
 
 /// Nanoseconds of looking up candidates, about: a search for the place, and a vector that memory did not expect.
@@ -108,6 +132,16 @@ mod tests {
         assert_eq!(by_cost(Facts { exact: true, ..FACTS }), Plan::ExactScan);
         assert_eq!(by_cost(Facts { parts: 0, rows: 0, ..FACTS }), Plan::ExactScan);
         assert_eq!(by_cost(Facts { limit: usize::MAX, ..FACTS }), Plan::ExactScan);
+    }
+
+    #[test]
+    fn the_fewer_rows_count_the_fewer_are_compared() {
+        let of = |candidates| scan(Some(candidates), 100_000, 256);
+        assert_eq!(scan(None, 100_000, 256), Scan::InOrder);
+        assert_eq!(
+            [100_000, 50_000, 10_000, 2_000, 100].map(of),
+            [Scan::InOrder, Scan::InOrder, Scan::Picked, Scan::Picked, Scan::OneByOne,]
+        );
     }
 
     #[test]

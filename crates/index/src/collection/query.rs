@@ -10,13 +10,14 @@
 //! decide. A scan so gives what comparing every vector would: the difference of the two has a bound.
 
 use sensorium_kernels::{BeamEnd, CodeMatrix, CodeQuery, Scored};
-use sensorium_types::{AssetHit, Plan, ScoredPoint, SearchReply, SearchRequest, SubQuery};
+use sensorium_types::{AssetHit, Content, Plan, ScoredPoint, SearchReply, SearchRequest, SubQuery};
 
+use super::audit;
 use super::check::check_vector;
 use super::collector::{Collector, Met};
 use super::core::Core;
 use super::hubs::Correction;
-use super::planner::{Facts, gathers, plan};
+use super::planner::{Facts, Scan, plan, scan};
 use super::sealed::{Ask, Sealed};
 use super::segments::{SegmentKind, Segments};
 use super::select::{Selection, check};
@@ -25,6 +26,7 @@ use super::view::View;
 use crate::assets::{ModalitySet, Point, TrackSet};
 use crate::distance::dot;
 use crate::error::IndexError;
+use crate::storage::AssetOffset;
 
 /// Rows that a scan compares between two looks at the cancel flag.
 const SLICE: usize = 256;
@@ -43,7 +45,14 @@ pub(super) fn search(
     }
     check(&request.cancel)?;
     let selection = Selection::new(core, view, request)?;
-    request.queries.iter().map(|query| Search::new(core, view, request, &selection, query).run()).collect()
+    let searches = request.queries.iter().map(|query| {
+        let reply = Search::new(core, view, request, &selection, query).run()?;
+        if reply.plan == Plan::Graph && request.ef.is_none() {
+            audit::note(core, query);
+        }
+        Ok(reply)
+    });
+    searches.collect()
 }
 
 struct Search<'a> {
@@ -52,6 +61,7 @@ struct Search<'a> {
     request: &'a SearchRequest,
     selection: &'a Selection,
     query: &'a [f32],
+    from: Option<Content>,
     code: CodeQuery,
     tracks: TrackSet,
     correction: Option<Correction<'a>>,
@@ -72,6 +82,7 @@ impl<'a> Search<'a> {
             request,
             selection,
             query: &query.vector,
+            from: query.from,
             code: CodeQuery::new(&query.vector),
             tracks: TrackSet::of_request(&query.tracks),
             correction: Correction::new(core, view, query.hubs),
@@ -103,7 +114,8 @@ impl<'a> Search<'a> {
             return Ok((Plan::ExactScan, Vec::new()));
         }
         let segments = self.view.segments(kind);
-        let ef = self.request.ef.unwrap_or(self.core.tuning.graph.ef);
+        let default = self.core.tuning.graph.ef;
+        let ef = self.request.ef.unwrap_or_else(|| self.core.auditor.ef(self.from, kind, default));
         let candidates = self.selection.points(tracks);
         let is_everything = candidates == self.view.assets.tally().points(ModalitySet::ALL, kind.tracks());
         let plan = plan(
@@ -150,6 +162,14 @@ impl<'a> Search<'a> {
             && self.selection.has(self.view, row.asset)
     }
 
+    /// Whether a row may count, by its asset and its track.
+    fn may_count(&self, stretch: Stretch<'_>, place: u32) -> bool {
+        let place = place as usize;
+        let track = stretch.tracks.get(place).is_some_and(|track| self.tracks.has_code(*track));
+        let asset = stretch.assets.get(place).copied().map(AssetOffset);
+        track && asset.is_some_and(|asset| self.selection.has(self.view, asset))
+    }
+
     fn lowered(&self, row: RowRef<'_>) -> f32 {
         self.correction.map_or(0.0, |correction| correction.amount(row.point))
     }
@@ -168,8 +188,10 @@ impl<'a> Search<'a> {
     fn scan(&mut self, kind: SegmentKind, segments: &Segments, limit: usize) -> Result<Vec<Met>, IndexError> {
         let mut best = Collector::new(&self.view.assets, limit);
         let tracks = self.tracks.and(kind.tracks());
-        match self.selection.matching() {
-            Some(assets) if gathers(self.selection.points(tracks), segments.rows(), self.core.space.dim) => {
+        let listed = self.selection.matching();
+        let candidates = listed.as_ref().map(|_| self.selection.points(tracks));
+        match (listed, scan(candidates, segments.rows(), self.core.space.dim)) {
+            (Some(assets), Scan::OneByOne) => {
                 for (number, asset) in assets.enumerate() {
                     if number % SLICE == 0 {
                         check(&self.request.cancel)?;
@@ -183,11 +205,11 @@ impl<'a> Search<'a> {
                     }
                 }
             }
-            Some(_) | None => {
+            (_, way) => {
                 for part in &segments.parts {
-                    self.scan_stretch(kind, part.sealed.stretch(), &mut best)?;
+                    self.scan_stretch(kind, part.sealed.stretch(), way, &mut best)?;
                 }
-                self.scan_tail(kind, segments, &mut best)?;
+                self.scan_tail(kind, segments, way, &mut best)?;
             }
         }
         Ok(best.finish())
@@ -197,9 +219,10 @@ impl<'a> Search<'a> {
         &mut self,
         kind: SegmentKind,
         segments: &Segments,
+        way: Scan,
         best: &mut Collector<'_>,
     ) -> Result<(), IndexError> {
-        segments.tail.stretches().try_for_each(|stretch| self.scan_stretch(kind, stretch, best))
+        segments.tail.stretches().try_for_each(|stretch| self.scan_stretch(kind, stretch, way, best))
     }
 
     /// Compares rows in order: by their codes, and where those leave it open, by their vectors.
@@ -207,23 +230,37 @@ impl<'a> Search<'a> {
         &mut self,
         kind: SegmentKind,
         stretch: Stretch<'_>,
+        way: Scan,
         best: &mut Collector<'_>,
     ) -> Result<(), IndexError> {
         let dim = self.core.space.dim;
         // What a row's code may promise too little, less what its cosine is lowered by at least.
         let (bound, least) = (self.code.bound(stretch.codes), self.least(kind));
-        let mut cosines = [0.0; SLICE];
+        let (mut cosines, mut places) = ([0.0; SLICE], Vec::with_capacity(SLICE));
         let rows = stretch.points.len();
         for start in (0..rows).step_by(SLICE) {
             check(&self.request.cancel)?;
-            let Some(cosines) = cosines.get_mut(..SLICE.min(rows - start)) else { break };
-            self.code.dot_range(stretch.codes, start, cosines);
+            let end = rows.min(start + SLICE);
+            let all = u32::try_from(start).unwrap_or(u32::MAX)..u32::try_from(end).unwrap_or(u32::MAX);
+            places.clear();
+            if way == Scan::Picked {
+                places.extend(all.filter(|place| self.may_count(stretch, *place)));
+            } else {
+                places.extend(all);
+            }
+            let Some(cosines) = cosines.get_mut(..places.len()) else { break };
+            if way == Scan::Picked {
+                self.code.dot_rows(stretch.codes, &places, cosines);
+            } else {
+                self.code.dot_range(stretch.codes, start, cosines);
+            }
             self.compared += cosines.len();
-            for (place, about) in (start..).zip(cosines) {
+            for (place, about) in places.iter().zip(cosines) {
                 if *about + bound - least < best.bar() {
                     continue;
                 }
-                let Some(row) = stretch.row(place, dim).filter(|row| self.counts(*row)) else { continue };
+                let row = stretch.row(*place as usize, dim).filter(|row| self.counts(*row));
+                let Some(row) = row else { continue };
                 let lowered = self.lowered(row);
                 if *about + bound - lowered >= best.bar() {
                     self.compare(row, lowered, best);
@@ -243,7 +280,7 @@ impl<'a> Search<'a> {
         (ef, mut budget): (usize, usize),
     ) -> Result<Option<Vec<Met>>, IndexError> {
         let mut tail = Collector::new(&self.view.assets, limit);
-        self.scan_tail(kind, segments, &mut tail)?;
+        self.scan_tail(kind, segments, Scan::InOrder, &mut tail)?;
         let least = self.least(kind);
         let longest = segments.parts.iter().map(|part| part.sealed.len()).max().unwrap_or(0);
         let mut ef = ef.max(limit).min(longest);

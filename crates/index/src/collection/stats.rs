@@ -22,5 +22,6 @@ pub(super) fn stats(core: &Core) -> Result<CollectionStats, IndexError> {
             + view.all_segments().map(Segments::bytes).sum::<usize>()
             + view.hubs.bytes()
             + view.columns.bytes()) as u64,
+        recall: core.auditor.figures(core.tuning.graph.ef),
     })
 }

@@ -244,6 +244,7 @@ impl Database {
 
     fn collection(&self, info: &CollectionInfo, lenient: bool) -> OpenCollection<'_> {
         OpenCollection {
+            data: self.data.clone(),
             folder: registry::root(&self.data).join(&info.uuid),
             name: info.name.clone(),
             space: info.space.clone(),

@@ -115,6 +115,15 @@ impl Rocks {
         }
     }
 
+    /// Opens without changing anything; an error if a table, or the log, cannot be read as it should be.
+    pub(crate) fn check(path: &Path, memory: &SharedMemory) -> Result<(), IndexError> {
+        let options = memory.database_options(true, Recovery::Strict);
+        let families = Family::ALL.map(|f| ColumnFamilyDescriptor::new(f.name(), f.options(memory)));
+        DB::open_cf_descriptors_read_only(&options, path, families, false)
+            .map(drop)
+            .map_err(|error| storage_error("open the collection", path, error))
+    }
+
     /// Opens for a look without changing anything, dropping damage of the log in memory only. Tables that are damaged
     /// or missing are met when they are read.
     pub(crate) fn peek(path: &Path, memory: &SharedMemory) -> Result<Self, IndexError> {

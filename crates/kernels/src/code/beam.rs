@@ -201,7 +201,7 @@ impl<N: Neighbours> Beam<'_, N> {
 
 /// Asks memory for a row's code.
 #[inline(always)]
-fn fetch(rows: RowsView<'_>, row: u32) {
+pub(super) fn fetch(rows: RowsView<'_>, row: u32) {
     #[cfg(target_arch = "x86_64")]
     {
         use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};

@@ -24,6 +24,8 @@ use dot::CodeLevel;
 const LANE: usize = 64;
 /// Largest size of a code.
 const LARGEST: f32 = 127.0;
+/// Rows that are fetched from memory before they are compared.
+const AHEAD: usize = 8;
 /// What roundings of `f32` may add to the bound, for vectors of norm 1.
 const ROUNDING: f32 = 1e-5;
 
@@ -177,6 +179,21 @@ impl CodeQuery {
         }
     }
 
+    /// About the dot product with each of these rows; 0 where there is no such row.
+    ///
+    /// # Shapes
+    /// rows (n, dim), places (m) -> out (m)
+    pub fn dot_rows(&self, rows: &CodeMatrix, places: &[u32], out: &mut [f32]) {
+        let view = rows.view();
+        places.iter().take(AHEAD).for_each(|row| beam::fetch(view, *row));
+        for (at, (out, row)) in out.iter_mut().zip(places).enumerate() {
+            if let Some(next) = places.get(at + AHEAD) {
+                beam::fetch(view, *next);
+            }
+            *out = self.dot(rows, *row);
+        }
+    }
+
     /// About the dot product with each of some rows, in order.
     ///
     /// # Shapes
@@ -253,6 +270,11 @@ mod tests {
                 let code = CodeQuery::at(level, &query);
                 let mut out = vec![0.0; rows.len()];
                 code.dot_range(&rows, 0, &mut out);
+                let places: Vec<u32> = (0..23).rev().chain([99]).collect();
+                let mut some = vec![1.0; places.len()];
+                code.dot_rows(&rows, &places, &mut some);
+                let right: Vec<f32> = out.iter().rev().copied().chain([0.0]).collect();
+                assert_eq!(some, right, "{level:?}, {dim}");
                 for (row, vector) in vectors.chunks(dim).enumerate() {
                     let row = u32::try_from(row).expect("small");
                     let exact: f64 =

@@ -8,7 +8,7 @@ use tonic::{Request, Response, Status};
 use super::planned::not_built;
 use crate::context::Context;
 use crate::convert::{Asked, query_request, query_response};
-use crate::gate::enter;
+use crate::gate::{Place, enter};
 
 /// Assets of a page where a scroll does not say.
 const DEFAULT_PAGE: usize = 100;
@@ -28,9 +28,15 @@ impl Service {
         Self { context }
     }
 
-    async fn answer(&self, message: v1::QueryRequest) -> Result<v1::QueryResponse, Fault> {
-        let Asked { collection_name, using, offset, without_payload, request } =
+    /// Answers a query; the call's place is free once nothing works for it any more.
+    async fn answer(
+        &self,
+        message: v1::QueryRequest,
+        place: Option<Place>,
+    ) -> Result<v1::QueryResponse, Fault> {
+        let Asked { collection_name, using, offset, without_payload, mut request } =
             query_request(message, self.context.settings())?;
+        request.cancel = request.cancel.keeping(place);
         let engine = self.context.reader(&collection_name).await?;
         let space = engine.space().id;
         if let Some(using) = using.filter(|using| *using != space) {
@@ -45,8 +51,8 @@ impl Service {
 #[tonic::async_trait]
 impl v1::query_service_server::QueryService for Service {
     async fn query(&self, request: Request<v1::QueryRequest>) -> Result<Response<v1::QueryResponse>, Status> {
-        let (_place, message) = enter(request);
-        Ok(Response::new(self.answer(message).await?))
+        let (place, message) = enter(request);
+        Ok(Response::new(self.answer(message, place).await?))
     }
 
     async fn query_batch(
@@ -54,14 +60,14 @@ impl v1::query_service_server::QueryService for Service {
         request: Request<v1::QueryBatchRequest>,
     ) -> Result<Response<v1::QueryBatchResponse>, Status> {
         use v1::query_outcome::Outcome;
-        let (_place, v1::QueryBatchRequest { queries }) = enter(request);
+        let (place, v1::QueryBatchRequest { queries }) = enter(request);
         if queries.len() > MAX_BATCH {
             let (limit, received) = (MAX_BATCH, queries.len());
             return Err(ConvertError::TooMany { field: "queries", limit, received }.into());
         }
         let mut outcomes = Vec::with_capacity(queries.len());
         for query in queries {
-            let outcome = match self.answer(query).await {
+            let outcome = match self.answer(query, place.clone()).await {
                 Ok(response) => Outcome::Response(response),
                 Err(fault) => Outcome::Failure(failure_of_error(fault.kind, fault.message)),
             };
