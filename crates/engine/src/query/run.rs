@@ -31,8 +31,16 @@ pub(crate) struct Sources {
     pub(crate) corrects: bool,
 }
 
-/// Answers a query.
+/// Answers a query. A caller that goes away drops this future, and with it the work of other threads ends.
 pub(crate) async fn query(sources: Sources, request: QueryRequest) -> Result<QueryReply, EngineError> {
+    let ends_with_the_query = request.cancel.on_drop();
+    let reply = steps(sources, request).await;
+    // It has ended by itself; another request may share the flag.
+    ends_with_the_query.disarm();
+    reply
+}
+
+async fn steps(sources: Sources, request: QueryRequest) -> Result<QueryReply, EngineError> {
     let Sources { store, encode, decode, corrects, calibration } = sources;
     let QueryRequest {
         terms,
@@ -57,8 +65,6 @@ pub(crate) async fn query(sources: Sources, request: QueryRequest) -> Result<Que
     }
     let question = (rerank > 0).then(|| question(&terms, late)).transpose()?;
     let mut clock = Clock::start();
-    // A caller that goes away drops this future, and with it the work of other threads ends.
-    let _ends_with_the_query = cancel.on_drop();
     let reader = Reader {
         store: Arc::clone(&store),
         encode: Arc::clone(&encode),

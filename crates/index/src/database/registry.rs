@@ -6,6 +6,7 @@
 //! | `name` | the name for people |
 //! | `space` | `id`, `dim`, `revision` |
 //! | `replaces` | of a successor: `uuid` of the collection in whose place it steps, and whether that is `done` |
+//! | `checksum` | xxh3 of name, space and `replaces`, in hexadecimal; a file of an earlier program has none |
 //!
 //! The file is written last when a collection is made, so a folder without it was never finished (or has lost it, and
 //! gets it back from the family `meta` when a writer opens the database).
@@ -21,6 +22,7 @@ use fs_err as fs;
 use sensorium_types::SpaceInfo;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::collection::check_format;
 use crate::error::IndexError;
@@ -50,6 +52,30 @@ struct Registration {
     space: SpaceInfo,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     replaces: Option<Replaces>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    checksum: Option<String>,
+}
+
+impl Registration {
+    fn new(name: &str, space: &SpaceInfo, replaces: Option<Replaces>) -> Self {
+        let registration =
+            Self { format: FORMAT, name: name.to_owned(), space: space.clone(), replaces, checksum: None };
+        Self { checksum: Some(registration.sum()), ..registration }
+    }
+
+    fn sum(&self) -> String {
+        // The format is looked at by itself, before all else.
+        let Self { format: _, name, space, replaces, checksum: _ } = self;
+        let SpaceInfo { id, dim, revision } = space;
+        let replaces = replaces.as_ref().map(|replaces| (&replaces.uuid, replaces.done));
+        let told = format!("{:?}", (name, id, dim, revision, replaces));
+        format!("{:016x}", xxh3_64(told.as_bytes()))
+    }
+
+    /// Whether it is what was written, as far as it says.
+    fn is_whole(&self) -> bool {
+        self.checksum.as_ref().is_none_or(|checksum| *checksum == self.sum())
+    }
 }
 
 /// What a successor steps in for.
@@ -138,7 +164,7 @@ pub(super) fn register(
     space: &SpaceInfo,
     replaces: Option<Replaces>,
 ) -> Result<(), IndexError> {
-    let registration = Registration { format: FORMAT, name: name.to_owned(), space: space.clone(), replaces };
+    let registration = Registration::new(name, space, replaces);
     let json = serde_json::to_vec_pretty(&registration)
         .map_err(|error| IndexError::Bug { what: format!("a registration cannot be encoded: {error}") })?;
     let write = || -> std::io::Result<()> {
@@ -164,7 +190,7 @@ pub(super) fn upgrade(folder: &Path) -> Result<(), IndexError> {
     if registration.format >= FORMAT {
         return Ok(());
     }
-    let Registration { name, space, replaces, format } = registration;
+    let Registration { name, space, replaces, format, checksum: _ } = registration;
     tracing::info!(collection = name, from = format, to = FORMAT, "bring a collection to today's format");
     register(folder, &name, &space, replaces)
 }
@@ -231,7 +257,10 @@ fn read(folder: &Path, uuid: String) -> Result<Option<(CollectionInfo, Option<Re
     let format = json.get("format").and_then(Value::as_u64);
     check_format(format.ok_or_else(|| IndexError::damaged(&place, "it has no format"))?, &place)?;
     let registration: Registration = serde_json::from_value(json).map_err(damaged)?;
-    let Registration { format: _, name, space, replaces } = registration;
+    if !registration.is_whole() {
+        return Err(IndexError::damaged(&place, "its checksum does not hold"));
+    }
+    let Registration { name, space, replaces, .. } = registration;
     Ok(Some((CollectionInfo { name, uuid, space }, replaces)))
 }
 
@@ -246,6 +275,23 @@ mod tests {
         assert_eq!(one.len(), 36);
         assert_eq!(&one[14..15], "4");
         assert!(matches!(&one[19..20], "8" | "9" | "a" | "b"));
+    }
+
+    #[test]
+    fn a_registration_that_was_changed_is_refused_and_one_without_a_checksum_is_read() {
+        let data = tempfile::tempdir().expect("folder");
+        let folder = root(data.path()).join(new_uuid());
+        fs::create_dir_all(&folder).expect("makes");
+        let space = SpaceInfo { id: "test".to_owned(), dim: 2, revision: "1".to_owned() };
+        register(&folder, "default", &space, None).expect("registers");
+        let text = fs::read_to_string(folder.join(FILE)).expect("reads");
+        assert_eq!(list(data.path()).expect("lists")[0].name, "default");
+        fs::write(folder.join(FILE), text.replace("default", "dmfault")).expect("writes");
+        assert!(list(data.path()).expect_err("refused").to_string().contains("checksum"));
+        let mut json: serde_json::Map<String, Value> = serde_json::from_str(&text).expect("JSON");
+        json.remove("checksum").expect("there");
+        fs::write(folder.join(FILE), serde_json::to_vec(&json).expect("JSON")).expect("writes");
+        assert_eq!(list(data.path()).expect("lists")[0].space, space);
     }
 
     #[test]
