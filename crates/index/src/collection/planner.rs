@@ -40,7 +40,10 @@ pub(super) fn plan(planning: Planning, facts: Facts) -> Plan {
         _ if exact || parts == 0 || rows == 0 || most => false,
         Planning::Scan => false,
         Planning::Walk => true,
-        Planning::ByCost => walk_cost(facts) < scan_cost(facts),
+        // One that is likely to give up is not begun.
+        Planning::ByCost => {
+            walked(facts) <= budget(narrowed, candidates) && walk_cost(facts) < scan_cost(facts)
+        }
     };
     match (walk, narrowed) {
         (false, _) => Plan::ExactScan,
@@ -49,12 +52,23 @@ pub(super) fn plan(planning: Planning, facts: Facts) -> Plan {
     }
 }
 
-/// Nanoseconds of a walk, about: each row is a jump in memory, and rows that do not count are met too.
-fn walk_cost(facts: Facts) -> usize {
-    let Facts { parts, rows, candidates, limit, ef, dim, .. } = facts;
+/// Rows that a walk compares before it gives up. One among few matches meets many rows that do not count: it may cost half of what
+/// comparing the matches does, no more.
+pub(super) const fn budget(narrowed: bool, candidates: usize) -> usize {
+    if narrowed { candidates / 2 } else { candidates }
+}
+
+/// Rows that a walk will compare, about: rows that do not count are met too.
+fn walked(facts: Facts) -> usize {
+    let Facts { parts, rows, candidates, limit, ef, .. } = facts;
     let kept = ef.max(limit).saturating_mul(rows).div_ceil(candidates.clamp(1, rows.max(1)));
     let compared = kept.saturating_mul(ROWS_PER_KEPT).min(rows / parts.max(1));
-    compared.saturating_mul(parts).saturating_mul(30 + dim / 8)
+    compared.saturating_mul(parts)
+}
+
+/// Nanoseconds of a walk, about: each row is a jump in memory.
+fn walk_cost(facts: Facts) -> usize {
+    walked(facts).saturating_mul(30 + facts.dim / 8)
 }
 
 /// How candidates are met by a scan.
@@ -128,6 +142,8 @@ mod tests {
         assert_eq!(by_cost(FACTS), Plan::Graph);
         assert_eq!(by_cost(Facts { candidates: 50_000, ..narrowed }), Plan::FilteredGraph);
         assert_eq!(by_cost(Facts { candidates: 500, ..narrowed }), Plan::ExactScan);
+        // It would give up after half as many rows as there are matches.
+        assert_eq!(by_cost(Facts { rows: 330_000, candidates: 33_000, ..narrowed }), Plan::ExactScan);
         assert_eq!(by_cost(Facts { rows: 3_000, candidates: 3_000, ..FACTS }), Plan::ExactScan);
         assert_eq!(by_cost(Facts { exact: true, ..FACTS }), Plan::ExactScan);
         assert_eq!(by_cost(Facts { parts: 0, rows: 0, ..FACTS }), Plan::ExactScan);

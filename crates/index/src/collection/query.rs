@@ -17,7 +17,7 @@ use super::check::check_vector;
 use super::collector::{Collector, Met};
 use super::core::Core;
 use super::hubs::Correction;
-use super::planner::{Facts, Scan, plan, scan};
+use super::planner::{Facts, Scan, budget, plan, scan};
 use super::sealed::{Ask, Sealed};
 use super::segments::{SegmentKind, Segments};
 use super::select::{Selection, check};
@@ -133,8 +133,7 @@ impl<'a> Search<'a> {
             },
         );
         if plan != Plan::ExactScan {
-            // A walk among few matches meets many rows that do not count: it may cost half of what a scan does, no more.
-            let budget = if is_everything { candidates } else { candidates / 2 };
+            let budget = budget(!is_everything, candidates);
             if let Some(met) = self.walk(kind, segments, limit, (ef, budget))? {
                 return Ok((plan, met));
             }
