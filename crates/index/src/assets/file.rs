@@ -250,8 +250,8 @@ impl AssetFile {
         Ok(opened)
     }
 
-    /// Takes away files of a collection, all but one.
-    pub(crate) fn sweep(collection: &Path, kept: Option<AssetFileRow>) {
+    /// Takes away files of a collection, all but these.
+    pub(crate) fn sweep(collection: &Path, kept: impl IntoIterator<Item = AssetFileRow>) {
         let kept: Vec<_> = kept.into_iter().map(|row| path(collection, row.operation)).collect();
         sweep(&collection.join(FOLDER), &kept);
     }

@@ -1,7 +1,7 @@
 //! When the file of assets is written anew, and its publication.
 //!
 //! ```text
-//! many changed ─► copy of the view ─► file (no lock) ─► one batch: meta/assets, notes of what it holds ─► sync ─► new view ─► old file
+//! many changed ─► copy of the view ─► file (no lock) ─► one batch: meta/assets, notes of what it holds ─► sync ─► new view ─► older files
 //! ```
 //!
 //! A crash before the one batch leaves a file that nobody names; the next open sweeps it. What changes while it is written stays in
@@ -135,6 +135,7 @@ fn publish(core: &Core, made_of: &View, row: AssetFileRow, file: Arc<AssetFile>)
     let Some((table, since)) = writer.view.assets.rebased(&made_of.assets, Arc::clone(&file)) else {
         return Ok(false);
     };
+    let before = stored(&core.rocks)?;
     let mut batch = Batch::default();
     core.rocks.put(&mut batch, Family::Meta, ASSET_FILE_KEY, &row.encode()?)?;
     // Also in a collection of a program that noted nothing: all of it is in the file, or noted since it was read.
@@ -150,7 +151,7 @@ fn publish(core: &Core, made_of: &View, row: AssetFileRow, file: Arc<AssetFile>)
     writer.view.names = Arc::new(Names::new(Some(file), names.into_iter().collect()));
     writer.written = true;
     writer.sync_and_publish(core)?;
-    // Readers that still ask the old file have it mapped.
-    AssetFile::sweep(&core.folder, Some(row));
+    // Readers that ask an old file have it mapped; the one before stays for those that are about to.
+    AssetFile::sweep(&core.folder, before.into_iter().chain([row]));
     Ok(true)
 }

@@ -8,7 +8,7 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `core.rs` | what the handle, the commit thread and the optimizer share |
-//! | `open.rs`, `load.rs` | from disk into memory; losses found at open |
+//! | `open.rs`, `load/` | from disk into memory; losses found at open |
 //! | `view.rs` | the collection in memory, shared between versions; its assets are in `../assets/` |
 //! | `segments.rs`, `tail.rs`, `sealed.rs`, `segment_file.rs` | its points, by what they show: sealed segments, their files, and a growing tail |
 //! | `check.rs`, `draft.rs`, `writer.rs`, `commit.rs` | changes: refused, drafted, written, grouped |

@@ -13,9 +13,11 @@ fn open(data: &Path) -> (Database, Arc<Collection>) {
     (database, collection)
 }
 
+/// The newest file of assets.
 fn file_of(folder: &Path) -> Option<PathBuf> {
-    let files = fs_err::read_dir(folder.join("assets")).ok()?;
-    files.flatten().map(|entry| entry.path()).find(|path| path.extension().is_some_and(|end| end == "assets"))
+    let files = fs_err::read_dir(folder.join("assets")).ok()?.flatten().map(|entry| entry.path());
+    let files = files.filter(|path| path.extension().is_some_and(|end| end == "assets"));
+    files.max_by_key(|path| path.file_stem()?.to_str()?.parse::<u64>().ok())
 }
 
 fn delete(number: u32) -> Change {
@@ -204,9 +206,14 @@ fn notes_go_with_the_file_that_holds_what_they_say() {
     let old = file_of(&folder).expect("a file");
     collection.seal().expect("seals");
     assert_eq!(collection.core.view().assets.changed(), 0);
+    assert!(old.exists(), "a reader may be about to open it");
+    collection.apply(vec![change(1)]).expect("applies");
+    collection.seal().expect("seals");
     assert!(!old.exists());
     drop((collection, database));
-    assert_eq!(notes(), (0, u64::from(ASSETS) + 5));
+    assert_eq!(notes(), (0, u64::from(ASSETS) + 6));
+    drop(open(data.path()));
+    assert_eq!(fs_err::read_dir(folder.join("assets")).expect("lists").count(), 1);
 }
 
 #[test]
