@@ -5,6 +5,7 @@
 //!     collection.json          name, space, format (see database/registry.rs)
 //!     high-water               newest operation known to be on disk (mark.rs)
 //!     CURRENT, MANIFEST-*, ... RocksDB's own
+//!     segments/, assets/       files that are made from its rows and mapped (cache_file.rs)
 //! ```
 //!
 //! | file | holds |

@@ -86,12 +86,7 @@ impl Rocks {
         recovery: Recovery,
         memory: &SharedMemory,
     ) -> Result<Self, IndexError> {
-        if !path.join(CURRENT).exists() {
-            return Err(IndexError::damaged(
-                path.display().to_string(),
-                format!("the file {CURRENT} is missing"),
-            ));
-        }
+        check_current(path)?;
         let families =
             || Family::ALL.map(|family| ColumnFamilyDescriptor::new(family.name(), family.options(memory)));
         let failed = |error| storage_error("open the collection", path, error);
@@ -117,11 +112,17 @@ impl Rocks {
 
     /// Opens without changing anything; an error if a table, or the log, cannot be read as it should be.
     pub(crate) fn check(path: &Path, memory: &SharedMemory) -> Result<(), IndexError> {
+        check_current(path)?;
         let options = memory.database_options(true, Recovery::Strict);
         let families = Family::ALL.map(|f| ColumnFamilyDescriptor::new(f.name(), f.options(memory)));
-        DB::open_cf_descriptors_read_only(&options, path, families, false)
-            .map(drop)
-            .map_err(|error| storage_error("open the collection", path, error))
+        match DB::open_cf_descriptors_read_only(&options, path, families, false) {
+            Ok(_) => Ok(()),
+            // A table that is listed and missing.
+            Err(error) if error.as_ref().contains("No such file") => {
+                Err(IndexError::damaged(path.display().to_string(), error.into_string()))
+            }
+            Err(error) => Err(storage_error("open the collection", path, error)),
+        }
     }
 
     /// Opens for a look without changing anything, dropping damage of the log in memory only. Tables that are damaged
@@ -288,6 +289,14 @@ impl View<'_> {
         }
         rows.status().map_err(|error| storage_error("read", &self.rocks.path, error))
     }
+}
+
+/// Where the file that names the list of tables is lost, RocksDB would take the folder for a new one.
+fn check_current(path: &Path) -> Result<(), IndexError> {
+    if path.join(CURRENT).exists() {
+        return Ok(());
+    }
+    Err(IndexError::damaged(path.display().to_string(), format!("the file {CURRENT} is missing")))
 }
 
 pub(super) fn storage_error(action: &'static str, path: &Path, error: rocksdb::Error) -> IndexError {
