@@ -312,7 +312,12 @@ fn told(collection: &sensorium_index::Collection) -> Vec<Option<String>> {
     let mut random = Random(77);
     for exact in [true, true, false] {
         let ask = sensorium_types::SearchRequest { exact, ..request(random.unit(DIM), 1000) };
-        told.push(collection.search(&ask).ok().map(|replies| format!("{:?}", replies[0].hits)));
+        told.push(
+            collection
+                .search(&ask)
+                .ok()
+                .map(|replies| format!("{:?}", replies.first().map(|reply| &reply.hits))),
+        );
     }
     told
 }
