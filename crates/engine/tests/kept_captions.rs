@@ -214,18 +214,24 @@ async fn a_run_that_was_stopped_is_taken_up_and_nothing_is_half_kept() {
     assert_eq!(first.made + rest.made, 5);
 }
 
-#[tokio::test]
-async fn work_waits_while_others_are_busy() {
+/// An engine that keeps captions, and an asset that lacks them.
+async fn one_without_captions() -> (Fixture, Arc<Engine>, AssetId) {
     let fixture = Fixture::new();
     fixture.write("a.jpg", "image dog");
     fixture.index().await;
     let engine = talking(&fixture, "fake@1");
     engine.keep_captions(true).await.expect("kept");
     let (assets, _) = engine.captions_missing(None).await.expect("a page");
+    (fixture, engine, assets[0].clone())
+}
+
+#[tokio::test]
+async fn work_waits_while_others_are_busy() {
+    let (_fixture, engine, asset) = one_without_captions().await;
     let (looked, mut looks) = unbounded_channel();
     let is_busy = move || looked.send(()).is_ok();
     let pace = CaptionPace { cancel: Cancel::new(), is_busy: Some(Arc::new(is_busy)) };
-    let work = engine.make_captions_of(&assets[0], &pace);
+    let work = engine.make_captions_of(&asset, &pace);
     let stop = async {
         for _ in 0..3 {
             looks.recv().await.expect("it looks again and again");
@@ -240,18 +246,13 @@ async fn work_waits_while_others_are_busy() {
 
 #[tokio::test]
 async fn a_caption_gives_way_to_those_who_come_while_it_is_made() {
-    let fixture = Fixture::new();
-    fixture.write("a.jpg", "image dog");
-    fixture.index().await;
-    let engine = talking(&fixture, "fake@1");
-    engine.keep_captions(true).await.expect("kept");
-    let (assets, _) = engine.captions_missing(None).await.expect("a page");
+    let (_fixture, engine, asset) = one_without_captions().await;
     // Somebody comes when it is asked for the second time: at the first token.
     let looks = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&looks);
     let is_busy = move || counted.fetch_add(1, Ordering::SeqCst) == 1;
     let pace = CaptionPace { cancel: Cancel::new(), is_busy: Some(Arc::new(is_busy)) };
-    let outcome = engine.make_captions_of(&assets[0], &pace).await.expect("made");
+    let outcome = engine.make_captions_of(&asset, &pace).await.expect("made");
     assert!(matches!(outcome, CaptionOutcome::Made(1)), "{outcome:?}");
     // Before each of two beginnings, at the token where it gave way, and at the one token of the second.
     assert_eq!(looks.load(Ordering::SeqCst), 4);

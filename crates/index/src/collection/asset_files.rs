@@ -8,14 +8,14 @@
 //! memory, and its notes in RocksDB.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
+use std::sync::atomic::Ordering;
 
 use parking_lot::Mutex;
 use sensorium_types::AssetId;
 
 use super::core::Core;
 use super::hubs;
+use super::job::{Job, Task, start};
 use super::view::View;
 use crate::assets::{AssetFile, Making, Names};
 use crate::error::IndexError;
@@ -30,26 +30,25 @@ const CHANGED_SHARE: usize = 8;
 /// For each change to an asset that is due, so many notes may wait to be read at the next open.
 const NOTES: u64 = 4;
 
-/// The job, if it runs.
+/// What a collection keeps for its file of assets.
 #[derive(Debug, Default)]
 pub(crate) struct AssetFileJob {
-    /// Whether it waits or runs.
-    wanted: AtomicBool,
+    pub(super) job: Job,
     /// Held while a file is written.
     writing: Mutex<()>,
-    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-impl AssetFileJob {
-    /// Waits until the job has ended.
-    pub(super) fn join(&self) {
-        let thread = self.thread.lock().take();
-        if let Some(thread) = thread {
-            // A panic there left the file of before.
-            let _ = thread.join();
+static TASK: Task = Task {
+    name: "index-assets",
+    job: |core| &core.asset_files.job,
+    run: |core| {
+        if let Err(error) = write_due(core) {
+            tracing::warn!(collection = %core.name, %error, "write the file of assets");
         }
-    }
-}
+    },
+    // One that failed is tried again after the next change.
+    is_due: |_| false,
+};
 
 /// What names the file in use.
 pub(super) fn stored(rocks: &Rocks) -> Result<Option<AssetFileRow>, IndexError> {
@@ -65,30 +64,11 @@ fn is_due(core: &Core, view: &View) -> bool {
     view.assets.changed() >= many || since >= (many as u64).saturating_mul(NOTES)
 }
 
-/// Starts the job in the background if it is due and does not run.
-pub(super) fn consider(core: &Arc<Core>) {
-    if core.lenient
-        || !is_due(core, &core.view())
-        || core.closing.load(Ordering::Relaxed)
-        || core.check_writable("write the file of assets").is_err()
-        || core.asset_files.wanted.swap(true, Ordering::AcqRel)
-    {
-        return;
-    }
-    let shared = Arc::clone(core);
-    let spawned = std::thread::Builder::new().name("index-assets".to_owned()).spawn(move || {
-        if let Err(error) = write_due(&shared) {
-            tracing::warn!(collection = %shared.name, %error, "write the file of assets");
-        }
-        shared.asset_files.wanted.store(false, Ordering::Release);
-    });
-    match spawned {
-        // The thread before has ended: it cleared `wanted` last.
-        Ok(thread) => *core.asset_files.thread.lock() = Some(thread),
-        Err(error) => {
-            core.asset_files.wanted.store(false, Ordering::Release);
-            tracing::warn!(%error, "start the thread that writes the file of assets");
-        }
+/// Writes the file in the background if that is due.
+pub(super) fn consider(core: &Core) {
+    let writable = || core.check_writable("write the file of assets").is_ok();
+    if !core.lenient && is_due(core, &core.view()) && writable() {
+        start(core, &TASK);
     }
 }
 

@@ -10,14 +10,14 @@
 //! known before they are asked. So figures and beams are kept for each pair of contents, in memory: they are of the graphs in use.
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::thread::JoinHandle;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, RwLock};
 use sensorium_types::{AssetHit, Cancel, Content, MeasuredRecall, Plan, SearchRequest, SubQuery, Track};
 
 use super::core::Core;
+use super::job::{Job, Task, start};
 use super::query;
 use super::segments::SegmentKind;
 use crate::error::IndexError;
@@ -69,10 +69,16 @@ pub(crate) struct Auditor {
     latest: AtomicU64,
     waiting: Mutex<VecDeque<SubQuery>>,
     measured: RwLock<Vec<Measured>>,
-    /// Whether the job waits or runs.
-    wanted: AtomicBool,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    /// Asks once more while nobody searches.
+    pub(super) job: Job,
 }
+
+static TASK: Task = Task {
+    name: "index-audit",
+    job: |core| &core.auditor.job,
+    run,
+    is_due: |core| !core.auditor.waiting.lock().is_empty(),
+};
 
 impl Default for Auditor {
     fn default() -> Self {
@@ -82,8 +88,7 @@ impl Default for Auditor {
             latest: AtomicU64::new(0),
             waiting: Mutex::default(),
             measured: RwLock::default(),
-            wanted: AtomicBool::new(false),
-            thread: Mutex::default(),
+            job: Job::default(),
         }
     }
 }
@@ -112,15 +117,6 @@ impl Auditor {
             }
         });
         figures.collect()
-    }
-
-    /// Waits until the job has ended; it ends soon once the collection closes.
-    pub(super) fn join(&self) {
-        let thread = self.thread.lock().take();
-        if let Some(thread) = thread {
-            // A panic there left figures of before.
-            let _ = thread.join();
-        }
     }
 
     fn quiet_for(&self) -> Duration {
@@ -162,24 +158,7 @@ pub(super) fn note(core: &Core, query: &SubQuery) {
     if waiting.len() < MAX_WAITING {
         waiting.push_back(query.clone());
         drop(waiting);
-        start(core);
-    }
-}
-
-/// Starts the job unless it runs, or the collection closes.
-fn start(core: &Core) {
-    let Some(shared) = core.this.upgrade() else { return };
-    if core.closing.load(Ordering::Relaxed) || core.auditor.wanted.swap(true, Ordering::AcqRel) {
-        return;
-    }
-    let spawned = std::thread::Builder::new().name("index-audit".to_owned()).spawn(move || run(&shared));
-    match spawned {
-        // The thread before has ended: it cleared `wanted` last.
-        Ok(thread) => *core.auditor.thread.lock() = Some(thread),
-        Err(error) => {
-            core.auditor.wanted.store(false, Ordering::Release);
-            tracing::warn!(%error, "start the auditor");
-        }
+        start(core, &TASK);
     }
 }
 
@@ -199,11 +178,6 @@ fn run(core: &Core) {
         {
             tracing::debug!(collection = %core.name, %error, "audit a search");
         }
-    }
-    core.auditor.wanted.store(false, Ordering::Release);
-    // One that came as this ended.
-    if !core.auditor.waiting.lock().is_empty() {
-        start(core);
     }
 }
 

@@ -10,6 +10,7 @@ use sensorium_types::{HubBank, SpaceInfo};
 
 use super::asset_files::AssetFileJob;
 use super::audit::Auditor;
+use super::job::Job;
 use super::matching::ColumnJob;
 use super::view::View;
 use super::writer::Writer;
@@ -50,10 +51,8 @@ pub(crate) struct Core {
     pub(super) loss: Mutex<Option<LossRow>>,
     /// Held while a graph is built.
     pub(super) building: Mutex<()>,
-    /// Whether a background build waits or runs.
-    pub(super) build_wanted: AtomicBool,
-    /// The thread of the latest background build.
-    pub(super) builder: Mutex<Option<JoinHandle<()>>>,
+    /// Builds segments in the background.
+    pub(super) optimizer: Job,
     /// Held while missing hub values are made.
     pub(super) filling: Mutex<()>,
     /// The thread that makes them.
@@ -108,8 +107,7 @@ impl Core {
             poison: OnceLock::new(),
             loss: Mutex::new(parts.loss),
             building: Mutex::new(()),
-            build_wanted: AtomicBool::new(false),
-            builder: Mutex::new(None),
+            optimizer: Job::default(),
             filling: Mutex::new(()),
             filler: Mutex::new(None),
             checker: Mutex::new(None),

@@ -8,6 +8,7 @@ use sensorium_types::{Filter, Payload, value_inside};
 use serde_json::Value;
 
 use crate::assets::EntryRef;
+use crate::storage::AssetRowRef;
 
 /// Fields that are made up from the record and the sources.
 const MADE_UP: [&str; 6] = ["path", "paths", "name", "bytes", "mtime", "modality"];
@@ -40,7 +41,7 @@ impl<'a> Matcher<'a> {
         if !self.made_up && row.has_no_metadata() {
             return self.filter.matches(&row.facts_of(&self.names));
         }
-        let known = Known::of(entry, &self.names);
+        let known = Known::of(entry, &row, &self.names);
         let mut seen = Payload::new();
         for name in &self.names {
             if let Some(value) = known.value(name) {
@@ -67,7 +68,7 @@ impl<'a> FieldReader<'a> {
 
     /// Its value: of the whole name, else inside the object of one of its heads.
     pub(super) fn read(&self, entry: EntryRef<'_>) -> Option<Value> {
-        let known = Known::of(entry, &self.names);
+        let known = Known::of(entry, &entry.row(), &self.names);
         known.value(self.field).or_else(|| {
             heads(self.field).find_map(|head| {
                 let rest = self.field.get(head.len() + 1..)?;
@@ -90,8 +91,7 @@ struct Known<'e> {
 }
 
 impl<'e> Known<'e> {
-    fn of(entry: EntryRef<'e>, names: &[&str]) -> Self {
-        let row = entry.row();
+    fn of(entry: EntryRef<'e>, row: &AssetRowRef<'e>, names: &[&str]) -> Self {
         let (metadata, facts) = (row.metadata_of(names), row.facts_of(names));
         Self { entry, metadata, facts }
     }

@@ -11,15 +11,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
+use std::sync::atomic::Ordering;
 
-use parking_lot::Mutex;
 use roaring::RoaringBitmap;
 use sensorium_types::{Cancel, Filter};
 
 use super::core::Core;
 use super::fields::{FieldReader, Matcher};
+use super::job::{Job, Task, start};
 use super::select::check;
 use super::view::View;
 use crate::assets::ModalitySet;
@@ -44,22 +43,20 @@ pub(super) struct Asked<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct ColumnJob {
     usage: Usage,
-    /// Whether the job waits or runs.
-    wanted: AtomicBool,
-    /// The thread of the latest job.
-    thread: Mutex<Option<JoinHandle<()>>>,
+    /// Makes them.
+    pub(super) job: Job,
 }
 
-impl ColumnJob {
-    /// Waits until the job has ended; it ends soon once the collection closes.
-    pub(super) fn join(&self) {
-        let thread = self.thread.lock().take();
-        if let Some(thread) = thread {
-            // A panic there left the columns of before.
-            let _ = thread.join();
-        }
-    }
-}
+static TASK: Task = Task {
+    name: "index-columns",
+    job: |core| &core.columns.job,
+    run: |core| {
+        let view = begin(core);
+        let next = next_columns(core, &view);
+        put(core, next);
+    },
+    is_due,
+};
 
 /// Assets that meet a filter, also those without points.
 ///
@@ -109,7 +106,7 @@ fn note(core: &Core, view: &View, filter: &Filter) -> (bool, bool) {
     let fields = filter.fields();
     let lacking = core.columns.usage.note(&fields, |field| columns.has(field));
     if lacking || view.columns.is_stale() {
-        start(core);
+        start(core, &TASK);
     }
     let have = fields.iter().filter(|field| columns.has(field)).count();
     (have == fields.len() && have > 0, have > 0)
@@ -140,44 +137,11 @@ fn settle(view: &View, asked: Asked<'_>) -> Result<Bits, IndexError> {
 /// Starts the job if columns in use are to be carried forward. Called after commits.
 pub(super) fn consider(core: &Core) {
     if core.view().columns.is_stale() && core.columns.usage.is_in_use() {
-        start(core);
+        start(core, &TASK);
     }
 }
 
-/// Starts the job, unless it waits or runs, or the collection closes.
-fn start(core: &Core) {
-    let Some(shared) = core.this.upgrade() else { return };
-    if core.closing.load(Ordering::Relaxed) || core.columns.wanted.swap(true, Ordering::AcqRel) {
-        return;
-    }
-    let spawned = std::thread::Builder::new().name("index-columns".to_owned()).spawn(move || run(&shared));
-    let before = match spawned {
-        Ok(thread) => core.columns.thread.lock().replace(thread),
-        Err(error) => {
-            core.columns.wanted.store(false, Ordering::Release);
-            tracing::warn!(%error, "start the thread of columns");
-            None
-        }
-    };
-    if let Some(before) = before {
-        // It has cleared `wanted`, and so is at its end.
-        let _ = before.join();
-    }
-}
-
-/// The job: makes columns until none is wanted. A filter that comes while it runs starts no other.
-fn run(core: &Core) {
-    loop {
-        let view = begin(core);
-        let next = next_columns(core, &view);
-        put(core, next);
-        core.columns.wanted.store(false, Ordering::Release);
-        if !is_due(core) || core.columns.wanted.swap(true, Ordering::AcqRel) {
-            return;
-        }
-    }
-}
-
+/// Whether columns are to be made. A filter that comes while some are made starts no other run.
 fn is_due(core: &Core) -> bool {
     let view = core.view();
     let (columns, usage) = (&view.columns, &core.columns.usage);
@@ -326,7 +290,7 @@ mod tests {
         collection.apply((0..500).map(|number| asset(number, 2000 + number % 2)).collect()).expect("applies");
         let core = &collection.core;
         // The job is run by hand.
-        core.columns.wanted.store(true, Ordering::Relaxed);
+        core.columns.job.hold();
         let counts = || (count(&collection, "year = 2000"), count(&collection, "not year = 2000"));
         assert_eq!(counts(), (250, 250));
         let view = begin(core);
@@ -356,7 +320,7 @@ mod tests {
         let collection = database.create_or_open("default", &space).expect("opens");
         collection.apply((0..10).map(|number| asset(number, 2000)).collect()).expect("applies");
         let core = &collection.core;
-        core.columns.wanted.store(true, Ordering::Relaxed);
+        core.columns.job.hold();
         assert_eq!(count(&collection, "year = 2000"), 10);
         let view = begin(core);
         let next = next_columns(core, &view);

@@ -18,6 +18,7 @@
 //! | `hubs.rs` | hub values in memory, and the job that makes those that are missing |
 //! | `read.rs`, `stats.rs` | the rest of reading |
 //! | `policy.rs`, `optimizer.rs` | which segments are built, and their publication |
+//! | `job.rs` | work in the background |
 //! | `files.rs`, `asset_files.rs` | the upkeep of segment files, and of the file of assets |
 //! | `verify/`, `repair.rs` | what is wrong, and what is dropped |
 
@@ -31,6 +32,7 @@ mod draft;
 mod fields;
 mod files;
 mod hubs;
+mod job;
 mod load;
 mod matching;
 mod open;
@@ -64,6 +66,7 @@ use sensorium_types::{
 use self::commit::Committer;
 use self::core::Core;
 use self::hubs::Correction;
+use self::job::Job;
 use crate::columns::Estimate;
 use crate::error::IndexError;
 
@@ -308,13 +311,12 @@ impl Drop for Collection {
     fn drop(&mut self) {
         self.core.closing.store(true, Ordering::Relaxed);
         drop(self.committer.take());
-        let background = [&self.core.builder, &self.core.filler, &self.core.checker];
+        let background = [&self.core.filler, &self.core.checker];
         for thread in background.map(|thread| thread.lock().take()).into_iter().flatten() {
             // A panic there left no trace but what is missing, which the next open finds.
             let _ = thread.join();
         }
-        self.core.columns.join();
-        self.core.asset_files.join();
-        self.core.auditor.join();
+        let Core { optimizer, columns, asset_files, auditor, .. } = &*self.core;
+        [optimizer, &columns.job, &asset_files.job, &auditor.job].into_iter().for_each(Job::join);
     }
 }

@@ -13,6 +13,7 @@ use std::sync::atomic::Ordering;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::core::Core;
+use super::job::{Task, start};
 use super::policy::{Job, PartFacts, due, whole};
 use super::sealed::{Columns, Sealed};
 use super::segment_file;
@@ -27,34 +28,23 @@ use crate::storage::{
     Batch, Family, PointOffset, Row as _, SEGMENTS_KEY, SegmentRow, chunk_key, chunk_range, point_offset_key,
 };
 
+static TASK: Task = Task {
+    name: "index-build",
+    job: |core| &core.optimizer,
+    run: |core| match build_due(core) {
+        Ok(()) => {}
+        Err(_) if core.closing.load(Ordering::Relaxed) => {}
+        Err(error) => tracing::warn!(collection = %core.name, %error, "build a segment"),
+    },
+    // One that failed is tried again after the next change.
+    is_due: |_| false,
+};
+
 /// Builds what is due in the background, if anything is and no build runs.
-pub(super) fn consider(core: &Arc<Core>) {
-    let closing = core.closing.load(Ordering::Relaxed);
-    if core.lenient
-        || next_due(core, &core.view()).is_none()
-        || closing
-        || core.check_writable("build").is_err()
-        || core.build_wanted.swap(true, Ordering::AcqRel)
-    {
-        return;
-    }
-    let shared = Arc::clone(core);
-    let spawned = std::thread::Builder::new().name("index-build".to_owned()).spawn(move || {
-        let built = build_due(&shared);
-        shared.build_wanted.store(false, Ordering::Release);
-        match built {
-            Ok(()) => {}
-            Err(_) if shared.closing.load(Ordering::Relaxed) => {}
-            Err(error) => tracing::warn!(collection = %shared.name, %error, "build a segment"),
-        }
-    });
-    match spawned {
-        // The thread before has ended: it cleared `build_wanted` last.
-        Ok(thread) => *core.builder.lock() = Some(thread),
-        Err(error) => {
-            core.build_wanted.store(false, Ordering::Release);
-            tracing::warn!(%error, "start the builder of segments");
-        }
+pub(super) fn consider(core: &Core) {
+    let writable = || core.check_writable("build").is_ok();
+    if !core.lenient && next_due(core, &core.view()).is_some() && writable() {
+        start(core, &TASK);
     }
 }
 

@@ -125,11 +125,6 @@ impl Sealed {
         columns + self.codes.owned_bytes() + self.graph.owned_bytes() + order
     }
 
-    /// Its points, in the graph's order.
-    pub(crate) fn points(&self) -> &[u32] {
-        &self.columns.points
-    }
-
     /// Its points in order.
     pub(crate) fn sorted_points(&self) -> &[u32] {
         &self.sorted

@@ -100,10 +100,10 @@ pub(crate) fn load(
     }
     let found = loader.segments()?;
     if is_stored {
-        loader.points_of_assets(&found);
+        loader.points_of_assets(&found.held);
     }
     loader.tombs()?;
-    loader.vectors(found.segments)?;
+    loader.vectors(found.segments, &found.held)?;
     if let Some(bank) = bank {
         loader.hubs(bank)?;
     }

@@ -30,6 +30,8 @@ pub(super) enum SegmentFound {
 #[derive(Default)]
 pub(super) struct SegmentsFound {
     pub(super) segments: Vec<(SegmentKind, SegmentFound)>,
+    /// The points of those whose files are mapped.
+    pub(super) held: RoaringBitmap,
     /// Whether `meta/segments` names others than these.
     pub(super) differ: bool,
     pub(super) strays: Vec<u64>,
@@ -60,8 +62,14 @@ impl Loader<'_> {
         let mut inside = RoaringBitmap::new();
         for row in named.segments {
             self.view.generation = self.view.generation.max(row.generation);
-            match self.segment(row, &mut inside) {
-                Ok(segment) => found.segments.push(segment),
+            match self.segment(row, &inside) {
+                Ok((kind, segment, points)) => {
+                    if matches!(segment, SegmentFound::Mapped(_)) {
+                        found.held |= &points;
+                    }
+                    inside |= points;
+                    found.segments.push((kind, segment));
+                }
                 Err(what) => {
                     tracing::warn!(generation = row.generation, what, "drop the graph, search without it");
                     found.differ = true;
@@ -72,23 +80,25 @@ impl Loader<'_> {
         Ok(found)
     }
 
-    /// A segment by its file, or by its graph's chunks where the file is missing or damaged.
+    /// A segment by its file, or by its graph's chunks where the file is missing or damaged; with its points.
     fn segment(
         &self,
         row: SegmentRow,
-        inside: &mut RoaringBitmap,
-    ) -> Result<(SegmentKind, SegmentFound), String> {
+        inside: &RoaringBitmap,
+    ) -> Result<(SegmentKind, SegmentFound, RoaringBitmap), String> {
         let kind = SegmentKind::from_code(row.kind).ok_or("it is of a kind that nobody knows")?;
         match segment_file::open(self.folder, row, self.dim) {
             Ok(sealed) => {
-                self.check_points(kind, sealed.points(), inside)?;
-                Ok((kind, SegmentFound::Mapped(Box::new(sealed))))
+                let points = self.check_points(kind, sealed.sorted_points(), inside)?;
+                Ok((kind, SegmentFound::Mapped(Box::new(sealed)), points))
             }
             Err(what) => {
                 tracing::warn!(generation = row.generation, what, "read a segment from its rows");
                 let stored = self.graph(row)?;
-                self.check_points(kind, &stored.points, inside)?;
-                Ok((kind, SegmentFound::Read(Filling::new(row, stored, self.dim))))
+                let mut sorted = stored.points.clone();
+                sorted.sort_unstable();
+                let points = self.check_points(kind, &sorted, inside)?;
+                Ok((kind, SegmentFound::Read(Filling::new(row, stored, self.dim)), points))
             }
         }
     }
@@ -116,16 +126,14 @@ impl Loader<'_> {
         Ok(stored)
     }
 
-    /// Whether points may be those of a segment. `inside` are those of other segments.
+    /// Points in order, if they may be those of a segment. `inside` are those of other segments.
     fn check_points(
         &self,
         kind: SegmentKind,
         points: &[u32],
-        inside: &mut RoaringBitmap,
-    ) -> Result<(), String> {
-        let mut sorted = points.to_vec();
-        sorted.sort_unstable();
-        let own: RoaringBitmap = sorted.into_iter().collect();
+        inside: &RoaringBitmap,
+    ) -> Result<RoaringBitmap, String> {
+        let own: RoaringBitmap = points.iter().copied().collect();
         if own.len() != points.len() as u64 || !own.is_disjoint(inside) {
             return Err("it has a point twice".to_owned());
         }
@@ -136,12 +144,15 @@ impl Loader<'_> {
         if points.iter().any(is_foreign) {
             return Err("it has points of another content".to_owned());
         }
-        *inside |= own;
-        Ok(())
+        Ok(own)
     }
 
     /// Puts segments and tails together, with the vectors that no file holds.
-    pub(super) fn vectors(&mut self, found: Vec<(SegmentKind, SegmentFound)>) -> Result<(), IndexError> {
+    pub(super) fn vectors(
+        &mut self,
+        found: Vec<(SegmentKind, SegmentFound)>,
+        held: &RoaringBitmap,
+    ) -> Result<(), IndexError> {
         let (mut mapped, mut filling) = (Vec::new(), Vec::new());
         for (kind, segment) in found {
             match segment {
@@ -149,7 +160,7 @@ impl Loader<'_> {
                 SegmentFound::Read(segment) => filling.push((kind, segment)),
             }
         }
-        self.read_vectors(&mapped, &mut filling)?;
+        self.read_vectors(held, &mut filling)?;
         for (kind, segment) in filling {
             if segment.unfilled > 0 {
                 let what = format!("{} vectors of a graph are missing", segment.unfilled);
@@ -159,7 +170,8 @@ impl Loader<'_> {
         }
         for (kind, sealed) in mapped {
             // Rows that are not alive must not be found, also those without a tomb.
-            let gone = held(std::iter::once(&sealed)) - &self.live;
+            let points: RoaringBitmap = sealed.sorted_points().iter().copied().collect();
+            let gone = points - &self.live;
             *Arc::make_mut(&mut self.view.dead) |= &gone;
             let dead = usize::try_from(gone.len()).unwrap_or(usize::MAX);
             let part = Part { sealed: Arc::new(sealed), dead };
@@ -168,10 +180,11 @@ impl Loader<'_> {
         Ok(())
     }
 
-    /// Reads the vectors of the tails and of segments without a file: all from the first that is wanted on.
+    /// Reads the vectors of the tails and of segments without a file, all from the first that is wanted on: those of points that are
+    /// not `held`.
     fn read_vectors(
         &mut self,
-        mapped: &[(SegmentKind, Sealed)],
+        held: &RoaringBitmap,
         filling: &mut [(SegmentKind, Filling)],
     ) -> Result<(), IndexError> {
         let dim = self.dim;
@@ -180,7 +193,7 @@ impl Loader<'_> {
             places.extend((0..).zip(&segment.points).map(|(place, point)| (*point, (number, place))));
         }
         let places_read: RoaringBitmap = places.keys().copied().collect();
-        let wanted = (&self.live | places_read) - held(mapped.iter().map(|(_, sealed)| sealed));
+        let wanted = (&self.live | places_read) - held;
         let Some(first) = wanted.min() else { return Ok(()) };
         let mut seen = RoaringBitmap::new();
         let mut vector = Vec::with_capacity(dim);
@@ -215,15 +228,6 @@ impl Loader<'_> {
             missing => self.object(Family::Vectors, &[], format!("{missing} vectors are missing")),
         }
     }
-}
-
-/// The points of segments.
-pub(super) fn held<'a>(segments: impl Iterator<Item = &'a Sealed>) -> RoaringBitmap {
-    let mut held = RoaringBitmap::new();
-    for sealed in segments {
-        held |= sealed.sorted_points().iter().copied().collect::<RoaringBitmap>();
-    }
-    held
 }
 
 /// A segment whose vectors are being read.

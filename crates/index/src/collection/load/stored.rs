@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use roaring::RoaringBitmap;
+
 use super::super::hubs::HubTable;
 use super::super::segments::SegmentKind;
 use super::super::view::SourceCounts;
 use super::Loader;
-use super::segments::{SegmentFound, SegmentsFound, held};
 use crate::assets::{AssetFile, AssetTable, Entry, ModalitySet, Names};
 use crate::error::IndexError;
 use crate::storage::{
@@ -79,11 +80,7 @@ impl Loader<'_> {
     }
 
     /// Takes note of the points of all assets, and of the owners of those that no mapped segment has.
-    pub(super) fn points_of_assets(&mut self, found: &SegmentsFound) {
-        let held = held(found.segments.iter().filter_map(|(_, segment)| match segment {
-            SegmentFound::Mapped(sealed) => Some(&**sealed),
-            SegmentFound::Read(_) => None,
-        }));
+    pub(super) fn points_of_assets(&mut self, held: &RoaringBitmap) {
         let mut live = Vec::with_capacity(self.view.assets.points());
         for (asset, entry) in self.view.assets.iter(ModalitySet::ALL) {
             for (point, track) in entry.tracked_points() {
