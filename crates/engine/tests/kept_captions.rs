@@ -222,7 +222,7 @@ async fn one_without_captions() -> (Fixture, Arc<Engine>, AssetId) {
     let engine = talking(&fixture, "fake@1");
     engine.keep_captions(true).await.expect("kept");
     let (assets, _) = engine.captions_missing(None).await.expect("a page");
-    (fixture, engine, assets[0].clone())
+    (fixture, engine, assets.into_iter().next().expect("one"))
 }
 
 #[tokio::test]
