@@ -1,5 +1,4 @@
-//! Cosines of unit vectors. Every comparison of the crate goes through here, so that a point has one cosine with a
-//! query whichever way it is found.
+//! Products and norms of vectors as they come in. Searches compare points through `VectorRef::cosine`.
 
 /// The dot product of two vectors of one length; 0 where the lengths differ.
 pub(crate) fn dot(left: &[f32], right: &[f32]) -> f32 {

@@ -298,3 +298,32 @@ fn concurrent_callers_share_syncs_and_all_is_there() {
     assert_eq!(collection.count(None).expect("counts"), 200);
     assert_clean(&collection);
 }
+
+#[test]
+fn vectors_come_back_bit_by_bit_and_cosines_are_right_to_four_digits() {
+    let data = tempfile::tempdir().expect("folder");
+    let mut random = Random(11);
+    let vectors: Vec<Vec<f32>> = (0..40).map(|_| random.any_unit(DIM)).collect();
+    let query = random.any_unit(DIM);
+    let (_database, collection) = open(data.path());
+    let changes = (0..).zip(&vectors).map(|(number, vector)| image(&format!("{number:02}"), vector.clone()));
+    collection.apply(changes.collect()).expect("writes");
+    let names: Vec<_> = (0..vectors.len()).map(|number| id(&format!("{number:02}"))).collect();
+    let cosines = || {
+        let stored = collection.get(&names, true).expect("reads");
+        let stored = stored.into_iter().map(|asset| asset.expect("there").vectors.swap_remove(0));
+        assert_eq!(stored.collect::<Vec<_>>(), vectors);
+        let page = collection.scroll(None, None, 100, true).expect("reads");
+        assert!(page.assets.iter().map(|asset| &asset.vectors[0]).eq(&vectors));
+        let scores = collection.score_assets(&query, HubWeights::default(), &names).expect("scores");
+        let scores: Vec<f32> = scores.iter().map(|points| points[0].cosine).collect();
+        for (score, vector) in scores.iter().zip(&vectors) {
+            let exact: f64 = vector.iter().zip(&query).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
+            assert!((f64::from(*score) - exact).abs() < 5e-5, "{score} {exact}");
+        }
+        scores
+    };
+    let growing = cosines();
+    collection.seal().expect("seals");
+    assert_eq!(cosines(), growing, "a point has one cosine, in the tail and in a segment");
+}

@@ -5,7 +5,7 @@
 //! | `level.rs` | which instruction set runs, found once |
 //! | `simd/` | a vector of floats as a trait, for AVX-512, AVX2 and plain Rust (which becomes NEON on its own) |
 //! | `distance.rs` | [`dot`], [`dot_many`], [`l2_normalize`] |
-//! | `code/` | [`CodeMatrix`], [`CodeQuery`]: vectors as int8 codes; [`Beam`]: the search of a graph over them |
+//! | `code/` | [`CodeMatrix`], [`CodeQuery`]: vectors as int8 codes; [`VectorMatrix`]: those and what they leave; [`Beam`]: the search of a graph over them |
 //! | `gemm/` | [`PackedMatrix`]: weights packed once, multiplied with bias, activation and residual in one pass |
 //! | `depthwise.rs` | [`DepthwiseConv`]: depthwise convolution over rows of an NHWC image |
 //! | `activation.rs` | [`Activation`]: bias and activation in place |
@@ -30,7 +30,10 @@ mod simd;
 mod testing;
 
 pub use activation::{Activation, add_bias_activate};
-pub use code::{Beam, BeamBuffers, BeamEnd, CodeMatrix, CodeQuery, Links, Neighbours, RowPairs, Scored};
+pub use code::{
+    Beam, BeamBuffers, BeamEnd, CodeMatrix, CodeQuery, Links, Neighbours, RowPairs, Scored, StoredVectors,
+    VectorMatrix, VectorPlaces, VectorQuery,
+};
 pub use convert::{dequantize_row, f16_to_f32};
 pub use depthwise::{DepthwiseConv, SamePadding, Strip};
 pub use distance::{dot, dot_many, l2_normalize};

@@ -11,7 +11,6 @@ use serde_json::Value;
 
 use super::core::Core;
 use super::segments::SegmentKind;
-use super::tail::RowRef;
 use super::view::{SourceCounts, View};
 use crate::assets::{Entry, EntryRef, Point, Source};
 use crate::error::IndexError;
@@ -366,8 +365,7 @@ impl Effects {
             view.hubs.forget(point);
         }
         for (kind, Pushed { point, asset, track, vector }) in &self.pushed {
-            let row = RowRef { point: *point, asset: *asset, track: *track, vector };
-            view.segments_mut(*kind).tail.push(row);
+            view.segments_mut(*kind).tail.push(*point, *asset, *track, vector);
             if core.hubs.is_some() {
                 view.hubs.lack(*point);
             }

@@ -200,11 +200,12 @@ pub(super) fn fill(core: &Core) -> Result<bool, IndexError> {
     if rows.is_empty() {
         return Ok(false);
     }
+    let vectors: Vec<Vec<f32>> = rows.iter().map(|row| row.vector.decoded()).collect();
     let mut points = Vec::with_capacity(rows.len());
-    for row in &rows {
+    for (row, vector) in rows.iter().zip(&vectors) {
         let track = Track::from_code(row.track);
         let track = track.ok_or_else(|| IndexError::Bug { what: "a point has no track".to_owned() })?;
-        points.push((track.content(), row.vector));
+        points.push((track.content(), vector.as_slice()));
     }
     let values = make(bank.as_ref(), &points)?;
     let made = rows.iter().map(|row| row.point).zip(values).collect();

@@ -191,9 +191,10 @@ impl Collection {
         with_vectors: bool,
     ) -> Result<Vec<Option<StoredAsset>>, IndexError> {
         let view = self.core.view();
-        let stored = assets
-            .iter()
-            .map(|id| view.asset(id).map(|entry| read::stored(&view, entry, with_vectors)).transpose());
+        let stored = assets.iter().map(|id| match view.asset(id) {
+            Some(entry) => read::stored(&self.core, entry, with_vectors),
+            None => Ok(None),
+        });
         stored.collect()
     }
 

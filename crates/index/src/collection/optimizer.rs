@@ -10,6 +10,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use sensorium_kernels::VectorMatrix;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::core::Core;
@@ -133,13 +134,14 @@ fn build(
 ) -> Result<Fresh, IndexError> {
     let dim = core.space.dim;
     let segments = view.segments(kind);
-    let (mut points, mut assets, mut tracks, mut vectors) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut points, mut assets, mut tracks) = (Vec::new(), Vec::new(), Vec::new());
+    let mut vectors = VectorMatrix::new(dim);
     let mut take = |row: RowRef<'_>| {
         if !view.is_dead(row.point) {
             points.push(row.point.0);
             assets.push(row.asset.0);
             tracks.push(row.track);
-            vectors.extend_from_slice(row.vector);
+            row.vector.copy_to(&mut vectors);
         }
     };
     for part in job.parts.iter().filter_map(|at| segments.parts.get(*at)) {
@@ -153,7 +155,7 @@ fn build(
         return Ok(Fresh { generation, segment: None });
     }
     let params = core.tuning.graph.clamped();
-    let built = graph::build(&vectors, dim, params, threads, &core.closing).map_err(|error| match error {
+    let built = graph::build(&vectors, params, threads, &core.closing).map_err(|error| match error {
         BuildError::Cancelled => IndexError::Closing { action: "build the graph" },
         BuildError::Failed { .. } => IndexError::Bug { what: error.to_string() },
     })?;
@@ -170,9 +172,9 @@ fn build(
         points: points.into(),
         assets: reordered(&assets, &built.order).into(),
         tracks: reordered(&tracks, &built.order).into(),
-        vectors: built.vectors.into(),
+        vectors: built.vectors,
     };
-    let sealed = in_file(core, Sealed::new(row, dim, columns, stored.graph));
+    let sealed = in_file(core, Sealed::new(row, columns, stored.graph));
     Ok(Fresh { generation, segment: Some(sealed) })
 }
 

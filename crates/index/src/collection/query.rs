@@ -9,7 +9,7 @@
 //! Rows are compared by their codes first; only those that may still be among the best are compared by their vectors, which
 //! decide. A scan so gives what comparing every vector would: the difference of the two has a bound.
 
-use sensorium_kernels::{BeamEnd, CodeMatrix, CodeQuery, Scored};
+use sensorium_kernels::{BeamEnd, CodeMatrix, CodeQuery, Scored, VectorQuery};
 use sensorium_types::{AssetHit, Content, Plan, ScoredPoint, SearchReply, SearchRequest, SubQuery};
 
 use super::audit;
@@ -24,7 +24,6 @@ use super::select::{Selection, check};
 use super::tail::{RowRef, Stretch};
 use super::view::View;
 use crate::assets::{ModalitySet, Point, TrackSet};
-use crate::distance::dot;
 use crate::error::IndexError;
 use crate::storage::AssetOffset;
 
@@ -60,8 +59,8 @@ struct Search<'a> {
     view: &'a View,
     request: &'a SearchRequest,
     selection: &'a Selection,
-    query: &'a [f32],
     from: Option<Content>,
+    query: VectorQuery,
     code: CodeQuery,
     tracks: TrackSet,
     correction: Option<Correction<'a>>,
@@ -81,8 +80,8 @@ impl<'a> Search<'a> {
             view,
             request,
             selection,
-            query: &query.vector,
             from: query.from,
+            query: VectorQuery::new(&query.vector),
             code: CodeQuery::new(&query.vector),
             tracks: TrackSet::of_request(&query.tracks),
             correction: Correction::new(core, view, query.hubs),
@@ -179,7 +178,7 @@ impl<'a> Search<'a> {
 
     /// Compares a row by its vector.
     fn compare(&self, row: RowRef<'_>, lowered: f32, best: &mut Collector<'_>) {
-        let cosine = dot(self.query, row.vector);
+        let cosine = row.vector.cosine(&self.query);
         best.push(Met { score: cosine - lowered, cosine, asset: row.asset, point: row.point });
     }
 
@@ -232,9 +231,8 @@ impl<'a> Search<'a> {
         way: Scan,
         best: &mut Collector<'_>,
     ) -> Result<(), IndexError> {
-        let dim = self.core.space.dim;
         // What a row's code may promise too little, less what its cosine is lowered by at least.
-        let (bound, least) = (self.code.bound(stretch.codes), self.least(kind));
+        let (bound, least) = (self.code.bound(stretch.vectors.codes()), self.least(kind));
         let (mut cosines, mut places) = ([0.0; SLICE], Vec::with_capacity(SLICE));
         let rows = stretch.points.len();
         for start in (0..rows).step_by(SLICE) {
@@ -249,16 +247,16 @@ impl<'a> Search<'a> {
             }
             let Some(cosines) = cosines.get_mut(..places.len()) else { break };
             if way == Scan::Picked {
-                self.code.dot_rows(stretch.codes, &places, cosines);
+                self.code.dot_rows(stretch.vectors.codes(), &places, cosines);
             } else {
-                self.code.dot_range(stretch.codes, start, cosines);
+                self.code.dot_range(stretch.vectors.codes(), start, cosines);
             }
             self.compared += cosines.len();
             for (place, about) in places.iter().zip(cosines) {
                 if *about + bound - least < best.bar() {
                     continue;
                 }
-                let row = stretch.row(*place as usize, dim).filter(|row| self.counts(*row));
+                let row = stretch.row(*place).filter(|row| self.counts(*row));
                 let Some(row) = row else { continue };
                 let lowered = self.lowered(row);
                 if *about + bound - lowered >= best.bar() {
@@ -310,7 +308,7 @@ impl<'a> Search<'a> {
 
     /// Compares the rows of a walk by their vectors, as far as they may be among the best.
     fn rescore(&self, sealed: &Sealed, found: &[Scored], limit: usize, best: &mut Collector<'_>) {
-        let margin = self.margin(sealed.stretch().codes);
+        let margin = self.margin(sealed.vectors().codes());
         for (number, scored) in found.iter().enumerate() {
             if number % limit.max(1) == 0 && number > 0 {
                 // Sets the bar.
@@ -337,9 +335,10 @@ pub(super) fn score(
     correction: Option<Correction<'_>>,
     points: impl Iterator<Item = Point>,
 ) -> Vec<ScoredPoint> {
+    let query = VectorQuery::new(query);
     let scored = points.filter_map(|point| {
         let row = view.find(point.track, point.offset)?;
-        let cosine = dot(query, row.vector) + 0.0;
+        let cosine = row.vector.cosine(&query) + 0.0;
         let lowered = correction.map_or(0.0, |correction| correction.amount(point.offset));
         Some(ScoredPoint { point: point.info(), cosine, corrected: cosine - lowered })
     });

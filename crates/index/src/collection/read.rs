@@ -11,23 +11,46 @@ use super::matching::known;
 use super::view::View;
 use crate::assets::{EntryRef, Point};
 use crate::error::IndexError;
-use crate::storage::{AssetOffset, Family, Row as _, SourceValue, decode_source_key, point_offset_key};
+use crate::storage::{
+    AssetOffset, Family, Row as _, SourceValue, decode_source_key, decode_vector, point_offset_key,
+};
 
 /// Names looked at under one lock of the id map.
 const NAMES_AT_ONCE: usize = 1024;
 
-/// An asset as a reader gets it.
+/// An asset as a reader gets it, its vectors as they were written; `None` if it went meanwhile.
+///
+/// # Errors
+/// If its row or a vector cannot be read.
 pub(super) fn stored(
-    view: &View,
+    core: &Core,
     entry: EntryRef<'_>,
     with_vectors: bool,
-) -> Result<StoredAsset, IndexError> {
+) -> Result<Option<StoredAsset>, IndexError> {
     let mut stored = entry.stored()?;
     if with_vectors {
-        let vector = |point: Point| view.vector(point.track, point.offset).unwrap_or_default().to_vec();
-        stored.vectors = entry.points().map(vector).collect();
+        for point in entry.points() {
+            match vector(core, point)? {
+                Some(vector) => stored.vectors.push(vector),
+                None => return Ok(None),
+            }
+        }
     }
-    Ok(stored)
+    Ok(Some(stored))
+}
+
+/// The vector of a point, from its row; `None` if the point went meanwhile.
+fn vector(core: &Core, point: Point) -> Result<Option<Vec<f32>>, IndexError> {
+    let key = point_offset_key(point.offset);
+    let damaged = |what: String| IndexError::damaged(place(Family::Vectors, &key), what);
+    match core.rocks.get(Family::Vectors, &key)? {
+        Some(bytes) => decode_vector(&bytes, core.space.dim).map(Some).map_err(damaged),
+        None => {
+            let now = core.view();
+            let is_alive = now.find(point.track, point.offset).is_some() && !now.is_dead(point.offset);
+            if is_alive { Err(damaged("the vector is missing".to_owned())) } else { Ok(None) }
+        }
+    }
 }
 
 /// The thumbnail of a point.
@@ -76,7 +99,7 @@ pub(super) fn scroll(core: &Core, view: &View, ask: Scroll<'_>) -> Result<Page, 
                 page.next = page.assets.last().map(|asset| asset.record.id.clone());
                 return Ok(page);
             }
-            page.assets.push(stored(view, entry, ask.with_vectors)?);
+            page.assets.extend(stored(core, entry, ask.with_vectors)?);
         }
     }
 }

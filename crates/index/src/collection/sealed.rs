@@ -1,7 +1,7 @@
-//! A sealed segment: points under a graph, with their vectors and codes in the graph's order.
+//! A sealed segment: points under a graph, with their vectors in the graph's order.
 
 use parking_lot::Mutex;
-use sensorium_kernels::{BeamBuffers, CodeMatrix, CodeQuery, Numbers, Scored};
+use sensorium_kernels::{BeamBuffers, CodeQuery, Numbers, Scored, VectorMatrix};
 use sensorium_types::Cancel;
 
 use super::tail::{RowRef, Stretch};
@@ -14,7 +14,7 @@ const KEPT_BUFFERS: usize = 16;
 pub(crate) const NO_ASSET: AssetOffset = AssetOffset(u32::MAX);
 
 /// What a segment is made of: columns in the graph's order.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Columns {
     /// Points.
     pub(crate) points: Numbers<u32>,
@@ -23,16 +23,14 @@ pub(crate) struct Columns {
     /// The numbers of their tracks.
     pub(crate) tracks: Numbers<u8>,
     /// Their vectors.
-    pub(crate) vectors: Numbers<f32>,
+    pub(crate) vectors: VectorMatrix,
 }
 
 /// A sealed segment.
 #[derive(Debug)]
 pub(crate) struct Sealed {
     row: SegmentRow,
-    dim: usize,
     columns: Columns,
-    codes: CodeMatrix,
     graph: FlatGraph,
     /// The points in order, and the place of each.
     sorted: Numbers<u32>,
@@ -45,12 +43,8 @@ pub(crate) struct Sealed {
 pub(crate) struct SealedParts {
     /// What names it on disk.
     pub(crate) row: SegmentRow,
-    /// Dimension of its vectors.
-    pub(crate) dim: usize,
     /// Its columns.
     pub(crate) columns: Columns,
-    /// The codes of its vectors.
-    pub(crate) codes: CodeMatrix,
     /// Its graph.
     pub(crate) graph: FlatGraph,
     /// The points in order.
@@ -76,29 +70,28 @@ pub(crate) struct Ask<'a> {
 
 impl Sealed {
     /// A segment of a graph and its columns, in memory.
-    pub(crate) fn new(row: SegmentRow, dim: usize, columns: Columns, graph: FlatGraph) -> Self {
+    pub(crate) fn new(row: SegmentRow, columns: Columns, graph: FlatGraph) -> Self {
         let mut order: Vec<u32> = (0..).take(columns.points.len()).collect();
         order.sort_unstable_by_key(|place| columns.points.get(*place as usize));
         let sorted = order.iter().filter_map(|place| columns.points.get(*place as usize).copied());
         let sorted = sorted.collect::<Vec<_>>().into();
-        let codes = CodeMatrix::of(&columns.vectors, dim);
-        Self::of_parts(SealedParts { row, dim, columns, codes, graph, sorted, order: order.into() })
+        Self::of_parts(SealedParts { row, columns, graph, sorted, order: order.into() })
     }
 
     /// A segment of its parts, wherever they lie.
     pub(crate) fn of_parts(parts: SealedParts) -> Self {
-        let SealedParts { row, dim, columns, codes, graph, sorted, order } = parts;
-        Self { row, dim, columns, codes, graph, sorted, order, buffers: Mutex::new(Vec::new()) }
+        let SealedParts { row, columns, graph, sorted, order } = parts;
+        Self { row, columns, graph, sorted, order, buffers: Mutex::new(Vec::new()) }
     }
 
-    /// What a file is written from: columns, codes, graph, the points in order, and their places.
-    pub(super) const fn borrowed(&self) -> (&Columns, &CodeMatrix, &FlatGraph, [&Numbers<u32>; 2]) {
-        (&self.columns, &self.codes, &self.graph, [&self.sorted, &self.order])
+    /// What a file is written from: columns, graph, the points in order, and their places.
+    pub(super) const fn borrowed(&self) -> (&Columns, &FlatGraph, [&Numbers<u32>; 2]) {
+        (&self.columns, &self.graph, [&self.sorted, &self.order])
     }
 
-    /// Dimension of its vectors.
-    pub(super) const fn dim(&self) -> usize {
-        self.dim
+    /// Its vectors in the graph's order.
+    pub(crate) const fn vectors(&self) -> &VectorMatrix {
+        &self.columns.vectors
     }
 
     /// The generation of its graph.
@@ -122,7 +115,7 @@ impl Sealed {
         let columns =
             points.owned_bytes() + assets.owned_bytes() + tracks.owned_bytes() + vectors.owned_bytes();
         let order = self.sorted.owned_bytes() + self.order.owned_bytes();
-        columns + self.codes.owned_bytes() + self.graph.owned_bytes() + order
+        columns + self.graph.owned_bytes() + order
     }
 
     /// Its points in order.
@@ -146,7 +139,7 @@ impl Sealed {
 
     /// A row by its place in the graph.
     pub(crate) fn row(&self, place: u32) -> Option<RowRef<'_>> {
-        self.stretch().row(place as usize, self.dim)
+        self.stretch().row(place)
     }
 
     /// Every row in the graph's order.
@@ -157,7 +150,7 @@ impl Sealed {
     /// Every row in the graph's order, in one stretch.
     pub(crate) fn stretch(&self) -> Stretch<'_> {
         let Columns { points, assets, tracks, vectors } = &self.columns;
-        Stretch { points, assets, tracks, vectors, codes: &self.codes }
+        Stretch { points, assets, tracks, vectors }
     }
 
     /// Walks the graph. `counts` says which rows are wanted; `lowered` what the cosine of a row is lowered by.
@@ -170,7 +163,7 @@ impl Sealed {
     ) -> Walked {
         let Ask { query, ef, budget, least, cancel } = ask;
         let mut buffers = self.buffers.lock().pop().unwrap_or_default();
-        let walk = Walk { query, rows: &self.codes, ef, budget, least };
+        let walk = Walk { query, rows: self.vectors().codes(), ef, budget, least };
         let answer = walk.run(
             &self.graph,
             &mut buffers,

@@ -4,11 +4,11 @@
 //! written anew from them.
 //!
 //! Its head is [`Head`]; its sections are those of [`Section`], then three for each of the graph's levels. Version history: 1, the
-//! first.
+//! first, with vectors of `f32`; 2, with what their codes leave.
 
 use std::path::{Path, PathBuf};
 
-use sensorium_kernels::{CodeMatrix, as_bytes};
+use sensorium_kernels::{StoredVectors, VectorMatrix, VectorPlaces, as_bytes};
 use serde::{Deserialize, Serialize};
 
 use super::sealed::{Columns, Sealed, SealedParts};
@@ -20,19 +20,21 @@ use crate::storage::SegmentRow;
 /// The folder of the files, in that of the collection.
 pub(super) const FOLDER: &str = "segments";
 /// Checking one up to this size takes some milliseconds.
-pub(super) const KIND: Kind = Kind { magic: *b"SNSS", version: 1, checked_at_open_bytes: 64 << 20 };
+pub(super) const KIND: Kind = Kind { magic: *b"SNSS", version: 2, checked_at_open_bytes: 64 << 20 };
 /// Most levels of a graph, so that the head holds their places.
 const MAX_LEVELS: usize = 32;
 
 /// The sections, in their order.
 #[derive(Debug, Clone, Copy)]
 enum Section {
-    Lanes,
+    /// The codes of the vectors.
+    Codes,
     Scales,
     Points,
     Assets,
     Tracks,
-    Vectors,
+    /// What the codes leave.
+    Rests,
     /// The points in order.
     Sorted,
     /// The place of each of them.
@@ -77,25 +79,25 @@ pub(super) fn write(collection: &Path, sealed: &Sealed) -> Result<Sealed, IndexE
         file.finish(&KIND, &head)
     };
     write().map_err(|error| IndexError::file(ACTION, error))?;
-    open(collection, row, sealed.dim())
+    open(collection, row, sealed.vectors().dim())
         .map_err(|what| IndexError::damaged(target.display().to_string(), what))
 }
 
 /// The head of a segment's file, and its sections.
 fn describe(sealed: &Sealed) -> Result<(Head, Vec<&[u8]>), IndexError> {
     let row = sealed.stored();
-    let (columns, codes, graph, [sorted, order]) = sealed.borrowed();
+    let (columns, graph, [sorted, order]) = sealed.borrowed();
     if graph.levels.len() > MAX_LEVELS {
         return Err(IndexError::Bug { what: format!("a graph of {} levels", graph.levels.len()) });
     }
-    let (lanes, scales, [norm, error]) = codes.stored();
+    let StoredVectors { codes, scales, rests, bounds: [norm, error] } = columns.vectors.stored();
     let mut parts: Vec<&[u8]> = vec![
-        lanes,
+        codes,
         scales,
         as_bytes(&columns.points),
         as_bytes(&columns.assets),
         as_bytes(&columns.tracks),
-        as_bytes(&columns.vectors),
+        rests,
         as_bytes(sorted),
         as_bytes(order),
     ];
@@ -107,7 +109,7 @@ fn describe(sealed: &Sealed) -> Result<(Head, Vec<&[u8]>), IndexError> {
         kind: row.kind,
         generation: row.generation,
         graph: row.checksum,
-        dim: count(sealed.dim()),
+        dim: count(columns.vectors.dim()),
         rows: count(sealed.len()),
         entry: graph.entry,
         norm,
@@ -135,15 +137,10 @@ pub(super) fn open(collection: &Path, row: SegmentRow, dim: usize) -> Result<Sea
         points: u32s(Section::Points)?,
         assets: u32s(Section::Assets)?,
         tracks: file.numbers(Section::Tracks as usize, rows)?,
-        vectors: file.numbers(Section::Vectors as usize, rows * dim)?,
+        vectors: vectors(&file, dim)?,
     };
     let (sorted, order) = (u32s(Section::Sorted)?, u32s(Section::Order)?);
     check_order(&columns.points, &sorted, &order)?;
-    let (lanes, scales) = (file.place(Section::Lanes as usize), file.place(Section::Scales as usize));
-    let sized = (CodeMatrix::lane_bytes(dim, rows), rows * 4) == (lanes.1, scales.1);
-    let codes = CodeMatrix::mapped(file.mapped(), dim, rows, (lanes.0, scales.0), [head.norm, head.error])
-        .filter(|_| sized)
-        .ok_or("the codes do not fit in the file")?;
     let levels = (SECTIONS..file.sections()).step_by(3).map(|section| {
         let list = |number: usize| file.all_numbers::<u32>(section + number);
         Ok(Level { rows: list(0)?, starts: list(1)?, links: list(2)? })
@@ -153,7 +150,20 @@ pub(super) fn open(collection: &Path, row: SegmentRow, dim: usize) -> Result<Sea
         return Err("its graph is of other rows".to_owned());
     }
     graph.check_structure()?;
-    Ok(Sealed::of_parts(SealedParts { row, dim, columns, codes, graph, sorted, order }))
+    Ok(Sealed::of_parts(SealedParts { row, columns, graph, sorted, order }))
+}
+
+/// The vectors of a file, if its sections are as long as those of so many.
+fn vectors(file: &CacheFile<Head>, dim: usize) -> Result<VectorMatrix, String> {
+    let Head { rows, norm, error, .. } = file.head;
+    let rows = rows as usize;
+    let [codes, scales, rests] =
+        [Section::Codes, Section::Scales, Section::Rests].map(|section| file.place(section as usize));
+    let lanes = VectorMatrix::lane_bytes(dim, rows);
+    let places = VectorPlaces { codes: codes.0, scales: scales.0, rests: rests.0 };
+    VectorMatrix::mapped(file.mapped(), dim, rows, places, [norm, error])
+        .filter(|_| (codes.1, scales.1, rests.1) == (lanes, rows * 4, lanes))
+        .ok_or_else(|| "the vectors do not fit in the file".to_owned())
 }
 
 /// Whether `sorted` are the points in order, and `order` their places.

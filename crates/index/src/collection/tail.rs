@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use sensorium_kernels::CodeMatrix;
+use sensorium_kernels::{VectorMatrix, VectorQuery};
 
 use crate::storage::{AssetOffset, PointOffset};
 
@@ -21,10 +21,35 @@ pub(crate) struct RowRef<'a> {
     /// The number of its track.
     pub(crate) track: u8,
     /// Its vector.
-    pub(crate) vector: &'a [f32],
+    pub(crate) vector: VectorRef<'a>,
 }
 
-/// Rows with their codes, as a scan goes over them.
+/// A vector where it lies.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct VectorRef<'a> {
+    rows: &'a VectorMatrix,
+    row: u32,
+}
+
+impl VectorRef<'_> {
+    /// The cosine with a query. Every comparison of the crate that ranks an answer goes through here, so that a point has one
+    /// cosine with a query whichever way it is found.
+    pub(crate) fn cosine(self, query: &VectorQuery) -> f32 {
+        query.dot(self.rows, self.row)
+    }
+
+    /// Its numbers, within what two bytes leave of each.
+    pub(crate) fn decoded(self) -> Vec<f32> {
+        self.rows.decoded(self.row).unwrap_or_default()
+    }
+
+    /// Adds it to others as it is.
+    pub(crate) fn copy_to(self, rows: &mut VectorMatrix) {
+        rows.push_row(self.rows, self.row);
+    }
+}
+
+/// Rows with their vectors, as a scan goes over them.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stretch<'a> {
     /// Points.
@@ -34,19 +59,18 @@ pub(crate) struct Stretch<'a> {
     /// The numbers of their tracks.
     pub(crate) tracks: &'a [u8],
     /// Their vectors.
-    pub(crate) vectors: &'a [f32],
-    /// Their codes.
-    pub(crate) codes: &'a CodeMatrix,
+    pub(crate) vectors: &'a VectorMatrix,
 }
 
 impl<'a> Stretch<'a> {
     /// A row.
-    pub(crate) fn row(&self, place: usize, dim: usize) -> Option<RowRef<'a>> {
+    pub(crate) fn row(&self, row: u32) -> Option<RowRef<'a>> {
+        let place = row as usize;
         Some(RowRef {
             point: PointOffset(*self.points.get(place)?),
             asset: AssetOffset(*self.assets.get(place)?),
             track: *self.tracks.get(place)?,
-            vector: self.vectors.get(place * dim..(place + 1) * dim)?,
+            vector: VectorRef { rows: self.vectors, row },
         })
     }
 }
@@ -56,8 +80,7 @@ struct Block {
     points: Vec<u32>,
     assets: Vec<u32>,
     tracks: Vec<u8>,
-    vectors: Vec<f32>,
-    codes: CodeMatrix,
+    vectors: VectorMatrix,
 }
 
 impl Block {
@@ -66,14 +89,13 @@ impl Block {
             points: Vec::new(),
             assets: Vec::new(),
             tracks: Vec::new(),
-            vectors: Vec::new(),
-            codes: CodeMatrix::new(dim),
+            vectors: VectorMatrix::new(dim),
         }
     }
 
     fn stretch(&self) -> Stretch<'_> {
-        let Self { points, assets, tracks, vectors, codes } = self;
-        Stretch { points, assets, tracks, vectors, codes }
+        let Self { points, assets, tracks, vectors } = self;
+        Stretch { points, assets, tracks, vectors }
     }
 }
 
@@ -98,22 +120,30 @@ impl Tail {
 
     /// Bytes in memory.
     pub(crate) fn bytes(&self) -> usize {
-        self.blocks.iter().map(|block| block.codes.owned_bytes()).sum::<usize>()
-            + self.rows * (self.dim * 4 + 9)
+        self.blocks.iter().map(|block| block.vectors.owned_bytes()).sum::<usize>() + self.rows * 9
     }
 
-    /// Adds a point, of a higher offset than all before.
-    pub(crate) fn push(&mut self, row: RowRef<'_>) {
+    /// Adds a point of a track, of a higher offset than all before.
+    pub(crate) fn push(&mut self, point: PointOffset, asset: AssetOffset, track: u8, vector: &[f32]) {
+        self.add(point, asset, track, |vectors| vectors.push(vector));
+    }
+
+    fn add(
+        &mut self,
+        point: PointOffset,
+        asset: AssetOffset,
+        track: u8,
+        vector: impl FnOnce(&mut VectorMatrix),
+    ) {
         if self.blocks.last().is_none_or(|block| block.points.len() >= BLOCK) {
             self.blocks.push(Arc::new(Block::empty(self.dim)));
         }
         let Some(block) = self.blocks.last_mut() else { return };
         let block = Arc::make_mut(block);
-        block.points.push(row.point.0);
-        block.assets.push(row.asset.0);
-        block.tracks.push(row.track);
-        block.vectors.extend_from_slice(row.vector);
-        block.codes.push(row.vector);
+        block.points.push(point.0);
+        block.assets.push(asset.0);
+        block.tracks.push(track);
+        vector(&mut block.vectors);
         self.rows += 1;
     }
 
@@ -124,9 +154,7 @@ impl Tail {
 
     /// Every point in order of offset.
     pub(crate) fn rows(&self) -> impl Iterator<Item = RowRef<'_>> {
-        let dim = self.dim;
-        self.stretches()
-            .flat_map(move |block| (0..block.points.len()).filter_map(move |place| block.row(place, dim)))
+        self.stretches().flat_map(|block| (0..).map_while(move |place| block.row(place)))
     }
 
     /// Whether the point is one of its rows.
@@ -139,13 +167,15 @@ impl Tail {
         let after =
             self.blocks.partition_point(|block| block.points.first().is_some_and(|first| *first <= point.0));
         let block = self.blocks.get(after.checked_sub(1)?)?.stretch();
-        block.row(block.points.binary_search(&point.0).ok()?, self.dim)
+        block.row(u32::try_from(block.points.binary_search(&point.0).ok()?).ok()?)
     }
 
     /// The points of the tail that are wanted.
     pub(crate) fn with(&self, wanted: impl Fn(PointOffset) -> bool) -> Self {
         let mut kept = Self::new(self.dim);
-        self.rows().filter(|row| wanted(row.point)).for_each(|row| kept.push(row));
+        for row in self.rows().filter(|row| wanted(row.point)) {
+            kept.add(row.point, row.asset, row.track, |vectors| row.vector.copy_to(vectors));
+        }
         kept
     }
 }
@@ -158,17 +188,12 @@ mod tests {
     fn points_are_found_by_offset_and_a_copy_is_left_alone() {
         let mut tail = Tail::new(2);
         for number in 0..300_u16 {
-            tail.push(RowRef {
-                point: PointOffset(u32::from(number) * 2),
-                asset: AssetOffset(1),
-                track: 0,
-                vector: &[f32::from(number), 0.0],
-            });
+            tail.push(PointOffset(u32::from(number) * 2), AssetOffset(1), 0, &[f32::from(number), 0.0]);
         }
         let copy = tail.clone();
-        tail.push(RowRef { point: PointOffset(1000), asset: AssetOffset(1), track: 0, vector: &[1.0, 2.0] });
+        tail.push(PointOffset(1000), AssetOffset(1), 0, &[1.0, 2.0]);
         assert_eq!((copy.len(), tail.len(), copy.rows().count()), (300, 301, 300));
-        assert_eq!(tail.find(PointOffset(258)).map(|row| row.vector.to_vec()), Some(vec![129.0, 0.0]));
+        assert_eq!(tail.find(PointOffset(258)).map(|row| row.vector.decoded()), Some(vec![129.0, 0.0]));
         assert!(tail.find(PointOffset(259)).is_none());
         assert!(copy.find(PointOffset(1000)).is_none());
         let rest = tail.with(|point| point.0 >= 590 && point.0 != 592);

@@ -117,11 +117,6 @@ impl View {
         self.all_segments().find_map(|segments| segments.find(point))
     }
 
-    /// The vector of a point.
-    pub(crate) fn vector(&self, track: Track, point: PointOffset) -> Option<&[f32]> {
-        self.find(track, point).map(|row| row.vector)
-    }
-
     /// What names its sealed segments on disk.
     pub(crate) fn segment_rows(&self) -> SegmentsRow {
         let parts = self.all_segments().flat_map(|segments| &segments.parts);

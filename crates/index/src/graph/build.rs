@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use hnsw_rs::prelude::{Distance, Hnsw};
-use sensorium_kernels::CodeMatrix;
+use sensorium_kernels::VectorMatrix;
 
 use super::flat::{FlatGraph, Level};
 use super::insert::insert_all;
@@ -56,38 +56,34 @@ pub(crate) struct Built {
     /// For each row of the graph, which row of the input it is.
     pub(crate) order: Vec<u32>,
     /// The vectors in the graph's order.
-    pub(crate) vectors: Vec<f32>,
+    pub(crate) vectors: VectorMatrix,
     /// The graph.
     pub(crate) graph: FlatGraph,
 }
 
-/// Builds a graph over `vectors`, rows of `dim` numbers. Rows are reordered so that neighbours lie close in memory.
+/// Builds a graph over vectors. Rows are reordered so that neighbours lie close in memory.
 ///
 /// # Cost
-/// About 3 kB a point while a small one is built; the codes and some 200 bytes a point for a large one.
+/// About 3 kB a point while a small one is built; two bytes a number and some 200 bytes a point for a large one.
 pub(crate) fn build(
-    vectors: &[f32],
-    dim: usize,
+    vectors: &VectorMatrix,
     params: GraphParams,
     threads: usize,
     cancel: &AtomicBool,
 ) -> Result<Built, BuildError> {
     let params = params.clamped();
-    let draft = if vectors.len() / dim.max(1) < OWN_BUILDER_ROWS {
-        let unit = normalized(vectors, dim);
-        let drafted = catch_unwind(AssertUnwindSafe(|| draft(&unit, dim, params, threads, cancel)));
+    let draft = if vectors.len() < OWN_BUILDER_ROWS {
+        let unit = normalized(vectors);
+        let drafted =
+            catch_unwind(AssertUnwindSafe(|| draft(&unit, vectors.dim(), params, threads, cancel)));
         drafted.map_err(|panic| BuildError::Failed { message: panic_message(panic.as_ref()) })??
     } else {
-        insert_all(&CodeMatrix::of(vectors, dim), params, threads, cancel)?
+        insert_all(vectors.codes(), params, threads, cancel)?
     };
     let order = walk_order(&draft);
     let mut graph = reorder(&draft, &order);
-    let mut ordered = Vec::with_capacity(vectors.len());
-    for row in &order {
-        let from = *row as usize * dim;
-        ordered.extend_from_slice(vectors.get(from..from + dim).unwrap_or_default());
-    }
-    relink(&mut graph, &ordered, dim, params.m0());
+    let ordered = vectors.pick(order.iter().copied());
+    relink(&mut graph, &ordered, params.m0());
     Ok(Built { order, vectors: ordered, graph })
 }
 
@@ -216,9 +212,9 @@ fn reorder(draft: &Draft, order: &[u32]) -> FlatGraph {
 }
 
 /// Copies of the rows, of length 1 within rounding and never above.
-fn normalized(vectors: &[f32], dim: usize) -> Vec<f32> {
-    let mut unit = Vec::with_capacity(vectors.len());
-    for row in vectors.chunks_exact(dim.max(1)) {
+fn normalized(vectors: &VectorMatrix) -> Vec<f32> {
+    let mut unit = Vec::with_capacity(vectors.len() * vectors.dim());
+    for row in (0..).map_while(|row| vectors.decoded(row)) {
         let norm = row.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt();
         let scale = if norm > 0.0 { (1.0 - 1e-6) / norm } else { 0.0 };
         #[expect(clippy::cast_possible_truncation, reason = "a number of size at most 1, rounded to f32")]

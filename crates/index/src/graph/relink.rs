@@ -3,7 +3,7 @@
 //! Parallel builds and clusters of equal vectors leave some rows that no link leads to. Each is linked from the
 //! nearest row that can be reached, by preference one whose list has room.
 
-use sensorium_kernels::{BeamBuffers, CodeMatrix, CodeQuery};
+use sensorium_kernels::{BeamBuffers, CodeQuery, VectorMatrix};
 
 use super::flat::{FlatGraph, Level};
 use super::walk::Walk;
@@ -12,24 +12,23 @@ use super::walk::Walk;
 const RELINK_EF: usize = 64;
 
 /// Gives every row a way from the entry on level 0. `lists` are the links of level 0, `vectors` in the same order.
-pub(super) fn relink(graph: &mut FlatGraph, vectors: &[f32], dim: usize, m0: usize) {
+pub(super) fn relink(graph: &mut FlatGraph, vectors: &VectorMatrix, m0: usize) {
     let mut seen = graph.reachable();
     if seen.iter().all(|seen| *seen) {
         return;
     }
     let rows = u32::try_from(graph.len()).unwrap_or(u32::MAX);
     let mut lists: Vec<Vec<u32>> = (0..rows).map(|row| graph.base_links(row).to_vec()).collect();
-    let codes = CodeMatrix::of(vectors, dim);
     let (mut buffers, mut near) = (BeamBuffers::default(), Vec::new());
     let mut last = None;
     for row in 0..rows {
         if seen.get(row as usize).copied().unwrap_or(true) {
             continue;
         }
-        let from = row as usize * dim;
-        let Some(query) = vectors.get(from..from + dim) else { continue };
-        let query = CodeQuery::new(query);
-        let walk = Walk { query: &query, rows: &codes, ef: RELINK_EF, budget: usize::MAX, least: 0.0 };
+        let Some(query) = vectors.decoded(row) else { continue };
+        let query = CodeQuery::new(&query);
+        let rows = vectors.codes();
+        let walk = Walk { query: &query, rows, ef: RELINK_EF, budget: usize::MAX, least: 0.0 };
         // The walk sees links as they were built; rows linked since are met through `row`'s own neighbours and `last`.
         walk.run(graph, &mut buffers, |_| true, |_| 0.0, || false, &mut near);
         let neighbours = graph.base_links(row).iter().copied();

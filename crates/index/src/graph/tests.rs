@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use sensorium_kernels::{BeamBuffers, BeamEnd, CodeMatrix, CodeQuery, Scored};
+use sensorium_kernels::{BeamBuffers, BeamEnd, CodeMatrix, CodeQuery, Scored, VectorMatrix};
 
 use super::build::Built;
 use super::flat::{FlatGraph, Level};
@@ -28,8 +28,12 @@ fn vectors(rows: u32, seed: u64) -> Vec<f32> {
         .collect()
 }
 
+fn matrix(rows: u32, seed: u64) -> VectorMatrix {
+    VectorMatrix::of(&vectors(rows, seed), DIM)
+}
+
 fn built(rows: u32, threads: usize) -> Built {
-    build(&vectors(rows, 5), DIM, PARAMS, threads, &AtomicBool::new(false)).expect("builds")
+    build(&matrix(rows, 5), PARAMS, threads, &AtomicBool::new(false)).expect("builds")
 }
 
 fn stored(rows: u32) -> StoredGraph {
@@ -46,10 +50,9 @@ fn every_size_is_built_whole() {
             let mut sorted = order.clone();
             sorted.sort_unstable();
             assert!(sorted.into_iter().eq(0..rows));
-            let input = vectors(rows, 5);
-            for (place, row) in order.iter().enumerate() {
-                let row = *row as usize;
-                assert_eq!(ordered[place * DIM..(place + 1) * DIM], input[row * DIM..(row + 1) * DIM]);
+            let input = matrix(rows, 5);
+            for (place, row) in (0..).zip(order) {
+                assert_eq!(ordered.decoded(place), input.decoded(row));
             }
             if rows > 0 {
                 assert_eq!(graph.check_structure(), Ok(()));
@@ -61,7 +64,7 @@ fn every_size_is_built_whole() {
 
 #[test]
 fn a_cancelled_build_stops() {
-    let cancelled = build(&vectors(50, 1), DIM, PARAMS, 1, &AtomicBool::new(true));
+    let cancelled = build(&matrix(50, 1), PARAMS, 1, &AtomicBool::new(true));
     assert!(matches!(cancelled, Err(BuildError::Cancelled)));
 }
 
@@ -83,32 +86,31 @@ fn walk(
 #[test]
 fn a_wide_beam_gives_the_order_of_the_codes() {
     let Built { vectors: rows, graph, .. } = built(400, 1);
-    let codes = CodeMatrix::of(&rows, DIM);
+    let codes = rows.codes();
     for query in vectors(20, 77).chunks_exact(DIM) {
         for share in [1, 3] {
             let counts = |row: u32| row.is_multiple_of(share);
-            let (found, ended) = walk(&graph, &codes, query, (400, usize::MAX), counts);
+            let (found, ended) = walk(&graph, codes, query, (400, usize::MAX), counts);
             let code = CodeQuery::new(query);
             let mut right: Vec<f32> =
-                (0..400_u32).filter(|row| counts(*row)).map(|row| code.dot(&codes, row)).collect();
+                (0..400_u32).filter(|row| counts(*row)).map(|row| code.dot(codes, row)).collect();
             right.sort_by(|a, b| b.total_cmp(a));
             assert_eq!(found.iter().map(|met| met.score).collect::<Vec<_>>(), right);
             assert!(ended.end == BeamEnd::Found && ended.compared >= 400);
         }
-        let (_, ended) = walk(&graph, &codes, query, (400, 10), |_| true);
+        let (_, ended) = walk(&graph, codes, query, (400, 10), |_| true);
         assert_eq!(ended.end, BeamEnd::OverBudget);
     }
 }
 
 /// The share of the nearest ten that a beam finds, and the comparisons that it makes, over many queries.
-fn recall(graph: &FlatGraph, rows: &[f32], ef: usize) -> (f64, usize) {
-    let codes = CodeMatrix::of(rows, DIM);
+fn recall(graph: &FlatGraph, codes: &CodeMatrix, ef: usize) -> (f64, usize) {
     let (mut right, mut compared, mut wanted) = (0_u32, 0, 0_u32);
     for query in vectors(200, 991).chunks_exact(DIM) {
-        let (found, walked) = walk(graph, &codes, query, (ef, usize::MAX), |_| true);
+        let (found, walked) = walk(graph, codes, query, (ef, usize::MAX), |_| true);
         let code = CodeQuery::new(query);
         let mut all: Vec<(f32, u32)> =
-            (0..).take(codes.len()).map(|row| (code.dot(&codes, row), row)).collect();
+            (0..).take(codes.len()).map(|row| (code.dot(codes, row), row)).collect();
         all.sort_by(|a, b| b.0.total_cmp(&a.0));
         let nearest: Vec<u32> = all.iter().take(10).map(|(_, row)| *row).collect();
         right += found.iter().take(10).map(|met| u32::from(nearest.contains(&met.row))).sum::<u32>();
@@ -120,30 +122,30 @@ fn recall(graph: &FlatGraph, rows: &[f32], ef: usize) -> (f64, usize) {
 
 #[test]
 fn the_builder_of_large_graphs_is_as_good_as_the_reference() {
-    let input = vectors(8_500, 5);
+    let input = matrix(8_500, 5);
     let params = GraphParams { m: 8, ef_construct: 64, ef: 32 };
     let never = AtomicBool::new(false);
-    let reference = build(&input[..7_999 * DIM], DIM, params, 2, &never).expect("builds");
-    let (reference, effort) = recall(&reference.graph, &reference.vectors, 24);
+    let reference = build(&input.pick(0..7_999), params, 2, &never).expect("builds");
+    let (reference, effort) = recall(&reference.graph, reference.vectors.codes(), 24);
     for threads in [1, 2] {
-        let own = build(&input, DIM, params, threads, &never).expect("builds");
+        let own = build(&input, params, threads, &never).expect("builds");
         assert_eq!(own.graph.check_structure(), Ok(()));
         assert_eq!(own.graph.check_quality(params.m), Ok(()));
         assert!(own.graph.levels.len() > 2, "levels above 0");
         // With so many comparisons as the reference makes: our lists are shorter.
-        let beams = (24..100).map(|ef| recall(&own.graph, &own.vectors, ef));
+        let beams = (24..100).map(|ef| recall(&own.graph, own.vectors.codes(), ef));
         let (recall, _) = beams.take_while(|(_, compared)| *compared <= effort).last().expect("a beam");
         println!("recall@10 of {threads} threads {recall:.4}, of the reference {reference:.4}");
         assert!(recall >= reference - 0.01, "{recall} {reference}");
     }
-    let one = build(&input, DIM, params, 1, &never).expect("builds");
-    let again = build(&input, DIM, params, 1, &never).expect("builds");
+    let one = build(&input, params, 1, &never).expect("builds");
+    let again = build(&input, params, 1, &never).expect("builds");
     assert_eq!(
         (one.order, one.graph),
         (again.order, again.graph),
         "one thread builds the same graph each time"
     );
-    assert!(matches!(build(&input, DIM, params, 2, &AtomicBool::new(true)), Err(BuildError::Cancelled)));
+    assert!(matches!(build(&input, params, 2, &AtomicBool::new(true)), Err(BuildError::Cancelled)));
 }
 
 #[test]
@@ -154,7 +156,7 @@ fn rows_without_a_way_get_one() {
         (0..rows).map(|row| if row < 10 { vec![(row + 1) % 10] } else { Vec::new() }).collect();
     let mut graph = FlatGraph { entry: 0, levels: vec![Level::from_lists(Vec::new(), &lists)] };
     assert!(graph.check_quality(4).is_err());
-    relink(&mut graph, &vectors(rows, 3), DIM, 8);
+    relink(&mut graph, &matrix(rows, 3), 8);
     assert_eq!(graph.check_structure(), Ok(()));
     assert_eq!(graph.check_quality(4), Ok(()));
 }

@@ -30,8 +30,16 @@ impl Random {
         (self.next() % bound as u64) as usize
     }
 
-    /// A unit vector, roughly normal in each direction.
+    /// A unit vector, roughly normal in each direction, of numbers that the index can tell to the last bit: it ranks by two bytes
+    /// a number, and tests compare the order of many near points.
     pub fn unit(&mut self, dim: usize) -> Vec<f32> {
+        let mut vector = self.any_unit(dim);
+        snap(&mut vector);
+        vector
+    }
+
+    /// A unit vector, roughly normal in each direction.
+    pub fn any_unit(&mut self, dim: usize) -> Vec<f32> {
         let mut vector: Vec<f32> = (0..dim)
             .map(|_| (0..4).map(|_| (self.next() >> 40) as f32 / (1 << 24) as f32 - 0.5).sum())
             .collect();
@@ -46,8 +54,15 @@ impl Random {
         let mut vector: Vec<f32> = centre.iter().zip(noise).map(|(c, n)| c + spread * n).collect();
         let norm = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
         vector.iter_mut().for_each(|x| *x /= norm);
+        snap(&mut vector);
         vector
     }
+}
+
+/// Moves each number to the nearest 32,258th of the largest.
+fn snap(vector: &mut [f32]) {
+    let largest = vector.iter().fold(0.0_f32, |largest, x| largest.max(x.abs())).max(1e-6);
+    vector.iter_mut().for_each(|x| *x = (*x / largest * 32_258.0).round() / 32_258.0 * largest);
 }
 
 pub fn space() -> SpaceInfo {

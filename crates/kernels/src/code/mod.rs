@@ -9,15 +9,18 @@
 //! | `dot.rs` | the product of two codes for AVX-512 with and without VNNI, AVX2 and plain Rust |
 //! | `beam.rs` | the beam search of a graph over codes |
 //! | `pairs.rs` | products of rows with rows, and the choice of neighbours of a graph that is built |
+//! | `vectors.rs` | [`VectorMatrix`]: codes and what they leave, from which answers are ranked |
 
 mod beam;
 mod dot;
 mod pairs;
+mod vectors;
 
 pub use beam::{Beam, BeamBuffers, BeamEnd, Links, Neighbours, Scored};
 pub use pairs::RowPairs;
+pub use vectors::{StoredVectors, VectorMatrix, VectorPlaces, VectorQuery};
 
-use crate::mapped::{MappedFile, Numbers, as_bytes};
+use crate::mapped::Numbers;
 use dot::CodeLevel;
 
 /// Bytes that are loaded at once; rows are padded to a multiple with zeros.
@@ -72,7 +75,10 @@ impl CodeMatrix {
     /// If the vector is of another dimension.
     pub fn push(&mut self, vector: &[f32]) {
         assert_eq!(vector.len(), self.dim, "a row has the dimension of the others");
-        let Coded { scale, norm, error } = code(vector, self.lanes.to_mut());
+        let lanes = self.lanes.to_mut();
+        let from = lanes.len();
+        lanes.resize(from + self.lanes_a_row, Lane([0; LANE]));
+        let Coded { scale, norm, error } = as_codes(vector, lanes.get_mut(from..).unwrap_or_default());
         self.scales.to_mut().push(scale);
         self.norm = self.norm.max(norm);
         self.error = self.error.max(error);
@@ -91,30 +97,6 @@ impl CodeMatrix {
     /// Bytes of memory that no file stands behind.
     pub const fn owned_bytes(&self) -> usize {
         self.lanes.owned_bytes() + self.scales.owned_bytes()
-    }
-
-    /// The codes as a file holds them: lanes and scales, and the two numbers that bound their error.
-    pub fn stored(&self) -> (&[u8], &[u8], [f32; 2]) {
-        (as_bytes(&self.lanes), as_bytes(&self.scales), [self.norm, self.error])
-    }
-
-    /// Codes of `rows` vectors that lie in a file, lanes and scales from a byte on each; `None` where they do not fit in it.
-    pub fn mapped(
-        file: &MappedFile,
-        dim: usize,
-        rows: usize,
-        (lanes_at, scales_at): (usize, usize),
-        [norm, error]: [f32; 2],
-    ) -> Option<Self> {
-        let lanes_a_row = dim.div_ceil(LANE);
-        let lanes = file.numbers(lanes_at, rows.checked_mul(lanes_a_row)?)?;
-        let scales = file.numbers(scales_at, rows)?;
-        Some(Self { dim, lanes_a_row, lanes, scales, norm, error })
-    }
-
-    /// Bytes of the lanes of so many rows.
-    pub const fn lane_bytes(dim: usize, rows: usize) -> usize {
-        dim.div_ceil(LANE) * LANE * rows
     }
 
     /// The rows as slices, looked up once for many of them.
@@ -155,8 +137,8 @@ impl CodeQuery {
     }
 
     fn at(level: CodeLevel, vector: &[f32]) -> Self {
-        let mut lanes = Vec::with_capacity(vector.len().div_ceil(LANE));
-        let Coded { scale, norm, error } = code(vector, &mut lanes);
+        let mut lanes = vec![Lane([0; LANE]); vector.len().div_ceil(LANE)];
+        let Coded { scale, norm, error } = as_codes(vector, &mut lanes);
         let sum: i32 = lanes.iter().flat_map(|lane| lane.0).map(i32::from).sum();
         Self { level, lanes, scale, excess: sum * 128, norm, error }
     }
@@ -224,24 +206,22 @@ struct Coded {
     error: f32,
 }
 
-/// Writes the code of a vector behind `lanes`.
+/// Writes the code of a vector into lanes of zeros.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "a rounded number of size at most 127; norms of unit vectors"
 )]
-fn code(vector: &[f32], lanes: &mut Vec<Lane>) -> Coded {
+fn as_codes(vector: &[f32], lanes: &mut [Lane]) -> Coded {
     let largest = vector.iter().fold(0.0_f32, |largest, value| largest.max(value.abs()));
     let scale = if largest.is_finite() { largest / LARGEST } else { 0.0 };
     let inverse = if scale > 0.0 { scale.recip() } else { 0.0 };
     let (mut norm, mut error) = (0.0_f64, 0.0_f64);
-    for chunk in vector.chunks(LANE) {
-        let mut lane = Lane([0; LANE]);
+    for (chunk, lane) in vector.chunks(LANE).zip(lanes) {
         for (slot, value) in lane.0.iter_mut().zip(chunk) {
             *slot = (value * inverse).round().clamp(-LARGEST, LARGEST) as i8;
             norm += f64::from(*value).powi(2);
             error += (f64::from(*value) - f64::from(scale) * f64::from(*slot)).powi(2);
         }
-        lanes.push(lane);
     }
     Coded { scale, norm: norm.sqrt() as f32, error: error.sqrt() as f32 }
 }

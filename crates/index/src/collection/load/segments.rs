@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use roaring::RoaringBitmap;
+use sensorium_kernels::VectorMatrix;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::super::sealed::{Columns, NO_ASSET, Sealed};
 use super::super::segment_file;
 use super::super::segments::{Part, SegmentKind};
-use super::super::tail::RowRef;
 use super::Loader;
 use crate::error::IndexError;
 use crate::graph::{self, FlatGraph, StoredGraph};
@@ -166,7 +166,7 @@ impl Loader<'_> {
                 let what = format!("{} vectors of a graph are missing", segment.unfilled);
                 self.object(Family::Vectors, &[], what)?;
             }
-            mapped.push((kind, segment.sealed(self.dim)));
+            mapped.push((kind, segment.sealed()));
         }
         for (kind, sealed) in mapped {
             // Rows that are not alive must not be found, also those without a tomb.
@@ -213,13 +213,12 @@ impl Loader<'_> {
             let owner = self.owners.get(&PointOffset(point)).copied();
             if let Some((number, place)) = places.get(&point).copied() {
                 if let Some((_, segment)) = filling.get_mut(number) {
-                    segment.fill(place, dim, &vector, owner);
+                    segment.fill(place, &vector, owner);
                 }
             } else if let Some((asset, track)) = owner
                 && let Some(kind) = SegmentKind::of_code(track)
             {
-                let row = RowRef { point: PointOffset(point), asset, track, vector: &vector };
-                self.view.segments_mut(kind).tail.push(row);
+                self.view.segments_mut(kind).tail.push(PointOffset(point), asset, track, &vector);
             }
             Ok(())
         })?;
@@ -237,7 +236,7 @@ pub(super) struct Filling {
     points: Vec<u32>,
     assets: Vec<u32>,
     tracks: Vec<u8>,
-    vectors: Vec<f32>,
+    vectors: VectorMatrix,
     unfilled: usize,
 }
 
@@ -251,16 +250,14 @@ impl Filling {
             points,
             assets: vec![NO_ASSET.0; rows],
             tracks: vec![0; rows],
-            vectors: vec![0.0; rows * dim],
+            vectors: VectorMatrix::zeros(dim, rows),
             unfilled: rows,
         }
     }
 
-    fn fill(&mut self, place: usize, dim: usize, vector: &[f32], owner: Option<(AssetOffset, u8)>) {
+    fn fill(&mut self, place: usize, vector: &[f32], owner: Option<(AssetOffset, u8)>) {
         self.unfilled -= 1;
-        if let Some(slot) = self.vectors.get_mut(place * dim..(place + 1) * dim) {
-            slot.copy_from_slice(vector);
-        }
+        self.vectors.set(place, vector);
         if let (Some((asset, track)), Some(asset_slot), Some(track_slot)) =
             (owner, self.assets.get_mut(place), self.tracks.get_mut(place))
         {
@@ -268,14 +265,14 @@ impl Filling {
         }
     }
 
-    fn sealed(self, dim: usize) -> Sealed {
+    fn sealed(self) -> Sealed {
         let Self { row, graph, points, assets, tracks, vectors, .. } = self;
         let columns = Columns {
             points: points.into(),
             assets: assets.into(),
             tracks: tracks.into(),
-            vectors: vectors.into(),
+            vectors,
         };
-        Sealed::new(row, dim, columns, graph)
+        Sealed::new(row, columns, graph)
     }
 }
