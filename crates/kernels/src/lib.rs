@@ -11,6 +11,7 @@
 //! | `activation.rs` | [`Activation`]: bias and activation in place |
 //! | `rows.rs` | [`layer_norm_rows`], [`softmax_rows`], [`mean_of_rows`] |
 //! | `mapped.rs` | [`Numbers`]: in memory or in a mapped file |
+//! | `prefetch.rs` | [`prefetch`]: what is needed soon |
 //! | `convert.rs` | [`f16_to_f32`], [`dequantize_row`] |
 //!
 //! Each kernel is written once over the trait of `simd/` and compiled for every level; tests compare all levels that the
@@ -24,6 +25,7 @@ mod distance;
 mod gemm;
 mod level;
 mod mapped;
+mod prefetch;
 mod rows;
 mod simd;
 #[cfg(test)]
@@ -40,4 +42,5 @@ pub use distance::{dot, dot_many, l2_normalize};
 pub use gemm::{Epilogue, PackedMatrix};
 pub use level::Level;
 pub use mapped::{MappedFile, Number, Numbers, as_bytes};
+pub use prefetch::prefetch;
 pub use rows::{layer_norm_rows, mean_of_rows, softmax_rows};

@@ -6,7 +6,7 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use sensorium_kernels::{Numbers, as_bytes};
+use sensorium_kernels::{Numbers, as_bytes, prefetch};
 use sensorium_types::{AssetId, HubValues, Modality, Span, Track};
 use serde::{Deserialize, Serialize};
 
@@ -294,6 +294,27 @@ impl AssetFile {
     pub(super) fn modality(&self, row: u32) -> Modality {
         let code = self.modalities.get(row as usize).copied().unwrap_or_default();
         modality_of(code).unwrap_or(Modality::Text)
+    }
+
+    /// Asks memory for what is known of an asset: first where its parts begin.
+    pub(super) fn prefetch(&self, row: u32) {
+        let row = row as usize;
+        prefetch(&self.modalities, row);
+        prefetch(&self.point_starts, row);
+        prefetch(&self.row_starts, row);
+    }
+
+    /// The second step: the parts.
+    pub(super) fn prefetch_parts(&self, row: u32) {
+        let at = self.points_of(row).start;
+        prefetch(&self.points, at);
+        prefetch(&self.tracks, at);
+        prefetch(&self.ordinals, at);
+        prefetch(&self.span_kinds, at);
+        prefetch(&self.spans, 2 * at);
+        if let Some(from) = self.row_starts.get(row as usize).and_then(|from| usize::try_from(*from).ok()) {
+            prefetch(&self.rows, from);
+        }
     }
 
     pub(super) fn points_of(&self, row: u32) -> Range<usize> {

@@ -237,6 +237,16 @@ impl AssetTable {
         self.at(self.page(number)?, place)
     }
 
+    /// Asks memory for assets that are read next.
+    pub(crate) fn prefetch(&self, assets: impl Iterator<Item = AssetOffset> + Clone) {
+        let rows = assets.filter_map(|asset| match self.get(asset)? {
+            EntryRef::File(file, row) => Some((file, row)),
+            EntryRef::Memory(_) => None,
+        });
+        rows.clone().for_each(|(file, row)| file.prefetch(row));
+        rows.for_each(|(file, row)| file.prefetch_parts(row));
+    }
+
     fn at<'a>(&'a self, page: &'a Page, place: u8) -> Option<EntryRef<'a>> {
         match page.change(place) {
             Some(entry) => entry.as_deref().map(EntryRef::Memory),

@@ -8,6 +8,8 @@ use crate::storage::{AssetOffset, PointOffset};
 
 /// Points taken beyond the limit before the list is cut.
 const SLACK: usize = 64;
+/// Points among which an asset is looked for one by one, which is faster than hashing them.
+const FEW: usize = 128;
 
 /// A point met by a search.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -70,9 +72,22 @@ impl<'a> Collector<'a> {
     fn cut(&mut self) {
         let assets = self.assets;
         self.met.sort_unstable_by(|left, right| order(assets, left, right));
-        let mut seen = HashSet::new();
-        self.met.retain(|met| seen.insert(met.asset));
-        self.met.truncate(self.limit);
+        if self.met.len() <= FEW {
+            let mut kept = 0;
+            for at in 0..self.met.len() {
+                let Some(met) = self.met.get(at).copied() else { break };
+                let (before, rest) = self.met.split_at_mut(kept);
+                if kept < self.limit && before.iter().all(|known| known.asset != met.asset) {
+                    rest.iter_mut().take(1).for_each(|slot| *slot = met);
+                    kept += 1;
+                }
+            }
+            self.met.truncate(kept);
+        } else {
+            let mut seen = HashSet::new();
+            self.met.retain(|met| seen.insert(met.asset));
+            self.met.truncate(self.limit);
+        }
         if self.met.len() == self.limit {
             self.bar = self.met.last().map_or(f32::INFINITY, |worst| worst.score);
         }

@@ -29,6 +29,8 @@ use crate::storage::AssetOffset;
 
 /// Rows that a scan compares between two looks at the cancel flag.
 const SLICE: usize = 256;
+/// Rows that are asked of memory before their vectors are compared.
+const AHEAD: usize = 8;
 /// Of the bound of a code's error, the part within which a walk looks at vectors: some seven deviations of the error, which
 /// is a sum of many small ones.
 const WALK_MARGIN: f32 = 0.25;
@@ -52,6 +54,14 @@ pub(super) fn search(
         Ok(reply)
     });
     searches.collect()
+}
+
+/// What a walk may cost, and whether every live point of the kind counts.
+#[derive(Debug, Clone, Copy)]
+struct Effort {
+    ef: usize,
+    budget: usize,
+    is_everything: bool,
 }
 
 struct Search<'a> {
@@ -100,7 +110,9 @@ impl<'a> Search<'a> {
                 chosen = plan;
             }
         }
-        let hits = best.finish().into_iter().filter_map(|met| self.hit(met).transpose());
+        let best = best.finish();
+        self.view.assets.prefetch(best.iter().map(|met| met.asset));
+        let hits = best.into_iter().filter_map(|met| self.hit(met).transpose());
         let hits = hits.collect::<Result<_, _>>()?;
         Ok(SearchReply { hits, plan: chosen, points_compared: self.compared })
     }
@@ -132,8 +144,8 @@ impl<'a> Search<'a> {
             },
         );
         if plan != Plan::ExactScan {
-            let budget = budget(!is_everything, candidates);
-            if let Some(met) = self.walk(kind, segments, limit, (ef, budget))? {
+            let effort = Effort { ef, budget: budget(!is_everything, candidates), is_everything };
+            if let Some(met) = self.walk(kind, segments, limit, effort)? {
                 return Ok((plan, met));
             }
         }
@@ -274,8 +286,9 @@ impl<'a> Search<'a> {
         kind: SegmentKind,
         segments: &Segments,
         limit: usize,
-        (ef, mut budget): (usize, usize),
+        effort: Effort,
     ) -> Result<Option<Vec<Met>>, IndexError> {
+        let Effort { ef, mut budget, is_everything } = effort;
         let mut tail = Collector::new(&self.view.assets, limit);
         self.scan_tail(kind, segments, Scan::InOrder, &mut tail)?;
         let least = self.least(kind);
@@ -287,7 +300,9 @@ impl<'a> Search<'a> {
             for part in &segments.parts {
                 let ask = Ask { query: &self.code, ef, budget, least, cancel: &self.request.cancel };
                 let lowered = |point| self.correction.map_or(0.0, |correction| correction.amount(point));
-                let walked = part.sealed.walk(ask, |row| self.counts(row), lowered, &mut found);
+                // Where every live point counts, rows of a segment without dead ones need not be asked.
+                let counts = (!is_everything || part.dead > 0).then_some(|row: RowRef<'_>| self.counts(row));
+                let walked = part.sealed.walk(ask, counts, lowered, &mut found);
                 self.compared += walked.compared;
                 budget = budget.saturating_sub(walked.compared);
                 match walked.end {
@@ -309,7 +324,11 @@ impl<'a> Search<'a> {
     /// Compares the rows of a walk by their vectors, as far as they may be among the best.
     fn rescore(&self, sealed: &Sealed, found: &[Scored], limit: usize, best: &mut Collector<'_>) {
         let margin = self.margin(sealed.vectors().codes());
+        found.iter().take(AHEAD).for_each(|scored| sealed.prefetch(scored.row));
         for (number, scored) in found.iter().enumerate() {
+            if let Some(later) = found.get(number + AHEAD) {
+                sealed.prefetch(later.row);
+            }
             if number % limit.max(1) == 0 && number > 0 {
                 // Sets the bar.
                 best.distinct();

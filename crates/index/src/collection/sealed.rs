@@ -1,7 +1,7 @@
 //! A sealed segment: points under a graph, with their vectors in the graph's order.
 
 use parking_lot::Mutex;
-use sensorium_kernels::{BeamBuffers, CodeQuery, Numbers, Scored, VectorMatrix};
+use sensorium_kernels::{BeamBuffers, CodeQuery, Numbers, Scored, VectorMatrix, prefetch};
 use sensorium_types::Cancel;
 
 use super::tail::{RowRef, Stretch};
@@ -142,6 +142,15 @@ impl Sealed {
         self.stretch().row(place)
     }
 
+    /// Asks memory for a row that is compared soon.
+    pub(crate) fn prefetch(&self, place: u32) {
+        let Columns { points, assets, tracks, vectors } = &self.columns;
+        vectors.prefetch(place);
+        prefetch(points, place as usize);
+        prefetch(assets, place as usize);
+        prefetch(tracks, place as usize);
+    }
+
     /// Every row in the graph's order.
     pub(crate) fn rows(&self) -> impl Iterator<Item = RowRef<'_>> {
         (0..u32::try_from(self.len()).unwrap_or(u32::MAX)).filter_map(|place| self.row(place))
@@ -153,25 +162,28 @@ impl Sealed {
         Stretch { points, assets, tracks, vectors }
     }
 
-    /// Walks the graph. `counts` says which rows are wanted; `lowered` what the cosine of a row is lowered by.
+    /// Walks the graph. `counts` says which rows are wanted, all where there is none; `lowered` what the cosine of a row is lowered by.
     pub(crate) fn walk(
         &self,
         ask: Ask<'_>,
-        counts: impl Fn(RowRef<'_>) -> bool,
+        counts: Option<impl Fn(RowRef<'_>) -> bool>,
         lowered: impl Fn(PointOffset) -> f32,
         found: &mut Vec<Scored>,
     ) -> Walked {
         let Ask { query, ef, budget, least, cancel } = ask;
         let mut buffers = self.buffers.lock().pop().unwrap_or_default();
         let walk = Walk { query, rows: self.vectors().codes(), ef, budget, least };
-        let answer = walk.run(
-            &self.graph,
-            &mut buffers,
-            |place| self.row(place).is_some_and(&counts),
-            |place| self.columns.points.get(place as usize).map_or(0.0, |point| lowered(PointOffset(*point))),
-            || cancel.is_cancelled(),
-            found,
-        );
+        let lowered = |place: u32| {
+            self.columns.points.get(place as usize).map_or(0.0, |point| lowered(PointOffset(*point)))
+        };
+        let (graph, stop) = (&self.graph, || cancel.is_cancelled());
+        let answer = match counts {
+            Some(counts) => {
+                let counts = |place| self.row(place).is_some_and(&counts);
+                walk.run(graph, &mut buffers, counts, lowered, stop, found)
+            }
+            None => walk.run(graph, &mut buffers, |_| true, lowered, stop, found),
+        };
         let mut kept = self.buffers.lock();
         if kept.len() < KEPT_BUFFERS {
             kept.push(buffers);

@@ -6,7 +6,6 @@
 //! points are read layer by layer, never through the iterator over all (which deadlocks beside inserts), and only
 //! when no insert runs. Its dumps are never written or loaded.
 
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -167,21 +166,30 @@ fn read_out(builder: &Hnsw<'_, f32, UnitDot>, rows: usize) -> Draft {
     draft
 }
 
-/// Rows in order of a breadth-first walk from the entry; rows it does not meet come last.
+/// An order in which rows that are linked lie close: each row's neighbours follow it at once, and the walk goes on from the last of
+/// them, so that it leaves a cluster when all of it is placed.
 fn walk_order(draft: &Draft) -> Vec<u32> {
     let rows = u32::try_from(draft.lists.len()).unwrap_or(u32::MAX);
     let mut order = Vec::with_capacity(draft.lists.len());
     let mut met = vec![false; draft.lists.len()];
+    let mut place = |row: u32| {
+        let is_new = met.get_mut(row as usize).is_some_and(|mark| !std::mem::replace(mark, true));
+        if is_new {
+            order.push(row);
+        }
+        is_new
+    };
+    let mut open = Vec::new();
     for start in std::iter::once(draft.entry).chain(0..rows) {
-        let mut open = VecDeque::from([start]);
-        while let Some(row) = open.pop_front() {
-            let Some(mark) = met.get_mut(row as usize) else { continue };
-            if !std::mem::replace(mark, true) {
-                order.push(row);
-                open.extend(
-                    draft.lists.get(row as usize).and_then(|lists| lists.first()).into_iter().flatten(),
-                );
-            }
+        if place(start) {
+            open.push(start);
+        }
+        while let Some(row) = open.pop() {
+            let links = draft.lists.get(row as usize).and_then(|lists| lists.first()).into_iter().flatten();
+            let first = open.len();
+            open.extend(links.copied().filter(|link| place(*link)));
+            // The nearest is the first of the links: go on from it.
+            open.get_mut(first..).unwrap_or_default().reverse();
         }
     }
     order

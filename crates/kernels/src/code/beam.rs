@@ -9,9 +9,10 @@
 
 use super::dot::{Product, at_level};
 use super::{CodeMatrix, CodeQuery, RowsView};
+use crate::prefetch::prefetch;
 
-/// Rows whose codes are asked of memory before they are compared.
-const AHEAD: usize = 4;
+/// Cache lines of codes that are asked of memory before they are compared: about what a core has under way.
+const LINES_AHEAD: usize = 32;
 /// Bit of an entry whose links were followed.
 const EXPANDED: u32 = 1 << 31;
 /// Bit of an entry that counts.
@@ -32,6 +33,9 @@ pub struct Scored {
 pub trait Neighbours {
     /// Calls `each` with the rows that a row is linked to. Numbers that are no row are passed over.
     fn each(&self, row: u32, each: impl FnMut(u32));
+
+    /// Asks memory for the links of a row that is likely to be next.
+    fn fetch(&self, _row: u32) {}
 }
 
 /// The links of a level that is done: those of row `i` are `links[starts[i]..starts[i + 1]]`.
@@ -51,6 +55,15 @@ impl Neighbours for Links<'_> {
             && let Some(links) = self.links.get(*from as usize..*to as usize)
         {
             links.iter().copied().for_each(each);
+        }
+    }
+
+    #[inline(always)]
+    fn fetch(&self, row: u32) {
+        if let Some(from) = self.starts.get(row as usize) {
+            let from = *from as usize;
+            // Some 24 links are two lines, or three where they begin in the middle of one.
+            [from, from + 16, from + 32].into_iter().for_each(|link| prefetch(self.links, link));
         }
     }
 }
@@ -202,21 +215,11 @@ impl<N: Neighbours> Beam<'_, N> {
 /// Asks memory for a row's code.
 #[inline(always)]
 pub(super) fn fetch(rows: RowsView<'_>, row: u32) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        let width = rows.lanes_a_row;
-        let lanes = rows.lanes.as_ptr().wrapping_add(row as usize * width);
-        // SAFETY: a prefetch reads nothing that could fault.
-        unsafe {
-            for lane in 0..width {
-                _mm_prefetch::<_MM_HINT_T0>(lanes.wrapping_add(lane).cast());
-            }
-            _mm_prefetch::<_MM_HINT_T0>(rows.scales.as_ptr().wrapping_add(row as usize).cast());
-        }
+    let from = row as usize * rows.lanes_a_row;
+    for lane in from..from + rows.lanes_a_row {
+        prefetch(rows.lanes, lane);
     }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = (rows, row);
+    prefetch(rows.scales, row as usize);
 }
 
 // Names for bounds, as the macro takes paths.
@@ -239,6 +242,7 @@ unsafe fn steps<P: Product, N: Neighbours, C: Counts, L: Lowered, S: Stop>(
     stop: S,
 ) -> (BeamEnd, usize) {
     let ef = beam.ef;
+    let ahead = (LINES_AHEAD / rows.lanes_a_row.max(1)).max(2);
     let mut compared = 0;
     let mut next = 0;
     if buffers.mark(beam.entry) {
@@ -267,16 +271,21 @@ unsafe fn steps<P: Product, N: Neighbours, C: Counts, L: Lowered, S: Stop>(
         buffers.fresh.clear();
         beam.links.each(row, |link| {
             if buffers.mark(link) {
-                if buffers.fresh.len() < AHEAD {
+                if buffers.fresh.len() < ahead {
                     fetch(rows, link);
                 }
                 buffers.fresh.push(link);
             }
         });
+        // The best that is not expanded yet is the next, unless a better one is met now.
+        let mut rest = buffers.pool.get(next..).unwrap_or_default().iter();
+        if let Some(likely) = rest.find(|entry| entry.row & EXPANDED == 0) {
+            beam.links.fetch(likely.row & !COUNTS);
+        }
         compared += buffers.fresh.len();
         for at in 0..buffers.fresh.len() {
-            if let Some(ahead) = buffers.fresh.get(at + AHEAD) {
-                fetch(rows, *ahead);
+            if let Some(later) = buffers.fresh.get(at + ahead) {
+                fetch(rows, *later);
             }
             let Some(row) = buffers.fresh.get(at).copied() else { break };
             // SAFETY: a row that could be marked exists.

@@ -9,6 +9,7 @@
 use super::{CodeMatrix, Coded, LANE, Lane, LARGEST, as_codes};
 use crate::level::{Level, dispatch};
 use crate::mapped::{MappedFile, Numbers, as_bytes};
+use crate::prefetch::prefetch;
 use crate::simd::Vector;
 
 /// Steps of a rest in a step of a code.
@@ -152,6 +153,12 @@ impl VectorMatrix {
         let rests = rests.iter().flat_map(|lane| lane.0);
         let numbers = codes.zip(rests).map(|(code, rest)| scale * (f32::from(code) + f32::from(rest) / STEPS));
         Some(numbers.take(self.codes.dim).collect())
+    }
+
+    /// Asks memory for what the code of a row leaves.
+    pub fn prefetch(&self, row: u32) {
+        let from = row as usize * self.codes.lanes_a_row;
+        (from..from + self.codes.lanes_a_row).for_each(|lane| prefetch(&self.rests, lane));
     }
 
     /// Bytes of memory that no file stands behind.
