@@ -69,7 +69,7 @@ fn main() {
                 "assets": assets, "filter": text, "matches": right, "column_made_s": made.as_secs_f64(),
                 "count_first_ms": ms(first), "count_ms": ms(count), "ratio": first.as_secs_f64() / count.as_secs_f64(),
                 "search_ms": ms(searched), "search_without_filter_ms": ms(plain),
-                "bytes_an_asset": collection.stats().expect("stats").bytes_in_memory as f64 / assets as f64,
+                "bytes_an_asset": collection.stats().expect("stats").bytes_in_memory.unwrap_or_default() as f64 / assets as f64,
             }),
         );
     }

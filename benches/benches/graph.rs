@@ -55,7 +55,7 @@ fn main() {
                 "queries_a_second": QUERIES as f64 / total.as_secs_f64(), "p50_ms": at(50), "p99_ms": at(99),
                 "exact_queries_a_second": QUERIES as f64 / exact.as_secs_f64(),
                 "ingest_s": ingest.as_secs_f64(), "build_s": build.as_secs_f64(),
-                "bytes_a_point": collection.stats().expect("stats").bytes_in_memory as f64 / POINTS as f64,
+                "bytes_a_point": collection.stats().expect("stats").bytes_in_memory.unwrap_or_default() as f64 / POINTS as f64,
             }),
         );
     }

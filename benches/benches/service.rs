@@ -77,8 +77,8 @@ fn main() {
             "service_fill",
             json!({
                 "assets": assets, "ingest_s": ingest.as_secs_f64(), "seal_after_s": seal.as_secs_f64(),
-                "bytes_in_memory_an_asset": stats.bytes_in_memory as f64 / assets as f64,
-                "bytes_on_disk_an_asset": stats.bytes_on_disk as f64 / assets as f64,
+                "bytes_in_memory_an_asset": stats.bytes_in_memory.unwrap_or_default() as f64 / assets as f64,
+                "bytes_on_disk_an_asset": stats.bytes_on_disk.unwrap_or_default() as f64 / assets as f64,
             }),
         );
     };

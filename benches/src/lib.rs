@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use sensorium_embed::{Bundle, LoadOptions, StaticFiles};
 use sensorium_engine::{Access, Cancel, Engine, EngineConfig, IndexRequest, IndexSummary};
 use sensorium_media::{EncoderSpec, Limits, MediaPool, PoolConfig};
+use sensorium_store_embedded::Embedded;
 use serde_json::{Value, json};
 
 /// Threads and workers of every bench: the project's reference machine has two cores.
@@ -127,6 +128,7 @@ pub fn index_folder(data_dir: PathBuf, media: PathBuf, bundle: Arc<Bundle>) -> (
         runtime.block_on(async {
             let engine = Engine::open(EngineConfig {
                 data_dir,
+                storage: Arc::new(Embedded),
                 collection: "default".to_owned(),
                 bundle,
                 worker_program: worker_program(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sensorium_client::{self as client, Client};
 use sensorium_engine::{self as engine, Access, Engine};
-use sensorium_types::{AssetId, ErrorKind, Filter, Language, PointKey};
+use sensorium_types::{AssetId, Cursor, ErrorKind, Filter, Language, PointKey};
 
 use crate::args::high::{Place, Setting};
 use crate::failure::CliError;
@@ -192,24 +192,24 @@ impl Backend {
         })
     }
 
-    /// A page of the assets that meet the filter, and where the next begins after.
+    /// A page of the assets that meet the filter from a cursor on, and where the next begins.
     ///
     /// # Errors
     /// If they cannot be read.
     pub(crate) async fn page(
         &self,
         filter: &Filter,
-        after: Option<&AssetId>,
+        from: Option<&Cursor>,
         vectors: bool,
-    ) -> anyhow::Result<(Vec<Asset>, Option<AssetId>)> {
+    ) -> anyhow::Result<(Vec<Asset>, Option<Cursor>)> {
         Ok(match self {
             Self::Folder(engine) => {
-                let page = engine.scroll(Some(filter), after, PAGE, vectors).await?;
-                (page.assets.into_iter().map(Asset::from).collect(), page.next)
+                let page = engine.scroll(Some(filter), from, PAGE, vectors).await?;
+                (page.items.into_iter().map(Asset::from).collect(), page.next)
             }
             Self::Server(client) => {
-                let page = client.scroll(Some(filter), after, u32::try_from(PAGE)?, vectors).await?;
-                (page.assets.into_iter().map(Asset::from).collect(), page.next)
+                let page = client.scroll(Some(filter), from, u32::try_from(PAGE)?, vectors).await?;
+                (page.items.into_iter().map(Asset::from).collect(), page.next)
             }
         })
     }

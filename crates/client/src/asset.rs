@@ -29,15 +29,6 @@ pub struct Asset {
     pub space_revision: String,
 }
 
-/// One page of a scroll, in order of asset id.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Page {
-    /// The assets.
-    pub assets: Vec<Asset>,
-    /// Where the next page begins after, `None` at the end.
-    pub next: Option<AssetId>,
-}
-
 impl TryFrom<v1::Asset> for Asset {
     type Error = ConvertError;
 

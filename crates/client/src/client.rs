@@ -9,10 +9,10 @@ use sensorium_api::v1::collections_service_client::CollectionsServiceClient;
 use sensorium_api::v1::points_service_client::PointsServiceClient;
 use sensorium_api::v1::query_service_client::QueryServiceClient;
 use sensorium_api::{MAX_STREAMS_OF_CONNECTION, STREAM_WINDOW_BYTES, connection_window_bytes};
-use sensorium_types::{AssetId, CollectionStats, Filter, PointKey, SpaceInfo};
+use sensorium_types::{AssetId, CollectionStats, Cursor, Filter, Page, PointKey, SpaceInfo};
 use tonic::transport::{Channel, Endpoint};
 
-use crate::{Asset, ClientError, Page, QueryReply, QueryRequest, Retry};
+use crate::{Asset, ClientError, QueryReply, QueryRequest, Retry};
 
 /// Time to reach a server.
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -283,30 +283,30 @@ impl Client {
         Ok(self.options.retry.call(call).await?.count)
     }
 
-    /// A page of assets that meet the filter, in order of id, after `after`.
+    /// A page of assets that meet the filter, from a cursor on.
     ///
     /// # Errors
     /// [`ClientError`]
     pub async fn scroll(
         &self,
         filter: Option<&Filter>,
-        after: Option<&AssetId>,
+        from: Option<&Cursor>,
         limit: u32,
         with_vectors: bool,
-    ) -> Result<Page, ClientError> {
+    ) -> Result<Page<Asset>, ClientError> {
         let message = v1::ScrollRequest {
             collection_name: self.collection(),
             filter: filter.map(v1::Filter::from),
             filter_text: String::new(),
             limit: Some(limit),
-            after: after.map(ToString::to_string).unwrap_or_default(),
+            after: from.map(|from| from.as_str().to_owned()).unwrap_or_default(),
             with_vectors,
         };
         let call = || async { self.queries().scroll(self.request(message.clone())).await };
         let v1::ScrollResponse { assets, next_after } = self.options.retry.call(call).await?;
         Ok(Page {
-            assets: assets.into_iter().map(Asset::try_from).collect::<Result<_, _>>()?,
-            next: if next_after.is_empty() { None } else { Some(asset_id("next_after", &next_after)?) },
+            items: assets.into_iter().map(Asset::try_from).collect::<Result<_, _>>()?,
+            next: (!next_after.is_empty()).then(|| Cursor::new(next_after)),
         })
     }
 }

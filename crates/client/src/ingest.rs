@@ -1,39 +1,15 @@
 //! A stream of items to a stream of outcomes, over as many connections as it takes.
 
-use futures::stream::Fuse;
 use futures::{Stream, StreamExt};
-use sensorium_api::{Fault, v1};
+use sensorium_api::Fault;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
-use crate::session::{Lost, session};
+use crate::session::{Lost, Work, session};
 use crate::{Client, ClientError, IngestItem, IngestOutcome};
 
 /// Outcomes that wait to be read.
 const UNREAD_OUTCOMES: usize = 64;
-
-/// An item without a result.
-#[derive(Debug)]
-pub(crate) struct Kept {
-    /// Which item of the stream it is, from 0.
-    pub(crate) index: u64,
-    pub(crate) message: v1::IngestItem,
-    /// How often it found no room.
-    pub(crate) refused: u32,
-}
-
-/// Where outcomes go.
-pub(crate) type Outcomes = mpsc::Sender<Result<IngestOutcome, ClientError>>;
-
-/// What lives longer than a connection.
-pub(crate) struct Work<S> {
-    pub(crate) client: Client,
-    pub(crate) items: Fuse<S>,
-    pub(crate) next_index: u64,
-    /// Items to be sent again, in order.
-    pub(crate) again: Vec<Kept>,
-    pub(crate) outcomes: Outcomes,
-}
 
 impl Client {
     /// Sends items, and gives one outcome for each, in the order in which they are done. Items are taken from the stream

@@ -8,7 +8,7 @@
 //! | --- | --- |
 //! | `client` | [`Client`], [`Options`]: connecting, the small calls |
 //! | `query` | [`QueryRequest`] to [`QueryReply`] |
-//! | `asset` | [`Asset`], [`Page`]: get and scroll |
+//! | `asset` | [`Asset`]: get and scroll |
 //! | `caption` | media to [`PartCaption`] |
 //! | `ingest`, `session` | a stream of [`IngestItem`] to a stream of [`IngestOutcome`] |
 //! | `item` | those two |
@@ -27,7 +27,7 @@ mod query;
 mod retry;
 mod session;
 
-pub use asset::{Asset, Page};
+pub use asset::Asset;
 pub use caption::{CaptionEvent, CaptionInput, CaptionOptions, CaptionStrategy, PartCaption, SummaryLength};
 pub use client::{
     Client, DEFAULT_CALL_TIMEOUT, DEFAULT_CONNECT_TIMEOUT, DEFAULT_MAX_REPLY_BYTES, DeleteOutcome,

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use futures::stream::Fuse;
 use futures::{Stream, StreamExt};
 use sensorium_api::v1::ingest_request::Message as Ask;
 use sensorium_api::v1::ingest_response::Message as Answer;
@@ -16,8 +17,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
 
-use crate::ingest::{Kept, Work};
-use crate::{ClientError, IngestItem, IngestOutcome};
+use crate::{Client, ClientError, IngestItem, IngestOutcome};
 
 /// Most items without a result, whatever the server allows.
 const MAX_WINDOW: usize = 128;
@@ -27,6 +27,29 @@ const UNSENT_MESSAGES: usize = 2 * MAX_WINDOW;
 const MAX_REFUSALS: u32 = 20;
 /// The wait before such an item is sent again, where the server names none.
 const WAIT_FOR_ROOM: Duration = Duration::from_secs(1);
+
+/// An item without a result.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    /// Which item of the stream it is, from 0.
+    pub(crate) index: u64,
+    pub(crate) message: v1::IngestItem,
+    /// How often it found no room.
+    pub(crate) refused: u32,
+}
+
+/// Where outcomes go.
+pub(crate) type Outcomes = mpsc::Sender<Result<IngestOutcome, ClientError>>;
+
+/// What lives longer than a connection.
+pub(crate) struct Work<S> {
+    pub(crate) client: Client,
+    pub(crate) items: Fuse<S>,
+    pub(crate) next_index: u64,
+    /// Items to be sent again, in order.
+    pub(crate) again: Vec<Kept>,
+    pub(crate) outcomes: Outcomes,
+}
 
 /// A connection that ended before the work did.
 #[derive(Debug)]

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use sensorium_embed::Image;
 use sensorium_media::Cancel;
-use sensorium_store::Store;
+use sensorium_store::{Store, all_sources};
 use sensorium_types::{
-    AssetId, Change, CollectionStats, FailureReason, Filter, MediaPolicy, Page, PointKey, Problem,
+    AssetId, Change, CollectionStats, Cursor, FailureReason, Filter, MediaPolicy, Page, PointKey, Problem,
     ReasonKind, SourceState, SpaceInfo, StoredAsset,
 };
 use tokio::sync::mpsc::UnboundedSender;
@@ -185,7 +185,7 @@ impl Engine {
                 let mut after = None;
                 loop {
                     let page = self.store.scroll(Some(&filter), after.as_ref(), DELETE_BATCH, false).await?;
-                    let ids = page.assets.into_iter().map(|asset| asset.record.id).collect();
+                    let ids = page.items.into_iter().map(|asset| asset.record.id).collect();
                     self.delete_batch(ids, &mut outcome).await?;
                     match page.next {
                         Some(next) => after = Some(next),
@@ -226,7 +226,7 @@ impl Engine {
     /// # Errors
     /// If the store fails.
     pub async fn failures(&self) -> Result<Vec<Failure>, EngineError> {
-        let rows = self.store.sources(b"").await?;
+        let rows = all_sources(self.store.as_ref(), b"").await?;
         let mut failures: Vec<Failure> = rows
             .into_iter()
             .filter_map(|(key, row)| match row.state {
@@ -272,23 +272,21 @@ impl Engine {
         if !dry_run {
             self.check_writable()?;
         }
-        let embedded = self.embedded("repair")?;
-        let Some(collection) = embedded.collection.clone() else { return Ok(Vec::new()) };
-        blocking("repair", move || Ok(collection.repair(dry_run)?)).await
+        Ok(self.store.repair(dry_run).await?)
     }
 
-    /// A page of assets that meet the filter, in order of id, after `after`.
+    /// A page of assets that meet the filter, from a cursor on.
     ///
     /// # Errors
-    /// If the store fails.
+    /// If the store fails, or the cursor is of another listing.
     pub async fn scroll(
         &self,
         filter: Option<&Filter>,
-        after: Option<&AssetId>,
+        from: Option<&Cursor>,
         limit: usize,
         with_vectors: bool,
-    ) -> Result<Page, EngineError> {
-        Ok(self.store.scroll(filter, after, limit, with_vectors).await?)
+    ) -> Result<Page<StoredAsset>, EngineError> {
+        Ok(self.store.scroll(filter, from, limit, with_vectors).await?)
     }
 
     /// Live assets that meet the filter.
@@ -304,7 +302,8 @@ impl Engine {
     /// # Errors
     /// If the store fails.
     pub async fn thumb(&self, point: &PointKey) -> Result<Option<Vec<u8>>, EngineError> {
-        Ok(self.store.thumb(point).await?)
+        let mut thumbs = self.store.thumbs(std::slice::from_ref(point)).await?;
+        Ok(thumbs.pop().flatten())
     }
 
     /// The thumbnail of a point as the encoders take images; `None` where there is none, or it is damaged.
@@ -346,7 +345,7 @@ impl Engine {
             }
         }
         for path in &stored.paths {
-            for (key, row) in self.store.sources(path).await? {
+            for (key, row) in all_sources(self.store.as_ref(), path).await? {
                 let is_its = row.state.asset() == Some(asset);
                 let path = path_of(&key.path);
                 let stamp = Stamp { bytes: row.bytes, mtime_ns: row.mtime_ns };
@@ -375,7 +374,7 @@ pub(crate) async fn all_that_meet(
     let (mut after, mut found) = (None, Vec::new());
     loop {
         let page = store.scroll(Some(filter), after.as_ref(), PAGE, false).await?;
-        found.extend(page.assets);
+        found.extend(page.items);
         match page.next {
             Some(next) => after = Some(next),
             None => return Ok(found),

@@ -5,15 +5,13 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use sensorium_index::{Collection, Database, MemoryBudget, OpenOptions};
 use sensorium_media::PoolConfig;
-use sensorium_store::Store;
-use sensorium_types::{ContentHash, MediaPolicy, SpaceInfo};
+use sensorium_store::{Access, Database, EmptyStore, OpenFolder, Store};
+use sensorium_types::{CollectionSummary, ContentHash, MediaPolicy, SpaceInfo};
 
-use crate::adapter::{EmptyStore, IndexStore};
 use crate::index::blocking;
 use crate::seams::{Decode, Encode, Encoders, Workers, encoder_spec};
-use crate::{Access, DEFAULT_COLLECTION, EngineConfig, EngineError, copies, server_file};
+use crate::{DEFAULT_COLLECTION, EngineConfig, EngineError, copies, server_file};
 
 /// Field of an asset's facts that names the copies of its parts, where it has more than one.
 pub(crate) const PARTS_FIELD: &str = "_parts";
@@ -48,15 +46,6 @@ pub struct SpaceMismatch {
     pub bundle: SpaceInfo,
 }
 
-/// A collection as `collections` lists it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CollectionSummary {
-    /// Its name.
-    pub name: String,
-    /// The space of its vectors.
-    pub space: SpaceInfo,
-}
-
 /// One collection, open. Every call may run beside every other; runs of `index` follow one another.
 #[derive(Debug)]
 pub struct Engine {
@@ -69,15 +58,8 @@ pub struct Engine {
     pub(crate) access: Access,
     /// One run of `index` at a time.
     pub(crate) indexing: tokio::sync::Mutex<()>,
-    pub(crate) embedded: Option<Embedded>,
-}
-
-/// The embedded database behind an engine.
-#[derive(Debug)]
-pub(crate) struct Embedded {
-    pub(crate) database: Arc<Database>,
-    /// `None` where the collection does not exist and the engine only reads.
-    pub(crate) collection: Option<Arc<Collection>>,
+    /// The data folder's collections; `None` over a store that was made elsewhere.
+    database: Option<Arc<dyn Database>>,
 }
 
 impl Engine {
@@ -89,30 +71,22 @@ impl Engine {
     /// # Errors
     /// If another process writes the folder, if its format is newer, or if a reader names an unknown collection.
     pub async fn open(config: EngineConfig) -> Result<Arc<Self>, EngineError> {
-        let EngineConfig { data_dir, collection, bundle, worker_program, jobs, limits, access } = config;
-        let read_only = access == Access::Read;
+        let EngineConfig { data_dir, storage, collection, bundle, worker_program, jobs, limits, access } =
+            config;
         let jobs = jobs.max(1);
         let spec = encoder_spec(bundle.cutting());
         let encode: Arc<dyn Encode> = Arc::new(Encoders::new(bundle));
         let decode: Arc<dyn Decode> =
             Arc::new(Workers::new(PoolConfig { worker_program, workers: jobs, limits, spec }));
-        let space = encode.space();
-        let hubs = encode.hubs();
-        let (folder, name) = (data_dir.clone(), collection.clone());
-        let (database, held) = blocking("open the database", move || {
-            let options = OpenOptions { read_only, budget: MemoryBudget::default() };
-            let database = Arc::new(Database::open(&folder, options)?.with_hubs(hubs));
-            let held = hold(&database, &name, &space, access)?;
-            Ok((database, held))
-        })
-        .await?;
+        let folder = OpenFolder { path: &data_dir, access, hubs: encode.hubs() };
+        let database = storage.open(folder).await?;
+        let store = hold(database.as_ref(), &collection, &encode.space(), access).await?;
         if access == Access::Write {
             server_file::clear(&data_dir);
             if copies::has_any(&data_dir) {
-                sweep_copies(&database, &data_dir).await?;
+                sweep_copies(database.as_ref(), &data_dir).await?;
             }
         }
-        let store = store_of(held.as_ref(), encode.as_ref());
         Ok(Arc::new(Self {
             data_dir,
             collection,
@@ -122,7 +96,7 @@ impl Engine {
             jobs,
             access,
             indexing: tokio::sync::Mutex::default(),
-            embedded: Some(Embedded { database, collection: held }),
+            database: Some(database),
         }))
     }
 
@@ -138,7 +112,7 @@ impl Engine {
             jobs: jobs.max(1),
             access,
             indexing: tokio::sync::Mutex::default(),
-            embedded: None,
+            database: None,
         })
     }
 
@@ -148,22 +122,18 @@ impl Engine {
     /// # Errors
     /// [`EngineError::UnknownCollection`] for a reader, [`EngineError::NotSupported`] over another store.
     pub async fn collection(&self, name: &str) -> Result<Arc<Self>, EngineError> {
-        let database = Arc::clone(&self.embedded("hold several collections")?.database);
-        let (owned, space, access) = (name.to_owned(), self.encode.space(), self.access);
-        let held = {
-            let database = Arc::clone(&database);
-            blocking("open a collection", move || hold(&database, &owned, &space, access)).await?
-        };
+        let database = Arc::clone(self.database("hold several collections")?);
+        let store = hold(database.as_ref(), name, &self.encode.space(), self.access).await?;
         Ok(Arc::new(Self {
             data_dir: self.data_dir.clone(),
             collection: name.to_owned(),
-            store: store_of(held.as_ref(), self.encode.as_ref()),
+            store,
             encode: Arc::clone(&self.encode),
             decode: Arc::clone(&self.decode),
             jobs: self.jobs,
             access: self.access,
             indexing: tokio::sync::Mutex::default(),
-            embedded: Some(Embedded { database, collection: held }),
+            database: Some(database),
         }))
     }
 
@@ -172,12 +142,9 @@ impl Engine {
     /// # Errors
     /// If the registry of collections is damaged.
     pub async fn collections(&self) -> Result<Vec<CollectionSummary>, EngineError> {
-        let database = Arc::clone(&self.embedded("list collections")?.database);
-        blocking("list collections", move || {
-            let listed = database.collections()?.into_iter();
-            Ok(listed.map(|info| CollectionSummary { name: info.name, space: info.space }).collect())
-        })
-        .await
+        let mut listed = self.database("list collections")?.collections().await?;
+        listed.sort_by(|left, right| left.name.cmp(&right.name));
+        Ok(listed)
     }
 
     /// Removes a collection with everything in it; `false` if there is none of this name.
@@ -186,9 +153,7 @@ impl Engine {
     /// If anybody holds the collection, this engine included, or the engine only reads.
     pub async fn drop_collection(&self, name: &str) -> Result<bool, EngineError> {
         self.check_writable()?;
-        let database = Arc::clone(&self.embedded("drop collections")?.database);
-        let name = name.to_owned();
-        blocking("drop a collection", move || Ok(database.drop_collection(&name)?)).await
+        Ok(self.database("drop collections")?.drop_collection(name).await?)
     }
 
     /// The store of the collection.
@@ -242,31 +207,32 @@ impl Engine {
         }
     }
 
-    pub(crate) fn embedded(&self, action: &'static str) -> Result<&Embedded, EngineError> {
-        self.embedded.as_ref().ok_or(EngineError::NotSupported { action })
+    /// The collections of the data folder.
+    pub(crate) fn database(&self, action: &'static str) -> Result<&Arc<dyn Database>, EngineError> {
+        self.database.as_ref().ok_or(EngineError::NotSupported { action })
     }
 }
 
-/// Opens a collection, or makes it for a writer. `None`: it is missing and stands for an empty one.
-fn hold(
-    database: &Database,
+/// Opens a collection, or makes it for a writer. One that is missing and stands for an empty one is empty.
+async fn hold(
+    database: &dyn Database,
     name: &str,
     space: &SpaceInfo,
     access: Access,
-) -> Result<Option<Arc<Collection>>, EngineError> {
+) -> Result<Arc<dyn Store>, EngineError> {
     if access == Access::Write {
-        return Ok(Some(database.create_or_open(name, space)?));
+        return Ok(database.create_or_open(name, space).await?);
     }
-    if let Some(collection) = database.open_collection(name)? {
-        return Ok(Some(collection));
+    if let Some(store) = database.open(name).await? {
+        return Ok(store);
     }
-    check_known(database, name)?;
-    Ok(None)
+    check_known(database, name).await?;
+    Ok(Arc::new(EmptyStore::new(space.clone())))
 }
 
 /// That a reader may ask for a collection of this name: it is there, or stands for an empty one.
-pub(crate) fn check_known(database: &Database, name: &str) -> Result<(), EngineError> {
-    let known = database.collections()?;
+pub(crate) async fn check_known(database: &dyn Database, name: &str) -> Result<(), EngineError> {
+    let known = database.collections().await?;
     if known.is_empty() || name == DEFAULT_COLLECTION || known.iter().any(|info| info.name == name) {
         return Ok(());
     }
@@ -274,27 +240,19 @@ pub(crate) fn check_known(database: &Database, name: &str) -> Result<(), EngineE
     Err(EngineError::UnknownCollection { name: name.to_owned(), known })
 }
 
-fn store_of(held: Option<&Arc<Collection>>, encode: &dyn Encode) -> Arc<dyn Store> {
-    match held {
-        Some(collection) => Arc::new(IndexStore::new(Arc::clone(collection))),
-        None => Arc::new(EmptyStore::new(encode.space())),
-    }
-}
-
 /// Takes away the copies that no asset of any collection names.
-async fn sweep_copies(database: &Arc<Database>, data_dir: &Path) -> Result<(), EngineError> {
-    let (database, data_dir) = (Arc::clone(database), data_dir.to_path_buf());
-    let swept = blocking("sweep media copies", move || {
+async fn sweep_copies(database: &dyn Database, data_dir: &Path) -> Result<(), EngineError> {
+    let swept = async {
         let mut named = HashSet::new();
-        for info in database.collections()? {
-            if let Some(collection) = database.open_collection(&info.name)? {
-                collect_copies(&collection, &mut named)?;
+        for info in database.collections().await? {
+            if let Some(store) = database.open(&info.name).await? {
+                collect_copies(store.as_ref(), &mut named).await?;
             }
         }
-        copies::sweep(&data_dir, &named)
-    })
-    .await;
-    match swept {
+        let data_dir = data_dir.to_path_buf();
+        blocking("sweep media copies", move || copies::sweep(&data_dir, &named)).await
+    };
+    match swept.await {
         Ok(0) => Ok(()),
         Ok(swept) => {
             tracing::info!(swept, "media copies without an asset");
@@ -308,11 +266,11 @@ async fn sweep_copies(database: &Arc<Database>, data_dir: &Path) -> Result<(), E
     }
 }
 
-fn collect_copies(collection: &Collection, named: &mut HashSet<ContentHash>) -> Result<(), EngineError> {
-    let mut after = None;
+async fn collect_copies(store: &dyn Store, named: &mut HashSet<ContentHash>) -> Result<(), EngineError> {
+    let mut from = None;
     loop {
-        let page = collection.scroll(None, after.as_ref(), SWEEP_PAGE, false)?;
-        for asset in page.assets.into_iter().filter(|asset| asset.record.media == MediaPolicy::Copy) {
+        let page = store.scroll(None, from.as_ref(), SWEEP_PAGE, false).await?;
+        for asset in page.items.into_iter().filter(|asset| asset.record.media == MediaPolicy::Copy) {
             named.extend(asset.record.hash);
             if let Some(serde_json::Value::Array(parts)) = asset.record.facts.0.get(PARTS_FIELD) {
                 let hashes = parts.iter().filter_map(|part| part.as_str());
@@ -320,7 +278,7 @@ fn collect_copies(collection: &Collection, named: &mut HashSet<ContentHash>) -> 
             }
         }
         match page.next {
-            Some(next) => after = Some(next),
+            Some(next) => from = Some(next),
             None => return Ok(()),
         }
     }

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use sensorium_embed::EmbedError;
-use sensorium_index::IndexError;
 use sensorium_media::MediaError;
 use sensorium_store::StoreError;
 use sensorium_types::{AssetId, ErrorKind, FailureReason, Language, Modality, PayloadError};
@@ -14,9 +13,6 @@ pub enum EngineError {
     /// The store could not do it.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The database could not be opened or changed.
-    #[error(transparent)]
-    Database(#[from] IndexError),
     /// The encoders could not encode.
     #[error(transparent)]
     Embed(#[from] EmbedError),
@@ -331,7 +327,6 @@ impl EngineError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Store(error) => error.kind,
-            Self::Database(error) => error.kind(),
             Self::Embed(error) => error.kind(),
             Self::Media(_) => ErrorKind::Unavailable,
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => ErrorKind::NotFound,

@@ -11,10 +11,10 @@
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | `config` | [`EngineConfig`], [`Access`] |
+//! | `config` | [`EngineConfig`] |
 //! | `engine` | [`Engine`]: opening, collections |
 //! | `calls`, `upkeep` | the calls of [`Engine`] |
-//! | `adapter` | the embedded index behind `Store`, and a store that is empty |
+//! | `data_folder` | the files of a data folder by which others know it |
 //! | `seams` | [`Decode`] and [`Encode`], and their real implementations |
 //! | `index` | a folder to assets: [`IndexRequest`], [`IndexEvent`] |
 //! | `query` | terms to hits: [`QueryRequest`], [`QueryReply`] |
@@ -26,11 +26,11 @@
 //! | `copies` | media bytes kept below the data folder |
 //! | `server_file` | `server.json`: which process serves a data folder |
 
-mod adapter;
 mod calls;
 mod captions;
 mod config;
 mod copies;
+mod data_folder;
 mod encode;
 mod engine;
 mod error;
@@ -51,9 +51,9 @@ pub use captions::{
     CaptionCounts, CaptionEvent, CaptionInput, CaptionOutcome, CaptionPace, CaptionParts, CaptionRequest,
     Captions, CaptionsMade, CaptionsSummary, PartCaption, SummaryLength,
 };
-pub use config::{Access, DEFAULT_COLLECTION, EngineConfig};
+pub use config::{DEFAULT_COLLECTION, EngineConfig};
 pub use encode::input_of;
-pub use engine::{CollectionSummary, Engine, EngineParts, SpaceMismatch};
+pub use engine::{Engine, EngineParts, SpaceMismatch};
 pub use error::{EngineError, MetadataProblem};
 pub use index::{AssetState, Found, IndexEvent, IndexRequest, IndexSummary, MetaTable, find};
 pub use ingest::{IngestContent, IngestItem, IngestPart, ItemOutcome};
@@ -74,3 +74,5 @@ pub use sensorium_embed::{
 };
 /// Stops a run when told to.
 pub use sensorium_media::Cancel;
+/// What the holder of a data folder may do, and what opens one.
+pub use sensorium_store::{Access, Storage};

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 
+use sensorium_store::all_sources;
 use sensorium_types::{AssetId, Change, SourceKey};
 
 use crate::calls::{all_that_meet, path_of};
@@ -30,7 +31,7 @@ impl Engine {
         let warned: HashSet<AssetId> = warned.into_iter().map(|stored| stored.record.id).collect();
         let mut plan = RetryPlan::default();
         let mut below: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
-        for (key, row) in self.store.sources(b"").await? {
+        for (key, row) in all_sources(self.store.as_ref(), b"").await? {
             let path = path_of(&key.path);
             match row.state.asset() {
                 None if is_gone(&path) => plan.gone.push(key),

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use rustix::process::{Pid, test_kill_process};
-use sensorium_index::has_writer;
+use sensorium_store::Storage;
 use serde::{Deserialize, Serialize};
 
 use crate::EngineError;
@@ -37,17 +37,17 @@ pub enum Served {
 
 /// Whether a server holds the data folder. The writer's lock tells whether it lives; its process number counts only
 /// where the lock cannot be asked, and never if it is our own.
-pub fn served(data_dir: &Path) -> Served {
+pub fn served(storage: &dyn Storage, data_dir: &Path) -> Served {
     let path = file(data_dir);
     let Ok(bytes) = fs_err::read(&path) else { return Served::No };
     let Ok(info) = serde_json::from_slice::<ServerInfo>(&bytes) else { return Served::Left(path) };
     let by_number = || info.pid != std::process::id() && is_alive(info.pid);
-    if has_writer(data_dir).unwrap_or_else(by_number) { Served::By(info) } else { Served::Left(path) }
+    if storage.has_writer(data_dir).unwrap_or_else(by_number) { Served::By(info) } else { Served::Left(path) }
 }
 
 /// The server that holds the data folder, if one does.
-pub fn running_server(data_dir: &Path) -> Option<ServerInfo> {
-    match served(data_dir) {
+pub fn running_server(storage: &dyn Storage, data_dir: &Path) -> Option<ServerInfo> {
+    match served(storage, data_dir) {
         Served::By(info) => Some(info),
         Served::No | Served::Left(_) => None,
     }
@@ -103,6 +103,7 @@ fn is_alive(pid: u32) -> bool {
 #[cfg(test)]
 mod tests {
     use sensorium_index::{Database, OpenOptions};
+    use sensorium_store_embedded::Embedded;
 
     use super::*;
 
@@ -120,18 +121,18 @@ mod tests {
     fn a_server_lives_as_long_as_it_holds_the_lock() {
         let folder = tempfile::tempdir().expect("temporary folder");
         let (data, own) = (folder.path(), std::process::id());
-        assert_eq!(served(data), Served::No);
+        assert_eq!(served(&Embedded, data), Served::No);
         let holder = writer(data);
         // The same number in another container.
         let info = announce(data, own);
-        assert_eq!(served(data), Served::By(info.clone()));
+        assert_eq!(served(&Embedded, data), Served::By(info.clone()));
         remove_server_info(data, own + 1);
-        assert_eq!(running_server(data), Some(info));
+        assert_eq!(running_server(&Embedded, data), Some(info));
         drop(holder);
-        assert_eq!(served(data), Served::Left(data.join(FILE_NAME)), "killed: the lock is free");
-        assert_eq!(running_server(data), None);
+        assert_eq!(served(&Embedded, data), Served::Left(data.join(FILE_NAME)), "killed: the lock is free");
+        assert_eq!(running_server(&Embedded, data), None);
         remove_server_info(data, own);
-        assert_eq!(served(data), Served::No);
+        assert_eq!(served(&Embedded, data), Served::No);
     }
 
     #[test]
@@ -139,11 +140,11 @@ mod tests {
         let folder = tempfile::tempdir().expect("temporary folder");
         // Process 1 lives always.
         announce(folder.path(), 1);
-        assert_eq!(running_server(folder.path()), None);
+        assert_eq!(running_server(&Embedded, folder.path()), None);
         drop(writer(folder.path()));
-        assert_eq!(running_server(folder.path()), None);
+        assert_eq!(running_server(&Embedded, folder.path()), None);
         fs_err::write(folder.path().join(FILE_NAME), b"{").expect("written");
-        assert_eq!(running_server(folder.path()), None, "a damaged file counts for nothing");
+        assert_eq!(running_server(&Embedded, folder.path()), None, "a damaged file counts for nothing");
     }
 
     #[test]
@@ -152,12 +153,12 @@ mod tests {
         // No file system gives a lock on a link that leads to itself.
         std::os::unix::fs::symlink("lock", folder.path().join("lock")).expect("linked");
         let other = announce(folder.path(), std::os::unix::process::parent_id());
-        assert_eq!(running_server(folder.path()), Some(other));
+        assert_eq!(running_server(&Embedded, folder.path()), Some(other));
         announce(folder.path(), std::process::id());
-        assert_eq!(running_server(folder.path()), None, "our own number is never another's");
+        assert_eq!(running_server(&Embedded, folder.path()), None, "our own number is never another's");
         let mut child = std::process::Command::new("true").spawn().expect("starts");
         child.wait().expect("ends");
         announce(folder.path(), child.id());
-        assert_eq!(running_server(folder.path()), None);
+        assert_eq!(running_server(&Embedded, folder.path()), None);
     }
 }

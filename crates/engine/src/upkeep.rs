@@ -2,12 +2,11 @@
 
 use std::path::Path;
 
-use sensorium_index::{Database, MemoryBudget, OpenOptions};
+use sensorium_store::{Access, OpenFolder, Storage};
 use sensorium_types::Problem;
 
 use crate::EngineError;
 use crate::engine::{Engine, check_known};
-use crate::index::blocking;
 
 impl Engine {
     /// Walks a collection even where it does not open; what keeps it from opening is the first problem. An empty data
@@ -15,15 +14,15 @@ impl Engine {
     ///
     /// # Errors
     /// [`EngineError::UnknownCollection`]; if nothing can be looked at, or the format is newer.
-    pub async fn verify_folder(data_dir: &Path, collection: &str) -> Result<Vec<Problem>, EngineError> {
-        let (data_dir, collection) = (data_dir.to_path_buf(), collection.to_owned());
-        blocking("verify", move || {
-            let options = OpenOptions { read_only: true, budget: MemoryBudget::default() };
-            let database = Database::open(&data_dir, options)?;
-            check_known(&database, &collection)?;
-            Ok(database.verify(&collection)?.unwrap_or_default())
-        })
-        .await
+    pub async fn verify_folder(
+        storage: &dyn Storage,
+        data_dir: &Path,
+        collection: &str,
+    ) -> Result<Vec<Problem>, EngineError> {
+        let folder = OpenFolder { path: data_dir, access: Access::Read, hubs: None };
+        let database = storage.open(folder).await?;
+        check_known(database.as_ref(), collection).await?;
+        Ok(database.verify(collection).await?.unwrap_or_default())
     }
 
     /// Repairs a collection, also one that does not open; says what it drops before (`dry_run`) or after it did.
@@ -31,6 +30,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError::UnknownCollection`]; if another process writes the data folder, or the storage cannot be written.
     pub async fn repair_folder(
+        storage: &dyn Storage,
         data_dir: &Path,
         collection: &str,
         dry_run: bool,
@@ -38,13 +38,9 @@ impl Engine {
         if !data_dir.exists() {
             return Ok(Vec::new());
         }
-        let (data_dir, collection) = (data_dir.to_path_buf(), collection.to_owned());
-        blocking("repair", move || {
-            let options = OpenOptions { read_only: false, budget: MemoryBudget::default() };
-            let database = Database::open(&data_dir, options)?;
-            check_known(&database, &collection)?;
-            Ok(database.repair(&collection, dry_run)?.unwrap_or_default())
-        })
-        .await
+        let folder = OpenFolder { path: data_dir, access: Access::Write, hubs: None };
+        let database = storage.open(folder).await?;
+        check_known(database.as_ref(), collection).await?;
+        Ok(database.repair(collection, dry_run).await?.unwrap_or_default())
     }
 }

@@ -9,6 +9,7 @@ use sensorium_engine::{
 };
 use sensorium_index::{Database, OpenOptions};
 use sensorium_media::{Cancel, Limits};
+use sensorium_store_embedded::Embedded;
 use sensorium_testkit::{Seeded, TemporaryDatabase, samples};
 use sensorium_types::{ContentHash, ErrorKind, MediaPolicy, Modality, SpaceInfo, Track};
 
@@ -21,6 +22,7 @@ fn bundle() -> Arc<Bundle> {
 fn config(data_dir: &Path, collection: &str, access: Access) -> EngineConfig {
     EngineConfig {
         data_dir: data_dir.to_path_buf(),
+        storage: Arc::new(Embedded),
         collection: collection.to_owned(),
         bundle: bundle(),
         worker_program: PathBuf::from("/nonexistent"),
@@ -58,8 +60,13 @@ async fn a_folder_that_does_not_exist_is_empty_for_readers() {
     assert!(engine.verify().await.expect("verifies").is_empty());
     assert!(engine.failures().await.expect("lists").is_empty());
     assert!(engine.repair(true).await.expect("nothing to repair").is_empty());
-    assert!(Engine::verify_folder(&missing, "default").await.expect("verifies").is_empty());
-    assert!(Engine::repair_folder(&missing, "default", false).await.expect("nothing to repair").is_empty());
+    assert!(Engine::verify_folder(&Embedded, &missing, "default").await.expect("verifies").is_empty());
+    assert!(
+        Engine::repair_folder(&Embedded, &missing, "default", false)
+            .await
+            .expect("nothing to repair")
+            .is_empty()
+    );
     assert!(!missing.exists(), "readers make nothing");
     let delete = engine.delete(DeleteSelector::Ids(Vec::new())).await.expect_err("refused");
     assert!(matches!(delete, EngineError::ReadOnly));
@@ -79,8 +86,10 @@ async fn one_process_writes_and_others_read() {
     let again = open(files.data(), Access::Write).await;
     assert_eq!(again.count(None).await.expect("counts"), 1);
     drop(again);
-    assert!(Engine::verify_folder(files.data(), "default").await.expect("verifies").is_empty());
-    assert!(Engine::repair_folder(files.data(), "default", false).await.expect("repairs").is_empty());
+    assert!(Engine::verify_folder(&Embedded, files.data(), "default").await.expect("verifies").is_empty());
+    assert!(
+        Engine::repair_folder(&Embedded, files.data(), "default", false).await.expect("repairs").is_empty()
+    );
 }
 
 #[tokio::test]
@@ -90,7 +99,7 @@ async fn collections_share_a_folder() {
     let other = engine.collection("other").await.expect("made");
     put(&other, "a", MediaPolicy::None).await;
     assert_eq!((engine.count(None).await.expect("counts"), other.count(None).await.expect("counts")), (0, 1));
-    let names = |list: Vec<sensorium_engine::CollectionSummary>| {
+    let names = |list: Vec<sensorium_types::CollectionSummary>| {
         list.into_iter().map(|summary| summary.name).collect::<Vec<_>>()
     };
     assert_eq!(names(engine.collections().await.expect("lists")), ["default", "other"]);

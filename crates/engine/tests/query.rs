@@ -265,7 +265,7 @@ async fn another_space_still_answers_without_encoders() {
         assert!(hits.iter().any(|hit| hit.payload.get("name").is_some()) && hits[0].score.is_none());
     }
     assert!(other.engine.get(&[asset], false).await.expect("gets")[0].is_some());
-    assert_eq!(other.engine.scroll(None, None, 10, false).await.expect("scrolls").assets.len(), 2);
+    assert_eq!(other.engine.scroll(None, None, 10, false).await.expect("scrolls").items.len(), 2);
 }
 
 #[tokio::test]

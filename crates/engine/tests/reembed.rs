@@ -10,6 +10,7 @@ use sensorium_engine::{
 };
 use sensorium_index::{Database, OpenOptions};
 use sensorium_media::Limits;
+use sensorium_store_embedded::Embedded;
 use sensorium_testkit::{Seeded, TemporaryDatabase, samples};
 use sensorium_types::{
     AssetId, Change, FailureReason, Modality, ReasonKind, SourceKey, SourceRow, SourceState, SpaceInfo, Track,
@@ -27,6 +28,7 @@ async fn open(data_dir: &Path, access: Access) -> Arc<Engine> {
     let bundle = Bundle::load(FolderFiles(folder), LoadOptions { threads: 1 }).expect("bundle.toml is there");
     let config = EngineConfig {
         data_dir: data_dir.to_path_buf(),
+        storage: Arc::new(Embedded),
         collection: "default".to_owned(),
         bundle,
         worker_program: PathBuf::from("/nonexistent"),

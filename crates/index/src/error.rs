@@ -81,6 +81,12 @@ pub enum IndexError {
         /// The longest name.
         limit: usize,
     },
+    /// A cursor that was not given by a listing of this kind.
+    #[error("the cursor {cursor:?} is of another listing: begin without one")]
+    Cursor {
+        /// The cursor received.
+        cursor: String,
+    },
     /// There is no collection of this name.
     #[error("there is no collection {name:?}")]
     UnknownCollection {
@@ -189,6 +195,7 @@ impl IndexError {
             Self::UnknownCollection { .. } => ErrorKind::NotFound,
             Self::TooManyOpen { .. } => ErrorKind::Overloaded,
             Self::CollectionName { .. }
+            | Self::Cursor { .. }
             | Self::Dimension { .. }
             | Self::NotFinite { .. }
             | Self::NotUnit { .. }

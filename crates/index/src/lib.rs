@@ -25,12 +25,11 @@ mod storage;
 
 pub use collection::Collection;
 pub use columns::Estimate;
-pub use database::{
-    CollectionInfo, Database, MAX_COLLECTION_NAME_BYTES, MAX_OPEN_COLLECTIONS, has_writer, is_data_folder,
-};
+pub use database::{CollectionInfo, Database, MAX_COLLECTION_NAME_BYTES, MAX_OPEN_COLLECTIONS};
 pub use error::IndexError;
 pub use graph::{DEFAULT_EF, DEFAULT_EF_CONSTRUCT, DEFAULT_M, GraphParams};
 pub use options::{
     DEFAULT_ASSET_FILE_CHANGES, DEFAULT_BLOCK_CACHE_BYTES, DEFAULT_SEAL_POINTS, DEFAULT_WRITE_BUFFER_BYTES,
     MemoryBudget, OpenOptions, Planning, Tuning,
 };
+pub use storage::has_writer;

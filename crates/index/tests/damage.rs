@@ -228,7 +228,7 @@ fn a_reader_beside_a_writer_catches_up() {
     let reply = search(&beside, &request(vector, 1));
     assert_eq!((reply.hits[0].asset.as_str(), reply.plan), ("late", Plan::Graph));
     assert_clean(&beside);
-    assert_eq!(beside.sources(b"").expect("reads").len(), 0);
+    assert_eq!(beside.sources(b"", None, usize::MAX).expect("reads").items.len(), 0);
 }
 
 #[test]
@@ -303,11 +303,11 @@ fn told(collection: &sensorium_index::Collection) -> Vec<Option<String>> {
     let mut told = vec![
         collection.scroll(None, None, 1000, true).ok().map(|page| format!("{page:?}")),
         collection.count(Some(&filter("bytes = 10"))).ok().map(|count| format!("{count}")),
-        collection.sources(b"").ok().map(|rows| format!("{rows:?}")),
+        collection.sources(b"", None, usize::MAX).ok().map(|rows| format!("{rows:?}")),
     ];
     for name in ["file 00", "file 07", "asset 000003", "late 02"] {
         let point = sensorium_types::PointKey { asset: id(name), track: Track::Image, ordinal: 0 };
-        told.push(collection.thumb(&point).ok().map(|thumb| format!("{thumb:?}")));
+        told.push(collection.thumbs(std::slice::from_ref(&point)).ok().map(|thumb| format!("{thumb:?}")));
     }
     let mut random = Random(77);
     for exact in [true, true, false] {

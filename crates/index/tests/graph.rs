@@ -86,7 +86,7 @@ fn every_live_point_is_found_by_its_own_vector_and_no_dead_one() {
     collection.apply(gone).expect("applies");
     assert_clean(&collection);
     let page = collection.scroll(None, None, 2000, true).expect("scrolls");
-    for asset in &page.assets {
+    for asset in &page.items {
         let mut ask = request(asset.vectors[0].clone(), 1);
         ask.ef = Some(200);
         let reply = search(&collection, &ask);
@@ -123,7 +123,7 @@ fn the_tail_is_sealed_in_the_background_and_rebuilt_when_many_are_dead() {
     let (_database, collection) = open_tuned(data.path(), tuning);
     let mut random = Random(9);
     fill(&collection, 700, &mut random);
-    let in_graph = || collection.stats().expect("counts").points_in_graph;
+    let in_graph = || collection.stats().expect("counts").points_in_graph.expect("known");
     let shown = || format!("{:?}", collection.stats());
     // The build may have begun with the first 500; a later one takes the rest at the next seal.
     until(|| in_graph() >= 500, shown);

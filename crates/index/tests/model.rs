@@ -379,13 +379,13 @@ fn check_search(model: &Model, collection: &Collection, ask: &SearchRequest) -> 
 fn check_everything(model: &Model, collection: &Collection) {
     assert_clean(collection);
     let page = collection.scroll(None, None, 1000, true).expect("scrolls");
-    assert_eq!(page.assets.len(), model.assets.len());
-    for (stored, (id, (record, points))) in page.assets.iter().zip(&model.assets) {
+    assert_eq!(page.items.len(), model.assets.len());
+    for (stored, (id, (record, points))) in page.items.iter().zip(&model.assets) {
         assert_eq!(&stored.record, record);
         assert_eq!(stored.vectors, points.iter().map(|point| point.vector.clone()).collect::<Vec<_>>());
         assert_eq!(stored.paths, model.paths(id));
     }
-    let sources = collection.sources(b"").expect("reads");
+    let sources = collection.sources(b"", None, usize::MAX).expect("reads").items;
     assert!(
         sources
             .iter()

@@ -138,7 +138,7 @@ fn an_asset_may_wait_without_points_and_is_found_by_all_but_vectors() {
     let check = |collection: &sensorium_index::Collection| {
         assert_eq!(collection.count(None).expect("counts"), 31);
         assert_eq!(collection.count(Some(&filter("not nothing exists"))).expect("counts"), 31);
-        assert_eq!(collection.scroll(None, None, 100, false).expect("scrolls").assets.len(), 31);
+        assert_eq!(collection.scroll(None, None, 100, false).expect("scrolls").items.len(), 31);
         let stored = collection.get(&[id("gone")], true).expect("gets").remove(0).expect("there");
         assert!(stored.points.is_empty() && stored.vectors.is_empty());
         for (limit, exact) in [(5, false), (100, false), (100, true)] {

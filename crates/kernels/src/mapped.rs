@@ -46,7 +46,7 @@ impl MappedFile {
 /// What a file may hold: plain numbers without gaps, of which every pattern of bits is one.
 pub trait Number: Copy + sealed::Plain {}
 
-mod sealed {
+pub(crate) mod sealed {
     /// # Safety
     /// The type has no gaps, and every pattern of bits is a value of it.
     pub unsafe trait Plain {}
@@ -60,7 +60,7 @@ macro_rules! plain {
         impl Number for $type {}
     )*};
 }
-plain!(u8, u32, u64, f32, crate::code::Lane);
+plain!(u8, u32, u64, f32);
 
 /// Numbers that lie in memory or in a mapped file.
 #[derive(Debug, Clone)]

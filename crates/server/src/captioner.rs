@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sensorium_engine::{CaptionOutcome, CaptionPace, Engine, EngineError};
-use sensorium_types::AssetId;
+use sensorium_types::{AssetId, Cursor};
 
 use crate::context::{Context, stopped};
 
@@ -37,7 +37,7 @@ async fn work(context: &Context) {
 }
 
 async fn collection(context: &Context, name: &str) -> Result<(), EngineError> {
-    let mut after: Option<AssetId> = None;
+    let mut after: Option<Cursor> = None;
     loop {
         let Some((assets, next)) = missing(context, name, after.as_ref()).await? else { return Ok(()) };
         for asset in assets {
@@ -53,13 +53,13 @@ async fn collection(context: &Context, name: &str) -> Result<(), EngineError> {
     }
 }
 
-type Missing = (Vec<AssetId>, Option<AssetId>);
+type Missing = (Vec<AssetId>, Option<Cursor>);
 
 /// Assets without captions; `None` where the collection keeps none.
 async fn missing(
     context: &Context,
     name: &str,
-    after: Option<&AssetId>,
+    after: Option<&Cursor>,
 ) -> Result<Option<Missing>, EngineError> {
     let _turn = context.background().turn.lock().await;
     match wants(context, name).await {

@@ -5,8 +5,8 @@ use std::future::Future;
 use std::sync::{Arc, PoisonError};
 
 use sensorium_api::Fault;
-use sensorium_engine::{Cancel, CollectionSummary, Engine, EngineError};
-use sensorium_types::ErrorKind;
+use sensorium_engine::{Cancel, Engine, EngineError};
+use sensorium_types::{CollectionSummary, ErrorKind};
 use tokio::sync::{Mutex, Semaphore, watch};
 
 use crate::Settings;

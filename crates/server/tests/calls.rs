@@ -117,7 +117,7 @@ async fn assets_are_read_counted_and_deleted() {
     let mut after = None;
     loop {
         let page = client.scroll(None, after.as_ref(), 3, false).await.expect("scrolls");
-        listed.extend(page.assets.into_iter().map(|asset| asset.id));
+        listed.extend(page.items.into_iter().map(|asset| asset.id));
         match page.next {
             Some(next) => after = Some(next),
             None => break,

@@ -15,6 +15,7 @@ use sensorium_embed::{Bundle, FolderFiles, LoadOptions};
 use sensorium_engine::{Access, DEFAULT_COLLECTION, Engine, EngineConfig};
 use sensorium_media::Limits;
 use sensorium_server::{Settings, serve};
+use sensorium_store_embedded::Embedded;
 use sensorium_testkit::{Seeded, TemporaryDatabase};
 use sensorium_types::{AssetId, ErrorKind, Track};
 use tokio::sync::oneshot;
@@ -27,6 +28,7 @@ async fn open(data_dir: &Path) -> Arc<Engine> {
     let bundle = Bundle::load(FolderFiles(folder), LoadOptions { threads: 1 }).expect("bundle.toml is there");
     let config = EngineConfig {
         data_dir: data_dir.to_path_buf(),
+        storage: Arc::new(Embedded),
         collection: DEFAULT_COLLECTION.to_owned(),
         bundle,
         worker_program: PathBuf::from("/nonexistent"),

@@ -9,8 +9,14 @@
 //! | `sources.rs` | source rows and the assets that live by them |
 //! | `reads.rs` | scroll, count, thumbnails, statistics |
 //! | `searches.rs` | search and scores, against the [`oracle`] |
+//! | `captions.rs` | captions that are kept |
+//! | `errors.rs` | what is refused, and by which kind of error |
+//! | `concurrency.rs` | many callers at once |
 //! | `samples.rs` | seeded assets that the others use |
 
+pub mod captions;
+pub mod concurrency;
+pub mod errors;
 pub mod oracle;
 pub mod reads;
 pub mod samples;
@@ -69,4 +75,9 @@ where
     searches::points_of_assets_are_scored(fresh().await).await;
     searches::exact_search_equals_the_oracle(fresh().await).await;
     searches::a_graph_answers_with_live_matches(fresh().await).await;
+    captions::captions_are_points_of_their_asset(fresh().await).await;
+    captions::that_captions_are_kept_is_kept(fresh().await).await;
+    errors::vectors_that_break_the_rules_are_refused(fresh().await).await;
+    errors::a_foreign_cursor_is_refused(fresh().await).await;
+    concurrency::writers_and_readers_do_not_disturb_one_another(fresh().await).await;
 }

@@ -1,16 +1,15 @@
 //! A store in memory: slow, plain, and by the contract.
 
 use std::collections::BTreeMap;
-use std::ops::Bound;
 
 use async_trait::async_trait;
 use parking_lot::RwLock;
 use sensorium_store::contract::oracle;
-use sensorium_store::{Store, StoreError};
+use sensorium_store::{Catalogue, Store, StoreError, Upkeep, VectorSearch};
 use sensorium_types::{
-    Applied, AssetId, AssetRecord, CAPTIONS_FIELD, Change, CollectionStats, ErrorKind, Filter, HubWeights,
-    Page, Plan, PointKey, PointRecord, Problem, ScoredPoint, SearchReply, SearchRequest, SourceKey,
-    SourceRow, SpaceInfo, Stopped, StoredAsset, SubQuery, Track,
+    Applied, AssetId, AssetRecord, CAPTIONS_FIELD, Change, CollectionStats, Cursor, ErrorKind, Filter,
+    HubWeights, Page, Plan, PointKey, PointRecord, Problem, ScoredPoint, SearchReply, SearchRequest,
+    SourceKey, SourceRow, SpaceInfo, Stopped, StoredAsset, SubQuery, Track,
 };
 
 /// A store that keeps everything in maps and compares every vector.
@@ -33,6 +32,16 @@ impl MemoryStore {
     /// An empty store for vectors of this space.
     pub fn new(space: SpaceInfo) -> Self {
         Self { space, state: RwLock::default() }
+    }
+
+    /// That a vector keeps the rules of the space.
+    fn check(&self, vector: &[f32]) -> Result<(), StoreError> {
+        let norm: f32 = vector.iter().map(|number| number * number).sum::<f32>().sqrt();
+        if vector.len() == self.space.dim && (norm - 1.0).abs() < 1e-2 {
+            return Ok(());
+        }
+        let message = format!("a vector of {} numbers and norm {norm}", vector.len());
+        Err(StoreError { kind: ErrorKind::InvalidArgument, message, source: None })
     }
 }
 
@@ -151,21 +160,13 @@ fn lies_below(path: &[u8], under: &[u8]) -> bool {
 }
 
 #[async_trait]
-impl Store for MemoryStore {
+impl VectorSearch for MemoryStore {
     fn space(&self) -> SpaceInfo {
         self.space.clone()
     }
 
-    fn keeps_captions(&self) -> bool {
-        self.state.read().keeps_captions
-    }
-
-    async fn apply(&self, changes: Vec<Change>) -> Result<Vec<Applied>, StoreError> {
-        let mut state = self.state.write();
-        Ok(changes.into_iter().map(|change| state.apply(change)).collect())
-    }
-
     async fn search(&self, request: SearchRequest) -> Result<Vec<SearchReply>, StoreError> {
+        request.queries.iter().try_for_each(|query| self.check(&query.vector))?;
         let state = self.state.read();
         if let Some(stopped) = request.cancel.stopped() {
             let kind = match stopped {
@@ -190,6 +191,7 @@ impl Store for MemoryStore {
         _: HubWeights,
         assets: &[AssetId],
     ) -> Result<Vec<Vec<ScoredPoint>>, StoreError> {
+        self.check(vector)?;
         let state = self.state.read();
         let score = |point: &PointRecord| {
             let cosine = oracle::cosine(vector, &point.vector);
@@ -199,7 +201,10 @@ impl Store for MemoryStore {
             |asset| state.assets.get(asset).map_or_else(Vec::new, |(_, p)| p.iter().map(score).collect());
         Ok(assets.iter().map(points).collect())
     }
+}
 
+#[async_trait]
+impl Catalogue for MemoryStore {
     async fn get(
         &self,
         assets: &[AssetId],
@@ -208,13 +213,6 @@ impl Store for MemoryStore {
         let state = self.state.read();
         let read = |asset| state.assets.get(asset).map(|(record, p)| state.stored(record, p, with_vectors));
         Ok(assets.iter().map(read).collect())
-    }
-
-    async fn thumb(&self, point: &PointKey) -> Result<Option<Vec<u8>>, StoreError> {
-        let state = self.state.read();
-        let points = state.assets.get(&point.asset).map(|(_, points)| points.as_slice()).unwrap_or_default();
-        let found = points.iter().find(|p| p.track == point.track && p.ordinal == point.ordinal);
-        Ok(found.and_then(|point| point.thumb.clone()))
     }
 
     async fn count(&self, filter: Option<&Filter>) -> Result<u64, StoreError> {
@@ -227,33 +225,41 @@ impl Store for MemoryStore {
     async fn scroll(
         &self,
         filter: Option<&Filter>,
-        after: Option<&AssetId>,
+        from: Option<&Cursor>,
         limit: usize,
         with_vectors: bool,
-    ) -> Result<Page, StoreError> {
+    ) -> Result<Page<StoredAsset>, StoreError> {
         let state = self.state.read();
-        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let mut matching = state
-            .assets
-            .range::<AssetId, _>((from, Bound::Unbounded))
-            .map(|(_, asset)| asset)
-            .filter(|(asset, _)| filter.is_none_or(|filter| filter.matches(&asset.payload())));
-        let assets: Vec<StoredAsset> = matching
-            .by_ref()
-            .take(limit)
-            .map(|(record, points)| state.stored(record, points, with_vectors))
-            .collect();
-        let more = matching.next().is_some();
-        let next = assets.last().filter(|_| more).map(|asset| asset.record.id.clone());
-        Ok(Page { assets, next })
+        let matching =
+            state.assets.values().filter(|(asset, _)| filter.is_none_or(|f| f.matches(&asset.payload())));
+        let stored = matching.map(|(record, points)| state.stored(record, points, with_vectors));
+        page(stored, from, limit)
     }
 
-    async fn sources(&self, under: &[u8]) -> Result<Vec<(SourceKey, SourceRow)>, StoreError> {
+    async fn sources(
+        &self,
+        under: &[u8],
+        from: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<Page<(SourceKey, SourceRow)>, StoreError> {
         let state = self.state.read();
         let below = state.sources.iter().filter(|(key, _)| lies_below(&key.path, under));
-        Ok(below.map(|(key, (row, _))| (key.clone(), row.clone())).collect())
+        page(below.map(|(key, (row, _))| (key.clone(), row.clone())), from, limit)
     }
 
+    async fn thumbs(&self, points: &[PointKey]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        let state = self.state.read();
+        let thumb = |key: &PointKey| {
+            let (_, points) = state.assets.get(&key.asset)?;
+            let found = points.iter().find(|point| (point.track, point.ordinal) == (key.track, key.ordinal));
+            found?.thumb.clone()
+        };
+        Ok(points.iter().map(thumb).collect())
+    }
+}
+
+#[async_trait]
+impl Upkeep for MemoryStore {
     async fn stats(&self) -> Result<CollectionStats, StoreError> {
         let state = self.state.read();
         let sources_indexed =
@@ -263,11 +269,7 @@ impl Store for MemoryStore {
             points: state.assets.values().map(|(_, points)| points.len() as u64).sum(),
             sources_indexed,
             sources_failed: state.sources.len() as u64 - sources_indexed,
-            points_in_graph: 0,
-            points_without_hubs: 0,
-            bytes_on_disk: 0,
-            bytes_in_memory: 0,
-            recall: Vec::new(),
+            ..CollectionStats::default()
         })
     }
 
@@ -275,9 +277,53 @@ impl Store for MemoryStore {
         Ok(Vec::new())
     }
 
+    async fn repair(&self, _: bool) -> Result<Vec<Problem>, StoreError> {
+        Ok(Vec::new())
+    }
+
     async fn seal(&self) -> Result<(), StoreError> {
         Ok(())
     }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    fn keeps_captions(&self) -> bool {
+        self.state.read().keeps_captions
+    }
+
+    async fn apply(&self, changes: Vec<Change>) -> Result<Vec<Applied>, StoreError> {
+        let points = changes.iter().flat_map(|change| match change {
+            Change::Upsert { points, .. } | Change::PutCaptions { points, .. } => points.as_slice(),
+            Change::PutSource { .. }
+            | Change::RemoveSources { .. }
+            | Change::MergeMetadata { .. }
+            | Change::KeepCaptions { .. }
+            | Change::Delete { .. } => &[],
+        });
+        points.map(|point| point.vector.as_slice()).try_for_each(|vector| self.check(vector))?;
+        let mut state = self.state.write();
+        Ok(changes.into_iter().map(|change| state.apply(change)).collect())
+    }
+}
+
+/// A page of a listing; a cursor says how many came before.
+fn page<T>(
+    mut all: impl Iterator<Item = T>,
+    from: Option<&Cursor>,
+    limit: usize,
+) -> Result<Page<T>, StoreError> {
+    let read = |cursor: &Cursor| {
+        cursor.as_str().parse::<usize>().map_err(|_| StoreError {
+            kind: ErrorKind::InvalidArgument,
+            message: format!("the cursor {:?} is of another listing", cursor.as_str()),
+            source: None,
+        })
+    };
+    let before = from.map(read).transpose()?.unwrap_or(0);
+    let items: Vec<T> = all.by_ref().skip(before).take(limit).collect();
+    let next = all.next().map(|_| Cursor::new((before + items.len()).to_string()));
+    Ok(Page { items, next })
 }
 
 #[cfg(test)]

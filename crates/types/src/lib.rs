@@ -16,7 +16,7 @@
 //! | `hubs.rs` | the hub correction: [`HubValues`] of points, [`HubWeights`] of queries, [`HubBank`] |
 //! | `reason.rs` | [`FailureReason`]: why a file was not indexed |
 //! | `record.rs` | what a store keeps: [`AssetRecord`], [`PointRecord`], [`SourceRow`], [`Change`] |
-//! | `search.rs` | what is asked of a store: [`SearchRequest`] of [`SubQuery`]s, [`SearchReply`], [`Page`] |
+//! | `search.rs` | what is asked of a store: [`SearchRequest`] of [`SubQuery`]s, [`SearchReply`]; [`Page`], [`Cursor`] |
 //! | `cancel.rs` | [`Cancel`]: what stops work, a flag and a deadline |
 //! | `kind.rs` | [`ErrorKind`]: what a caller can do about an error |
 
@@ -51,8 +51,8 @@ pub use record::{
 };
 pub use score::{Calibration, CalibrationTable};
 pub use search::{
-    AssetHit, CollectionStats, MeasuredRecall, Page, Plan, Problem, ScoredPoint, SearchReply, SearchRequest,
-    SpaceInfo, StoredAsset, SubQuery,
+    AssetHit, CollectionStats, CollectionSummary, Cursor, MeasuredRecall, Page, Plan, Problem, ScoredPoint,
+    SearchReply, SearchRequest, SpaceInfo, StoredAsset, SubQuery,
 };
 pub use span::{Moment, Span};
 pub use text::{compare_text, is_blank, nfc, printable, same_text};

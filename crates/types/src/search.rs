@@ -114,13 +114,39 @@ pub struct StoredAsset {
     pub paths: Vec<Vec<u8>>,
 }
 
-/// One page of a scroll, in order of asset id.
+/// Where a listing goes on. What it holds is known to the store that gave it alone, and may be of use to that one only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Cursor(String);
+
+impl Cursor {
+    /// A cursor, from what a store put into it.
+    pub fn new(place: impl Into<String>) -> Self {
+        Self(place.into())
+    }
+
+    /// What the store put into it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// One page of a listing.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Page {
-    /// The assets.
-    pub assets: Vec<StoredAsset>,
-    /// Where the next page begins after, `None` at the end.
-    pub next: Option<AssetId>,
+pub struct Page<T> {
+    /// What is listed.
+    pub items: Vec<T>,
+    /// Where the next page begins, `None` at the end.
+    pub next: Option<Cursor>,
+}
+
+/// A collection of a database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CollectionSummary {
+    /// Its name.
+    pub name: String,
+    /// The space of its vectors.
+    pub space: SpaceInfo,
 }
 
 /// Counts and sizes of a collection.
@@ -134,14 +160,14 @@ pub struct CollectionStats {
     pub sources_indexed: u64,
     /// Sources that failed.
     pub sources_failed: u64,
-    /// Live points in sealed segments, whose graphs are walked.
-    pub points_in_graph: u64,
+    /// Live points in sealed segments, whose graphs are walked; `None` where that is not known.
+    pub points_in_graph: Option<u64>,
     /// Live points that lack hub values of the bank in use; 0 where there is no bank.
     pub points_without_hubs: u64,
-    /// Bytes on disk.
-    pub bytes_on_disk: u64,
-    /// Bytes of vectors and graph in memory.
-    pub bytes_in_memory: u64,
+    /// Bytes on disk; `None` where that is not known.
+    pub bytes_on_disk: Option<u64>,
+    /// Bytes of memory that no file stands behind; `None` where that is not known.
+    pub bytes_in_memory: Option<u64>,
     /// What searches through graphs find, measured by queries that were asked since the collection was opened.
     pub recall: Vec<MeasuredRecall>,
 }

@@ -3,6 +3,7 @@
 //! Every check gives its complaints as sentences; one complaint fails the run, after all have been said.
 
 mod arrows;
+mod circles;
 mod duplicates;
 mod lengths;
 mod libraries;
@@ -21,6 +22,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     println!("{}", lengths.report());
     let checks = [
         ("arrows between our crates", arrows::check(&metadata)),
+        ("circles of modules", circles::check(root)?),
         ("heavy libraries in their one crate", libraries::check(&metadata)),
         ("one version of each", duplicates::check(&metadata)),
         ("licences", licences::check(&metadata)),

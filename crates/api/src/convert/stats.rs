@@ -113,10 +113,10 @@ mod tests {
             points: 2,
             sources_indexed: 3,
             sources_failed: 4,
-            points_in_graph: 5,
+            points_in_graph: Some(5),
             points_without_hubs: 8,
-            bytes_on_disk: 6,
-            bytes_in_memory: 7,
+            bytes_on_disk: Some(6),
+            bytes_in_memory: None,
             recall: vec![MeasuredRecall {
                 from: "text".to_owned(),
                 of: "audio".to_owned(),

@@ -6,6 +6,7 @@ use std::sync::{Arc, Once};
 use sensorium_embed::{Bundle, FolderFiles, LoadOptions, StaticFiles};
 use sensorium_engine::{Access, DEFAULT_COLLECTION, Engine, EngineConfig, Served, ServerInfo, served};
 use sensorium_media::Limits;
+use sensorium_store_embedded::Embedded;
 
 use super::low::{Environment, Global};
 use crate::failure::CliError;
@@ -80,7 +81,7 @@ impl Setting {
     /// The server that holds the data folder. What a server left that is gone is told once, and counts for nothing.
     pub(crate) fn server_here(&self) -> Option<ServerInfo> {
         static TOLD: Once = Once::new();
-        match served(&self.data_dir) {
+        match served(&Embedded, &self.data_dir) {
             Served::By(info) => Some(info),
             Served::Left(path) => {
                 TOLD.call_once(|| {
@@ -147,6 +148,7 @@ impl Setting {
     ) -> anyhow::Result<Arc<Engine>> {
         let config = EngineConfig {
             data_dir: data_dir.to_path_buf(),
+            storage: Arc::new(Embedded),
             collection: collection.to_owned(),
             bundle: self.bundle()?,
             worker_program: std::env::current_exe().map_err(|source| CliError::OwnProgram { source })?,

@@ -3,6 +3,7 @@
 use std::io::{self, BufRead, IsTerminal};
 
 use sensorium_engine::Engine;
+use sensorium_store_embedded::Embedded;
 use sensorium_types::Problem;
 use serde_json::json;
 
@@ -18,7 +19,7 @@ pub(super) async fn run(args: Repair, context: &mut Context) -> anyhow::Result<E
     setting.not_served()?;
     let mut broken: Vec<(String, Vec<Problem>)> = Vec::new();
     for name in verify::names(&setting).await {
-        let problems = Engine::repair_folder(&setting.data_dir, &name, true).await?;
+        let problems = Engine::repair_folder(&Embedded, &setting.data_dir, &name, true).await?;
         if !problems.is_empty() {
             broken.push((name, problems));
         }
@@ -39,7 +40,7 @@ pub(super) async fn run(args: Repair, context: &mut Context) -> anyhow::Result<E
     }
     let mut repaired = Vec::new();
     for (name, _) in &broken {
-        repaired.extend(Engine::repair_folder(&setting.data_dir, name, false).await?);
+        repaired.extend(Engine::repair_folder(&Embedded, &setting.data_dir, name, false).await?);
     }
     report(true, &repaired, context)
 }

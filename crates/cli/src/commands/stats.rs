@@ -42,13 +42,15 @@ fn rows(collection: &str, space: &SpaceInfo, counts: &CollectionStats) -> Vec<(&
         bytes_in_memory,
         recall,
     } = counts;
+    let in_graph = |in_graph: u64| format!("{points}, {in_graph} of them in the graph");
+    let size = |bytes: Option<u64>| bytes.map_or_else(|| "unknown".to_owned(), words::size);
     let mut rows = vec![
         ("collection", collection.to_owned()),
         ("assets", assets.to_string()),
-        ("points", format!("{points}, {points_in_graph} of them in the graph")),
+        ("points", points_in_graph.map_or_else(|| points.to_string(), in_graph)),
         ("files", format!("{sources_indexed} indexed, {sources_failed} failed")),
-        ("on disk", words::size(*bytes_on_disk)),
-        ("in memory", words::size(*bytes_in_memory)),
+        ("on disk", size(*bytes_on_disk)),
+        ("in memory", size(*bytes_in_memory)),
         ("space", format!("{}, {} dimensions, {}", space.id, space.dim, space.revision)),
     ];
     if *points_without_hubs > 0 {

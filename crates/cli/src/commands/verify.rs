@@ -1,6 +1,7 @@
 //! `verify`: everything stored is looked at.
 
 use sensorium_engine::{Access, DEFAULT_COLLECTION, Engine};
+use sensorium_store_embedded::Embedded;
 use sensorium_types::Problem;
 use serde_json::json;
 
@@ -16,7 +17,7 @@ pub(super) async fn run(context: &mut Context) -> anyhow::Result<Exit> {
     let names = names(setting).await;
     let mut problems = Vec::new();
     for name in &names {
-        let found = Engine::verify_folder(&setting.data_dir, name).await?;
+        let found = Engine::verify_folder(&Embedded, &setting.data_dir, name).await?;
         problems.extend(found.into_iter().map(|problem| placed(problem, name, names.len() > 1)));
     }
     let is_empty = problems.is_empty() && is_empty(setting, &names).await;

@@ -304,7 +304,7 @@ async fn vectors(engine: &Engine, bundle: &Arc<Bundle>) -> anyhow::Result<HashMa
     let mut after = None;
     loop {
         let page = engine.scroll(None, after.as_ref(), PAGE, true).await?;
-        for asset in page.assets {
+        for asset in page.items {
             let points = asset.points.iter().zip(asset.vectors);
             let points = points.map(|(point, numbers)| (point.track.content(), numbers)).collect();
             vectors.insert(asset.record.id, valued(bundle, points)?);

@@ -7,8 +7,10 @@
 //! [`Ticket`] takes its chunks out of the queue.
 
 mod planner;
+mod priority;
 mod queue;
 mod worker;
 
-pub use queue::{Priority, Ticket};
+pub use priority::Priority;
+pub use queue::Ticket;
 pub use worker::{Batcher, BatcherConfig};

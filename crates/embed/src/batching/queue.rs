@@ -9,19 +9,11 @@ use parking_lot::{Condvar, Mutex};
 use sensorium_types::Cancel;
 
 use super::planner::{self, Entry};
+use super::priority::Priority;
 use crate::{EmbedError, Embedding, Input};
 
 /// Time between two looks of one who waits at whether he is still to.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
-
-/// Who waits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Priority {
-    /// A person: goes first, and is told at once when the queue is full.
-    Query,
-    /// Indexing: waits for room.
-    Bulk,
-}
 
 /// A part of a submission, no larger than a batch.
 #[derive(Debug)]

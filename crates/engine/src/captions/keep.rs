@@ -19,8 +19,8 @@ use std::time::Duration;
 use sensorium_embed::{Caption, Input, Priority};
 use sensorium_media::{Cancel, MediaInput};
 use sensorium_types::{
-    AssetId, CAPTIONS_FIELD, Change, Comparison, FailureReason, Filter, Language, Literal, Modality, Payload,
-    PointInfo, PointRecord, Span, StoredAsset, Track,
+    AssetId, CAPTIONS_FIELD, Change, Comparison, Cursor, FailureReason, Filter, Language, Literal, Modality,
+    Payload, PointInfo, PointRecord, Span, StoredAsset, Track,
 };
 use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedSender;
@@ -152,16 +152,16 @@ impl Engine {
         Ok(Some(CaptionCounts { made: all.saturating_sub(missing), missing }))
     }
 
-    /// A page of assets that lack captions, after `after`, and where the next page begins after.
+    /// A page of assets that lack captions, from a cursor on, and where the next page begins.
     ///
     /// # Errors
     /// If the store fails.
     pub async fn captions_missing(
         &self,
-        after: Option<&AssetId>,
-    ) -> Result<(Vec<AssetId>, Option<AssetId>), EngineError> {
-        let page = self.store.scroll(Some(&self.lacks_captions()), after, PAGE, false).await?;
-        Ok((page.assets.into_iter().map(|stored| stored.record.id).collect(), page.next))
+        from: Option<&Cursor>,
+    ) -> Result<(Vec<AssetId>, Option<Cursor>), EngineError> {
+        let page = self.store.scroll(Some(&self.lacks_captions()), from, PAGE, false).await?;
+        Ok((page.items.into_iter().map(|stored| stored.record.id).collect(), page.next))
     }
 
     /// Makes the captions of one asset and keeps them.

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 use sensorium_media::Cancel;
-use sensorium_store::Store;
+use sensorium_store::{Store, all_sources};
 use sensorium_types::Change;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
@@ -60,7 +60,7 @@ pub(crate) async fn index(
     };
     let mut rows = Rows::default();
     for root in &roots {
-        rows.extend(setting.store.sources(root.as_os_str().as_bytes()).await?);
+        rows.extend(all_sources(setting.store.as_ref(), root.as_os_str().as_bytes()).await?);
     }
     let gone = if prune { prune::plan(&roots, &rows, force)? } else { Vec::new() };
 
@@ -151,7 +151,7 @@ async fn take_away(run: &Run, gone: Vec<Gone>) -> Result<(), EngineError> {
 /// Builds the graph anew once many points lie outside it.
 pub(crate) async fn seal_if_grown(store: &dyn Store) -> Result<(), EngineError> {
     let stats = store.stats().await?;
-    let outside = stats.points.saturating_sub(stats.points_in_graph);
+    let outside = stats.points.saturating_sub(stats.points_in_graph.unwrap_or(stats.points));
     if outside >= SEAL_POINTS && outside * SEAL_SHARE >= stats.points {
         store.seal().await?;
     }

@@ -8,11 +8,11 @@ use std::fs::Metadata;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use sensorium_index::is_data_folder;
 use sensorium_media::Cancel;
 use sensorium_types::{FailureReason, ReasonKind};
 
 use super::globs::Selection;
+use crate::data_folder::is_data_folder;
 
 /// Identity of a file or folder on this machine.
 type Inode = (u64, u64);

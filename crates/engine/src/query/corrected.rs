@@ -6,13 +6,13 @@ use std::sync::Arc;
 use sensorium_embed::{Caption, CaptionOptions, Input, Priority};
 use sensorium_index::{Database, OpenOptions};
 use sensorium_media::{Cancel, Head, MediaInput};
+use sensorium_store_embedded::IndexStore;
 use sensorium_types::{
     AssetId, AssetRecord, Calibration, CalibrationTable, Change, Content, FailureReason, HubBank, HubValues,
     MediaPolicy, Modality, Payload, PointRecord, SpaceInfo, Track,
 };
 
 use super::{ExplainedHit, Hit, QueryRequest, Term, TermInput};
-use crate::adapter::IndexStore;
 use crate::seams::{Captioned, Decode, Encode, OnPart, Pending};
 use crate::{Access, Engine, EngineError, EngineParts};
 

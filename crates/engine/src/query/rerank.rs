@@ -57,16 +57,15 @@ impl Reader {
         rows: &mut [Row],
         depth: usize,
     ) -> Result<(), EngineError> {
-        let mut jpegs = Vec::new();
-        for (at, row) in rows.iter().enumerate().take(depth) {
+        let images = rows.iter().enumerate().take(depth).filter_map(|(at, row)| {
             let (track, ordinal) = (row.best.point.track, row.best.point.ordinal);
-            if track.content() == Content::Image {
-                let point = PointKey { asset: row.asset.clone(), track, ordinal };
-                if let Some(jpeg) = self.store.thumb(&point).await? {
-                    jpegs.push((at, jpeg));
-                }
-            }
-        }
+            let is_image = track.content() == Content::Image;
+            is_image.then(|| (at, PointKey { asset: row.asset.clone(), track, ordinal }))
+        });
+        let (places, points): (Vec<usize>, Vec<PointKey>) = images.unzip();
+        let thumbs = self.store.thumbs(&points).await?;
+        let jpegs = places.into_iter().zip(thumbs).filter_map(|(at, jpeg)| Some((at, jpeg?)));
+        let jpegs: Vec<_> = jpegs.collect();
         let (encode, decode) = (Arc::clone(&self.encode), Arc::clone(&self.decode));
         let cancel = self.cancel.clone();
         let gains = blocking("read images against the question", move || {

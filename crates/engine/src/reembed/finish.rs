@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use parking_lot::Mutex;
-use sensorium_store::Store;
+use sensorium_store::{Store, all_sources};
 use sensorium_types::{AssetId, Change, SourceKey, SourceRow};
 use tokio::runtime::Handle;
 
@@ -14,7 +14,7 @@ use super::plan;
 use super::run::{Order, Run};
 use crate::EngineError;
 use crate::engine::Engine;
-use crate::index::{blocking, seal_if_grown};
+use crate::index::seal_if_grown;
 
 /// Changes of one call of the store.
 const BATCH: usize = 256;
@@ -32,7 +32,7 @@ pub(super) async fn reembed(
     let to = successor.unwrap_or_else(|| Arc::clone(&from));
     let lacking = plan.without_media.into_iter().map(|lacking| (lacking.asset.clone(), lacking)).collect();
     let run = Arc::new(Run {
-        sources: plan::by_asset(from.sources(b"").await?),
+        sources: plan::by_asset(all_sources(from.as_ref(), b"").await?),
         from: Arc::clone(&from),
         to: Arc::clone(&to),
         moves,
@@ -60,9 +60,7 @@ pub(super) async fn reembed(
         }
         seal_if_grown(to.as_ref()).await?;
         drop((run, to));
-        let database = Arc::clone(&engine.embedded("replace a collection")?.database);
-        let name = engine.collection.clone();
-        blocking("replace a collection", move || Ok(database.promote_successor(&name)?)).await?;
+        engine.database("replace a collection")?.promote_successor(&engine.collection).await?;
         summary.finished = true;
     }
     summary.finished |= !moves && !summary.interrupted;
@@ -72,10 +70,10 @@ pub(super) async fn reembed(
 
 /// Assets that were deleted since an earlier run brought them over.
 async fn drop_deleted(from: &dyn Store, to: &dyn Store) -> Result<(), EngineError> {
-    let mut after: Option<AssetId> = None;
+    let mut from_cursor = None;
     loop {
-        let page = to.scroll(None, after.as_ref(), BATCH, false).await?;
-        let ids: Vec<AssetId> = page.assets.into_iter().map(|stored| stored.record.id).collect();
+        let page = to.scroll(None, from_cursor.as_ref(), BATCH, false).await?;
+        let ids: Vec<AssetId> = page.items.into_iter().map(|stored| stored.record.id).collect();
         let known = from.get(&ids, false).await?;
         let gone = ids.into_iter().zip(known).filter(|(_, known)| known.is_none());
         let deletes: Vec<Change> = gone.map(|(asset, _)| Change::Delete { asset }).collect();
@@ -83,7 +81,7 @@ async fn drop_deleted(from: &dyn Store, to: &dyn Store) -> Result<(), EngineErro
             to.apply(deletes).await?;
         }
         match page.next {
-            Some(next) => after = Some(next),
+            Some(next) => from_cursor = Some(next),
             None => return Ok(()),
         }
     }
@@ -91,8 +89,8 @@ async fn drop_deleted(from: &dyn Store, to: &dyn Store) -> Result<(), EngineErro
 
 /// Makes the source rows those of the collection: also those of failed files, and without those that went meanwhile.
 async fn copy_sources(from: &dyn Store, to: &dyn Store) -> Result<(), EngineError> {
-    let mut there: BTreeMap<SourceKey, SourceRow> = to.sources(b"").await?.into_iter().collect();
-    let rows = from.sources(b"").await?;
+    let mut there: BTreeMap<SourceKey, SourceRow> = all_sources(to, b"").await?.into_iter().collect();
+    let rows = all_sources(from, b"").await?;
     let missing: Vec<_> =
         rows.into_iter().filter(|(key, row)| there.remove(key).as_ref() != Some(row)).collect();
     let mut changes: Vec<Change> =

@@ -97,7 +97,8 @@ pub(super) fn of_what_is_left(run: &Run, task: Task, reason: FailureReason) -> R
     let mut feed = Feed::new(run.encode.as_ref(), Priority::Bulk);
     let mut mark = FROM_NOTHING;
     for (key, info) in media::pictured(&task.stored) {
-        let Some(thumb) = run.runtime.block_on(run.from.thumb(&key))? else { continue };
+        let mut thumbs = run.runtime.block_on(run.from.thumbs(&[key]))?;
+        let Some(thumb) = thumbs.pop().flatten() else { continue };
         let mut first = None;
         let mut on_part = |part: Part| {
             first.get_or_insert(part.content);

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! The new vectors go into a successor: a second, hidden collection of the new space (see
-//! [`Database::begin_successor`](sensorium_index::Database::begin_successor)). Vectors of two spaces thus never lie
+//! [`Database::begin_successor`](sensorium_store::Database::begin_successor)). Vectors of two spaces thus never lie
 //! together, dimensions may differ, and until the end everybody sees the collection as it was: queries by vector and
 //! stored asset answer from the old space, those by text are refused. A killed run has lost nothing; the next goes on
 //! with the assets that the successor lacks.
@@ -42,9 +42,7 @@ use tokio::sync::mpsc::UnboundedSender;
 pub use event::{Losses, ReembedEvent, ReembedPlan, ReembedState, ReembedSummary, Substitute, WithoutMedia};
 
 use crate::EngineError;
-use crate::adapter::IndexStore;
 use crate::engine::Engine;
-use crate::index::blocking;
 
 /// Field of an asset's facts that says what its vectors were made of, where its media was gone.
 pub(crate) const MARK_FIELD: &str = "_reembedded";
@@ -95,16 +93,13 @@ impl Engine {
 
     /// The successor in the bundle's space, begun if `begin`.
     async fn successor(&self, begin: bool) -> Result<Option<Arc<dyn Store>>, EngineError> {
-        let database = Arc::clone(&self.embedded("make a collection anew")?.database);
-        let (name, space) = (self.collection.clone(), self.encode.space());
-        let found = blocking("open the successor of a collection", move || {
-            if begin {
-                return Ok(Some(database.begin_successor(&name, &space)?));
-            }
-            Ok(database.successor(&name)?.filter(|successor| successor.space() == space))
-        })
-        .await?;
-        Ok(found.map(|collection| Arc::new(IndexStore::new(collection)) as Arc<dyn Store>))
+        let database = self.database("make a collection anew")?;
+        let (name, space) = (&self.collection, self.encode.space());
+        if begin {
+            return Ok(Some(database.begin_successor(name, &space).await?));
+        }
+        let found = database.successor(name).await?;
+        Ok(found.filter(|successor| successor.space() == space))
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use sensorium_media::Cancel;
-use sensorium_store::Store;
+use sensorium_store::{Store, all_sources};
 use sensorium_types::{AssetId, AssetRecord, FailureReason, SourceKey, SourceRow, StoredAsset};
 
 use super::event::{ReembedPlan, Substitute, WithoutMedia};
@@ -51,7 +51,7 @@ pub(super) async fn plan(
     // In the bundle's own space only what an earlier run could not read is tried again.
     let in_place = from == to;
     let filter = in_place.then(super::marked);
-    let mut sources = by_asset(store.sources(b"").await?);
+    let mut sources = by_asset(all_sources(store.as_ref(), b"").await?);
     let mut plan = ReembedPlan {
         from,
         to,
@@ -64,8 +64,8 @@ pub(super) async fn plan(
     loop {
         let page = store.scroll(filter.as_ref(), after.as_ref(), PAGE, false).await?;
         let assets = match &successor {
-            Some(successor) => missing(successor.as_ref(), page.assets).await?,
-            None => page.assets,
+            Some(successor) => missing(successor.as_ref(), page.items).await?,
+            None => page.items,
         };
         let with_sources = |stored: StoredAsset| {
             let rows = ordered(&stored, sources.remove(&stored.record.id).unwrap_or_default());
@@ -132,7 +132,7 @@ pub(super) async fn without_media(
 ) -> Result<WithoutMedia, EngineError> {
     let mut substitute = Substitute::Nothing;
     for (key, _) in media::pictured(stored) {
-        if store.thumb(&key).await?.is_some() {
+        if store.thumbs(&[key]).await?.iter().any(Option::is_some) {
             substitute = Substitute::Thumbnails;
             break;
         }

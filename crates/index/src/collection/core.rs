@@ -14,10 +14,9 @@ use super::job::Job;
 use super::matching::ColumnJob;
 use super::view::View;
 use super::writer::Writer;
-use crate::database::WriterLock;
 use crate::error::IndexError;
 use crate::options::Tuning;
-use crate::storage::{LossRow, Rocks};
+use crate::storage::{LossRow, Rocks, WriterLock};
 
 /// A collection's shared parts.
 #[derive(Debug)]

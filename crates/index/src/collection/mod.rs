@@ -59,8 +59,8 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use sensorium_types::{
-    Applied, AssetId, Change, CollectionStats, Filter, HubWeights, Page, PointKey, Problem, ScoredPoint,
-    SearchReply, SearchRequest, SourceKey, SourceRow, SpaceInfo, StoredAsset,
+    Applied, AssetId, Change, CollectionStats, Cursor, Filter, HubWeights, Page, PointKey, Problem,
+    ScoredPoint, SearchReply, SearchRequest, SourceKey, SourceRow, SpaceInfo, StoredAsset,
 };
 
 use self::commit::Committer;
@@ -198,12 +198,13 @@ impl Collection {
         stored.collect()
     }
 
-    /// The thumbnail of a point.
+    /// The thumbnails of points, in their order; `None` where there is none.
     ///
     /// # Errors
     /// If the storage cannot be read.
-    pub fn thumb(&self, point: &PointKey) -> Result<Option<Vec<u8>>, IndexError> {
-        read::thumb(&self.core, &self.core.view(), point)
+    pub fn thumbs(&self, points: &[PointKey]) -> Result<Vec<Option<Vec<u8>>>, IndexError> {
+        let view = self.core.view();
+        points.iter().map(|point| read::thumb(&self.core, &view, point)).collect()
     }
 
     /// Compares searches that were asked with exact ones; done in the background as well, while nobody searches. What was found is
@@ -235,28 +236,33 @@ impl Collection {
         self.core.view().columns.columns().sizes().map(|(field, _)| field.to_owned()).collect()
     }
 
-    /// A page of assets that meet the filter, in order of id, after `after`.
+    /// A page of assets that meet the filter, in order of id, from a cursor on.
     ///
     /// # Errors
-    /// If a record cannot be read.
+    /// If a record cannot be read, or the cursor is none of such a listing.
     pub fn scroll(
         &self,
         filter: Option<&Filter>,
-        after: Option<&AssetId>,
+        from: Option<&Cursor>,
         limit: usize,
         with_vectors: bool,
-    ) -> Result<Page, IndexError> {
-        let ask = read::Scroll { filter, after, limit, with_vectors };
+    ) -> Result<Page<StoredAsset>, IndexError> {
+        let ask = read::Scroll { filter, from, limit, with_vectors };
         read::scroll(&self.core, &self.core.view(), ask)
     }
 
-    /// Source rows below a path (`path` starts with it at a `/`, or equals it), in order of key; an empty path gives
-    /// all.
+    /// A page of source rows below a path (`path` starts with it at a `/`, or equals it), in order of key, from a cursor on; an
+    /// empty path gives all.
     ///
     /// # Errors
-    /// If the storage cannot be read or a row is damaged.
-    pub fn sources(&self, under: &[u8]) -> Result<Vec<(SourceKey, SourceRow)>, IndexError> {
-        read::sources(&self.core, under)
+    /// If the storage cannot be read, a row is damaged, or the cursor is none of such a listing.
+    pub fn sources(
+        &self,
+        under: &[u8],
+        from: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<Page<(SourceKey, SourceRow)>, IndexError> {
+        read::sources(&self.core, under, from, limit)
     }
 
     /// Counts and sizes.

@@ -13,12 +13,11 @@ use super::segment_file;
 use super::writer::Writer;
 use super::{Collection, asset_files};
 use crate::assets::AssetFile;
-use crate::database::{WriterLock, has_writer};
 use crate::error::IndexError;
 use crate::options::Tuning;
 use crate::storage::{
     Access, Batch, FORMAT, Family, HighWater, LOSS_KEY, LossRow, META_KEY, MetaRow, OLD_GRAPH_KEY, Recovery,
-    Rocks, Row as _, SEGMENTS_KEY, STATE_KEY, SegmentsRow, SharedMemory, chunk_range,
+    Rocks, Row as _, SEGMENTS_KEY, STATE_KEY, SegmentsRow, SharedMemory, WriterLock, chunk_range, has_writer,
 };
 
 /// How often a reader looks again when what it read does not fit together: the writer was at work.

@@ -1,8 +1,8 @@
 //! Reading without a query: get, thumbnails, scroll, sources.
 
-use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
-use sensorium_types::{AssetId, Filter, Page, PointKey, SourceKey, SourceRow, StoredAsset};
+use sensorium_types::{AssetId, Cursor, Filter, Page, PointKey, SourceKey, SourceRow, StoredAsset};
 
 use super::core::Core;
 use super::fields::Matcher;
@@ -13,6 +13,7 @@ use crate::assets::{EntryRef, Point};
 use crate::error::IndexError;
 use crate::storage::{
     AssetOffset, Family, Row as _, SourceValue, decode_source_key, decode_vector, point_offset_key,
+    source_key,
 };
 
 /// Names looked at under one lock of the id map.
@@ -67,8 +68,8 @@ pub(super) fn thumb(core: &Core, view: &View, point: &PointKey) -> Result<Option
 pub(super) struct Scroll<'a> {
     /// Only assets that meet this.
     pub(super) filter: Option<&'a Filter>,
-    /// Only assets of a later id.
-    pub(super) after: Option<&'a AssetId>,
+    /// The cursor of the page before: the id of its last asset.
+    pub(super) from: Option<&'a Cursor>,
     /// Most assets to give.
     pub(super) limit: usize,
     /// Whether vectors come along.
@@ -76,9 +77,12 @@ pub(super) struct Scroll<'a> {
 }
 
 /// A page of assets in order of id.
-pub(super) fn scroll(core: &Core, view: &View, ask: Scroll<'_>) -> Result<Page, IndexError> {
-    let mut page = Page { assets: Vec::new(), next: None };
-    let mut after = ask.after.cloned();
+pub(super) fn scroll(core: &Core, view: &View, ask: Scroll<'_>) -> Result<Page<StoredAsset>, IndexError> {
+    let mut page = Page { items: Vec::new(), next: None };
+    let last = |cursor: &Cursor| {
+        AssetId::new(cursor.as_str()).map_err(|_| IndexError::Cursor { cursor: cursor.as_str().to_owned() })
+    };
+    let mut after = ask.from.map(last).transpose()?;
     let bits = ask.filter.and_then(|filter| known(core, view, filter));
     let matcher = ask.filter.map(Matcher::new);
     let meets = |asset: AssetOffset, entry: EntryRef<'_>| match (&bits, &matcher) {
@@ -95,28 +99,54 @@ pub(super) fn scroll(core: &Core, view: &View, ask: Scroll<'_>) -> Result<Page, 
             if !meets(asset, entry) {
                 continue;
             }
-            if page.assets.len() >= ask.limit {
-                page.next = page.assets.last().map(|asset| asset.record.id.clone());
+            if page.items.len() >= ask.limit {
+                page.next = page.items.last().map(|asset| Cursor::new(asset.record.id.as_str()));
                 return Ok(page);
             }
-            page.assets.extend(stored(core, entry, ask.with_vectors)?);
+            page.items.extend(stored(core, entry, ask.with_vectors)?);
         }
     }
 }
 
-/// Source rows below a path, in order of key.
-pub(super) fn sources(core: &Core, under: &[u8]) -> Result<Vec<(SourceKey, SourceRow)>, IndexError> {
-    let mut rows = BTreeMap::new();
-    core.rocks.view().scan(Family::Sources, |key, value| {
+/// A page of source rows below a path, in order of key. A cursor is the key of the last row given, in hexadecimal digits.
+pub(super) fn sources(
+    core: &Core,
+    under: &[u8],
+    from: Option<&Cursor>,
+    limit: usize,
+) -> Result<Page<(SourceKey, SourceRow)>, IndexError> {
+    let last = from.map(key_of).transpose()?;
+    let mut page = Page { items: Vec::new(), next: None };
+    core.rocks.view().scan_from(Family::Sources, last.as_deref().unwrap_or_default(), |key, value| {
         let damaged = |what: String| IndexError::damaged(place(Family::Sources, key), what);
-        let source = decode_source_key(key).ok_or_else(|| damaged("the key cannot be read".to_owned()))?;
-        if is_below(&source.path, under) {
-            let row = SourceValue::decode(value).and_then(SourceValue::into_row).map_err(damaged)?;
-            rows.insert(source, row);
+        if last.as_deref() == Some(key) {
+            return Ok(ControlFlow::Continue(()));
         }
-        Ok(())
+        let source = decode_source_key(key).ok_or_else(|| damaged("the key cannot be read".to_owned()))?;
+        if !is_below(&source.path, under) {
+            return Ok(ControlFlow::Continue(()));
+        }
+        if page.items.len() >= limit {
+            page.next = page.items.last().map(|(key, _)| cursor_of(key));
+            return Ok(ControlFlow::Break(()));
+        }
+        let row = SourceValue::decode(value).and_then(SourceValue::into_row).map_err(damaged)?;
+        page.items.push((source, row));
+        Ok(ControlFlow::Continue(()))
     })?;
-    Ok(rows.into_iter().collect())
+    Ok(page)
+}
+
+fn cursor_of(key: &SourceKey) -> Cursor {
+    let digits = source_key(key).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    Cursor::new(digits)
+}
+
+fn key_of(cursor: &Cursor) -> Result<Vec<u8>, IndexError> {
+    let (pairs, rest) = cursor.as_str().as_bytes().as_chunks::<2>();
+    let byte = |pair: &[u8; 2]| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok();
+    let key = pairs.iter().map(byte).collect::<Option<Vec<u8>>>().filter(|_| rest.is_empty());
+    key.ok_or_else(|| IndexError::Cursor { cursor: cursor.as_str().to_owned() })
 }
 
 /// Whether a path is another or lies below it; everything lies below the empty path.

@@ -10,18 +10,19 @@ use crate::error::IndexError;
 /// Counts and sizes of a collection.
 pub(super) fn stats(core: &Core) -> Result<CollectionStats, IndexError> {
     let view = core.view();
+    let bytes = view.assets.bytes()
+        + view.all_segments().map(Segments::bytes).sum::<usize>()
+        + view.hubs.bytes()
+        + view.columns.bytes();
     Ok(CollectionStats {
         assets: view.assets.len() as u64,
         points: view.assets.points() as u64,
         sources_indexed: view.sources.indexed,
         sources_failed: view.sources.failed,
-        points_in_graph: view.sealed_points() as u64,
+        points_in_graph: Some(view.sealed_points() as u64),
         points_without_hubs: view.hubs.lacking().len(),
-        bytes_on_disk: folder_bytes(&core.folder)?,
-        bytes_in_memory: (view.assets.bytes()
-            + view.all_segments().map(Segments::bytes).sum::<usize>()
-            + view.hubs.bytes()
-            + view.columns.bytes()) as u64,
+        bytes_on_disk: Some(folder_bytes(&core.folder)?),
+        bytes_in_memory: Some(bytes as u64),
         recall: core.auditor.figures(core.tuning.graph.ef),
     })
 }

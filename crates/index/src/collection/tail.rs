@@ -85,12 +85,7 @@ struct Block {
 
 impl Block {
     const fn empty(dim: usize) -> Self {
-        Self {
-            points: Vec::new(),
-            assets: Vec::new(),
-            tracks: Vec::new(),
-            vectors: VectorMatrix::new(dim),
-        }
+        Self { points: Vec::new(), assets: Vec::new(), tracks: Vec::new(), vectors: VectorMatrix::new(dim) }
     }
 
     fn stretch(&self) -> Stretch<'_> {

@@ -1,6 +1,5 @@
 //! [`Database`]: a data folder with its collections.
 
-mod lock;
 mod registry;
 mod rescue;
 mod succession;
@@ -13,13 +12,11 @@ use fs_err as fs;
 use parking_lot::Mutex;
 use sensorium_types::{ErrorKind, HubBank, Problem, SpaceInfo};
 
-pub(crate) use self::lock::WriterLock;
-pub use self::lock::{has_writer, is_data_folder};
 pub use self::registry::CollectionInfo;
 use crate::collection::{Collection, OpenCollection, adopt, create, preview_lost, restore};
 use crate::error::IndexError;
 use crate::options::{OpenOptions, Tuning};
-use crate::storage::{Access, SharedMemory};
+use crate::storage::{Access, SharedMemory, WriterLock};
 
 /// Most collections that are open at once.
 pub const MAX_OPEN_COLLECTIONS: usize = 256;

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use hnsw_rs::prelude::{Distance, Hnsw};
 use sensorium_kernels::VectorMatrix;
 
+use super::draft::{BuildError, Draft};
 use super::flat::{FlatGraph, Level};
 use super::insert::insert_all;
 use super::params::GraphParams;
@@ -33,20 +34,6 @@ impl Distance<f32> for UnitDot {
     fn eval(&self, left: &[f32], right: &[f32]) -> f32 {
         (1.0 - dot(left, right)).max(0.0)
     }
-}
-
-/// A graph that was not built.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum BuildError {
-    /// The caller gave up.
-    #[error("building the graph was cancelled")]
-    Cancelled,
-    /// The builder panicked.
-    #[error("the builder of the graph failed: {message}")]
-    Failed {
-        /// Its words.
-        message: String,
-    },
 }
 
 /// A graph over rows in an order of its own.
@@ -73,8 +60,7 @@ pub(crate) fn build(
     let params = params.clamped();
     let draft = if vectors.len() < OWN_BUILDER_ROWS {
         let unit = normalized(vectors);
-        let drafted =
-            catch_unwind(AssertUnwindSafe(|| draft(&unit, vectors.dim(), params, threads, cancel)));
+        let drafted = catch_unwind(AssertUnwindSafe(|| draft(&unit, vectors.dim(), params, threads, cancel)));
         drafted.map_err(|panic| BuildError::Failed { message: panic_message(panic.as_ref()) })??
     } else {
         insert_all(vectors.codes(), params, threads, cancel)?
@@ -84,14 +70,6 @@ pub(crate) fn build(
     let ordered = vectors.pick(order.iter().copied());
     relink(&mut graph, &ordered, params.m0());
     Ok(Built { order, vectors: ordered, graph })
-}
-
-/// The graph as the builder made it.
-pub(super) struct Draft {
-    /// Where walks begin.
-    pub(super) entry: u32,
-    /// For each row its lists, level by level.
-    pub(super) lists: Vec<Vec<Vec<u32>>>,
 }
 
 fn draft(

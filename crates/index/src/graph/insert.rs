@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use rayon::prelude::{IntoParallelIterator, ParallelIterator};
 use sensorium_kernels::{Beam, BeamBuffers, CodeMatrix, Neighbours, RowPairs, Scored};
 
-use super::build::{BuildError, Draft};
+use super::draft::{BuildError, Draft};
 use super::params::GraphParams;
 
 /// Highest level; one more has one row in the square of all that memory holds.

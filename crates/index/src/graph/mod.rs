@@ -11,6 +11,7 @@
 //! | --- | --- |
 //! | `params.rs` | [`GraphParams`]: the bounds |
 //! | `flat.rs` | [`FlatGraph`]: links as dense `u32`, level by level |
+//! | `draft.rs` | lists of links, as builders make them |
 //! | `build.rs` | the guarded use of `hnsw_rs`, and the order of rows that follows the graph |
 //! | `insert.rs` | the builder of large graphs: parallel insertion over codes |
 //! | `relink.rs` | a link to every row that the builder left unreachable |
@@ -21,6 +22,7 @@
 mod blob;
 mod build;
 mod check;
+mod draft;
 mod flat;
 mod insert;
 mod params;
@@ -30,7 +32,8 @@ mod tests;
 mod walk;
 
 pub(crate) use blob::{StoredGraph, assemble, chunks, decode, encode};
-pub(crate) use build::{BuildError, build};
+pub(crate) use build::build;
+pub(crate) use draft::BuildError;
 pub(crate) use flat::{FlatGraph, Level};
 pub use params::{DEFAULT_EF, DEFAULT_EF_CONSTRUCT, DEFAULT_M, GraphParams};
 pub(crate) use walk::{Walk, Walked};

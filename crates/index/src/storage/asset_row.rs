@@ -9,7 +9,7 @@ use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::codec;
+use super::codec::{self, of_json, to_json};
 use super::rows::Row;
 use crate::error::IndexError;
 
@@ -199,15 +199,6 @@ fn media_of(code: u8) -> Result<MediaPolicy, String> {
         2 => Ok(MediaPolicy::None),
         other => Err(format!("unknown media policy {other}")),
     }
-}
-
-pub(super) fn to_json(payload: &Payload) -> Result<String, IndexError> {
-    serde_json::to_string(payload)
-        .map_err(|error| IndexError::Bug { what: format!("a payload cannot be encoded: {error}") })
-}
-
-pub(super) fn of_json(text: &str) -> Result<Payload, String> {
-    serde_json::from_str(text).map_err(|error| format!("the payload is not JSON: {error}"))
 }
 
 /// The fields of an object that have one of these names, by the rule of [`Payload::field`].

@@ -2,6 +2,7 @@
 //!
 //! Vectors are the version byte and little-endian `f32`s without a length: the space's dimension says how many.
 
+use sensorium_types::Payload;
 use serde::{Deserialize, Serialize};
 
 use crate::error::IndexError;
@@ -61,6 +62,17 @@ pub(crate) fn decode_vector(bytes: &[u8], dim: usize) -> Result<Vec<f32>, String
     let mut vector = Vec::with_capacity(dim);
     decode_vector_into(bytes, dim, &mut vector)?;
     Ok(vector)
+}
+
+/// Writes a payload as JSON.
+pub(super) fn to_json(payload: &Payload) -> Result<String, IndexError> {
+    serde_json::to_string(payload)
+        .map_err(|error| IndexError::Bug { what: format!("a payload cannot be encoded: {error}") })
+}
+
+/// Reads a payload; `Err` says what is wrong.
+pub(super) fn of_json(text: &str) -> Result<Payload, String> {
+    serde_json::from_str(text).map_err(|error| format!("the payload is not JSON: {error}"))
 }
 
 #[cfg(test)]

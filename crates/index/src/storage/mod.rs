@@ -16,12 +16,14 @@
 //! | `rows.rs`, `asset_row.rs` | the records themselves |
 //! | `rocks.rs` | [`Rocks`]: the one place that names the `rocksdb` crate's handles |
 //! | `mark.rs` | the high-water mark |
+//! | `lock.rs` | the lock of the one that writes a data folder |
 //! | `salvage.rs` | what can be read of damaged tables |
 
 mod asset_row;
 mod codec;
 mod families;
 mod keys;
+mod lock;
 mod mark;
 mod rocks;
 mod rows;
@@ -35,6 +37,8 @@ pub(crate) use keys::{
     decode_changed_key, decode_chunk_key, decode_hub_key, decode_offset_key, decode_point_key,
     decode_source_key, hub_key, hub_range, point_key, point_offset_key, source_key,
 };
+pub(crate) use lock::WriterLock;
+pub use lock::has_writer;
 pub(crate) use mark::{FILE as MARK_FILE, HighWater};
 pub(crate) use rocks::{Access, Batch, Recovery, Rocks, View as RocksView};
 pub(crate) use rows::{

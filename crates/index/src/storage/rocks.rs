@@ -1,5 +1,6 @@
 //! [`Rocks`]: a RocksDB with our families. Nothing outside `storage/` names the `rocksdb` crate.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use rocksdb::{
@@ -273,6 +274,21 @@ impl View<'_> {
         to: Option<&[u8]>,
         mut each: impl FnMut(&[u8], &[u8]) -> Result<(), IndexError>,
     ) -> Result<(), IndexError> {
+        self.scan_from(family, from, |key, value| {
+            if to.is_some_and(|to| key >= to) {
+                return Ok(ControlFlow::Break(()));
+            }
+            each(key, value).map(ControlFlow::Continue)
+        })
+    }
+
+    /// [`View::scan`] of the keys from one on, until it is told to stop.
+    pub(crate) fn scan_from(
+        &self,
+        family: Family,
+        from: &[u8],
+        mut each: impl FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, IndexError>,
+    ) -> Result<(), IndexError> {
         let mut options = ReadOptions::default();
         options.fill_cache(false);
         options.set_verify_checksums(true);
@@ -283,8 +299,10 @@ impl View<'_> {
             None => self.rocks.database.raw_iterator_cf_opt(family, options),
         };
         rows.seek(from);
-        while let Some((key, value)) = rows.item().filter(|(key, _)| to.is_none_or(|to| *key < to)) {
-            each(key, value)?;
+        while let Some((key, value)) = rows.item() {
+            if each(key, value)?.is_break() {
+                return Ok(());
+            }
             rows.next();
         }
         rows.status().map_err(|error| storage_error("read", &self.rocks.path, error))

@@ -9,8 +9,7 @@ use sensorium_types::{
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::asset_row::{of_json, to_json};
-use super::codec;
+use super::codec::{self, of_json, to_json};
 use crate::error::IndexError;
 
 /// Key of [`StateRow`] in `sys`.

@@ -20,7 +20,8 @@ pub use beam::{Beam, BeamBuffers, BeamEnd, Links, Neighbours, Scored};
 pub use pairs::RowPairs;
 pub use vectors::{StoredVectors, VectorMatrix, VectorPlaces, VectorQuery};
 
-use crate::mapped::Numbers;
+use crate::mapped::sealed::Plain;
+use crate::mapped::{Number, Numbers};
 use dot::CodeLevel;
 
 /// Bytes that are loaded at once; rows are padded to a multiple with zeros.
@@ -35,7 +36,12 @@ const ROUNDING: f32 = 1e-5;
 /// Bytes of a row that lie on one cache line.
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(64))]
-pub(crate) struct Lane([i8; LANE]);
+struct Lane([i8; LANE]);
+
+#[expect(unsafe_code, reason = "bytes without gaps, of which every pattern is a lane")]
+// SAFETY: an array of bytes, as long as it is aligned.
+unsafe impl Plain for Lane {}
+impl Number for Lane {}
 
 /// Rows of codes.
 #[derive(Debug, Clone)]

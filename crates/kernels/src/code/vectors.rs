@@ -6,7 +6,7 @@
 
 #![expect(unsafe_code, reason = "vector loads of whole lanes, of rows that were looked up")]
 
-use super::{CodeMatrix, Coded, LANE, Lane, LARGEST, as_codes};
+use super::{CodeMatrix, Coded, LANE, LARGEST, Lane, as_codes};
 use crate::level::{Level, dispatch};
 use crate::mapped::{MappedFile, Numbers, as_bytes};
 use crate::prefetch::prefetch;
@@ -151,7 +151,8 @@ impl VectorMatrix {
         let (codes, rests, scale) = self.row(row)?;
         let codes = codes.iter().flat_map(|lane| lane.0);
         let rests = rests.iter().flat_map(|lane| lane.0);
-        let numbers = codes.zip(rests).map(|(code, rest)| scale * (f32::from(code) + f32::from(rest) / STEPS));
+        let numbers =
+            codes.zip(rests).map(|(code, rest)| scale * (f32::from(code) + f32::from(rest) / STEPS));
         Some(numbers.take(self.codes.dim).collect())
     }
 

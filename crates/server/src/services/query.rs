@@ -1,8 +1,8 @@
 //! Finds assets.
 
-use sensorium_api::convert::{asset_id, failure_of_error, filter};
+use sensorium_api::convert::{failure_of_error, filter};
 use sensorium_api::{ConvertError, Fault, v1};
-use sensorium_types::ErrorKind;
+use sensorium_types::{Cursor, ErrorKind};
 use tonic::{Request, Response, Status};
 
 use super::planned::not_built;
@@ -96,13 +96,13 @@ impl v1::query_service_server::QueryService for Service {
             let (expected, received) = ("from 1 to 1000", limit.to_string());
             return Err(ConvertError::Number { field: "limit", expected, received }.into());
         }
-        let after = if after.is_empty() { None } else { Some(asset_id("after", &after)?) };
+        let from = (!after.is_empty()).then(|| Cursor::new(after));
         let engine = self.context.reader(&collection_name).await?;
-        let page = engine.scroll(filter.as_ref(), after.as_ref(), limit, with_vectors);
+        let page = engine.scroll(filter.as_ref(), from.as_ref(), limit, with_vectors);
         let page = self.context.within(page).await?;
         Ok(Response::new(v1::ScrollResponse {
-            assets: page.assets.iter().map(v1::Asset::from).collect(),
-            next_after: page.next.map(|id| id.to_string()).unwrap_or_default(),
+            assets: page.items.iter().map(v1::Asset::from).collect(),
+            next_after: page.next.map(|next| next.as_str().to_owned()).unwrap_or_default(),
         }))
     }
 

@@ -5,7 +5,7 @@ use sensorium_types::{AssetId, Change, Filter, Modality, Payload, PointKey, Trac
 use super::Fresh;
 use super::samples::{Seeded, corpus, id, point, record, upsert};
 
-/// Pages of any size meet every matching asset once, in order of id.
+/// Pages of any size meet every matching asset once.
 pub async fn a_scroll_meets_everything_once(fresh: Fresh) {
     let store = &fresh.store;
     let space = store.space();
@@ -16,24 +16,26 @@ pub async fn a_scroll_meets_everything_once(fresh: Fresh) {
         .expect("applies");
     let filter: Filter = "year >= 2010".parse().expect("a filter");
     for filter in [None, Some(&filter)] {
-        let expected: Vec<AssetId> = assets
+        let mut expected: Vec<AssetId> = assets
             .iter()
             .filter(|(asset, _)| filter.is_none_or(|filter| filter.matches(&asset.payload())))
             .map(|(asset, _)| asset.id.clone())
             .collect();
+        expected.sort_unstable();
         assert_eq!(store.count(filter).await.expect("counts"), expected.len() as u64);
         for limit in [1, 5, 100] {
             let mut met = Vec::new();
-            let mut after: Option<AssetId> = None;
+            let mut from = None;
             loop {
-                let page = store.scroll(filter, after.as_ref(), limit, false).await.expect("scrolls");
-                assert!(page.assets.len() <= limit);
-                met.extend(page.assets.into_iter().map(|asset| asset.record.id));
+                let page = store.scroll(filter, from.as_ref(), limit, false).await.expect("scrolls");
+                assert!(page.items.len() <= limit);
+                met.extend(page.items.into_iter().map(|asset| asset.record.id));
                 match page.next {
-                    Some(next) => after = Some(next),
+                    Some(next) => from = Some(next),
                     None => break,
                 }
             }
+            met.sort_unstable();
             assert_eq!(met, expected, "pages of {limit}");
         }
     }
@@ -70,11 +72,13 @@ pub async fn thumbnails_are_kept(fresh: Fresh) {
     }
     store.apply(vec![upsert(record("video", Modality::Video, &space), points)]).await.expect("applies");
     let key = |ordinal| PointKey { asset: id("video"), track: Track::Video, ordinal };
-    assert_eq!(store.thumb(&key(0)).await.expect("reads"), Some(b"jpeg".to_vec()));
-    assert_eq!(store.thumb(&key(1)).await.expect("reads"), None);
-    assert_eq!(store.thumb(&key(2)).await.expect("reads"), None);
+    let keys = [key(1), key(0), key(2), key(0)];
+    let thumb = Some(b"jpeg".to_vec());
+    let right = [None, thumb.clone(), None, thumb];
+    assert_eq!(store.thumbs(&keys).await.expect("reads"), right);
+    assert!(store.thumbs(&[]).await.expect("reads").is_empty());
     store.apply(vec![Change::Delete { asset: id("video") }]).await.expect("applies");
-    assert_eq!(store.thumb(&key(0)).await.expect("reads"), None);
+    assert_eq!(store.thumbs(&keys).await.expect("reads"), [None, None, None, None]);
 }
 
 /// Statistics count live assets and points.

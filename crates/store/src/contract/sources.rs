@@ -7,7 +7,7 @@ use sensorium_types::{
 
 use super::Fresh;
 use super::samples::{Seeded, id, key, point, record, row};
-use crate::Store;
+use crate::{Store, all_sources};
 
 /// Writes an image that came from this source.
 async fn from_source(store: &dyn Store, name: &str, source: SourceKey) -> AssetRecord {
@@ -35,10 +35,30 @@ pub async fn rows_below_a_path_end_at_a_slash(fresh: Fresh) {
     let paths = |rows: Vec<(SourceKey, SourceRow)>| -> Vec<String> {
         rows.into_iter().map(|(key, _)| String::from_utf8_lossy(&key.path).into_owned()).collect()
     };
-    assert_eq!(paths(store.sources(b"/r/a").await.expect("lists")), ["/r/a", "/r/a/1", "/r/a/2"]);
-    assert_eq!(paths(store.sources(b"/s").await.expect("lists")), ["/s/a/1"]);
-    assert_eq!(store.sources(b"").await.expect("lists").len(), 5);
-    assert!(store.sources(b"/x").await.expect("lists").is_empty());
+    for (under, right) in [
+        ("/r/a", vec!["/r/a", "/r/a/1", "/r/a/2"]),
+        ("/s", vec!["/s/a/1"]),
+        ("", vec!["/r/a", "/r/a/1", "/r/a/2", "/r/ab", "/s/a/1"]),
+        ("/x", Vec::new()),
+    ] {
+        let mut all = paths(all_sources(store, under.as_bytes()).await.expect("lists"));
+        all.sort_unstable();
+        assert_eq!(all, right);
+        for limit in 1..=3 {
+            let (mut met, mut from) = (Vec::new(), None);
+            loop {
+                let page = store.sources(under.as_bytes(), from.as_ref(), limit).await.expect("lists");
+                assert!(page.items.len() <= limit);
+                met.extend(paths(page.items));
+                match page.next {
+                    Some(next) => from = Some(next),
+                    None => break,
+                }
+            }
+            met.sort_unstable();
+            assert_eq!(met, right, "pages of {limit}");
+        }
+    }
 }
 
 /// Two paths of one asset: it goes with the second.
@@ -108,7 +128,7 @@ pub async fn failures_are_rows(fresh: Fresh) {
     let failed = SourceRow { bytes: 7, mtime_ns: -5, state };
     let change = Change::PutSource { key: key("/r", "/r/slow"), row: failed.clone() };
     store.apply(vec![change]).await.expect("applies");
-    assert_eq!(store.sources(b"/r").await.expect("lists"), vec![(key("/r", "/r/slow"), failed)]);
+    assert_eq!(all_sources(store, b"/r").await.expect("lists"), vec![(key("/r", "/r/slow"), failed)]);
     let stats = store.stats().await.expect("has statistics");
     assert_eq!((stats.sources_indexed, stats.sources_failed), (0, 1));
     store.apply(vec![Change::RemoveSources { keys: vec![key("/r", "/r/slow")] }]).await.expect("applies");

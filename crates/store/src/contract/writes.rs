@@ -14,8 +14,8 @@ pub async fn an_empty_store_answers(fresh: Fresh) {
     assert!(reply.hits.is_empty(), "an empty store has no hits");
     assert_eq!(store.get(&[id("a")], true).await.expect("gets"), vec![None]);
     assert_eq!(store.count(None).await.expect("counts"), 0);
-    assert!(store.scroll(None, None, 10, false).await.expect("scrolls").assets.is_empty());
-    assert!(store.sources(b"").await.expect("lists sources").is_empty());
+    assert!(store.scroll(None, None, 10, false).await.expect("scrolls").items.is_empty());
+    assert!(store.sources(b"", None, 10).await.expect("lists sources").items.is_empty());
     let stats = store.stats().await.expect("has statistics");
     assert_eq!((stats.assets, stats.points, stats.sources_indexed, stats.sources_failed), (0, 0, 0, 0));
     assert!(store.verify().await.expect("verifies").is_empty(), "an empty store is sound");
@@ -92,7 +92,7 @@ pub async fn a_delete_takes_all_of_an_asset(fresh: Fresh) {
     assert_eq!(store.get(&[id("image")], false).await.expect("gets"), vec![None]);
     let [reply] = answers(store.as_ref(), ask(vector)).await;
     assert!(reply.hits.is_empty());
-    assert!(store.sources(b"").await.expect("lists sources").is_empty());
+    assert!(store.sources(b"", None, 10).await.expect("lists sources").items.is_empty());
     assert!(store.verify().await.expect("verifies").is_empty());
 }
 

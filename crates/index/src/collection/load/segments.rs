@@ -267,12 +267,8 @@ impl Filling {
 
     fn sealed(self) -> Sealed {
         let Self { row, graph, points, assets, tracks, vectors, .. } = self;
-        let columns = Columns {
-            points: points.into(),
-            assets: assets.into(),
-            tracks: tracks.into(),
-            vectors,
-        };
+        let columns =
+            Columns { points: points.into(), assets: assets.into(), tracks: tracks.into(), vectors };
         Sealed::new(row, columns, graph)
     }
 }

@@ -39,20 +39,20 @@ fn stored(data: &Path) -> PathBuf {
 /// All that readers can see of a collection.
 fn everything(collection: &Collection) -> String {
     let page = collection.scroll(None, None, usize::MAX, true).expect("scrolls");
-    let thumbs: Vec<_> = (0..ASSETS + 2)
+    let points: Vec<_> = (0..ASSETS + 2)
         .map(|number| {
             let asset = AssetId::new(&name(number)).expect("valid");
-            collection
-                .thumb(&sensorium_types::PointKey { asset, track: Track::Image, ordinal: 0 })
-                .expect("reads")
+            sensorium_types::PointKey { asset, track: Track::Image, ordinal: 0 }
         })
         .collect();
+    let thumbs = collection.thumbs(&points).expect("reads");
+    let sources = collection.sources(b"", None, usize::MAX).expect("reads").items;
     let stats = collection.stats().expect("counts");
     let stats = (stats.assets, stats.points, stats.sources_indexed, stats.sources_failed);
     let paths =
         collection.count(Some(&"path = \"/r/8\" or year > 3".parse().expect("a filter"))).expect("counts");
     let search = search(collection, 500);
-    format!("{page:?} {thumbs:?} {stats:?} {paths} {search:?} {:?}", collection.sources(b"").expect("reads"))
+    format!("{page:?} {thumbs:?} {stats:?} {paths} {search:?} {sources:?}")
 }
 
 fn from_file(collection: &Collection) -> bool {
@@ -234,5 +234,5 @@ fn many_changes_write_the_file_anew_in_the_background() {
     assert_eq!(collection.verify().expect("walks"), []);
     assert_eq!(view().assets.len(), 200);
     let page = collection.scroll(None, None, usize::MAX, false).expect("scrolls");
-    assert_eq!(page.assets.len(), 200);
+    assert_eq!(page.items.len(), 200);
 }

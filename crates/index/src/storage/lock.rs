@@ -15,7 +15,6 @@ use std::time::Duration;
 use fs_err as fs;
 use rustix::fs::{FlockOperation, flock};
 
-use super::registry;
 use crate::error::IndexError;
 
 const FILE: &str = "lock";
@@ -23,8 +22,6 @@ const FILE: &str = "lock";
 const TRIES: u32 = 10;
 /// The pause between two tries.
 const PAUSE: Duration = Duration::from_millis(20);
-/// Longest content of a lock: a number and the end of its line.
-const MAX_LOCK_BYTES: u64 = 24;
 
 /// Held while a database is open for writing.
 #[derive(Debug)]
@@ -34,7 +31,7 @@ pub(crate) struct WriterLock {
 
 impl WriterLock {
     /// Takes the lock of a data folder.
-    pub(super) fn take(data: &Path) -> Result<Self, IndexError> {
+    pub(crate) fn take(data: &Path) -> Result<Self, IndexError> {
         let failed = |error| IndexError::file("lock the data folder", error);
         let mut file = fs::OpenOptions::new()
             .read(true)
@@ -89,18 +86,6 @@ pub fn has_writer(data: &Path) -> Option<bool> {
     }
 }
 
-/// Whether a folder is a data folder: it has the lock of one, and a folder of collections.
-pub fn is_data_folder(path: &Path) -> bool {
-    let lock = path.join(FILE);
-    let is_lock = || {
-        fs::metadata(&lock).is_ok_and(|metadata| metadata.is_file() && metadata.len() <= MAX_LOCK_BYTES)
-            // The lock of another user may not be readable; its size will do.
-            && fs::read_to_string(&lock)
-                .map_or(true, |text| text.trim().chars().all(|letter| letter.is_ascii_digit()))
-    };
-    registry::root(path).is_dir() && is_lock()
-}
-
 impl Drop for WriterLock {
     fn drop(&mut self) {
         // What fails here is undone by the kernel when the last descriptor closes.
@@ -142,16 +127,5 @@ mod tests {
             starting.join().expect("no panic")
         });
         assert!(starting.is_ok());
-    }
-
-    #[test]
-    fn data_folders_are_known_by_their_lock_and_collections() {
-        let folder = tempfile::tempdir().expect("has a folder");
-        fs::create_dir(folder.path().join("collections")).expect("made");
-        assert!(!is_data_folder(folder.path()), "no lock");
-        fs::write(folder.path().join(FILE), "{\"packages\": []}").expect("written");
-        assert!(!is_data_folder(folder.path()), "another program's lock");
-        drop(WriterLock::take(folder.path()).expect("is free"));
-        assert!(is_data_folder(folder.path()));
     }
 }

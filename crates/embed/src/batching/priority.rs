@@ -1,0 +1,10 @@
+//! Who goes first.
+
+/// Who waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Priority {
+    /// A person: goes first, and is told at once when the queue is full.
+    Query,
+    /// Indexing: waits for room.
+    Bulk,
+}

@@ -1,0 +1,34 @@
+//! The embedded index ([`sensorium_index`]) behind the seam of [`sensorium_store`]. The index blocks, so every call runs on a
+//! thread for blocking work.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `database.rs` | [`Embedded`]: data folders by the embedded index |
+//! | `store.rs` | [`IndexStore`]: a collection as a store |
+
+mod database;
+mod store;
+
+pub use database::Embedded;
+pub use store::IndexStore;
+
+use sensorium_index::IndexError;
+use sensorium_store::StoreError;
+use sensorium_types::ErrorKind;
+
+/// Runs what blocks on a thread for it.
+async fn blocking<T: Send + 'static>(
+    body: impl FnOnce() -> Result<T, IndexError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let done = tokio::task::spawn_blocking(body).await;
+    done.map_err(|error| StoreError {
+        kind: ErrorKind::Bug,
+        message: "a task of the index died".to_owned(),
+        source: Some(Box::new(error)),
+    })?
+    .map_err(|error| StoreError {
+        kind: error.kind(),
+        message: error.to_string(),
+        source: std::error::Error::source(&error).map(|source| source.to_string().into()),
+    })
+}

@@ -1,0 +1,71 @@
+//! [`Catalogue`]: what is stored, by name and page by page.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use sensorium_types::{AssetId, Cursor, Filter, Page, PointKey, SourceKey, SourceRow, StoredAsset};
+
+use crate::StoreError;
+
+/// Source rows of one page of [`all_sources`].
+const SOURCES_PAGE: usize = 10_000;
+
+/// Assets, their sources (also those that failed) and thumbnails.
+///
+/// # Contract
+/// - A listing gives everything that was there from its first page to its last once, in any order. What comes or goes meanwhile
+///   may be given or not.
+/// - A cursor is good for the listing that gave it, with the same filter or path; one that the store cannot read is
+///   [`ErrorKind::InvalidArgument`](sensorium_types::ErrorKind::InvalidArgument).
+#[async_trait]
+pub trait Catalogue: Send + Sync + Debug {
+    /// Assets by id; `None` for unknown ones.
+    async fn get(
+        &self,
+        assets: &[AssetId],
+        with_vectors: bool,
+    ) -> Result<Vec<Option<StoredAsset>>, StoreError>;
+
+    /// Live assets that meet the filter.
+    async fn count(&self, filter: Option<&Filter>) -> Result<u64, StoreError>;
+
+    /// At most `limit` assets that meet the filter, from a cursor on.
+    async fn scroll(
+        &self,
+        filter: Option<&Filter>,
+        from: Option<&Cursor>,
+        limit: usize,
+        with_vectors: bool,
+    ) -> Result<Page<StoredAsset>, StoreError>;
+
+    /// At most `limit` source rows below a path (`path` starts with it at a `/`, or equals it; an empty path gives all), from a
+    /// cursor on.
+    async fn sources(
+        &self,
+        under: &[u8],
+        from: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<Page<(SourceKey, SourceRow)>, StoreError>;
+
+    /// The thumbnails of points, in their order; `None` where there is none.
+    async fn thumbs(&self, points: &[PointKey]) -> Result<Vec<Option<Vec<u8>>>, StoreError>;
+}
+
+/// Every source row below a path.
+///
+/// # Errors
+/// If a page cannot be read.
+pub async fn all_sources(
+    catalogue: &dyn Catalogue,
+    under: &[u8],
+) -> Result<Vec<(SourceKey, SourceRow)>, StoreError> {
+    let (mut rows, mut from) = (Vec::new(), None);
+    loop {
+        let page = catalogue.sources(under, from.as_ref(), SOURCES_PAGE).await?;
+        rows.extend(page.items);
+        match page.next {
+            Some(next) => from = Some(next),
+            None => return Ok(rows),
+        }
+    }
+}

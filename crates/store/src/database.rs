@@ -1,0 +1,76 @@
+//! [`Storage`] and [`Database`]: the collections of a data folder.
+
+use std::fmt::Debug;
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sensorium_types::{CollectionSummary, HubBank, Problem, SpaceInfo};
+
+use crate::{Store, StoreError};
+
+/// What the holder of a data folder may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Reads and writes. One process at a time holds a data folder so.
+    Write,
+    /// Reads, beside a process that may write. A data folder that does not exist is an empty database.
+    Read,
+}
+
+/// What a data folder is opened with.
+#[derive(Debug)]
+pub struct OpenFolder<'a> {
+    /// The folder; made where it is missing, for a writer.
+    pub path: &'a Path,
+    /// What the holder may do.
+    pub access: Access,
+    /// What corrects collections of its space by hub values.
+    pub hubs: Option<Arc<dyn HubBank>>,
+}
+
+/// A kind of storage.
+#[async_trait]
+pub trait Storage: Send + Sync + Debug {
+    /// Opens the database of a data folder.
+    ///
+    /// # Errors
+    /// If another process writes the folder, or it cannot be read.
+    async fn open(&self, folder: OpenFolder<'_>) -> Result<Arc<dyn Database>, StoreError>;
+
+    /// Whether a writer holds a data folder now, in this process or another. `None` where that cannot be told.
+    fn has_writer(&self, path: &Path) -> Option<bool>;
+}
+
+/// The collections of a data folder.
+#[async_trait]
+pub trait Database: Send + Sync + Debug {
+    /// Every collection.
+    async fn collections(&self) -> Result<Vec<CollectionSummary>, StoreError>;
+
+    /// Opens a collection; `None` if there is none of this name.
+    async fn open(&self, name: &str) -> Result<Option<Arc<dyn Store>>, StoreError>;
+
+    /// Opens a collection, or makes it with this space. One that is there keeps its own space.
+    async fn create_or_open(&self, name: &str, space: &SpaceInfo) -> Result<Arc<dyn Store>, StoreError>;
+
+    /// Removes a collection with everything in it; `false` if there is none of this name. Refused while anybody holds it.
+    async fn drop_collection(&self, name: &str) -> Result<bool, StoreError>;
+
+    /// The collection that is to take the place of another, if one was begun.
+    async fn successor(&self, name: &str) -> Result<Option<Arc<dyn Store>>, StoreError>;
+
+    /// The successor of a collection in this space, begun anew where there is none of this space. Nobody else sees it.
+    async fn begin_successor(&self, name: &str, space: &SpaceInfo) -> Result<Arc<dyn Store>, StoreError>;
+
+    /// Puts the successor in the collection's place, at one stroke.
+    async fn promote_successor(&self, name: &str) -> Result<(), StoreError>;
+
+    /// Walks a collection even where it does not open; what keeps it from opening is the first problem. `None` if there is none
+    /// of this name.
+    async fn verify(&self, name: &str) -> Result<Option<Vec<Problem>>, StoreError>;
+
+    /// Repairs a collection, also one that does not open; says what it drops before (`dry_run`) or after it did. `None` if
+    /// there is none of this name.
+    async fn repair(&self, name: &str, dry_run: bool) -> Result<Option<Vec<Problem>>, StoreError>;
+}

@@ -1,0 +1,22 @@
+//! [`Store`]: one collection.
+
+use async_trait::async_trait;
+use sensorium_types::{Applied, Change};
+
+use crate::{Catalogue, StoreError, Upkeep, VectorSearch};
+
+/// One collection of assets and points that share a space.
+///
+/// # Contract
+/// - When [`Store::apply`] returns `Ok`, its changes are on stable storage and visible to every later call.
+/// - Each change is atomic; changes of one call are applied in order.
+/// - Dropping a future may or may not apply its changes, but never a part of one.
+/// - Readers never wait for writers.
+#[async_trait]
+pub trait Store: VectorSearch + Catalogue + Upkeep {
+    /// Whether captions are kept ([`Change::KeepCaptions`]).
+    fn keeps_captions(&self) -> bool;
+
+    /// Applies changes in order, each atomically, and returns when all are durable. One outcome a change.
+    async fn apply(&self, changes: Vec<Change>) -> Result<Vec<Applied>, StoreError>;
+}
