@@ -330,3 +330,31 @@ fn vectors_come_back_bit_by_bit_and_cosines_are_right_to_four_digits() {
     collection.seal().expect("seals");
     assert_eq!(cosines(), growing, "a point has one cosine, in the tail and in a segment");
 }
+
+#[test]
+fn a_damaged_registration_is_told_to_readers_and_given_back_by_the_next_writer() {
+    let data = tempfile::tempdir().expect("folder");
+    {
+        let (database, collection) = open(data.path());
+        fill(&collection, 20, &mut Random(3));
+        database.create_or_open("other", &space()).expect("made");
+    }
+    let folders = fs_err::read_dir(data.path().join("collections")).expect("lists");
+    for folder in folders.map(|entry| entry.expect("reads").path()) {
+        let file = folder.join("collection.json");
+        let text = fs_err::read_to_string(&file).expect("reads");
+        if text.contains("default") {
+            fs_err::write(&file, text.replace("default", "dezault")).expect("writes");
+        } else {
+            fs_err::write(&file, &text.as_bytes()[..text.len() / 2]).expect("writes");
+        }
+    }
+    let read_only = OpenOptions { read_only: true, ..OpenOptions::default() };
+    let reader = Database::open(data.path(), read_only).expect("opens");
+    assert_eq!(reader.collections().expect_err("damaged").kind(), ErrorKind::Corrupt);
+    drop(reader);
+    let (database, collection) = open(data.path());
+    assert_eq!(collection.count(None).expect("counts"), 20);
+    let names: Vec<_> = database.collections().expect("lists").into_iter().map(|info| info.name).collect();
+    assert_eq!(names, ["default", "other"]);
+}

@@ -91,7 +91,10 @@ pub(super) fn scroll(core: &Core, view: &View, ask: Scroll<'_>) -> Result<Page<S
         (None, None) => true,
     };
     loop {
-        let names = view.names.after(after.as_ref(), NAMES_AT_ONCE);
+        // Without a filter every name that is there counts, and one more tells whether there is a next page.
+        let wanted = ask.limit.saturating_sub(page.items.len()).saturating_add(1);
+        let most = if ask.filter.is_some() { NAMES_AT_ONCE } else { wanted.min(NAMES_AT_ONCE) };
+        let names = view.names.after(after.as_ref(), most);
         let Some((last, _)) = names.last() else { return Ok(page) };
         after = Some(last.clone());
         for (id, asset) in names {

@@ -90,14 +90,17 @@ impl Database {
         self
     }
 
-    /// Gives back registrations that are missing.
+    /// Gives back registrations that are missing or damaged.
     fn adopt_unregistered(&self) -> Result<(), IndexError> {
         for folder in registry::unregistered(&self.data)? {
             match adopt(&folder, &self.memory) {
-                Ok(Some((name, space))) if self.find(&name)?.is_none() => {
+                // A name that is taken is of a successor that was not finished, or was replaced.
+                Ok(Some((name, _))) if self.is_taken(&name)? => {}
+                Ok(Some((name, space))) => {
+                    tracing::warn!(collection = %name, folder = %folder.display(), "give a registration back");
                     registry::register(&folder, &name, &space, None)?;
                 }
-                Ok(_) => {}
+                Ok(None) => {}
                 Err(error) => {
                     tracing::warn!(folder = %folder.display(), %error, "leave out a folder without registration");
                 }
@@ -233,6 +236,10 @@ impl Database {
         restore(&folder, &self.memory)?;
         let rest = self.collection(&info, true).open()?.repair(false)?;
         Ok(Some(std::iter::once(dropped).chain(rest).collect()))
+    }
+
+    fn is_taken(&self, name: &str) -> Result<bool, IndexError> {
+        Ok(registry::list_whole(&self.data)?.iter().any(|info| info.name == name))
     }
 
     fn find(&self, name: &str) -> Result<Option<CollectionInfo>, IndexError> {

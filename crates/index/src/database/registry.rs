@@ -9,7 +9,7 @@
 //! | `checksum` | xxh3 of name, space and `replaces`, in hexadecimal; a file of an earlier program has none |
 //!
 //! The file is written last when a collection is made, so a folder without it was never finished (or has lost it, and
-//! gets it back from the family `meta` when a writer opens the database).
+//! gets it back from the family `meta` when a writer opens the database, as one does whose file is damaged).
 //!
 //! A successor is a second collection of the same name that is filled beside the first. It is not listed until it is
 //! `done`, and from then on the first is not: writing that one word is the moment of the change. What is not listed
@@ -19,7 +19,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
-use sensorium_types::SpaceInfo;
+use sensorium_types::{ErrorKind, SpaceInfo};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_64;
@@ -100,14 +100,26 @@ pub(super) fn beside(data: &Path, uuid: &str, what: &str) -> PathBuf {
 /// Every collection, in order of name: no successor before its time, and none that was replaced. A data folder that is
 /// missing has none.
 pub(super) fn list(data: &Path) -> Result<Vec<CollectionInfo>, IndexError> {
-    let all = all(data)?;
+    Ok(listed(all(data)?))
+}
+
+/// As [`list`], without those whose registration is damaged.
+pub(super) fn list_whole(data: &Path) -> Result<Vec<CollectionInfo>, IndexError> {
+    let whole = folders(data)?.into_iter().filter_map(|(uuid, folder)| match read(&folder, uuid) {
+        Err(error) if error.kind() == ErrorKind::Corrupt => None,
+        found => found.transpose(),
+    });
+    Ok(listed(whole.collect::<Result<_, _>>()?))
+}
+
+fn listed(all: Vec<(CollectionInfo, Option<Replaces>)>) -> Vec<CollectionInfo> {
     let is_listed = |info: &CollectionInfo, replaces: &Option<Replaces>| {
         replaces.as_ref().is_none_or(|replaces| replaces.done) && !is_replaced(&all, &info.uuid)
     };
     let listed = all.iter().filter(|(info, replaces)| is_listed(info, replaces));
     let mut found: Vec<CollectionInfo> = listed.map(|(info, _)| info.clone()).collect();
     found.sort_by(|left, right| left.name.cmp(&right.name));
-    Ok(found)
+    found
 }
 
 /// The successor that is being made for a collection.
@@ -130,10 +142,15 @@ fn is_replaced(all: &[(CollectionInfo, Option<Replaces>)], uuid: &str) -> bool {
     all.iter().filter_map(|(_, replaces)| replaces.as_ref()).any(|by| by.done && by.uuid == uuid)
 }
 
-/// Folders that have files but no registration.
+/// Folders that have files but no registration, or a damaged one.
 pub(super) fn unregistered(data: &Path) -> Result<Vec<PathBuf>, IndexError> {
-    let folders = folders(data)?.into_iter().map(|(_, folder)| folder);
-    Ok(folders.filter(|folder| !folder.join(FILE).exists() && folder.join("CURRENT").exists()).collect())
+    let lacks = |(uuid, folder): &(String, PathBuf)| match read(folder, uuid.clone()) {
+        Ok(found) => found.is_none(),
+        Err(error) => error.kind() == ErrorKind::Corrupt,
+    };
+    let folders =
+        folders(data)?.into_iter().filter(|folder| folder.1.join("CURRENT").exists() && lacks(folder));
+    Ok(folders.map(|(_, folder)| folder).collect())
 }
 
 /// Removes what is left of dropped and replaced collections, and successors of dropped ones.
