@@ -93,7 +93,12 @@ impl Model {
 
 fn any_payload(random: &mut Random) -> Payload {
     let mut payload = Payload::new();
-    let values: [(&str, Value); 12] = [
+    let place = |random: &mut Random| {
+        let (lat, lon) = (random.below(181) as f64 - 90.0, random.below(361) as f64 - 180.0);
+        json!({"lat": lat, "lon": lon})
+    };
+    let homes: Vec<_> = (0..random.below(3)).map(|_| place(random)).collect();
+    let values: [(&str, Value); 17] = [
         ("year", (2000 + random.below(30)).into()),
         ("year", json!(2000.5 + random.below(30) as f64)),
         ("year", "2010".into()),
@@ -113,6 +118,11 @@ fn any_payload(random: &mut Random) -> Payload {
         ("flag", (random.below(2) == 0).into()),
         ("id", ((1_u64 << 53) + random.below(3) as u64).into()),
         ("name", "mine".into()),
+        ("lat", (random.below(181) as f64 - 90.0).into()),
+        ("lon", (random.below(361) as i64 - 180).into()),
+        ("location", place(random)),
+        ("location", "Paris".into()),
+        ("homes", homes.into()),
     ];
     for (name, value) in values {
         if random.below(3) == 0 {
@@ -164,7 +174,7 @@ fn any_change(random: &mut Random, assets: usize) -> Change {
     }
 }
 
-const CONDITIONS: [&str; 24] = [
+const CONDITIONS: [&str; 31] = [
     "year >= 2020",
     "year < 2010.5 and year > 2001",
     "year != 2011",
@@ -189,13 +199,24 @@ const CONDITIONS: [&str; 24] = [
     r#"path < "/media/4""#,
     r#"bytes > 2 and modality in ["image", "video"]"#,
     r#"mtime >= "2022-01-01""#,
+    "location within 4000 km of (10, 170)",
+    "location within 15000 km of (-80, 0) and year > 2005",
+    "location within (-90, 100) to (20, -20)",
+    r#"location = "Paris" or location exists"#,
+    "homes within 3000 km of (88, 10)",
+    "not homes within (0, -180) to (90, 180)",
+    "at least 2 of (year > 2015, tag = \"sea\", homes exists, flag = true)",
 ];
 
 fn any_filter(random: &mut Random, depth: usize) -> String {
-    match random.below(if depth == 0 { 1 } else { 5 }) {
+    match random.below(if depth == 0 { 1 } else { 6 }) {
         0 | 1 => CONDITIONS[random.below(CONDITIONS.len())].to_owned(),
         2 => format!("not ({})", any_filter(random, depth - 1)),
-        3 => format!("({}) and ({})", any_filter(random, depth - 1), any_filter(random, depth - 1)),
+        3 => {
+            let parts: Vec<_> = (0..4).map(|_| any_filter(random, depth - 1)).collect();
+            format!("at least {} of ({})", 1 + random.below(4), parts.join(", "))
+        }
+        4 => format!("({}) and ({})", any_filter(random, depth - 1), any_filter(random, depth - 1)),
         _ => format!("({}) or ({})", any_filter(random, depth - 1), any_filter(random, depth - 1)),
     }
 }
@@ -256,7 +277,7 @@ fn until_columns(collection: &Collection, fields: &[&str]) {
     until(have, || format!("{fields:?} have no columns: {:?}", collection.column_fields()));
 }
 
-const FIELDS: [&str; 15] = [
+const FIELDS: [&str; 17] = [
     "year",
     "tag",
     "tags",
@@ -272,6 +293,8 @@ const FIELDS: [&str; 15] = [
     "modality",
     "mtime",
     "absent",
+    "location",
+    "homes",
 ];
 
 #[test]

@@ -217,9 +217,7 @@ fn made(
             });
         }
         for (_, reader, builder) in &mut builders {
-            if let Some(value) = reader.read(entry) {
-                builder.push(asset.0, &value);
-            }
+            reader.read(asset.0, entry, builder);
         }
     }
     Some(builders.into_iter().map(|(field, _, builder)| (field.clone(), builder.finish())).collect())
@@ -230,10 +228,8 @@ fn of_changed(view: &View, changed: &RoaringBitmap, field: &str) -> ColumnBuilde
     let mut builder = ColumnBuilder::default();
     let reader = FieldReader::new(field);
     for asset in changed {
-        if let Some(entry) = view.assets.get(AssetOffset(asset))
-            && let Some(value) = reader.read(entry)
-        {
-            builder.push(asset, &value);
+        if let Some(entry) = view.assets.get(AssetOffset(asset)) {
+            reader.read(asset, entry, &mut builder);
         }
     }
     builder

@@ -16,6 +16,7 @@ use sensorium_types::Filter;
 
 use super::bits::Bits;
 use super::column::Column;
+use super::tally::Counter;
 
 /// Who meets a condition. The two share nobody; who is in neither does not meet it.
 #[derive(Debug, Clone, Default)]
@@ -116,7 +117,24 @@ impl Columns {
             Filter::Compare { field, comparison, value } => {
                 self.of(field, |column| column.compare(*comparison, value))
             }
+            Filter::Within { field, area } => self.of(field, |column| column.within(*area)),
+            Filter::AtLeast { count, of } => self.at_least(*count, of),
         }
+    }
+
+    /// Who meets so many of some conditions: those who surely meet so many, and those who may.
+    fn at_least(&self, count: usize, of: &[Filter]) -> Answer {
+        let (mut sure, mut may) = (Counter::default(), Counter::default());
+        for part in of {
+            let mut answer = self.ask(part);
+            sure.add(&answer.sure);
+            answer.sure.unite(&answer.open);
+            may.add(&answer.sure);
+        }
+        let sure = sure.at_least(count, &self.all);
+        let mut open = may.at_least(count, &self.all);
+        open.subtract(&sure);
+        Answer { sure, open }
     }
 
     fn of(&self, field: &str, ask: impl FnOnce(&Column) -> Answer) -> Answer {

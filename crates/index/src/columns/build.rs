@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use roaring::RoaringBitmap;
-use sensorium_types::{Period, nfc};
+use sensorium_types::{GeoPoint, Period, nfc};
 use serde_json::Value;
 
 use super::answer::Columns;
 use super::bits::Bits;
 use super::column::{Column, MAX_ITEMS, MAX_TEXT_BYTES};
 use super::dictionary::{Fixed, NumberKey, Texts};
+use super::places::Places;
 use super::run::RunBuilder;
 
 /// A column that is being made.
@@ -23,6 +24,7 @@ pub(crate) struct ColumnBuilder {
     numbers: RunBuilder<Fixed<NumberKey>>,
     texts: RunBuilder<Texts>,
     times: RunBuilder<Fixed<i128>>,
+    places: Vec<(GeoPoint, u32)>,
     bytes: usize,
 }
 
@@ -31,7 +33,7 @@ impl ColumnBuilder {
     pub(crate) fn push(&mut self, asset: u32, value: &Value) {
         match value {
             Value::Null => return,
-            Value::Object(_) => {}
+            Value::Object(_) => self.put(asset, value),
             Value::Array(items) => {
                 self.lists.insert(asset);
                 if items.len() > MAX_ITEMS || items.iter().any(is_long) {
@@ -48,6 +50,20 @@ impl ColumnBuilder {
         self.present.insert(asset);
     }
 
+    /// Takes the place where an asset is by its own `lat` and `lon`, for one whose value, which was taken before, holds none.
+    pub(crate) fn push_own_place(&mut self, asset: u32, place: GeoPoint) {
+        let has_place = self.places.last().is_some_and(|(_, last)| *last == asset);
+        // What is unsure may hold places, and is asked one by one.
+        if !has_place && !self.unsure.contains(asset) {
+            self.put_place(asset, place);
+        }
+    }
+
+    fn put_place(&mut self, asset: u32, place: GeoPoint) {
+        self.places.push((place, asset));
+        self.bytes += size_of::<(GeoPoint, u32)>();
+    }
+
     /// Bytes that the column will have, at most.
     pub(crate) const fn bytes(&self) -> usize {
         self.bytes
@@ -55,7 +71,7 @@ impl ColumnBuilder {
 
     /// The column.
     pub(crate) fn finish(self) -> Column {
-        let Self { present, lists, unsure, bools, numbers, texts, times, bytes: _ } = self;
+        let Self { present, lists, unsure, bools, numbers, texts, times, places, bytes: _ } = self;
         let column = Column {
             present,
             present_count: 0,
@@ -65,14 +81,21 @@ impl ColumnBuilder {
             numbers: numbers.finish(),
             texts: texts.finish(),
             times: times.finish(),
+            places: Places::new(places),
         };
         column.finished()
     }
 
-    /// Takes one value, or one item of a list. Nulls, lists and objects in a list compare with nothing.
+    /// Takes one value, or one item of a list. Nulls and lists in a list compare with nothing, objects may be places.
     fn put(&mut self, asset: u32, value: &Value) {
         self.bytes += match value {
-            Value::Null | Value::Array(_) | Value::Object(_) => 0,
+            Value::Null | Value::Array(_) => 0,
+            Value::Object(fields) => {
+                if let Some(place) = GeoPoint::of_fields(fields) {
+                    self.put_place(asset, place);
+                }
+                0
+            }
             Value::Bool(value) => self.bools.push(asset, value, || *value),
             Value::Number(number) => {
                 let key = NumberKey(number.clone());

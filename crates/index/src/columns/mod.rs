@@ -13,8 +13,9 @@
 //! | --- | --- |
 //! | `bits.rs` | dense sets of assets |
 //! | `dictionary.rs`, `run.rs` | distinct values of a type in order, and the assets of each |
+//! | `places.rs` | places on the Earth, by latitude and longitude |
 //! | `column.rs`, `build.rs` | one field; how it is made, and carried forward |
-//! | `answer.rs`, `estimate.rs` | a filter answered, and how many will meet it |
+//! | `answer.rs`, `tally.rs`, `estimate.rs` | a filter answered, by counting where it counts, and how many will meet it |
 //! | `set.rs` | the columns of a view with what changed since |
 //! | `usage.rs` | which fields have columns, within which bounds |
 //!
@@ -25,7 +26,8 @@
 //! into each (some 20 ms for a field of a million).
 //!
 //! # Memory
-//! Four bytes for each value of an asset, two more where these are many, each distinct value once, and a bit an asset.
+//! Four bytes for each value of an asset, two more where these are many, each distinct value once, and a bit an asset. Twenty bytes
+//! for each place.
 
 mod answer;
 mod bits;
@@ -33,8 +35,10 @@ mod build;
 mod column;
 mod dictionary;
 mod estimate;
+mod places;
 mod run;
 mod set;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod usage;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use roaring::RoaringBitmap;
-use sensorium_types::{Comparison, Filter, Literal, Payload};
+use sensorium_types::{Area, Circle, Comparison, Filter, GeoBox, GeoPoint, LOCATION_FIELD, Literal, Payload};
 use serde_json::{Value, json};
 
 use super::answer::Columns;
@@ -80,17 +80,26 @@ fn scalars() -> Vec<Value> {
     scalars
 }
 
-const FIELDS: [&str; 5] = ["a", "b", "o.in", "o.in.deep", "gro\u{308}\u{df}e"];
+const FIELDS: [&str; 6] = ["a", "b", "o.in", "o.in.deep", "gro\u{308}\u{df}e", LOCATION_FIELD];
+
+/// Degrees of latitudes and longitudes; some are none of either, or of one.
+const DEGREES: [f64; 12] = [-200.0, -180.0, -90.5, -90.0, -17.0, -0.0, 0.0, 48.85, 48.9, 90.0, 179.9, 180.0];
+
+fn place(random: &mut Random) -> Value {
+    json!({"lat": random.pick(&DEGREES), "lon": random.pick(&DEGREES)})
+}
 
 fn value(random: &mut Random, scalars: &[Value]) -> Value {
     match random.below(10) {
         0 => Value::Null,
+        1 if random.below(2) == 0 => place(random),
         1 => json!({"in": random.pick(scalars)}),
         2 => json!([]),
         3 | 4 => {
             let mut items: Vec<_> = (0..=random.below(4)).map(|_| random.pick(scalars)).collect();
             if random.below(6) == 0 {
                 items.push(random.pick(&[Value::Null, json!([1]), json!({"in": 1})]));
+                items.resize_with(items.len() + random.below(3), || place(random));
             }
             if random.below(20) == 0 {
                 items.resize(MAX_ITEMS + 1, random.pick(scalars));
@@ -110,6 +119,15 @@ fn payload(random: &mut Random, scalars: &[Value]) -> Payload {
             payload.set(name, chosen);
         }
     }
+    if random.below(2) == 0 {
+        let location = value(random, scalars);
+        payload.set(LOCATION_FIELD, if random.below(3) == 0 { place(random) } else { location });
+    }
+    for name in ["lat", "lon"] {
+        if random.below(4) > 0 {
+            payload.set(name, random.pick(&DEGREES));
+        }
+    }
     match random.below(3) {
         0 => payload.set("o", json!({"in": {"deep": value(random, scalars)}})),
         1 => payload.set("o", json!({"in": value(random, scalars), "in.deep": value(random, scalars)})),
@@ -127,9 +145,31 @@ fn literal(random: &mut Random, scalars: &[Value]) -> Literal {
     }
 }
 
+fn area(random: &mut Random) -> Area {
+    let place = |random: &mut Random| {
+        std::iter::from_fn(|| Some((random.pick(&DEGREES), random.pick(&DEGREES))))
+            .find_map(|(lat, lon)| GeoPoint::new(lat, lon).ok())
+            .expect("some are")
+    };
+    let (a, b) = (place(random), place(random));
+    if random.below(2) == 0 {
+        let radius = random.pick(&[0.0, 10.0, 6000.0, 30_000.0, 5e6, 1.2e7, 2.1e7]);
+        return Area::Circle(Circle::new(a, radius).expect("a circle"));
+    }
+    let (south, north) = if a.lat() <= b.lat() { (a, b) } else { (b, a) };
+    Area::Box(GeoBox::new(south, north).expect("a box"))
+}
+
 fn filter(random: &mut Random, scalars: &[Value], depth: usize) -> Filter {
     let field = random.pick(&FIELDS).to_owned();
-    match random.below(if depth == 0 { 7 } else { 10 }) {
+    match random.below(if depth == 0 { 9 } else { 13 }) {
+        7 | 8 => {
+            Filter::Within { field: random.pick(&[field, LOCATION_FIELD.to_owned()]), area: area(random) }
+        }
+        12 => {
+            let of: Vec<_> = (0..random.below(6)).map(|_| filter(random, scalars, depth - 1)).collect();
+            Filter::AtLeast { count: random.below(of.len() + 2), of }
+        }
         0 => Filter::Exists { field },
         1 => {
             let values = (0..random.below(4)).map(|_| literal(random, scalars)).collect();
@@ -146,8 +186,8 @@ fn filter(random: &mut Random, scalars: &[Value], depth: usize) -> Filter {
             ]);
             Filter::Compare { field, comparison, value: literal(random, scalars) }
         }
-        7 => Filter::Not(Box::new(filter(random, scalars, depth - 1))),
-        8 => Filter::And((0..random.below(4)).map(|_| filter(random, scalars, depth - 1)).collect()),
+        9 => Filter::Not(Box::new(filter(random, scalars, depth - 1))),
+        10 => Filter::And((0..random.below(4)).map(|_| filter(random, scalars, depth - 1)).collect()),
         _ => Filter::Or((0..random.below(4)).map(|_| filter(random, scalars, depth - 1)).collect()),
     }
 }
@@ -159,6 +199,12 @@ fn builder(assets: &Assets, field: &str, only: impl Fn(u32) -> bool) -> ColumnBu
     for (asset, payload) in assets.iter().filter(|(asset, _)| only(**asset)) {
         if let Some(value) = payload.get(field) {
             builder.push(*asset, value);
+        }
+        if field == LOCATION_FIELD
+            && let (Some(lat), Some(lon)) = (payload.get("lat"), payload.get("lon"))
+            && let Some(place) = GeoPoint::of_values(lat, lon)
+        {
+            builder.push_own_place(*asset, place);
         }
     }
     builder
