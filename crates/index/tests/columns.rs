@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use common::*;
 use sensorium_index::Collection;
 use sensorium_types::{
-    AssetId, AssetRecord, Change, Filter, Modality, Payload, SourceKey, SourceRow, SourceState, Track,
+    AssetId, AssetRecord, Change, FieldIndexState, Filter, Modality, Payload, SourceKey, SourceRow,
+    SourceState, Track,
 };
 use serde_json::{Value, json};
 
@@ -391,4 +392,75 @@ fn a_collection_closes_while_columns_are_made() {
         filled(&collection, &mut random, assets);
         collection.count(Some(&filter("year = 2001 and tag exists"))).expect("counts");
     }
+}
+
+#[test]
+fn indexed_fields_have_their_columns_after_a_restart_and_without_a_filter() {
+    let mut random = Random(sensorium_testkit::seed("indexed fields", 6));
+    let data = tempfile::tempdir().expect("folder");
+    let asked = |collection: &Collection| {
+        let listed = collection.field_indexes().into_iter().filter(|index| index.asked);
+        listed.map(|index| (index.field, index.state)).collect::<Vec<_>>()
+    };
+    let ready = |field: &str| (field.to_owned(), FieldIndexState::Ready);
+    let model = {
+        let (_database, collection) = open(data.path());
+        let model = filled(&collection, &mut random, 700);
+        for field in ["year", "location", "absent"] {
+            assert!(collection.index_field(field, true).expect("indexes"));
+            assert!(!collection.index_field(field, true).expect("is so already"));
+            assert!(collection.column_fields().iter().any(|known| known == field), "it is made at once");
+        }
+        assert!(collection.index_field("absent", false).expect("drops"));
+        assert!(!collection.index_field("absent", false).expect("is so already"));
+        assert_eq!(collection.column_fields(), ["location", "year"], "nobody asks for the other any more");
+        assert!(collection.field_indexes().iter().all(|index| index.bytes > 500));
+        assert_clean(&collection);
+        model
+    };
+    let (_database, collection) = open(data.path());
+    until(|| collection.column_fields() == ["location", "year"], || format!("{:?}", asked(&collection)));
+    assert_eq!(asked(&collection), [ready("location"), ready("year")]);
+    check(&model, &collection, "year > 2010 and location within 5000 km of (10, 10)", &mut random);
+    until_columns(&collection, &["tag"]);
+    let all: Vec<_> =
+        collection.field_indexes().into_iter().map(|index| (index.field, index.asked)).collect();
+    assert_eq!(
+        all,
+        [("location", true), ("tag", false), ("year", true)].map(|(field, asked)| (field.to_owned(), asked))
+    );
+
+    // Names meet however their accents are composed.
+    assert!(collection.index_field("gro\u{308}\u{df}e", true).expect("indexes"));
+    assert!(!collection.index_field("gr\u{f6}\u{df}e", true).expect("is so already"));
+    assert!(collection.index_field("gro\u{308}\u{df}e", false).expect("drops"));
+
+    let beside = reader(data.path());
+    let beside = beside.open_collection("default").expect("opens").expect("there");
+    assert_eq!(asked(&beside).len(), 2);
+    let refused = beside.index_field("tag", true).expect_err("it only reads");
+    assert_eq!(refused.kind(), sensorium_types::ErrorKind::FailedPrecondition);
+    for name in [String::new(), "x".repeat(257)] {
+        let refused = collection.index_field(&name, true).expect_err("no name");
+        assert_eq!(refused.kind(), sensorium_types::ErrorKind::InvalidArgument);
+        assert!(!collection.index_field(&name, false).expect("there is none"));
+    }
+    for number in 0..30 {
+        assert!(collection.index_field(&format!("field {number}"), true).expect("indexes"));
+    }
+    let refused = collection.index_field("one more", true).expect_err("too many");
+    assert!(refused.to_string().starts_with("32 fields of the collection are indexed"), "{refused}");
+    assert_clean(&collection);
+}
+
+#[test]
+fn columns_of_indexed_fields_keep_up_though_nobody_asks() {
+    let mut random = Random(7);
+    let data = tempfile::tempdir().expect("folder");
+    let (_database, collection) = open(data.path());
+    assert!(collection.index_field("year", true).expect("indexes"));
+    let model = filled(&collection, &mut random, 10_000);
+    let indexed = || collection.field_indexes().into_iter().find(|index| index.field == "year");
+    until(|| indexed().is_some_and(|index| index.bytes > 6000), || format!("{:?}", indexed()));
+    check(&model, &collection, "year > 2010", &mut random);
 }

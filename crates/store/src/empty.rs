@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use sensorium_types::{
-    Applied, AssetId, Change, CollectionStats, Cursor, ErrorKind, Filter, HubWeights, Page, Plan, PointKey,
-    Problem, ScoredPoint, SearchReply, SearchRequest, SourceKey, SourceRow, SpaceInfo, StoredAsset,
+    Applied, AssetId, Change, CollectionStats, Cursor, ErrorKind, FieldIndex, Filter, HubWeights, Page, Plan,
+    PointKey, Problem, ScoredPoint, SearchReply, SearchRequest, SourceKey, SourceRow, SpaceInfo, StoredAsset,
 };
 
 use crate::{Catalogue, Store, StoreError, Upkeep, VectorSearch};
@@ -17,6 +17,11 @@ impl EmptyStore {
     pub const fn new(space: SpaceInfo) -> Self {
         Self(space)
     }
+}
+
+fn read_only() -> StoreError {
+    let message = "the database is open for reading only".to_owned();
+    StoreError { kind: ErrorKind::FailedPrecondition, message, source: None }
 }
 
 #[async_trait]
@@ -76,6 +81,14 @@ impl Catalogue for EmptyStore {
 
 #[async_trait]
 impl Upkeep for EmptyStore {
+    async fn index_field(&self, _: &str, _: bool) -> Result<bool, StoreError> {
+        Err(read_only())
+    }
+
+    async fn field_indexes(&self) -> Result<Vec<FieldIndex>, StoreError> {
+        Ok(Vec::new())
+    }
+
     async fn stats(&self) -> Result<CollectionStats, StoreError> {
         let none = Some(0);
         Ok(CollectionStats {

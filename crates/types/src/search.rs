@@ -172,6 +172,30 @@ pub struct CollectionStats {
     pub recall: Vec<MeasuredRecall>,
 }
 
+/// A payload field whose values are kept in order, so that filters on it are answered without a look at assets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldIndex {
+    /// The field, as filters name it.
+    pub field: String,
+    /// Whether somebody asked for the index; else filters that named the field did.
+    pub asked: bool,
+    /// Whether filters are answered by it.
+    pub state: FieldIndexState,
+    /// Bytes in memory.
+    pub bytes: u64,
+}
+
+/// Whether the index of a field is in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FieldIndexState {
+    /// It is being made, or will be with the next filter that names the field.
+    Waiting,
+    /// Filters are answered by it.
+    Ready,
+    /// Its values do not fit: assets are asked one by one.
+    TooLarge,
+}
+
 /// How many of the nearest assets searches through graphs find, of one content asked by another.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct MeasuredRecall {

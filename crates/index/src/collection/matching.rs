@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use parking_lot::Mutex;
 use roaring::RoaringBitmap;
 use sensorium_types::{Cancel, Filter};
 
@@ -22,7 +23,7 @@ use super::job::{Job, Task, start};
 use super::select::check;
 use super::view::View;
 use crate::assets::ModalitySet;
-use crate::columns::{Answer, Bits, Column, ColumnBuilder, Columns, Estimate, MAX_BYTES, Usage};
+use crate::columns::{Answer, Bits, Column, ColumnBuilder, Columns, Estimate, Usage, most_bytes};
 use crate::error::IndexError;
 use crate::storage::AssetOffset;
 
@@ -45,16 +46,22 @@ pub(crate) struct ColumnJob {
     usage: Usage,
     /// Makes them.
     pub(super) job: Job,
+    /// Held while some are made.
+    making: Mutex<()>,
+}
+
+impl ColumnJob {
+    /// Whether the column of an indexed field did not fit.
+    pub(super) fn is_too_large(&self, field: &str) -> bool {
+        self.usage.is_too_large(field)
+    }
 }
 
 static TASK: Task = Task {
     name: "index-columns",
     job: |core| &core.columns.job,
-    run: |core| {
-        let view = begin(core);
-        let next = next_columns(core, &view);
-        put(core, next);
-    },
+    run: make,
+    // A filter that comes while some are made starts no other run.
     is_due,
 };
 
@@ -134,20 +141,47 @@ fn settle(view: &View, asked: Asked<'_>) -> Result<Bits, IndexError> {
     Ok(met)
 }
 
-/// Starts the job if columns in use are to be carried forward. Called after commits.
+/// Starts the job if indexed fields lack their columns, or columns are to be carried forward. Called when a collection is opened
+/// and after commits.
 pub(super) fn consider(core: &Core) {
-    if core.view().columns.is_stale() && core.columns.usage.is_in_use() {
+    let view = core.view();
+    let lacks = || view.indexed.fields.iter().any(|field| !view.columns.columns().has(field));
+    // Those who only read are gone soon: they make what they ask for.
+    if !core.read_only && !core.lenient && (is_behind(core, &view) || (lacks() && is_due(core))) {
         start(core, &TASK);
     }
 }
 
-/// Whether columns are to be made. A filter that comes while some are made starts no other run.
+/// Whether columns are to be carried forward.
+fn is_behind(core: &Core, view: &View) -> bool {
+    let is_idle = || !view.indexed.fields.is_empty() && view.columns.is_far_behind();
+    (view.columns.is_stale() && core.columns.usage.is_in_use()) || is_idle()
+}
+
+/// Whether columns are to be made.
 fn is_due(core: &Core) -> bool {
     let view = core.view();
-    let (columns, usage) = (&view.columns, &core.columns.usage);
-    let lacking = || !usage.wanted(|field| columns.columns().has(field)).is_empty();
     let ends = core.closing.load(Ordering::Relaxed) || core.is_poisoned();
-    !ends && (lacking() || (columns.is_stale() && usage.is_in_use()))
+    let lacking = || {
+        let has = |field: &str| view.columns.columns().has(field);
+        !core.columns.usage.wanted(&view.indexed.fields, has).is_empty()
+    };
+    !ends && (lacking() || is_behind(core, &view))
+}
+
+/// Makes the columns that are due, or chooses them anew in any case; they are in use when this returns.
+pub(super) fn make_due(core: &Core, in_any_case: bool) {
+    if in_any_case || is_due(core) {
+        make(core);
+    }
+}
+
+/// Makes columns and puts them to use.
+fn make(core: &Core) {
+    let _one_at_a_time = core.columns.making.lock();
+    let view = begin(core);
+    let next = next_columns(core, &view);
+    put(core, next);
 }
 
 /// The view that columns are made of. What changes from now on is noted.
@@ -174,13 +208,14 @@ fn put(core: &Core, next: Option<Arc<Columns>>) {
 fn next_columns(core: &Core, view: &View) -> Option<Arc<Columns>> {
     let (before, changed) = (view.columns.columns(), view.columns.changed());
     let usage = &core.columns.usage;
-    let wanted = usage.wanted(|field| before.has(field));
+    let indexed = &view.indexed.fields;
+    let wanted = usage.wanted(indexed, |field| before.has(field));
     let closing = || core.closing.load(Ordering::Relaxed);
     let made = made(view, &wanted, usage, closing)?;
     let mut sizes: Vec<_> = made.iter().map(|(field, column)| (field.clone(), column.bytes())).collect();
     let kept: Vec<_> = before.sizes().map(|(field, bytes)| (field.to_owned(), bytes)).collect();
     sizes.sort();
-    let chosen = usage.choose(&kept, &sizes);
+    let chosen = usage.choose(indexed, &kept, &sizes);
     let made = made.into_iter().filter(|(field, _)| chosen.contains(field)).collect();
     let kept = kept.into_iter().filter(|(field, _)| chosen.contains(field));
     let fresh = kept.map(|(field, _)| {
@@ -209,9 +244,10 @@ fn made(
                 return None;
             }
             builders.retain(|(field, _, builder)| {
-                let fits = builder.bytes() <= MAX_BYTES;
+                let is_indexed = view.indexed.has(field);
+                let fits = builder.bytes() <= most_bytes(is_indexed);
                 if !fits {
-                    usage.refuse(field);
+                    usage.refuse(field, is_indexed);
                 }
                 fits
             });

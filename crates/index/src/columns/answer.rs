@@ -12,7 +12,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use sensorium_types::Filter;
+use sensorium_types::{Filter, nfc};
 
 use super::bits::Bits;
 use super::column::Column;
@@ -81,7 +81,17 @@ impl Columns {
 
     /// Whether a field has a column.
     pub(crate) fn has(&self, field: &str) -> bool {
-        self.fields.contains_key(field)
+        self.column(field).is_some()
+    }
+
+    /// The column of a field, however the accents of its name are composed.
+    pub(super) fn column(&self, field: &str) -> Option<&Arc<Column>> {
+        self.fields.get(field).or_else(|| self.fields.get(nfc(field).as_ref()))
+    }
+
+    /// The bytes of the column of a field.
+    pub(crate) fn size(&self, field: &str) -> Option<usize> {
+        self.column(field).map(|column| column.bytes())
     }
 
     /// Fields with the bytes of their columns.
@@ -138,7 +148,7 @@ impl Columns {
     }
 
     fn of(&self, field: &str, ask: impl FnOnce(&Column) -> Answer) -> Answer {
-        match self.fields.get(field) {
+        match self.column(field) {
             Some(column) => ask(column),
             None => Answer { sure: Bits::default(), open: self.all.clone() },
         }

@@ -148,7 +148,7 @@ impl Columns {
                 .iter()
                 .fold(Estimate::exactly(0), |estimate, part| estimate.or(self.guess(part, all), all)),
             Filter::Not(part) => self.guess(part, all).not(all),
-            Filter::Exists { field } => match self.fields.get(field) {
+            Filter::Exists { field } => match self.column(field) {
                 Some(column) => Estimate::exactly(column.present_count),
                 None => Estimate::unknown(all),
             },
@@ -157,12 +157,10 @@ impl Columns {
                 equal.fold(Estimate::exactly(0), |estimate, part| estimate.or(part, all))
             }
             Filter::Compare { field, comparison, value } => self.compared(field, *comparison, value, all),
-            Filter::Within { field, area } => {
-                self.fields.get(field).map_or(Estimate::unknown(all), |column| {
-                    let (tally, placed) = column.tally_within(*area);
-                    Estimate::of(tally, placed.min(all))
-                })
-            }
+            Filter::Within { field, area } => self.column(field).map_or(Estimate::unknown(all), |column| {
+                let (tally, placed) = column.tally_within(*area);
+                Estimate::of(tally, placed.min(all))
+            }),
             Filter::AtLeast { count, of } => {
                 let parts: Vec<_> = of.iter().map(|part| self.guess(part, all)).collect();
                 Estimate::at_least(*count, &parts, all)
@@ -171,7 +169,7 @@ impl Columns {
     }
 
     fn compared(&self, field: &str, comparison: Comparison, value: &Literal, all: usize) -> Estimate {
-        self.fields.get(field).map_or(Estimate::unknown(all), |column| {
+        self.column(field).map_or(Estimate::unknown(all), |column| {
             Estimate::of(column.tally(comparison, value), column.present_count)
         })
     }

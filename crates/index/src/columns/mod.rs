@@ -17,7 +17,7 @@
 //! | `column.rs`, `build.rs` | one field; how it is made, and carried forward |
 //! | `answer.rs`, `tally.rs`, `estimate.rs` | a filter answered, by counting where it counts, and how many will meet it |
 //! | `set.rs` | the columns of a view with what changed since |
-//! | `usage.rs` | which fields have columns, within which bounds |
+//! | `usage.rs` | which fields have columns, by use or because somebody asked for it, within which bounds |
 //!
 //! # Cost
 //! A search without a filter touches none of this. A commit notes the assets that it touches, once there are columns; it does
@@ -49,4 +49,4 @@ pub(crate) use build::ColumnBuilder;
 pub(crate) use column::Column;
 pub use estimate::Estimate;
 pub(crate) use set::ColumnSet;
-pub(crate) use usage::{MAX_BYTES, Usage};
+pub(crate) use usage::{MAX_FIELD_NAME_BYTES, MAX_INDEXED_FIELDS, Usage, most_bytes};

@@ -20,6 +20,9 @@ const MIN_CHANGED: u64 = 256;
 /// More than this are too many to be asked one by one whatever their share: two milliseconds of a search.
 const MAX_CHANGED: u64 = 4096;
 
+/// One in so many assets may have changed where nobody asks.
+const IDLE_SHARE: u64 = 8;
+
 /// Columns, and what changed since.
 ///
 /// # Cost
@@ -78,6 +81,12 @@ impl ColumnSet {
     pub(crate) fn is_stale(&self) -> bool {
         let all = self.columns.count as u64;
         self.changed.len() > (all / CHANGED_SHARE).clamp(MIN_CHANGED, MAX_CHANGED)
+    }
+
+    /// Whether so much changed that columns are to be carried forward though nobody asks them: else all of it would be asked one
+    /// by one by the first who does.
+    pub(crate) fn is_far_behind(&self) -> bool {
+        self.changed.len() > MAX_CHANGED.max(self.columns.count as u64 / IDLE_SHARE)
     }
 
     /// Bytes in memory.

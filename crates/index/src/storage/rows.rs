@@ -29,6 +29,8 @@ pub(crate) const ASSET_FILE_KEY: &[u8] = b"assets";
 pub(crate) const NOTED_KEY: &[u8] = b"noted";
 /// Key of [`KeepRow`] in `meta`.
 pub(crate) const KEEP_KEY: &[u8] = b"keep";
+/// Key of [`IndexedRow`] in `meta`.
+pub(crate) const INDEXED_KEY: &[u8] = b"indexed";
 
 /// A record that lies on disk after a version byte.
 pub(crate) trait Row: Serialize + DeserializeOwned {
@@ -95,6 +97,24 @@ pub(crate) struct KeepRow {
 }
 
 impl Row for KeepRow {
+    const VERSION: u8 = 1;
+}
+
+/// `meta/indexed`: fields that somebody asked to be indexed, in order of name. Version history: 1.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct IndexedRow {
+    /// Their names, in NFC.
+    pub(crate) fields: Vec<String>,
+}
+
+impl IndexedRow {
+    /// Whether a field is one of them.
+    pub(crate) fn has(&self, field: &str) -> bool {
+        self.fields.iter().any(|known| known == field)
+    }
+}
+
+impl Row for IndexedRow {
     const VERSION: u8 = 1;
 }
 

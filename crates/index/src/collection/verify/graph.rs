@@ -9,9 +9,9 @@ use super::{Action, Finding, Walk};
 use crate::assets::AssetFile;
 use crate::graph::{StoredGraph, assemble, decode};
 use crate::storage::{
-    ASSET_FILE_KEY, AssetFileRow, ChangedRow, Family, HubRow, KEEP_KEY, KeepRow, META_KEY, NOTED_KEY,
-    NotedRow, OLD_GRAPH_KEY, Row as _, SEGMENTS_KEY, SegmentRow, SegmentsRow, decode_changed_key,
-    decode_chunk_key, decode_hub_key,
+    ASSET_FILE_KEY, AssetFileRow, ChangedRow, Family, HubRow, INDEXED_KEY, IndexedRow, KEEP_KEY, KeepRow,
+    META_KEY, NOTED_KEY, NotedRow, OLD_GRAPH_KEY, Row as _, SEGMENTS_KEY, SegmentRow, SegmentsRow,
+    decode_changed_key, decode_chunk_key, decode_hub_key,
 };
 
 impl Walk<'_> {
@@ -21,6 +21,11 @@ impl Walk<'_> {
             META_KEY => {}
             KEEP_KEY => {
                 if let Err(what) = KeepRow::decode(value) {
+                    walk.drop_row(Family::Meta, key, what);
+                }
+            }
+            INDEXED_KEY => {
+                if let Err(what) = IndexedRow::decode(value) {
                     walk.drop_row(Family::Meta, key, what);
                 }
             }
