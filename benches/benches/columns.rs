@@ -12,7 +12,7 @@ use sensorium_types::{
 };
 use serde_json::json;
 
-/// Assets, unless `COLUMNS_ASSETS` says another number.
+/// Assets, unless `COLUMNS_ASSETS` says another number. `COLUMNS_ONLY` names filters by a part of them.
 const ASSETS: usize = 100_000;
 const DIM: usize = 32;
 const SEED: u64 = 12;
@@ -49,7 +49,8 @@ fn main() {
     collection.seal().expect("seals");
     let query = unit(&mut random);
     let plain = median(ROUNDS, |_| timed(|| search(&collection, &query, None)).1);
-    for text in FILTERS {
+    let only = std::env::var("COLUMNS_ONLY").unwrap_or_default();
+    for text in FILTERS.into_iter().filter(|text| text.contains(&only)) {
         let filters: Vec<Filter> =
             (0..COPIES).map(|copy| text.replace('#', &copy.to_string()).parse().expect("a filter")).collect();
         let (mut right, mut made) = (0, Duration::ZERO);

@@ -127,7 +127,7 @@ fn fields_are_indexed_in_the_data_folder_and_by_a_server() {
         let refused = held.run(&at(&server, &[args, &["--collection", "nowhere"]].concat())).expect_code(1);
         assert!(refused.stderr.contains("nowhere"), "{}", refused.stderr);
     }
-    let long = held.run(&at(&server, &["fields", "--index", &"x".repeat(300)])).expect_code(1);
+    let long = held.run(&at(&server, &["fields", "--index", &"x".repeat(300)])).expect_code(2);
     assert!(long.stderr.contains("1 to 256 bytes, received 300"), "{}", long.stderr);
     let listed = held.json(&at(&server, &["fields", "--drop", "year", "--drop", "nothing"]));
     assert_eq!(listed.iter().filter(|row| row["asked"] == true).count(), 1, "{listed:?}");

@@ -122,7 +122,6 @@ impl Store for EmptyStore {
         if changes.is_empty() {
             return Ok(Vec::new());
         }
-        let message = "the database is open for reading only".to_owned();
-        Err(StoreError { kind: ErrorKind::FailedPrecondition, message, source: None })
+        Err(read_only())
     }
 }

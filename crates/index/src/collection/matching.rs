@@ -17,13 +17,14 @@ use parking_lot::Mutex;
 use roaring::RoaringBitmap;
 use sensorium_types::{Cancel, Filter};
 
+use super::column_files;
 use super::core::Core;
 use super::fields::{FieldReader, Matcher};
 use super::job::{Job, Task, start};
 use super::select::check;
 use super::view::View;
 use crate::assets::ModalitySet;
-use crate::columns::{Answer, Bits, Column, ColumnBuilder, Columns, Estimate, Usage, most_bytes};
+use crate::columns::{Answer, Bits, Column, ColumnBuilder, Columns, Estimate, Parts, Usage, most_bytes};
 use crate::error::IndexError;
 use crate::storage::AssetOffset;
 
@@ -48,6 +49,8 @@ pub(crate) struct ColumnJob {
     pub(super) job: Job,
     /// Held while some are made.
     making: Mutex<()>,
+    /// The change and the fields of the columns in the file in use, if this process wrote it.
+    pub(super) kept: Mutex<Option<(u64, Vec<String>)>>,
 }
 
 impl ColumnJob {
@@ -182,6 +185,7 @@ fn make(core: &Core) {
     let view = begin(core);
     let next = next_columns(core, &view);
     put(core, next);
+    column_files::keep(core);
 }
 
 /// The view that columns are made of. What changes from now on is noted.
@@ -222,8 +226,9 @@ fn next_columns(core: &Core, view: &View) -> Option<Arc<Columns>> {
         let builder = of_changed(view, changed, &field);
         (field, builder)
     });
+    let parts = Parts { fresh: fresh.collect(), made };
     let all = view.assets.iter(ModalitySet::ALL).map(|(asset, _)| asset.0).collect();
-    Some(Arc::new(before.next(all, changed, fresh.collect(), made)))
+    Some(Arc::new(before.next(all, view.state.operations, changed, parts)))
 }
 
 /// Columns of fields over all assets.

@@ -20,13 +20,14 @@
 //! | `read.rs`, `stats.rs` | the rest of reading |
 //! | `policy.rs`, `optimizer.rs` | which segments are built, and their publication |
 //! | `job.rs` | work in the background |
-//! | `files.rs`, `asset_files.rs` | the upkeep of segment files, and of the file of assets |
+//! | `files.rs`, `asset_files.rs`, `column_files.rs` | the upkeep of segment files, and of the files of assets and columns |
 //! | `verify/`, `repair.rs` | what is wrong, and what is dropped |
 
 mod asset_files;
 mod audit;
 mod check;
 mod collector;
+mod column_files;
 mod commit;
 mod core;
 mod draft;

@@ -16,6 +16,8 @@ use sensorium_types::{Filter, nfc};
 
 use super::bits::Bits;
 use super::column::Column;
+use super::file::ColumnFile;
+use super::slot::Slot;
 use super::tally::Counter;
 
 /// Who meets a condition. The two share nobody; who is in neither does not meet it.
@@ -70,10 +72,31 @@ pub(crate) struct Columns {
     pub(super) all: Bits,
     /// How many.
     pub(super) count: usize,
-    pub(super) fields: BTreeMap<String, Arc<Column>>,
+    pub(super) fields: BTreeMap<String, Arc<Slot>>,
+    /// The change after which they were so.
+    operation: u64,
 }
 
 impl Columns {
+    /// Of these fields over these assets, as they were after a change.
+    pub(super) fn new(all: Bits, fields: BTreeMap<String, Arc<Slot>>, operation: u64) -> Self {
+        Self { count: all.len(), all, fields, operation }
+    }
+
+    /// The columns of a file; each is read when it is first asked for.
+    pub(crate) fn of_file(file: ColumnFile) -> Self {
+        let file = Arc::new(file);
+        let fields = (0..).zip(file.fields()).map(|(number, (field, bytes))| {
+            (field.to_owned(), Arc::new(Slot::stored(Arc::clone(&file), number, bytes)))
+        });
+        Self::new(file.all().clone(), fields.collect(), file.row().operation)
+    }
+
+    /// The change after which they were so.
+    pub(crate) const fn operation(&self) -> u64 {
+        self.operation
+    }
+
     /// Whether no field has a column.
     pub(crate) fn is_empty(&self) -> bool {
         self.fields.is_empty()
@@ -81,22 +104,32 @@ impl Columns {
 
     /// Whether a field has a column.
     pub(crate) fn has(&self, field: &str) -> bool {
-        self.column(field).is_some()
+        self.slot(field).is_some_and(Slot::is_usable)
+    }
+
+    fn slot(&self, field: &str) -> Option<&Slot> {
+        self.fields.get(field).or_else(|| self.fields.get(nfc(field).as_ref())).map(|slot| &**slot)
     }
 
     /// The column of a field, however the accents of its name are composed.
-    pub(super) fn column(&self, field: &str) -> Option<&Arc<Column>> {
-        self.fields.get(field).or_else(|| self.fields.get(nfc(field).as_ref()))
+    pub(super) fn column(&self, field: &str) -> Option<&Column> {
+        self.slot(field)?.get()
     }
 
     /// The bytes of the column of a field.
     pub(crate) fn size(&self, field: &str) -> Option<usize> {
-        self.column(field).map(|column| column.bytes())
+        self.slot(field).filter(|slot| slot.is_usable()).map(Slot::bytes)
     }
 
     /// Fields with the bytes of their columns.
     pub(crate) fn sizes(&self) -> impl Iterator<Item = (&str, usize)> {
-        self.fields.iter().map(|(field, column)| (field.as_str(), column.bytes()))
+        let usable = self.fields.iter().filter(|(_, slot)| slot.is_usable());
+        usable.map(|(field, slot)| (field.as_str(), slot.bytes()))
+    }
+
+    /// Bytes in memory.
+    pub(crate) fn bytes(&self) -> usize {
+        self.all.bytes() + self.fields.values().map(|slot| slot.bytes_in_memory()).sum::<usize>()
     }
 
     /// Who of the assets of then meets a filter. What is asked of a field without a column stays open.

@@ -89,6 +89,16 @@ impl Bits {
         self.0.len()
     }
 
+    /// Its words.
+    pub(crate) fn as_words(&self) -> &[u64] {
+        &self.0
+    }
+
+    /// The set of these words.
+    pub(crate) const fn of_words(words: Vec<u64>) -> Self {
+        Self(words)
+    }
+
     /// Sets the 64 offsets from `64 * number` on.
     pub(crate) fn set_word(&mut self, number: usize, word: u64) {
         if self.0.len() <= number && word != 0 {

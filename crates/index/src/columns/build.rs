@@ -13,6 +13,7 @@ use super::column::{Column, MAX_ITEMS, MAX_TEXT_BYTES};
 use super::dictionary::{Fixed, NumberKey, Texts};
 use super::places::Places;
 use super::run::RunBuilder;
+use super::slot::Slot;
 
 /// A column that is being made.
 #[derive(Debug, Default)]
@@ -117,32 +118,30 @@ fn is_long(value: &Value) -> bool {
 }
 
 impl Columns {
-    /// Columns of a later moment: those of these `kept`, without the assets that were `changed` and with what these are
+    /// Columns of the moment after a change: those of these `kept`, without the assets that were `changed` and with what these are
     /// now, and those that were made anew. `fresh` has a builder for each column kept, of the changed assets alone.
-    pub(crate) fn next(
-        &self,
-        all: Bits,
-        changed: &RoaringBitmap,
-        fresh: BTreeMap<String, ColumnBuilder>,
-        made: BTreeMap<String, Column>,
-    ) -> Self {
+    pub(crate) fn next(&self, all: Bits, operation: u64, changed: &RoaringBitmap, parts: Parts) -> Self {
+        let Parts { fresh, made } = parts;
         let mut fields: BTreeMap<_, _> =
-            made.into_iter().map(|(field, column)| (field, Arc::new(column))).collect();
+            made.into_iter().map(|(field, column)| (field, Arc::new(Slot::of(column)))).collect();
         for (field, builder) in fresh {
-            if let Some(column) = self.fields.get(&field) {
-                let next = if changed.is_empty() {
-                    Arc::clone(column)
-                } else {
-                    Arc::new(column.merged(changed, &builder.finish()))
-                };
-                fields.insert(field, next);
+            let slot = self.fields.get(&field);
+            if changed.is_empty() {
+                fields.extend(slot.map(|slot| (field, Arc::clone(slot))));
+            } else if let Some(column) = slot.and_then(|slot| slot.get()) {
+                let next = column.merged(changed, &builder.finish());
+                fields.insert(field, Arc::new(Slot::of(next)));
             }
         }
-        Self { count: all.len(), all, fields }
+        Self::new(all, fields, operation)
     }
+}
 
-    /// Bytes in memory.
-    pub(crate) fn bytes(&self) -> usize {
-        self.all.bytes() + self.sizes().map(|(_, bytes)| bytes).sum::<usize>()
-    }
+/// What the next columns are made of.
+#[derive(Debug, Default)]
+pub(crate) struct Parts {
+    /// For each column that is kept, the assets that changed.
+    pub(crate) fresh: BTreeMap<String, ColumnBuilder>,
+    /// Columns that were made anew.
+    pub(crate) made: BTreeMap<String, Column>,
 }

@@ -19,6 +19,7 @@ use sensorium_types::{Area, Comparison, Literal, Period, nfc};
 
 use super::answer::Answer;
 use super::bits::Bits;
+use super::codec::{Reader, Stored};
 use super::dictionary::{Dictionary, Fixed, NumberKey, Texts};
 use super::places::Places;
 use super::run::{Run, Split};
@@ -227,6 +228,35 @@ impl Column {
         let sets = self.present.bytes() + self.lists.serialized_size() + self.unsure.serialized_size();
         let runs = self.bools.bytes() + self.numbers.bytes() + self.texts.bytes() + self.times.bytes();
         sets + runs + self.places.bytes()
+    }
+}
+
+impl Stored for Column {
+    fn put(&self, into: &mut Vec<u8>) {
+        let Self { present, present_count: _, lists, unsure, bools, numbers, texts, times, places } = self;
+        present.put(into);
+        lists.put(into);
+        unsure.put(into);
+        bools.put(into);
+        numbers.put(into);
+        texts.put(into);
+        times.put(into);
+        places.put(into);
+    }
+
+    fn read(from: &mut Reader<'_>) -> Option<Self> {
+        let column = Self {
+            present: Bits::read(from)?,
+            present_count: 0,
+            lists: RoaringBitmap::read(from)?,
+            unsure: RoaringBitmap::read(from)?,
+            bools: Run::read(from)?,
+            numbers: Run::read(from)?,
+            texts: Run::read(from)?,
+            times: Run::read(from)?,
+            places: Places::read(from)?,
+        };
+        Some(column.finished())
     }
 }
 

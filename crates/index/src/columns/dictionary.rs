@@ -11,6 +11,8 @@ use std::fmt::Debug;
 use sensorium_types::compare_numbers;
 use serde_json::Number;
 
+use super::codec::{Reader, Stored};
+
 /// Distinct values, ascending.
 pub(super) trait Dictionary: Debug + Default {
     /// A value.
@@ -87,6 +89,30 @@ impl Dictionary for Texts {
 
     fn bytes(&self) -> usize {
         self.all.capacity() + self.ends.capacity() * size_of::<u32>()
+    }
+}
+
+impl<K> Stored for Fixed<K>
+where
+    Vec<K>: Stored,
+{
+    fn put(&self, into: &mut Vec<u8>) {
+        self.0.put(into);
+    }
+
+    fn read(from: &mut Reader<'_>) -> Option<Self> {
+        Vec::read(from).map(Self)
+    }
+}
+
+impl Stored for Texts {
+    fn put(&self, into: &mut Vec<u8>) {
+        self.all.put(into);
+        self.ends.put(into);
+    }
+
+    fn read(from: &mut Reader<'_>) -> Option<Self> {
+        Some(Self { all: String::read(from)?, ends: Vec::read(from)? })
     }
 }
 

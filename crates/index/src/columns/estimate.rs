@@ -190,7 +190,7 @@ mod tests {
         let of = |count, parts: &[Estimate]| Estimate::at_least(count, parts, 100);
         assert_eq!(of(2, &[half, tenth]), Estimate { at_least: 0, likely: 5, at_most: 10 });
         assert_eq!(of(1, &[half, tenth]), Estimate { at_least: 50, likely: 55, at_most: 60 });
-        assert_eq!(of(2, &[half, half, tenth]), Estimate { at_least: 0, likely: 30, at_most: 55 });
+        assert_eq!(of(2, &[half, half, tenth]), Estimate { at_least: 5, likely: 30, at_most: 55 });
         let most = Estimate::exactly(90);
         assert_eq!(of(2, &[most, most, most]), Estimate { at_least: 85, likely: 97, at_most: 100 });
         assert_eq!((of(0, &[tenth]), of(2, &[tenth])), (Estimate::exactly(100), Estimate::exactly(0)));

@@ -16,6 +16,7 @@
 //! | `places.rs` | places on the Earth, by latitude and longitude |
 //! | `column.rs`, `build.rs` | one field; how it is made, and carried forward |
 //! | `answer.rs`, `tally.rs`, `estimate.rs` | a filter answered, by counting where it counts, and how many will meet it |
+//! | `slot.rs`, `file.rs`, `codec.rs` | columns in a mapped file, read when they are first asked for |
 //! | `set.rs` | the columns of a view with what changed since |
 //! | `usage.rs` | which fields have columns, by use or because somebody asked for it, within which bounds |
 //!
@@ -32,12 +33,15 @@
 mod answer;
 mod bits;
 mod build;
+mod codec;
 mod column;
 mod dictionary;
 mod estimate;
+mod file;
 mod places;
 mod run;
 mod set;
+mod slot;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -45,8 +49,9 @@ mod usage;
 
 pub(crate) use answer::{Answer, Columns};
 pub(crate) use bits::Bits;
-pub(crate) use build::ColumnBuilder;
+pub(crate) use build::{ColumnBuilder, Parts};
 pub(crate) use column::Column;
 pub use estimate::Estimate;
+pub(crate) use file::ColumnFile;
 pub(crate) use set::ColumnSet;
 pub(crate) use usage::{MAX_FIELD_NAME_BYTES, MAX_INDEXED_FIELDS, Usage, most_bytes};

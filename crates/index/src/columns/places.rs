@@ -17,6 +17,7 @@ use std::ops::Range;
 use sensorium_types::{Area, Circle, GeoBox, GeoPoint};
 
 use super::bits::Bits;
+use super::codec::{Reader, Stored};
 
 /// Fewest places of a strip.
 const MIN_STRIP: usize = 64;
@@ -154,6 +155,27 @@ impl Places {
                     .for_each(|(part, sure)| each(part, sure));
             }
         }
+    }
+}
+
+impl Stored for Places {
+    fn put(&self, into: &mut Vec<u8>) {
+        self.lats.put(into);
+        self.lons.put(into);
+        self.assets.put(into);
+        self.step.put(into);
+    }
+
+    fn read(from: &mut Reader<'_>) -> Option<Self> {
+        let (lats, lons, assets) =
+            (Vec::<f64>::read(from)?, Vec::<f64>::read(from)?, Vec::<u32>::read(from)?);
+        let step = usize::read(from)?;
+        let ends = |strip: &[f64]| {
+            strip.iter().fold((f64::MAX, f64::MIN), |(low, high), lat| (low.min(*lat), high.max(*lat)))
+        };
+        let strips = lats.chunks(step.max(1)).map(ends).collect();
+        let fits = lats.len() == assets.len() && lons.len() == assets.len();
+        fits.then_some(Self { lats, lons, assets, step, strips })
     }
 }
 

@@ -36,6 +36,16 @@ pub(crate) struct ColumnSet {
 }
 
 impl ColumnSet {
+    /// Columns of a file, and what changed since it was made.
+    pub(crate) fn stored(columns: Columns, changed: RoaringBitmap) -> Self {
+        Self { columns: Arc::new(columns), changed: Arc::new(changed), since: None }
+    }
+
+    /// The columns as they were made, shared.
+    pub(crate) fn shared(&self) -> Arc<Columns> {
+        Arc::clone(&self.columns)
+    }
+
     /// The columns as they were made.
     pub(crate) fn columns(&self) -> &Columns {
         &self.columns
@@ -98,14 +108,14 @@ impl ColumnSet {
 
 #[cfg(test)]
 mod tests {
-    use super::super::build::ColumnBuilder;
+    use super::super::build::{ColumnBuilder, Parts};
     use super::*;
 
     fn columns(assets: u32) -> Arc<Columns> {
         let mut builder = ColumnBuilder::default();
         (0..assets).for_each(|asset| builder.push(asset, &asset.into()));
-        let made = [("year".to_owned(), builder.finish())].into();
-        Arc::new(Columns::default().next((0..assets).collect(), &RoaringBitmap::new(), [].into(), made))
+        let parts = Parts { made: [("year".to_owned(), builder.finish())].into(), ..Parts::default() };
+        Arc::new(Columns::default().next((0..assets).collect(), 1, &RoaringBitmap::new(), parts))
     }
 
     #[test]

@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 
 use super::answer::Columns;
 use super::bits::Bits;
-use super::build::ColumnBuilder;
+use super::build::{ColumnBuilder, Parts};
 use super::column::{Column, MAX_ITEMS, MAX_TEXT_BYTES};
+use super::file::ColumnFile;
 
 /// SplitMix64.
 struct Random(u64);
@@ -218,6 +219,15 @@ fn all(assets: &Assets) -> Bits {
     assets.keys().copied().collect()
 }
 
+/// Columns as they come back from a file.
+fn read_back(columns: &Columns, folder: &std::path::Path) -> Columns {
+    let row = columns.write(folder).expect("writes");
+    let read = Columns::of_file(ColumnFile::open(folder, row).expect("opens"));
+    assert_eq!((read.operation(), read.count), (columns.operation(), columns.count));
+    assert_eq!(read.sizes().collect::<Vec<_>>(), columns.sizes().collect::<Vec<_>>());
+    read
+}
+
 /// How many filters were asked, how many of their answers hold something and were sure throughout.
 #[derive(Debug, Default)]
 struct Tried {
@@ -255,6 +265,7 @@ fn check(columns: &Columns, assets: &Assets, filter: &Filter, tried: &mut Tried)
 fn columns_give_what_the_filter_means() {
     let mut random = Random(sensorium_testkit::seed("columns", 12));
     let scalars = scalars();
+    let folder = tempfile::tempdir().expect("folder");
     let mut tried = Tried::default();
     for _ in 0..150 {
         let mut assets = Assets::new();
@@ -264,8 +275,10 @@ fn columns_give_what_the_filter_means() {
         }
         // Some fields have no column.
         let fields: Vec<_> = FIELDS.iter().filter(|_| random.below(8) > 0).collect();
-        let columns = fields.iter().map(|field| made(&assets, field)).collect();
-        let columns = Columns::default().next(all(&assets), &RoaringBitmap::new(), BTreeMap::new(), columns);
+        let parts =
+            Parts { made: fields.iter().map(|field| made(&assets, field)).collect(), ..Parts::default() };
+        let columns = Columns::default().next(all(&assets), 7, &RoaringBitmap::new(), parts);
+        let columns = if random.below(2) == 0 { columns } else { read_back(&columns, folder.path()) };
         for _ in 0..60 {
             check(&columns, &assets, &filter(&mut random, &scalars, 3), &mut tried);
         }
@@ -283,7 +296,8 @@ fn columns_give_what_the_filter_means() {
         let fresh = fields
             .iter()
             .map(|field| ((**field).to_owned(), builder(&assets, field, |asset| changed.contains(asset))));
-        let next = columns.next(all(&assets), &changed, fresh.collect(), BTreeMap::new());
+        let parts = Parts { fresh: fresh.collect(), ..Parts::default() };
+        let next = columns.next(all(&assets), 8, &changed, parts);
         for _ in 0..60 {
             check(&next, &assets, &filter(&mut random, &scalars, 3), &mut tried);
         }
@@ -311,8 +325,8 @@ fn only_what_is_not_kept_is_open() {
             (asset, payload)
         })
         .collect();
-    let columns = [made(&assets, "a")].into();
-    let columns = Columns::default().next(all(&assets), &RoaringBitmap::new(), BTreeMap::new(), columns);
+    let parts = Parts { made: [made(&assets, "a")].into(), ..Parts::default() };
+    let columns = Columns::default().next(all(&assets), 1, &RoaringBitmap::new(), parts);
     let told = |filter: &str| {
         let answer = columns.ask(&filter.parse().expect("a filter"));
         (answer.sure.iter().collect::<Vec<_>>(), answer.open.iter().collect::<Vec<_>>())
@@ -341,4 +355,39 @@ fn a_column_costs_some_bytes_a_value() {
     let (years, sizes) = (years.finish(), sizes.finish());
     assert!(years.bytes() < 5 * assets as usize, "{}", years.bytes());
     assert!(sizes.bytes() < 40 * assets as usize, "{}", sizes.bytes());
+}
+
+#[test]
+fn a_damaged_column_is_not_asked_and_a_damaged_list_of_columns_is_refused() {
+    let assets: Assets = (0..100_u32)
+        .map(|asset| {
+            let mut payload = Payload::new();
+            payload.set("a", asset % 7);
+            payload.set("b", json!({"lat": 1, "lon": asset}));
+            (asset, payload)
+        })
+        .collect();
+    let parts = Parts { made: ["a", "b"].map(|field| made(&assets, field)).into(), ..Parts::default() };
+    let columns = Columns::default().next(all(&assets), 3, &RoaringBitmap::new(), parts);
+    let folder = tempfile::tempdir().expect("folder");
+    let row = columns.write(folder.path()).expect("writes");
+    let path = folder.path().join("columns/3.columns");
+    let whole = fs_err::read(&path).expect("reads");
+    let filter: Filter = "a = 3 and b within 3000 km of (0, 10)".parse().expect("a filter");
+    let mut tried = Tried::default();
+    let (mut refused, mut lacking) = (0, 0);
+    for at in (0..whole.len()).step_by(13) {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 1;
+        fs_err::remove_file(&path).expect("removes");
+        fs_err::write(&path, damaged).expect("writes");
+        let Ok(file) = ColumnFile::open(folder.path(), row) else {
+            refused += 1;
+            continue;
+        };
+        let columns = Columns::of_file(file);
+        check(&columns, &assets, &filter, &mut tried);
+        lacking += usize::from(!columns.has("a")) + usize::from(!columns.has("b"));
+    }
+    assert!(refused > 300 && lacking > 50, "{refused} {lacking}");
 }

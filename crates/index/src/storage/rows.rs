@@ -25,6 +25,8 @@ pub(crate) const OLD_GRAPH_KEY: &[u8] = b"graph";
 
 /// Key of [`AssetFileRow`] in `meta`.
 pub(crate) const ASSET_FILE_KEY: &[u8] = b"assets";
+/// Key of [`ColumnFileRow`] in `meta`.
+pub(crate) const COLUMN_FILE_KEY: &[u8] = b"columns";
 /// Key of [`NotedRow`] in `meta`.
 pub(crate) const NOTED_KEY: &[u8] = b"noted";
 /// Key of [`KeepRow`] in `meta`.
@@ -128,6 +130,19 @@ pub(crate) struct AssetFileRow {
 }
 
 impl Row for AssetFileRow {
+    const VERSION: u8 = 1;
+}
+
+/// `meta/columns`: the file of columns in use. It is of use only if it is no older than the file of assets. Version history: 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ColumnFileRow {
+    /// The change after which the columns were so; also its name.
+    pub(crate) operation: u64,
+    /// The checksum of its checksums.
+    pub(crate) checksum: u64,
+}
+
+impl Row for ColumnFileRow {
     const VERSION: u8 = 1;
 }
 
