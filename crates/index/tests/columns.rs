@@ -9,10 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::*;
-use sensorium_index::Collection;
+use sensorium_index::{Collection, GraphParams, Planning, Tuning};
 use sensorium_types::{
-    AssetId, AssetRecord, Change, FieldIndexState, Filter, Modality, Payload, SourceKey, SourceRow,
-    SourceState, Track,
+    AssetId, AssetRecord, Change, FieldIndexState, Filter, Modality, Payload, Plan, PointRecord,
+    SearchRequest, SourceKey, SourceRow, SourceState, Track,
 };
 use serde_json::{Value, json};
 
@@ -380,6 +380,78 @@ fn a_reader_has_columns_of_its_own_and_none_of_before_a_refresh() {
     }
     until_columns(&beside, &["year", "tag"]);
     check(&model, &beside, r#"year >= 2010 and tag != "sea""#, &mut random);
+}
+
+/// min(limit, matches) hits, each a match that is alive, the best first; what is exact gives the nearest.
+fn check_plan(model: &Model, collection: &Collection, text: &str, ask: &SearchRequest) -> Plan {
+    let right = model.matching(ask.filter.as_ref().expect("a filter"));
+    let reply = search(collection, ask);
+    assert_eq!(reply.hits.len(), ask.limit.min(right.len()), "{text}, {:?}", reply.plan);
+    let found: BTreeSet<_> = reply.hits.iter().map(|hit| hit.asset.clone()).collect();
+    assert_eq!(found.len(), reply.hits.len(), "each once: {text}");
+    assert!(found.is_subset(&right), "{text}, {:?}", reply.plan);
+    assert!(reply.hits.is_sorted_by(|a, b| a.cosine >= b.cosine), "{text}");
+    let facts = reply.filter.expect("told of the filter");
+    assert_eq!(facts.matches, right.len() as u64, "{text}");
+    assert!((facts.at_least..=facts.at_most).contains(&facts.matches), "{facts:?}: {text}");
+    if reply.plan == Plan::ExactScan {
+        let whole = SearchRequest { limit: usize::MAX, exact: true, ..ask.clone() };
+        let all = search(collection, &whole).hits;
+        let nearest = all.get(..reply.hits.len()).expect("no fewer");
+        assert_eq!(reply.hits, nearest, "{text}");
+        assert_eq!(all.len(), right.len());
+    }
+    reply.plan
+}
+
+#[test]
+fn each_plan_gives_k_hits_or_every_match_for_every_type_of_condition() {
+    const ASSETS: usize = 2500;
+    let mut random = Random(sensorium_testkit::seed("filters in each plan", 8));
+    let mut plans = BTreeMap::new();
+    for planning in [Planning::Walk, Planning::Scan, Planning::ByCost] {
+        let data = tempfile::tempdir().expect("folder");
+        // So narrow a beam that walks among a part of so few points are worth it.
+        let graph = GraphParams { ef: 8, ..eager().graph };
+        let (_database, collection) = open_tuned(data.path(), Tuning { planning, graph, ..eager() });
+        let mut model = filled(&collection, &mut random, ASSETS);
+        // Copies of one vector, assets of many points, then dead points in what is sealed, and a tail.
+        let copied = random.unit(DIM);
+        let mut changes = Vec::new();
+        for number in 0..60 {
+            let Change::Upsert { asset, points, source } = upsert(&mut random, number * 7) else { continue };
+            let many = points.iter().flat_map(|point| {
+                (0..4).map(|ordinal| PointRecord { ordinal, vector: copied.clone(), ..point.clone() })
+            });
+            changes.push(Change::Upsert { asset, points: many.collect(), source });
+        }
+        let apply = |model: &mut Model, changes: Vec<Change>| {
+            changes.iter().for_each(|change| model.apply(change));
+            collection.apply(changes).expect("applies");
+        };
+        apply(&mut model, changes);
+        collection.seal().expect("seals");
+        let changes = (0..120).map(|_| any_change(&mut random, ASSETS + 50)).collect();
+        apply(&mut model, changes);
+        for with_columns in [false, true] {
+            if with_columns {
+                until_columns(&collection, &FIELDS);
+            }
+            for text in CONDITIONS {
+                for limit in [1, 8, 200] {
+                    let near = if random.below(2) == 0 { copied.clone() } else { random.unit(DIM) };
+                    let ask = SearchRequest { filter: Some(filter(text)), ..request(near, limit) };
+                    let plan = check_plan(&model, &collection, text, &ask);
+                    *plans.entry((format!("{planning:?}"), format!("{plan:?}"))).or_insert(0) += 1;
+                }
+            }
+        }
+        assert_clean(&collection);
+    }
+    let count = |planning: &str, plan: &str| plans.get(&(planning.to_owned(), plan.to_owned())).copied();
+    assert!(count("Walk", "FilteredGraph").is_some_and(|count| count > 30), "{plans:?}");
+    assert!(count("Scan", "ExactScan").is_some_and(|count| count > 100), "{plans:?}");
+    assert!(count("ByCost", "ExactScan").is_some_and(|count| count > 100), "{plans:?}");
 }
 
 #[test]

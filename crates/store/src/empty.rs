@@ -31,7 +31,8 @@ impl VectorSearch for EmptyStore {
     }
 
     async fn search(&self, request: SearchRequest) -> Result<Vec<SearchReply>, StoreError> {
-        let none = || SearchReply { hits: Vec::new(), plan: Plan::ExactScan, points_compared: 0 };
+        let none =
+            || SearchReply { hits: Vec::new(), plan: Plan::ExactScan, points_compared: 0, filter: None };
         Ok(request.queries.iter().map(|_| none()).collect())
     }
 

@@ -182,6 +182,7 @@ impl VectorSearch for MemoryStore {
             hits: oracle::search(assets(), &request, query),
             plan: Plan::ExactScan,
             points_compared,
+            filter: None,
         };
         Ok(request.queries.iter().map(reply).collect())
     }

@@ -56,8 +56,9 @@ pub use record::{
 };
 pub use score::{Calibration, CalibrationTable};
 pub use search::{
-    AssetHit, CollectionStats, CollectionSummary, Cursor, FieldIndex, FieldIndexState, MeasuredRecall, Page,
-    Plan, Problem, ScoredPoint, SearchReply, SearchRequest, SpaceInfo, StoredAsset, SubQuery,
+    AssetHit, CollectionStats, CollectionSummary, Cursor, FieldIndex, FieldIndexState, FilterFacts,
+    MeasuredRecall, Page, Plan, Problem, ScoredPoint, SearchReply, SearchRequest, SpaceInfo, StoredAsset,
+    SubQuery,
 };
 pub use span::{Moment, Span};
 pub use text::{compare_text, is_blank, nfc, printable, same_text};

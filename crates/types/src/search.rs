@@ -88,6 +88,23 @@ pub struct SearchReply {
     pub plan: Plan,
     /// Points that were compared with the query.
     pub points_compared: usize,
+    /// What became of the request's filter, where it has one and the store tells; the same for all sub-queries.
+    pub filter: Option<FilterFacts>,
+}
+
+/// How many assets meet a filter, as estimated and as found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FilterFacts {
+    /// Before any asset was asked: no fewer than this, of all modalities.
+    pub at_least: u64,
+    /// A guess.
+    pub likely: u64,
+    /// No more than this.
+    pub at_most: u64,
+    /// Assets that meet it, of the request's modalities and without those that are left out.
+    pub matches: u64,
+    /// Assets that were asked one by one, for what no index tells.
+    pub asked: u64,
 }
 
 /// A point of an asset beside the query's cosine.

@@ -41,6 +41,14 @@ pub(super) struct Asked<'a> {
     pub(super) cancel: &'a Cancel,
 }
 
+/// Who meets a filter.
+#[derive(Debug, Default)]
+pub(super) struct Met {
+    pub(super) assets: Bits,
+    /// How many assets were asked one by one.
+    pub(super) asked: usize,
+}
+
 /// What a collection keeps for its columns beside its views.
 #[derive(Debug, Default)]
 pub(crate) struct ColumnJob {
@@ -76,18 +84,19 @@ static TASK: Task = Task {
 ///
 /// # Errors
 /// If it was cancelled.
-pub(super) fn matching(core: &Core, view: &View, asked: Asked<'_>) -> Result<Bits, IndexError> {
+pub(super) fn matching(core: &Core, view: &View, asked: Asked<'_>) -> Result<Met, IndexError> {
     if note(core, view, asked.filter).1 {
         return settle(view, asked);
     }
     let matcher = Matcher::new(asked.filter);
-    let mut met = Bits::default();
-    for (number, (asset, entry)) in view.assets.iter(asked.modalities).enumerate() {
-        if number % LOOK_EVERY == 0 {
+    let mut met = Met::default();
+    for (asset, entry) in view.assets.iter(asked.modalities) {
+        if met.asked.is_multiple_of(LOOK_EVERY) {
             check(asked.cancel)?;
         }
+        met.asked += 1;
         if matcher.meets(entry) {
-            met.insert(asset.0);
+            met.assets.insert(asset.0);
         }
     }
     Ok(met)
@@ -97,7 +106,7 @@ pub(super) fn matching(core: &Core, view: &View, asked: Asked<'_>) -> Result<Bit
 pub(super) fn known(core: &Core, view: &View, filter: &Filter) -> Option<Bits> {
     let asked = Asked { filter, modalities: ModalitySet::ALL, cancel: &Cancel::new() };
     // Nobody stops it.
-    if note(core, view, filter).0 { settle(view, asked).ok() } else { None }
+    if note(core, view, filter).0 { settle(view, asked).ok().map(|met| met.assets) } else { None }
 }
 
 /// How many assets meet a filter, without asking any.
@@ -123,17 +132,19 @@ fn note(core: &Core, view: &View, filter: &Filter) -> (bool, bool) {
 }
 
 /// Asks the columns, and one by one those whom they leave open, or who changed since.
-fn settle(view: &View, asked: Asked<'_>) -> Result<Bits, IndexError> {
+fn settle(view: &View, asked: Asked<'_>) -> Result<Met, IndexError> {
     let Answer { sure: mut met, mut open } = view.columns.columns().ask(asked.filter);
     for asset in view.columns.changed() {
         met.remove(asset);
         open.remove(asset);
     }
     let matcher = Matcher::new(asked.filter);
-    for (number, asset) in open.iter().chain(view.columns.changed()).enumerate() {
+    let mut number = 0;
+    for asset in open.iter().chain(view.columns.changed()) {
         if number % LOOK_EVERY == 0 {
             check(asked.cancel)?;
         }
+        number += 1;
         let offset = AssetOffset(asset);
         if view.assets.modality(offset).meets(asked.modalities)
             && view.assets.get(offset).is_some_and(|entry| matcher.meets(entry))
@@ -141,7 +152,7 @@ fn settle(view: &View, asked: Asked<'_>) -> Result<Bits, IndexError> {
             met.insert(asset);
         }
     }
-    Ok(met)
+    Ok(Met { assets: met, asked: number })
 }
 
 /// Starts the job if indexed fields lack their columns, or columns are to be carried forward. Called when a collection is opened
