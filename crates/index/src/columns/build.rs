@@ -7,13 +7,13 @@ use roaring::RoaringBitmap;
 use sensorium_types::{GeoPoint, Period, nfc};
 use serde_json::Value;
 
-use super::answer::Columns;
 use super::bits::Bits;
 use super::column::{Column, MAX_ITEMS, MAX_TEXT_BYTES};
 use super::dictionary::{Fixed, NumberKey, Texts};
 use super::places::Places;
 use super::run::RunBuilder;
 use super::slot::Slot;
+use super::table::Columns;
 
 /// A column that is being made.
 #[derive(Debug, Default)]

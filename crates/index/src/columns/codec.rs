@@ -3,10 +3,8 @@
 
 use roaring::RoaringBitmap;
 use sensorium_kernels::as_bytes;
-use serde_json::Number;
 
 use super::bits::Bits;
-use super::dictionary::NumberKey;
 
 /// What can be written and read again.
 pub(super) trait Stored: Sized {
@@ -44,7 +42,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A list of numbers of so many bytes.
-    fn list<const N: usize, T>(&mut self, number: impl Fn([u8; N]) -> T) -> Option<Vec<T>> {
+    pub(super) fn list<const N: usize, T>(&mut self, number: impl Fn([u8; N]) -> T) -> Option<Vec<T>> {
         let count = usize::read(self)?;
         let (chunks, _) = self.bytes(count.checked_mul(N)?)?.as_chunks::<N>();
         Some(chunks.iter().map(|chunk| number(*chunk)).collect())
@@ -106,31 +104,6 @@ impl Stored for Vec<bool> {
 
     fn read(from: &mut Reader<'_>) -> Option<Self> {
         from.list(|[byte]| byte != 0)
-    }
-}
-
-/// A byte for the type, then the 8 bytes of an i64, a u64 or an f64.
-impl Stored for Vec<NumberKey> {
-    fn put(&self, into: &mut Vec<u8>) {
-        self.len().put(into);
-        for NumberKey(number) in self {
-            let (kind, bytes) = match (number.as_i64(), number.as_u64()) {
-                (Some(number), _) => (0, number.to_le_bytes()),
-                (None, Some(number)) => (1, number.to_le_bytes()),
-                (None, None) => (2, number.as_f64().unwrap_or_default().to_le_bytes()),
-            };
-            into.push(kind);
-            into.extend_from_slice(&bytes);
-        }
-    }
-
-    fn read(from: &mut Reader<'_>) -> Option<Self> {
-        let numbers = from.list(|[kind, bytes @ ..]: [u8; 9]| match kind {
-            0 => Some(Number::from(i64::from_le_bytes(bytes))),
-            1 => Some(Number::from(u64::from_le_bytes(bytes))),
-            _ => Number::from_f64(f64::from_le_bytes(bytes)),
-        })?;
-        numbers.into_iter().map(|number| number.map(NumberKey)).collect()
     }
 }
 

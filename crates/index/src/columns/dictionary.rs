@@ -141,6 +141,31 @@ impl PartialEq for NumberKey {
 
 impl Eq for NumberKey {}
 
+/// A byte for the type, then the 8 bytes of an i64, a u64 or an f64.
+impl Stored for Vec<NumberKey> {
+    fn put(&self, into: &mut Vec<u8>) {
+        self.len().put(into);
+        for NumberKey(number) in self {
+            let (kind, bytes) = match (number.as_i64(), number.as_u64()) {
+                (Some(number), _) => (0, number.to_le_bytes()),
+                (None, Some(number)) => (1, number.to_le_bytes()),
+                (None, None) => (2, number.as_f64().unwrap_or_default().to_le_bytes()),
+            };
+            into.push(kind);
+            into.extend_from_slice(&bytes);
+        }
+    }
+
+    fn read(from: &mut Reader<'_>) -> Option<Self> {
+        let numbers = from.list(|[kind, bytes @ ..]: [u8; 9]| match kind {
+            0 => Some(Number::from(i64::from_le_bytes(bytes))),
+            1 => Some(Number::from(u64::from_le_bytes(bytes))),
+            _ => Number::from_f64(f64::from_le_bytes(bytes)),
+        })?;
+        numbers.into_iter().map(|number| number.map(NumberKey)).collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,8 +2,8 @@
 
 use sensorium_types::{Comparison, Filter, Literal};
 
-use super::answer::Columns;
 use super::column::Tally;
+use super::table::Columns;
 
 /// Beyond so many steps a guess is the middle of its bounds.
 const MAX_STEPS: usize = 1 << 16;

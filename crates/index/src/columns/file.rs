@@ -1,7 +1,7 @@
 //! [`ColumnFile`]: columns as they were after a change, in one mapped file. Each is read when a filter first asks for it.
 //!
-//! Its head is [`Head`]. The first section is the [`Directory`], the second the assets that there were, a bit each; then each column
-//! has one, as `codec.rs` says. Version history: 1, the first.
+//! Its head is [`Head`]. The first section has the assets that there were, a bit each; then each column has one, as `codec.rs` says; the
+//! last is the [`Directory`]. Version history: 1, the first.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,7 +10,6 @@ use sensorium_kernels::Numbers;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::answer::Columns;
 use super::bits::Bits;
 use super::codec::{Reader, Stored as _};
 use super::column::Column;
@@ -25,14 +24,14 @@ const KIND: Kind = Kind { magic: *b"SNSC", version: 1, checked_at_open_bytes: 0 
 /// What failed, for people.
 const ACTION: &str = "write the file of columns";
 /// Sections before those of the columns.
-const FIRST: usize = 2;
+const FIRST: usize = 1;
 
 /// What the head says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Head {
     /// The change after which the columns were so.
     operation: u64,
-    /// xxh3 of the directory and of the assets.
+    /// xxh3 of the assets and of the directory.
     checksums: [u64; 2],
 }
 
@@ -62,40 +61,41 @@ fn path(collection: &Path, operation: u64) -> PathBuf {
     collection.join(FOLDER).join(format!("{operation}.columns"))
 }
 
-impl Columns {
-    /// Writes the columns; gives what names the file.
+impl ColumnFile {
+    /// Writes columns as they were after a change, each with its field and the bytes that it has in memory, and the assets that
+    /// there were; gives what names the file.
     ///
     /// # Errors
     /// If the disk has no room, or the file cannot be written; nothing is left of it then.
-    pub(crate) fn write(&self, collection: &Path) -> Result<ColumnFileRow, IndexError> {
-        check_room(collection, self.bytes() as u64, ACTION)?;
+    pub(super) fn write<'a>(
+        collection: &Path,
+        operation: u64,
+        all: &Bits,
+        columns: impl Iterator<Item = (&'a str, usize, &'a Column)>,
+    ) -> Result<ColumnFileRow, IndexError> {
+        let columns: Vec<_> = columns.collect();
+        check_room(collection, columns.iter().map(|(_, bytes, _)| *bytes as u64).sum(), ACTION)?;
         let failed = |error| IndexError::file(ACTION, error);
-        let mut listed = Vec::new();
-        let mut parts = Vec::new();
-        for (field, bytes) in self.sizes() {
-            if let Some(column) = self.column(field) {
-                let mut part = Vec::with_capacity(bytes);
-                column.put(&mut part);
-                let checksum = xxh3_64(&part);
-                listed.push(Listed { field: field.to_owned(), bytes: bytes as u64, checksum });
-                parts.push(part);
-            }
+        let mut file = CacheWriter::create(path(collection, operation)).map_err(failed)?;
+        let mut assets = Vec::new();
+        all.put(&mut assets);
+        file.section(&assets).map_err(failed)?;
+        let mut listed = Vec::with_capacity(columns.len());
+        for (field, bytes, column) in columns {
+            let mut part = Vec::with_capacity(bytes);
+            column.put(&mut part);
+            file.section(&part).map_err(failed)?;
+            listed.push(Listed { field: field.to_owned(), bytes: bytes as u64, checksum: xxh3_64(&part) });
         }
         let directory = postcard::to_stdvec(&Directory(listed)).map_err(|error| IndexError::Bug {
             what: format!("the directory of columns cannot be encoded: {error}"),
         })?;
-        let mut all = Vec::new();
-        self.all.put(&mut all);
-        let operation = self.operation();
-        let head = Head { operation, checksums: [xxh3_64(&directory), xxh3_64(&all)] };
-        let mut file = CacheWriter::create(path(collection, operation)).map_err(failed)?;
-        [directory, all].iter().chain(&parts).try_for_each(|part| file.section(part)).map_err(failed)?;
+        file.section(&directory).map_err(failed)?;
+        let head = Head { operation, checksums: [xxh3_64(&assets), xxh3_64(&directory)] };
         let checksum = file.finish(&KIND, &head).map_err(failed)?;
         Ok(ColumnFileRow { operation, checksum })
     }
-}
 
-impl ColumnFile {
     /// Maps a file; `Err` says why it cannot be used.
     pub(crate) fn open(collection: &Path, row: ColumnFileRow) -> Result<Self, String> {
         let file = CacheFile::<Head>::open(&path(collection, row.operation), &KIND)?;
@@ -107,10 +107,10 @@ impl ColumnFile {
             let holds = xxh3_64(&bytes) == checksum;
             if holds { Ok(bytes) } else { Err(format!("the checksum of section {section} does not hold")) }
         };
-        let [of_directory, of_all] = file.head.checksums;
-        let directory = checked(0, of_directory)?;
+        let [of_all, of_directory] = file.head.checksums;
+        let directory = checked(file.sections().saturating_sub(1), of_directory)?;
         let Directory(listed) = postcard::from_bytes(&directory).map_err(|error| error.to_string())?;
-        let all = Bits::read(&mut Reader::new(&checked(1, of_all)?)).ok_or("its assets cannot be read")?;
+        let all = Bits::read(&mut Reader::new(&checked(0, of_all)?)).ok_or("its assets cannot be read")?;
         let columns = (FIRST..).zip(listed).map(|(section, listed)| Ok((listed, file.all_numbers(section)?)));
         Ok(Self { row, columns: columns.collect::<Result<_, String>>()?, all })
     }

@@ -15,7 +15,8 @@
 //! | `dictionary.rs`, `run.rs` | distinct values of a type in order, and the assets of each |
 //! | `places.rs` | places on the Earth, by latitude and longitude |
 //! | `column.rs`, `build.rs` | one field; how it is made, and carried forward |
-//! | `answer.rs`, `tally.rs`, `estimate.rs` | a filter answered, by counting where it counts, and how many will meet it |
+//! | `table.rs`, `answer.rs`, `tally.rs` | columns of one moment; a filter answered from them, by counting where it counts |
+//! | `estimate.rs` | how many will meet a filter |
 //! | `slot.rs`, `file.rs`, `codec.rs` | columns in a mapped file, read when they are first asked for |
 //! | `set.rs` | the columns of a view with what changed since |
 //! | `usage.rs` | which fields have columns, by use or because somebody asked for it, within which bounds |
@@ -42,16 +43,18 @@ mod places;
 mod run;
 mod set;
 mod slot;
+mod table;
 mod tally;
 #[cfg(test)]
 mod tests;
 mod usage;
 
-pub(crate) use answer::{Answer, Columns};
+pub(crate) use answer::Answer;
 pub(crate) use bits::Bits;
 pub(crate) use build::{ColumnBuilder, Parts};
 pub(crate) use column::Column;
 pub use estimate::Estimate;
 pub(crate) use file::ColumnFile;
 pub(crate) use set::ColumnSet;
+pub(crate) use table::Columns;
 pub(crate) use usage::{MAX_FIELD_NAME_BYTES, MAX_INDEXED_FIELDS, Usage, most_bytes};

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
-use super::answer::Columns;
+use super::table::Columns;
 
 /// One in so many assets may have changed before columns are worth carrying forward.
 const CHANGED_SHARE: u64 = 128;

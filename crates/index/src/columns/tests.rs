@@ -6,11 +6,11 @@ use roaring::RoaringBitmap;
 use sensorium_types::{Area, Circle, Comparison, Filter, GeoBox, GeoPoint, LOCATION_FIELD, Literal, Payload};
 use serde_json::{Value, json};
 
-use super::answer::Columns;
 use super::bits::Bits;
 use super::build::{ColumnBuilder, Parts};
 use super::column::{Column, MAX_ITEMS, MAX_TEXT_BYTES};
 use super::file::ColumnFile;
+use super::table::Columns;
 
 /// SplitMix64.
 struct Random(u64);
