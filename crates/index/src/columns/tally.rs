@@ -73,9 +73,10 @@ mod tests {
         // The asset n is in the sets whose number divides it: divisors are counted.
         let sets = 40;
         for step in 1..=sets {
-            counter.add(&(1..300).filter(|asset| asset % step == 0).collect());
+            counter.add(&(1_u32..300).filter(|asset| asset.is_multiple_of(step)).collect());
         }
-        let divisors = |asset: u32| (1..=sets).filter(|step| asset > 0 && asset % step == 0).count();
+        let divisors =
+            |asset: u32| (1..=sets).filter(|step| asset > 0 && asset.is_multiple_of(*step)).count();
         for count in [0, 1, 2, 3, 4, 7, 8, 9, 12, 13, 40, 41, 64, usize::MAX] {
             let right: Vec<_> = (0..300).filter(|asset| divisors(*asset) >= count).collect();
             assert_eq!(counter.at_least(count, &all).iter().collect::<Vec<_>>(), right, "{count}");
