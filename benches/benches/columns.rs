@@ -12,7 +12,7 @@ use sensorium_types::{
 };
 use serde_json::json;
 
-/// Assets, unless `COLUMNS_ASSETS` says another number.
+/// Assets, unless `COLUMNS_ASSETS` says another number. `COLUMNS_ONLY` names filters by a part of them.
 const ASSETS: usize = 100_000;
 const DIM: usize = 32;
 const SEED: u64 = 12;
@@ -22,12 +22,17 @@ const COPIES: usize = 3;
 /// Longest wait for a column.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Filters; `#` stands for the copy.
-const FILTERS: [&str; 5] = [
+const FILTERS: [&str; 10] = [
     "year# >= 2020",
     "tag# = \"t7\" and shot# < 2010",
     "taken# >= \"2021-07\" and not tags# = \"sea\"",
     "size# > 50000",
     "place# = 3003",
+    "home# within 5 km of (48.85, 2.35)",
+    "home# within 500 km of (48.85, 2.35)",
+    "home# within 5000 km of (48.85, 2.35)",
+    "home# within (-30, 150) to (30, -150)",
+    "at least 2 of (year# >= 2020, tag# = \"t7\", home# within 500 km of (48.85, 2.35))",
 ];
 
 fn main() {
@@ -44,7 +49,8 @@ fn main() {
     collection.seal().expect("seals");
     let query = unit(&mut random);
     let plain = median(ROUNDS, |_| timed(|| search(&collection, &query, None)).1);
-    for text in FILTERS {
+    let only = std::env::var("COLUMNS_ONLY").unwrap_or_default();
+    for text in FILTERS.into_iter().filter(|text| text.contains(&only)) {
         let filters: Vec<Filter> =
             (0..COPIES).map(|copy| text.replace('#', &copy.to_string()).parse().expect("a filter")).collect();
         let (mut right, mut made) = (0, Duration::ZERO);
@@ -108,6 +114,7 @@ fn ms(time: Duration) -> f64 {
 fn asset(number: usize, random: &mut Random) -> Change {
     let mut facts = Payload::new();
     let (year, shot, tag) = (2000 + random.below(27), 2000 + random.below(27), random.below(100));
+    let home = home(random);
     let (month, day, tags) = (1 + random.below(12), 1 + random.below(28), random.below(3));
     for copy in 0..COPIES {
         facts.set(&format!("year{copy}"), year);
@@ -117,6 +124,7 @@ fn asset(number: usize, random: &mut Random) -> Change {
         facts.set(&format!("tags{copy}"), json!(["sea", "dog", "sun"].get(..tags)));
         facts.set(&format!("size{copy}"), number);
         facts.set(&format!("place{copy}"), number);
+        facts.set(&format!("home{copy}"), home.clone());
     }
     Change::Upsert {
         asset: AssetRecord {
@@ -138,6 +146,18 @@ fn asset(number: usize, random: &mut Random) -> Change {
         }],
         source: None,
     }
+}
+
+/// Half of all homes lie around a hundred towns, the first of them Paris.
+fn home(random: &mut Random) -> serde_json::Value {
+    let mut degrees = |most: usize| random.below(2_000_000) as f64 / 1e6 * most as f64 - most as f64;
+    let (lat, lon, by_lat, by_lon) = (degrees(90), degrees(180), degrees(1) / 5.0, degrees(1) / 5.0);
+    let town = random.below(200);
+    if town >= 100 {
+        return json!({"lat": lat, "lon": lon});
+    }
+    let (lat, lon) = if town == 0 { (48.85, 2.35) } else { (town as f64 - 50.0, town as f64 * 3.0 - 150.0) };
+    json!({"lat": lat + by_lat, "lon": lon + by_lon})
 }
 
 fn unit(random: &mut Random) -> Vec<f32> {

@@ -94,3 +94,43 @@ fn a_contact_sheet_shows_what_a_server_holds() {
     client.run(&at(&server, &["search", "a goldfish", "--contact-sheet", text(&png)])).expect_code(0);
     assert!(fs_err::read(&png).expect("an image").starts_with(b"\x89PNG"));
 }
+
+#[test]
+fn fields_are_indexed_in_the_data_folder_and_by_a_server() {
+    let (_, held, media) = parts();
+    let refused = held.run(&["fields", "--index", "year"]).expect_code(1);
+    assert!(refused.stderr.contains("there is no collection \"default\""), "{}", refused.stderr);
+    let none = held.run(&["fields"]).expect_code(0);
+    assert!(none.stderr.contains("no field is indexed"), "{}", none.stderr);
+    let meta = media.path().join("meta.csv");
+    fs_err::write(&meta, "path,year,lat,lon\npizza.jpg,2020,48.85,2.35\ngoldfish.jpg,2021,1,2\n")
+        .expect("write");
+    held.run(&["index", text(media.path()), "--meta", text(&meta)]).expect_code(0);
+    let row = |field: &str, bytes: &Value| serde_json::json!({ "field": field, "asked": true, "state": "ready", "bytes": bytes });
+    let listed = held.json(&["fields", "--index", "year", "--index", "location"]);
+    assert_eq!(listed.len(), 2, "{listed:?}");
+    assert_eq!(listed[0], row("location", &listed[0]["bytes"]));
+    assert_eq!(listed[1], row("year", &listed[1]["bytes"]));
+    let near = "location within 3 km of (48.86, 2.34) and at least 1 of (year = 2020, year = 2021)";
+    let found = held.json(&["search", "food", "--filter", near]);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0]["payload"]["name"], "pizza.jpg");
+    let bad = held.run(&["search", "food", "--filter", "location within 3 km of (91, 0)"]).expect_code(2);
+    assert!(
+        bad.stderr.contains("a latitude is a number of degrees from -90 to 90, received 91"),
+        "{}",
+        bad.stderr
+    );
+
+    let server = held.serve();
+    for args in [&["fields"][..], &["fields", "--index", "year"], &["fields", "--drop", "year"]] {
+        let refused = held.run(&at(&server, &[args, &["--collection", "nowhere"]].concat())).expect_code(1);
+        assert!(refused.stderr.contains("nowhere"), "{}", refused.stderr);
+    }
+    let long = held.run(&at(&server, &["fields", "--index", &"x".repeat(300)])).expect_code(2);
+    assert!(long.stderr.contains("1 to 256 bytes, received 300"), "{}", long.stderr);
+    let listed = held.json(&at(&server, &["fields", "--drop", "year", "--drop", "nothing"]));
+    assert_eq!(listed.iter().filter(|row| row["asked"] == true).count(), 1, "{listed:?}");
+    let found = held.json(&at(&server, &["search", "food", "--filter", near]));
+    assert_eq!(found.len(), 1, "{found:?}");
+}

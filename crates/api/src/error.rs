@@ -1,6 +1,6 @@
 //! Messages that break a rule.
 
-use sensorium_types::{ErrorKind, FilterError, IdError, PayloadError, UnknownLanguage};
+use sensorium_types::{ErrorKind, FilterError, GeoError, IdError, PayloadError, UnknownLanguage};
 
 /// A message that cannot be understood. `field` is its path from the request, as protobuf names it.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -47,6 +47,15 @@ pub enum ConvertError {
         #[source]
         source: UnknownLanguage,
     },
+    /// A place or an area that is none.
+    #[error("{field}: {source}")]
+    Geo {
+        /// The field.
+        field: &'static str,
+        /// What is wrong.
+        #[source]
+        source: GeoError,
+    },
     /// Text of the filter grammar that cannot be read.
     #[error(transparent)]
     Filter(#[from] FilterError),
@@ -90,6 +99,7 @@ impl ConvertError {
             | Self::Number { .. }
             | Self::Id { .. }
             | Self::Language { .. }
+            | Self::Geo { .. }
             | Self::Filter(_)
             | Self::Payload(_)
             | Self::TooMany { .. }
@@ -106,6 +116,7 @@ impl ConvertError {
             | Self::Number { field, .. }
             | Self::Id { field, .. }
             | Self::Language { field, .. }
+            | Self::Geo { field, .. }
             | Self::TooMany { field, .. }
             | Self::TooLong { field, .. } => Some(field),
             Self::Filter(_) => Some("filter"),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sensorium_client::{self as client, Client};
 use sensorium_engine::{self as engine, Access, Engine};
-use sensorium_types::{AssetId, Cursor, ErrorKind, Filter, Language, PointKey};
+use sensorium_types::{AssetId, Cursor, ErrorKind, FieldIndex, Filter, Language, PointKey};
 
 use crate::args::high::{Place, Setting};
 use crate::failure::CliError;
@@ -262,6 +262,29 @@ impl Backend {
             Self::Folder(engine) => Ok(engine.keep_captions(wanted).await?),
             Self::Server(client) => Ok(client.keep_captions(wanted).await?),
         }
+    }
+
+    /// Indexes a field, or drops its index; `false` if it was so already.
+    ///
+    /// # Errors
+    /// If it cannot be indexed, or written.
+    pub(crate) async fn index_field(&self, field: &str, wanted: bool) -> anyhow::Result<bool> {
+        Ok(match (self, wanted) {
+            (Self::Folder(engine), _) => engine.index_field(field, wanted).await?,
+            (Self::Server(client), true) => client.index_field(field).await?,
+            (Self::Server(client), false) => client.drop_field_index(field).await?,
+        })
+    }
+
+    /// Fields with an index, in order of name.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub(crate) async fn field_indexes(&self) -> anyhow::Result<Vec<FieldIndex>> {
+        Ok(match self {
+            Self::Folder(engine) => engine.field_indexes().await?,
+            Self::Server(client) => client.field_indexes().await?,
+        })
     }
 
     /// Counts and sizes.

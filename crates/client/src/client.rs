@@ -9,7 +9,7 @@ use sensorium_api::v1::collections_service_client::CollectionsServiceClient;
 use sensorium_api::v1::points_service_client::PointsServiceClient;
 use sensorium_api::v1::query_service_client::QueryServiceClient;
 use sensorium_api::{MAX_STREAMS_OF_CONNECTION, STREAM_WINDOW_BYTES, connection_window_bytes};
-use sensorium_types::{AssetId, CollectionStats, Cursor, Filter, Page, PointKey, SpaceInfo};
+use sensorium_types::{AssetId, CollectionStats, Cursor, FieldIndex, Filter, Page, PointKey, SpaceInfo};
 use tonic::transport::{Channel, Endpoint};
 
 use crate::{Asset, ClientError, QueryReply, QueryRequest, Retry};
@@ -157,6 +157,10 @@ impl Client {
         AdminServiceClient::new(self.channel.clone()).max_decoding_message_size(self.options.max_reply_bytes)
     }
 
+    fn collections(&self) -> CollectionsServiceClient<Channel> {
+        CollectionsServiceClient::new(self.channel.clone())
+    }
+
     fn request<T>(&self, message: T) -> tonic::Request<T> {
         let mut request = tonic::Request::new(message);
         request.set_timeout(self.options.call_timeout);
@@ -244,15 +248,47 @@ impl Client {
     pub async fn keep_captions(&self, wanted: bool) -> Result<(), ClientError> {
         let settings = v1::CollectionSettings { captions: Some(wanted), ..v1::CollectionSettings::default() };
         let (collection_name, settings) = (self.collection(), Some(settings));
-        let collections = || CollectionsServiceClient::new(self.channel.clone());
         if collection_name.is_empty() {
             let message = v1::UpdateCollectionRequest { collection_name, settings };
-            let call = || async { collections().update_collection(self.request(message.clone())).await };
+            let call = || async { self.collections().update_collection(self.request(message.clone())).await };
             return self.options.retry.call(call).await.map(drop);
         }
         let message = v1::CreateCollectionRequest { collection_name, settings };
-        let call = || async { collections().create_collection(self.request(message.clone())).await };
+        let call = || async { self.collections().create_collection(self.request(message.clone())).await };
         self.options.retry.call(call).await.map(drop)
+    }
+
+    /// Indexes a field of the collection; `false` if it is indexed already.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn index_field(&self, field: &str) -> Result<bool, ClientError> {
+        let message =
+            v1::CreateFieldIndexRequest { collection_name: self.collection(), field: field.to_owned() };
+        let call = || async { self.collections().create_field_index(self.request(message.clone())).await };
+        Ok(self.options.retry.call(call).await?.created)
+    }
+
+    /// Drops the index of a field; `false` if there is none.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn drop_field_index(&self, field: &str) -> Result<bool, ClientError> {
+        let message =
+            v1::DeleteFieldIndexRequest { collection_name: self.collection(), field: field.to_owned() };
+        let call = || async { self.collections().delete_field_index(self.request(message.clone())).await };
+        Ok(self.options.retry.call(call).await?.deleted)
+    }
+
+    /// Fields with an index, in order of name.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn field_indexes(&self) -> Result<Vec<FieldIndex>, ClientError> {
+        let message = v1::ListFieldIndexesRequest { collection_name: self.collection() };
+        let call = || async { self.collections().list_field_indexes(self.request(message.clone())).await };
+        let listed = self.options.retry.call(call).await?.indexes;
+        Ok(listed.into_iter().map(FieldIndex::try_from).collect::<Result<_, _>>()?)
     }
 
     /// The thumbnail of a point, a JPEG; `None` where it has none.

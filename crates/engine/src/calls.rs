@@ -9,8 +9,8 @@ use sensorium_embed::Image;
 use sensorium_media::Cancel;
 use sensorium_store::{Store, all_sources};
 use sensorium_types::{
-    AssetId, Change, CollectionStats, Cursor, FailureReason, Filter, MediaPolicy, Page, PointKey, Problem,
-    ReasonKind, SourceState, SpaceInfo, StoredAsset,
+    AssetId, Change, CollectionStats, Cursor, FailureReason, FieldIndex, Filter, MediaPolicy, Page, PointKey,
+    Problem, ReasonKind, SourceState, SpaceInfo, StoredAsset,
 };
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -295,6 +295,23 @@ impl Engine {
     /// If the store fails.
     pub async fn count(&self, filter: Option<&Filter>) -> Result<u64, EngineError> {
         Ok(self.store.count(filter).await?)
+    }
+
+    /// Indexes a field (`wanted`) or drops its index; `false` if it was so already. The index is in use when this returns.
+    ///
+    /// # Errors
+    /// If the engine only reads, too many fields are indexed, or the store fails.
+    pub async fn index_field(&self, field: &str, wanted: bool) -> Result<bool, EngineError> {
+        self.check_writable()?;
+        Ok(self.store.index_field(field, wanted).await?)
+    }
+
+    /// Fields with an index, in order of name.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn field_indexes(&self) -> Result<Vec<FieldIndex>, EngineError> {
+        Ok(self.store.field_indexes().await?)
     }
 
     /// The thumbnail of a point, a JPEG.

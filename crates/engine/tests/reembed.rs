@@ -71,6 +71,7 @@ async fn fill(data_dir: &Path) {
     });
     changes.push(Change::KeepCaptions { wanted: true });
     engine.store().apply(changes).await.expect("applies");
+    assert!(engine.index_field("tag", true).await.expect("indexes"));
 }
 
 async fn reembed(engine: &Engine, losses: Losses) -> (ReembedSummary, Vec<ReembedEvent>) {
@@ -114,6 +115,9 @@ async fn a_collection_comes_over_whole_into_a_space_of_another_dimension() {
     assert_eq!((engine.space(), engine.space_mismatch()), (engine.bundle_space(), None));
     assert_eq!(engine.count(Some(&"tag exists".parse().expect("a filter"))).await.expect("counts"), 2);
     assert!(engine.verify().await.expect("walks").is_empty());
+    let indexed: Vec<_> =
+        engine.field_indexes().await.expect("lists").into_iter().filter(|index| index.asked).collect();
+    assert_eq!(indexed.iter().map(|index| index.field.as_str()).collect::<Vec<_>>(), ["tag"], "as before");
     let captions = engine.caption_counts().await.expect("counts");
     assert_eq!(captions, Some(CaptionCounts { made: 0, missing: 2 }), "kept as before, and to be made again");
     let failures = engine.failures().await.expect("lists");

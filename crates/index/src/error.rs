@@ -151,6 +151,20 @@ pub enum IndexError {
         /// The asset.
         asset: String,
     },
+    /// A field that cannot be indexed under its name.
+    #[error("the name of a field to be indexed has 1 to {limit} bytes, received {bytes}")]
+    FieldName {
+        /// Its length.
+        bytes: usize,
+        /// The longest name.
+        limit: usize,
+    },
+    /// As many fields are indexed as can be.
+    #[error("{limit} fields of the collection are indexed, and no more can be: drop the index of one")]
+    TooManyFields {
+        /// The bound.
+        limit: usize,
+    },
     /// Metadata that breaks the rules.
     #[error(transparent)]
     Metadata(#[from] PayloadError),
@@ -186,7 +200,9 @@ impl IndexError {
     pub const fn kind(&self) -> ErrorKind {
         match self {
             Self::Locked { .. } | Self::InUse { .. } => ErrorKind::Conflict,
-            Self::ReadOnly { .. } | Self::NewerFormat { .. } => ErrorKind::FailedPrecondition,
+            Self::ReadOnly { .. } | Self::NewerFormat { .. } | Self::TooManyFields { .. } => {
+                ErrorKind::FailedPrecondition
+            }
             Self::Damaged { .. } => ErrorKind::Corrupt,
             Self::Storage { kind, .. } => *kind,
             Self::File { .. } | Self::Poisoned { .. } | Self::Hubs { .. } => ErrorKind::Unavailable,
@@ -202,6 +218,7 @@ impl IndexError {
             | Self::NoPoints { .. }
             | Self::DuplicatePoint { .. }
             | Self::SourceMismatch { .. }
+            | Self::FieldName { .. }
             | Self::Metadata(_) => ErrorKind::InvalidArgument,
             Self::Bug { .. } => ErrorKind::Bug,
         }

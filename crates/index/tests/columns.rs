@@ -9,9 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::*;
-use sensorium_index::Collection;
+use sensorium_index::{Collection, GraphParams, Planning, Tuning};
 use sensorium_types::{
-    AssetId, AssetRecord, Change, Filter, Modality, Payload, SourceKey, SourceRow, SourceState, Track,
+    AssetId, AssetRecord, Change, FieldIndexState, Filter, Modality, Payload, Plan, PointRecord,
+    SearchRequest, SourceKey, SourceRow, SourceState, Track,
 };
 use serde_json::{Value, json};
 
@@ -93,7 +94,12 @@ impl Model {
 
 fn any_payload(random: &mut Random) -> Payload {
     let mut payload = Payload::new();
-    let values: [(&str, Value); 12] = [
+    let place = |random: &mut Random| {
+        let (lat, lon) = (random.below(181) as f64 - 90.0, random.below(361) as f64 - 180.0);
+        json!({"lat": lat, "lon": lon})
+    };
+    let homes: Vec<_> = (0..random.below(3)).map(|_| place(random)).collect();
+    let values: [(&str, Value); 17] = [
         ("year", (2000 + random.below(30)).into()),
         ("year", json!(2000.5 + random.below(30) as f64)),
         ("year", "2010".into()),
@@ -113,6 +119,11 @@ fn any_payload(random: &mut Random) -> Payload {
         ("flag", (random.below(2) == 0).into()),
         ("id", ((1_u64 << 53) + random.below(3) as u64).into()),
         ("name", "mine".into()),
+        ("lat", (random.below(181) as f64 - 90.0).into()),
+        ("lon", (random.below(361) as i64 - 180).into()),
+        ("location", place(random)),
+        ("location", "Paris".into()),
+        ("homes", homes.into()),
     ];
     for (name, value) in values {
         if random.below(3) == 0 {
@@ -164,7 +175,7 @@ fn any_change(random: &mut Random, assets: usize) -> Change {
     }
 }
 
-const CONDITIONS: [&str; 24] = [
+const CONDITIONS: [&str; 31] = [
     "year >= 2020",
     "year < 2010.5 and year > 2001",
     "year != 2011",
@@ -189,13 +200,24 @@ const CONDITIONS: [&str; 24] = [
     r#"path < "/media/4""#,
     r#"bytes > 2 and modality in ["image", "video"]"#,
     r#"mtime >= "2022-01-01""#,
+    "location within 4000 km of (10, 170)",
+    "location within 15000 km of (-80, 0) and year > 2005",
+    "location within (-90, 100) to (20, -20)",
+    r#"location = "Paris" or location exists"#,
+    "homes within 3000 km of (88, 10)",
+    "not homes within (0, -180) to (90, 180)",
+    "at least 2 of (year > 2015, tag = \"sea\", homes exists, flag = true)",
 ];
 
 fn any_filter(random: &mut Random, depth: usize) -> String {
-    match random.below(if depth == 0 { 1 } else { 5 }) {
+    match random.below(if depth == 0 { 1 } else { 6 }) {
         0 | 1 => CONDITIONS[random.below(CONDITIONS.len())].to_owned(),
         2 => format!("not ({})", any_filter(random, depth - 1)),
-        3 => format!("({}) and ({})", any_filter(random, depth - 1), any_filter(random, depth - 1)),
+        3 => {
+            let parts: Vec<_> = (0..4).map(|_| any_filter(random, depth - 1)).collect();
+            format!("at least {} of ({})", 1 + random.below(4), parts.join(", "))
+        }
+        4 => format!("({}) and ({})", any_filter(random, depth - 1), any_filter(random, depth - 1)),
         _ => format!("({}) or ({})", any_filter(random, depth - 1), any_filter(random, depth - 1)),
     }
 }
@@ -256,7 +278,7 @@ fn until_columns(collection: &Collection, fields: &[&str]) {
     until(have, || format!("{fields:?} have no columns: {:?}", collection.column_fields()));
 }
 
-const FIELDS: [&str; 15] = [
+const FIELDS: [&str; 17] = [
     "year",
     "tag",
     "tags",
@@ -272,6 +294,8 @@ const FIELDS: [&str; 15] = [
     "modality",
     "mtime",
     "absent",
+    "location",
+    "homes",
 ];
 
 #[test]
@@ -358,6 +382,78 @@ fn a_reader_has_columns_of_its_own_and_none_of_before_a_refresh() {
     check(&model, &beside, r#"year >= 2010 and tag != "sea""#, &mut random);
 }
 
+/// min(limit, matches) hits, each a match that is alive, the best first; what is exact gives the nearest.
+fn check_plan(model: &Model, collection: &Collection, text: &str, ask: &SearchRequest) -> Plan {
+    let right = model.matching(ask.filter.as_ref().expect("a filter"));
+    let reply = search(collection, ask);
+    assert_eq!(reply.hits.len(), ask.limit.min(right.len()), "{text}, {:?}", reply.plan);
+    let found: BTreeSet<_> = reply.hits.iter().map(|hit| hit.asset.clone()).collect();
+    assert_eq!(found.len(), reply.hits.len(), "each once: {text}");
+    assert!(found.is_subset(&right), "{text}, {:?}", reply.plan);
+    assert!(reply.hits.is_sorted_by(|a, b| a.cosine >= b.cosine), "{text}");
+    let facts = reply.filter.expect("told of the filter");
+    assert_eq!(facts.matches, right.len() as u64, "{text}");
+    assert!((facts.at_least..=facts.at_most).contains(&facts.matches), "{facts:?}: {text}");
+    if reply.plan == Plan::ExactScan {
+        let whole = SearchRequest { limit: usize::MAX, exact: true, ..ask.clone() };
+        let all = search(collection, &whole).hits;
+        let nearest = all.get(..reply.hits.len()).expect("no fewer");
+        assert_eq!(reply.hits, nearest, "{text}");
+        assert_eq!(all.len(), right.len());
+    }
+    reply.plan
+}
+
+#[test]
+fn each_plan_gives_k_hits_or_every_match_for_every_type_of_condition() {
+    const ASSETS: usize = 2500;
+    let mut random = Random(sensorium_testkit::seed("filters in each plan", 8));
+    let mut plans = BTreeMap::new();
+    for planning in [Planning::Walk, Planning::Scan, Planning::ByCost] {
+        let data = tempfile::tempdir().expect("folder");
+        // So narrow a beam that walks among a part of so few points are worth it.
+        let graph = GraphParams { ef: 8, ..eager().graph };
+        let (_database, collection) = open_tuned(data.path(), Tuning { planning, graph, ..eager() });
+        let mut model = filled(&collection, &mut random, ASSETS);
+        // Copies of one vector, assets of many points, then dead points in what is sealed, and a tail.
+        let copied = random.unit(DIM);
+        let mut changes = Vec::new();
+        for number in 0..60 {
+            let Change::Upsert { asset, points, source } = upsert(&mut random, number * 7) else { continue };
+            let many = points.iter().flat_map(|point| {
+                (0..4).map(|ordinal| PointRecord { ordinal, vector: copied.clone(), ..point.clone() })
+            });
+            changes.push(Change::Upsert { asset, points: many.collect(), source });
+        }
+        let apply = |model: &mut Model, changes: Vec<Change>| {
+            changes.iter().for_each(|change| model.apply(change));
+            collection.apply(changes).expect("applies");
+        };
+        apply(&mut model, changes);
+        collection.seal().expect("seals");
+        let changes = (0..120).map(|_| any_change(&mut random, ASSETS + 50)).collect();
+        apply(&mut model, changes);
+        for with_columns in [false, true] {
+            if with_columns {
+                until_columns(&collection, &FIELDS);
+            }
+            for text in CONDITIONS {
+                for limit in [1, 8, 200] {
+                    let near = if random.below(2) == 0 { copied.clone() } else { random.unit(DIM) };
+                    let ask = SearchRequest { filter: Some(filter(text)), ..request(near, limit) };
+                    let plan = check_plan(&model, &collection, text, &ask);
+                    *plans.entry((format!("{planning:?}"), format!("{plan:?}"))).or_insert(0) += 1;
+                }
+            }
+        }
+        assert_clean(&collection);
+    }
+    let count = |planning: &str, plan: &str| plans.get(&(planning.to_owned(), plan.to_owned())).copied();
+    assert!(count("Walk", "FilteredGraph").is_some_and(|count| count > 30), "{plans:?}");
+    assert!(count("Scan", "ExactScan").is_some_and(|count| count > 100), "{plans:?}");
+    assert!(count("ByCost", "ExactScan").is_some_and(|count| count > 100), "{plans:?}");
+}
+
 #[test]
 fn a_collection_closes_while_columns_are_made() {
     let mut random = Random(5);
@@ -368,4 +464,75 @@ fn a_collection_closes_while_columns_are_made() {
         filled(&collection, &mut random, assets);
         collection.count(Some(&filter("year = 2001 and tag exists"))).expect("counts");
     }
+}
+
+#[test]
+fn indexed_fields_have_their_columns_after_a_restart_and_without_a_filter() {
+    let mut random = Random(sensorium_testkit::seed("indexed fields", 6));
+    let data = tempfile::tempdir().expect("folder");
+    let asked = |collection: &Collection| {
+        let listed = collection.field_indexes().into_iter().filter(|index| index.asked);
+        listed.map(|index| (index.field, index.state)).collect::<Vec<_>>()
+    };
+    let ready = |field: &str| (field.to_owned(), FieldIndexState::Ready);
+    let model = {
+        let (_database, collection) = open(data.path());
+        let model = filled(&collection, &mut random, 700);
+        for field in ["year", "location", "absent"] {
+            assert!(collection.index_field(field, true).expect("indexes"));
+            assert!(!collection.index_field(field, true).expect("is so already"));
+            assert!(collection.column_fields().iter().any(|known| known == field), "it is made at once");
+        }
+        assert!(collection.index_field("absent", false).expect("drops"));
+        assert!(!collection.index_field("absent", false).expect("is so already"));
+        assert_eq!(collection.column_fields(), ["location", "year"], "nobody asks for the other any more");
+        assert!(collection.field_indexes().iter().all(|index| index.bytes > 500));
+        assert_clean(&collection);
+        model
+    };
+    let (_database, collection) = open(data.path());
+    until(|| collection.column_fields() == ["location", "year"], || format!("{:?}", asked(&collection)));
+    assert_eq!(asked(&collection), [ready("location"), ready("year")]);
+    check(&model, &collection, "year > 2010 and location within 5000 km of (10, 10)", &mut random);
+    until_columns(&collection, &["tag"]);
+    let all: Vec<_> =
+        collection.field_indexes().into_iter().map(|index| (index.field, index.asked)).collect();
+    assert_eq!(
+        all,
+        [("location", true), ("tag", false), ("year", true)].map(|(field, asked)| (field.to_owned(), asked))
+    );
+
+    // Names meet however their accents are composed.
+    assert!(collection.index_field("gro\u{308}\u{df}e", true).expect("indexes"));
+    assert!(!collection.index_field("gr\u{f6}\u{df}e", true).expect("is so already"));
+    assert!(collection.index_field("gro\u{308}\u{df}e", false).expect("drops"));
+
+    let beside = reader(data.path());
+    let beside = beside.open_collection("default").expect("opens").expect("there");
+    assert_eq!(asked(&beside).len(), 2);
+    let refused = beside.index_field("tag", true).expect_err("it only reads");
+    assert_eq!(refused.kind(), sensorium_types::ErrorKind::FailedPrecondition);
+    for name in [String::new(), "x".repeat(257)] {
+        let refused = collection.index_field(&name, true).expect_err("no name");
+        assert_eq!(refused.kind(), sensorium_types::ErrorKind::InvalidArgument);
+        assert!(!collection.index_field(&name, false).expect("there is none"));
+    }
+    for number in 0..30 {
+        assert!(collection.index_field(&format!("field {number}"), true).expect("indexes"));
+    }
+    let refused = collection.index_field("one more", true).expect_err("too many");
+    assert!(refused.to_string().starts_with("32 fields of the collection are indexed"), "{refused}");
+    assert_clean(&collection);
+}
+
+#[test]
+fn columns_of_indexed_fields_keep_up_though_nobody_asks() {
+    let mut random = Random(7);
+    let data = tempfile::tempdir().expect("folder");
+    let (_database, collection) = open(data.path());
+    assert!(collection.index_field("year", true).expect("indexes"));
+    let model = filled(&collection, &mut random, 10_000);
+    let indexed = || collection.field_indexes().into_iter().find(|index| index.field == "year");
+    until(|| indexed().is_some_and(|index| index.bytes > 6000), || format!("{:?}", indexed()));
+    check(&model, &collection, "year > 2010", &mut random);
 }

@@ -11,7 +11,7 @@ use sensorium_api::v1::query_service_client::QueryServiceClient;
 use sensorium_api::{Fault, v1};
 use sensorium_client::{Client, ClientError, DeleteSelector, QueryRequest, Term, TermInput};
 use sensorium_server::Settings;
-use sensorium_types::{AssetId, ErrorKind, Modality};
+use sensorium_types::{AssetId, ErrorKind, FieldIndexState, Modality};
 use tonic::Code;
 
 async fn filled() -> (Running, Client, Vec<AssetId>) {
@@ -178,6 +178,29 @@ async fn bad_input_is_the_callers_fault() {
         assert_eq!(points.delete(selector).await.expect_err("refused").code(), Code::InvalidArgument);
     }
     assert_eq!(client.count(None).await.expect("counts"), 4);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn fields_are_indexed_listed_and_dropped() {
+    let (server, client, ids) = filled().await;
+    assert!(client.index_field("year").await.expect("indexes"));
+    assert!(!client.index_field("year").await.expect("is indexed already"));
+    assert!(client.index_field("location").await.expect("indexes"));
+    let listed = client.field_indexes().await.expect("lists");
+    let asked: Vec<_> = listed.iter().map(|index| (index.field.as_str(), index.asked, index.state)).collect();
+    assert_eq!(
+        asked,
+        [("location", true, FieldIndexState::Ready), ("year", true, FieldIndexState::Ready)],
+        "in order of name"
+    );
+    let filter = "at least 1 of (year = 2019, location within 5 km of (0, 0))".parse().expect("a filter");
+    let filtered = QueryRequest { filter: Some(filter), ..ask("dog") };
+    let hits = client.query(filtered).await.expect("answers").hits;
+    assert_eq!(hits.iter().map(|hit| &hit.asset).collect::<Vec<_>>(), [&ids[0]]);
+    assert!(client.drop_field_index("location").await.expect("drops"));
+    assert!(!client.drop_field_index("location").await.expect("is not indexed"));
+    assert_eq!(kind(client.index_field("").await), ErrorKind::InvalidArgument);
     server.end().await;
 }
 

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use sensorium_index::{Collection, IndexError};
 use sensorium_store::{Catalogue, Store, StoreError, Upkeep, VectorSearch};
 use sensorium_types::{
-    Applied, AssetId, Change, CollectionStats, Cursor, Filter, HubWeights, Page, PointKey, Problem,
-    ScoredPoint, SearchReply, SearchRequest, SourceKey, SourceRow, SpaceInfo, StoredAsset,
+    Applied, AssetId, Change, CollectionStats, Cursor, FieldIndex, Filter, HubWeights, Page, PointKey,
+    Problem, ScoredPoint, SearchReply, SearchRequest, SourceKey, SourceRow, SpaceInfo, StoredAsset,
 };
 
 use crate::blocking;
@@ -108,6 +108,15 @@ impl Catalogue for IndexStore {
 
 #[async_trait]
 impl Upkeep for IndexStore {
+    async fn index_field(&self, field: &str, wanted: bool) -> Result<bool, StoreError> {
+        let field = field.to_owned();
+        self.call(move |collection| collection.index_field(&field, wanted)).await
+    }
+
+    async fn field_indexes(&self) -> Result<Vec<FieldIndex>, StoreError> {
+        Ok(self.0.field_indexes())
+    }
+
     async fn stats(&self) -> Result<CollectionStats, StoreError> {
         self.call(Collection::stats).await
     }

@@ -68,6 +68,7 @@ where
     reads::filters_see_facts_under_metadata(fresh().await).await;
     reads::thumbnails_are_kept(fresh().await).await;
     reads::statistics_count(fresh().await).await;
+    reads::an_index_of_a_field_changes_no_answer(fresh().await).await;
     searches::the_nearest_come_first(fresh().await).await;
     searches::limits_of_a_search_hold(fresh().await).await;
     searches::each_sub_query_has_its_answer(fresh().await).await;

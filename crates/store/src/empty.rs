@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use sensorium_types::{
-    Applied, AssetId, Change, CollectionStats, Cursor, ErrorKind, Filter, HubWeights, Page, Plan, PointKey,
-    Problem, ScoredPoint, SearchReply, SearchRequest, SourceKey, SourceRow, SpaceInfo, StoredAsset,
+    Applied, AssetId, Change, CollectionStats, Cursor, ErrorKind, FieldIndex, Filter, HubWeights, Page, Plan,
+    PointKey, Problem, ScoredPoint, SearchReply, SearchRequest, SourceKey, SourceRow, SpaceInfo, StoredAsset,
 };
 
 use crate::{Catalogue, Store, StoreError, Upkeep, VectorSearch};
@@ -19,6 +19,11 @@ impl EmptyStore {
     }
 }
 
+fn read_only() -> StoreError {
+    let message = "the database is open for reading only".to_owned();
+    StoreError { kind: ErrorKind::FailedPrecondition, message, source: None }
+}
+
 #[async_trait]
 impl VectorSearch for EmptyStore {
     fn space(&self) -> SpaceInfo {
@@ -26,7 +31,8 @@ impl VectorSearch for EmptyStore {
     }
 
     async fn search(&self, request: SearchRequest) -> Result<Vec<SearchReply>, StoreError> {
-        let none = || SearchReply { hits: Vec::new(), plan: Plan::ExactScan, points_compared: 0 };
+        let none =
+            || SearchReply { hits: Vec::new(), plan: Plan::ExactScan, points_compared: 0, filter: None };
         Ok(request.queries.iter().map(|_| none()).collect())
     }
 
@@ -76,6 +82,14 @@ impl Catalogue for EmptyStore {
 
 #[async_trait]
 impl Upkeep for EmptyStore {
+    async fn index_field(&self, _: &str, _: bool) -> Result<bool, StoreError> {
+        Err(read_only())
+    }
+
+    async fn field_indexes(&self) -> Result<Vec<FieldIndex>, StoreError> {
+        Ok(Vec::new())
+    }
+
     async fn stats(&self) -> Result<CollectionStats, StoreError> {
         let none = Some(0);
         Ok(CollectionStats {
@@ -109,7 +123,6 @@ impl Store for EmptyStore {
         if changes.is_empty() {
             return Ok(Vec::new());
         }
-        let message = "the database is open for reading only".to_owned();
-        Err(StoreError { kind: ErrorKind::FailedPrecondition, message, source: None })
+        Err(read_only())
     }
 }

@@ -1,9 +1,9 @@
-//! [`Upkeep`]: counts, checks and building.
+//! [`Upkeep`]: counts, checks, indexes of fields and building.
 
 use std::fmt::Debug;
 
 use async_trait::async_trait;
-use sensorium_types::{CollectionStats, Problem};
+use sensorium_types::{CollectionStats, FieldIndex, Problem};
 
 use crate::StoreError;
 
@@ -21,6 +21,13 @@ pub trait Upkeep: Send + Sync + Debug {
 
     /// Builds the graph over what is written so far, if the store has one; returns when it is in use.
     async fn seal(&self) -> Result<(), StoreError>;
+
+    /// Indexes a field (`wanted`) or drops its index; `false` if it was so already. It is on stable storage, and the index in use if
+    /// it fits, when this returns. A filter may name any field: an index changes no answer, only what it costs.
+    async fn index_field(&self, field: &str, wanted: bool) -> Result<bool, StoreError>;
+
+    /// Fields with an index, in order of name.
+    async fn field_indexes(&self) -> Result<Vec<FieldIndex>, StoreError>;
 
     /// Makes some of the hub values that are missing; `false` once there is nothing to do, as ever in a store that corrects
     /// nothing.

@@ -1,15 +1,15 @@
 //! A store in memory: slow, plain, and by the contract.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use parking_lot::RwLock;
 use sensorium_store::contract::oracle;
 use sensorium_store::{Catalogue, Store, StoreError, Upkeep, VectorSearch};
 use sensorium_types::{
-    Applied, AssetId, AssetRecord, CAPTIONS_FIELD, Change, CollectionStats, Cursor, ErrorKind, Filter,
-    HubWeights, Page, Plan, PointKey, PointRecord, Problem, ScoredPoint, SearchReply, SearchRequest,
-    SourceKey, SourceRow, SpaceInfo, Stopped, StoredAsset, SubQuery, Track,
+    Applied, AssetId, AssetRecord, CAPTIONS_FIELD, Change, CollectionStats, Cursor, ErrorKind, FieldIndex,
+    FieldIndexState, Filter, HubWeights, Page, Plan, PointKey, PointRecord, Problem, ScoredPoint,
+    SearchReply, SearchRequest, SourceKey, SourceRow, SpaceInfo, Stopped, StoredAsset, SubQuery, Track,
 };
 
 /// A store that keeps everything in maps and compares every vector.
@@ -26,6 +26,7 @@ struct State {
     sources: BTreeMap<SourceKey, (SourceRow, u64)>,
     written: u64,
     keeps_captions: bool,
+    indexed: BTreeSet<String>,
 }
 
 impl MemoryStore {
@@ -181,6 +182,7 @@ impl VectorSearch for MemoryStore {
             hits: oracle::search(assets(), &request, query),
             plan: Plan::ExactScan,
             points_compared,
+            filter: None,
         };
         Ok(request.queries.iter().map(reply).collect())
     }
@@ -260,6 +262,18 @@ impl Catalogue for MemoryStore {
 
 #[async_trait]
 impl Upkeep for MemoryStore {
+    async fn index_field(&self, field: &str, wanted: bool) -> Result<bool, StoreError> {
+        let mut state = self.state.write();
+        Ok(if wanted { state.indexed.insert(field.to_owned()) } else { state.indexed.remove(field) })
+    }
+
+    async fn field_indexes(&self) -> Result<Vec<FieldIndex>, StoreError> {
+        let state = self.state.read();
+        let fields = state.indexed.iter().cloned();
+        let index = |field| FieldIndex { field, asked: true, state: FieldIndexState::Ready, bytes: 0 };
+        Ok(fields.map(index).collect())
+    }
+
     async fn stats(&self) -> Result<CollectionStats, StoreError> {
         let state = self.state.read();
         let sources_indexed =

@@ -11,6 +11,7 @@
 //! | `payload.rs` | [`Payload`] and its limits |
 //! | `number.rs` | numbers that are exact to 64 bits: [`read_number`], [`compare_numbers`] |
 //! | `text.rs` | when texts are the same or blank, and how they are shown: [`nfc`], [`is_blank`], [`printable`] |
+//! | `geo.rs` | [`GeoPoint`]s and [`Area`]s of the Earth |
 //! | `filter/` | [`Filter`], its grammar and its meaning; [`Period`] |
 //! | `score.rs` | [`Calibration`], [`CalibrationTable`] |
 //! | `hubs.rs` | the hub correction: [`HubValues`] of points, [`HubWeights`] of queries, [`HubBank`] |
@@ -22,6 +23,7 @@
 
 mod cancel;
 mod filter;
+mod geo;
 mod hubs;
 mod id;
 mod kind;
@@ -37,7 +39,10 @@ mod span;
 mod text;
 
 pub use cancel::{Cancel, CancelOnDrop, Stopped};
-pub use filter::{Comparison, Filter, FilterError, Literal, MAX_FILTER_BYTES, MAX_FILTER_TERMS, Period};
+pub use filter::{
+    Comparison, Filter, FilterError, LOCATION_FIELD, Literal, MAX_FILTER_BYTES, MAX_FILTER_TERMS, Period,
+};
+pub use geo::{Area, Circle, EARTH_RADIUS_M, GeoBox, GeoError, GeoPoint};
 pub use hubs::{HubBank, HubValues, HubWeights};
 pub use id::{AssetId, ContentHash, IdError, PointKey, PointUuid};
 pub use kind::ErrorKind;
@@ -51,8 +56,9 @@ pub use record::{
 };
 pub use score::{Calibration, CalibrationTable};
 pub use search::{
-    AssetHit, CollectionStats, CollectionSummary, Cursor, MeasuredRecall, Page, Plan, Problem, ScoredPoint,
-    SearchReply, SearchRequest, SpaceInfo, StoredAsset, SubQuery,
+    AssetHit, CollectionStats, CollectionSummary, Cursor, FieldIndex, FieldIndexState, FilterFacts,
+    MeasuredRecall, Page, Plan, Problem, ScoredPoint, SearchReply, SearchRequest, SpaceInfo, StoredAsset,
+    SubQuery,
 };
 pub use span::{Moment, Span};
 pub use text::{compare_text, is_blank, nfc, printable, same_text};

@@ -88,6 +88,23 @@ pub struct SearchReply {
     pub plan: Plan,
     /// Points that were compared with the query.
     pub points_compared: usize,
+    /// What became of the request's filter, where it has one and the store tells; the same for all sub-queries.
+    pub filter: Option<FilterFacts>,
+}
+
+/// How many assets meet a filter, as estimated and as found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FilterFacts {
+    /// Before any asset was asked: no fewer than this, of all modalities.
+    pub at_least: u64,
+    /// A guess.
+    pub likely: u64,
+    /// No more than this.
+    pub at_most: u64,
+    /// Assets that meet it, of the request's modalities and without those that are left out.
+    pub matches: u64,
+    /// Assets that were asked one by one, for what no index tells.
+    pub asked: u64,
 }
 
 /// A point of an asset beside the query's cosine.
@@ -170,6 +187,30 @@ pub struct CollectionStats {
     pub bytes_in_memory: Option<u64>,
     /// What searches through graphs find, measured by queries that were asked since the collection was opened.
     pub recall: Vec<MeasuredRecall>,
+}
+
+/// A payload field whose values are kept in order, so that filters on it are answered without a look at assets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldIndex {
+    /// The field, as filters name it.
+    pub field: String,
+    /// Whether somebody asked for the index; else filters that named the field did.
+    pub asked: bool,
+    /// Whether filters are answered by it.
+    pub state: FieldIndexState,
+    /// Bytes in memory.
+    pub bytes: u64,
+}
+
+/// Whether the index of a field is in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FieldIndexState {
+    /// It is being made, or will be with the next filter that names the field.
+    Waiting,
+    /// Filters are answered by it.
+    Ready,
+    /// Its values do not fit: assets are asked one by one.
+    TooLarge,
 }
 
 /// How many of the nearest assets searches through graphs find, of one content asked by another.

@@ -1,7 +1,10 @@
 //! Filters, as a tree of messages or as text.
 
 use prost::Message as _;
-use sensorium_types::{Comparison, Filter, Literal, MAX_FILTER_BYTES, MAX_FILTER_TERMS};
+use sensorium_types::{
+    Area, Circle, Comparison, Filter, GeoBox, GeoError, GeoPoint, LOCATION_FIELD, Literal, MAX_FILTER_BYTES,
+    MAX_FILTER_TERMS,
+};
 
 use super::value::{Whole, finite};
 use crate::v1::condition::Condition as Kind;
@@ -60,7 +63,12 @@ impl From<&Filter> for v1::Filter {
             }
             Filter::Or(filters) => Self { should: all(filters), ..Self::default() },
             Filter::Not(inner) => Self { must_not: vec![inner.as_ref().into()], ..Self::default() },
-            Filter::Compare { .. } | Filter::In { .. } | Filter::Exists { .. } => {
+            Filter::AtLeast { count, of } => {
+                let min_count = u32::try_from(*count).unwrap_or(u32::MAX);
+                let min_should = Some(v1::MinShould { conditions: all(of), min_count });
+                Self { min_should, ..Self::default() }
+            }
+            Filter::Compare { .. } | Filter::In { .. } | Filter::Exists { .. } | Filter::Within { .. } => {
                 Self { must: vec![filter.into()], ..Self::default() }
             }
         }
@@ -70,7 +78,9 @@ impl From<&Filter> for v1::Filter {
 impl From<&Filter> for v1::Condition {
     fn from(filter: &Filter) -> Self {
         leaf(match filter {
-            Filter::And(_) | Filter::Or(_) | Filter::Not(_) => Kind::Filter(Box::new(filter.into())),
+            Filter::And(_) | Filter::Or(_) | Filter::Not(_) | Filter::AtLeast { .. } => {
+                Kind::Filter(Box::new(filter.into()))
+            }
             Filter::Compare { field, comparison, value } => Kind::Comparison(v1::Comparison {
                 field: Some(field.clone()),
                 operator: v1::ComparisonOperator::from(*comparison).into(),
@@ -81,6 +91,7 @@ impl From<&Filter> for v1::Condition {
                 values: values.iter().map(v1::Literal::from).collect(),
             }),
             Filter::Exists { field } => Kind::Exists(field.clone()),
+            Filter::Within { field, area } => within(field.clone(), *area),
         })
     }
 }
@@ -110,6 +121,22 @@ impl From<&Literal> for v1::Literal {
             Literal::Bool(value) => Constant::Boolean(*value),
         };
         Self { literal: Some(literal) }
+    }
+}
+
+fn within(field: String, area: Area) -> Kind {
+    let place = |place: GeoPoint| Some(v1::GeoPoint { lat: place.lat(), lon: place.lon() });
+    match area {
+        Area::Circle(circle) => Kind::GeoRadius(v1::GeoRadius {
+            field: Some(field),
+            center: place(circle.center()),
+            radius_m: circle.radius_m(),
+        }),
+        Area::Box(sides) => Kind::GeoBox(v1::GeoBox {
+            field: Some(field),
+            south_west: place(sides.south_west()),
+            north_east: place(sides.north_east()),
+        }),
     }
 }
 
@@ -146,7 +173,7 @@ impl Reader {
                 received: depth,
             });
         }
-        let v1::Filter { must, should, must_not } = message;
+        let v1::Filter { must, should, must_not, min_should } = message;
         let mut all = self.conditions(must, depth)?;
         let any = self.conditions(should, depth)?;
         if !any.is_empty() {
@@ -154,6 +181,17 @@ impl Reader {
         }
         let none = self.conditions(must_not, depth)?;
         all.extend(none.into_iter().map(|filter| Filter::Not(Box::new(filter))));
+        if let Some(v1::MinShould { conditions, min_count }) = min_should {
+            self.count(1)?;
+            let of = self.conditions(conditions, depth)?;
+            let count = usize::try_from(min_count).ok().filter(|count| (1..=of.len()).contains(count));
+            let count = count.ok_or_else(|| ConvertError::Number {
+                field: "filter.min_should.min_count",
+                expected: "from 1 to the number of conditions",
+                received: format!("{min_count} of {}", of.len()),
+            })?;
+            all.push(Filter::AtLeast { count, of });
+        }
         Ok(single_or(all, Filter::And))
     }
 
@@ -186,6 +224,20 @@ impl Reader {
                 self.count(filter.terms())?;
                 Ok(filter)
             }
+            Some(Kind::GeoRadius(v1::GeoRadius { field, center, radius_m })) => {
+                self.count(1)?;
+                let circle = Circle::new(place("filter.geo_radius.center", center)?, radius_m);
+                let area = circle.map(Area::Circle).map_err(geo("filter.geo_radius.radius_m"))?;
+                Ok(Filter::Within { field: located(field), area })
+            }
+            Some(Kind::GeoBox(v1::GeoBox { field, south_west, north_east })) => {
+                self.count(1)?;
+                let south_west = place("filter.geo_box.south_west", south_west)?;
+                let north_east = place("filter.geo_box.north_east", north_east)?;
+                let sides = GeoBox::new(south_west, north_east);
+                let area = sides.map(Area::Box).map_err(geo("filter.geo_box"))?;
+                Ok(Filter::Within { field: located(field), area })
+            }
         }
     }
 
@@ -212,6 +264,20 @@ impl Reader {
         }
         Ok(())
     }
+}
+
+fn geo(field: &'static str) -> impl Fn(GeoError) -> ConvertError {
+    move |source| ConvertError::Geo { field, source }
+}
+
+fn place(field: &'static str, received: Option<v1::GeoPoint>) -> Result<GeoPoint, ConvertError> {
+    let v1::GeoPoint { lat, lon } = received.ok_or(ConvertError::Missing { field })?;
+    GeoPoint::new(lat, lon).map_err(geo(field))
+}
+
+/// The field of places; the asset's own where none is named.
+fn located(field: Option<String>) -> String {
+    field.unwrap_or_else(|| LOCATION_FIELD.to_owned())
 }
 
 /// The name of a field; one that was sent may be empty, as a key of JSON may.
@@ -248,6 +314,9 @@ mod tests {
             "not not a exists",
             "a = 1983516295378495150 and b in [18446744073709551615, -9223372036854775808, 1.0]",
             "\"\" = 1 and \"\" exists and \"not\" in [1e300]",
+            "location within 5.5 km of (48.85, -2.35) or not \"\" within (-20, 170) to (-10.5, -170)",
+            "at least 2 of (a = 1, b within 0 m of (90, 180), not c exists)",
+            "a = 1 and not at least 1 of (b = 1, at least 1 of (c = 2) or d = 3)",
         ] {
             let (before, after) = back(text);
             assert_eq!(before, after, "{text}");
@@ -287,6 +356,42 @@ mod tests {
             filter(Some(expression(MAX_FILTER_BYTES)), ""),
             Err(ConvertError::TooLong { field: "filter", .. })
         ));
+    }
+
+    #[test]
+    fn places_and_counts_are_checked_and_the_asset_s_own_place_is_meant_where_no_field_is_named() {
+        let here = v1::GeoPoint { lat: 1.0, lon: 2.0 };
+        let circle = |center, radius_m| Kind::GeoRadius(v1::GeoRadius { field: None, center, radius_m });
+        let sides = |south_west, north_east| Kind::GeoBox(v1::GeoBox { field: None, south_west, north_east });
+        let read =
+            |kind: Kind| Filter::try_from(v1::Filter { must: vec![leaf(kind)], ..v1::Filter::default() });
+        let own: Filter = "location within 5 m of (1, 2)".parse().expect("a filter");
+        assert_eq!(read(circle(Some(here), 5.0)), Ok(own));
+        let at = |lat, lon| Some(v1::GeoPoint { lat, lon });
+        for (wrong, field, what) in [
+            (circle(None, 5.0), "filter.geo_radius.center", "missing"),
+            (circle(at(f64::NAN, 0.0), 5.0), "filter.geo_radius.center", "latitude"),
+            (circle(Some(here), -5.0), "filter.geo_radius.radius_m", "received -5"),
+            (circle(Some(here), f64::NAN), "filter.geo_radius.radius_m", "received NaN"),
+            (sides(Some(here), None), "filter.geo_box.north_east", "missing"),
+            (sides(at(0.0, 181.0), Some(here)), "filter.geo_box.south_west", "longitude"),
+            (sides(at(5.0, 0.0), Some(here)), "filter.geo_box", "south-western"),
+        ] {
+            let error = read(wrong).expect_err(field);
+            assert_eq!((error.field(), error.kind()), (Some(field), ErrorKind::InvalidArgument));
+            assert!(error.to_string().contains(what), "{error}");
+        }
+        let of = |min_count, conditions| {
+            let min_should = Some(v1::MinShould { conditions, min_count });
+            Filter::try_from(v1::Filter { min_should, ..v1::Filter::default() })
+        };
+        let exists = || leaf(Kind::Exists("a".to_owned()));
+        assert!(of(1, vec![exists()]).is_ok());
+        for (min_count, conditions) in [(0, vec![exists()]), (2, vec![exists()]), (0, Vec::new())] {
+            let error = of(min_count, conditions).expect_err("says nothing");
+            assert_eq!(error.field(), Some("filter.min_should.min_count"));
+        }
+        assert!(matches!(of(1, (0..5000).map(|_| exists()).collect()), Err(ConvertError::TooMany { .. })));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The enums.
 
-use sensorium_types::{Content, ErrorKind, MediaPolicy, Modality, Plan, ReasonKind, Track};
+use sensorium_types::{Content, ErrorKind, FieldIndexState, MediaPolicy, Modality, Plan, ReasonKind, Track};
 
 use crate::{ConvertError, v1};
 
@@ -34,6 +34,7 @@ same_names!(Modality, "modality": Text, Image, Video, Audio);
 same_names!(Track, "track": Video, Audio, Image, Text, Fused, Caption);
 same_names!(MediaPolicy, "media": Reference, Copy, None);
 same_names!(Content, "content": Image, Audio, Text);
+same_names!(FieldIndexState, "state": Waiting, Ready, TooLarge);
 same_names!(Plan, "plan": ExactScan, Graph, FilteredGraph);
 same_names!(
     ReasonKind, "reason":

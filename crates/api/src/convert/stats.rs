@@ -1,6 +1,6 @@
 //! Spaces, counts and problems.
 
-use sensorium_types::{CollectionStats, MeasuredRecall, Problem, SpaceInfo};
+use sensorium_types::{CollectionStats, FieldIndex, MeasuredRecall, Problem, SpaceInfo};
 
 use crate::{ConvertError, v1};
 
@@ -20,6 +20,23 @@ pub fn space(space: &SpaceInfo) -> v1::Space {
 pub fn space_info(message: Option<v1::Space>) -> Result<SpaceInfo, ConvertError> {
     let v1::Space { id, dim, revision } = message.ok_or(ConvertError::Missing { field: "space" })?;
     Ok(SpaceInfo { id, dim: dim as usize, revision })
+}
+
+impl From<FieldIndex> for v1::FieldIndex {
+    fn from(index: FieldIndex) -> Self {
+        let FieldIndex { field, asked, state, bytes } = index;
+        Self { field, asked, state: v1::FieldIndexState::from(state).into(), bytes }
+    }
+}
+
+impl TryFrom<v1::FieldIndex> for FieldIndex {
+    type Error = ConvertError;
+
+    fn try_from(message: v1::FieldIndex) -> Result<Self, ConvertError> {
+        let state = message.state().try_into()?;
+        let v1::FieldIndex { field, asked, state: _, bytes } = message;
+        Ok(Self { field, asked, state, bytes })
+    }
 }
 
 impl v1::StatsResponse {

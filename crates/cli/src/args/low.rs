@@ -76,6 +76,8 @@ pub(crate) enum Command {
     Delete(Delete),
     /// List the collections
     Collections(Collections),
+    /// List the fields whose filters are fast, and choose them
+    Fields(Fields),
     /// List the files that could not be indexed, with their reasons
     Failures(Failures),
     /// List the formats that are decoded
@@ -332,6 +334,20 @@ pub(crate) struct Collections {
     /// Drop this collection with everything in it
     #[arg(long, value_name = "NAME")]
     pub(crate) drop: Option<String>,
+}
+
+/// `fields`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A filter may name any field. One that filters name is indexed by itself, in memory, and until others need its room; one
+that is indexed here stays so.")]
+pub(crate) struct Fields {
+    /// Keep an index of this field; `location` is where assets are (may be repeated)
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) index: Vec<String>,
+    /// Keep the index of this field no longer (may be repeated)
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) drop: Vec<String>,
 }
 
 /// `failures`

@@ -7,6 +7,7 @@ mod collections;
 mod doctor;
 mod eval;
 mod failures;
+mod fields;
 mod formats;
 mod index;
 mod models;
@@ -73,6 +74,7 @@ pub(crate) fn without_setting(
         | Command::Delete(_)
         | Command::Collections(_)
         | Command::Failures(_)
+        | Command::Fields(_)
         | Command::Doctor
         | Command::Verify
         | Command::Repair(_)
@@ -102,6 +104,7 @@ pub(crate) async fn run(command: Command, mut context: Context) -> anyhow::Resul
         Command::Get(args) => or_interrupt(Box::pin(assets::get(args, context))).await,
         Command::Delete(args) => or_interrupt(Box::pin(assets::delete(args, context))).await,
         Command::Collections(args) => or_interrupt(Box::pin(collections::run(args, context))).await,
+        Command::Fields(args) => or_interrupt(Box::pin(fields::run(args, context))).await,
         Command::Doctor => or_interrupt(Box::pin(doctor::run(context))).await,
         Command::Verify => or_interrupt(Box::pin(verify::run(context))).await,
         Command::Repair(args) => or_interrupt(Box::pin(repair::run(args, context))).await,

@@ -2,7 +2,7 @@
 
 use sensorium_client::v1;
 use sensorium_engine as engine;
-use sensorium_types::Language;
+use sensorium_types::{FilterFacts, Language};
 use serde_json::{Value, json};
 
 use super::json::number;
@@ -14,6 +14,7 @@ pub(crate) struct Explain {
     fusion: &'static str,
     /// Terms that are texts, from 0, and the code of the language in which each was read.
     languages: Vec<(u64, String)>,
+    filter: Option<FilterFacts>,
     searches: Vec<Search>,
     steps: Vec<(String, f64)>,
 }
@@ -40,7 +41,7 @@ struct Found {
 
 impl From<engine::Explain> for Explain {
     fn from(explain: engine::Explain) -> Self {
-        let engine::Explain { fusion, languages, searches, steps } = explain;
+        let engine::Explain { fusion, languages, filter, searches, steps } = explain;
         let languages =
             languages.into_iter().map(|(term, language)| (term as u64, language.code().to_owned())).collect();
         let fusion = match fusion {
@@ -48,7 +49,7 @@ impl From<engine::Explain> for Explain {
             engine::Fusion::Late => "late",
         };
         let steps = steps.into_iter().map(|step| (step.name.to_owned(), step.seconds)).collect();
-        Self { fusion, languages, searches: searches.into_iter().map(Search::from).collect(), steps }
+        Self { fusion, languages, filter, searches: searches.into_iter().map(Search::from).collect(), steps }
     }
 }
 
@@ -88,7 +89,12 @@ impl From<v1::Explain> for Explain {
         let steps = explain.steps.into_iter().map(|step| (step.name, step.seconds)).collect();
         let languages =
             explain.languages.into_iter().map(|read| (u64::from(read.term), read.language)).collect();
-        Self { fusion, languages, searches: explain.searches.into_iter().map(Search::from).collect(), steps }
+        let filter =
+            explain.filter.map(|v1::ExplainedFilter { at_least, likely, at_most, matches, asked }| {
+                FilterFacts { at_least, likely, at_most, matches, asked }
+            });
+        let searches = explain.searches.into_iter().map(Search::from).collect();
+        Self { fusion, languages, filter, searches, steps }
     }
 }
 
@@ -138,6 +144,11 @@ impl Explain {
                 Err(_) => language,
             };
             lines.push(format!("term {} read as {name}", term + 1));
+        }
+        if let Some(FilterFacts { at_least, likely, at_most, matches, asked }) = self.filter {
+            lines.push(format!(
+                "filter: met by {matches}, estimated at {likely} ({at_least} to {at_most}), {asked} asked one by one"
+            ));
         }
         for search in &self.searches {
             let term = match search.term {
@@ -200,7 +211,12 @@ impl Explain {
             .iter()
             .map(|(term, language)| json!({ "term": term, "language": language }))
             .collect();
-        json!({ "explain": { "fusion": self.fusion, "languages": languages, "searches": searches, "steps": steps } })
+        let filter = self.filter.map(|FilterFacts { at_least, likely, at_most, matches, asked }| {
+            json!({ "at_least": at_least, "likely": likely, "at_most": at_most, "matches": matches, "asked": asked })
+        });
+        json!({ "explain": {
+            "fusion": self.fusion, "languages": languages, "filter": filter, "searches": searches, "steps": steps,
+        } })
     }
 }
 
@@ -215,6 +231,7 @@ mod tests {
         let explain = Explain::from(engine::Explain {
             fusion: engine::Fusion::Early,
             languages: vec![(1, Language::Czech)],
+            filter: Some(FilterFacts { at_least: 2, likely: 5, at_most: 9, matches: 4, asked: 1 }),
             searches: vec![engine::ExplainedSearch {
                 term: None,
                 content: Content::Audio,
@@ -237,6 +254,7 @@ mod tests {
             [
                 "fusion: early",
                 "term 2 read as Czech",
+                "filter: met by 4, estimated at 5 (2 to 9), 1 asked one by one",
                 "all terms against audio: exact scan, 7 points compared, chance 0.100 +- 0.050",
                 "    1    3.00  cosine 0.300, corrected 0.250  asset:bark",
                 "search: 1.5 ms",

@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use sensorium_engine::{self as engine, Caption, CaptionCounts, Hit, PartCaption};
-use sensorium_types::{CollectionStats, Moment, Payload, PointInfo, PointKey, Problem, SpaceInfo, Span};
+use sensorium_types::{
+    CollectionStats, FieldIndex, FieldIndexState, Moment, Payload, PointInfo, PointKey, Problem, SpaceInfo,
+    Span,
+};
 use serde_json::{Value, json};
 
 use crate::model::{Asset, FileEvent, FileState, Summary};
@@ -11,6 +14,17 @@ use crate::model::{Asset, FileEvent, FileState, Summary};
 /// An f32 with the digits that name it, not those of its neighbour among f64.
 pub(crate) fn number(value: f32) -> Value {
     value.to_string().parse::<f64>().map_or(Value::Null, Value::from)
+}
+
+/// A row of `fields`.
+pub(crate) fn field_index(index: &FieldIndex) -> Value {
+    let FieldIndex { field, asked, state, bytes } = index;
+    let state = match state {
+        FieldIndexState::Waiting => "waiting",
+        FieldIndexState::Ready => "ready",
+        FieldIndexState::TooLarge => "too_large",
+    };
+    json!({ "field": field, "asked": asked, "state": state, "bytes": bytes })
 }
 
 /// A path as text, U+FFFD for what is not UTF-8.

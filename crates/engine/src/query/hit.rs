@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use sensorium_types::{AssetId, Calibration, Content, Language, Modality, Moment, Payload, Plan, PointInfo};
+use sensorium_types::{
+    AssetId, Calibration, Content, FilterFacts, Language, Modality, Moment, Payload, Plan, PointInfo,
+};
 
 /// A best score below this is called weak: it lies within what random pairs reach.
 pub const WEAK_SCORE: f32 = 3.0;
@@ -61,6 +63,8 @@ pub struct Explain {
     pub fusion: Fusion,
     /// The terms that are texts, from 0, and the language in which each was read.
     pub languages: Vec<(usize, Language)>,
+    /// What became of the filter, if there was one.
+    pub filter: Option<FilterFacts>,
     /// Every search of the store.
     pub searches: Vec<ExplainedSearch>,
     /// Time of each step, in order.

@@ -94,7 +94,7 @@ async fn steps(sources: Sources, request: QueryRequest) -> Result<QueryReply, En
     };
     let exact = exact || all;
     let scope = Scope { modalities, filter, exclude, limit: depth, exact, cancel: cancel.clone() };
-    let found = search(&store, &parts, scope).await?;
+    let (found, filter) = search(&store, &parts, scope).await?;
     let (lists, searches): (Vec<_>, Vec<_>) =
         found.into_iter().map(|found| (found.candidates, found.explained)).unzip();
     let searches = searches.into_iter().flatten().collect();
@@ -113,6 +113,6 @@ async fn steps(sources: Sources, request: QueryRequest) -> Result<QueryReply, En
     let hits = hits(&store, rows).await?;
     clock.step("read fields");
     let best = hits.iter().filter_map(|hit| hit.score).max_by(f32::total_cmp);
-    let explain = explain.then(|| Explain { fusion, languages, searches, steps: clock.into_steps() });
+    let explain = explain.then(|| Explain { fusion, languages, filter, searches, steps: clock.into_steps() });
     Ok(QueryReply { hits, weak: best.is_some_and(|best| best < WEAK_SCORE), explain })
 }

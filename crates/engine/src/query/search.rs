@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use sensorium_store::Store;
 use sensorium_types::{
-    AssetHit, AssetId, Cancel, Content, Filter, Modality, SearchReply, SearchRequest, SubQuery, Track,
+    AssetHit, AssetId, Cancel, Content, Filter, FilterFacts, Modality, SearchReply, SearchRequest, SubQuery,
+    Track,
 };
 
 use super::part::QueryPart;
@@ -41,12 +42,12 @@ pub(super) struct Candidate {
     pub(super) rank_by: f32,
 }
 
-/// Searches every content for each part, in one call of the store.
+/// Searches every content for each part, in one call of the store. Gives what became of the filter as well.
 pub(super) async fn search(
     store: &Arc<dyn Store>,
     parts: &[QueryPart],
     scope: Scope,
-) -> Result<Vec<Found>, EngineError> {
+) -> Result<(Vec<Found>, Option<FilterFacts>), EngineError> {
     let asks: Vec<Vec<Ask>> = parts.iter().map(asks).collect();
     let queries = parts.iter().zip(&asks).flat_map(|(part, asks)| {
         asks.iter().map(|ask| SubQuery {
@@ -59,12 +60,14 @@ pub(super) async fn search(
     let Scope { modalities, filter, exclude, limit, exact, cancel } = scope;
     let queries = queries.collect();
     let request = SearchRequest { queries, modalities, filter, exclude, limit, exact, ef: None, cancel };
-    let mut replies = store.search(request).await?.into_iter();
+    let replies = store.search(request).await?;
+    let facts = replies.first().and_then(|reply| reply.filter);
+    let mut replies = replies.into_iter();
     let found = parts.iter().zip(asks).map(|(part, asks)| {
         let answered = asks.into_iter().zip(replies.by_ref());
         merge(part, answered.map(|(ask, reply)| (ask.content, reply)), limit)
     });
-    Ok(found.collect())
+    Ok((found.collect(), facts))
 }
 
 /// Merges the answers to a part by score.

@@ -54,6 +54,9 @@ pub(super) async fn reembed(
         drop_deleted(from.as_ref(), to.as_ref()).await?;
         copy_sources(from.as_ref(), to.as_ref()).await?;
         to.apply(vec![Change::KeepCaptions { wanted: from.keeps_captions() }]).await?;
+        for index in from.field_indexes().await?.into_iter().filter(|index| index.asked) {
+            to.index_field(&index.field, true).await?;
+        }
         let (expected, found) = (from.count(None).await?, to.count(None).await?);
         if expected != found {
             return Err(EngineError::NotWhole { expected, found });

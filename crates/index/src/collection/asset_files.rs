@@ -13,6 +13,7 @@ use std::sync::atomic::Ordering;
 use parking_lot::Mutex;
 use sensorium_types::AssetId;
 
+use super::column_files;
 use super::core::Core;
 use super::hubs;
 use super::job::{Job, Task, start};
@@ -106,7 +107,11 @@ fn write(core: &Core) -> Result<bool, IndexError> {
     let row = making.write(&core.folder)?;
     let file = AssetFile::open(&core.folder, row)
         .map_err(|what| IndexError::damaged("the file of assets that was just written", what))?;
-    publish(core, &view, row, Arc::new(file))
+    let published = publish(core, &view, row, Arc::new(file))?;
+    if published {
+        column_files::follow(core);
+    }
+    Ok(published)
 }
 
 fn publish(core: &Core, made_of: &View, row: AssetFileRow, file: Arc<AssetFile>) -> Result<bool, IndexError> {

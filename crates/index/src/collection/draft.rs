@@ -15,9 +15,9 @@ use super::view::{SourceCounts, View};
 use crate::assets::{Entry, EntryRef, Point, Source};
 use crate::error::IndexError;
 use crate::storage::{
-    AssetOffset, AssetRow, Batch, ChangedRow, Family, HubRow, KEEP_KEY, KeepRow, NOTED_KEY, NotedRow,
-    PointOffset, PointRow, Row as _, STATE_KEY, SourceValue, StateRow, TombRow, asset_key, changed_key,
-    encode_vector, hub_key, point_key, point_offset_key, source_key,
+    AssetOffset, AssetRow, Batch, ChangedRow, Family, HubRow, INDEXED_KEY, IndexedRow, KEEP_KEY, KeepRow,
+    NOTED_KEY, NotedRow, PointOffset, PointRow, Row as _, STATE_KEY, SourceValue, StateRow, TombRow,
+    asset_key, changed_key, encode_vector, hub_key, point_key, point_offset_key, source_key,
 };
 
 /// A point with its hub values, where there is a bank.
@@ -43,6 +43,7 @@ pub(super) struct Draft<'a> {
     batch: Batch,
     state: StateRow,
     keep: KeepRow,
+    indexed: Arc<IndexedRow>,
     sources: SourceCounts,
     entries: BTreeMap<AssetOffset, Option<Entry>>,
     ids: HashMap<AssetId, Option<AssetOffset>>,
@@ -58,6 +59,7 @@ pub(super) struct Draft<'a> {
 pub(super) struct Effects {
     state: StateRow,
     keep: KeepRow,
+    indexed: Arc<IndexedRow>,
     sources: SourceCounts,
     entries: BTreeMap<AssetOffset, Option<Entry>>,
     ids: HashMap<AssetId, Option<AssetOffset>>,
@@ -77,6 +79,7 @@ impl<'a> Draft<'a> {
             batch: Batch::default(),
             state,
             keep: view.keep,
+            indexed: Arc::clone(&view.indexed),
             sources: view.sources,
             entries: BTreeMap::new(),
             ids: HashMap::new(),
@@ -91,8 +94,10 @@ impl<'a> Draft<'a> {
     pub(super) fn finish(mut self) -> Result<(Batch, Effects, Applied), IndexError> {
         self.core.rocks.put(&mut self.batch, Family::Sys, STATE_KEY, &self.state.encode()?)?;
         self.note()?;
-        let Self { batch, state, keep, sources, entries, ids, killed, pushed, hubs, applied, .. } = self;
-        Ok((batch, Effects { state, keep, sources, entries, ids, killed, pushed, hubs }, applied))
+        let Self {
+            batch, state, keep, indexed, sources, entries, ids, killed, pushed, hubs, applied, ..
+        } = self;
+        Ok((batch, Effects { state, keep, indexed, sources, entries, ids, killed, pushed, hubs }, applied))
     }
 
     /// Notes what became of each asset that was touched, for those who open the collection from its file of assets.
@@ -232,6 +237,13 @@ impl<'a> Draft<'a> {
         self.put(Family::Meta, KEEP_KEY, &keep.encode()?)
     }
 
+    /// Writes which fields are indexed.
+    pub(super) fn put_indexed(&mut self, indexed: Arc<IndexedRow>) -> Result<(), IndexError> {
+        self.put(Family::Meta, INDEXED_KEY, &indexed.encode()?)?;
+        self.indexed = indexed;
+        Ok(())
+    }
+
     /// Writes an asset's record over its own; points and sources stay.
     pub(super) fn put_record(&mut self, asset: AssetOffset, entry: Entry) -> Result<(), IndexError> {
         self.put(Family::Assets, &asset_key(asset), &entry.row.encode()?)?;
@@ -352,6 +364,7 @@ impl Effects {
     pub(super) fn apply(self, core: &Core, view: &mut View) {
         view.state = self.state;
         view.keep = self.keep;
+        view.indexed = self.indexed;
         view.sources = self.sources;
         for (asset, entry) in self.entries {
             view.assets.set(asset, entry);

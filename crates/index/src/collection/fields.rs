@@ -4,10 +4,11 @@
 //! `modality` comes from the record. None of them is stored twice.
 
 use jiff::Timestamp;
-use sensorium_types::{Filter, Payload, value_inside};
+use sensorium_types::{Filter, GeoPoint, LOCATION_FIELD, Payload, value_inside};
 use serde_json::Value;
 
 use crate::assets::EntryRef;
+use crate::columns::ColumnBuilder;
 use crate::storage::AssetRowRef;
 
 /// Fields that are made up from the record and the sources.
@@ -28,8 +29,7 @@ impl<'a> Matcher<'a> {
     pub(super) fn new(filter: &'a Filter) -> Self {
         let mut names = Vec::new();
         for field in filter.fields() {
-            // A field may be a whole name, or reach into the object of any of its heads.
-            names.extend(heads(field).chain([field]));
+            names.extend(names_of(field));
         }
         let made_up = names.iter().any(|name| MADE_UP.contains(name));
         Self { filter, names, made_up }
@@ -56,19 +56,32 @@ impl<'a> Matcher<'a> {
 #[derive(Debug)]
 pub(super) struct FieldReader<'a> {
     field: &'a str,
-    /// The field and its heads.
+    /// The names that it may be under.
     names: Vec<&'a str>,
 }
 
 impl<'a> FieldReader<'a> {
     /// Of this field.
     pub(super) fn new(field: &'a str) -> Self {
-        Self { field, names: heads(field).chain([field]).collect() }
+        Self { field, names: names_of(field).collect() }
+    }
+
+    /// Puts what an asset has into a column that is being made.
+    pub(super) fn read(&self, asset: u32, entry: EntryRef<'_>, into: &mut ColumnBuilder) {
+        let known = Known::of(entry, &entry.row(), &self.names);
+        if let Some(value) = self.value(&known) {
+            into.push(asset, &value);
+        }
+        if self.field == LOCATION_FIELD
+            && let (Some(lat), Some(lon)) = (known.value("lat"), known.value("lon"))
+            && let Some(place) = GeoPoint::of_values(&lat, &lon)
+        {
+            into.push_own_place(asset, place);
+        }
     }
 
     /// Its value: of the whole name, else inside the object of one of its heads.
-    pub(super) fn read(&self, entry: EntryRef<'_>) -> Option<Value> {
-        let known = Known::of(entry, &entry.row(), &self.names);
+    fn value(&self, known: &Known<'_>) -> Option<Value> {
         known.value(self.field).or_else(|| {
             heads(self.field).find_map(|head| {
                 let rest = self.field.get(head.len() + 1..)?;
@@ -76,6 +89,12 @@ impl<'a> FieldReader<'a> {
             })
         })
     }
+}
+
+/// Top-level names that a field may be read from: its own, those before its dots, and of the location those of its numbers.
+fn names_of(field: &str) -> impl Iterator<Item = &str> {
+    let own = if field == LOCATION_FIELD { &["lat", "lon"][..] } else { &[] };
+    heads(field).chain([field]).chain(own.iter().copied())
 }
 
 /// What stands before each dot of a name.

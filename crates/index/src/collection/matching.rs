@@ -13,16 +13,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use parking_lot::Mutex;
 use roaring::RoaringBitmap;
 use sensorium_types::{Cancel, Filter};
 
+use super::column_files;
 use super::core::Core;
 use super::fields::{FieldReader, Matcher};
 use super::job::{Job, Task, start};
 use super::select::check;
 use super::view::View;
 use crate::assets::ModalitySet;
-use crate::columns::{Answer, Bits, Column, ColumnBuilder, Columns, Estimate, MAX_BYTES, Usage};
+use crate::columns::{Answer, Bits, Column, ColumnBuilder, Columns, Estimate, Parts, Usage, most_bytes};
 use crate::error::IndexError;
 use crate::storage::AssetOffset;
 
@@ -39,22 +41,38 @@ pub(super) struct Asked<'a> {
     pub(super) cancel: &'a Cancel,
 }
 
+/// Who meets a filter.
+#[derive(Debug, Default)]
+pub(super) struct Met {
+    pub(super) assets: Bits,
+    /// How many assets were asked one by one.
+    pub(super) asked: usize,
+}
+
 /// What a collection keeps for its columns beside its views.
 #[derive(Debug, Default)]
 pub(crate) struct ColumnJob {
     usage: Usage,
     /// Makes them.
     pub(super) job: Job,
+    /// Held while some are made.
+    making: Mutex<()>,
+    /// The change and the fields of the columns in the file in use, if this process wrote it.
+    pub(super) kept: Mutex<Option<(u64, Vec<String>)>>,
+}
+
+impl ColumnJob {
+    /// Whether the column of an indexed field did not fit.
+    pub(super) fn is_too_large(&self, field: &str) -> bool {
+        self.usage.is_too_large(field)
+    }
 }
 
 static TASK: Task = Task {
     name: "index-columns",
     job: |core| &core.columns.job,
-    run: |core| {
-        let view = begin(core);
-        let next = next_columns(core, &view);
-        put(core, next);
-    },
+    run: make,
+    // A filter that comes while some are made starts no other run.
     is_due,
 };
 
@@ -66,18 +84,19 @@ static TASK: Task = Task {
 ///
 /// # Errors
 /// If it was cancelled.
-pub(super) fn matching(core: &Core, view: &View, asked: Asked<'_>) -> Result<Bits, IndexError> {
+pub(super) fn matching(core: &Core, view: &View, asked: Asked<'_>) -> Result<Met, IndexError> {
     if note(core, view, asked.filter).1 {
         return settle(view, asked);
     }
     let matcher = Matcher::new(asked.filter);
-    let mut met = Bits::default();
-    for (number, (asset, entry)) in view.assets.iter(asked.modalities).enumerate() {
-        if number % LOOK_EVERY == 0 {
+    let mut met = Met::default();
+    for (asset, entry) in view.assets.iter(asked.modalities) {
+        if met.asked.is_multiple_of(LOOK_EVERY) {
             check(asked.cancel)?;
         }
+        met.asked += 1;
         if matcher.meets(entry) {
-            met.insert(asset.0);
+            met.assets.insert(asset.0);
         }
     }
     Ok(met)
@@ -87,7 +106,7 @@ pub(super) fn matching(core: &Core, view: &View, asked: Asked<'_>) -> Result<Bit
 pub(super) fn known(core: &Core, view: &View, filter: &Filter) -> Option<Bits> {
     let asked = Asked { filter, modalities: ModalitySet::ALL, cancel: &Cancel::new() };
     // Nobody stops it.
-    if note(core, view, filter).0 { settle(view, asked).ok() } else { None }
+    if note(core, view, filter).0 { settle(view, asked).ok().map(|met| met.assets) } else { None }
 }
 
 /// How many assets meet a filter, without asking any.
@@ -113,17 +132,19 @@ fn note(core: &Core, view: &View, filter: &Filter) -> (bool, bool) {
 }
 
 /// Asks the columns, and one by one those whom they leave open, or who changed since.
-fn settle(view: &View, asked: Asked<'_>) -> Result<Bits, IndexError> {
+fn settle(view: &View, asked: Asked<'_>) -> Result<Met, IndexError> {
     let Answer { sure: mut met, mut open } = view.columns.columns().ask(asked.filter);
     for asset in view.columns.changed() {
         met.remove(asset);
         open.remove(asset);
     }
     let matcher = Matcher::new(asked.filter);
-    for (number, asset) in open.iter().chain(view.columns.changed()).enumerate() {
+    let mut number = 0;
+    for asset in open.iter().chain(view.columns.changed()) {
         if number % LOOK_EVERY == 0 {
             check(asked.cancel)?;
         }
+        number += 1;
         let offset = AssetOffset(asset);
         if view.assets.modality(offset).meets(asked.modalities)
             && view.assets.get(offset).is_some_and(|entry| matcher.meets(entry))
@@ -131,23 +152,51 @@ fn settle(view: &View, asked: Asked<'_>) -> Result<Bits, IndexError> {
             met.insert(asset);
         }
     }
-    Ok(met)
+    Ok(Met { assets: met, asked: number })
 }
 
-/// Starts the job if columns in use are to be carried forward. Called after commits.
+/// Starts the job if indexed fields lack their columns, or columns are to be carried forward. Called when a collection is opened
+/// and after commits.
 pub(super) fn consider(core: &Core) {
-    if core.view().columns.is_stale() && core.columns.usage.is_in_use() {
+    let view = core.view();
+    let lacks = || view.indexed.fields.iter().any(|field| !view.columns.columns().has(field));
+    // Those who only read are gone soon: they make what they ask for.
+    if !core.read_only && !core.lenient && (is_behind(core, &view) || (lacks() && is_due(core))) {
         start(core, &TASK);
     }
 }
 
-/// Whether columns are to be made. A filter that comes while some are made starts no other run.
+/// Whether columns are to be carried forward.
+fn is_behind(core: &Core, view: &View) -> bool {
+    let is_idle = || !view.indexed.fields.is_empty() && view.columns.is_far_behind();
+    (view.columns.is_stale() && core.columns.usage.is_in_use()) || is_idle()
+}
+
+/// Whether columns are to be made.
 fn is_due(core: &Core) -> bool {
     let view = core.view();
-    let (columns, usage) = (&view.columns, &core.columns.usage);
-    let lacking = || !usage.wanted(|field| columns.columns().has(field)).is_empty();
     let ends = core.closing.load(Ordering::Relaxed) || core.is_poisoned();
-    !ends && (lacking() || (columns.is_stale() && usage.is_in_use()))
+    let lacking = || {
+        let has = |field: &str| view.columns.columns().has(field);
+        !core.columns.usage.wanted(&view.indexed.fields, has).is_empty()
+    };
+    !ends && (lacking() || is_behind(core, &view))
+}
+
+/// Makes the columns that are due, or chooses them anew in any case; they are in use when this returns.
+pub(super) fn make_due(core: &Core, in_any_case: bool) {
+    if in_any_case || is_due(core) {
+        make(core);
+    }
+}
+
+/// Makes columns and puts them to use.
+fn make(core: &Core) {
+    let _one_at_a_time = core.columns.making.lock();
+    let view = begin(core);
+    let next = next_columns(core, &view);
+    put(core, next);
+    column_files::keep(core);
 }
 
 /// The view that columns are made of. What changes from now on is noted.
@@ -174,21 +223,23 @@ fn put(core: &Core, next: Option<Arc<Columns>>) {
 fn next_columns(core: &Core, view: &View) -> Option<Arc<Columns>> {
     let (before, changed) = (view.columns.columns(), view.columns.changed());
     let usage = &core.columns.usage;
-    let wanted = usage.wanted(|field| before.has(field));
+    let indexed = &view.indexed.fields;
+    let wanted = usage.wanted(indexed, |field| before.has(field));
     let closing = || core.closing.load(Ordering::Relaxed);
     let made = made(view, &wanted, usage, closing)?;
     let mut sizes: Vec<_> = made.iter().map(|(field, column)| (field.clone(), column.bytes())).collect();
     let kept: Vec<_> = before.sizes().map(|(field, bytes)| (field.to_owned(), bytes)).collect();
     sizes.sort();
-    let chosen = usage.choose(&kept, &sizes);
+    let chosen = usage.choose(indexed, &kept, &sizes);
     let made = made.into_iter().filter(|(field, _)| chosen.contains(field)).collect();
     let kept = kept.into_iter().filter(|(field, _)| chosen.contains(field));
     let fresh = kept.map(|(field, _)| {
         let builder = of_changed(view, changed, &field);
         (field, builder)
     });
+    let parts = Parts { fresh: fresh.collect(), made };
     let all = view.assets.iter(ModalitySet::ALL).map(|(asset, _)| asset.0).collect();
-    Some(Arc::new(before.next(all, changed, fresh.collect(), made)))
+    Some(Arc::new(before.next(all, view.state.operations, changed, parts)))
 }
 
 /// Columns of fields over all assets.
@@ -209,17 +260,16 @@ fn made(
                 return None;
             }
             builders.retain(|(field, _, builder)| {
-                let fits = builder.bytes() <= MAX_BYTES;
+                let is_indexed = view.indexed.has(field);
+                let fits = builder.bytes() <= most_bytes(is_indexed);
                 if !fits {
-                    usage.refuse(field);
+                    usage.refuse(field, is_indexed);
                 }
                 fits
             });
         }
         for (_, reader, builder) in &mut builders {
-            if let Some(value) = reader.read(entry) {
-                builder.push(asset.0, &value);
-            }
+            reader.read(asset.0, entry, builder);
         }
     }
     Some(builders.into_iter().map(|(field, _, builder)| (field.clone(), builder.finish())).collect())
@@ -230,10 +280,8 @@ fn of_changed(view: &View, changed: &RoaringBitmap, field: &str) -> ColumnBuilde
     let mut builder = ColumnBuilder::default();
     let reader = FieldReader::new(field);
     for asset in changed {
-        if let Some(entry) = view.assets.get(AssetOffset(asset))
-            && let Some(value) = reader.read(entry)
-        {
-            builder.push(asset, &value);
+        if let Some(entry) = view.assets.get(AssetOffset(asset)) {
+            reader.read(asset, entry, &mut builder);
         }
     }
     builder

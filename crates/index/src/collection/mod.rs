@@ -13,25 +13,28 @@
 //! | `segments.rs`, `tail.rs`, `sealed.rs`, `segment_file.rs` | its points, by what they show: sealed segments, their files, and a growing tail |
 //! | `check.rs`, `draft.rs`, `writer.rs`, `commit.rs` | changes: refused, drafted, written, grouped |
 //! | `select.rs`, `matching.rs`, `fields.rs` | who may be given, from columns (`../columns/`) or one by one |
+//! | `indexed.rs` | fields that are indexed because somebody asked for it |
 //! | `planner.rs`, `query.rs`, `collector.rs` | searches |
 //! | `audit.rs` | the recall of searches through graphs, and beams that reach it |
 //! | `hubs.rs` | hub values in memory, and the job that makes those that are missing |
 //! | `read.rs`, `stats.rs` | the rest of reading |
 //! | `policy.rs`, `optimizer.rs` | which segments are built, and their publication |
 //! | `job.rs` | work in the background |
-//! | `files.rs`, `asset_files.rs` | the upkeep of segment files, and of the file of assets |
+//! | `files.rs`, `asset_files.rs`, `column_files.rs` | the upkeep of segment files, and of the files of assets and columns |
 //! | `verify/`, `repair.rs` | what is wrong, and what is dropped |
 
 mod asset_files;
 mod audit;
 mod check;
 mod collector;
+mod column_files;
 mod commit;
 mod core;
 mod draft;
 mod fields;
 mod files;
 mod hubs;
+mod indexed;
 mod job;
 mod load;
 mod matching;
@@ -59,8 +62,8 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use sensorium_types::{
-    Applied, AssetId, Change, CollectionStats, Cursor, Filter, HubWeights, Page, PointKey, Problem,
-    ScoredPoint, SearchReply, SearchRequest, SourceKey, SourceRow, SpaceInfo, StoredAsset,
+    Applied, AssetId, Change, CollectionStats, Cursor, FieldIndex, Filter, HubWeights, Page, PointKey,
+    Problem, ScoredPoint, SearchReply, SearchRequest, SourceKey, SourceRow, SpaceInfo, StoredAsset,
 };
 
 use self::commit::Committer;
@@ -89,6 +92,7 @@ impl Collection {
         hubs::consider(&core);
         files::consider(&core);
         asset_files::consider(&core);
+        matching::consider(&core);
         Self { core, committer: OnceLock::new(), starting: Mutex::new(()) }
     }
 
@@ -234,6 +238,22 @@ impl Collection {
     /// filter that names it, within bounds of number and memory.
     pub fn column_fields(&self) -> Vec<String> {
         self.core.view().columns.columns().sizes().map(|(field, _)| field.to_owned()).collect()
+    }
+
+    /// Indexes a field (`wanted`) or drops its index; `false` if it was so already. What is asked for stays over restarts, and its
+    /// column is made before this returns. Any field can be asked for in a filter; those that are indexed are answered fast from the
+    /// first filter on.
+    ///
+    /// # Errors
+    /// If the name is empty or too long, too many fields are indexed, the collection is open for reading, or the storage
+    /// cannot be written.
+    pub fn index_field(&self, field: &str, wanted: bool) -> Result<bool, IndexError> {
+        indexed::set(&self.core, field, wanted)
+    }
+
+    /// Fields with an index, in order of name: those that somebody asked for, and those that filters named.
+    pub fn field_indexes(&self) -> Vec<FieldIndex> {
+        indexed::list(&self.core)
     }
 
     /// A page of assets that meet the filter, in order of id, from a cursor on.

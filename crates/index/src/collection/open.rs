@@ -11,13 +11,15 @@ use super::core::{Core, CoreParts};
 use super::load::{Ask, Loaded, Strictness, load, read_meta};
 use super::segment_file;
 use super::writer::Writer;
-use super::{Collection, asset_files};
+use super::{Collection, asset_files, column_files};
 use crate::assets::AssetFile;
+use crate::columns::ColumnFile;
 use crate::error::IndexError;
 use crate::options::Tuning;
 use crate::storage::{
-    Access, Batch, FORMAT, Family, HighWater, LOSS_KEY, LossRow, META_KEY, MetaRow, OLD_GRAPH_KEY, Recovery,
-    Rocks, Row as _, SEGMENTS_KEY, STATE_KEY, SegmentsRow, SharedMemory, WriterLock, chunk_range, has_writer,
+    Access, Batch, COLUMN_FILE_KEY, FORMAT, Family, HighWater, LOSS_KEY, LossRow, META_KEY, MetaRow,
+    OLD_GRAPH_KEY, Recovery, Rocks, Row as _, SEGMENTS_KEY, STATE_KEY, SegmentsRow, SharedMemory, WriterLock,
+    chunk_range, has_writer,
 };
 
 /// How often a reader looks again when what it read does not fit together: the writer was at work.
@@ -78,6 +80,7 @@ impl OpenCollection<'_> {
                 upgrade(&rocks, self.lenient)?;
                 segment_file::sweep(&self.folder, &loaded.view.segment_rows().segments);
                 AssetFile::sweep(&self.folder, asset_files::stored(&rocks)?);
+                ColumnFile::sweep(&self.folder, column_files::stored(&rocks)?);
                 Some(HighWater::open(&self.folder)?)
             }
         };
@@ -207,6 +210,8 @@ fn note_loss(
     let mut batch = Batch::default();
     rocks.put(&mut batch, Family::Sys, LOSS_KEY, &loss.encode()?)?;
     rocks.put(&mut batch, Family::Sys, STATE_KEY, &loaded.view.state.encode()?)?;
+    // They may be of changes that are gone.
+    rocks.delete(&mut batch, Family::Meta, COLUMN_FILE_KEY)?;
     rocks.write(batch)?;
     rocks.sync()?;
     Ok(Some(loss))
@@ -301,7 +306,7 @@ pub(super) fn folder_bytes(folder: &Path) -> Result<u64, IndexError> {
         }
         Ok(bytes)
     };
-    let caches = [folder.join(segment_file::FOLDER), AssetFile::folder(folder)];
+    let caches = [folder.join(segment_file::FOLDER), AssetFile::folder(folder), ColumnFile::folder(folder)];
     let caches = caches.iter().filter(|folder| folder.is_dir()).map(|folder| files(folder));
     caches.sum::<Result<u64, _>>().and_then(|bytes| Ok(bytes + files(folder)?))
 }

@@ -114,7 +114,7 @@ impl<'a> Search<'a> {
         self.view.assets.prefetch(best.iter().map(|met| met.asset));
         let hits = best.into_iter().filter_map(|met| self.hit(met).transpose());
         let hits = hits.collect::<Result<_, _>>()?;
-        Ok(SearchReply { hits, plan: chosen, points_compared: self.compared })
+        Ok(SearchReply { hits, plan: chosen, points_compared: self.compared, filter: self.selection.facts() })
     }
 
     /// The best points of a kind: min(limit, matches) assets, each by its best one.

@@ -11,9 +11,9 @@ use super::verify::{Action, Finding, find};
 use crate::cache_file;
 use crate::error::IndexError;
 use crate::storage::{
-    ASSET_FILE_KEY, AssetOffset, Batch, Family, LOSS_KEY, META_KEY, OLD_GRAPH_KEY, PointOffset, PointRow,
-    Row as _, SEGMENTS_KEY, STATE_KEY, SourceValue, asset_key, chunk_key, decode_offset_key,
-    decode_point_key, hub_key, point_offset_key,
+    ASSET_FILE_KEY, AssetOffset, Batch, COLUMN_FILE_KEY, Family, LOSS_KEY, META_KEY, OLD_GRAPH_KEY,
+    PointOffset, PointRow, Row as _, SEGMENTS_KEY, STATE_KEY, SourceValue, asset_key, chunk_key,
+    decode_offset_key, decode_point_key, hub_key, point_offset_key,
 };
 
 /// Rounds of mending: dropping an asset can bring to light what only it hid.
@@ -45,8 +45,9 @@ pub(super) fn repair(core: &Core, dry_run: bool) -> Result<Vec<Problem>, IndexEr
                 mending.take(&finding.action)?;
             }
             mending.drop_assets()?;
-            // The file of assets may hold what is dropped here.
+            // The files of assets and columns may hold what is dropped here.
             core.rocks.delete(&mut mending.batch, Family::Meta, ASSET_FILE_KEY)?;
+            core.rocks.delete(&mut mending.batch, Family::Meta, COLUMN_FILE_KEY)?;
             core.rocks.write(mending.batch).inspect_err(|error| core.poison(error))?;
             core.rocks.sync().inspect_err(|error| core.poison(error))?;
             writer.written = true;

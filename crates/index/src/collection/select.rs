@@ -4,10 +4,10 @@
 //! A filter is answered for every asset of the named modalities, from columns where its fields have them, so that the size of
 //! the answer is known before a plan is chosen.
 
-use sensorium_types::{AssetId, Cancel, Filter, SearchRequest};
+use sensorium_types::{AssetId, Cancel, Filter, FilterFacts, SearchRequest};
 
 use super::core::Core;
-use super::matching::{Asked, matching};
+use super::matching::{Asked, Met, estimate, matching};
 use super::view::View;
 use crate::assets::{ModalitySet, Tally, TrackSet};
 use crate::columns::Bits;
@@ -23,6 +23,8 @@ pub(super) struct Selection {
     excluded: Vec<AssetOffset>,
     /// How many may be given, by modality and tracks.
     tally: Tally,
+    /// What became of the filter.
+    facts: Option<FilterFacts>,
 }
 
 impl Selection {
@@ -39,12 +41,26 @@ impl Selection {
                 .iter()
                 .filter_map(|asset| view.assets.get(*asset))
                 .for_each(|entry| tally.leave_out(entry));
-            return Ok(Self { matching: None, modalities, excluded, tally });
+            return Ok(Self { matching: None, modalities, excluded, tally, facts: None });
         };
-        let mut met = matching(core, view, Asked { filter, modalities, cancel: &request.cancel })?;
+        let estimate = estimate(view, filter);
+        let asked = Asked { filter, modalities, cancel: &request.cancel };
+        let Met { assets: mut met, asked } = matching(core, view, asked)?;
         excluded.iter().for_each(|asset| met.remove(asset.0));
         let (met, tally) = view.assets.narrow(&met, modalities);
-        Ok(Self { matching: Some(met), modalities, excluded, tally })
+        let facts = FilterFacts {
+            at_least: estimate.at_least as u64,
+            likely: estimate.likely as u64,
+            at_most: estimate.at_most as u64,
+            matches: met.len() as u64,
+            asked: asked as u64,
+        };
+        Ok(Self { matching: Some(met), modalities, excluded, tally, facts: Some(facts) })
+    }
+
+    /// What became of the filter, if there is one.
+    pub(super) const fn facts(&self) -> Option<FilterFacts> {
+        self.facts
     }
 
     /// How many assets with points of the tracks may be given.
@@ -103,5 +119,5 @@ fn offsets(view: &View, ids: &[AssetId]) -> Vec<AssetOffset> {
 pub(super) fn count(core: &Core, view: &View, filter: Option<&Filter>) -> Result<u64, IndexError> {
     let Some(filter) = filter else { return Ok(view.assets.len() as u64) };
     let asked = Asked { filter, modalities: ModalitySet::ALL, cancel: &Cancel::new() };
-    Ok(matching(core, view, asked)?.len() as u64)
+    Ok(matching(core, view, asked)?.assets.len() as u64)
 }

@@ -11,7 +11,7 @@ use super::segments::{SegmentKind, Segments};
 use super::tail::RowRef;
 use crate::assets::{AssetTable, EntryRef, Names};
 use crate::columns::ColumnSet;
-use crate::storage::{KeepRow, NotedRow, PointOffset, SegmentsRow, StateRow};
+use crate::storage::{IndexedRow, KeepRow, NotedRow, PointOffset, SegmentsRow, StateRow};
 
 /// How many source rows there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -45,6 +45,8 @@ pub(crate) struct View {
     pub(crate) sources: SourceCounts,
     /// What is kept beside the vectors.
     pub(crate) keep: KeepRow,
+    /// Fields that are indexed because somebody asked for it.
+    pub(crate) indexed: Arc<IndexedRow>,
 }
 
 impl View {
@@ -61,6 +63,7 @@ impl View {
             columns: ColumnSet::default(),
             sources: SourceCounts::default(),
             keep: KeepRow::default(),
+            indexed: Arc::default(),
         }
     }
 

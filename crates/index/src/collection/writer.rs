@@ -8,7 +8,7 @@ use super::core::Core;
 use super::draft::{Draft, Effects};
 use super::view::View;
 use crate::error::IndexError;
-use crate::storage::{AssetRow, Batch, HighWater, KeepRow, PointOffset};
+use crate::storage::{AssetRow, Batch, HighWater, IndexedRow, KeepRow, PointOffset};
 
 /// A change with the hub values of its points, in their order; without any where there is no bank.
 pub(super) type ValuedChange = (Change, Vec<HubValues>);
@@ -63,6 +63,15 @@ impl Writer {
     ) -> Result<(), IndexError> {
         let mut draft = Draft::new(core, &self.view, PointOffset(0));
         draft.put_hubs(made)?;
+        let drafted = draft.finish()?;
+        self.write(core, drafted)?;
+        self.sync_and_publish(core)
+    }
+
+    /// Writes which fields are indexed, waits until that is on disk and shows it to readers.
+    pub(super) fn put_indexed(&mut self, core: &Core, indexed: Arc<IndexedRow>) -> Result<(), IndexError> {
+        let mut draft = Draft::new(core, &self.view, PointOffset(0));
+        draft.put_indexed(indexed)?;
         let drafted = draft.finish()?;
         self.write(core, drafted)?;
         self.sync_and_publish(core)

@@ -1,4 +1,4 @@
-//! [`Answer`]: what columns know of a filter. [`Columns::ask`]: the filter, answered from them.
+//! [`Answer`]: what columns know of a filter.
 //!
 //! ```text
 //!                sure     open                    a asks for a field without a column, b for one with
@@ -9,13 +9,7 @@
 //! not b          all but 1 2   -
 //! ```
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
-use sensorium_types::Filter;
-
 use super::bits::Bits;
-use super::column::Column;
 
 /// Who meets a condition. The two share nobody; who is in neither does not meet it.
 #[derive(Debug, Clone, Default)]
@@ -27,7 +21,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    fn and(mut self, other: &Self) -> Self {
+    pub(super) fn and(mut self, other: &Self) -> Self {
         if self.open.is_empty() && other.open.is_empty() {
             self.sure.intersect(&other.sure);
             return self;
@@ -42,14 +36,14 @@ impl Answer {
         Self { sure: self.sure, open: may }
     }
 
-    fn or(mut self, other: &Self) -> Self {
+    pub(super) fn or(mut self, other: &Self) -> Self {
         self.sure.unite(&other.sure);
         self.open.unite(&other.open);
         self.open.subtract(&self.sure);
         self
     }
 
-    fn not(self, all: &Bits) -> Self {
+    pub(super) fn not(self, all: &Bits) -> Self {
         let mut sure = all.clone();
         sure.subtract(&self.sure);
         sure.subtract(&self.open);
@@ -57,73 +51,8 @@ impl Answer {
     }
 
     /// Whether nobody can meet it.
-    fn is_none(&self) -> bool {
+    pub(super) fn is_none(&self) -> bool {
         self.sure.is_empty() && self.open.is_empty()
-    }
-}
-
-/// Columns of some fields over the assets of one moment.
-#[derive(Debug, Default)]
-pub(crate) struct Columns {
-    /// The assets that there were.
-    pub(super) all: Bits,
-    /// How many.
-    pub(super) count: usize,
-    pub(super) fields: BTreeMap<String, Arc<Column>>,
-}
-
-impl Columns {
-    /// Whether no field has a column.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.fields.is_empty()
-    }
-
-    /// Whether a field has a column.
-    pub(crate) fn has(&self, field: &str) -> bool {
-        self.fields.contains_key(field)
-    }
-
-    /// Fields with the bytes of their columns.
-    pub(crate) fn sizes(&self) -> impl Iterator<Item = (&str, usize)> {
-        self.fields.iter().map(|(field, column)| (field.as_str(), column.bytes()))
-    }
-
-    /// Who of the assets of then meets a filter. What is asked of a field without a column stays open.
-    ///
-    /// # Cost
-    /// A few passes over a bit an asset for each condition, and about a nanosecond for each asset that meets one.
-    pub(crate) fn ask(&self, filter: &Filter) -> Answer {
-        match filter {
-            Filter::And(parts) => {
-                let Some((first, parts)) = parts.split_first() else {
-                    return Answer { sure: self.all.clone(), open: Bits::default() };
-                };
-                let mut answer = self.ask(first);
-                for part in parts {
-                    if answer.is_none() {
-                        break;
-                    }
-                    answer = answer.and(&self.ask(part));
-                }
-                answer
-            }
-            Filter::Or(parts) => {
-                parts.iter().fold(Answer::default(), |answer, part| answer.or(&self.ask(part)))
-            }
-            Filter::Not(part) => self.ask(part).not(&self.all),
-            Filter::Exists { field } => self.of(field, Column::exists),
-            Filter::In { field, values } => self.of(field, |column| column.is_in(values)),
-            Filter::Compare { field, comparison, value } => {
-                self.of(field, |column| column.compare(*comparison, value))
-            }
-        }
-    }
-
-    fn of(&self, field: &str, ask: impl FnOnce(&Column) -> Answer) -> Answer {
-        match self.fields.get(field) {
-            Some(column) => ask(column),
-            None => Answer { sure: Bits::default(), open: self.all.clone() },
-        }
     }
 }
 

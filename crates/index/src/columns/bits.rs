@@ -84,6 +84,31 @@ impl Bits {
         self.0.iter_mut().zip(&other.0).for_each(|(word, other)| *word &= !other);
     }
 
+    /// How many words of 64 offsets there are, up to the largest offset in it.
+    pub(crate) fn words(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Its words.
+    pub(crate) fn as_words(&self) -> &[u64] {
+        &self.0
+    }
+
+    /// The set of these words.
+    pub(crate) const fn of_words(words: Vec<u64>) -> Self {
+        Self(words)
+    }
+
+    /// Sets the 64 offsets from `64 * number` on.
+    pub(crate) fn set_word(&mut self, number: usize, word: u64) {
+        if self.0.len() <= number && word != 0 {
+            self.0.resize(number + 1, 0);
+        }
+        if let Some(slot) = self.0.get_mut(number) {
+            *slot = word;
+        }
+    }
+
     /// Bytes in memory.
     pub(crate) fn bytes(&self) -> usize {
         self.0.capacity() * size_of::<u64>()

@@ -9,16 +9,19 @@
 //! | `lists` | those of them whose value is a list |
 //! | `unsure` | those whose value is not kept: longer than [`MAX_TEXT_BYTES`] or [`MAX_ITEMS`] |
 //! | `bools`, `numbers`, `texts`, `times` | the values; a text that is a time or a date is kept as its beginning alone |
+//! | `places` | those of objects; of the field `location` also the asset's own where its value holds none |
 
 use std::cmp::Ordering;
 use std::ops::Range;
 
 use roaring::RoaringBitmap;
-use sensorium_types::{Comparison, Literal, Period, nfc};
+use sensorium_types::{Area, Comparison, Literal, Period, nfc};
 
 use super::answer::Answer;
 use super::bits::Bits;
+use super::codec::{Reader, Stored};
 use super::dictionary::{Dictionary, Fixed, NumberKey, Texts};
+use super::places::Places;
 use super::run::{Run, Split};
 
 /// Longest text that is kept, in bytes. Assets with longer ones are asked one by one.
@@ -37,6 +40,7 @@ pub(crate) struct Column {
     pub(super) numbers: Run<Fixed<NumberKey>>,
     pub(super) texts: Run<Texts>,
     pub(super) times: Run<Fixed<i128>>,
+    pub(super) places: Places,
 }
 
 /// A constant as the runs are asked for it.
@@ -89,6 +93,14 @@ impl Column {
         for literal in literals {
             self.equal(&Constant::new(literal), &mut answer.sure);
         }
+        answer.open.extend(&self.unsure);
+        answer
+    }
+
+    /// Assets whose field holds a place of the area.
+    pub(super) fn within(&self, area: Area) -> Answer {
+        let mut answer = Answer::default();
+        self.places.take(area, &mut answer.sure);
         answer.open.extend(&self.unsure);
         answer
     }
@@ -167,6 +179,14 @@ impl Column {
         Tally { pairs, distinct: one_key || self.lists.is_empty(), untold }
     }
 
+    /// How many pairs of a place and an asset [`within`](Self::within) will take, of at most so many assets.
+    pub(super) fn tally_within(&self, area: Area) -> (Tally, usize) {
+        let (pairs, open) = self.places.count(area);
+        let unsure = to_usize(self.unsure.len());
+        let tally = Tally { pairs, distinct: self.lists.is_empty(), untold: open + unsure };
+        (tally, self.places.len() + unsure)
+    }
+
     /// Without some assets, and with what another column has, which are others.
     pub(super) fn merged(&self, gone: &RoaringBitmap, fresh: &Self) -> Self {
         let sets = |old: &RoaringBitmap, new: &RoaringBitmap| (old - gone) | new;
@@ -183,6 +203,7 @@ impl Column {
             numbers: self.numbers.merged(&bits, &fresh.numbers),
             texts: self.texts.merged(&bits, &fresh.texts),
             times: self.times.merged(&bits, &fresh.times),
+            places: self.places.merged(&bits, &fresh.places),
         };
         column.finished()
     }
@@ -205,7 +226,37 @@ impl Column {
     /// Bytes in memory.
     pub(crate) fn bytes(&self) -> usize {
         let sets = self.present.bytes() + self.lists.serialized_size() + self.unsure.serialized_size();
-        sets + self.bools.bytes() + self.numbers.bytes() + self.texts.bytes() + self.times.bytes()
+        let runs = self.bools.bytes() + self.numbers.bytes() + self.texts.bytes() + self.times.bytes();
+        sets + runs + self.places.bytes()
+    }
+}
+
+impl Stored for Column {
+    fn put(&self, into: &mut Vec<u8>) {
+        let Self { present, present_count: _, lists, unsure, bools, numbers, texts, times, places } = self;
+        present.put(into);
+        lists.put(into);
+        unsure.put(into);
+        bools.put(into);
+        numbers.put(into);
+        texts.put(into);
+        times.put(into);
+        places.put(into);
+    }
+
+    fn read(from: &mut Reader<'_>) -> Option<Self> {
+        let column = Self {
+            present: Bits::read(from)?,
+            present_count: 0,
+            lists: RoaringBitmap::read(from)?,
+            unsure: RoaringBitmap::read(from)?,
+            bools: Run::read(from)?,
+            numbers: Run::read(from)?,
+            texts: Run::read(from)?,
+            times: Run::read(from)?,
+            places: Places::read(from)?,
+        };
+        Some(column.finished())
     }
 }
 

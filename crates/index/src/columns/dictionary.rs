@@ -11,6 +11,8 @@ use std::fmt::Debug;
 use sensorium_types::compare_numbers;
 use serde_json::Number;
 
+use super::codec::{Reader, Stored};
+
 /// Distinct values, ascending.
 pub(super) trait Dictionary: Debug + Default {
     /// A value.
@@ -90,6 +92,30 @@ impl Dictionary for Texts {
     }
 }
 
+impl<K> Stored for Fixed<K>
+where
+    Vec<K>: Stored,
+{
+    fn put(&self, into: &mut Vec<u8>) {
+        self.0.put(into);
+    }
+
+    fn read(from: &mut Reader<'_>) -> Option<Self> {
+        Vec::read(from).map(Self)
+    }
+}
+
+impl Stored for Texts {
+    fn put(&self, into: &mut Vec<u8>) {
+        self.all.put(into);
+        self.ends.put(into);
+    }
+
+    fn read(from: &mut Reader<'_>) -> Option<Self> {
+        Some(Self { all: String::read(from)?, ends: Vec::read(from)? })
+    }
+}
+
 /// A finite number in the order of filters. Numbers that are equal there are the same here: `2021` and `2021.0`.
 #[derive(Debug, Clone)]
 pub(super) struct NumberKey(pub(super) Number);
@@ -114,6 +140,31 @@ impl PartialEq for NumberKey {
 }
 
 impl Eq for NumberKey {}
+
+/// A byte for the type, then the 8 bytes of an i64, a u64 or an f64.
+impl Stored for Vec<NumberKey> {
+    fn put(&self, into: &mut Vec<u8>) {
+        self.len().put(into);
+        for NumberKey(number) in self {
+            let (kind, bytes) = match (number.as_i64(), number.as_u64()) {
+                (Some(number), _) => (0, number.to_le_bytes()),
+                (None, Some(number)) => (1, number.to_le_bytes()),
+                (None, None) => (2, number.as_f64().unwrap_or_default().to_le_bytes()),
+            };
+            into.push(kind);
+            into.extend_from_slice(&bytes);
+        }
+    }
+
+    fn read(from: &mut Reader<'_>) -> Option<Self> {
+        let numbers = from.list(|[kind, bytes @ ..]: [u8; 9]| match kind {
+            0 => Some(Number::from(i64::from_le_bytes(bytes))),
+            1 => Some(Number::from(u64::from_le_bytes(bytes))),
+            _ => Number::from_f64(f64::from_le_bytes(bytes)),
+        })?;
+        numbers.into_iter().map(|number| number.map(NumberKey)).collect()
+    }
+}
 
 #[cfg(test)]
 mod tests {

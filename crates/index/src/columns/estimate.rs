@@ -2,8 +2,11 @@
 
 use sensorium_types::{Comparison, Filter, Literal};
 
-use super::answer::Columns;
 use super::column::Tally;
+use super::table::Columns;
+
+/// Beyond so many steps a guess is the middle of its bounds.
+const MAX_STEPS: usize = 1 << 16;
 
 /// How many assets meet a filter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +73,55 @@ impl Estimate {
             at_most: (self.at_most + other.at_most).min(all),
         }
     }
+
+    /// So many of some conditions.
+    fn at_least(count: usize, parts: &[Self], all: usize) -> Self {
+        let Some(spare) = parts.len().checked_sub(count) else { return Self::exactly(0) };
+        if count == 0 {
+            return Self::exactly(all);
+        }
+        let at_most = most(count, parts.iter().map(|part| part.at_most).collect(), all);
+        // Who does not meet so many fails all that are spare and one more.
+        let fail = most(spare + 1, parts.iter().map(|part| all.saturating_sub(part.at_least)).collect(), all);
+        let at_least = all.saturating_sub(fail);
+        let likely = if count.saturating_mul(parts.len()) > MAX_STEPS {
+            at_least.midpoint(at_most)
+        } else {
+            likely(count, parts, all).clamp(at_least, at_most)
+        };
+        Self { at_least, likely, at_most }
+    }
+}
+
+/// No more than these can be in so many of sets of these sizes, of so many assets: leaving out the largest sets, each is in so
+/// many fewer of the others.
+fn most(count: usize, mut sizes: Vec<usize>, all: usize) -> usize {
+    sizes.sort_unstable();
+    let mut sum: usize = sizes.iter().sum();
+    let mut most = all;
+    for (left_out, size) in (0..count).zip(sizes.into_iter().rev()) {
+        most = most.min(sum / (count - left_out));
+        sum -= size;
+    }
+    most
+}
+
+/// How many meet so many of some conditions, as if these had nothing to do with each other.
+fn likely(count: usize, parts: &[Estimate], all: usize) -> usize {
+    // How many meet at least 0, 1, 2, ... of those so far.
+    let mut met = vec![0; count + 1];
+    if let Some(first) = met.first_mut() {
+        *first = all;
+    }
+    for part in parts {
+        for wanted in (1..=count).rev() {
+            let before = wanted.checked_sub(1).and_then(|fewer| met.get(fewer)).copied().unwrap_or(0);
+            if let Some(slot) = met.get_mut(wanted) {
+                *slot += share(before.saturating_sub(*slot), part.likely, all);
+            }
+        }
+    }
+    met.last().copied().unwrap_or(0)
 }
 
 /// As much of a number as another is of all.
@@ -96,7 +148,7 @@ impl Columns {
                 .iter()
                 .fold(Estimate::exactly(0), |estimate, part| estimate.or(self.guess(part, all), all)),
             Filter::Not(part) => self.guess(part, all).not(all),
-            Filter::Exists { field } => match self.fields.get(field) {
+            Filter::Exists { field } => match self.column(field) {
                 Some(column) => Estimate::exactly(column.present_count),
                 None => Estimate::unknown(all),
             },
@@ -105,11 +157,19 @@ impl Columns {
                 equal.fold(Estimate::exactly(0), |estimate, part| estimate.or(part, all))
             }
             Filter::Compare { field, comparison, value } => self.compared(field, *comparison, value, all),
+            Filter::Within { field, area } => self.column(field).map_or(Estimate::unknown(all), |column| {
+                let (tally, placed) = column.tally_within(*area);
+                Estimate::of(tally, placed.min(all))
+            }),
+            Filter::AtLeast { count, of } => {
+                let parts: Vec<_> = of.iter().map(|part| self.guess(part, all)).collect();
+                Estimate::at_least(*count, &parts, all)
+            }
         }
     }
 
     fn compared(&self, field: &str, comparison: Comparison, value: &Literal, all: usize) -> Estimate {
-        self.fields.get(field).map_or(Estimate::unknown(all), |column| {
+        self.column(field).map_or(Estimate::unknown(all), |column| {
             Estimate::of(column.tally(comparison, value), column.present_count)
         })
     }
@@ -127,6 +187,14 @@ mod tests {
         assert_eq!(tenth.not(100), Estimate::exactly(90));
         assert_eq!(Estimate::exactly(90).and(half, 100), Estimate { at_least: 40, likely: 45, at_most: 50 });
         assert_eq!(Estimate::unknown(100), Estimate { at_least: 0, likely: 50, at_most: 100 });
+        let of = |count, parts: &[Estimate]| Estimate::at_least(count, parts, 100);
+        assert_eq!(of(2, &[half, tenth]), Estimate { at_least: 0, likely: 5, at_most: 10 });
+        assert_eq!(of(1, &[half, tenth]), Estimate { at_least: 50, likely: 55, at_most: 60 });
+        assert_eq!(of(2, &[half, half, tenth]), Estimate { at_least: 5, likely: 30, at_most: 55 });
+        let most = Estimate::exactly(90);
+        assert_eq!(of(2, &[most, most, most]), Estimate { at_least: 85, likely: 97, at_most: 100 });
+        assert_eq!((of(0, &[tenth]), of(2, &[tenth])), (Estimate::exactly(100), Estimate::exactly(0)));
+        assert_eq!(of(4096, &vec![half; 4096]), Estimate { at_least: 0, likely: 25, at_most: 50 });
         assert_eq!(tenth.after(3), Estimate { at_least: 7, likely: 10, at_most: 13 });
     }
 }

@@ -13,10 +13,13 @@
 //! | --- | --- |
 //! | `bits.rs` | dense sets of assets |
 //! | `dictionary.rs`, `run.rs` | distinct values of a type in order, and the assets of each |
+//! | `places.rs` | places on the Earth, by latitude and longitude |
 //! | `column.rs`, `build.rs` | one field; how it is made, and carried forward |
-//! | `answer.rs`, `estimate.rs` | a filter answered, and how many will meet it |
+//! | `table.rs`, `answer.rs`, `tally.rs` | columns of one moment; a filter answered from them, by counting where it counts |
+//! | `estimate.rs` | how many will meet a filter |
+//! | `slot.rs`, `file.rs`, `codec.rs` | columns in a mapped file, read when they are first asked for |
 //! | `set.rs` | the columns of a view with what changed since |
-//! | `usage.rs` | which fields have columns, within which bounds |
+//! | `usage.rs` | which fields have columns, by use or because somebody asked for it, within which bounds |
 //!
 //! # Cost
 //! A search without a filter touches none of this. A commit notes the assets that it touches, once there are columns; it does
@@ -25,24 +28,33 @@
 //! into each (some 20 ms for a field of a million).
 //!
 //! # Memory
-//! Four bytes for each value of an asset, two more where these are many, each distinct value once, and a bit an asset.
+//! Four bytes for each value of an asset, two more where these are many, each distinct value once, and a bit an asset. Twenty bytes
+//! for each place.
 
 mod answer;
 mod bits;
 mod build;
+mod codec;
 mod column;
 mod dictionary;
 mod estimate;
+mod file;
+mod places;
 mod run;
 mod set;
+mod slot;
+mod table;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod usage;
 
-pub(crate) use answer::{Answer, Columns};
+pub(crate) use answer::Answer;
 pub(crate) use bits::Bits;
-pub(crate) use build::ColumnBuilder;
+pub(crate) use build::{ColumnBuilder, Parts};
 pub(crate) use column::Column;
 pub use estimate::Estimate;
+pub(crate) use file::ColumnFile;
 pub(crate) use set::ColumnSet;
-pub(crate) use usage::{MAX_BYTES, Usage};
+pub(crate) use table::Columns;
+pub(crate) use usage::{MAX_FIELD_NAME_BYTES, MAX_INDEXED_FIELDS, Usage, most_bytes};

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::bits::Bits;
+use super::codec::{Reader, Stored};
 use super::dictionary::Dictionary;
 
 /// How many marks a run has.
@@ -165,6 +166,22 @@ impl<D: Dictionary> Run<D> {
             // Offsets of assets are 32 bits, and a column is given up before it has as many pairs.
             self.ends.push(u32::try_from(self.assets.len()).unwrap_or(u32::MAX));
         }
+    }
+}
+
+/// Without its marks.
+impl<D: Dictionary + Stored> Stored for Run<D> {
+    fn put(&self, into: &mut Vec<u8>) {
+        self.keys.put(into);
+        self.ends.put(into);
+        self.assets.put(into);
+    }
+
+    fn read(from: &mut Reader<'_>) -> Option<Self> {
+        let (keys, ends, assets) = (D::read(from)?, Vec::read(from)?, Vec::<u32>::read(from)?);
+        let last = ends.last().map_or(0, |end: &u32| *end as usize);
+        let fits = ends.len() == keys.len() && ends.is_sorted() && last == assets.len();
+        fits.then_some(Self { keys, ends, assets, marks: Vec::new() })
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
-use super::answer::Columns;
+use super::table::Columns;
 
 /// One in so many assets may have changed before columns are worth carrying forward.
 const CHANGED_SHARE: u64 = 128;
@@ -19,6 +19,9 @@ const CHANGED_SHARE: u64 = 128;
 const MIN_CHANGED: u64 = 256;
 /// More than this are too many to be asked one by one whatever their share: two milliseconds of a search.
 const MAX_CHANGED: u64 = 4096;
+
+/// One in so many assets may have changed where nobody asks.
+const IDLE_SHARE: u64 = 8;
 
 /// Columns, and what changed since.
 ///
@@ -33,6 +36,16 @@ pub(crate) struct ColumnSet {
 }
 
 impl ColumnSet {
+    /// Columns of a file, and what changed since it was made.
+    pub(crate) fn stored(columns: Columns, changed: RoaringBitmap) -> Self {
+        Self { columns: Arc::new(columns), changed: Arc::new(changed), since: None }
+    }
+
+    /// The columns as they were made, shared.
+    pub(crate) fn shared(&self) -> Arc<Columns> {
+        Arc::clone(&self.columns)
+    }
+
     /// The columns as they were made.
     pub(crate) fn columns(&self) -> &Columns {
         &self.columns
@@ -80,6 +93,12 @@ impl ColumnSet {
         self.changed.len() > (all / CHANGED_SHARE).clamp(MIN_CHANGED, MAX_CHANGED)
     }
 
+    /// Whether so much changed that columns are to be carried forward though nobody asks them: else all of it would be asked one
+    /// by one by the first who does.
+    pub(crate) fn is_far_behind(&self) -> bool {
+        self.changed.len() > MAX_CHANGED.max(self.columns.count as u64 / IDLE_SHARE)
+    }
+
     /// Bytes in memory.
     pub(crate) fn bytes(&self) -> usize {
         let noted = [Some(&self.changed), self.since.as_ref()];
@@ -89,14 +108,14 @@ impl ColumnSet {
 
 #[cfg(test)]
 mod tests {
-    use super::super::build::ColumnBuilder;
+    use super::super::build::{ColumnBuilder, Parts};
     use super::*;
 
     fn columns(assets: u32) -> Arc<Columns> {
         let mut builder = ColumnBuilder::default();
         (0..assets).for_each(|asset| builder.push(asset, &asset.into()));
-        let made = [("year".to_owned(), builder.finish())].into();
-        Arc::new(Columns::default().next((0..assets).collect(), &RoaringBitmap::new(), [].into(), made))
+        let parts = Parts { made: [("year".to_owned(), builder.finish())].into(), ..Parts::default() };
+        Arc::new(Columns::default().next((0..assets).collect(), 1, &RoaringBitmap::new(), parts))
     }
 
     #[test]

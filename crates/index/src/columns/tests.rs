@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use roaring::RoaringBitmap;
-use sensorium_types::{Comparison, Filter, Literal, Payload};
+use sensorium_types::{Area, Circle, Comparison, Filter, GeoBox, GeoPoint, LOCATION_FIELD, Literal, Payload};
 use serde_json::{Value, json};
 
-use super::answer::Columns;
 use super::bits::Bits;
-use super::build::ColumnBuilder;
+use super::build::{ColumnBuilder, Parts};
 use super::column::{Column, MAX_ITEMS, MAX_TEXT_BYTES};
+use super::file::ColumnFile;
+use super::table::Columns;
 
 /// SplitMix64.
 struct Random(u64);
@@ -80,17 +81,26 @@ fn scalars() -> Vec<Value> {
     scalars
 }
 
-const FIELDS: [&str; 5] = ["a", "b", "o.in", "o.in.deep", "gro\u{308}\u{df}e"];
+const FIELDS: [&str; 6] = ["a", "b", "o.in", "o.in.deep", "gro\u{308}\u{df}e", LOCATION_FIELD];
+
+/// Degrees of latitudes and longitudes; some are none of either, or of one.
+const DEGREES: [f64; 12] = [-200.0, -180.0, -90.5, -90.0, -17.0, -0.0, 0.0, 48.85, 48.9, 90.0, 179.9, 180.0];
+
+fn place(random: &mut Random) -> Value {
+    json!({"lat": random.pick(&DEGREES), "lon": random.pick(&DEGREES)})
+}
 
 fn value(random: &mut Random, scalars: &[Value]) -> Value {
     match random.below(10) {
         0 => Value::Null,
+        1 if random.below(2) == 0 => place(random),
         1 => json!({"in": random.pick(scalars)}),
         2 => json!([]),
         3 | 4 => {
             let mut items: Vec<_> = (0..=random.below(4)).map(|_| random.pick(scalars)).collect();
             if random.below(6) == 0 {
                 items.push(random.pick(&[Value::Null, json!([1]), json!({"in": 1})]));
+                items.resize_with(items.len() + random.below(3), || place(random));
             }
             if random.below(20) == 0 {
                 items.resize(MAX_ITEMS + 1, random.pick(scalars));
@@ -110,6 +120,15 @@ fn payload(random: &mut Random, scalars: &[Value]) -> Payload {
             payload.set(name, chosen);
         }
     }
+    if random.below(2) == 0 {
+        let location = value(random, scalars);
+        payload.set(LOCATION_FIELD, if random.below(3) == 0 { place(random) } else { location });
+    }
+    for name in ["lat", "lon"] {
+        if random.below(4) > 0 {
+            payload.set(name, random.pick(&DEGREES));
+        }
+    }
     match random.below(3) {
         0 => payload.set("o", json!({"in": {"deep": value(random, scalars)}})),
         1 => payload.set("o", json!({"in": value(random, scalars), "in.deep": value(random, scalars)})),
@@ -127,9 +146,31 @@ fn literal(random: &mut Random, scalars: &[Value]) -> Literal {
     }
 }
 
+fn area(random: &mut Random) -> Area {
+    let place = |random: &mut Random| {
+        std::iter::from_fn(|| Some((random.pick(&DEGREES), random.pick(&DEGREES))))
+            .find_map(|(lat, lon)| GeoPoint::new(lat, lon).ok())
+            .expect("some are")
+    };
+    let (a, b) = (place(random), place(random));
+    if random.below(2) == 0 {
+        let radius = random.pick(&[0.0, 10.0, 6000.0, 30_000.0, 5e6, 1.2e7, 2.1e7]);
+        return Area::Circle(Circle::new(a, radius).expect("a circle"));
+    }
+    let (south, north) = if a.lat() <= b.lat() { (a, b) } else { (b, a) };
+    Area::Box(GeoBox::new(south, north).expect("a box"))
+}
+
 fn filter(random: &mut Random, scalars: &[Value], depth: usize) -> Filter {
     let field = random.pick(&FIELDS).to_owned();
-    match random.below(if depth == 0 { 7 } else { 10 }) {
+    match random.below(if depth == 0 { 9 } else { 13 }) {
+        7 | 8 => {
+            Filter::Within { field: random.pick(&[field, LOCATION_FIELD.to_owned()]), area: area(random) }
+        }
+        12 => {
+            let of: Vec<_> = (0..random.below(6)).map(|_| filter(random, scalars, depth - 1)).collect();
+            Filter::AtLeast { count: random.below(of.len() + 2), of }
+        }
         0 => Filter::Exists { field },
         1 => {
             let values = (0..random.below(4)).map(|_| literal(random, scalars)).collect();
@@ -146,8 +187,8 @@ fn filter(random: &mut Random, scalars: &[Value], depth: usize) -> Filter {
             ]);
             Filter::Compare { field, comparison, value: literal(random, scalars) }
         }
-        7 => Filter::Not(Box::new(filter(random, scalars, depth - 1))),
-        8 => Filter::And((0..random.below(4)).map(|_| filter(random, scalars, depth - 1)).collect()),
+        9 => Filter::Not(Box::new(filter(random, scalars, depth - 1))),
+        10 => Filter::And((0..random.below(4)).map(|_| filter(random, scalars, depth - 1)).collect()),
         _ => Filter::Or((0..random.below(4)).map(|_| filter(random, scalars, depth - 1)).collect()),
     }
 }
@@ -160,6 +201,12 @@ fn builder(assets: &Assets, field: &str, only: impl Fn(u32) -> bool) -> ColumnBu
         if let Some(value) = payload.get(field) {
             builder.push(*asset, value);
         }
+        if field == LOCATION_FIELD
+            && let (Some(lat), Some(lon)) = (payload.get("lat"), payload.get("lon"))
+            && let Some(place) = GeoPoint::of_values(lat, lon)
+        {
+            builder.push_own_place(*asset, place);
+        }
     }
     builder
 }
@@ -170,6 +217,15 @@ fn made(assets: &Assets, field: &str) -> (String, Column) {
 
 fn all(assets: &Assets) -> Bits {
     assets.keys().copied().collect()
+}
+
+/// Columns as they come back from a file.
+fn read_back(columns: &Columns, folder: &std::path::Path) -> Columns {
+    let row = columns.write(folder).expect("writes");
+    let read = Columns::of_file(ColumnFile::open(folder, row).expect("opens"));
+    assert_eq!((read.operation(), read.count), (columns.operation(), columns.count));
+    assert_eq!(read.sizes().collect::<Vec<_>>(), columns.sizes().collect::<Vec<_>>());
+    read
 }
 
 /// How many filters were asked, how many of their answers hold something and were sure throughout.
@@ -209,6 +265,7 @@ fn check(columns: &Columns, assets: &Assets, filter: &Filter, tried: &mut Tried)
 fn columns_give_what_the_filter_means() {
     let mut random = Random(sensorium_testkit::seed("columns", 12));
     let scalars = scalars();
+    let folder = tempfile::tempdir().expect("folder");
     let mut tried = Tried::default();
     for _ in 0..150 {
         let mut assets = Assets::new();
@@ -218,8 +275,10 @@ fn columns_give_what_the_filter_means() {
         }
         // Some fields have no column.
         let fields: Vec<_> = FIELDS.iter().filter(|_| random.below(8) > 0).collect();
-        let columns = fields.iter().map(|field| made(&assets, field)).collect();
-        let columns = Columns::default().next(all(&assets), &RoaringBitmap::new(), BTreeMap::new(), columns);
+        let parts =
+            Parts { made: fields.iter().map(|field| made(&assets, field)).collect(), ..Parts::default() };
+        let columns = Columns::default().next(all(&assets), 7, &RoaringBitmap::new(), parts);
+        let columns = if random.below(2) == 0 { columns } else { read_back(&columns, folder.path()) };
         for _ in 0..60 {
             check(&columns, &assets, &filter(&mut random, &scalars, 3), &mut tried);
         }
@@ -237,7 +296,8 @@ fn columns_give_what_the_filter_means() {
         let fresh = fields
             .iter()
             .map(|field| ((**field).to_owned(), builder(&assets, field, |asset| changed.contains(asset))));
-        let next = columns.next(all(&assets), &changed, fresh.collect(), BTreeMap::new());
+        let parts = Parts { fresh: fresh.collect(), ..Parts::default() };
+        let next = columns.next(all(&assets), 8, &changed, parts);
         for _ in 0..60 {
             check(&next, &assets, &filter(&mut random, &scalars, 3), &mut tried);
         }
@@ -265,8 +325,8 @@ fn only_what_is_not_kept_is_open() {
             (asset, payload)
         })
         .collect();
-    let columns = [made(&assets, "a")].into();
-    let columns = Columns::default().next(all(&assets), &RoaringBitmap::new(), BTreeMap::new(), columns);
+    let parts = Parts { made: [made(&assets, "a")].into(), ..Parts::default() };
+    let columns = Columns::default().next(all(&assets), 1, &RoaringBitmap::new(), parts);
     let told = |filter: &str| {
         let answer = columns.ask(&filter.parse().expect("a filter"));
         (answer.sure.iter().collect::<Vec<_>>(), answer.open.iter().collect::<Vec<_>>())
@@ -295,4 +355,39 @@ fn a_column_costs_some_bytes_a_value() {
     let (years, sizes) = (years.finish(), sizes.finish());
     assert!(years.bytes() < 5 * assets as usize, "{}", years.bytes());
     assert!(sizes.bytes() < 40 * assets as usize, "{}", sizes.bytes());
+}
+
+#[test]
+fn a_damaged_column_is_not_asked_and_a_damaged_list_of_columns_is_refused() {
+    let assets: Assets = (0..100_u32)
+        .map(|asset| {
+            let mut payload = Payload::new();
+            payload.set("a", asset % 7);
+            payload.set("b", json!({"lat": 1, "lon": asset}));
+            (asset, payload)
+        })
+        .collect();
+    let parts = Parts { made: ["a", "b"].map(|field| made(&assets, field)).into(), ..Parts::default() };
+    let columns = Columns::default().next(all(&assets), 3, &RoaringBitmap::new(), parts);
+    let folder = tempfile::tempdir().expect("folder");
+    let row = columns.write(folder.path()).expect("writes");
+    let path = folder.path().join("columns/3.columns");
+    let whole = fs_err::read(&path).expect("reads");
+    let filter: Filter = "a = 3 and b within 3000 km of (0, 10)".parse().expect("a filter");
+    let mut tried = Tried::default();
+    let (mut refused, mut lacking) = (0, 0);
+    for at in (0..whole.len()).step_by(13) {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 1;
+        fs_err::remove_file(&path).expect("removes");
+        fs_err::write(&path, damaged).expect("writes");
+        let Ok(file) = ColumnFile::open(folder.path(), row) else {
+            refused += 1;
+            continue;
+        };
+        let columns = Columns::of_file(file);
+        check(&columns, &assets, &filter, &mut tried);
+        lacking += usize::from(!columns.has("a")) + usize::from(!columns.has("b"));
+    }
+    assert!(refused > 300 && lacking > 50, "{refused} {lacking}");
 }

@@ -16,8 +16,8 @@ use sensorium_types::Problem;
 use super::{CollectionInfo, Database, registry};
 use crate::error::IndexError;
 use crate::storage::{
-    ASSET_FILE_KEY, Batch, Family, Gap, MARK_FILE, OLD_GRAPH_KEY, Rocks, SEGMENTS_KEY, SharedMemory,
-    changed_range, copy_family, gaps, hub_range, rebuild,
+    ASSET_FILE_KEY, Batch, COLUMN_FILE_KEY, Family, Gap, MARK_FILE, OLD_GRAPH_KEY, Rocks, SEGMENTS_KEY,
+    SharedMemory, changed_range, copy_family, gaps, hub_range, rebuild,
 };
 
 /// What is wrong with the tables of a collection.
@@ -156,8 +156,9 @@ fn copy(
     let mut batch = Batch::default();
     new.delete(&mut batch, Family::Meta, SEGMENTS_KEY)?;
     new.delete(&mut batch, Family::Meta, OLD_GRAPH_KEY)?;
-    // The file of assets stays behind too, and what it would be read with.
+    // The files of assets and columns stay behind too, and what they would be read with.
     new.delete(&mut batch, Family::Meta, ASSET_FILE_KEY)?;
+    new.delete(&mut batch, Family::Meta, COLUMN_FILE_KEY)?;
     let (first, last) = changed_range(0, u64::MAX);
     new.delete_range(&mut batch, Family::Meta, &first, &last)?;
     // Hub values are made anew; those of points that are lost would be told as further damage.

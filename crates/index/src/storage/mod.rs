@@ -42,9 +42,10 @@ pub use lock::has_writer;
 pub(crate) use mark::{FILE as MARK_FILE, HighWater};
 pub(crate) use rocks::{Access, Batch, Recovery, Rocks, View as RocksView};
 pub(crate) use rows::{
-    ASSET_FILE_KEY, AssetFileRow, AssetTies, ChangedRow, HubRow, KEEP_KEY, KeepRow, LOSS_KEY, LossRow,
-    META_KEY, MetaRow, NOTED_KEY, NotedRow, OLD_GRAPH_KEY, PointRow, Row, SEGMENTS_KEY, STATE_KEY,
-    SegmentRow, SegmentsRow, SourceTie, SourceValue, StateRow, TombRow,
+    ASSET_FILE_KEY, AssetFileRow, AssetTies, COLUMN_FILE_KEY, ChangedRow, ColumnFileRow, HubRow, INDEXED_KEY,
+    IndexedRow, KEEP_KEY, KeepRow, LOSS_KEY, LossRow, META_KEY, MetaRow, NOTED_KEY, NotedRow, OLD_GRAPH_KEY,
+    PointRow, Row, SEGMENTS_KEY, STATE_KEY, SegmentRow, SegmentsRow, SourceTie, SourceValue, StateRow,
+    TombRow,
 };
 pub(crate) use salvage::{Gap, copy_family, gaps, rebuild};
 

@@ -25,10 +25,14 @@ pub(crate) const OLD_GRAPH_KEY: &[u8] = b"graph";
 
 /// Key of [`AssetFileRow`] in `meta`.
 pub(crate) const ASSET_FILE_KEY: &[u8] = b"assets";
+/// Key of [`ColumnFileRow`] in `meta`.
+pub(crate) const COLUMN_FILE_KEY: &[u8] = b"columns";
 /// Key of [`NotedRow`] in `meta`.
 pub(crate) const NOTED_KEY: &[u8] = b"noted";
 /// Key of [`KeepRow`] in `meta`.
 pub(crate) const KEEP_KEY: &[u8] = b"keep";
+/// Key of [`IndexedRow`] in `meta`.
+pub(crate) const INDEXED_KEY: &[u8] = b"indexed";
 
 /// A record that lies on disk after a version byte.
 pub(crate) trait Row: Serialize + DeserializeOwned {
@@ -98,6 +102,24 @@ impl Row for KeepRow {
     const VERSION: u8 = 1;
 }
 
+/// `meta/indexed`: fields that somebody asked to be indexed, in order of name. Version history: 1.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct IndexedRow {
+    /// Their names, in NFC.
+    pub(crate) fields: Vec<String>,
+}
+
+impl IndexedRow {
+    /// Whether a field is one of them.
+    pub(crate) fn has(&self, field: &str) -> bool {
+        self.fields.iter().any(|known| known == field)
+    }
+}
+
+impl Row for IndexedRow {
+    const VERSION: u8 = 1;
+}
+
 /// `meta/assets`: the file of assets in use. Version history: 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct AssetFileRow {
@@ -108,6 +130,19 @@ pub(crate) struct AssetFileRow {
 }
 
 impl Row for AssetFileRow {
+    const VERSION: u8 = 1;
+}
+
+/// `meta/columns`: the file of columns in use. It is of use only if it is no older than the file of assets. Version history: 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ColumnFileRow {
+    /// The change after which the columns were so; also its name.
+    pub(crate) operation: u64,
+    /// The checksum of its checksums.
+    pub(crate) checksum: u64,
+}
+
+impl Row for ColumnFileRow {
     const VERSION: u8 = 1;
 }
 

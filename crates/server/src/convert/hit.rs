@@ -5,6 +5,7 @@ use std::path::Path;
 use sensorium_api::convert::payload_fields;
 use sensorium_api::v1;
 use sensorium_engine::{Explain, ExplainedHit, ExplainedSearch, ExplainedStep, Fusion, Hit, QueryReply};
+use sensorium_types::FilterFacts;
 
 /// The answer without its first `offset` hits.
 pub(crate) fn query_response(reply: QueryReply, offset: usize, without_payload: bool) -> v1::QueryResponse {
@@ -34,13 +35,20 @@ fn hit(hit: &Hit, without_payload: bool) -> v1::Hit {
 }
 
 fn explain(explain: Explain) -> v1::Explain {
-    let Explain { fusion, languages, searches, steps } = explain;
+    let Explain { fusion, languages, filter, searches, steps } = explain;
     let fusion = match fusion {
         Fusion::Early => v1::Fusion::Early,
         Fusion::Late => v1::Fusion::Late,
     };
     v1::Explain {
         fusion: fusion.into(),
+        filter: filter.map(|FilterFacts { at_least, likely, at_most, matches, asked }| v1::ExplainedFilter {
+            at_least,
+            likely,
+            at_most,
+            matches,
+            asked,
+        }),
         searches: searches.into_iter().map(search).collect(),
         steps: steps
             .into_iter()

@@ -20,6 +20,15 @@ impl Service {
     pub(super) const fn new(context: Context) -> Self {
         Self { context }
     }
+
+    /// Indexes a field of a collection that exists, or no longer; `false` if it was so already.
+    async fn index_field(&self, collection: &str, field: &str, wanted: bool) -> Result<bool, Status> {
+        if field.is_empty() {
+            return Err(ConvertError::Missing { field: "field" }.into());
+        }
+        let engine = self.context.reader(collection).await?;
+        Ok(self.context.within(engine.index_field(field, wanted)).await?)
+    }
 }
 
 fn collection(name: &str, space_info: &SpaceInfo) -> v1::Collection {
@@ -103,16 +112,31 @@ impl v1::collections_service_server::CollectionsService for Service {
 
     async fn create_field_index(
         &self,
-        _: Request<v1::CreateFieldIndexRequest>,
+        request: Request<v1::CreateFieldIndexRequest>,
     ) -> Result<Response<v1::CreateFieldIndexResponse>, Status> {
-        Err(not_built("CreateFieldIndex"))
+        let (_place, v1::CreateFieldIndexRequest { collection_name, field }) = enter(request);
+        let created = self.index_field(&collection_name, &field, true).await?;
+        Ok(Response::new(v1::CreateFieldIndexResponse { created }))
     }
 
     async fn delete_field_index(
         &self,
-        _: Request<v1::DeleteFieldIndexRequest>,
+        request: Request<v1::DeleteFieldIndexRequest>,
     ) -> Result<Response<v1::DeleteFieldIndexResponse>, Status> {
-        Err(not_built("DeleteFieldIndex"))
+        let (_place, v1::DeleteFieldIndexRequest { collection_name, field }) = enter(request);
+        let deleted = self.index_field(&collection_name, &field, false).await?;
+        Ok(Response::new(v1::DeleteFieldIndexResponse { deleted }))
+    }
+
+    async fn list_field_indexes(
+        &self,
+        request: Request<v1::ListFieldIndexesRequest>,
+    ) -> Result<Response<v1::ListFieldIndexesResponse>, Status> {
+        let (_place, v1::ListFieldIndexesRequest { collection_name }) = enter(request);
+        let engine = self.context.reader(&collection_name).await?;
+        let listed = self.context.within(engine.field_indexes()).await?;
+        let indexes = listed.into_iter().map(v1::FieldIndex::from).collect();
+        Ok(Response::new(v1::ListFieldIndexesResponse { indexes }))
     }
 
     async fn update_aliases(

@@ -1,6 +1,6 @@
 //! What must hold of scroll, count, thumbnails and statistics.
 
-use sensorium_types::{AssetId, Change, Filter, Modality, Payload, PointKey, Track};
+use sensorium_types::{AssetId, Change, FieldIndexState, Filter, Modality, Payload, PointKey, Track};
 
 use super::Fresh;
 use super::samples::{Seeded, corpus, id, point, record, upsert};
@@ -97,4 +97,32 @@ pub async fn statistics_count(fresh: Fresh) {
     store.apply(vec![Change::Delete { asset }]).await.expect("applies");
     let stats = store.stats().await.expect("has statistics");
     assert_eq!((stats.assets, stats.points), (11, (all - points) as u64));
+}
+
+/// Fields are indexed once, listed by name and dropped; what filters give stays the same.
+pub async fn an_index_of_a_field_changes_no_answer(fresh: Fresh) {
+    let store = &fresh.store;
+    let assets = corpus(30, &store.space(), 15);
+    let filter: Filter = "year >= 2005".parse().expect("a filter");
+    let right = assets.iter().filter(|(asset, _)| filter.matches(&asset.payload())).count() as u64;
+    assert!((1..30).contains(&right));
+    let changes = assets.into_iter().map(|(asset, points)| upsert(asset, points)).collect();
+    let count = async || store.count(Some(&filter)).await.expect("counts");
+    let asked = async || {
+        let listed = store.field_indexes().await.expect("lists").into_iter().filter(|index| index.asked);
+        listed.map(|index| (index.field, index.state)).collect::<Vec<_>>()
+    };
+    assert!(asked().await.is_empty());
+    assert!(store.index_field("year", true).await.expect("indexes"), "before there is anything");
+    store.apply(changes).await.expect("applies");
+    assert_eq!(count().await, right);
+    assert!(store.index_field("absent", true).await.expect("indexes"));
+    assert!(!store.index_field("year", true).await.expect("is indexed already"));
+    let ready = |field: &str| (field.to_owned(), FieldIndexState::Ready);
+    assert_eq!(asked().await, [ready("absent"), ready("year")]);
+    assert_eq!(count().await, right);
+    assert!(store.index_field("year", false).await.expect("drops"));
+    assert!(!store.index_field("year", false).await.expect("is not indexed"));
+    assert_eq!(asked().await, [ready("absent")]);
+    assert_eq!(count().await, right);
 }

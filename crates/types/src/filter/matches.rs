@@ -4,9 +4,10 @@ use std::cmp::Ordering;
 
 use serde_json::Value;
 
+use super::LOCATION_FIELD;
 use super::time::Period;
 use super::{Comparison, Filter, Literal};
-use crate::{Payload, number, text};
+use crate::{GeoPoint, Payload, number, text};
 
 impl Filter {
     /// Whether the payload meets the condition.
@@ -22,10 +23,21 @@ impl Filter {
             Self::Compare { field, comparison, value } => {
                 payload.get(field).is_some_and(|found| compare(found, *comparison, value))
             }
+            Self::Within { field, area } => {
+                let mut places = payload.get(field).into_iter().flat_map(GeoPoint::all_of).peekable();
+                if places.peek().is_none() && field == LOCATION_FIELD {
+                    return own_place(payload).is_some_and(|place| area.contains(place));
+                }
+                places.any(|place| area.contains(place))
+            }
+            Self::AtLeast { count, of } => {
+                let met = of.iter().filter(|part| part.matches(payload));
+                met.take(*count).count() == *count
+            }
         }
     }
 
-    /// The fields that the filter reads, in order of appearance, without repeats.
+    /// The fields that the filter names, in order of appearance, without repeats.
     pub fn fields(&self) -> Vec<&str> {
         let mut fields = Vec::new();
         self.collect_fields(&mut fields);
@@ -36,24 +48,35 @@ impl Filter {
     pub fn terms(&self) -> usize {
         match self {
             Self::And(parts) | Self::Or(parts) => parts.iter().map(Self::terms).sum(),
+            Self::AtLeast { of, .. } => 1 + of.iter().map(Self::terms).sum::<usize>(),
             Self::Not(part) => part.terms(),
             Self::Exists { .. } => 1,
             Self::In { values, .. } => 1 + values.len(),
-            Self::Compare { .. } => 2,
+            Self::Compare { .. } | Self::Within { .. } => 2,
         }
     }
 
     fn collect_fields<'a>(&'a self, fields: &mut Vec<&'a str>) {
         match self {
-            Self::And(parts) | Self::Or(parts) => parts.iter().for_each(|part| part.collect_fields(fields)),
+            Self::And(parts) | Self::Or(parts) | Self::AtLeast { of: parts, .. } => {
+                parts.iter().for_each(|part| part.collect_fields(fields));
+            }
             Self::Not(part) => part.collect_fields(fields),
-            Self::Exists { field } | Self::In { field, .. } | Self::Compare { field, .. } => {
+            Self::Exists { field }
+            | Self::In { field, .. }
+            | Self::Compare { field, .. }
+            | Self::Within { field, .. } => {
                 if !fields.contains(&field.as_str()) {
                     fields.push(field);
                 }
             }
         }
     }
+}
+
+/// The place of an asset's own `lat` and `lon`.
+fn own_place(payload: &Payload) -> Option<GeoPoint> {
+    GeoPoint::of_values(payload.field("lat")?, payload.field("lon")?)
 }
 
 fn compare(found: &Value, comparison: Comparison, literal: &Literal) -> bool {

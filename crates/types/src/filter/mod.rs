@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! year >= 2020 and (camera = "X100" or not artist in ["A", "B"]) and lat exists
+//! location within 5 km of (48.85, 2.35) and at least 2 of (year = 2021, camera exists, tags = "sea")
 //! ```
 //!
 //! A comparison with an absent field is false, and so is one of unlike types; `not` then is true.
@@ -12,6 +13,8 @@
 //! | `parse.rs` | words to a [`Filter`] |
 //! | `matches.rs` | what a filter means for a payload |
 //! | `time.rs` | times and dates |
+//!
+//! Places and areas are in `../geo.rs`.
 
 mod lexer;
 mod matches;
@@ -25,10 +28,14 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
+use crate::{Area, GeoError};
+
 /// Largest filter in bytes, as text or as an encoded tree.
 pub const MAX_FILTER_BYTES: usize = 64 * 1024;
 /// Most conditions and constants in one filter.
 pub const MAX_FILTER_TERMS: usize = 4096;
+/// Where an asset is: the places that its field of this name holds, and where that holds none, its own `lat` and `lon`.
+pub const LOCATION_FIELD: &str = "location";
 
 /// How a field's value is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -98,6 +105,20 @@ pub enum Filter {
         /// Field name.
         field: String,
     },
+    /// The field holds a place of the area: an object with the numbers `lat` and `lon`, or a list of such objects.
+    Within {
+        /// Field name; of [`LOCATION_FIELD`] the asset's own `lat` and `lon` count as well.
+        field: String,
+        /// The area.
+        area: Area,
+    },
+    /// At least so many of these hold.
+    AtLeast {
+        /// How many (with 0 it holds, with more than there are it never does).
+        count: usize,
+        /// The conditions.
+        of: Vec<Filter>,
+    },
 }
 
 /// A filter that cannot be read.
@@ -147,6 +168,25 @@ pub enum FilterError {
         at: usize,
         /// The number.
         text: String,
+    },
+    /// A place or an area that is none.
+    #[error("filter: {source} (at character {at})")]
+    Place {
+        /// Place in the text, in characters from 1.
+        at: usize,
+        /// What is wrong.
+        #[source]
+        source: GeoError,
+    },
+    /// A number of conditions that says nothing.
+    #[error("filter: at least {count} of {of} at character {at}: a number from 1 to {of} says something")]
+    Count {
+        /// Place of the number, in characters from 1.
+        at: usize,
+        /// How many are asked for.
+        count: String,
+        /// How many conditions there are.
+        of: usize,
     },
     /// More nesting or more conditions than are allowed.
     #[error("filter: more than {limit} {what}")]

@@ -7,11 +7,15 @@
 
 use super::lexer::{Token, Word, is_of_name, words};
 use super::{Comparison, Filter, FilterError, Literal, MAX_FILTER_TERMS};
+use crate::{Area, Circle, GeoBox, GeoError, GeoPoint, read_number};
 
 /// Deepest nesting of parentheses and `not`.
 const MAX_DEPTH: usize = 64;
 /// Longest name that an error shows how to quote, in bytes.
 const MAX_SHOWN_NAME: usize = 100;
+
+/// Units of length with their metres; those that end like another stand before it.
+const UNITS: [(&str, f64); 3] = [("km", 1000.0), ("mi", 1609.344), ("m", 1.0)];
 
 pub(super) fn parse(text: &str) -> Result<Filter, FilterError> {
     let mut parser = Parser { text, words: words(text)?, next: 0, terms: 0 };
@@ -63,7 +67,7 @@ impl Parser<'_> {
     /// What begins at this byte, up to an operator, if that is a field name that only lacks its quotes.
     fn unquoted(&self, start: usize) -> Option<String> {
         let rest = self.text.get(start..)?;
-        let ends = ["=", "!=", "<", ">", " exists", " in ["].into_iter();
+        let ends = ["=", "!=", "<", ">", " exists", " in [", " within "].into_iter();
         let end = ends.filter_map(|end| rest.find(end)).min()?;
         let name = rest.get(..end)?.trim();
         let is_plain =
@@ -110,6 +114,14 @@ impl Parser<'_> {
             }
             return Ok(Filter::Not(Box::new(self.unary(depth + 1)?)));
         }
+        if let Some([Token { word: Word::Name(at), .. }, Token { word: Word::Name(least), .. }]) =
+            self.words.get(self.next..self.next + 2)
+            && at.eq_ignore_ascii_case("at")
+            && least.eq_ignore_ascii_case("least")
+        {
+            self.next += 2;
+            return self.at_least(depth);
+        }
         if self.accept_symbol("(") {
             let inner = self.any_of(depth + 1)?;
             let Token { at, word, .. } = self.take();
@@ -140,6 +152,9 @@ impl Parser<'_> {
         if self.accept_name("in") {
             return Ok(Filter::In { field, values: self.list()? });
         }
+        if self.accept_name("within") {
+            return Ok(Filter::Within { field, area: self.area()? });
+        }
         let Token { at, word, .. } = self.take();
         let comparison = match word {
             Word::Symbol("=") => Comparison::Equal,
@@ -148,7 +163,7 @@ impl Parser<'_> {
             Word::Symbol("<=") => Comparison::LessOrEqual,
             Word::Symbol(">") => Comparison::Greater,
             Word::Symbol(">=") => Comparison::GreaterOrEqual,
-            other => return Err(wrong(self, at, "=, !=, <, <=, >, >=, in or exists", &other)),
+            other => return Err(wrong(self, at, "=, !=, <, <=, >, >=, in, within or exists", &other)),
         };
         if let (Some(Token { at, word: Word::Beyond(text), .. }), true) =
             (self.words.get(self.next), comparison.is_by_size())
@@ -156,6 +171,108 @@ impl Parser<'_> {
             return Err(FilterError::BeyondNumbers { at: *at, text: text.clone() });
         }
         Ok(Filter::Compare { field, comparison, value: self.literal()? })
+    }
+
+    /// What stands behind `at least`: `2 of (a, b, c)`.
+    fn at_least(&mut self, depth: usize) -> Result<Filter, FilterError> {
+        self.count()?;
+        let Token { at, word, .. } = self.take();
+        let Word::Number(asked) = word else { return Err(unexpected(at, "a number of conditions", &word)) };
+        self.expect_name("of")?;
+        self.expect_symbol("(", "an opening parenthesis")?;
+        let mut of = vec![self.any_of(depth + 1)?];
+        while self.accept_symbol(",") {
+            of.push(self.any_of(depth + 1)?);
+        }
+        self.expect_symbol(")", "and, or, a comma or a closing parenthesis")?;
+        let count = asked.as_u64().and_then(|count| usize::try_from(count).ok());
+        match count.filter(|count| (1..=of.len()).contains(count)) {
+            Some(count) => Ok(Filter::AtLeast { count, of }),
+            None => Err(FilterError::Count { at, count: asked.to_string(), of: of.len() }),
+        }
+    }
+
+    /// What stands behind `within`: `5 km of (48.85, 2.35)`, or a box from `(48.8, 2.2) to (48.9, 2.5)`.
+    fn area(&mut self) -> Result<Area, FilterError> {
+        self.count()?;
+        let start = self.words.get(self.next).map_or(0, |token| token.at);
+        let placed = |source: GeoError| FilterError::Place { at: start, source };
+        if self.peek() == Some(&Word::Symbol("(")) {
+            let south_west = self.place()?;
+            self.expect_name("to")?;
+            let north_east = self.place()?;
+            return GeoBox::new(south_west, north_east).map(Area::Box).map_err(placed);
+        }
+        let radius_m = self.distance()?;
+        self.expect_name("of")?;
+        let center = self.place()?;
+        Circle::new(center, radius_m).map(Area::Circle).map_err(placed)
+    }
+
+    /// A latitude and a longitude in parentheses.
+    fn place(&mut self) -> Result<GeoPoint, FilterError> {
+        let at = self.words.get(self.next).map_or(0, |token| token.at);
+        self.expect_symbol("(", "a place, (latitude, longitude)")?;
+        let lat = self.degrees("a latitude in degrees")?;
+        self.expect_symbol(",", "a comma and a longitude")?;
+        let lon = self.degrees("a longitude in degrees")?;
+        self.expect_symbol(")", "a closing parenthesis")?;
+        GeoPoint::new(lat, lon).map_err(|source| FilterError::Place { at, source })
+    }
+
+    fn degrees(&mut self, expected: &'static str) -> Result<f64, FilterError> {
+        let Token { at, word, .. } = self.take();
+        match &word {
+            Word::Number(number) => number.as_f64().ok_or_else(|| unexpected(at, expected, &word)),
+            _ => Err(unexpected(at, expected, &word)),
+        }
+    }
+
+    /// A distance with its unit, in metres.
+    fn distance(&mut self) -> Result<f64, FilterError> {
+        const EXPECTED: &str = "a distance (500 m, 5 km, 3 mi) or a place (latitude, longitude)";
+        let Token { at, word, .. } = self.take();
+        let (number, factor) = match &word {
+            Word::Number(number) => {
+                let Token { at, word, .. } = self.take();
+                let factor = match &word {
+                    Word::Name(unit) => UNITS.iter().find(|(name, _)| unit.eq_ignore_ascii_case(name)),
+                    _ => None,
+                };
+                let Some((_, factor)) = factor else {
+                    return Err(unexpected(at, "a unit of length: m, km or mi", &word));
+                };
+                (number.as_f64(), *factor)
+            }
+            // The unit stands right behind the digits: `5km`.
+            Word::NoNumber(text) => {
+                let split = UNITS.iter().find_map(|(unit, factor)| {
+                    let digits = text.len().checked_sub(unit.len())?;
+                    let (digits, end) = text.split_at_checked(digits)?;
+                    end.eq_ignore_ascii_case(unit).then_some((digits, *factor))
+                });
+                let Some((digits, factor)) = split else { return Err(unexpected(at, EXPECTED, &word)) };
+                (read_number(digits).and_then(|number| number.as_f64()), factor)
+            }
+            _ => return Err(unexpected(at, EXPECTED, &word)),
+        };
+        number.map(|number| number * factor).ok_or_else(|| unexpected(at, EXPECTED, &word))
+    }
+
+    fn expect_name(&mut self, name: &'static str) -> Result<(), FilterError> {
+        if self.accept_name(name) {
+            return Ok(());
+        }
+        let Token { at, word, .. } = self.take();
+        Err(unexpected(at, name, &word))
+    }
+
+    fn expect_symbol(&mut self, symbol: &'static str, expected: &'static str) -> Result<(), FilterError> {
+        if self.accept_symbol(symbol) {
+            return Ok(());
+        }
+        let Token { at, word, .. } = self.take();
+        Err(unexpected(at, expected, &word))
     }
 
     fn list(&mut self) -> Result<Vec<Literal>, FilterError> {

@@ -140,6 +140,120 @@ fn names_and_texts_meet_however_their_accents_are_composed() {
 }
 
 #[test]
+fn places_are_within_circles_and_boxes() {
+    // Munich; the payload's own `lon` is beside its `lat`, and `home` holds two places, one of them no place.
+    let mut payload = payload();
+    payload.set("lon", 11.6);
+    payload.set(
+        "home",
+        serde_json::json!([{"lat": 0, "lon": 0}, {"lat": 91, "lon": 0}, {"lat": -17, "lon": 179.9}]),
+    );
+    payload.set("camp", serde_json::json!({"site": {"lat": 60.5, "lon": 25, "name": "x"}}));
+    for (filter, expected) in [
+        ("location within 10 km of (48.14, 11.58)", true),
+        ("location within 10km of (48.14, 11.58)", true),
+        ("location WITHIN 10 KM OF (48.14, 11.58)", true),
+        ("location within 1e4m of (48.14, 11.58) and location within 10000 m of (48.14, 11.58)", true),
+        ("location within 6.3 mi of (48.14, 11.58) and not location within 2mi of (48.14, 11.58)", true),
+        ("location within 1 km of (48.14, 11.58)", false),
+        ("location within (48, 11) to (49, 12)", true),
+        ("location within (48, -170) to (49, 12)", true),
+        ("location within (48, 12) to (49, 11.5)", false),
+        ("home within 0 m of (0, 0)", true),
+        ("home within 100 km of (-17, -179.9)", true),
+        ("home within (-20, 179) to (-10, -179)", true),
+        ("home within (80, -180) to (90, 180)", false),
+        ("camp.site within 100 km of (60, 25)", true),
+        ("camp within 100 km of (60, 25)", false),
+        ("lat within 100 km of (48.1, 11.6)", false),
+        ("absent within 30000 km of (0, 0)", false),
+        ("not absent within 30000 km of (0, 0)", true),
+    ] {
+        let filter: Filter = filter.parse().unwrap_or_else(|error| panic!("{filter}: {error}"));
+        assert_eq!(filter.matches(&payload), expected, "{filter:?}");
+    }
+}
+
+#[test]
+fn a_location_is_the_field_of_that_name_before_the_assets_own_place() {
+    let near: Filter = "location within 1 km of (10, 20)".parse().expect("a filter");
+    let own = |location: serde_json::Value| {
+        let mut payload = Payload::new();
+        payload.set("lat", 10);
+        payload.set("lon", 20);
+        payload.set("location", location);
+        near.matches(&payload)
+    };
+    assert!(own(serde_json::Value::Null) && own("Paris".into()) && own(serde_json::json!([])));
+    assert!(!own(serde_json::json!({"lat": 0, "lon": 0})));
+    assert!(own(serde_json::json!([{"lat": 0, "lon": 0}, {"lat": 10.001, "lon": 20}])));
+}
+
+#[test]
+fn at_least_so_many_of_some_conditions_hold() {
+    for (filter, expected) in [
+        ("at least 1 of (year = 2021)", true),
+        ("at least 2 of (year = 2021, camera = \"X100\", flag = false)", true),
+        ("at least 3 of (year = 2021, camera = \"X100\", flag = false)", false),
+        ("at least 2 of (year = 1 or flag = true, not lat exists, lat > 40 and lat < 50)", true),
+        ("AT LEAST 1 OF (at least 2 of (year = 1, flag = true, lat = 0), absent exists)", false),
+        ("not at least 2 of (year = 1, flag = true) and year = 2021", true),
+    ] {
+        assert_eq!(holds(filter), expected, "{filter}");
+    }
+    let mut payload = Payload::new();
+    payload.set("at", 3);
+    payload.set("least", 4);
+    for filter in ["at = 3 and least = 4", "at exists", "least in [4]", "at least 2 of (at = 3, least = 4)"] {
+        assert!(filter.parse::<Filter>().is_ok_and(|filter| filter.matches(&payload)), "{filter}");
+    }
+    let of = |count| Filter::AtLeast { count, of: vec![Filter::And(Vec::new()), Filter::Or(Vec::new())] };
+    let met: Vec<bool> = (0..4).map(|count| of(count).matches(&payload)).collect();
+    assert_eq!(met, [true, true, false, false]);
+}
+
+#[test]
+fn errors_of_places_and_counts_say_what_is_right() {
+    for (filter, expected) in [
+        (
+            "a within 5 km of (91, 0)",
+            "a latitude is a number of degrees from -90 to 90, received 91 (at character 18)",
+        ),
+        ("a within 5 km of (9, 181)", "a longitude is a number of degrees from -180 to 180, received 181"),
+        (
+            "a within -5 km of (9, 1)",
+            "a distance is a number of metres from 0 on, received -5000 (at character 10)",
+        ),
+        ("a within 1e308 km of (9, 1)", "a distance is a number of metres from 0 on, received inf"),
+        (
+            "a within (9, 1) to (8, 2)",
+            "from its south-western to its north-eastern corner: its latitudes were 9 and 8",
+        ),
+        ("a within 5 of (9, 1)", "expected a unit of length: m, km or mi at character 12, found \"of\""),
+        ("a within 5 miles of (9, 1)", "expected a unit of length: m, km or mi"),
+        ("a within 5ly of (9, 1)", "expected a distance (500 m, 5 km, 3 mi) or a place"),
+        ("a within x", "expected a distance (500 m, 5 km, 3 mi) or a place (latitude, longitude)"),
+        ("a within 5 km", "expected of at character 14, found the end"),
+        ("a within 5 km of 9, 1", "expected a place, (latitude, longitude)"),
+        ("a within 5 km of (9 1)", "expected a comma and a longitude"),
+        ("a within (9, 1)", "expected to at character 16"),
+        ("at least 0 of (a = 1)", "at least 0 of 1 at character 10: a number from 1 to 1 says something"),
+        ("at least 3 of (a = 1, b = 2)", "a number from 1 to 2 says something"),
+        ("at least 1.5 of (a = 1, b = 2)", "at least 1.5 of 2"),
+        ("at least two of (a = 1)", "expected a number of conditions at character 10"),
+        ("at least 1 of a = 1", "expected an opening parenthesis"),
+        ("at least 1 of (a = 1", "expected and, or, a comma or a closing parenthesis"),
+        ("at least 1 of ()", "expected a field name"),
+        ("Date taken within 5 km of (9, 1)", "(quote the name: \"Date taken\")"),
+    ] {
+        let error = filter.parse::<Filter>().expect_err(filter).to_string();
+        assert!(error.contains(expected), "{filter}: {error}");
+    }
+    let deep = format!("{}a = 1{}", "at least 1 of (".repeat(1000), ")".repeat(1000));
+    assert!(matches!(deep.parse::<Filter>(), Err(FilterError::TooMuch { .. })));
+}
+
+#[test]
 fn not_binds_closer_than_and_and_and_closer_than_or() {
     assert!(holds("year = 2021 or year = 1 and year = 2"));
     assert!(!holds("not year = 2021 and lat exists"));
@@ -199,7 +313,11 @@ fn long_texts_are_refused_before_they_are_read() {
 
 #[test]
 fn terms_are_counted_as_the_parser_counts_them() {
-    for (filter, terms) in [("a exists", 1), ("a = 1 and not (b = 2 or c in [1, 2])", 7)] {
+    for (filter, terms) in [
+        ("a exists", 1),
+        ("a = 1 and not (b = 2 or c in [1, 2])", 7),
+        ("at least 1 of (a within 5 m of (1, 1), b exists)", 4),
+    ] {
         assert_eq!(filter.parse::<Filter>().map(|filter| filter.terms()), Ok(terms), "{filter}");
     }
 }

@@ -23,8 +23,8 @@ use sensorium_types::SpaceInfo;
 use super::view::View;
 use crate::error::IndexError;
 use crate::storage::{
-    AssetOffset, FORMAT, Family, KEEP_KEY, KeepRow, META_KEY, MetaRow, PointOffset, RocksView, Row as _,
-    STATE_KEY, StateRow, decode_offset_key,
+    AssetOffset, FORMAT, Family, INDEXED_KEY, IndexedRow, KEEP_KEY, META_KEY, MetaRow, PointOffset,
+    RocksView, Row, STATE_KEY, StateRow, decode_offset_key,
 };
 
 /// What is done about rows that do not fit together.
@@ -92,7 +92,8 @@ pub(crate) fn load(
         owners: HashMap::new(),
     };
     loader.view.state = loader.state()?;
-    loader.view.keep = loader.keep()?;
+    loader.view.keep = loader.meta(KEEP_KEY)?;
+    loader.view.indexed = Arc::new(loader.meta::<IndexedRow>(INDEXED_KEY)?);
     // What is mended may be in the file.
     let is_stored = strictness == Strictness::Strict && loader.stored_assets()?;
     if !is_stored {
@@ -142,11 +143,12 @@ impl Loader<'_> {
         }
     }
 
-    fn keep(&self) -> Result<KeepRow, IndexError> {
-        match self.rocks.get(Family::Meta, KEEP_KEY)?.map(|bytes| KeepRow::decode(&bytes)) {
-            None => Ok(KeepRow::default()),
-            Some(Ok(keep)) => Ok(keep),
-            Some(Err(what)) => self.object(Family::Meta, KEEP_KEY, what).map(|()| KeepRow::default()),
+    /// A row of `meta` that is absent where nobody asked for anything.
+    fn meta<R: Row + Default>(&self, key: &[u8]) -> Result<R, IndexError> {
+        match self.rocks.get(Family::Meta, key)?.map(|bytes| R::decode(&bytes)) {
+            None => Ok(R::default()),
+            Some(Ok(row)) => Ok(row),
+            Some(Err(what)) => self.object(Family::Meta, key, what).map(|()| R::default()),
         }
     }
 

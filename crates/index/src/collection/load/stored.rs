@@ -10,11 +10,12 @@ use super::super::segments::SegmentKind;
 use super::super::view::SourceCounts;
 use super::Loader;
 use crate::assets::{AssetFile, AssetTable, Entry, ModalitySet, Names};
+use crate::columns::{ColumnFile, ColumnSet, Columns};
 use crate::error::IndexError;
 use crate::storage::{
-    ASSET_FILE_KEY, AssetFileRow, AssetOffset, AssetRow, AssetTies, ChangedRow, Family, HubRow, NOTED_KEY,
-    NotedRow, PointOffset, Row as _, asset_key, changed_range, decode_changed_key, decode_hub_key, hub_key,
-    hub_range,
+    ASSET_FILE_KEY, AssetFileRow, AssetOffset, AssetRow, AssetTies, COLUMN_FILE_KEY, ChangedRow,
+    ColumnFileRow, Family, HubRow, NOTED_KEY, NotedRow, PointOffset, Row as _, asset_key, changed_range,
+    decode_changed_key, decode_hub_key, hub_key, hub_range,
 };
 
 impl Loader<'_> {
@@ -56,6 +57,24 @@ impl Loader<'_> {
         self.view.sources = SourceCounts { indexed: noted.sources_indexed, failed: noted.sources_failed };
         self.view.assets = table;
         self.view.names = Arc::new(Names::new(Some(file), names));
+        if let Err(what) = self.stored_columns(row.operation) {
+            tracing::warn!(what, "make columns anew");
+        }
+        Ok(())
+    }
+
+    /// Columns from their file, if it is no older than that of assets, and which assets changed since.
+    fn stored_columns(&mut self, oldest: u64) -> Result<(), String> {
+        let told = |error: IndexError| error.to_string();
+        let Some(bytes) = self.rocks.get(Family::Meta, COLUMN_FILE_KEY).map_err(told)? else { return Ok(()) };
+        let row = ColumnFileRow::decode(&bytes)?;
+        if !(oldest..=self.view.state.operations).contains(&row.operation) {
+            return Ok(());
+        }
+        let columns = Columns::of_file(ColumnFile::open(self.folder, row)?);
+        let changed = self.changed_since(row.operation).map_err(told)?;
+        let changed = changed.into_keys().map(|asset| asset.0).collect();
+        self.view.columns = ColumnSet::stored(columns, changed);
         Ok(())
     }
 

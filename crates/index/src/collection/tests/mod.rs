@@ -1,6 +1,7 @@
 //! Damage that only this crate can do: rows and graphs changed behind the collection's back.
 
 mod assets;
+mod columns;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! What `verify` asks of the stored graphs: checksums, structure, reachability, and that it fits the points.
 
+use std::path::PathBuf;
+
 use roaring::RoaringBitmap;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -7,11 +9,12 @@ use super::super::segment_file;
 use super::super::segments::SegmentKind;
 use super::{Action, Finding, Walk};
 use crate::assets::AssetFile;
+use crate::columns::ColumnFile;
 use crate::graph::{StoredGraph, assemble, decode};
 use crate::storage::{
-    ASSET_FILE_KEY, AssetFileRow, ChangedRow, Family, HubRow, KEEP_KEY, KeepRow, META_KEY, NOTED_KEY,
-    NotedRow, OLD_GRAPH_KEY, Row as _, SEGMENTS_KEY, SegmentRow, SegmentsRow, decode_changed_key,
-    decode_chunk_key, decode_hub_key,
+    ASSET_FILE_KEY, AssetFileRow, COLUMN_FILE_KEY, ChangedRow, ColumnFileRow, Family, HubRow, INDEXED_KEY,
+    IndexedRow, KEEP_KEY, KeepRow, META_KEY, NOTED_KEY, NotedRow, OLD_GRAPH_KEY, Row as _, SEGMENTS_KEY,
+    SegmentRow, SegmentsRow, decode_changed_key, decode_chunk_key, decode_hub_key,
 };
 
 impl Walk<'_> {
@@ -24,6 +27,11 @@ impl Walk<'_> {
                     walk.drop_row(Family::Meta, key, what);
                 }
             }
+            INDEXED_KEY => {
+                if let Err(what) = IndexedRow::decode(value) {
+                    walk.drop_row(Family::Meta, key, what);
+                }
+            }
             // Of an earlier program; the next writer drops it.
             OLD_GRAPH_KEY => {}
             SEGMENTS_KEY => match SegmentsRow::decode(value) {
@@ -31,7 +39,11 @@ impl Walk<'_> {
                 Err(what) => walk.add(Finding::new(what, "meta segments", Action::DropGraph)),
             },
             ASSET_FILE_KEY => match AssetFileRow::decode(value) {
-                Ok(row) => walk.asset_file(row),
+                Ok(row) => walk.cache_file(AssetFile::check(walk.folder, row)),
+                Err(what) => walk.drop_row(Family::Meta, key, what),
+            },
+            COLUMN_FILE_KEY => match ColumnFileRow::decode(value) {
+                Ok(row) => walk.cache_file(ColumnFile::check(walk.folder, row)),
                 Err(what) => walk.drop_row(Family::Meta, key, what),
             },
             NOTED_KEY => {
@@ -68,9 +80,9 @@ impl Walk<'_> {
         }
     }
 
-    /// The file of assets. One that is missing is written by the next writer: no damage.
-    fn asset_file(&mut self, row: AssetFileRow) {
-        if let Some((path, Err(what))) = AssetFile::check(self.folder, row) {
+    /// The file of assets, or of columns. One that is missing is written by the next writer: no damage.
+    fn cache_file(&mut self, checked: Option<(PathBuf, Result<(), String>)>) {
+        if let Some((path, Err(what))) = checked {
             let place = path.display().to_string();
             self.add(Finding::new(what, place, Action::DropFile(path)));
         }
