@@ -114,7 +114,7 @@ impl CacheWriter {
         fs::rename(&self.partial, &self.target)?;
         self.is_finished = true;
         if let Some(folder) = self.target.parent() {
-            fs::File::open(folder)?.sync_all()?;
+            crate::folder::sync(folder)?;
         }
         Ok(xxh3_64(&sums))
     }

@@ -19,6 +19,7 @@ mod columns;
 mod database;
 mod distance;
 mod error;
+mod folder;
 mod graph;
 mod options;
 mod storage;

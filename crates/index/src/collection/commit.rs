@@ -17,6 +17,7 @@ use parking_lot::Mutex;
 use sensorium_types::Applied;
 
 use super::core::Core;
+use super::halt::Halt;
 use super::writer::ValuedChange;
 use super::{asset_files, matching, optimizer};
 use crate::error::IndexError;
@@ -130,10 +131,10 @@ fn commit_group(core: &Arc<Core>, group: Vec<Job>) {
     }
     let synced = core.check_writable("write").and_then(|()| writer.sync_and_publish(core));
     drop(writer);
-    let lost = synced.err().map(|error| error.first_cause());
+    let lost = synced.err().map(|error| Halt::after(&error));
     for (answer, applied) in answers {
         let applied = match &lost {
-            Some(cause) => Err(IndexError::Poisoned { cause: cause.clone() }),
+            Some(halt) => Err(halt.error()),
             None => applied,
         };
         // A caller that has gone needs no answer.

@@ -208,6 +208,7 @@ fn note_loss(
     let mut batch = Batch::default();
     rocks.put(&mut batch, Family::Sys, LOSS_KEY, &loss.encode()?)?;
     rocks.put(&mut batch, Family::Sys, STATE_KEY, &loaded.view.state.encode()?)?;
+    batch.counts_from(known);
     rocks.write(batch)?;
     rocks.sync()?;
     Ok(Some(loss))

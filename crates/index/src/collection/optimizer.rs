@@ -191,6 +191,8 @@ fn write_graph(
         core.rocks.write(batch)?;
         chunks += 1;
     }
+    // Before anybody names them.
+    core.rocks.sync().inspect_err(|error| core.poison(error))?;
     Ok(SegmentRow {
         kind: kind.code(),
         generation,

@@ -92,6 +92,12 @@ pub(super) fn root(data: &Path) -> PathBuf {
     data.join(FOLDER)
 }
 
+/// Makes the data folder and that of all collections, on disk when this returns.
+pub(super) fn make_root(data: &Path) -> Result<(), IndexError> {
+    crate::folder::make_below(data, Path::new(FOLDER))
+        .map_err(|error| IndexError::file("make the data folder", error))
+}
+
 /// A folder beside that of a collection, which the next writer removes.
 pub(super) fn beside(data: &Path, uuid: &str, what: &str) -> PathBuf {
     root(data).join(format!("{uuid}.{what}.{DROPPED}"))
@@ -172,11 +178,8 @@ pub(super) fn register(
         fs::write(&new, &json)?;
         fs::File::open(&new)?.sync_all()?;
         fs::rename(&new, folder.join(FILE))?;
-        fs::File::open(folder)?.sync_all()?;
-        match folder.parent() {
-            Some(parent) => fs::File::open(parent)?.sync_all(),
-            None => Ok(()),
-        }
+        crate::folder::sync(folder)?;
+        folder.parent().map_or(Ok(()), crate::folder::sync)
     };
     write().map_err(|error| IndexError::file("register the collection", error))
 }
@@ -201,7 +204,7 @@ pub(super) fn remove(data: &Path, uuid: &str) -> Result<(), IndexError> {
         let root = root(data);
         let dropped = root.join(format!("{uuid}.{DROPPED}"));
         fs::rename(root.join(uuid), &dropped)?;
-        fs::File::open(&root)?.sync_all()?;
+        crate::folder::sync(&root)?;
         fs::remove_dir_all(&dropped)
     };
     remove().map_err(|error| IndexError::file("remove the collection", error))

@@ -51,6 +51,7 @@ impl HighWater {
         // Both slots anew: from here on the slot that is not the newest is the one written next.
         mark.write(kept)?;
         mark.write(kept)?;
+        crate::folder::sync(folder).map_err(|error| IndexError::file("open the high-water mark", error))?;
         Ok(mark)
     }
 

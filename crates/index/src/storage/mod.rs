@@ -16,6 +16,7 @@
 //! | `rows.rs`, `asset_row.rs` | the records themselves |
 //! | `rocks.rs` | [`Rocks`]: the one place that names the `rocksdb` crate's handles |
 //! | `mark.rs` | the high-water mark |
+//! | `wal.rs`, `torn.rs` | the write-ahead log as bytes, and its end after a power loss |
 //! | `salvage.rs` | what can be read of damaged tables |
 
 mod asset_row;
@@ -26,6 +27,8 @@ mod mark;
 mod rocks;
 mod rows;
 mod salvage;
+mod torn;
+mod wal;
 
 pub(crate) use asset_row::{AssetRow, AssetRowRef, modality_code, modality_of};
 pub(crate) use codec::{decode_vector, decode_vector_into, encode_vector};

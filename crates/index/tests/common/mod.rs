@@ -149,8 +149,13 @@ pub fn fill(collection: &Collection, count: usize, random: &mut Random) {
     }
 }
 
+/// How often a random test is repeated: what `SENSORIUM_TEST_ROUNDS` says, else its own number.
+pub fn rounds(own: usize) -> usize {
+    std::env::var("SENSORIUM_TEST_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(own)
+}
+
 /// Longer than anything takes that does not hang.
-const HANG: Duration = Duration::from_secs(300);
+pub const HANG: Duration = Duration::from_secs(300);
 
 /// Waits until this holds; `what` is told where it never does.
 pub fn until(holds: impl Fn() -> bool, what: impl Fn() -> String) {
