@@ -21,6 +21,7 @@ use super::halt::Halt;
 use super::writer::ValuedChange;
 use super::{asset_files, matching, optimizer};
 use crate::error::IndexError;
+use crate::failpoint::pass;
 
 /// Calls that wait for the thread before more callers are held back.
 const QUEUE: usize = 256;
@@ -131,6 +132,7 @@ fn commit_group(core: &Arc<Core>, group: Vec<Job>) {
     }
     let synced = core.check_writable("write").and_then(|()| writer.sync_and_publish(core));
     drop(writer);
+    pass("group, before the answers");
     let lost = synced.err().map(|error| Halt::after(&error));
     for (answer, applied) in answers {
         let applied = match &lost {
@@ -153,6 +155,7 @@ fn stop(core: &Core) {
         return;
     }
     let mut writer = core.writer.lock();
+    pass("stop, before");
     let ended = writer.mark(core).and_then(|()| if writer.written { core.rocks.flush() } else { Ok(()) });
     if let Err(error) = ended {
         tracing::warn!(collection = %core.name, %error, "stop cleanly");

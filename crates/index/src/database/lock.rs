@@ -34,7 +34,7 @@ pub(crate) struct WriterLock {
 
 impl WriterLock {
     /// Takes the lock of a data folder.
-    pub(super) fn take(data: &Path) -> Result<Self, IndexError> {
+    pub(crate) fn take(data: &Path) -> Result<Self, IndexError> {
         let failed = |error| IndexError::file("lock the data folder", error);
         let mut file = fs::OpenOptions::new()
             .read(true)

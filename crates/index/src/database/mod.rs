@@ -17,6 +17,7 @@ pub use self::lock::{has_writer, is_data_folder};
 pub use self::registry::CollectionInfo;
 use crate::collection::{Collection, OpenCollection, adopt, create, preview_lost, restore};
 use crate::error::IndexError;
+use crate::failpoint::pass;
 use crate::options::{OpenOptions, Tuning};
 use crate::storage::{Access, Rocks, SharedMemory};
 
@@ -137,6 +138,7 @@ impl Database {
         let uuid = registry::new_uuid();
         let folder = registry::root(&self.data).join(&uuid);
         let made = create(&folder, name, space, &self.memory)
+            .inspect(|()| pass("collection, made"))
             .and_then(|()| registry::register(&folder, name, space, None));
         if let Err(error) = made {
             // Nobody would find it; what cannot be removed either costs its room.

@@ -26,6 +26,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::collection::check_format;
 use crate::error::IndexError;
+use crate::failpoint::pass;
 use crate::storage::FORMAT;
 
 /// Name of a registration in a collection's folder.
@@ -177,8 +178,11 @@ pub(super) fn register(
         let new = folder.join("collection.json.new");
         fs::write(&new, &json)?;
         fs::File::open(&new)?.sync_all()?;
+        pass("registration, written");
         fs::rename(&new, folder.join(FILE))?;
+        pass("registration, named");
         crate::folder::sync(folder)?;
+        pass("registration, synced");
         folder.parent().map_or(Ok(()), crate::folder::sync)
     };
     write().map_err(|error| IndexError::file("register the collection", error))
@@ -203,8 +207,11 @@ pub(super) fn remove(data: &Path, uuid: &str) -> Result<(), IndexError> {
     let remove = || -> std::io::Result<()> {
         let root = root(data);
         let dropped = root.join(format!("{uuid}.{DROPPED}"));
+        pass("drop, before");
         fs::rename(root.join(uuid), &dropped)?;
+        pass("drop, renamed");
         crate::folder::sync(&root)?;
+        pass("drop, synced");
         fs::remove_dir_all(&dropped)
     };
     remove().map_err(|error| IndexError::file("remove the collection", error))

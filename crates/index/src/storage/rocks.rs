@@ -14,6 +14,7 @@ use super::rows::{Row as _, STATE_KEY, StateRow};
 use super::torn;
 use super::wal::{Counts, Note};
 use crate::error::IndexError;
+use crate::failpoint::pass;
 
 /// Bytes that a full scan reads ahead.
 const READAHEAD_BYTES: usize = 2 << 20;
@@ -155,6 +156,11 @@ impl Rocks {
         torn::mend(path, || flushed(path, memory))
     }
 
+    /// Whether a power loss left something that [`Rocks::mend_torn`] cuts off.
+    pub(crate) fn is_torn(path: &Path, memory: &SharedMemory) -> Result<bool, IndexError> {
+        torn::is_torn(path, || flushed(path, memory))
+    }
+
     /// Opens without changing anything; an error if a table, or the log, cannot be read as it should be.
     pub(crate) fn check(path: &Path, memory: &SharedMemory) -> Result<(), IndexError> {
         check_current(path)?;
@@ -249,9 +255,11 @@ impl Rocks {
         let Batch { mut rows, counts } = batch;
         let synced = self.synced.load(Ordering::Acquire);
         rows.put_log_data(Note { counts, synced }.encode());
+        pass("batch, before");
         self.database
             .write_opt(rows, &WriteOptions::default())
             .map_err(|error| storage_error("write", &self.path, error))?;
+        pass("batch, written");
         match counts {
             Counts::Nothing => {}
             Counts::Change(number) | Counts::From(number) => self.written.store(number, Ordering::Release),
@@ -263,6 +271,7 @@ impl Rocks {
     pub(crate) fn sync(&self) -> Result<(), IndexError> {
         let written = self.written.load(Ordering::Acquire);
         self.database.flush_wal(true).map_err(|error| storage_error("sync the log", &self.path, error))?;
+        pass("log, synced");
         self.synced.fetch_max(written, Ordering::AcqRel);
         Ok(())
     }
@@ -276,6 +285,7 @@ impl Rocks {
         self.database
             .flush_cfs_opt(&families, &rocksdb::FlushOptions::default())
             .map_err(|error| storage_error("flush", &self.path, error))
+            .inspect(|()| pass("tables, flushed"))
     }
 
     /// Rows of a family, for a walk that bears damage.

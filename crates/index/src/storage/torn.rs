@@ -16,6 +16,7 @@ use fs_err as fs;
 use super::mark::HighWater;
 use super::wal::{Counts, LoggedBatch, Note, Reader, Record, Step};
 use crate::error::IndexError;
+use crate::failpoint::pass;
 
 /// Where the log is torn.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +45,14 @@ pub(super) fn mend(
         torn.mend()?;
     }
     Ok(())
+}
+
+/// Whether there is something to cut off.
+pub(super) fn is_torn(
+    folder: &Path,
+    flushed: impl FnOnce() -> Result<u64, IndexError>,
+) -> Result<bool, IndexError> {
+    Ok(find_in_tables(folder)?.is_some() || find_in_log(folder, flushed)?.is_some())
 }
 
 /// Where the list of tables is torn.
@@ -187,6 +196,7 @@ impl Torn {
                 let file = fs::OpenOptions::new().write(true).open(path)?;
                 file.set_len(length)?;
                 file.sync_all()?;
+                pass("torn end, cut");
             }
             Ok(())
         };

@@ -154,6 +154,11 @@ pub fn rounds(own: usize) -> usize {
     std::env::var("SENSORIUM_TEST_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(own)
 }
 
+/// A folder in memory where there is one: what is checked afterwards need not wait for a disk.
+pub fn quick_folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("folder")
+}
+
 /// Longer than anything takes that does not hang.
 pub const HANG: Duration = Duration::from_secs(300);
 

@@ -283,8 +283,6 @@ impl Done {
             Ok(Some(first)) => self.check_assets(seed, &first),
             Ok(None) if self.is_ready => Err("a reader finds no first collection".to_owned()),
             Ok(None) => Ok(()),
-            // A reader mends nothing: it may refuse, and says what mends it.
-            Err(error) if error.to_string().contains("sensorium repair") => Ok(()),
             Err(error) => Err(format!("a reader: {error}")),
         }
     }
@@ -382,7 +380,12 @@ fn kept(first: &Collection, writer: usize, asset: usize, stored: &StoredAsset) -
     let shown = first.thumb(&key).map_err(|error| error.to_string())?;
     let paths = usize::from(asset.is_multiple_of(2));
     if stored.vectors != vectors || shown != Some(thumb(version)) || stored.paths.len() != paths {
-        return Err(format!("asset {name} is put together of two versions"));
+        let parts = (stored.vectors == vectors, shown == Some(thumb(version)), stored.paths.len() == paths);
+        return Err(format!(
+            "asset {name} of version {version}, captions {captions:?}, is put together of two: {parts:?}, {} vectors, {:?}",
+            stored.vectors.len(),
+            stored.record
+        ));
     }
     Ok(Kept { version, captions })
 }

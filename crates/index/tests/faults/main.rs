@@ -9,5 +9,7 @@
 mod common;
 
 mod full;
+#[cfg(feature = "failpoints")]
+mod kill;
 mod load;
 mod power;

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use sensorium_testkit::Seeded;
 use sensorium_testkit::disk::{Broken, Event, Log, PowerLoss, Recorder};
 
-use crate::common::rounds;
+use crate::common::{quick_folder, rounds};
 use crate::load::{Done, Part};
 
 /// Losses a run: a tenth of what `make stress` does in ten rounds.
@@ -63,11 +63,6 @@ fn lose(log: &Log, losses: usize, broken: Broken, seed: u64) -> Vec<String> {
         }
     }
     wrong
-}
-
-/// A folder in memory where there is one: what is checked afterwards need not wait for a disk.
-fn quick_folder() -> tempfile::TempDir {
-    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("folder")
 }
 
 #[test]
