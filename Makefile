@@ -75,7 +75,7 @@ bench-index: build ## the index beside libraries and databases from PyPI; ENCODE
 	@$(if $(filter 1,$(ENCODE)),$(STEP) "bench-index: encode" scripts/bench_index.sh encode)
 	@$(STEP) bench-index scripts/bench_index.sh
 
-stress: build ## long runs: kills, mutated media, ignored tests
+stress: build ## long runs: kills, power losses, mutated media, ignored tests
 	@$(STEP) stress scripts/stress.sh
 
 readme: build ## runs the examples of README.md and writes their output into it

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::error::IndexError;
+use crate::failpoint::pass;
 
 const HEAD_BYTES: usize = 4096;
 /// Sections begin on multiples of this, as the widest vectors of the kernels want.
@@ -71,6 +72,7 @@ impl CacheWriter {
         let partial = target.with_extension("partial");
         let mut file = BufWriter::with_capacity(BLOCK, fs::File::create(&partial)?);
         file.write_all(&[0; HEAD_BYTES])?;
+        pass("cache file, begun");
         let at = HEAD_BYTES as u64;
         let sections = Vec::new();
         Ok(Self { file, partial, target, sections, start: at, at, sums: Sums::default(), is_finished: false })
@@ -110,11 +112,14 @@ impl CacheWriter {
         let file = self.file.get_mut();
         file.seek(SeekFrom::Start(0))?;
         file.write_all(&head)?;
+        pass("cache file, written");
         file.sync_all()?;
+        pass("cache file, synced");
         fs::rename(&self.partial, &self.target)?;
+        pass("cache file, named");
         self.is_finished = true;
         if let Some(folder) = self.target.parent() {
-            fs::File::open(folder)?.sync_all()?;
+            crate::folder::sync(folder)?;
         }
         Ok(xxh3_64(&sums))
     }

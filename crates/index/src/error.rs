@@ -71,6 +71,12 @@ pub enum IndexError {
         /// The first failure.
         cause: String,
     },
+    /// A write failed for want of room; nothing more is written until there is some.
+    #[error("the disk is full ({cause}): free some space, and writing goes on by itself")]
+    Full {
+        /// The first failure.
+        cause: String,
+    },
     /// The name of a collection breaks the rules.
     #[error(
         "a collection's name has 1 to {limit} bytes without control characters or '/', received {name:?}"
@@ -197,8 +203,9 @@ pub enum IndexError {
 
 impl IndexError {
     /// What the caller can do about it.
-    pub const fn kind(&self) -> ErrorKind {
+    pub fn kind(&self) -> ErrorKind {
         match self {
+            Self::File { .. } | Self::Storage { .. } if self.is_disk_full() => ErrorKind::Overloaded,
             Self::Locked { .. } | Self::InUse { .. } => ErrorKind::Conflict,
             Self::ReadOnly { .. } | Self::NewerFormat { .. } | Self::TooManyFields { .. } => {
                 ErrorKind::FailedPrecondition
@@ -209,7 +216,7 @@ impl IndexError {
             Self::Closing { .. } | Self::Stopped { stopped: Stopped::Cancelled } => ErrorKind::Cancelled,
             Self::Stopped { stopped: Stopped::DeadlineExceeded } => ErrorKind::DeadlineExceeded,
             Self::UnknownCollection { .. } => ErrorKind::NotFound,
-            Self::TooManyOpen { .. } => ErrorKind::Overloaded,
+            Self::TooManyOpen { .. } | Self::Full { .. } => ErrorKind::Overloaded,
             Self::CollectionName { .. }
             | Self::Cursor { .. }
             | Self::Dimension { .. }
@@ -226,12 +233,48 @@ impl IndexError {
 
     /// The failure that stopped writing, said once: of an error that tells of an earlier one, that.
     pub(crate) fn first_cause(&self) -> String {
-        if let Self::Poisoned { cause } = self {
+        if let Self::Poisoned { cause } | Self::Full { cause } = self {
             return cause.clone();
         }
         match std::error::Error::source(self) {
             Some(source) => format!("{self}: {source}"),
             None => self.to_string(),
+        }
+    }
+
+    /// Whether the disk, or what a user may have of it, is full.
+    pub(crate) fn is_disk_full(&self) -> bool {
+        const STORAGE: [&str; 2] = ["No space left on device", "Disk quota exceeded"];
+        match self {
+            Self::Full { .. } => true,
+            Self::File { source, .. } => {
+                matches!(source.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
+            }
+            // RocksDB hands on what the system says, and no more.
+            Self::Storage { message, .. } => STORAGE.iter().any(|words| message.contains(words)),
+            Self::Locked { .. }
+            | Self::ReadOnly { .. }
+            | Self::NewerFormat { .. }
+            | Self::Damaged { .. }
+            | Self::Poisoned { .. }
+            | Self::CollectionName { .. }
+            | Self::Cursor { .. }
+            | Self::FieldName { .. }
+            | Self::TooManyFields { .. }
+            | Self::UnknownCollection { .. }
+            | Self::InUse { .. }
+            | Self::TooManyOpen { .. }
+            | Self::Dimension { .. }
+            | Self::NotFinite { .. }
+            | Self::NotUnit { .. }
+            | Self::NoPoints { .. }
+            | Self::DuplicatePoint { .. }
+            | Self::SourceMismatch { .. }
+            | Self::Metadata(_)
+            | Self::Hubs { .. }
+            | Self::Stopped { .. }
+            | Self::Closing { .. }
+            | Self::Bug { .. } => false,
         }
     }
 

@@ -19,6 +19,8 @@ mod columns;
 mod database;
 mod distance;
 mod error;
+mod failpoint;
+mod folder;
 mod graph;
 mod options;
 mod storage;
@@ -27,6 +29,9 @@ pub use collection::Collection;
 pub use columns::Estimate;
 pub use database::{CollectionInfo, Database, MAX_COLLECTION_NAME_BYTES, MAX_OPEN_COLLECTIONS};
 pub use error::IndexError;
+#[cfg(feature = "failpoints")]
+#[doc(hidden)]
+pub use failpoint::passed;
 pub use graph::{DEFAULT_EF, DEFAULT_EF_CONSTRUCT, DEFAULT_M, GraphParams};
 pub use options::{
     DEFAULT_ASSET_FILE_CHANGES, DEFAULT_BLOCK_CACHE_BYTES, DEFAULT_SEAL_POINTS, DEFAULT_WRITE_BUFFER_BYTES,

@@ -1,8 +1,9 @@
 //! What integration tests share: an exact-search oracle, seeded corpora, temporary databases, seeds, and a
-//! store in memory.
+//! store in memory, and disks that fail.
 //!
 //! A dev-dependency only. The oracle and the corpora stand in `sensorium-store`, whose contract needs them too.
 
+pub mod disk;
 mod memory;
 mod seed;
 mod temporary;

@@ -259,8 +259,9 @@ impl AssetFile {
     /// Reads every byte of a file and compares it with its checksums; `Err` says what is wrong. `None` if there is none.
     pub(crate) fn check(collection: &Path, row: AssetFileRow) -> Option<(PathBuf, Result<(), String>)> {
         let path = path(collection, row.operation);
-        let checked = path.exists().then(|| CacheFile::<Head>::check(&path, &KIND, || false))?;
-        Some((path, checked))
+        let checked = CacheFile::<Head>::check(&path, &KIND, || false);
+        // Looked for afterwards: the one before may be swept meanwhile.
+        path.exists().then_some((path, checked))
     }
 
     /// The folder of the files of a collection.

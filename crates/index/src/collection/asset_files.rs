@@ -20,6 +20,7 @@ use super::job::{Job, Task, start};
 use super::view::View;
 use crate::assets::{AssetFile, Making, Names};
 use crate::error::IndexError;
+use crate::failpoint::pass;
 use crate::storage::{
     ASSET_FILE_KEY, AssetFileRow, AssetOffset, Batch, Family, NOTED_KEY, PointOffset, Rocks, Row as _,
     changed_range,
@@ -105,6 +106,7 @@ fn write(core: &Core) -> Result<bool, IndexError> {
         hubs: core.bank().filter(|_| hubs::is_complete(core, &view)).map(|bank| (bank, values)),
     };
     let row = making.write(&core.folder)?;
+    pass("file of assets, written");
     let file = AssetFile::open(&core.folder, row)
         .map_err(|what| IndexError::damaged("the file of assets that was just written", what))?;
     let published = publish(core, &view, row, Arc::new(file))?;
@@ -136,6 +138,7 @@ fn publish(core: &Core, made_of: &View, row: AssetFileRow, file: Arc<AssetFile>)
     writer.view.names = Arc::new(Names::new(Some(file), names.into_iter().collect()));
     writer.written = true;
     writer.sync_and_publish(core)?;
+    pass("file of assets, published");
     // Readers that ask an old file have it mapped; the one before stays for those that are about to.
     AssetFile::sweep(&core.folder, before.into_iter().chain([row]));
     Ok(true)

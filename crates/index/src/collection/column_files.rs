@@ -13,6 +13,7 @@ use super::core::Core;
 use super::matching;
 use crate::columns::{ColumnFile, Columns};
 use crate::error::IndexError;
+use crate::failpoint::pass;
 use crate::storage::{Batch, COLUMN_FILE_KEY, ColumnFileRow, Family, Rocks, Row as _};
 
 /// What names the file in use.
@@ -53,6 +54,7 @@ fn due(core: &Core) -> Option<Arc<Columns>> {
 
 fn write(core: &Core, columns: &Arc<Columns>) -> Result<(), IndexError> {
     let row = columns.write(&core.folder)?;
+    pass("file of columns, written");
     let mut writer = core.writer.lock();
     core.check_writable("write the file of columns")?;
     let is_in_use = Arc::ptr_eq(&writer.view.columns.shared(), columns);
@@ -66,6 +68,7 @@ fn write(core: &Core, columns: &Arc<Columns>) -> Result<(), IndexError> {
     writer.written = true;
     writer.sync_and_publish(core)?;
     drop(writer);
+    pass("file of columns, published");
     let fields = columns.sizes().map(|(field, _)| field.to_owned()).collect();
     *core.columns.kept.lock() = Some((row.operation, fields));
     // The one before stays for readers that are about to map it.

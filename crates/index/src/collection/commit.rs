@@ -17,9 +17,11 @@ use parking_lot::Mutex;
 use sensorium_types::Applied;
 
 use super::core::Core;
+use super::halt::Halt;
 use super::writer::ValuedChange;
 use super::{asset_files, matching, optimizer};
 use crate::error::IndexError;
+use crate::failpoint::pass;
 
 /// Calls that wait for the thread before more callers are held back.
 const QUEUE: usize = 256;
@@ -130,10 +132,11 @@ fn commit_group(core: &Arc<Core>, group: Vec<Job>) {
     }
     let synced = core.check_writable("write").and_then(|()| writer.sync_and_publish(core));
     drop(writer);
-    let lost = synced.err().map(|error| error.first_cause());
+    pass("group, before the answers");
+    let lost = synced.err().map(|error| Halt::after(&error));
     for (answer, applied) in answers {
         let applied = match &lost {
-            Some(cause) => Err(IndexError::Poisoned { cause: cause.clone() }),
+            Some(halt) => Err(halt.error()),
             None => applied,
         };
         // A caller that has gone needs no answer.
@@ -152,6 +155,7 @@ fn stop(core: &Core) {
         return;
     }
     let mut writer = core.writer.lock();
+    pass("stop, before");
     let ended = writer.mark(core).and_then(|()| if writer.written { core.rocks.flush() } else { Ok(()) });
     if let Err(error) = ended {
         tracing::warn!(collection = %core.name, %error, "stop cleanly");

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 
 use parking_lot::{Mutex, RwLock};
@@ -10,6 +10,7 @@ use sensorium_types::{HubBank, SpaceInfo};
 
 use super::asset_files::AssetFileJob;
 use super::audit::Auditor;
+use super::halt::Halt;
 use super::job::Job;
 use super::matching::ColumnJob;
 use super::view::View;
@@ -44,8 +45,8 @@ pub(crate) struct Core {
     pub(super) view: RwLock<Arc<View>>,
     /// The one who writes; held for a group of changes, a publication or a repair.
     pub(super) writer: Mutex<Writer>,
-    /// The first failed write, after which nothing is written.
-    poison: OnceLock<String>,
+    /// Why nothing is written, if that is so.
+    pub(super) halt: Mutex<Option<Halt>>,
     /// Acknowledged changes that were gone at open.
     pub(super) loss: Mutex<Option<LossRow>>,
     /// Held while a graph is built.
@@ -103,7 +104,7 @@ impl Core {
             _lock: parts.lock,
             view: RwLock::new(Arc::new(parts.view)),
             writer: Mutex::new(parts.writer),
-            poison: OnceLock::new(),
+            halt: Mutex::new(None),
             loss: Mutex::new(parts.loss),
             building: Mutex::new(()),
             optimizer: Job::default(),
@@ -143,15 +144,16 @@ impl Core {
 
     /// Stops all writing after a failure.
     pub(super) fn poison(&self, error: &IndexError) {
-        let first = self.poison.set(error.first_cause()).is_ok();
-        if first {
+        let mut halt = self.halt.lock();
+        if halt.is_none() {
+            *halt = Some(Halt::after(error));
             tracing::error!(collection = %self.name, %error, "stop writing after a failure");
         }
     }
 
     /// Whether a write has failed.
     pub(super) fn is_poisoned(&self) -> bool {
-        self.poison.get().is_some()
+        self.halt.lock().is_some()
     }
 
     /// Refuses to write after a failure, or on a reader.
@@ -159,8 +161,8 @@ impl Core {
         if self.read_only {
             return Err(IndexError::ReadOnly { action });
         }
-        match self.poison.get() {
-            Some(cause) => Err(IndexError::Poisoned { cause: cause.clone() }),
+        match &*self.halt.lock() {
+            Some(halt) => Err(halt.error()),
             None => Ok(()),
         }
     }

@@ -93,6 +93,7 @@ impl<'a> Draft<'a> {
     /// The batch with the state row, and what it does in memory once written.
     pub(super) fn finish(mut self) -> Result<(Batch, Effects, Applied), IndexError> {
         self.core.rocks.put(&mut self.batch, Family::Sys, STATE_KEY, &self.state.encode()?)?;
+        self.batch.is_change(self.state.operations);
         self.note()?;
         let Self {
             batch, state, keep, indexed, sources, entries, ids, killed, pushed, hubs, applied, ..

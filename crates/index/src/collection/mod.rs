@@ -20,6 +20,7 @@
 //! | `read.rs`, `stats.rs` | the rest of reading |
 //! | `policy.rs`, `optimizer.rs` | which segments are built, and their publication |
 //! | `job.rs` | work in the background |
+//! | `halt.rs` | no writes after a failure, or until a full disk has room |
 //! | `files.rs`, `asset_files.rs`, `column_files.rs` | the upkeep of segment files, and of the files of assets and columns |
 //! | `verify/`, `repair.rs` | what is wrong, and what is dropped |
 
@@ -33,6 +34,7 @@ mod core;
 mod draft;
 mod fields;
 mod files;
+mod halt;
 mod hubs;
 mod indexed;
 mod job;
@@ -131,6 +133,7 @@ impl Collection {
     /// Changes are checked before any is applied ([`IndexError::Dimension`] and the like). When a later step fails,
     /// changes before it may be there; each is there whole or not at all.
     pub fn apply(&self, changes: Vec<Change>) -> Result<Vec<Applied>, IndexError> {
+        self.core.resume()?;
         self.core.check_writable("write")?;
         for change in &changes {
             check::check_change(change, &self.core.space)?;
@@ -315,6 +318,7 @@ impl Collection {
     /// # Errors
     /// If the collection is open for reading, or the storage cannot be written.
     pub fn seal(&self) -> Result<(), IndexError> {
+        self.core.resume()?;
         optimizer::seal(&self.core, optimizer::all_threads())?;
         asset_files::seal(&self.core)
     }

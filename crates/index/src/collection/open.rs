@@ -15,6 +15,7 @@ use super::{Collection, asset_files, column_files};
 use crate::assets::AssetFile;
 use crate::columns::ColumnFile;
 use crate::error::IndexError;
+use crate::failpoint::pass;
 use crate::options::Tuning;
 use crate::storage::{
     Access, Batch, COLUMN_FILE_KEY, FORMAT, Family, HighWater, LOSS_KEY, LossRow, META_KEY, MetaRow,
@@ -76,11 +77,14 @@ impl OpenCollection<'_> {
             Access::Read => None,
             Access::Write => {
                 loss = note_loss(&rocks, &mut loaded, mark.unwrap_or(0), loss, &self.name)?;
+                pass("open, loaded");
                 sweep(&rocks, &loaded)?;
                 upgrade(&rocks, self.lenient)?;
+                pass("open, graphs swept");
                 segment_file::sweep(&self.folder, &loaded.view.segment_rows().segments);
                 AssetFile::sweep(&self.folder, asset_files::stored(&rocks)?);
                 ColumnFile::sweep(&self.folder, column_files::stored(&rocks)?);
+                pass("open, files swept");
                 Some(HighWater::open(&self.folder)?)
             }
         };
@@ -104,11 +108,22 @@ impl OpenCollection<'_> {
 
 impl OpenCollection<'_> {
     /// A reader passes over tables that it cannot open, as if what they hold had never been written. So they are opened strictly
-    /// first, where nobody writes meanwhile.
+    /// first, where nobody writes meanwhile. What a power loss left torn would be read as if it were whole: it is mended as a writer does.
     fn check_tables(&self) -> Result<(), IndexError> {
         let nobody_writes = || has_writer(&self.data) == Some(false);
         if !nobody_writes() {
             return Ok(());
+        }
+        if Rocks::is_torn(&self.folder, self.memory)? {
+            match WriterLock::take(&self.data) {
+                Ok(_lock) => Rocks::mend_torn(&self.folder, self.memory)?,
+                // A writer that came meanwhile mends it, or has.
+                Err(IndexError::Locked { .. }) => return Ok(()),
+                Err(_) => {
+                    let what = "a crash left its end torn, and this user may not mend it";
+                    return Err(IndexError::damaged(format!("the log of {}", self.folder.display()), what));
+                }
+            }
         }
         match Rocks::check(&self.folder, self.memory) {
             Err(error) if nobody_writes() => Err(error),
@@ -125,6 +140,7 @@ pub(crate) fn create(
     memory: &SharedMemory,
 ) -> Result<(), IndexError> {
     let rocks = Rocks::create(folder, memory)?;
+    pass("storage, made");
     let meta = MetaRow { format: FORMAT, name: name.to_owned(), space: space.clone() };
     let mut batch = Batch::default();
     rocks.put(&mut batch, Family::Meta, META_KEY, &meta.encode()?)?;
@@ -212,6 +228,7 @@ fn note_loss(
     rocks.put(&mut batch, Family::Sys, STATE_KEY, &loaded.view.state.encode()?)?;
     // They may be of changes that are gone.
     rocks.delete(&mut batch, Family::Meta, COLUMN_FILE_KEY)?;
+    batch.counts_from(known);
     rocks.write(batch)?;
     rocks.sync()?;
     Ok(Some(loss))

@@ -24,6 +24,7 @@ use super::view::View;
 use super::writer::Writer;
 use crate::cache_file;
 use crate::error::IndexError;
+use crate::failpoint::pass;
 use crate::graph::{self, BuildError, StoredGraph};
 use crate::storage::{
     Batch, Family, PointOffset, Row as _, SEGMENTS_KEY, SegmentRow, chunk_key, chunk_range, point_offset_key,
@@ -116,6 +117,7 @@ fn run(core: &Core, kind: SegmentKind, job: &Job, threads: usize) -> Result<(), 
     writer.building_below = None;
     let built = built?;
     core.check_writable("build the graph")?;
+    pass("segment, before it is published");
     publish(core, &mut writer, kind, job, built)
 }
 
@@ -191,8 +193,12 @@ fn write_graph(
         let mut batch = Batch::default();
         core.rocks.put(&mut batch, Family::Graph, &chunk_key(generation, chunks), &value)?;
         core.rocks.write(batch)?;
+        pass("graph, a chunk written");
         chunks += 1;
     }
+    // Before anybody names them.
+    core.rocks.sync().inspect_err(|error| core.poison(error))?;
+    pass("graph, synced");
     Ok(SegmentRow {
         kind: kind.code(),
         generation,
@@ -268,9 +274,11 @@ fn publish(
     }
     view.dead = Arc::new(dead);
     core.rocks.write(batch).inspect_err(|error| core.poison(error))?;
+    pass("segment, written");
     writer.view = view;
     writer.written = true;
     writer.sync_and_publish(core)?;
+    pass("segment, published");
     // Readers that still search them have them mapped.
     gone.into_iter().for_each(|generation| cache_file::remove(&segment_file::path(&core.folder, generation)));
     Ok(())

@@ -81,7 +81,10 @@ impl Mending<'_> {
             Action::PutId(id, asset) => {
                 rocks.put(batch, Family::Ids, id.as_str().as_bytes(), &asset_key(*asset))
             }
-            Action::PutState(state) => rocks.put(batch, Family::Sys, STATE_KEY, &state.encode()?),
+            Action::PutState(state) => {
+                batch.counts_from(state.operations);
+                rocks.put(batch, Family::Sys, STATE_KEY, &state.encode()?)
+            }
             Action::PutMeta(meta) => rocks.put(batch, Family::Meta, META_KEY, &meta.encode()?),
             Action::DropGraph => {
                 rocks.delete(batch, Family::Meta, OLD_GRAPH_KEY)?;

@@ -8,15 +8,15 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use fs_err as fs;
 use parking_lot::Mutex;
 use sensorium_types::{ErrorKind, HubBank, Problem, SpaceInfo};
 
 pub use self::registry::CollectionInfo;
 use crate::collection::{Collection, OpenCollection, adopt, create, preview_lost, restore};
 use crate::error::IndexError;
+use crate::failpoint::pass;
 use crate::options::{OpenOptions, Tuning};
-use crate::storage::{Access, SharedMemory, WriterLock};
+use crate::storage::{Access, Rocks, SharedMemory, WriterLock};
 
 /// Most collections that are open at once.
 pub const MAX_OPEN_COLLECTIONS: usize = 256;
@@ -69,8 +69,7 @@ impl Database {
         let lock = if options.read_only {
             None
         } else {
-            fs::create_dir_all(registry::root(data))
-                .map_err(|error| IndexError::file("make the data folder", error))?;
+            registry::make_root(data)?;
             Some(Arc::new(WriterLock::take(data)?))
         };
         let database =
@@ -138,8 +137,14 @@ impl Database {
         }
         let uuid = registry::new_uuid();
         let folder = registry::root(&self.data).join(&uuid);
-        create(&folder, name, space, &self.memory)?;
-        registry::register(&folder, name, space, None)?;
+        let made = create(&folder, name, space, &self.memory)
+            .inspect(|()| pass("collection, made"))
+            .and_then(|()| registry::register(&folder, name, space, None));
+        if let Err(error) = made {
+            // Nobody would find it; what cannot be removed either costs its room.
+            let _ = fs_err::remove_dir_all(&folder);
+            return Err(error);
+        }
         self.hold(&mut open, CollectionInfo { name: name.to_owned(), uuid, space: space.clone() })
     }
 
@@ -211,6 +216,9 @@ impl Database {
         let Some(info) = self.find(name)? else { return Ok(None) };
         close(&mut open, &info)?;
         let folder = registry::root(&self.data).join(&info.uuid);
+        if !dry_run {
+            Rocks::mend_torn(&folder, &self.memory)?;
+        }
         if let Some(damage) = rescue::damage(&folder, &self.memory)? {
             return self.rescue(&info, &damage, dry_run).map(Some);
         }

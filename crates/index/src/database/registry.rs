@@ -26,6 +26,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::collection::check_format;
 use crate::error::IndexError;
+use crate::failpoint::pass;
 use crate::storage::FORMAT;
 
 /// Name of a registration in a collection's folder.
@@ -90,6 +91,12 @@ pub(super) struct Replaces {
 /// The folder of all collections.
 pub(super) fn root(data: &Path) -> PathBuf {
     data.join(FOLDER)
+}
+
+/// Makes the data folder and that of all collections, on disk when this returns.
+pub(super) fn make_root(data: &Path) -> Result<(), IndexError> {
+    crate::folder::make_below(data, Path::new(FOLDER))
+        .map_err(|error| IndexError::file("make the data folder", error))
 }
 
 /// A folder beside that of a collection, which the next writer removes.
@@ -188,12 +195,12 @@ pub(super) fn register(
         let new = folder.join("collection.json.new");
         fs::write(&new, &json)?;
         fs::File::open(&new)?.sync_all()?;
+        pass("registration, written");
         fs::rename(&new, folder.join(FILE))?;
-        fs::File::open(folder)?.sync_all()?;
-        match folder.parent() {
-            Some(parent) => fs::File::open(parent)?.sync_all(),
-            None => Ok(()),
-        }
+        pass("registration, named");
+        crate::folder::sync(folder)?;
+        pass("registration, synced");
+        folder.parent().map_or(Ok(()), crate::folder::sync)
     };
     write().map_err(|error| IndexError::file("register the collection", error))
 }
@@ -217,8 +224,11 @@ pub(super) fn remove(data: &Path, uuid: &str) -> Result<(), IndexError> {
     let remove = || -> std::io::Result<()> {
         let root = root(data);
         let dropped = root.join(format!("{uuid}.{DROPPED}"));
+        pass("drop, before");
         fs::rename(root.join(uuid), &dropped)?;
-        fs::File::open(&root)?.sync_all()?;
+        pass("drop, renamed");
+        crate::folder::sync(&root)?;
+        pass("drop, synced");
         fs::remove_dir_all(&dropped)
     };
     remove().map_err(|error| IndexError::file("remove the collection", error))

@@ -83,8 +83,7 @@ impl Database {
         if !dry_run {
             renameat_with(CWD, &rescued.0, CWD, &folder, RenameFlags::EXCHANGE)
                 .map_err(|error| IndexError::file("put the rescued collection in its place", error.into()))?;
-            fs::File::open(registry::root(&self.data))
-                .and_then(|root| root.sync_all())
+            crate::folder::sync(&registry::root(&self.data))
                 .map_err(|error| IndexError::file("put the rescued collection in its place", error))?;
         }
         Ok(told)

@@ -19,6 +19,7 @@ use fs_err as fs;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::error::IndexError;
+use crate::failpoint::pass;
 
 /// Name of the file in a collection's folder.
 pub(crate) const FILE: &str = "high-water";
@@ -51,6 +52,7 @@ impl HighWater {
         // Both slots anew: from here on the slot that is not the newest is the one written next.
         mark.write(kept)?;
         mark.write(kept)?;
+        crate::folder::sync(folder).map_err(|error| IndexError::file("open the high-water mark", error))?;
         Ok(mark)
     }
 
@@ -81,8 +83,10 @@ impl HighWater {
         self.file
             .file()
             .write_all_at(&slot, at)
+            .inspect(|()| pass("mark, written"))
             .and_then(|()| self.file.file().sync_data())
             .map_err(|error| IndexError::file("write the high-water mark", error))?;
+        pass("mark, synced");
         self.next_slot ^= 1;
         self.value = operations;
         Ok(())

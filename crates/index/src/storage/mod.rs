@@ -17,6 +17,7 @@
 //! | `rocks.rs` | [`Rocks`]: the one place that names the `rocksdb` crate's handles |
 //! | `mark.rs` | the high-water mark |
 //! | `lock.rs` | the lock of the one that writes a data folder |
+//! | `wal.rs`, `torn.rs` | the write-ahead log as bytes, and its end after a power loss |
 //! | `salvage.rs` | what can be read of damaged tables |
 
 mod asset_row;
@@ -28,6 +29,8 @@ mod mark;
 mod rocks;
 mod rows;
 mod salvage;
+mod torn;
+mod wal;
 
 pub(crate) use asset_row::{AssetRow, AssetRowRef, modality_code, modality_of};
 pub(crate) use codec::{decode_vector, decode_vector_into, encode_vector};

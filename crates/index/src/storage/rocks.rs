@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rocksdb::{
     ColumnFamily, ColumnFamilyDescriptor, DB, DBRawIterator, InfoLogger, LogLevel, ReadOptions, Snapshot,
@@ -10,7 +11,11 @@ use rocksdb::{
 use sensorium_types::ErrorKind;
 
 use super::families::{Family, SharedMemory};
+use super::rows::{Row as _, STATE_KEY, StateRow};
+use super::torn;
+use super::wal::{Counts, Note};
 use crate::error::IndexError;
+use crate::failpoint::pass;
 
 /// Bytes that a full scan reads ahead.
 const READAHEAD_BYTES: usize = 2 << 20;
@@ -43,15 +48,38 @@ pub(crate) struct Rocks {
     database: DB,
     path: PathBuf,
     can_snapshot: bool,
+    /// The newest change that was written, and the newest that is on disk.
+    written: AtomicU64,
+    synced: AtomicU64,
 }
 
 /// Rows that are written together or not at all.
-#[derive(Default)]
-pub(crate) struct Batch(WriteBatch);
+pub(crate) struct Batch {
+    rows: WriteBatch,
+    counts: Counts,
+}
+
+impl Default for Batch {
+    fn default() -> Self {
+        Self { rows: WriteBatch::default(), counts: Counts::Nothing }
+    }
+}
 
 impl std::fmt::Debug for Batch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Batch").field("rows", &self.0.len()).finish()
+        f.debug_struct("Batch").field("rows", &self.rows.len()).field("counts", &self.counts).finish()
+    }
+}
+
+impl Batch {
+    /// Says that the batch is the change of this number: the one after that of the batch before.
+    pub(crate) const fn is_change(&mut self, number: u64) {
+        self.counts = Counts::Change(number);
+    }
+
+    /// Says that changes are counted from this number on.
+    pub(crate) const fn counts_from(&mut self, number: u64) {
+        self.counts = Counts::From(number);
     }
 }
 
@@ -77,7 +105,12 @@ impl Rocks {
         let families = Family::ALL.map(|f| ColumnFamilyDescriptor::new(f.name(), f.options(memory)));
         let database = DB::open_cf_descriptors(&options, path, families)
             .map_err(|error| storage_error("make the collection", path, error))?;
-        Ok(Self { database, path: path.to_owned(), can_snapshot: true })
+        Ok(Self::new(database, path, true))
+    }
+
+    fn new(database: DB, path: &Path, can_snapshot: bool) -> Self {
+        let (written, synced) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { database, path: path.to_owned(), can_snapshot, written, synced }
     }
 
     /// Opens the RocksDB in a folder.
@@ -93,8 +126,16 @@ impl Rocks {
         let failed = |error| storage_error("open the collection", path, error);
         let options = memory.database_options(access == Access::Read, recovery);
         if access == Access::Write {
-            let database = DB::open_cf_descriptors(&options, path, families()).map_err(failed)?;
-            return Ok(Self { database, path: path.to_owned(), can_snapshot: true });
+            if recovery == Recovery::Strict {
+                Self::mend_torn(path, memory)?;
+            }
+            let rocks =
+                Self::new(DB::open_cf_descriptors(&options, path, families()).map_err(failed)?, path, true);
+            // What is read at open is on disk from then on: RocksDB puts it into tables.
+            let newest = rocks.newest_change()?;
+            rocks.written.store(newest, Ordering::Relaxed);
+            rocks.synced.store(newest, Ordering::Relaxed);
+            return Ok(rocks);
         }
         let mut options = options;
         // Without a logger it would want a folder for a log, and a reader may have no place to write.
@@ -104,11 +145,21 @@ impl Rocks {
         let mut tries = 1;
         loop {
             match DB::open_cf_descriptors_as_secondary(&options, path, path, families()) {
-                Ok(database) => return Ok(Self { database, path: path.to_owned(), can_snapshot: false }),
+                Ok(database) => return Ok(Self::new(database, path, false)),
                 Err(_) if tries < SECONDARY_TRIES => tries += 1,
                 Err(error) => return Err(failed(error)),
             }
         }
+    }
+
+    /// Cuts off what a power loss left torn, if nothing in it was acknowledged (see `torn.rs`).
+    pub(crate) fn mend_torn(path: &Path, memory: &SharedMemory) -> Result<(), IndexError> {
+        torn::mend(path, || flushed(path, memory))
+    }
+
+    /// Whether a power loss left something that [`Rocks::mend_torn`] cuts off.
+    pub(crate) fn is_torn(path: &Path, memory: &SharedMemory) -> Result<bool, IndexError> {
+        torn::is_torn(path, || flushed(path, memory))
     }
 
     /// Opens without changing anything; an error if a table, or the log, cannot be read as it should be.
@@ -134,7 +185,13 @@ impl Rocks {
         let families = Family::ALL.map(|f| ColumnFamilyDescriptor::new(f.name(), f.options(memory)));
         let database = DB::open_cf_descriptors_read_only(&options, path, families, false)
             .map_err(|error| storage_error("open the collection", path, error))?;
-        Ok(Self { database, path: path.to_owned(), can_snapshot: false })
+        Ok(Self::new(database, path, false))
+    }
+
+    /// The newest change in the database, 0 where that cannot be told.
+    fn newest_change(&self) -> Result<u64, IndexError> {
+        let state = self.get(Family::Sys, STATE_KEY)?;
+        Ok(state.and_then(|bytes| StateRow::decode(&bytes).ok()).map_or(0, |state| state.operations))
     }
 
     /// The folder.
@@ -172,13 +229,13 @@ impl Rocks {
         key: &[u8],
         value: &[u8],
     ) -> Result<(), IndexError> {
-        batch.0.put_cf(self.family(family)?, key, value);
+        batch.rows.put_cf(self.family(family)?, key, value);
         Ok(())
     }
 
     /// Takes a row away in a batch.
     pub(crate) fn delete(&self, batch: &mut Batch, family: Family, key: &[u8]) -> Result<(), IndexError> {
-        batch.0.delete_cf(self.family(family)?, key);
+        batch.rows.delete_cf(self.family(family)?, key);
         Ok(())
     }
 
@@ -190,20 +247,34 @@ impl Rocks {
         from: &[u8],
         to: &[u8],
     ) -> Result<(), IndexError> {
-        batch.0.delete_range_cf(self.family(family)?, from, to);
+        batch.rows.delete_range_cf(self.family(family)?, from, to);
         Ok(())
     }
 
     /// Writes a batch into the log; [`Rocks::sync`] makes it durable.
     pub(crate) fn write(&self, batch: Batch) -> Result<(), IndexError> {
+        let Batch { mut rows, counts } = batch;
+        let synced = self.synced.load(Ordering::Acquire);
+        rows.put_log_data(Note { counts, synced }.encode());
+        pass("batch, before");
         self.database
-            .write_opt(batch.0, &WriteOptions::default())
-            .map_err(|error| storage_error("write", &self.path, error))
+            .write_opt(rows, &WriteOptions::default())
+            .map_err(|error| storage_error("write", &self.path, error))?;
+        pass("batch, written");
+        match counts {
+            Counts::Nothing => {}
+            Counts::Change(number) | Counts::From(number) => self.written.store(number, Ordering::Release),
+        }
+        Ok(())
     }
 
     /// Waits until everything written is on disk.
     pub(crate) fn sync(&self) -> Result<(), IndexError> {
-        self.database.flush_wal(true).map_err(|error| storage_error("sync the log", &self.path, error))
+        let written = self.written.load(Ordering::Acquire);
+        self.database.flush_wal(true).map_err(|error| storage_error("sync the log", &self.path, error))?;
+        pass("log, synced");
+        self.synced.fetch_max(written, Ordering::AcqRel);
+        Ok(())
     }
 
     /// Writes all memtables into tables.
@@ -215,6 +286,7 @@ impl Rocks {
         self.database
             .flush_cfs_opt(&families, &rocksdb::FlushOptions::default())
             .map_err(|error| storage_error("flush", &self.path, error))
+            .inspect(|()| pass("tables, flushed"))
     }
 
     /// Rows of a family, for a walk that bears damage.
@@ -307,6 +379,16 @@ impl View<'_> {
         }
         rows.status().map_err(|error| storage_error("read", &self.rocks.path, error))
     }
+}
+
+/// The newest change that is in tables: the logs are looked for where there are none.
+fn flushed(path: &Path, memory: &SharedMemory) -> Result<u64, IndexError> {
+    let mut options = memory.database_options(true, Recovery::Strict);
+    options.set_wal_dir(path.parent().unwrap_or(path));
+    let families = Family::ALL.map(|f| ColumnFamilyDescriptor::new(f.name(), f.options(memory)));
+    let database = DB::open_cf_descriptors_read_only(&options, path, families, false)
+        .map_err(|error| storage_error("open the collection", path, error))?;
+    Rocks::new(database, path, false).newest_change()
 }
 
 /// Where the file that names the list of tables is lost, RocksDB would take the folder for a new one.

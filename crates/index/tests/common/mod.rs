@@ -164,8 +164,18 @@ pub fn fill(collection: &Collection, count: usize, random: &mut Random) {
     }
 }
 
+/// How often a random test is repeated: what `SENSORIUM_TEST_ROUNDS` says, else its own number.
+pub fn rounds(own: usize) -> usize {
+    std::env::var("SENSORIUM_TEST_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(own)
+}
+
+/// A folder in memory where there is one: what is checked afterwards need not wait for a disk.
+pub fn quick_folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("folder")
+}
+
 /// Longer than anything takes that does not hang.
-const HANG: Duration = Duration::from_secs(300);
+pub const HANG: Duration = Duration::from_secs(300);
 
 /// Waits until this holds; `what` is told where it never does.
 pub fn until(holds: impl Fn() -> bool, what: impl Fn() -> String) {

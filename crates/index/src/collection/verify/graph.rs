@@ -70,9 +70,9 @@ impl Walk<'_> {
                 self.add(Finding::new(what, place, Action::DropGraph));
             }
             let file = segment_file::path(self.folder, row.generation);
-            // One that is missing is written by the next writer: no damage.
-            if file.exists()
-                && let Err(what) = segment_file::check(self.folder, row, || false)
+            // One that is missing is written by the next writer, and one that was replaced meanwhile is removed: no damage.
+            if let Err(what) = segment_file::check(self.folder, row, || false)
+                && file.exists()
             {
                 let place = file.display().to_string();
                 self.add(Finding::new(what, place, Action::DropFile(file)));
