@@ -10,6 +10,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use roaring::RoaringBitmap;
 use sensorium_kernels::VectorMatrix;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -29,6 +30,13 @@ use crate::graph::{self, BuildError, StoredGraph};
 use crate::storage::{
     Batch, Family, PointOffset, Row as _, SEGMENTS_KEY, SegmentRow, chunk_key, chunk_range, point_offset_key,
 };
+
+/// Rows of a segment from which on its publication is followed by tidying.
+const TIDY_ROWS: usize = 10_000;
+/// One in so many rows must have gone for tables to be written anew without them.
+const TIDY_SHARE: usize = 5;
+/// Points whose tables are written anew at a time.
+const TIDY_STRIDE: u32 = 1 << 16;
 
 static TASK: Task = Task {
     name: "index-build",
@@ -118,7 +126,52 @@ fn run(core: &Core, kind: SegmentKind, job: &Job, threads: usize) -> Result<(), 
     let built = built?;
     core.check_writable("build the graph")?;
     pass("segment, before it is published");
-    publish(core, &mut writer, kind, job, built)
+    let freed = publish(core, &mut writer, kind, job, built)?;
+    drop(writer);
+    tidy(core, &freed)
+}
+
+/// What a publication left to be tidied.
+struct Freed {
+    /// Generations whose chunks are deleted.
+    generations: Vec<u64>,
+    /// Points whose vectors are deleted.
+    points: RoaringBitmap,
+    /// Rows of the new segment.
+    rows: usize,
+}
+
+/// Puts what a large segment left in the log into tables, so that the log can go, and gives back the room of what is deleted: RocksDB
+/// by itself would do so only where more is written.
+fn tidy(core: &Core, freed: &Freed) -> Result<(), IndexError> {
+    let dead = usize::try_from(freed.points.len()).unwrap_or(usize::MAX);
+    let all = freed.rows.saturating_add(dead);
+    if all < TIDY_ROWS {
+        return Ok(());
+    }
+    core.rocks.flush()?;
+    for generation in &freed.generations {
+        let (from, to) = chunk_range(*generation);
+        core.rocks.compact(Family::Graph, &from, &to)?;
+    }
+    if dead < all / TIDY_SHARE {
+        return Ok(());
+    }
+    let (Some(mut from), Some(last)) = (freed.points.min(), freed.points.max()) else { return Ok(()) };
+    // In strides, so that a collection that closes does not wait long.
+    while from <= last && !core.closing.load(Ordering::Relaxed) {
+        let to = from.saturating_add(TIDY_STRIDE);
+        let keys = [from, to].map(|point| point_offset_key(PointOffset(point)));
+        let [first, next] = &keys;
+        for family in [Family::Vectors, Family::Thumbs, Family::Tomb] {
+            core.rocks.compact(family, first, next)?;
+        }
+        if to == u32::MAX {
+            break;
+        }
+        from = to;
+    }
+    Ok(())
 }
 
 /// A segment on disk that no row names yet; none where no point is left alive.
@@ -230,7 +283,7 @@ fn publish(
     kind: SegmentKind,
     job: &Job,
     fresh: Fresh,
-) -> Result<(), IndexError> {
+) -> Result<Freed, IndexError> {
     let mut batch = Batch::default();
     let mut view = writer.view.clone();
     view.generation = fresh.generation;
@@ -245,6 +298,7 @@ fn publish(
         }
         !goes
     });
+    let rows = fresh.segment.as_ref().map_or(0, Sealed::len);
     if let Some(sealed) = fresh.segment {
         // Points that died while it was built.
         let dead = writer.view.dead.iter().filter(|point| sealed.has(PointOffset(*point))).count();
@@ -261,6 +315,7 @@ fn publish(
         core.rocks.delete_range(&mut batch, Family::Graph, &from, &to)?;
     }
     let mut dead = (*writer.view.dead).clone();
+    let mut points = RoaringBitmap::new();
     for point in &*writer.view.dead {
         let offset = PointOffset(point);
         if view.all_segments().any(|segments| segments.is_sealed(offset)) {
@@ -268,6 +323,7 @@ fn publish(
         }
         core.rocks.delete(&mut batch, Family::Tomb, &point_offset_key(offset))?;
         core.rocks.delete(&mut batch, Family::Vectors, &point_offset_key(offset))?;
+        points.insert(point);
         if !view.all_segments().any(|segments| segments.tail.has(offset)) {
             dead.remove(point);
         }
@@ -280,6 +336,6 @@ fn publish(
     writer.sync_and_publish(core)?;
     pass("segment, published");
     // Readers that still search them have them mapped.
-    gone.into_iter().for_each(|generation| cache_file::remove(&segment_file::path(&core.folder, generation)));
-    Ok(())
+    gone.iter().for_each(|generation| cache_file::remove(&segment_file::path(&core.folder, *generation)));
+    Ok(Freed { generations: gone, points, rows })
 }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rocksdb::{
-    ColumnFamily, ColumnFamilyDescriptor, DB, DBRawIterator, InfoLogger, LogLevel, ReadOptions, Snapshot,
-    WriteBatch, WriteOptions,
+    ColumnFamily, ColumnFamilyDescriptor, CompactOptions, DB, DBRawIterator, InfoLogger, LogLevel,
+    ReadOptions, Snapshot, WriteBatch, WriteOptions,
 };
 use sensorium_types::ErrorKind;
 
@@ -287,6 +287,14 @@ impl Rocks {
             .flush_cfs_opt(&families, &rocksdb::FlushOptions::default())
             .map_err(|error| storage_error("flush", &self.path, error))
             .inspect(|()| pass("tables, flushed"))
+    }
+
+    /// Gives room back that rows of these keys took which are deleted. Writes go on meanwhile.
+    pub(crate) fn compact(&self, family: Family, from: &[u8], to: &[u8]) -> Result<(), IndexError> {
+        let mut options = CompactOptions::default();
+        options.set_exclusive_manual_compaction(false);
+        self.database.compact_range_cf_opt(self.family(family)?, Some(from), Some(to), &options);
+        Ok(())
     }
 
     /// Rows of a family, for a walk that bears damage.
