@@ -33,7 +33,7 @@ export_onnx() {
 
 ours=$(mktemp)
 trap 'rm -f "$ours"' EXIT
-cargo bench --profile release --locked -p sensorium-benches --bench images --bench videos --bench graph --bench columns --bench captions --bench service
+cargo bench --profile release --locked -p sensorium-benches --bench images --bench videos --bench graph --bench columns --bench churn --bench cancel --bench captions --bench service
 # Before the measurement of both, so that nothing comes between them.
 ready=1
 [ -d "$onnx" ] || export_onnx || ready=0
