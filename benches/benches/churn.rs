@@ -102,7 +102,7 @@ fn settle(collection: &Collection, what: &str) -> bool {
     let begun = Instant::now();
     let state = || {
         let stats = collection.stats().expect("stats");
-        (stats.points_in_graph, stats.bytes_on_disk)
+        (stats.points_in_graph.unwrap_or(0), stats.bytes_on_disk.unwrap_or(0))
     };
     let mut before = state();
     let mut still = 0;
