@@ -43,10 +43,10 @@ pub async fn captions_are_points_of_their_asset(fresh: Fresh) {
     assert!((found.2 - 1.0).abs() < 1e-4, "{}", found.2);
 
     // Words that were made of other bytes are not those of this asset.
-    let stale = put(&[first.clone()], "a cat", Some(ContentHash::of(b"other bytes")));
+    let stale = put(std::slice::from_ref(&first), "a cat", Some(ContentHash::of(b"other bytes")));
     let applied = store.apply(vec![stale]).await.expect("applies");
     assert_eq!(applied.first().map(|applied| applied.found), Some(false));
-    let newer = put(&[first.clone()], "a wolf", image.hash);
+    let newer = put(std::slice::from_ref(&first), "a wolf", image.hash);
     store.apply(vec![newer]).await.expect("applies");
     assert_eq!(tracks().await, [(Track::Image, 0), (Track::Caption, 0)]);
     let read = store.get(&[id("photo")], false).await.expect("gets");

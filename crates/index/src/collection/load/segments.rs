@@ -23,7 +23,7 @@ pub(super) enum SegmentFound {
     /// Its file is mapped.
     Mapped(Box<Sealed>),
     /// Its graph was read; its vectors are to come.
-    Read(Filling),
+    Read(Box<Filling>),
 }
 
 /// What was found of segments.
@@ -98,7 +98,7 @@ impl Loader<'_> {
                 let mut sorted = stored.points.clone();
                 sorted.sort_unstable();
                 let points = self.check_points(kind, &sorted, inside)?;
-                Ok((kind, SegmentFound::Read(Filling::new(row, stored, self.dim)), points))
+                Ok((kind, SegmentFound::Read(Box::new(Filling::new(row, stored, self.dim))), points))
             }
         }
     }
@@ -157,7 +157,7 @@ impl Loader<'_> {
         for (kind, segment) in found {
             match segment {
                 SegmentFound::Mapped(sealed) => mapped.push((kind, *sealed)),
-                SegmentFound::Read(segment) => filling.push((kind, segment)),
+                SegmentFound::Read(segment) => filling.push((kind, *segment)),
             }
         }
         self.read_vectors(held, &mut filling)?;
