@@ -26,6 +26,7 @@ const KNOWN: [(&str, &str, &[&str]); 11] = [
             "column_files",
             "core",
             "draft",
+            "halt",
             "hubs",
             "job",
             "matching",
