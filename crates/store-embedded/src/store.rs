@@ -164,7 +164,7 @@ mod tests {
         run_all(async || {
             let folder = tempfile::tempdir().expect("temporary folder");
             let database =
-                Database::open_tuned(folder.path(), OpenOptions::default(), tuning.clone()).expect("opens");
+                Database::open_tuned(folder.path(), OpenOptions::default(), tuning).expect("opens");
             let collection = database.create_or_open("default", &space()).expect("made");
             Fresh { store: Arc::new(IndexStore::new(collection)), keep: Box::new((database, folder)) }
         })

@@ -166,7 +166,7 @@ impl Sources {
             let paths = self.paths.get(&at)?;
             let path = paths.iter().find(|path| path.last() == Some(name) && path.len() > 1)?;
             let own = path.first().filter(|first| self.has(&at, first))?;
-            Some([at.as_slice(), &[own.clone()]].concat())
+            Some([at.as_slice(), std::slice::from_ref(own)].concat())
         });
         Some(given.unwrap_or(at))
     }

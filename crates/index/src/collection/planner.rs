@@ -91,7 +91,7 @@ fn least_scan(candidates: Option<usize>, rows: usize, dim: usize) -> (usize, Sca
     let all = (in_order(rows, dim), Scan::InOrder);
     let Some(candidates) = candidates else { return all };
     let others =
-        [(picked(candidates, rows, dim), Scan::Picked), (one_by_one(candidates, dim), Scan::OneByOne)];
+        [(picked(candidates, rows, dim), Scan::Picked), (one_by_one(candidates, rows, dim), Scan::OneByOne)];
     others.into_iter().fold(all, |least, other| if other.0 < least.0 { other } else { least })
 }
 
@@ -111,9 +111,11 @@ const fn picked(candidates: usize, rows: usize, dim: usize) -> usize {
     rows.saturating_mul(2).saturating_add(candidates.saturating_mul(30 + dim / 8))
 }
 
-/// Nanoseconds of looking up candidates, about: a search for the place, and a vector that memory did not expect.
-const fn one_by_one(candidates: usize, dim: usize) -> usize {
-    candidates.saturating_mul(300 + dim / 2)
+/// Nanoseconds of looking up candidates, about: a search for the place among all rows, each step of which is a jump in memory,
+/// and a vector that memory did not expect.
+fn one_by_one(candidates: usize, rows: usize, dim: usize) -> usize {
+    let steps = rows.max(1).ilog2() as usize;
+    candidates.saturating_mul(200 + dim / 2 + 45 * steps)
 }
 
 #[cfg(test)]
