@@ -198,11 +198,7 @@ impl Collection {
         with_vectors: bool,
     ) -> Result<Vec<Option<StoredAsset>>, IndexError> {
         let view = self.core.view();
-        let stored = assets.iter().map(|id| match view.asset(id) {
-            Some(entry) => read::stored(&self.core, entry, with_vectors),
-            None => Ok(None),
-        });
-        stored.collect()
+        assets.iter().map(|id| read::stored(&self.core, &view, id, with_vectors)).collect()
     }
 
     /// The thumbnails of points, in their order; `None` where there is none.

@@ -9,49 +9,58 @@ use super::fields::Matcher;
 use super::load::place;
 use super::matching::known;
 use super::view::View;
-use crate::assets::{EntryRef, Point};
+use crate::assets::EntryRef;
 use crate::error::IndexError;
 use crate::storage::{
-    AssetOffset, Family, Row as _, SourceValue, decode_source_key, decode_vector, point_offset_key,
-    source_key,
+    AssetOffset, Family, PointOffset, Row as _, SourceValue, decode_source_key, decode_vector,
+    point_offset_key, source_key,
 };
 
 /// Names looked at under one lock of the id map.
 const NAMES_AT_ONCE: usize = 1024;
 
-/// An asset as a reader gets it, its vectors as they were written; `None` if it went meanwhile.
+/// An asset as a reader gets it, its vectors as they were written; `None` if there is none.
 ///
 /// # Errors
 /// If its row or a vector cannot be read.
 pub(super) fn stored(
     core: &Core,
-    entry: EntryRef<'_>,
+    view: &View,
+    id: &AssetId,
     with_vectors: bool,
 ) -> Result<Option<StoredAsset>, IndexError> {
+    let Some(entry) = view.asset(id) else { return Ok(None) };
+    if let Ok(stored) = whole(core, entry, with_vectors)? {
+        return Ok(Some(stored));
+    }
+    // A change took the row of a vector and is not published yet: it is when who writes lets go.
+    let _writer = core.writer.lock();
+    let view = core.view();
+    let Some(entry) = view.asset(id) else { return Ok(None) };
+    let damaged = |missing: PointOffset| {
+        let place = place(Family::Vectors, &point_offset_key(missing));
+        IndexError::damaged(place, "the vector is missing")
+    };
+    whole(core, entry, with_vectors)?.map(Some).map_err(damaged)
+}
+
+/// An asset with its vectors, or the first point whose vector has no row.
+fn whole(
+    core: &Core,
+    entry: EntryRef<'_>,
+    with_vectors: bool,
+) -> Result<Result<StoredAsset, PointOffset>, IndexError> {
     let mut stored = entry.stored()?;
     if with_vectors {
         for point in entry.points() {
-            match vector(core, point)? {
-                Some(vector) => stored.vectors.push(vector),
-                None => return Ok(None),
-            }
+            let key = point_offset_key(point.offset);
+            let Some(bytes) = core.rocks.get(Family::Vectors, &key)? else { return Ok(Err(point.offset)) };
+            let vector = decode_vector(&bytes, core.space.dim)
+                .map_err(|what| IndexError::damaged(place(Family::Vectors, &key), what))?;
+            stored.vectors.push(vector);
         }
     }
-    Ok(Some(stored))
-}
-
-/// The vector of a point, from its row; `None` if the point went meanwhile.
-fn vector(core: &Core, point: Point) -> Result<Option<Vec<f32>>, IndexError> {
-    let key = point_offset_key(point.offset);
-    let damaged = |what: String| IndexError::damaged(place(Family::Vectors, &key), what);
-    match core.rocks.get(Family::Vectors, &key)? {
-        Some(bytes) => decode_vector(&bytes, core.space.dim).map(Some).map_err(damaged),
-        None => {
-            let now = core.view();
-            let is_alive = now.find(point.track, point.offset).is_some() && !now.is_dead(point.offset);
-            if is_alive { Err(damaged("the vector is missing".to_owned())) } else { Ok(None) }
-        }
-    }
+    Ok(Ok(stored))
 }
 
 /// The thumbnail of a point.
@@ -106,7 +115,7 @@ pub(super) fn scroll(core: &Core, view: &View, ask: Scroll<'_>) -> Result<Page<S
                 page.next = page.items.last().map(|asset| Cursor::new(asset.record.id.as_str()));
                 return Ok(page);
             }
-            page.items.extend(stored(core, entry, ask.with_vectors)?);
+            page.items.extend(stored(core, view, &id, ask.with_vectors)?);
         }
     }
 }
