@@ -6,7 +6,7 @@
 
 #![expect(unsafe_code, reason = "vector loads of whole lanes, of rows that were looked up")]
 
-use super::{CodeMatrix, Coded, LANE, LARGEST, Lane, as_codes};
+use super::{CodeMatrix, Coded, LANE, LARGEST, Lane, as_codes, nearest};
 use crate::level::{Level, dispatch};
 use crate::mapped::{MappedFile, Numbers, as_bytes};
 use crate::prefetch::prefetch;
@@ -275,7 +275,7 @@ fn split(vector: &[f32], codes: &mut [Lane], rests: &mut [Lane]) -> Coded {
     for ((chunk, code), rest) in vector.chunks(LANE).zip(codes).zip(rests) {
         for ((value, code), rest) in chunk.iter().zip(code.0).zip(&mut rest.0) {
             let left = (value * inverse - f32::from(code)) * STEPS;
-            *rest = left.round().clamp(-LARGEST, LARGEST) as i8;
+            *rest = nearest(left).clamp(-LARGEST, LARGEST) as i8;
             let off = f64::from(scale) * f64::from(*rest) / f64::from(STEPS);
             norm += (f64::from(scale) * f64::from(code) + off).powi(2);
             error += off.powi(2);
