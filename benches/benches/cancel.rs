@@ -9,14 +9,11 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sensorium_benches::{Random, bundle, normalized, pool, report};
+use sensorium_benches::{Random, bundle, images, normalized, pool, report};
 use sensorium_embed::{Batcher, BatcherConfig, Input, Priority};
-use sensorium_index::{Collection, Database, OpenOptions};
+use sensorium_index::Collection;
 use sensorium_media::MediaInput;
-use sensorium_types::{
-    AssetId, AssetRecord, Cancel, Change, MediaPolicy, Modality, Payload, PointRecord, SearchRequest,
-    SpaceInfo, SubQuery, Track,
-};
+use sensorium_types::{Cancel, Payload, SearchRequest};
 use serde_json::json;
 
 const POINTS: usize = 100_000;
@@ -32,7 +29,7 @@ fn main() {
     let collection = fill(&folder.path().join("data"));
     let mut random = Random(SEED);
     let query: Vec<f32> = unit(&mut random);
-    let of = |request: SearchRequest| SearchRequest { queries: vec![query_of(&query)], ..request };
+    let of = |request: SearchRequest| SearchRequest { queries: vec![images::query(&query)], ..request };
     // The answer does not matter: it comes, or the search was stopped.
     let search = |cancel: &Cancel, request: SearchRequest| {
         drop(collection.search(&of(SearchRequest { cancel: cancel.clone(), ..request })));
@@ -96,42 +93,20 @@ fn stop(random: &mut Random, work: &(impl Fn(&Cancel) + Sync)) -> f64 {
 }
 
 fn fill(data: &Path) -> Arc<Collection> {
-    let database = Database::open(data, OpenOptions::default()).expect("opens");
-    let space = SpaceInfo { id: "mini".to_owned(), dim: DIM, revision: "bench".to_owned() };
-    let collection = database.create_or_open("default", &space).expect("creates");
+    let collection = images::collection(data, DIM);
     let mut random = Random(SEED);
     for start in (0..POINTS).step_by(1000) {
-        let changes = (start..start + 1000).map(|number| asset(number, unit(&mut random))).collect();
+        let changes = (start..start + 1000)
+            .map(|number| images::upsert(number, Payload::new(), unit(&mut random)))
+            .collect();
         collection.apply(changes).expect("applies");
     }
     collection.seal().expect("seals");
     collection
 }
 
-/// As a query asks: a track is named.
-fn query_of(vector: &[f32]) -> SubQuery {
-    SubQuery { tracks: vec![Track::Image], ..SubQuery::of(vector.to_vec()) }
-}
-
 fn unit(random: &mut Random) -> Vec<f32> {
     normalized((0..DIM).map(|axis| random.normal() / ((axis + 1) as f32).sqrt()).collect())
-}
-
-fn asset(number: usize, vector: Vec<f32>) -> Change {
-    Change::Upsert {
-        asset: AssetRecord {
-            id: AssetId::new(&format!("asset {number}")).expect("valid"),
-            hash: None,
-            modality: Modality::Image,
-            space_revision: "bench".to_owned(),
-            facts: Payload::new(),
-            metadata: Payload::new(),
-            media: MediaPolicy::None,
-            from_source: false,
-        },
-        points: vec![PointRecord { track: Track::Image, ordinal: 0, span: None, vector, thumb: None }],
-        source: None,
-    }
 }
 
 fn make_video(path: &Path) {

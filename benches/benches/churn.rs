@@ -10,12 +10,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sensorium_benches::{Random, normalized, report, timed};
-use sensorium_index::{Collection, DEFAULT_SEAL_POINTS, Database, OpenOptions};
-use sensorium_types::{
-    AssetId, AssetRecord, Change, MediaPolicy, Modality, Payload, PointRecord, SearchRequest, SpaceInfo,
-    SubQuery, Track,
-};
+use sensorium_benches::{Random, images, normalized, report, timed};
+use sensorium_index::{Collection, DEFAULT_SEAL_POINTS};
+use sensorium_types::{AssetId, Change, Payload, SearchRequest};
 use serde_json::json;
 
 const POINTS: usize = 100_000;
@@ -45,7 +42,7 @@ fn main() {
     order.sort_unstable();
     let (_, deleting) = timed(|| {
         for batch in order.chunks(BATCH) {
-            let changes = batch.iter().map(|number| Change::Delete { asset: id(*number) }).collect();
+            let changes = batch.iter().map(|number| Change::Delete { asset: images::id(*number) }).collect();
             collection.apply(changes).expect("applies");
         }
     });
@@ -59,9 +56,7 @@ fn main() {
     for part in [(0..POINTS), (POINTS..POINTS + POINTS / 2)] {
         let live: Vec<usize> = part.filter(|number| !deleted.contains(number)).collect();
         for batch in live.chunks(BATCH) {
-            fresh
-                .apply(batch.iter().map(|number| asset(*number, vectors.get(*number))).collect())
-                .expect("applies");
+            fresh.apply(batch.iter().map(|number| image(*number, &vectors)).collect()).expect("applies");
         }
     }
     settle(&fresh, "fresh");
@@ -122,46 +117,23 @@ fn settle(collection: &Collection, what: &str) -> bool {
 
 fn open() -> (tempfile::TempDir, Arc<Collection>) {
     let folder = tempfile::tempdir().expect("temporary folder");
-    let database = Database::open(folder.path(), OpenOptions::default()).expect("opens");
-    let space = SpaceInfo { id: "mini".to_owned(), dim: DIM, revision: "bench".to_owned() };
-    let collection = database.create_or_open("default", &space).expect("creates");
+    let collection = images::collection(folder.path(), DIM);
     (folder, collection)
 }
 
 fn insert(collection: &Collection, vectors: &Vectors, numbers: std::ops::Range<usize>) {
     for start in numbers.clone().step_by(BATCH) {
         let batch = start..numbers.end.min(start + BATCH);
-        collection.apply(batch.map(|number| asset(number, vectors.get(number))).collect()).expect("applies");
+        collection.apply(batch.map(|number| image(number, vectors)).collect()).expect("applies");
     }
 }
 
-/// As a query asks: a track is named.
 fn search(collection: &Collection, query: &[f32], exact: bool) -> Vec<AssetId> {
-    let query = SubQuery { tracks: vec![Track::Image], ..SubQuery::of(query.to_vec()) };
-    let request = SearchRequest { queries: vec![query], limit: K, exact, ..SearchRequest::default() };
-    let mut replies = collection.search(&request).expect("answers");
-    replies.remove(0).hits.into_iter().map(|hit| hit.asset).collect()
+    images::nearest(collection, query, SearchRequest { limit: K, exact, ..SearchRequest::default() })
 }
 
-fn id(number: usize) -> AssetId {
-    AssetId::new(&format!("asset {number}")).expect("valid")
-}
-
-fn asset(number: usize, vector: Vec<f32>) -> Change {
-    Change::Upsert {
-        asset: AssetRecord {
-            id: id(number),
-            hash: None,
-            modality: Modality::Image,
-            space_revision: "bench".to_owned(),
-            facts: Payload::new(),
-            metadata: Payload::new(),
-            media: MediaPolicy::None,
-            from_source: false,
-        },
-        points: vec![PointRecord { track: Track::Image, ordinal: 0, span: None, vector, thumb: None }],
-        source: None,
-    }
+fn image(number: usize, vectors: &Vectors) -> Change {
+    images::upsert(number, Payload::new(), vectors.get(number))
 }
 
 /// Vectors by number.

@@ -4,12 +4,9 @@
 
 use std::time::{Duration, Instant};
 
-use sensorium_benches::{Random, normalized, report, timed};
-use sensorium_index::{Collection, Database, OpenOptions};
-use sensorium_types::{
-    AssetId, AssetRecord, Change, Filter, MediaPolicy, Modality, Payload, PointRecord, SearchRequest,
-    SpaceInfo, Track,
-};
+use sensorium_benches::{Random, images, normalized, report, timed};
+use sensorium_index::Collection;
+use sensorium_types::{Change, Filter, Payload, SearchRequest};
 use serde_json::json;
 
 /// Assets, unless `COLUMNS_ASSETS` says another number. `COLUMNS_ONLY` names filters by a part of them.
@@ -38,9 +35,7 @@ const FILTERS: [&str; 10] = [
 fn main() {
     let assets = std::env::var("COLUMNS_ASSETS").ok().and_then(|text| text.parse().ok()).unwrap_or(ASSETS);
     let folder = tempfile::tempdir().expect("temporary folder");
-    let database = Database::open(folder.path(), OpenOptions::default()).expect("opens");
-    let space = SpaceInfo { id: "mini".to_owned(), dim: DIM, revision: "bench".to_owned() };
-    let collection = database.create_or_open("default", &space).expect("creates");
+    let collection = images::collection(folder.path(), DIM);
     let mut random = Random(SEED);
     for start in (0..assets).step_by(1000) {
         let changes = (start..assets.min(start + 1000)).map(|number| asset(number, &mut random)).collect();
@@ -126,26 +121,7 @@ fn asset(number: usize, random: &mut Random) -> Change {
         facts.set(&format!("place{copy}"), number);
         facts.set(&format!("home{copy}"), home.clone());
     }
-    Change::Upsert {
-        asset: AssetRecord {
-            id: AssetId::new(&format!("asset {number}")).expect("valid"),
-            hash: None,
-            modality: Modality::Image,
-            space_revision: "bench".to_owned(),
-            facts,
-            metadata: Payload::new(),
-            media: MediaPolicy::None,
-            from_source: false,
-        },
-        points: vec![PointRecord {
-            track: Track::Image,
-            ordinal: 0,
-            span: None,
-            vector: unit(random),
-            thumb: None,
-        }],
-        source: None,
-    }
+    images::upsert(number, facts, unit(random))
 }
 
 /// Half of all homes lie around a hundred towns, the first of them Paris.

@@ -4,12 +4,9 @@
 
 use std::time::Duration;
 
-use sensorium_benches::{Random, normalized, report, timed};
-use sensorium_index::{Collection, Database, OpenOptions};
-use sensorium_types::{
-    AssetId, AssetRecord, Change, MediaPolicy, Modality, Payload, PointRecord, SearchRequest, SpaceInfo,
-    SubQuery, Track,
-};
+use sensorium_benches::{Random, images, normalized, report, timed};
+use sensorium_index::Collection;
+use sensorium_types::{AssetId, Payload, SearchRequest};
 use serde_json::json;
 
 const POINTS: usize = 30_000;
@@ -21,15 +18,13 @@ const SEED: u64 = 3;
 
 fn main() {
     let folder = tempfile::tempdir().expect("temporary folder");
-    let database = Database::open(folder.path(), OpenOptions::default()).expect("opens");
-    let space = SpaceInfo { id: "mini".to_owned(), dim: DIM, revision: "bench".to_owned() };
-    let collection = database.create_or_open("default", &space).expect("creates");
+    let collection = images::collection(folder.path(), DIM);
     let mut random = Random(SEED);
     let centres: Vec<Vec<f32>> = (0..CLUSTERS).map(|_| unit(&mut random, DIM)).collect();
     let (_, ingest) = timed(|| {
         for start in (0..POINTS).step_by(1000) {
-            let changes =
-                (start..start + 1000).map(|number| asset(number, near(&mut random, &centres))).collect();
+            let image = |number| images::upsert(number, Payload::new(), near(&mut random, &centres));
+            let changes = (start..start + 1000).map(image).collect();
             collection.apply(changes).expect("applies");
         }
     });
@@ -61,29 +56,8 @@ fn main() {
     }
 }
 
-/// As a query asks: a track is named.
 fn search(collection: &Collection, query: &[f32], exact: bool, ef: Option<usize>) -> Vec<AssetId> {
-    let query = SubQuery { tracks: vec![Track::Image], ..SubQuery::of(query.to_vec()) };
-    let request = SearchRequest { queries: vec![query], limit: K, exact, ef, ..SearchRequest::default() };
-    let mut replies = collection.search(&request).expect("answers");
-    replies.remove(0).hits.into_iter().map(|hit| hit.asset).collect()
-}
-
-fn asset(number: usize, vector: Vec<f32>) -> Change {
-    Change::Upsert {
-        asset: AssetRecord {
-            id: AssetId::new(&format!("asset {number}")).expect("valid"),
-            hash: None,
-            modality: Modality::Image,
-            space_revision: "bench".to_owned(),
-            facts: Payload::new(),
-            metadata: Payload::new(),
-            media: MediaPolicy::None,
-            from_source: false,
-        },
-        points: vec![PointRecord { track: Track::Image, ordinal: 0, span: None, vector, thumb: None }],
-        source: None,
-    }
+    images::nearest(collection, query, SearchRequest { limit: K, exact, ef, ..SearchRequest::default() })
 }
 
 fn unit(random: &mut Random, dim: usize) -> Vec<f32> {

@@ -1,5 +1,7 @@
 //! What every bench needs: the machine and commit beside each figure, the bundle, media made by a fixed recipe.
 
+pub mod images;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;

@@ -20,6 +20,13 @@ impl Random {
     pub(crate) fn floats(&mut self, len: usize) -> Vec<f32> {
         (0..len).map(|_| (self.next() >> 40) as f32 / (1u64 << 23) as f32 - 1.0).collect()
     }
+
+    /// A vector of L2 norm 1.
+    pub(crate) fn unit(&mut self, dim: usize) -> Vec<f32> {
+        let mut vector = self.floats(dim);
+        crate::l2_normalize(&mut vector);
+        vector
+    }
 }
 
 /// Starts that break every alignment of a vector.

@@ -179,15 +179,15 @@ fn a_stored_graph_comes_back_and_damage_is_refused() {
 #[test]
 fn whatever_is_decoded_is_safe_to_walk() {
     let bytes = encode(&stored(40));
-    let rows = vectors(40, 5);
-    let (query, codes) = (&rows[..DIM], CodeMatrix::of(&rows, DIM));
+    let (rows, matrix) = (vectors(40, 5), matrix(40, 5));
+    let (query, codes) = (&rows[..DIM], matrix.codes());
     let mut walked = 0;
     for at in 0..bytes.len() {
         for bit in [0, 3, 7] {
             let mut damaged = bytes.clone();
             damaged[at] ^= 1 << bit;
             if let Ok(stored) = decode(&damaged) {
-                walk(&stored.graph, &codes, query, (10, usize::MAX), |_| true);
+                walk(&stored.graph, codes, query, (10, usize::MAX), |_| true);
                 let _ = stored.graph.check_quality(6);
                 walked += 1;
             }

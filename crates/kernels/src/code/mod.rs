@@ -62,11 +62,12 @@ impl CodeMatrix {
         Self { dim, lanes_a_row, lanes: Numbers::new(), scales: Numbers::new(), norm: 0.0, error: 0.0 }
     }
 
-    /// The codes of vectors, one after the other.
+    /// The codes of vectors, one after the other; others come with what they leave ([`VectorMatrix`]).
     ///
     /// # Shapes
     /// vectors (n, dim)
-    pub fn of(vectors: &[f32], dim: usize) -> Self {
+    #[cfg(test)]
+    fn of(vectors: &[f32], dim: usize) -> Self {
         let mut rows = Self::new(dim);
         let count = vectors.len() / dim.max(1);
         rows.lanes.to_mut().reserve_exact(count * rows.lanes_a_row);
@@ -79,7 +80,8 @@ impl CodeMatrix {
     ///
     /// # Panics
     /// If the vector is of another dimension.
-    pub fn push(&mut self, vector: &[f32]) {
+    #[cfg(test)]
+    fn push(&mut self, vector: &[f32]) {
         assert_eq!(vector.len(), self.dim, "a row has the dimension of the others");
         let lanes = self.lanes.to_mut();
         let from = lanes.len();
@@ -255,20 +257,14 @@ mod tests {
     use super::*;
     use crate::testing::Random;
 
-    fn unit(random: &mut Random, dim: usize) -> Vec<f32> {
-        let mut vector = random.floats(dim);
-        crate::l2_normalize(&mut vector);
-        vector
-    }
-
     #[test]
     fn products_of_codes_lie_within_the_bound_at_every_level_and_dimension() {
         let mut random = Random::new(11);
         for dim in [1, 7, 16, 63, 64, 65, 128, 200, 256, 384, 1000] {
-            let vectors: Vec<f32> = (0..23).flat_map(|_| unit(&mut random, dim)).collect();
+            let vectors: Vec<f32> = (0..23).flat_map(|_| random.unit(dim)).collect();
             let rows = CodeMatrix::of(&vectors, dim);
             assert_eq!(rows.len(), 23);
-            let query = unit(&mut random, dim);
+            let query = random.unit(dim);
             let reference = CodeQuery::at(CodeLevel::Portable, &query);
             for level in CodeLevel::available() {
                 let code = CodeQuery::at(level, &query);

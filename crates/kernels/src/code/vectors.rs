@@ -290,19 +290,13 @@ mod tests {
     use crate::code::CodeQuery;
     use crate::testing::Random;
 
-    fn unit(random: &mut Random, dim: usize) -> Vec<f32> {
-        let mut vector = random.floats(dim);
-        crate::l2_normalize(&mut vector);
-        vector
-    }
-
     #[test]
     fn products_are_right_within_what_two_bytes_leave_at_every_level_and_dimension() {
         let mut random = Random::new(21);
         for dim in [1, 7, 16, 63, 64, 65, 128, 200, 256, 384, 1000] {
-            let vectors: Vec<f32> = (0..19).flat_map(|_| unit(&mut random, dim)).collect();
+            let vectors: Vec<f32> = (0..19).flat_map(|_| random.unit(dim)).collect();
             let rows = VectorMatrix::of(&vectors, dim);
-            let query = unit(&mut random, dim);
+            let query = random.unit(dim);
             for level in Level::available() {
                 let asked = VectorQuery::at(level, &query);
                 let coded = CodeQuery::new(&query);
@@ -329,7 +323,7 @@ mod tests {
     fn rows_are_the_same_pushed_set_picked_and_read_from_a_file() {
         use std::io::Write as _;
         let (dim, mut random) = (100, Random::new(22));
-        let vectors: Vec<f32> = (0..9).flat_map(|_| unit(&mut random, dim)).collect();
+        let vectors: Vec<f32> = (0..9).flat_map(|_| random.unit(dim)).collect();
         let rows = VectorMatrix::of(&vectors, dim);
         let mut pushed = VectorMatrix::new(dim);
         vectors.chunks(dim).for_each(|vector| pushed.push(vector));
