@@ -36,8 +36,8 @@ pub(super) struct Collector<'a> {
 
 impl<'a> Collector<'a> {
     /// A collector of at most `limit` assets.
-    pub(super) const fn new(assets: &'a AssetTable, limit: usize) -> Self {
-        Self { assets, limit, met: Vec::new(), bar: f32::NEG_INFINITY }
+    pub(super) fn new(assets: &'a AssetTable, limit: usize) -> Self {
+        Self { assets, limit, met: Vec::with_capacity(limit.min(SLACK)), bar: f32::NEG_INFINITY }
     }
 
     /// A score that a point must reach to be kept. It rises as better points are met.

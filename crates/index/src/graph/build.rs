@@ -145,7 +145,8 @@ fn read_out(builder: &Hnsw<'_, f32, UnitDot>, rows: usize) -> Draft {
 }
 
 /// An order in which rows that are linked lie close: each row's neighbours follow it at once, and the walk goes on from the last of
-/// them, so that it leaves a cluster when all of it is placed.
+/// them, so that it leaves a cluster when all of it is placed. Rows of higher levels come before all others, so that those that
+/// every search descends over lie together.
 fn walk_order(draft: &Draft) -> Vec<u32> {
     let rows = u32::try_from(draft.lists.len()).unwrap_or(u32::MAX);
     let mut order = Vec::with_capacity(draft.lists.len());
@@ -170,6 +171,8 @@ fn walk_order(draft: &Draft) -> Vec<u32> {
             open.get_mut(first..).unwrap_or_default().reverse();
         }
     }
+    let height = |row: &u32| draft.lists.get(*row as usize).map_or(0, Vec::len);
+    order.sort_by_key(|row| std::cmp::Reverse(height(row)));
     order
 }
 

@@ -64,6 +64,10 @@ impl FlatGraph {
     /// Links of a row on a level above 0; none if it is not there.
     pub(super) fn upper_links(&self, level: usize, row: u32) -> &[u32] {
         let Some(level) = self.levels.get(level) else { return &[] };
+        // The rows of a level come before all others, except in graphs of earlier programs.
+        if level.rows.get(row as usize) == Some(&row) {
+            return level.at(row as usize);
+        }
         level.rows.binary_search(&row).map_or(&[], |place| level.at(place))
     }
 

@@ -51,7 +51,7 @@ impl Walk<'_> {
         };
         let Self { query, rows, ef, budget, least } = *self;
         let mut descended = 0;
-        let entry = descend(graph, |links, out| query.dot_rows(rows, links, out), &lowered, &mut descended);
+        let entry = descend(graph, |links| query.best_of(rows, links, &lowered), &mut descended);
         let links = Links { starts: &base.starts, links: &base.links };
         let beam = Beam { query, rows, links, entry, ef, budget, least };
         let (end, compared) = beam.walk(buffers, counts, lowered, stop, found);
@@ -59,31 +59,20 @@ impl Walk<'_> {
     }
 }
 
-/// The best row of level 1 that greedy steps find, from the entry down. `products` gives those of rows with the query.
-fn descend(
-    graph: &FlatGraph,
-    products: impl Fn(&[u32], &mut [f32]),
-    lowered: impl Fn(u32) -> f32,
-    compared: &mut usize,
-) -> u32 {
-    let mut out = Vec::new();
-    // Of equals the lower row, so that a walk is the same each time.
+/// The best row of level 1 that greedy steps find, from the entry down. `best_of` gives the best of some rows.
+fn descend(graph: &FlatGraph, best_of: impl Fn(&[u32]) -> Option<Scored>, compared: &mut usize) -> u32 {
     let mut nearest = |rows: &[u32]| {
-        out.clear();
-        out.resize(rows.len(), 0.0);
-        products(rows, &mut out);
         *compared += rows.len();
-        let scores = out.iter().zip(rows).map(|(product, row)| (product - lowered(*row), *row));
-        scores.max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)))
+        best_of(rows)
     };
     let Some(mut best) = nearest(&[graph.entry]) else { return graph.entry };
     for level in (1..graph.levels.len()).rev() {
         loop {
-            match nearest(graph.upper_links(level, best.1)) {
-                Some(nearest) if nearest.0 > best.0 => best = nearest,
+            match nearest(graph.upper_links(level, best.row)) {
+                Some(nearest) if nearest.score > best.score => best = nearest,
                 Some(_) | None => break,
             }
         }
     }
-    best.1
+    best.row
 }

@@ -161,7 +161,7 @@ impl SharedMemory {
         options.set_stats_dump_period_sec(0);
         options.set_stats_persist_period_sec(0);
         options.set_log_level(LogLevel::Warn);
-        options.set_keep_log_file_num(4);
+        options.set_keep_log_file_num(2);
         options.set_max_log_file_size(1 << 20);
         options
     }

@@ -197,6 +197,19 @@ impl<N: Neighbours> Beam<'_, N> {
         found.extend(kept.map(|entry| Scored { score: entry.score, row: entry.row & !(EXPANDED | COUNTS) }));
         ended
     }
+}
+
+impl CodeQuery {
+    /// The best of some rows by [`Scored::score`], of equals the lower one; rows that do not exist are passed over.
+    pub fn best_of(&self, rows: &CodeMatrix, places: &[u32], lowered: impl Fn(u32) -> f32) -> Option<Scored> {
+        if rows.lanes_a_row != self.lanes.len() {
+            return None;
+        }
+        let (query, level, rows) = (self, self.level, rows.view());
+        at_level!(level, best[L: Lowered](
+            query: &CodeQuery, rows: RowsView<'_>, places: &[u32], lowered: L
+        ) -> Option<Scored>)
+    }
 
     /// # Safety
     /// The machine has the instructions of `P`, `row` is below the number of rows, and the query has the rows' dimension.
@@ -207,9 +220,43 @@ impl<N: Neighbours> Beam<'_, N> {
         unsafe {
             let lanes = rows.lanes.as_ptr().add(row * rows.lanes_a_row);
             let scale = *rows.scales.get_unchecked(row);
-            P::product(&self.query.lanes, lanes, self.query.excess) as f32 * (self.query.scale * scale)
+            P::product(&self.lanes, lanes, self.excess) as f32 * (self.scale * scale)
         }
     }
+}
+
+/// # Safety
+/// The machine has the instructions of `P`; the query has the rows' dimension.
+#[inline(always)]
+unsafe fn best<P: Product, L: Lowered>(
+    query: &CodeQuery,
+    rows: RowsView<'_>,
+    places: &[u32],
+    lowered: L,
+) -> Option<Scored> {
+    let ahead = lines_ahead(rows);
+    places.iter().take(ahead).for_each(|row| fetch(rows, *row));
+    let mut best: Option<Scored> = None;
+    for (at, row) in places.iter().copied().enumerate() {
+        if let Some(later) = places.get(at + ahead) {
+            fetch(rows, *later);
+        }
+        if row as usize >= rows.scales.len() {
+            continue;
+        }
+        // SAFETY: the row exists.
+        let score = unsafe { query.product::<P>(rows, row) } - lowered(row);
+        if best.is_none_or(|best| score > best.score || (score == best.score && row < best.row)) {
+            best = Some(Scored { score, row });
+        }
+    }
+    best
+}
+
+/// How many rows are asked of memory before they are compared.
+#[inline(always)]
+fn lines_ahead(rows: RowsView<'_>) -> usize {
+    (LINES_AHEAD / rows.lanes_a_row.max(1)).max(2)
 }
 
 /// Asks memory for a row's code.
@@ -242,12 +289,12 @@ unsafe fn steps<P: Product, N: Neighbours, C: Counts, L: Lowered, S: Stop>(
     stop: S,
 ) -> (BeamEnd, usize) {
     let ef = beam.ef;
-    let ahead = (LINES_AHEAD / rows.lanes_a_row.max(1)).max(2);
+    let ahead = lines_ahead(rows);
     let mut compared = 0;
     let mut next = 0;
     if buffers.mark(beam.entry) {
         // SAFETY: a row that could be marked exists.
-        let score = unsafe { beam.product::<P>(rows, beam.entry) } - lowered(beam.entry);
+        let score = unsafe { beam.query.product::<P>(rows, beam.entry) } - lowered(beam.entry);
         let row = beam.entry | if counts(beam.entry) { COUNTS } else { 0 };
         buffers.insert(Entry { score, row }, ef);
         compared += 1;
@@ -289,7 +336,7 @@ unsafe fn steps<P: Product, N: Neighbours, C: Counts, L: Lowered, S: Stop>(
             }
             let Some(row) = buffers.fresh.get(at).copied() else { break };
             // SAFETY: a row that could be marked exists.
-            let product = unsafe { beam.product::<P>(rows, row) };
+            let product = unsafe { beam.query.product::<P>(rows, row) };
             let bar = buffers.bar(ef);
             if product - beam.least <= bar {
                 continue;
@@ -300,7 +347,11 @@ unsafe fn steps<P: Product, N: Neighbours, C: Counts, L: Lowered, S: Stop>(
             }
             let flags = if counts(row) { COUNTS } else { 0 };
             let place = buffers.insert(Entry { score, row: row | flags }, ef);
-            next = next.min(place);
+            if place <= next {
+                // The next to be expanded, as it looks now.
+                beam.links.fetch(row);
+                next = place;
+            }
         }
     }
 }
