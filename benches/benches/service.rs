@@ -2,8 +2,7 @@
 //! turns, with and without filters, and how long a server takes from its start to its first answer.
 //!
 //! `SENSORIUM_BENCH_ASSETS` sets the size of the large collection (default 150,000), `SENSORIUM_BENCH_KEEP` a folder in which the
-//! collections are kept for the next run. Both hold images, audio and texts in equal parts; vectors
-//! are seeded, with a spectrum and a mean of their own for each content, as those of a bundle have.
+//! collections are kept for the next run. Both hold what `mixed.rs` tells.
 
 #![expect(clippy::expect_used, reason = "a bench stops at its first error")]
 
@@ -12,13 +11,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use sensorium_benches::{Random, bundle, normalized, report, timed, worker_program};
+use sensorium_benches::mixed::{self, TEXTS};
+use sensorium_benches::{bundle, median, report, worker_program};
 use sensorium_client::{Client, QueryRequest, Term, TermInput};
-use sensorium_index::{Database, OpenOptions};
-use sensorium_types::{
-    AssetId, AssetRecord, Change, Filter, MediaPolicy, Modality, Payload, PointRecord, SourceKey, SourceRow,
-    SourceState, SpaceInfo, Track,
-};
+use sensorium_types::Filter;
 use serde_json::json;
 
 const SMALL: usize = 3_000;
@@ -35,55 +31,19 @@ const FILTERS: [(&str, &str); 5] = [
     ("1 %", "share < 10"),
     ("0.1 %", "share < 1"),
 ];
-const TEXTS: [&str; 6] = [
-    "a dog in the snow",
-    "rain on a roof",
-    "two people on a bench",
-    "a red car",
-    "a bird sings",
-    "the history of tea",
-];
 
 fn main() {
     let large =
         std::env::var("SENSORIUM_BENCH_ASSETS").ok().and_then(|count| count.parse().ok()).unwrap_or(LARGE);
     let bundle = bundle();
-    let space = bundle.space();
     // A folder that is named is kept, and used again.
     let temporary = tempfile::tempdir().expect("temporary folder");
     let folder =
         std::env::var_os("SENSORIUM_BENCH_KEEP").map_or_else(|| temporary.path().to_owned(), PathBuf::from);
     let [small_data, large_data] =
         [("small", SMALL), ("large", large)].map(|(name, assets)| folder.join(format!("{name}-{assets}")));
-    let hubs = bundle.hubs();
-    let fill = |data: &Path, assets| {
-        if data.exists() {
-            return;
-        }
-        let database = Database::open(data, OpenOptions::default()).expect("opens").with_hubs(hubs.clone());
-        let collection = database.create_or_open("default", &space).expect("creates");
-        let mut makers =
-            [Contents::new(1, space.dim), Contents::new(2, space.dim), Contents::new(3, space.dim)];
-        let (_, ingest) = timed(|| {
-            for start in (0..assets).step_by(500) {
-                let numbers = start..assets.min(start + 500);
-                let changes = numbers.map(|number| asset(number, &space, &mut makers)).collect();
-                collection.apply(changes).expect("applies");
-            }
-        });
-        let (_, seal) = timed(|| collection.seal().expect("seals"));
-        let stats = collection.stats().expect("counts");
-        report(
-            "service_fill",
-            json!({
-                "assets": assets, "ingest_s": ingest.as_secs_f64(), "seal_after_s": seal.as_secs_f64(),
-                "bytes_in_memory_an_asset": stats.bytes_in_memory.unwrap_or_default() as f64 / assets as f64,
-                "bytes_on_disk_an_asset": stats.bytes_on_disk.unwrap_or_default() as f64 / assets as f64,
-            }),
-        );
-    };
-    fill(&small_data, SMALL);
-    fill(&large_data, large);
+    mixed::fill(&small_data, SMALL, &bundle);
+    mixed::fill(&large_data, large, &bundle);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("runtime");
     runtime.block_on(measure(&small_data, &large_data, large));
 }
@@ -146,11 +106,6 @@ fn text(text: &str, filter: Option<&str>) -> QueryRequest {
     QueryRequest { terms: vec![Term { weight: 1.0, input }], filter, ..QueryRequest::default() }
 }
 
-fn median(mut times: Vec<f64>) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times.get(times.len() / 2).copied().unwrap_or(0.0)
-}
-
 /// A server of a data folder on a free port, killed at the end.
 struct Server {
     url: String,
@@ -194,65 +149,4 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// About normal, of deviation 1.
-fn normal(random: &mut Random) -> f32 {
-    random.normal() * 3.0_f32.sqrt()
-}
-
-/// Vectors of one content.
-struct Contents {
-    random: Random,
-    mean: Vec<f32>,
-    spread: Vec<f32>,
-}
-
-impl Contents {
-    fn new(seed: u64, dim: usize) -> Self {
-        let mut random = Random(seed);
-        let mean = (0..dim).map(|_| normal(&mut random) * 0.1).collect();
-        // The axes take turns, so that each content has its own first ones.
-        #[expect(clippy::cast_possible_truncation, reason = "three seeds")]
-        let spread =
-            (0..dim).map(|at| ((at + seed as usize * 7) % dim + 1) as f32).map(|at| at.powf(-0.5)).collect();
-        Self { random, mean, spread }
-    }
-
-    fn vector(&mut self) -> Vec<f32> {
-        let Self { random, mean, spread } = self;
-        normalized(mean.iter().zip(spread).map(|(mean, spread)| mean + normal(random) * *spread).collect())
-    }
-}
-
-/// An asset as a folder gives it: facts, a source, a third each of images, audio and texts.
-fn asset(number: usize, space: &SpaceInfo, makers: &mut [Contents; 3]) -> Change {
-    let kinds =
-        [(Modality::Image, Track::Image), (Modality::Audio, Track::Audio), (Modality::Text, Track::Text)];
-    let at = number % kinds.len();
-    let (modality, track) = kinds.get(at).copied().expect("a kind");
-    let vector = makers.get_mut(at).expect("a maker").vector();
-    let id = AssetId::new(&format!("asset {number:07}")).expect("valid");
-    let mut facts = Payload::new();
-    facts.set("share", (number / kinds.len()) % 1000);
-    facts.set("year", 1990 + number % 35);
-    facts.set("camera", format!("model {}", number % 40));
-    facts.set("captured_at", format!("{}-05-{:02}T10:00:00Z", 1990 + number % 35, 1 + number % 28));
-    let asset = AssetRecord {
-        id: id.clone(),
-        hash: None,
-        modality,
-        space_revision: space.revision.clone(),
-        facts,
-        metadata: Payload::new(),
-        media: MediaPolicy::None,
-        from_source: true,
-    };
-    let key = SourceKey {
-        root: b"/media".to_vec(),
-        path: format!("/media/{}/{number}", number / 1000).into_bytes(),
-    };
-    let row = SourceRow { bytes: 1000, mtime_ns: 1, state: SourceState::Indexed { asset: id } };
-    let point = PointRecord { track, ordinal: 0, span: None, vector, thumb: None };
-    Change::Upsert { asset, points: vec![point], source: Some((key, row)) }
 }

@@ -1,6 +1,7 @@
 //! What every bench needs: the machine and commit beside each figure, the bundle, media made by a fixed recipe.
 
 pub mod images;
+pub mod mixed;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -87,6 +88,12 @@ pub fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     let begun = Instant::now();
     let result = work();
     (result, begun.elapsed())
+}
+
+/// The middle one of some times, 0 where there are none.
+pub fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times.get(times.len() / 2).copied().unwrap_or(0.0)
 }
 
 /// The default bundle.

@@ -1,14 +1,9 @@
 //! Records as bytes: one version byte, then the record. A record of an unknown version is refused, never guessed.
-//!
-//! Vectors are the version byte and little-endian `f32`s without a length: the space's dimension says how many.
 
 use sensorium_types::Payload;
 use serde::{Deserialize, Serialize};
 
 use crate::error::IndexError;
-
-/// Version of a stored vector. History: 1, f32 little endian.
-const VECTOR_VERSION: u8 = 1;
 
 /// Writes a record after its version.
 pub(super) fn encode<T: Serialize>(version: u8, record: &T) -> Result<Vec<u8>, IndexError> {
@@ -27,41 +22,6 @@ pub(super) fn decode<'a, T: Deserialize<'a>>(version: u8, bytes: &'a [u8]) -> Re
         },
         Some((found, _)) => Err(format!("the record has version {found}, expected {version}")),
     }
-}
-
-/// Writes a vector.
-pub(crate) fn encode_vector(vector: &[f32]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(1 + vector.len() * 4);
-    bytes.push(VECTOR_VERSION);
-    for value in vector {
-        bytes.extend_from_slice(&value.to_le_bytes());
-    }
-    bytes
-}
-
-/// Reads a vector of this dimension into the end of `into`; `Err` says what is wrong and leaves `into` as it was.
-pub(crate) fn decode_vector_into(bytes: &[u8], dim: usize, into: &mut Vec<f32>) -> Result<(), String> {
-    match bytes.split_first() {
-        None => Err("the vector is empty".to_owned()),
-        Some((found, _)) if *found != VECTOR_VERSION => {
-            Err(format!("the vector has version {found}, expected {VECTOR_VERSION}"))
-        }
-        Some((_, rest)) if rest.len() != dim * 4 => {
-            Err(format!("the vector has {} bytes, expected {}", rest.len(), dim * 4))
-        }
-        Some((_, rest)) => {
-            let (values, _) = rest.as_chunks::<4>();
-            into.extend(values.iter().map(|value| f32::from_le_bytes(*value)));
-            Ok(())
-        }
-    }
-}
-
-/// Reads a vector of this dimension; `Err` says what is wrong.
-pub(crate) fn decode_vector(bytes: &[u8], dim: usize) -> Result<Vec<f32>, String> {
-    let mut vector = Vec::with_capacity(dim);
-    decode_vector_into(bytes, dim, &mut vector)?;
-    Ok(vector)
 }
 
 /// Writes a payload as JSON.
@@ -89,15 +49,5 @@ mod tests {
         longer.push(0);
         assert!(decode::<(u32, String)>(3, &longer).is_err());
         assert!(decode::<(u32, String)>(3, &bytes[..bytes.len() - 1]).is_err());
-    }
-
-    #[test]
-    fn vectors_round_trip_and_other_lengths_are_refused() {
-        let vector = [0.25_f32, -1.5, f32::MIN_POSITIVE];
-        let bytes = encode_vector(&vector);
-        assert_eq!(decode_vector(&bytes, 3), Ok(vector.to_vec()));
-        assert!(decode_vector(&bytes, 2).is_err());
-        assert!(decode_vector(&[], 3).is_err());
-        assert!(decode_vector(&[9, 0, 0, 0, 0], 1).is_err());
     }
 }

@@ -14,6 +14,7 @@
 //! | `keys.rs` | typed keys, fixed width and big endian where they are ours |
 //! | `codec.rs` | a version byte before every record |
 //! | `rows.rs`, `asset_row.rs` | the records themselves |
+//! | `vector.rs` | vectors, bit by bit in fewer bytes |
 //! | `rocks.rs` | [`Rocks`]: the one place that names the `rocksdb` crate's handles |
 //! | `mark.rs` | the high-water mark |
 //! | `lock.rs` | the lock of the one that writes a data folder |
@@ -30,10 +31,10 @@ mod rocks;
 mod rows;
 mod salvage;
 mod torn;
+mod vector;
 mod wal;
 
 pub(crate) use asset_row::{AssetRow, AssetRowRef, modality_code, modality_of};
-pub(crate) use codec::{decode_vector, decode_vector_into, encode_vector};
 pub(crate) use families::{Family, SharedMemory};
 pub(crate) use keys::{
     AssetOffset, PointOffset, asset_key, changed_key, changed_range, chunk_key, chunk_range,
@@ -51,7 +52,9 @@ pub(crate) use rows::{
     TombRow,
 };
 pub(crate) use salvage::{Gap, copy_family, gaps, rebuild};
+pub(crate) use vector::{decode_vector, decode_vector_into, encode_vector};
 
 /// The newest format that this program reads, and the one it writes; earlier ones are read too, and a writer brings them here.
-/// Version history: 1, the first, one graph over all contents; 2, sealed segments by content (`meta/segments`) with files.
-pub(crate) const FORMAT: u32 = 2;
+/// Version history: 1, the first, one graph over all contents; 2, sealed segments by content (`meta/segments`) with files;
+/// 3, vectors and graphs in fewer bytes (`vector.rs`, `graph/blob.rs`), those of before are read as they are.
+pub(crate) const FORMAT: u32 = 3;

@@ -509,7 +509,8 @@ fn format_1_is_read_as_it_is_and_brought_to_todays_by_the_first_writer() {
     });
     fs_err::remove_dir_all(folder.join("segments")).expect("removes");
     let json = fs_err::read_to_string(&registration).expect("reads");
-    fs_err::write(&registration, json.replace("\"format\": 2", "\"format\": 1")).expect("writes");
+    fs_err::write(&registration, json.replace(&format!("\"format\": {FORMAT}"), "\"format\": 1"))
+        .expect("writes");
     assert_eq!(read_all(data.path()), (right.clone(), Plan::ExactScan));
     assert!(is_of(1), "a reader changes nothing");
     {
