@@ -13,11 +13,11 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use sensorium_benches::{Random, bundle, normalized, report, timed, worker_program};
-use sensorium_client::{Client, QueryRequest, Term, TermInput};
+use sensorium_client::Client;
 use sensorium_index::{Database, OpenOptions};
 use sensorium_types::{
-    AssetId, AssetRecord, Change, Filter, MediaPolicy, Modality, Payload, PointRecord, SourceKey, SourceRow,
-    SourceState, SpaceInfo, Track,
+    AssetId, AssetRecord, Change, Filter, MediaPolicy, Modality, Payload, PointRecord, QueryRequest,
+    SourceKey, SourceRow, SourceState, SpaceInfo, Term, TermInput, Track,
 };
 use serde_json::json;
 

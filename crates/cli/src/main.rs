@@ -11,7 +11,6 @@
 //! | `query` | the grammar of query terms |
 //! | `commands` | one file a command |
 //! | `backend` | the calls that a data folder and a server both answer |
-//! | `model` | what both tell, in one form |
 //! | `eval` | retrieval measured on a manifest |
 //! | `output` | tables, JSON, the progress bar |
 //! | `contact` | hits as images |
@@ -25,7 +24,6 @@ mod contact;
 mod eval;
 mod failure;
 mod interrupt;
-mod model;
 mod npy;
 mod output;
 mod query;

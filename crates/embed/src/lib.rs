@@ -44,8 +44,7 @@ pub use bundle::{
 };
 pub use caption::Memory;
 pub use captioner::{
-    Caption, CaptionEnd, CaptionOptions, CaptionToken, Captioner, DEFAULT_LENGTH_PENALTY, DEFAULT_NO_REPEAT,
-    Strategy, TextScore, TextScores,
+    Captioner, DEFAULT_LENGTH_PENALTY, DEFAULT_NO_REPEAT, DecoderOptions, Strategy, TextScore, TextScores,
 };
 pub use encoder::{AudioTokens, Batch, Embedding, Encoder, Grid, ImageStem};
 pub use error::EmbedError;

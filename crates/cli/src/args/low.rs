@@ -7,8 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use sensorium_engine::SummaryLength;
-use sensorium_types::{Language, Modality};
+use sensorium_types::{Language, Modality, SummaryLength};
 
 /// Where a server listens where nothing is typed.
 const DEFAULT_LISTEN: &str = "127.0.0.1:7700";

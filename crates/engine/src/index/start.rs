@@ -9,7 +9,7 @@ use std::time::Instant;
 use parking_lot::Mutex;
 use sensorium_media::Cancel;
 use sensorium_store::{Store, all_sources};
-use sensorium_types::Change;
+use sensorium_types::{Change, IndexEvent, IndexRequest, IndexSummary, ItemState};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -19,8 +19,8 @@ use super::prune::{self, Gone};
 use super::report::{Reporter, Told};
 use super::rows::Rows;
 use super::run::Run;
-use super::{AssetState, IndexEvent, IndexRequest, IndexSummary};
 use crate::EngineError;
+use crate::blocking::blocking;
 use crate::calls::all_that_meet;
 use crate::seams::{Decode, Encode};
 use crate::warning::warned;
@@ -41,15 +41,16 @@ pub(crate) struct Setting {
     pub(crate) jobs: usize,
 }
 
-/// Brings files and folders in.
+/// Brings files and folders in: of what lies below the PATHs `only` these, as they are walked (none: all).
 pub(crate) async fn index(
     setting: Setting,
     request: IndexRequest,
+    only: Vec<PathBuf>,
     events: UnboundedSender<IndexEvent>,
     cancel: Cancel,
 ) -> Result<IndexSummary, EngineError> {
     let begun = Instant::now();
-    let IndexRequest { paths, include, exclude, prune, force, meta, retry_all, only } = request;
+    let IndexRequest { paths, include, exclude, prune, force, meta, retry_all } = request;
     let roots = paths.iter().map(|path| absolute(path)).collect::<Result<Vec<_>, _>>()?;
     let selection = Selection::new(&include, &exclude, only)?;
     let mut left_out = vec![setting.data_dir.clone()];
@@ -140,7 +141,7 @@ async fn take_away(run: &Run, gone: Vec<Gone>) -> Result<(), EngineError> {
                 asset: asset.clone(),
                 modality: None,
                 points: 0,
-                state: AssetState::Pruned,
+                state: ItemState::Pruned,
                 reason: None,
             });
         }
@@ -156,12 +157,4 @@ pub(crate) async fn seal_if_grown(store: &dyn Store) -> Result<(), EngineError> 
         store.seal().await?;
     }
     Ok(())
-}
-
-/// Runs what blocks on a thread of its own.
-pub(crate) async fn blocking<T: Send + 'static>(
-    action: &'static str,
-    body: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
-) -> Result<T, EngineError> {
-    tokio::task::spawn_blocking(body).await.map_err(|_| EngineError::Task { action })?
 }
