@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use sensorium_types::Caption;
 
-use crate::caption::Memory;
+use crate::memory::Memory;
 use crate::{EmbedError, Grid};
 
 /// Longest run of tokens that a caption does not say twice, where nothing else is asked for.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sensorium_embed::Image;
 use sensorium_media::Cancel;
-use sensorium_store::{Store, all_sources};
+use sensorium_store::{all_assets, all_sources};
 use sensorium_types::{
     AssetId, Change, Cursor, DeleteOutcome, DeleteSelector, FailedFile, FailureReason, FieldIndex, Filter,
     IndexEvent, IndexRequest, IndexSummary, IngestItem, ItemOutcome, MediaPolicy, Page, PointKey, Problem,
@@ -22,8 +22,6 @@ use crate::{EngineError, copies};
 
 /// Assets deleted in one call of the store.
 const DELETE_BATCH: usize = 256;
-/// Assets read in one call of the store.
-const PAGE: usize = 1000;
 
 /// Where the bytes of an asset are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -210,7 +208,7 @@ impl Engine {
     /// Assets whose media was gone when they were to be encoded anew.
     async fn lacking(&self) -> Result<Vec<FailedFile>, EngineError> {
         let mut lacking = Vec::new();
-        for stored in all_that_meet(self.store.as_ref(), &crate::reembed::marked()).await? {
+        for stored in all_assets(self.store.as_ref(), &crate::reembed::marked()).await? {
             let Some(reason) = crate::reembed::lack(&stored.record) else { continue };
             let path = stored.paths.first().map(|path| path_of(path));
             let path = path.unwrap_or_else(|| PathBuf::from(format!("asset:{}", stored.record.id)));
@@ -345,21 +343,5 @@ impl Engine {
             }
         };
         Err(EngineError::MediaAway { asset: asset.clone(), reason })
-    }
-}
-
-/// Every asset of a store that meets a filter which few meet.
-pub(crate) async fn all_that_meet(
-    store: &dyn Store,
-    filter: &Filter,
-) -> Result<Vec<StoredAsset>, EngineError> {
-    let (mut after, mut found) = (None, Vec::new());
-    loop {
-        let page = store.scroll(Some(filter), after.as_ref(), PAGE, false).await?;
-        found.extend(page.items);
-        match page.next {
-            Some(next) => after = Some(next),
-            None => return Ok(found),
-        }
     }
 }

@@ -3,12 +3,11 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 
-use sensorium_store::all_sources;
+use sensorium_store::{all_assets, all_sources};
 use sensorium_types::{AssetId, Cancel, Change, IndexEvent, IndexRequest, IndexSummary, SourceKey, path_of};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::EngineError;
-use crate::calls::all_that_meet;
 use crate::engine::Engine;
 use crate::index::is_gone;
 use crate::warning::warned;
@@ -36,7 +35,7 @@ impl Engine {
     /// # Errors
     /// If the store fails.
     pub async fn plan_retry(&self) -> Result<RetryPlan, EngineError> {
-        let warned = all_that_meet(self.store.as_ref(), &warned()).await?;
+        let warned = all_assets(self.store.as_ref(), &warned()).await?;
         let warned: HashSet<AssetId> = warned.into_iter().map(|stored| stored.record.id).collect();
         let mut plan = RetryPlan::default();
         let mut below: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();

@@ -5,11 +5,11 @@
 
 use std::path::PathBuf;
 
+use sensorium_store::all_assets;
 use sensorium_types::{AssetRecord, FailedFile, FailureReason, Filter, Payload, StoredAsset, path_of};
 use serde::{Deserialize, Serialize};
 
 use crate::EngineError;
-use crate::calls::all_that_meet;
 use crate::engine::Engine;
 
 /// Field of an asset's facts that holds its warning: `{"kind", "detail", "tries"}`.
@@ -56,7 +56,7 @@ impl Engine {
     /// If the store fails.
     pub async fn warnings(&self) -> Result<Vec<FailedFile>, EngineError> {
         let mut found = Vec::new();
-        for StoredAsset { record, paths, .. } in all_that_meet(self.store.as_ref(), &warned()).await? {
+        for StoredAsset { record, paths, .. } in all_assets(self.store.as_ref(), &warned()).await? {
             let Some(Warning { reason, tries }) = Warning::of(&record) else { continue };
             let bytes = record.facts.get("bytes").and_then(|bytes| bytes.as_u64()).unwrap_or(0);
             let mut paths: Vec<PathBuf> = paths.iter().map(|path| path_of(path)).collect();

@@ -16,10 +16,11 @@ use sensorium_types::{
 use tempfile::TempDir;
 use tokio::sync::mpsc::unbounded_channel;
 
+use super::EvalError;
 use super::manifest::{Manifest, Row};
 use super::scoring::Vector;
-use super::{EvalError, TaskName};
 use crate::args::high::Setting;
+use crate::args::task::TaskName;
 use crate::interrupt::or_cancel;
 use crate::output::progress::Progress;
 

@@ -3,9 +3,10 @@
 use std::ops::ControlFlow;
 
 use super::rules::{Rules, log_softmax};
-use super::state::{Cache, Line, Memory};
+use super::state::{Cache, Line};
 use super::{BEGIN, END, Written, network::Network};
 use crate::EmbedError;
+use crate::memory::Memory;
 
 /// A caption that grows.
 #[derive(Debug)]

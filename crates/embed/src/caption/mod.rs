@@ -3,7 +3,7 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `network.rs`, `layer.rs` | the network: grid to memory, tokens to logits |
-//! | `state.rs` | [`Memory`], made once an image, and the cache of the tokens so far, which is passed in |
+//! | `state.rs` | the cache of the tokens so far, which is passed in |
 //! | `words.rs` | tokens to text and back |
 //! | `rules.rs` | what may not come next |
 //! | `single.rs`, `sample.rs`, `beam.rs` | greedy, nucleus sampling, beam search |
@@ -29,13 +29,13 @@ use std::sync::Arc;
 
 use sensorium_types::{Caption, CaptionToken};
 
+use crate::memory::Memory;
 use crate::threads::Threads;
 use crate::tokenizer::Tokenizer;
 use crate::weights::Weights;
 use crate::{Captioner, DecoderOptions, EmbedError, Grid, Strategy, TextScores};
 
 pub(crate) use network::CaptionConfig;
-pub use state::Memory;
 
 use network::Network;
 use rules::Rules;

@@ -4,10 +4,11 @@ use std::ops::ControlFlow;
 
 use super::rules::{Rules, log_softmax};
 use super::sample::Nucleus;
-use super::state::{Line, Memory};
+use super::state::Line;
 use super::words::{Joiner, Words};
 use super::{BEGIN, END, Written, network::Network};
 use crate::EmbedError;
+use crate::memory::Memory;
 
 /// Who chooses the next token.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use super::job::{Found, Ready, is_news};
 use super::report::Told;
-use super::run::{Outcome, Run};
+use super::shared::{Outcome, Run};
 use crate::EngineError;
 use sensorium_types::{AssetId, FailureReason, ItemState, Modality, Payload};
 use tokio::sync::mpsc::Receiver;

@@ -10,7 +10,7 @@ use super::job;
 use super::job::{Job, Task, forgotten, told_failure};
 use super::report::Told;
 use super::rows::Known;
-use super::run::{Outcome, Run};
+use super::shared::{Outcome, Run};
 use super::walk::{Met, Stamp, Walk, What};
 
 /// The stamp of a file that cannot be looked at.

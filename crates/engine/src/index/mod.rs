@@ -3,7 +3,7 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `start.rs` | a run's beginning and end: PATHs, rows, metadata, pruning, sealing |
-//! | `run.rs` | its threads and queues |
+//! | `run.rs`, `shared.rs` | its threads and queues, and what they share |
 //! | `walk.rs`, `globs.rs` | folders to files |
 //! | `find.rs` | the same for who sends them elsewhere |
 //! | `rows.rs`, `decide.rs` | what is known of a file, and what is done with it |
@@ -24,6 +24,7 @@ mod prune;
 mod report;
 mod rows;
 mod run;
+mod shared;
 mod start;
 mod walk;
 mod work;
@@ -34,7 +35,6 @@ pub use meta::MetaTable;
 pub(crate) use hash::{hash_file, is_unchanged};
 pub(crate) use job::is_news;
 pub(crate) use prune::is_gone;
-pub(crate) use rows::MAX_TRIES;
+pub(crate) use rows::{MAX_TRIES, is_of_the_path};
 pub(crate) use start::{Setting, index, seal_if_grown};
 pub(crate) use walk::{Stamp, unreadable};
-pub(crate) use work::is_of_the_path;

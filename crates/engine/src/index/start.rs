@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 use sensorium_media::Cancel;
-use sensorium_store::{Store, all_sources};
+use sensorium_store::{Store, all_assets, all_sources};
 use sensorium_types::{Change, IndexEvent, IndexRequest, IndexSummary, ItemState};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
@@ -18,10 +18,9 @@ use super::meta::MetaTable;
 use super::prune::{self, Gone};
 use super::report::{Reporter, Told};
 use super::rows::Rows;
-use super::run::Run;
+use super::shared::Run;
 use crate::EngineError;
 use crate::blocking::blocking;
-use crate::calls::all_that_meet;
 use crate::seams::{Decode, Encode};
 use crate::warning::warned;
 
@@ -66,7 +65,7 @@ pub(crate) async fn index(
     let gone = if prune { prune::plan(&roots, &rows, force)? } else { Vec::new() };
 
     let again = if retry_all {
-        let warned = all_that_meet(setting.store.as_ref(), &warned()).await?;
+        let warned = all_assets(setting.store.as_ref(), &warned()).await?;
         warned.into_iter().map(|stored| stored.record.id).collect()
     } else {
         HashSet::new()
