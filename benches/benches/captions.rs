@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use sensorium_benches::{THREADS, bundle, report, timed};
-use sensorium_embed::{Bundle, CaptionOptions, EmbedError, FolderFiles, Image, Input, LoadOptions, Strategy};
+use sensorium_embed::{Bundle, DecoderOptions, EmbedError, FolderFiles, Image, Input, LoadOptions, Strategy};
 use sensorium_types::Modality;
 use serde_json::json;
 
@@ -37,11 +37,11 @@ fn main() {
     let pixels = (0..bytes).map(|at| u8::try_from((at * 5 / 7) % 251).expect("below 251")).collect();
     let image = Image { width: size, height: size, pixels };
     let input = [Input::Frames(vec![image.clone()])];
-    let exactly = |tokens, strategy| CaptionOptions {
+    let exactly = |tokens, strategy| DecoderOptions {
         strategy,
         min_tokens: tokens,
         max_tokens: Some(tokens),
-        ..CaptionOptions::default()
+        ..DecoderOptions::default()
     };
     let grids = bundle.grids(&[&image]).expect("a grid");
     let grids: Vec<_> = grids.iter().collect();

@@ -14,11 +14,11 @@ use std::time::Instant;
 use sensorium_benches::mixed::{self, TEXTS};
 use sensorium_benches::{THREADS, bundle, median, report, worker_program};
 use sensorium_embed::{Bundle, Input};
-use sensorium_engine::{Access, Engine, EngineConfig, QueryRequest, Term, TermInput};
+use sensorium_engine::{Access, Engine, EngineConfig};
 use sensorium_media::Limits;
 use sensorium_store::Store;
 use sensorium_store_embedded::Embedded;
-use sensorium_types::{Change, Filter, SearchRequest, SubQuery, Track};
+use sensorium_types::{Change, Filter, QueryRequest, SearchRequest, SubQuery, Term, TermInput, Track};
 use serde_json::json;
 
 /// Queries of each kind, after some that warm up.

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use sensorium_benches::mixed::{self, TEXTS};
 use sensorium_benches::{bundle, median, report, worker_program};
-use sensorium_client::{Client, QueryRequest, Term, TermInput};
-use sensorium_types::Filter;
+use sensorium_client::Client;
+use sensorium_types::{Filter, QueryRequest, Term, TermInput};
 use serde_json::json;
 
 const SMALL: usize = 3_000;

@@ -9,9 +9,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sensorium_embed::{Bundle, LoadOptions, StaticFiles};
-use sensorium_engine::{Access, Cancel, Engine, EngineConfig, IndexRequest, IndexSummary};
+use sensorium_engine::{Access, Cancel, Engine, EngineConfig};
 use sensorium_media::{EncoderSpec, Limits, MediaPool, PoolConfig};
 use sensorium_store_embedded::Embedded;
+use sensorium_types::{IndexRequest, IndexSummary};
 use serde_json::{Value, json};
 
 /// Threads and workers of every bench: the project's reference machine has two cores.

@@ -1,17 +1,19 @@
 //! The calls that a data folder and a server both answer.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sensorium_client::{self as client, Client};
-use sensorium_engine::{self as engine, Access, Engine};
-use sensorium_types::{AssetId, Cursor, ErrorKind, FieldIndex, Filter, Language, PointKey};
+use sensorium_client::{Client, Options};
+use sensorium_engine::{Access, Engine};
+use sensorium_types::{
+    Asset, AssetId, Cancel, Cursor, DeleteOutcome, DeleteSelector, ErrorKind, FieldIndex, Filter, Language,
+    Page, PointKey, QueryReply, QueryRequest, StatsReply, Term, TermInput,
+};
 
 use crate::args::high::{Place, Setting};
 use crate::failure::CliError;
-use crate::model::{Asset, Deleted, Stats, hit_of};
 use crate::npy;
-use crate::output::explain::Explain;
-use crate::query::{Input, Term};
+use crate::query::{self, Input};
 
 /// Assets of one page of a scroll.
 const PAGE: usize = 256;
@@ -23,53 +25,6 @@ pub(crate) enum Backend {
     Folder(Arc<Engine>),
     /// A server.
     Server(Client),
-}
-
-/// What a search asks, beside its terms.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Ask {
-    /// Only these.
-    pub(crate) modalities: Vec<sensorium_types::Modality>,
-    /// Only assets that meet this.
-    pub(crate) filter: Option<Filter>,
-    /// Most rows.
-    pub(crate) limit: u32,
-    /// Every match up to the limit.
-    pub(crate) all: bool,
-    /// Drop lower scores.
-    pub(crate) min_score: Option<f32>,
-    /// A row for each moment.
-    pub(crate) moments: bool,
-    /// Late fusion.
-    pub(crate) late: bool,
-    /// So many of the best are read once more; 0 for none.
-    pub(crate) rerank: u32,
-    /// Leave the hub correction out.
-    pub(crate) raw: bool,
-    /// Tell how the answer came about.
-    pub(crate) explain: bool,
-    /// The language of all texts; `None`: what each seems to be in.
-    pub(crate) language: Option<Language>,
-}
-
-/// What a search gives.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    /// The rows.
-    pub(crate) hits: Vec<engine::Hit>,
-    /// Whether even the best is no better than chance reaches.
-    pub(crate) weak: bool,
-    /// How it came about.
-    pub(crate) explain: Option<Explain>,
-}
-
-/// Assets by name, or by what they are.
-#[derive(Debug, Clone)]
-pub(crate) enum Selector {
-    /// These.
-    Ids(Vec<AssetId>),
-    /// All that meet this.
-    Filter(Filter),
 }
 
 impl Backend {
@@ -84,86 +39,46 @@ impl Backend {
         }
     }
 
+    /// Terms as they are typed, as they are asked: texts in `language`, or else in what each seems to be in.
+    ///
+    /// # Errors
+    /// If a file of this machine that is named cannot be read.
+    pub(crate) fn terms(
+        &self,
+        typed: Vec<query::Term>,
+        language: Option<Language>,
+    ) -> anyhow::Result<Vec<Term>> {
+        let input = |input| {
+            anyhow::Ok(match (input, language) {
+                (Input::Text(text), Some(language)) => TermInput::TextIn(language, text),
+                (Input::Text(text), None) => TermInput::Text(text),
+                (Input::File(path), _) => TermInput::File(self.file(path)?),
+                (Input::Asset(asset), _) => TermInput::Asset(asset),
+                (Input::Point(asset, track, ordinal), _) => TermInput::Point(asset, track, ordinal),
+                (Input::Vector(path), _) => TermInput::Vector(npy::read(&path)?),
+            })
+        };
+        let term = |query::Term { weight, input: typed }| anyhow::Ok(Term { weight, input: input(typed)? });
+        typed.into_iter().map(term).collect()
+    }
+
+    /// A file that is asked by. The client says by itself why it cannot send one.
+    fn file(&self, path: PathBuf) -> Result<PathBuf, CliError> {
+        match self {
+            Self::Folder(_) => absolute(&path),
+            Self::Server(_) => Ok(path),
+        }
+    }
+
     /// Answers a query.
     ///
     /// # Errors
     /// If a term cannot be read, or the search fails.
-    pub(crate) async fn search(&self, terms: Vec<Term>, ask: Ask) -> anyhow::Result<Answer> {
-        match self {
-            Self::Folder(engine) => {
-                let Ask {
-                    modalities,
-                    filter,
-                    limit,
-                    all,
-                    min_score,
-                    moments,
-                    late,
-                    rerank,
-                    raw,
-                    explain,
-                    language,
-                } = ask;
-                let terms = terms
-                    .into_iter()
-                    .map(|term| local_term(term, language))
-                    .collect::<anyhow::Result<_>>()?;
-                let limit = usize::try_from(limit)?;
-                let request = engine::QueryRequest {
-                    terms,
-                    modalities,
-                    filter,
-                    limit,
-                    all,
-                    exact: false,
-                    min_score,
-                    every_moment: moments,
-                    late,
-                    rerank: usize::try_from(rerank)?,
-                    raw,
-                    explain,
-                    cancel: engine::Cancel::new(),
-                };
-                let engine::QueryReply { hits, weak, explain } = Box::pin(engine.query(request)).await?;
-                Ok(Answer { hits, weak, explain: explain.map(Explain::from) })
-            }
-            Self::Server(client) => {
-                let Ask {
-                    modalities,
-                    filter,
-                    limit,
-                    all,
-                    min_score,
-                    moments,
-                    late,
-                    rerank,
-                    raw,
-                    explain,
-                    language,
-                } = ask;
-                let terms = terms
-                    .into_iter()
-                    .map(|term| remote_term(term, language))
-                    .collect::<anyhow::Result<_>>()?;
-                let request = client::QueryRequest {
-                    terms,
-                    modalities,
-                    filter,
-                    limit: Some(limit),
-                    all,
-                    exact: false,
-                    min_score,
-                    every_moment: moments,
-                    late,
-                    rerank,
-                    raw,
-                    explain,
-                };
-                let client::QueryReply { hits, weak, explain } = Box::pin(client.query(request)).await?;
-                let hits = hits.into_iter().map(hit_of).collect();
-                Ok(Answer { hits, weak, explain: explain.map(Explain::from) })
-            }
-        }
+    pub(crate) async fn search(&self, request: QueryRequest) -> anyhow::Result<QueryReply> {
+        Ok(match self {
+            Self::Folder(engine) => Box::pin(engine.query(request, Cancel::new())).await?,
+            Self::Server(client) => Box::pin(client.query(request)).await?,
+        })
     }
 
     /// Live assets that meet the filter.
@@ -186,13 +101,11 @@ impl Backend {
             Self::Folder(engine) => {
                 engine.get(ids, vectors).await?.into_iter().map(|found| found.map(Asset::from)).collect()
             }
-            Self::Server(client) => {
-                client.get(ids, vectors).await?.into_iter().map(|found| found.map(Asset::from)).collect()
-            }
+            Self::Server(client) => client.get(ids, vectors).await?,
         })
     }
 
-    /// A page of the assets that meet the filter from a cursor on, and where the next begins.
+    /// A page of the assets that meet the filter, from a cursor on.
     ///
     /// # Errors
     /// If they cannot be read.
@@ -201,16 +114,13 @@ impl Backend {
         filter: &Filter,
         from: Option<&Cursor>,
         vectors: bool,
-    ) -> anyhow::Result<(Vec<Asset>, Option<Cursor>)> {
+    ) -> anyhow::Result<Page<Asset>> {
         Ok(match self {
             Self::Folder(engine) => {
                 let page = engine.scroll(Some(filter), from, PAGE, vectors).await?;
-                (page.items.into_iter().map(Asset::from).collect(), page.next)
+                Page { items: page.items.into_iter().map(Asset::from).collect(), next: page.next }
             }
-            Self::Server(client) => {
-                let page = client.scroll(Some(filter), from, u32::try_from(PAGE)?, vectors).await?;
-                (page.items.into_iter().map(Asset::from).collect(), page.next)
-            }
+            Self::Server(client) => client.scroll(Some(filter), from, u32::try_from(PAGE)?, vectors).await?,
         })
     }
 
@@ -232,24 +142,10 @@ impl Backend {
     ///
     /// # Errors
     /// If they cannot be deleted.
-    pub(crate) async fn delete(&self, selector: Selector) -> anyhow::Result<Deleted> {
+    pub(crate) async fn delete(&self, selector: DeleteSelector) -> anyhow::Result<DeleteOutcome> {
         Ok(match self {
-            Self::Folder(engine) => {
-                let selector = match selector {
-                    Selector::Ids(ids) => engine::DeleteSelector::Ids(ids),
-                    Selector::Filter(filter) => engine::DeleteSelector::Filter(filter),
-                };
-                let engine::DeleteOutcome { deleted, missing } = engine.delete(selector).await?;
-                Deleted { deleted, missing }
-            }
-            Self::Server(client) => {
-                let selector = match selector {
-                    Selector::Ids(ids) => client::DeleteSelector::Ids(ids),
-                    Selector::Filter(filter) => client::DeleteSelector::Filter(filter),
-                };
-                let client::DeleteOutcome { deleted, missing } = client.delete(&selector).await?;
-                Deleted { deleted, missing }
-            }
+            Self::Folder(engine) => engine.delete(selector).await?,
+            Self::Server(client) => client.delete(selector).await?,
         })
     }
 
@@ -291,17 +187,10 @@ impl Backend {
     ///
     /// # Errors
     /// If they cannot be read.
-    pub(crate) async fn stats(&self) -> anyhow::Result<Stats> {
+    pub(crate) async fn stats(&self) -> anyhow::Result<StatsReply> {
         Ok(match self {
-            Self::Folder(engine) => {
-                let engine::EngineStats { collection, space, counts, captions } = engine.stats().await?;
-                Stats { collection, space, counts, captions }
-            }
-            Self::Server(client) => {
-                let client::Stats { collection, space, counts, captions } = client.stats().await?;
-                let captions = captions.map(|(made, missing)| engine::CaptionCounts { made, missing });
-                Stats { collection, space, counts, captions }
-            }
+            Self::Folder(engine) => engine.stats().await?,
+            Self::Server(client) => client.stats().await?,
         })
     }
 }
@@ -317,41 +206,17 @@ pub(crate) async fn connect(setting: &Setting, url: &str) -> anyhow::Result<Clie
         (Some(_), false) => String::new(),
         (Some(_) | None, _) => setting.collection.clone(),
     };
-    let options = client::Options { collection, ..client::Options::default() };
+    let options = Options { collection, ..Options::default() };
     Ok(Client::connect_with(url, options).await?)
 }
 
-fn local_term(term: Term, language: Option<Language>) -> anyhow::Result<engine::Term> {
-    let Term { weight, input } = term;
-    let input = match input {
-        Input::Text(text) => match language {
-            Some(language) => engine::TermInput::TextIn(language, text),
-            None => engine::TermInput::Text(text),
-        },
-        Input::File(path) => {
-            // Says why in the system's own words, before anything is started.
-            let shown = |source| CliError::Path { path: path.clone(), source };
-            std::fs::metadata(&path).map_err(shown)?;
-            engine::TermInput::File(std::path::absolute(&path).map_err(shown)?)
-        }
-        Input::Asset(asset) => engine::TermInput::Asset(asset),
-        Input::Point(asset, track, ordinal) => engine::TermInput::Point(asset, track, ordinal),
-        Input::Vector(path) => engine::TermInput::Vector(npy::read(&path)?),
-    };
-    Ok(engine::Term { weight, input })
-}
-
-fn remote_term(term: Term, language: Option<Language>) -> anyhow::Result<client::Term> {
-    let Term { weight, input } = term;
-    let input = match input {
-        Input::Text(text) => match language {
-            Some(language) => client::TermInput::TextIn(language, text),
-            None => client::TermInput::Text(text),
-        },
-        Input::File(path) => client::TermInput::Bytes(fs_err::read(path)?),
-        Input::Asset(asset) => client::TermInput::Asset(asset),
-        Input::Point(asset, track, ordinal) => client::TermInput::Point(asset, track, ordinal),
-        Input::Vector(path) => client::TermInput::Vector(npy::read(&path)?),
-    };
-    Ok(client::Term { weight, input })
+/// The absolute path of a file that is there. What is wrong with one is told in the system's own words, before anything
+/// is started.
+///
+/// # Errors
+/// [`CliError::Path`]
+pub(crate) fn absolute(path: &Path) -> Result<PathBuf, CliError> {
+    let wrong = |source| CliError::Path { path: path.to_path_buf(), source };
+    std::fs::metadata(path).map_err(wrong)?;
+    std::path::absolute(path).map_err(wrong)
 }

@@ -11,21 +11,20 @@
 //! | `query` | the grammar of query terms |
 //! | `commands` | one file a command |
 //! | `backend` | the calls that a data folder and a server both answer |
-//! | `model` | what both tell, in one form |
 //! | `eval` | retrieval measured on a manifest |
 //! | `output` | tables, JSON, the progress bar |
 //! | `contact` | hits as images |
 //! | `npy` | vectors from files |
-//! | `failure` | errors and exit codes |
+//! | `failure`, `exit` | errors, and the exit code of each |
 
 mod args;
 mod backend;
 mod commands;
 mod contact;
 mod eval;
+mod exit;
 mod failure;
 mod interrupt;
-mod model;
 mod npy;
 mod output;
 mod query;
@@ -43,7 +42,8 @@ use crate::args::dash;
 use crate::args::high::Setting;
 use crate::args::low::{Cli, Command, Environment};
 use crate::commands::Context;
-use crate::failure::{CliError, Exit, exit_of};
+use crate::exit::exit_of;
+use crate::failure::{CliError, Exit};
 use crate::output::{LogLines, Out, note, notes};
 
 /// What is logged where `SENSORIUM_LOG` says nothing.

@@ -9,10 +9,15 @@ use sensorium_api::v1::collections_service_client::CollectionsServiceClient;
 use sensorium_api::v1::points_service_client::PointsServiceClient;
 use sensorium_api::v1::query_service_client::QueryServiceClient;
 use sensorium_api::{MAX_STREAMS_OF_CONNECTION, STREAM_WINDOW_BYTES, connection_window_bytes};
-use sensorium_types::{AssetId, CollectionStats, Cursor, FieldIndex, Filter, Page, PointKey, SpaceInfo};
+use sensorium_types::{
+    Asset, AssetId, CaptionCounts, Cursor, DeleteOutcome, DeleteSelector, FieldIndex, Filter, Page, PointKey,
+    QueryReply, QueryRequest, StatsReply,
+};
 use tonic::transport::{Channel, Endpoint};
 
-use crate::{Asset, ClientError, QueryReply, QueryRequest, Retry};
+use crate::asset::asset;
+use crate::query::{point_ref, query_reply, query_request};
+use crate::{ClientError, Retry};
 
 /// Time to reach a server.
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -68,37 +73,6 @@ pub struct Info {
     pub collection: String,
     /// Largest message that it takes, in bytes.
     pub max_message_bytes: u64,
-}
-
-/// Counts and sizes of a collection, with what it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stats {
-    /// Its name.
-    pub collection: String,
-    /// The space of its vectors.
-    pub space: SpaceInfo,
-    /// Counts and sizes.
-    pub counts: CollectionStats,
-    /// Images and videos with captions, and those that lack them, where the collection keeps captions.
-    pub captions: Option<(u64, u64)>,
-}
-
-/// Which assets are deleted.
-#[derive(Debug, Clone, PartialEq)]
-pub enum DeleteSelector {
-    /// These.
-    Ids(Vec<AssetId>),
-    /// All that meet this.
-    Filter(Filter),
-}
-
-/// What a delete did.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct DeleteOutcome {
-    /// Assets that went.
-    pub deleted: Vec<AssetId>,
-    /// Assets named that were not there.
-    pub missing: Vec<AssetId>,
 }
 
 impl Client {
@@ -183,10 +157,10 @@ impl Client {
     /// # Errors
     /// [`ClientError`]
     pub async fn query(&self, request: QueryRequest) -> Result<QueryReply, ClientError> {
-        let message = request.into_message(self.collection());
+        let message = query_request(request, self.collection()).await?;
         let call = || async { self.queries().query(self.request(message.clone())).await };
         let response = self.options.retry.call(call).await?;
-        Ok(QueryReply::try_from(response)?)
+        Ok(query_reply(response)?)
     }
 
     /// Assets by id; `None` for unknown ones.
@@ -198,13 +172,8 @@ impl Client {
         let message = v1::GetRequest { collection_name: self.collection(), asset_ids, with_vectors };
         let call = || async { self.points().get(self.request(message.clone())).await };
         let response = self.options.retry.call(call).await?;
-        let mut found = response
-            .assets
-            .into_iter()
-            .map(Asset::try_from)
-            .collect::<Result<Vec<_>, _>>()?
-            .into_iter()
-            .peekable();
+        let mut found =
+            response.assets.into_iter().map(asset).collect::<Result<Vec<_>, _>>()?.into_iter().peekable();
         Ok(ids.iter().map(|id| found.next_if(|asset| asset.id == *id)).collect())
     }
 
@@ -212,13 +181,13 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError`]
-    pub async fn delete(&self, selector: &DeleteSelector) -> Result<DeleteOutcome, ClientError> {
+    pub async fn delete(&self, selector: DeleteSelector) -> Result<DeleteOutcome, ClientError> {
         use v1::asset_selector::Selector;
         let selector = match selector {
             DeleteSelector::Ids(ids) => {
                 Selector::Ids(v1::AssetIds { asset_ids: ids.iter().map(ToString::to_string).collect() })
             }
-            DeleteSelector::Filter(filter) => Selector::Filter(filter.into()),
+            DeleteSelector::Filter(filter) => Selector::Filter((&filter).into()),
         };
         let selector = Some(v1::AssetSelector { selector: Some(selector) });
         let message = v1::DeleteRequest { collection_name: self.collection(), selector };
@@ -231,14 +200,15 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError`]
-    pub async fn stats(&self) -> Result<Stats, ClientError> {
+    pub async fn stats(&self) -> Result<StatsReply, ClientError> {
         let message = v1::StatsRequest { collection_name: self.collection() };
         let call = || async { self.admin().stats(self.request(message.clone())).await };
         let response = self.options.retry.call(call).await?;
         let counts = response.counts();
         let captions = response.captions_made.zip(response.captions_missing);
+        let captions = captions.map(|(made, missing)| CaptionCounts { made, missing });
         let collection = response.collection_name;
-        Ok(Stats { collection, space: space_info(response.space)?, counts, captions })
+        Ok(StatsReply { collection, space: space_info(response.space)?, counts, captions })
     }
 
     /// Says whether the collection keeps captions; it is made if it is missing.
@@ -297,11 +267,7 @@ impl Client {
     /// [`ClientError`], among others if there is no such point.
     pub async fn thumbnail(&self, point: &PointKey) -> Result<Option<Vec<u8>>, ClientError> {
         let PointKey { asset, track, ordinal } = point;
-        let point = v1::PointRef {
-            asset_id: asset.to_string(),
-            track: v1::Track::from(*track).into(),
-            ordinal: *ordinal,
-        };
+        let point = point_ref(asset, Some(*track), *ordinal);
         let message = v1::GetThumbnailRequest { collection_name: self.collection(), point: Some(point) };
         let call = || async { self.points().get_thumbnail(self.request(message.clone())).await };
         let v1::GetThumbnailResponse { jpeg } = self.options.retry.call(call).await?;
@@ -341,7 +307,7 @@ impl Client {
         let call = || async { self.queries().scroll(self.request(message.clone())).await };
         let v1::ScrollResponse { assets, next_after } = self.options.retry.call(call).await?;
         Ok(Page {
-            items: assets.into_iter().map(Asset::try_from).collect::<Result<_, _>>()?,
+            items: assets.into_iter().map(asset).collect::<Result<_, _>>()?,
             next: (!next_after.is_empty()).then(|| Cursor::new(next_after)),
         })
     }

@@ -22,6 +22,9 @@ pub enum ClientError {
         #[source]
         source: tonic::transport::Error,
     },
+    /// A file of this machine, which a server was to be sent, cannot be read; the error names it.
+    #[error(transparent)]
+    File(#[from] std::io::Error),
     /// The server refused the call, or could not do it.
     #[error(transparent)]
     Refused(#[from] Fault),
@@ -36,6 +39,7 @@ impl ClientError {
         match self {
             Self::Url { .. } => ErrorKind::InvalidArgument,
             Self::Connect { .. } => ErrorKind::Unavailable,
+            Self::File(_) => ErrorKind::NotFound,
             Self::Refused(fault) => fault.kind,
             Self::Answer(_) => ErrorKind::Bug,
         }

@@ -2,23 +2,25 @@
 
 use futures::{Stream, StreamExt};
 use sensorium_api::Fault;
+use sensorium_types::{IngestItem, ItemOutcome};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 use crate::session::{Lost, Work, session};
-use crate::{Client, ClientError, IngestItem, IngestOutcome};
+use crate::{Client, ClientError};
 
 /// Outcomes that wait to be read.
 const UNREAD_OUTCOMES: usize = 64;
 
 impl Client {
-    /// Sends items, and gives one outcome for each, in the order in which they are done. Items are taken from the stream
+    /// Sends items, and gives one outcome for each, with its place in the stream of items (from 0), in the order in which
+    /// they are done. Items are taken from the stream
     /// as the server has room for them. After an error the stream of outcomes ends; items without an outcome may or may
     /// not have been written, and may be sent again. Dropping the outcomes ends the work.
     pub fn ingest<S>(
         &self,
         items: S,
-    ) -> impl Stream<Item = Result<IngestOutcome, ClientError>> + Send + use<S>
+    ) -> impl Stream<Item = Result<(u64, ItemOutcome), ClientError>> + Send + use<S>
     where
         S: Stream<Item = IngestItem> + Send + Unpin + 'static,
     {
@@ -45,9 +47,10 @@ where
         failed = if results > 0 { 1 } else { failed + 1 };
         let fault = match &error {
             ClientError::Refused(fault) => fault.clone(),
-            ClientError::Url { .. } | ClientError::Connect { .. } | ClientError::Answer(_) => {
-                Fault::new(error.kind(), error.to_string())
-            }
+            ClientError::Url { .. }
+            | ClientError::Connect { .. }
+            | ClientError::File(_)
+            | ClientError::Answer(_) => Fault::new(error.kind(), error.to_string()),
         };
         match work.client.options.retry.wait_after(failed, &fault) {
             Some(wait) => tokio::time::sleep(wait).await,

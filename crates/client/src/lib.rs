@@ -4,15 +4,17 @@
 //! the same call may succeed later. [`Client::ingest`] takes a stream of items and gives a stream of outcomes; items
 //! without a result are sent again when a connection is lost, which is safe because the same bytes are the same asset.
 //!
+//! What is asked and answered are types of `sensorium_types`, the same as an engine's; they become messages here.
+//!
 //! | module | holds |
 //! | --- | --- |
 //! | `client` | [`Client`], [`Options`]: connecting, the small calls |
-//! | `query` | [`QueryRequest`] to [`QueryReply`] |
-//! | `asset` | [`Asset`]: get and scroll |
-//! | `caption` | media to [`PartCaption`] |
-//! | `ingest`, `session` | a stream of [`IngestItem`] to a stream of [`IngestOutcome`] |
-//! | `item` | those two |
-//! | `paths` | [`IndexEvent`]: files that the server itself reads |
+//! | `query`, `explain` | queries and their answers |
+//! | `asset` | stored assets |
+//! | `caption` | media to words |
+//! | `ingest`, `session`, `item` | a stream of items to a stream of their outcomes |
+//! | `paths` | [`IndexReply`]: files that the server itself reads |
+//! | `file` | files whose bytes it is sent |
 //! | `retry` | when a call is tried again |
 //! | `error` | [`ClientError`] |
 
@@ -20,6 +22,8 @@ mod asset;
 mod caption;
 mod client;
 mod error;
+mod explain;
+mod file;
 mod ingest;
 mod item;
 mod paths;
@@ -27,16 +31,11 @@ mod query;
 mod retry;
 mod session;
 
-pub use asset::Asset;
-pub use caption::{CaptionEvent, CaptionInput, CaptionOptions, CaptionStrategy, PartCaption, SummaryLength};
 pub use client::{
-    Client, DEFAULT_CALL_TIMEOUT, DEFAULT_CONNECT_TIMEOUT, DEFAULT_MAX_REPLY_BYTES, DeleteOutcome,
-    DeleteSelector, Info, Options, Stats,
+    Client, DEFAULT_CALL_TIMEOUT, DEFAULT_CONNECT_TIMEOUT, DEFAULT_MAX_REPLY_BYTES, Info, Options,
 };
 pub use error::ClientError;
-pub use item::{IngestContent, IngestItem, IngestOutcome, IngestPart, ItemFailure, ItemState};
-pub use paths::{IndexEvent, IndexPaths, IndexSummary};
-pub use query::{Hit, QueryReply, QueryRequest, Term, TermInput};
+pub use paths::IndexReply;
 pub use retry::{DEFAULT_ATTEMPTS, DEFAULT_FIRST_WAIT, Retry};
 
 /// The messages, for what has no typed form of its own.

@@ -12,12 +12,13 @@ use sensorium_api::v1::ingest_request::Message as Ask;
 use sensorium_api::v1::ingest_response::Message as Answer;
 use sensorium_api::v1::ingest_service_client::IngestServiceClient;
 use sensorium_api::{Fault, v1};
-use sensorium_types::ErrorKind;
+use sensorium_types::{ErrorKind, IngestItem, ItemOutcome};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
 
-use crate::{Client, ClientError, IngestItem, IngestOutcome};
+use crate::item::{ingest_item, item_outcome};
+use crate::{Client, ClientError};
 
 /// Most items without a result, whatever the server allows.
 const MAX_WINDOW: usize = 128;
@@ -39,7 +40,7 @@ pub(crate) struct Kept {
 }
 
 /// Where outcomes go.
-pub(crate) type Outcomes = mpsc::Sender<Result<IngestOutcome, ClientError>>;
+pub(crate) type Outcomes = mpsc::Sender<Result<(u64, ItemOutcome), ClientError>>;
 
 /// What lives longer than a connection.
 pub(crate) struct Work<S> {
@@ -190,7 +191,7 @@ impl Session {
             work.again.push(kept);
             return Ok(());
         }
-        let outcome = IngestOutcome::read(kept.index, result).map_err(ClientError::from);
+        let outcome = item_outcome(result).map(|outcome| (kept.index, outcome)).map_err(ClientError::from);
         // A reader that left is seen by the loop.
         let _ = work.outcomes.send(outcome).await;
         Ok(())
@@ -213,5 +214,5 @@ where
     let item = work.items.next().await?;
     let index = work.next_index;
     work.next_index += 1;
-    Some(Kept { index, message: item.into_message(), refused: 0 })
+    Some(Kept { index, message: ingest_item(item), refused: 0 })
 }

@@ -2,7 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use crate::caption::Memory;
+use sensorium_types::Caption;
+
+use crate::memory::Memory;
 use crate::{EmbedError, Grid};
 
 /// Longest run of tokens that a caption does not say twice, where nothing else is asked for.
@@ -40,9 +42,9 @@ pub enum Strategy {
     },
 }
 
-/// How a caption is made.
+/// How the decoder makes a caption: what a caller may ask for, and what the program sets itself.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct CaptionOptions {
+pub struct DecoderOptions {
     /// How the next token is chosen.
     pub strategy: Strategy,
     /// Fewest tokens before the caption may end.
@@ -53,47 +55,10 @@ pub struct CaptionOptions {
     pub no_repeat: usize,
 }
 
-impl Default for CaptionOptions {
+impl Default for DecoderOptions {
     fn default() -> Self {
         Self { strategy: Strategy::Greedy, min_tokens: 1, max_tokens: None, no_repeat: DEFAULT_NO_REPEAT }
     }
-}
-
-/// Why a caption has no more tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CaptionEnd {
-    /// The model said that it is whole.
-    Whole,
-    /// It has as many tokens as it may.
-    TooLong,
-    /// No token was allowed.
-    NothingLeft,
-    /// Who listened had enough.
-    Stopped,
-}
-
-/// A token of a caption.
-#[derive(Debug, Clone, PartialEq)]
-pub struct CaptionToken {
-    /// What it adds to the text, with the blank before it; pieces one after another are the text.
-    pub piece: String,
-    /// Natural logarithm of the probability that the model gave it, whatever was blocked.
-    pub log_prob: f32,
-}
-
-/// An image in words.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Caption {
-    /// The words.
-    pub text: String,
-    /// The geometric mean of the probabilities of all tokens and of the end, from 0 to 1.
-    pub confidence: f32,
-    /// The tokens.
-    pub tokens: Vec<CaptionToken>,
-    /// The end's log-probability, where the model ended the caption.
-    pub end_log_prob: Option<f32>,
-    /// Why there are no more tokens.
-    pub end: CaptionEnd,
 }
 
 /// How likely a text is, given an image.
@@ -147,7 +112,7 @@ pub trait Captioner: Send + Sync + std::fmt::Debug {
     fn caption(
         &self,
         memory: &Memory,
-        options: &CaptionOptions,
+        options: &DecoderOptions,
         on_piece: &mut dyn FnMut(&str) -> ControlFlow<()>,
     ) -> Result<Caption, EmbedError>;
 
@@ -155,7 +120,7 @@ pub trait Captioner: Send + Sync + std::fmt::Debug {
     ///
     /// # Errors
     /// As [`Captioner::caption`].
-    fn captions(&self, memories: &[Memory], options: &CaptionOptions) -> Result<Vec<Caption>, EmbedError>;
+    fn captions(&self, memories: &[Memory], options: &DecoderOptions) -> Result<Vec<Caption>, EmbedError>;
 
     /// The log-probability of each of these tokens beside an image, and of the end after them.
     ///

@@ -14,6 +14,7 @@
 //! | `layers/` | what encoders are made of, on candle's tensors with the operations of `sensorium-kernels` |
 //! | `weights/` | safetensors by name and shape; what is missing, extra or misshaped is named |
 //! | `batching/` | [`Batcher`]: pure planner, bounded queue, one owner thread |
+//! | `memory.rs` | [`Memory`]: what a caption decoder looks at, made once an image |
 //! | `tokenizer.rs`, `mel.rs` | strings to token ids, samples to log-mels |
 //! | `detector.rs` | the language of a text, which chooses the encoder |
 //!
@@ -31,6 +32,7 @@ mod error;
 mod input;
 mod layers;
 mod mel;
+mod memory;
 #[cfg(test)]
 mod parity;
 mod threads;
@@ -42,13 +44,12 @@ pub use bundle::{
     AudioCutting, Bundle, BundleFiles, BundleInfo, Cutting, EncoderInfo, Fit, FolderFiles, GeneratorInfo,
     HubsInfo, Licence, LoadOptions, StaticFiles, TextCutting, VideoCutting,
 };
-pub use caption::Memory;
 pub use captioner::{
-    Caption, CaptionEnd, CaptionOptions, CaptionToken, Captioner, DEFAULT_LENGTH_PENALTY, DEFAULT_NO_REPEAT,
-    Strategy, TextScore, TextScores,
+    Captioner, DEFAULT_LENGTH_PENALTY, DEFAULT_NO_REPEAT, DecoderOptions, Strategy, TextScore, TextScores,
 };
 pub use encoder::{AudioTokens, Batch, Embedding, Encoder, Grid, ImageStem};
 pub use error::EmbedError;
 pub use input::{Image, Input, InputFault};
 pub use mel::{LogMel, LogMelSpec};
+pub use memory::Memory;
 pub use tokenizer::Tokenizer;

@@ -1,76 +1,27 @@
 //! The calls of [`Engine`] that need no pipeline of their own.
 
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use sensorium_embed::Image;
 use sensorium_media::Cancel;
-use sensorium_store::{Store, all_sources};
+use sensorium_store::{all_assets, all_sources};
 use sensorium_types::{
-    AssetId, Change, CollectionStats, Cursor, FailureReason, FieldIndex, Filter, MediaPolicy, Page, PointKey,
-    Problem, ReasonKind, SourceState, SpaceInfo, StoredAsset,
+    AssetId, Change, Cursor, DeleteOutcome, DeleteSelector, FailedFile, FailureReason, FieldIndex, Filter,
+    IndexEvent, IndexRequest, IndexSummary, IngestItem, ItemOutcome, MediaPolicy, Page, PointKey, Problem,
+    QueryReply, QueryRequest, ReasonKind, SourceState, StatsReply, StoredAsset, TermInput, path_of,
 };
 use tokio::sync::mpsc::UnboundedSender;
 
+use crate::blocking::blocking;
 use crate::engine::Engine;
-use crate::index::{Setting, Stamp, blocking};
+use crate::index::{Setting, Stamp};
 use crate::ingest::Ingest;
 use crate::query::Sources;
-use crate::{
-    CaptionCounts, EngineError, IndexEvent, IndexRequest, IndexSummary, IngestItem, ItemOutcome, QueryReply,
-    QueryRequest, TermInput, copies,
-};
+use crate::{EngineError, copies};
 
 /// Assets deleted in one call of the store.
 const DELETE_BATCH: usize = 256;
-/// Assets read in one call of the store.
-const PAGE: usize = 1000;
-
-/// Which assets are deleted.
-#[derive(Debug, Clone)]
-pub enum DeleteSelector {
-    /// These.
-    Ids(Vec<AssetId>),
-    /// All that meet this.
-    Filter(Filter),
-}
-
-/// What a delete did.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct DeleteOutcome {
-    /// Assets that went.
-    pub deleted: Vec<AssetId>,
-    /// Assets named that were not there.
-    pub missing: Vec<AssetId>,
-}
-
-/// Counts and sizes of a collection, with what it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EngineStats {
-    /// Its name.
-    pub collection: String,
-    /// The space of its vectors.
-    pub space: SpaceInfo,
-    /// Counts and sizes.
-    pub counts: CollectionStats,
-    /// Captions made and missing, where the collection keeps them.
-    pub captions: Option<CaptionCounts>,
-}
-
-/// A file that was not indexed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    /// The file.
-    pub path: PathBuf,
-    /// Why.
-    pub reason: FailureReason,
-    /// How many runs have tried it.
-    pub tries: u32,
-    /// Its size when it was read.
-    pub bytes: u64,
-}
 
 /// Where the bytes of an asset are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,6 +45,17 @@ impl Engine {
         events: UnboundedSender<IndexEvent>,
         cancel: Cancel,
     ) -> Result<IndexSummary, EngineError> {
+        self.index_only(Vec::new(), request, events, cancel).await
+    }
+
+    /// [`Engine::index`] of these files and folders alone, as they are walked (none: all).
+    pub(crate) async fn index_only(
+        &self,
+        only: Vec<PathBuf>,
+        request: IndexRequest,
+        events: UnboundedSender<IndexEvent>,
+        cancel: Cancel,
+    ) -> Result<IndexSummary, EngineError> {
         self.check_writable()?;
         self.check_space()?;
         let _one_at_a_time = self.indexing.lock().await;
@@ -104,18 +66,19 @@ impl Engine {
             data_dir: self.data_dir.clone(),
             jobs: self.jobs,
         };
-        let summary = Box::pin(crate::index::index(setting, request, events, cancel.clone())).await?;
+        let summary = Box::pin(crate::index::index(setting, request, only, events, cancel.clone())).await?;
         // A bundle that corrects may have come since: a short run would leave its background work undone.
         while !cancel.is_cancelled() && self.store.fill_hubs().await? {}
         Ok(summary)
     }
 
-    /// Answers a query.
+    /// Answers a query. `cancel` ends the work early; it ends as well when nobody waits for the answer any more. Whatever
+    /// works for the query holds a clone of it.
     ///
     /// # Errors
     /// Usage errors of the terms (CONTRACTS.md section 6), terms that cannot be decoded, unknown assets; text and media
     /// terms when the space is another bundle's.
-    pub async fn query(&self, request: QueryRequest) -> Result<QueryReply, EngineError> {
+    pub async fn query(&self, request: QueryRequest, cancel: Cancel) -> Result<QueryReply, EngineError> {
         let needs_encoders = request.terms.iter().any(|term| match &term.input {
             TermInput::Text(_) | TermInput::TextIn(..) | TermInput::File(_) | TermInput::Bytes(_) => true,
             TermInput::Asset(_) | TermInput::Point(..) | TermInput::Vector(_) => false,
@@ -136,7 +99,7 @@ impl Engine {
             calibration,
             corrects,
         };
-        Box::pin(crate::query::query(sources, request)).await
+        Box::pin(crate::query::query(sources, request, cancel)).await
     }
 
     /// Brings one item in.
@@ -214,10 +177,10 @@ impl Engine {
     ///
     /// # Errors
     /// If the store fails.
-    pub async fn stats(&self) -> Result<EngineStats, EngineError> {
+    pub async fn stats(&self) -> Result<StatsReply, EngineError> {
         let counts = self.store.stats().await?;
         let captions = self.caption_counts().await?;
-        Ok(EngineStats { collection: self.collection.clone(), space: self.space(), counts, captions })
+        Ok(StatsReply { collection: self.collection.clone(), space: self.space(), counts, captions })
     }
 
     /// Files that were not indexed, and assets that `reembed` could not encode, in order of path. An asset without a
@@ -225,14 +188,14 @@ impl Engine {
     ///
     /// # Errors
     /// If the store fails.
-    pub async fn failures(&self) -> Result<Vec<Failure>, EngineError> {
+    pub async fn failures(&self) -> Result<Vec<FailedFile>, EngineError> {
         let rows = all_sources(self.store.as_ref(), b"").await?;
-        let mut failures: Vec<Failure> = rows
+        let mut failures: Vec<FailedFile> = rows
             .into_iter()
             .filter_map(|(key, row)| match row.state {
                 SourceState::Indexed { .. } => None,
                 SourceState::Failed { reason, tries, .. } => {
-                    Some(Failure { path: path_of(&key.path), reason, tries, bytes: row.bytes })
+                    Some(FailedFile { path: path_of(&key.path), reason, tries, bytes: row.bytes })
                 }
             })
             .collect();
@@ -243,14 +206,14 @@ impl Engine {
     }
 
     /// Assets whose media was gone when they were to be encoded anew.
-    async fn lacking(&self) -> Result<Vec<Failure>, EngineError> {
+    async fn lacking(&self) -> Result<Vec<FailedFile>, EngineError> {
         let mut lacking = Vec::new();
-        for stored in all_that_meet(self.store.as_ref(), &crate::reembed::marked()).await? {
+        for stored in all_assets(self.store.as_ref(), &crate::reembed::marked()).await? {
             let Some(reason) = crate::reembed::lack(&stored.record) else { continue };
             let path = stored.paths.first().map(|path| path_of(path));
             let path = path.unwrap_or_else(|| PathBuf::from(format!("asset:{}", stored.record.id)));
             let bytes = stored.record.facts.get("bytes").and_then(|bytes| bytes.as_u64()).unwrap_or(0);
-            lacking.push(Failure { path, reason, tries: 1, bytes });
+            lacking.push(FailedFile { path, reason, tries: 1, bytes });
         }
         Ok(lacking)
     }
@@ -381,24 +344,4 @@ impl Engine {
         };
         Err(EngineError::MediaAway { asset: asset.clone(), reason })
     }
-}
-
-/// Every asset of a store that meets a filter which few meet.
-pub(crate) async fn all_that_meet(
-    store: &dyn Store,
-    filter: &Filter,
-) -> Result<Vec<StoredAsset>, EngineError> {
-    let (mut after, mut found) = (None, Vec::new());
-    loop {
-        let page = store.scroll(Some(filter), after.as_ref(), PAGE, false).await?;
-        found.extend(page.items);
-        match page.next {
-            Some(next) => after = Some(next),
-            None => return Ok(found),
-        }
-    }
-}
-
-pub(crate) fn path_of(bytes: &[u8]) -> PathBuf {
-    Path::new(OsStr::from_bytes(bytes)).to_path_buf()
 }

@@ -15,73 +15,24 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use sensorium_embed::{Bundle, Caption, CaptionOptions, DEFAULT_LENGTH_PENALTY, Image, Priority, Strategy};
+use sensorium_embed::{Bundle, DEFAULT_LENGTH_PENALTY, DecoderOptions, Image, Priority, Strategy};
 use sensorium_media::{Cancel, Head, Limits, MediaInput, Part, PartContent, PoolConfig, Rgb};
-use sensorium_types::{AssetId, FailureReason, Modality, PointKey, ReasonKind, Track};
+use sensorium_types::{
+    AssetId, CaptionEvent, CaptionInput, CaptionOptions, CaptionParts, CaptionRequest, CaptionStrategy,
+    FailureReason, Modality, PartCaption, PointKey, ReasonKind, Track,
+};
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::index::blocking;
+use crate::blocking::blocking;
 use crate::seams::{Captioned, Decode, Encode, Encoders, Workers, encoder_spec};
 use crate::{Engine, EngineError};
 
-pub use keep::{CaptionCounts, CaptionOutcome, CaptionPace, CaptionsMade, CaptionsSummary};
-pub use summary::SummaryLength;
+pub use keep::{CaptionOutcome, CaptionPace, CaptionsMade, CaptionsSummary};
 
 pub(crate) use keep::show_caption;
 
 /// Captions that grow side by side where nobody asks for another number.
 const BEAM: usize = 3;
-
-/// What is put into words.
-#[derive(Debug, Clone)]
-pub enum CaptionInput {
-    /// A file of this machine.
-    File(PathBuf),
-    /// Bytes of a file.
-    Bytes(Arc<[u8]>),
-    /// A stored asset.
-    Asset(AssetId),
-    /// One point of a stored asset; without a track, of its images, or of its audio if it has none.
-    Point(AssetId, Option<Track>, u32),
-}
-
-/// Which parts of a video or an audio clip are put into words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CaptionParts {
-    /// The one in the middle.
-    Middle,
-    /// All, one after another.
-    Each,
-}
-
-/// What is asked of a captioner.
-#[derive(Debug, Clone)]
-pub struct CaptionRequest {
-    /// What is put into words.
-    pub input: CaptionInput,
-    /// Which parts of it.
-    pub parts: CaptionParts,
-    /// How.
-    pub options: CaptionOptions,
-}
-
-/// An image, or a part of a video or an audio clip, in words.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PartCaption {
-    /// First millisecond of the part, and the first after it; `None` for an image.
-    pub span: Option<(u64, u64)>,
-    /// The words.
-    pub caption: Caption,
-}
-
-/// What is told while words are found.
-#[derive(Debug, Clone, PartialEq)]
-pub enum CaptionEvent {
-    /// The next piece of the caption that is being made.
-    Piece(String),
-    /// The caption is done; the next one begins.
-    Done(PartCaption),
-}
 
 /// What is put into words, with its place in its asset.
 type Shown = (Option<(u64, u64)>, Captioned);
@@ -138,6 +89,7 @@ impl Captions {
     ) -> Result<(), EngineError> {
         self.check().await?;
         let (encode, decode) = (Arc::clone(&self.encode), Arc::clone(&self.decode));
+        let options = decoder_options(options);
         blocking("put media into words", move || {
             // One image of each part, for which is in the middle shows at the end.
             let (mut placed, mut bytes): (Vec<Placed>, _) = (Vec::new(), 0_usize);
@@ -281,10 +233,20 @@ fn meant(
     Ok(shown.into_iter().map(|(_, _, shown)| shown).collect())
 }
 
+/// What is asked for, as the decoder takes it.
+fn decoder_options(options: CaptionOptions) -> DecoderOptions {
+    let CaptionOptions { strategy, max_tokens } = options;
+    let strategy = match strategy {
+        CaptionStrategy::Greedy => Strategy::Greedy,
+        CaptionStrategy::Beam { width } => Strategy::Beam { width, length_penalty: DEFAULT_LENGTH_PENALTY },
+        CaptionStrategy::Sample { top_p, seed } => Strategy::Sample { top_p, temperature: 1.0, seed },
+    };
+    DecoderOptions { strategy, max_tokens, ..DecoderOptions::default() }
+}
+
 /// How captions are made that nobody asks for one by one.
-fn beam_options() -> CaptionOptions {
-    let strategy = Strategy::Beam { width: BEAM, length_penalty: DEFAULT_LENGTH_PENALTY };
-    CaptionOptions { strategy, ..CaptionOptions::default() }
+fn beam_options() -> DecoderOptions {
+    decoder_options(CaptionOptions { strategy: CaptionStrategy::Beam { width: BEAM }, max_tokens: None })
 }
 
 /// The image in the middle of a part, or its audio.

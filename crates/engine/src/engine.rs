@@ -9,7 +9,7 @@ use sensorium_media::PoolConfig;
 use sensorium_store::{Access, Database, EmptyStore, OpenFolder, Store};
 use sensorium_types::{CollectionSummary, ContentHash, MediaPolicy, SpaceInfo};
 
-use crate::index::blocking;
+use crate::blocking::blocking;
 use crate::seams::{Decode, Encode, Encoders, Workers, encoder_spec};
 use crate::{DEFAULT_COLLECTION, EngineConfig, EngineError, copies, server_file};
 

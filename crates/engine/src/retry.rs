@@ -3,22 +3,30 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 
-use sensorium_store::all_sources;
-use sensorium_types::{AssetId, Change, SourceKey};
+use sensorium_store::{all_assets, all_sources};
+use sensorium_types::{AssetId, Cancel, Change, IndexEvent, IndexRequest, IndexSummary, SourceKey, path_of};
+use tokio::sync::mpsc::UnboundedSender;
 
-use crate::calls::{all_that_meet, path_of};
+use crate::EngineError;
 use crate::engine::Engine;
 use crate::index::is_gone;
 use crate::warning::warned;
-use crate::{EngineError, IndexRequest};
 
 /// What is tried again, and what need not be.
 #[derive(Debug, Default)]
 pub struct RetryPlan {
     /// A run for each PATH that the files were met under.
-    pub runs: Vec<IndexRequest>,
+    pub runs: Vec<RetryRun>,
     /// Rows of failed files that are gone. No asset hangs on them.
     pub gone: Vec<SourceKey>,
+}
+
+/// Files below one PATH that are tried again.
+#[derive(Debug, Clone)]
+pub struct RetryRun {
+    root: PathBuf,
+    /// These alone, as they were walked.
+    files: Vec<PathBuf>,
 }
 
 impl Engine {
@@ -27,7 +35,7 @@ impl Engine {
     /// # Errors
     /// If the store fails.
     pub async fn plan_retry(&self) -> Result<RetryPlan, EngineError> {
-        let warned = all_that_meet(self.store.as_ref(), &warned()).await?;
+        let warned = all_assets(self.store.as_ref(), &warned()).await?;
         let warned: HashSet<AssetId> = warned.into_iter().map(|stored| stored.record.id).collect();
         let mut plan = RetryPlan::default();
         let mut below: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
@@ -42,14 +50,23 @@ impl Engine {
                 Some(_) => {}
             }
         }
-        let run = |(root, only)| IndexRequest {
-            paths: vec![root],
-            only,
-            retry_all: true,
-            ..IndexRequest::default()
-        };
-        plan.runs = below.into_iter().map(run).collect();
+        plan.runs = below.into_iter().map(|(root, files)| RetryRun { root, files }).collect();
         Ok(plan)
+    }
+
+    /// Tries the files of one run again, whatever became of them before; else as [`Engine::index`].
+    ///
+    /// # Errors
+    /// As [`Engine::index`].
+    pub async fn retry(
+        &self,
+        run: RetryRun,
+        events: UnboundedSender<IndexEvent>,
+        cancel: Cancel,
+    ) -> Result<IndexSummary, EngineError> {
+        let RetryRun { root, files } = run;
+        let request = IndexRequest { paths: vec![root], retry_all: true, ..IndexRequest::default() };
+        self.index_only(files, request, events, cancel).await
     }
 
     /// Forgets rows of failed files; one that comes back is met as a new one.

@@ -5,12 +5,12 @@
 
 use std::path::PathBuf;
 
-use sensorium_types::{AssetRecord, FailureReason, Filter, Payload, StoredAsset};
+use sensorium_store::all_assets;
+use sensorium_types::{AssetRecord, FailedFile, FailureReason, Filter, Payload, StoredAsset, path_of};
 use serde::{Deserialize, Serialize};
 
-use crate::calls::{all_that_meet, path_of};
+use crate::EngineError;
 use crate::engine::Engine;
-use crate::{EngineError, Failure};
 
 /// Field of an asset's facts that holds its warning: `{"kind", "detail", "tries"}`.
 const FIELD: &str = "_warning";
@@ -54,16 +54,16 @@ impl Engine {
     ///
     /// # Errors
     /// If the store fails.
-    pub async fn warnings(&self) -> Result<Vec<Failure>, EngineError> {
+    pub async fn warnings(&self) -> Result<Vec<FailedFile>, EngineError> {
         let mut found = Vec::new();
-        for StoredAsset { record, paths, .. } in all_that_meet(self.store.as_ref(), &warned()).await? {
+        for StoredAsset { record, paths, .. } in all_assets(self.store.as_ref(), &warned()).await? {
             let Some(Warning { reason, tries }) = Warning::of(&record) else { continue };
             let bytes = record.facts.get("bytes").and_then(|bytes| bytes.as_u64()).unwrap_or(0);
             let mut paths: Vec<PathBuf> = paths.iter().map(|path| path_of(path)).collect();
             if paths.is_empty() {
                 paths.push(PathBuf::from(format!("asset:{}", record.id)));
             }
-            let failure = |path| Failure { path, reason: reason.clone(), tries, bytes };
+            let failure = |path| FailedFile { path, reason: reason.clone(), tries, bytes };
             found.extend(paths.into_iter().map(failure));
         }
         found.sort_by(|a, b| a.path.cmp(&b.path));

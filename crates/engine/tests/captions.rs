@@ -3,11 +3,11 @@
 mod common;
 
 use common::{FakeDecoder, FakeEncoders, Fixture, space};
-use sensorium_engine::{
-    Access, CaptionEvent, CaptionInput, CaptionOptions, CaptionParts, CaptionRequest, Encode, Engine,
-    EngineError, EngineParts, Pending, SummaryLength,
+use sensorium_engine::{Access, Encode, Engine, EngineError, EngineParts, Pending};
+use sensorium_types::{
+    AssetId, CalibrationTable, CaptionEvent, CaptionInput, CaptionOptions, CaptionParts, CaptionRequest,
+    ErrorKind, SpaceInfo, SummaryLength, Track,
 };
-use sensorium_types::{AssetId, CalibrationTable, ErrorKind, SpaceInfo, Track};
 use tokio::sync::mpsc::unbounded_channel;
 
 fn bytes(file: &str) -> CaptionInput {

@@ -7,8 +7,8 @@ mod rows;
 mod warnings;
 
 use common::{FakeDecoder, Fixture, until};
-use sensorium_engine::{AssetState, Cancel, DeleteSelector, EngineError, IndexEvent, IndexRequest};
-use sensorium_types::{ErrorKind, ReasonKind};
+use sensorium_engine::{Cancel, EngineError};
+use sensorium_types::{DeleteSelector, ErrorKind, IndexEvent, IndexRequest, ItemState, ReasonKind};
 
 #[tokio::test]
 async fn a_second_run_reads_nothing() {
@@ -18,10 +18,7 @@ async fn a_second_run_reads_nothing() {
     let run = fixture.index().await;
     assert_eq!(run.counts(), (2, 0, 0, 0));
     assert_eq!(run.summary.points, 4);
-    assert!(matches!(
-        run.events.last(),
-        Some(IndexEvent::Asset { .. } | IndexEvent::Walked { done: true, .. })
-    ));
+    assert!(matches!(run.events.last(), Some(IndexEvent::File(_) | IndexEvent::Walked { done: true, .. })));
     let again = fixture.index().await;
     assert_eq!(again.counts(), (0, 2, 0, 0));
     assert_eq!(fixture.decoded(), 2);
@@ -57,7 +54,7 @@ async fn a_moved_file_is_not_decoded_again() {
     fs_err::rename(&old, &new).expect("moved");
     let run = fixture.index_with(IndexRequest { prune: true, ..fixture.request() }).await.expect("indexes");
     assert_eq!(run.counts(), (1, 1, 0, 1));
-    assert_eq!((run.states["new.jpg"], run.states["old.jpg"]), (AssetState::Indexed, AssetState::Pruned));
+    assert_eq!((run.states["new.jpg"], run.states["old.jpg"]), (ItemState::Indexed, ItemState::Pruned));
     assert_eq!((fixture.decoded(), run.summary.points), (2, 0));
     let hits = fixture.search("dog").await;
     assert_eq!(hits[0].path.as_deref(), Some(new.as_path()));

@@ -3,8 +3,11 @@
 mod common;
 
 use common::{Doubtful, FakeDecoder, Fixture, vector};
-use sensorium_engine::{AssetState, EngineError, IngestContent, IngestItem, IngestPart};
-use sensorium_types::{AssetId, ContentHash, ErrorKind, MediaPolicy, Modality, Payload, ReasonKind, Track};
+use sensorium_engine::EngineError;
+use sensorium_types::{
+    AssetId, ContentHash, ErrorKind, IngestContent, IngestItem, IngestPart, ItemFailure, ItemState,
+    MediaPolicy, Modality, Payload, ReasonKind, Track,
+};
 
 fn media(name: &str, file: &str) -> IngestPart {
     IngestPart { name: name.to_owned(), content: IngestContent::Media(file.as_bytes().into()) }
@@ -24,13 +27,13 @@ async fn one_part_is_named_by_its_bytes_and_known_the_next_time() {
     let outcome = fixture.engine.ingest(item(vec![media("it", "image dog")])).await.expect("ingests");
     let expected = AssetId::from_content(&ContentHash::of(b"image dog"));
     assert_eq!(outcome.asset, Some(expected));
-    assert_eq!((outcome.state, outcome.points), (AssetState::Indexed, 1));
+    assert_eq!((outcome.state, outcome.points), (ItemState::Indexed, 1));
     let again = fixture.engine.ingest(item(vec![media("it", "image dog")])).await.expect("ingests");
-    assert_eq!((again.state, again.points, again.asset), (AssetState::Unchanged, 0, outcome.asset));
+    assert_eq!((again.state, again.points, again.asset), (ItemState::Unchanged, 0, outcome.asset));
     let mut other = item(vec![media("it", "image dog")]);
     other.metadata.set("year", 2020);
     let merged = fixture.engine.ingest(other).await.expect("ingests");
-    assert_eq!((merged.state, merged.points), (AssetState::Indexed, 0));
+    assert_eq!((merged.state, merged.points), (ItemState::Indexed, 0));
     assert_eq!(fixture.decoded(), 1);
     assert_eq!(fixture.search("dog").await[0].path, None);
 }
@@ -81,7 +84,7 @@ async fn a_name_of_the_users_is_replaced_by_other_content() {
     for file in ["image dog", "video cat|sofa;meow"] {
         let mut named = item(vec![media("it", file)]);
         named.id = id("mine");
-        assert_eq!(fixture.engine.ingest(named).await.expect("ingests").state, AssetState::Indexed);
+        assert_eq!(fixture.engine.ingest(named).await.expect("ingests").state, ItemState::Indexed);
     }
     let stored = fixture.engine.get(&[id("mine").expect("valid")], false).await.expect("gets");
     assert_eq!(stored[0].as_ref().map(|stored| stored.points.len()), Some(3));
@@ -119,8 +122,11 @@ async fn an_uploaded_asset_takes_paths_and_outlives_them() {
 async fn bytes_that_fail_are_an_outcome() {
     let fixture = Fixture::new();
     let outcome = fixture.engine.ingest(item(vec![media("it", "corrupt")])).await.expect("an outcome");
-    assert_eq!(outcome.state, AssetState::Failed);
-    assert_eq!(outcome.reason.map(|reason| reason.kind), Some(ReasonKind::Corrupt));
+    assert_eq!(outcome.state, ItemState::Failed);
+    assert_eq!(
+        outcome.failure.as_ref().and_then(ItemFailure::reason).map(|reason| reason.kind),
+        Some(ReasonKind::Corrupt)
+    );
     assert_eq!(fixture.engine.count(None).await.expect("counts"), 0);
 }
 
@@ -154,8 +160,11 @@ async fn a_warning_is_told_and_kept_with_the_asset() {
     };
     for (file, kind) in [("cut image dog", ReasonKind::Corrupt), ("late image cat", ReasonKind::TimedOut)] {
         let outcome = send(&fixture, file).await;
-        assert_eq!(outcome.state, AssetState::Indexed);
-        assert_eq!(outcome.reason.map(|reason| reason.kind), Some(kind));
+        assert_eq!(outcome.state, ItemState::Indexed);
+        assert_eq!(
+            outcome.failure.as_ref().and_then(ItemFailure::reason).map(|reason| reason.kind),
+            Some(kind)
+        );
     }
     let listed = fixture.engine.warnings().await.expect("lists");
     assert!(
@@ -166,8 +175,8 @@ async fn a_warning_is_told_and_kept_with_the_asset() {
     // The same bytes would be as damaged again; but another time there may be enough of it.
     let fixture = fixture.reopened(FakeDecoder { doubtful: Doubtful::Whole, ..FakeDecoder::default() });
     let cut = send(&fixture, "cut image dog").await;
-    assert_eq!((cut.state, cut.reason, fixture.decoded()), (AssetState::Unchanged, None, 0));
+    assert_eq!((cut.state, cut.failure, fixture.decoded()), (ItemState::Unchanged, None, 0));
     let late = send(&fixture, "late image cat").await;
-    assert_eq!((late.state, late.reason, fixture.decoded()), (AssetState::Indexed, None, 1));
+    assert_eq!((late.state, late.failure, fixture.decoded()), (ItemState::Indexed, None, 1));
     assert_eq!(fixture.engine.warnings().await.expect("lists").len(), 1);
 }

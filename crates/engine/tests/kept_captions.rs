@@ -8,13 +8,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::{FakeDecoder, FakeEncoders, Fixture, ask};
-use sensorium_embed::{Caption, CaptionOptions, Input, Priority};
+use sensorium_embed::{DecoderOptions, Input, Priority};
 use sensorium_engine::{
-    Access, Cancel, CaptionCounts, CaptionOutcome, CaptionPace, Captioned, CaptionsSummary, Encode, Engine,
-    EngineError, EngineParts, Hit, IndexRequest, Pending, QueryRequest,
+    Access, Cancel, CaptionOutcome, CaptionPace, Captioned, CaptionsSummary, Encode, Engine, EngineError,
+    EngineParts, Pending,
 };
 use sensorium_index::{Database, OpenOptions};
-use sensorium_types::{AssetId, CAPTIONS_FIELD, CalibrationTable, Modality, SearchRequest, SpaceInfo, Track};
+use sensorium_types::{
+    AssetId, CAPTIONS_FIELD, CalibrationTable, Caption, CaptionCounts, Hit, IndexRequest, Modality,
+    QueryRequest, SearchRequest, SpaceInfo, Track,
+};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::unbounded_channel;
 
@@ -50,7 +53,7 @@ impl Encode for Talker {
     fn caption(
         &self,
         content: &Captioned,
-        options: &CaptionOptions,
+        options: &DecoderOptions,
         on_piece: &mut dyn FnMut(&str) -> ControlFlow<()>,
     ) -> Result<Caption, EngineError> {
         let caption = self.0.caption(content, options, on_piece)?;
@@ -78,7 +81,7 @@ async fn make(engine: &Engine) -> CaptionsSummary {
 }
 
 async fn hits(engine: &Engine, text: &str) -> Vec<Hit> {
-    engine.query(ask(text)).await.expect("answers").hits
+    engine.query(ask(text), Cancel::new()).await.expect("answers").hits
 }
 
 fn counts(made: u64, missing: u64) -> Option<CaptionCounts> {
@@ -129,11 +132,11 @@ async fn captions_are_made_once_and_found_by_their_words() {
     let by_image = QueryRequest {
         terms: vec![common::term(
             1.0,
-            sensorium_engine::TermInput::Bytes(b"image said-dog".as_slice().into()),
+            sensorium_types::TermInput::Bytes(b"image said-dog".as_slice().into()),
         )],
         ..QueryRequest::default()
     };
-    let answer = engine.query(by_image).await.expect("answers").hits;
+    let answer = engine.query(by_image, Cancel::new()).await.expect("answers").hits;
     assert!(answer.iter().all(|hit| hit.point.track != Track::Caption), "{answer:?}");
 
     // Switched off they stay, and neither are found nor shown.
@@ -270,7 +273,7 @@ async fn another_revision_lacks_them_all_and_a_deleted_asset_takes_its_own_along
     let newer = talking(&fixture, "fake@2");
     assert_eq!(newer.caption_counts().await.expect("counts"), counts(0, 1));
     let asset = hits(&engine, "said-dog").await[0].asset.clone();
-    let selector = sensorium_engine::DeleteSelector::Ids(vec![asset]);
+    let selector = sensorium_types::DeleteSelector::Ids(vec![asset]);
     engine.delete(selector).await.expect("deletes");
     assert!(hits(&engine, "said-dog").await.is_empty());
     assert_eq!(engine.caption_counts().await.expect("counts"), counts(0, 0));

@@ -12,12 +12,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::{DIM, space, vector};
 use sensorium_embed::{Input, Priority};
-use sensorium_engine::{
-    Access, Cancel, Encode, Engine, EngineError, EngineParts, IndexRequest, Pending, decoding_workers,
-};
+use sensorium_engine::{Access, Cancel, Encode, Engine, EngineError, EngineParts, Pending, decoding_workers};
 use sensorium_media::{EncoderSpec, Limits, PoolConfig};
 use sensorium_testkit::{MemoryStore, TemporaryDatabase};
-use sensorium_types::{AssetId, CalibrationTable, ContentHash, SpaceInfo, Track};
+use sensorium_types::{AssetId, CalibrationTable, ContentHash, IndexRequest, SpaceInfo, Track};
 use tokio::sync::mpsc::unbounded_channel;
 
 /// Length of the video.

@@ -4,14 +4,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sensorium_embed::{Bundle, FolderFiles, LoadOptions};
-use sensorium_engine::{
-    Access, DeleteSelector, Engine, EngineConfig, EngineError, IndexRequest, QueryRequest, Term, TermInput,
-};
+use sensorium_engine::{Access, Engine, EngineConfig, EngineError};
 use sensorium_index::{Database, OpenOptions};
 use sensorium_media::{Cancel, Limits};
 use sensorium_store_embedded::Embedded;
 use sensorium_testkit::{Seeded, TemporaryDatabase, samples};
-use sensorium_types::{ContentHash, ErrorKind, MediaPolicy, Modality, SpaceInfo, Track};
+use sensorium_types::{
+    ContentHash, DeleteSelector, ErrorKind, IndexRequest, MediaPolicy, Modality, QueryRequest, SpaceInfo,
+    Term, TermInput, Track,
+};
 
 fn bundle() -> Arc<Bundle> {
     let folder = Path::new(&std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs this"))
@@ -56,7 +57,9 @@ async fn a_folder_that_does_not_exist_is_empty_for_readers() {
     let missing = files.folder().join("missing");
     let engine = open(&missing, Access::Read).await;
     assert_eq!(engine.stats().await.expect("has statistics").counts.assets, 0);
-    assert!(engine.query(by_vector(engine.space().dim)).await.expect("answers").hits.is_empty());
+    assert!(
+        engine.query(by_vector(engine.space().dim), Cancel::new()).await.expect("answers").hits.is_empty()
+    );
     assert!(engine.verify().await.expect("verifies").is_empty());
     assert!(engine.failures().await.expect("lists").is_empty());
     assert!(engine.repair(true).await.expect("nothing to repair").is_empty());
@@ -81,7 +84,10 @@ async fn one_process_writes_and_others_read() {
     assert_eq!(second.kind(), ErrorKind::Conflict);
     assert!(second.to_string().contains(&std::process::id().to_string()), "{second}");
     let reader = open(files.data(), Access::Read).await;
-    assert_eq!(reader.query(by_vector(reader.space().dim)).await.expect("answers").hits.len(), 1);
+    assert_eq!(
+        reader.query(by_vector(reader.space().dim), Cancel::new()).await.expect("answers").hits.len(),
+        1
+    );
     drop((reader, writer));
     let again = open(files.data(), Access::Write).await;
     assert_eq!(again.count(None).await.expect("counts"), 1);
@@ -144,10 +150,10 @@ async fn another_bundles_collection_stays_readable() {
     let engine = open(files.data(), Access::Write).await;
     assert_eq!(engine.space_mismatch().map(|mismatch| mismatch.stored), Some(old));
     put(&engine, "a", MediaPolicy::None).await;
-    assert_eq!(engine.query(by_vector(16)).await.expect("answers").hits.len(), 1);
+    assert_eq!(engine.query(by_vector(16), Cancel::new()).await.expect("answers").hits.len(), 1);
     let input = TermInput::Text("dog".to_owned());
     let text = QueryRequest { terms: vec![Term { weight: 1.0, input }], ..QueryRequest::default() };
-    let error = engine.query(text).await.expect_err("refused");
+    let error = engine.query(text, Cancel::new()).await.expect_err("refused");
     assert_eq!(error.kind(), ErrorKind::FailedPrecondition);
     assert!(error.to_string().contains("sensorium reembed"), "{error}");
     let (events, _told) = tokio::sync::mpsc::unbounded_channel();

@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use sensorium_embed::{Bundle, FolderFiles, LoadOptions};
 use sensorium_engine::{
-    Access, Cancel, CaptionCounts, DeleteSelector, Engine, EngineConfig, EngineError, Losses, QueryRequest,
-    ReembedEvent, ReembedState, ReembedSummary, Substitute, Term, TermInput,
+    Access, Cancel, Engine, EngineConfig, EngineError, Losses, ReembedEvent, ReembedState, ReembedSummary,
+    Substitute,
 };
 use sensorium_index::{Database, OpenOptions};
 use sensorium_media::Limits;
 use sensorium_store_embedded::Embedded;
 use sensorium_testkit::{Seeded, TemporaryDatabase, samples};
 use sensorium_types::{
-    AssetId, Change, FailureReason, Modality, ReasonKind, SourceKey, SourceRow, SourceState, SpaceInfo, Track,
+    AssetId, CaptionCounts, Change, DeleteSelector, FailureReason, Modality, QueryRequest, ReasonKind,
+    SourceKey, SourceRow, SourceState, SpaceInfo, Term, TermInput, Track,
 };
 
 const OLD_DIM: usize = 16;
@@ -128,7 +129,7 @@ async fn a_collection_comes_over_whole_into_a_space_of_another_dimension() {
     assert_eq!(told, [("corrupt: cut short".to_owned(), 2)], "what nobody can look at any more keeps it");
     let term = Term { weight: 1.0, input: TermInput::Asset(id("a")) };
     let query = QueryRequest { terms: vec![term], ..QueryRequest::default() };
-    assert!(matches!(engine.query(query).await, Err(EngineError::MediaAway { .. })));
+    assert!(matches!(engine.query(query, Cancel::new()).await, Err(EngineError::MediaAway { .. })));
     let plan = engine.plan_reembed(&Cancel::default()).await.expect("plans");
     assert!(plan.is_done());
     assert_eq!(plan.without_media.len(), 2, "they still wait");

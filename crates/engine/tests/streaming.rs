@@ -10,15 +10,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::{FakeEncoders, FakePending, space, term, vector};
 use sensorium_embed::{EmbedError, Input, Priority};
-use sensorium_engine::{
-    Access, AssetState, Cancel, Decode, Encode, Engine, EngineError, EngineParts, IndexEvent, IndexRequest,
-    IngestContent, IngestItem, IngestPart, OnPart, Pending, QueryRequest, TermInput,
-};
+use sensorium_engine::{Access, Cancel, Decode, Encode, Engine, EngineError, EngineParts, OnPart, Pending};
 use sensorium_media::{Head, MediaInput, Part, PartContent, Rgb};
 use sensorium_testkit::{MemoryStore, TemporaryDatabase};
 use sensorium_types::{
-    AssetId, CalibrationTable, ContentHash, FailureReason, MediaPolicy, Modality, Payload, ReasonKind,
-    SpaceInfo, Span, Track,
+    AssetId, CalibrationTable, ContentHash, FailureReason, FileOutcome, IndexEvent, IndexRequest,
+    IngestContent, IngestItem, IngestPart, ItemFailure, ItemState, MediaPolicy, Modality, Payload,
+    QueryRequest, ReasonKind, SpaceInfo, Span, TermInput, Track,
 };
 use tokio::sync::mpsc::unbounded_channel;
 
@@ -171,7 +169,7 @@ impl Cinema {
     }
 
     /// Indexes these files; gives their states and reasons.
-    async fn index(&self, files: &[&str]) -> HashMap<String, (AssetState, Option<FailureReason>)> {
+    async fn index(&self, files: &[&str]) -> HashMap<String, (ItemState, Option<FailureReason>)> {
         for file in files {
             self.files.write(file, file.as_bytes());
         }
@@ -181,9 +179,10 @@ impl Cinema {
         self.engine.index(request, sender, Cancel::default()).await.expect("indexes");
         let mut states = HashMap::new();
         while let Some(event) = events.recv().await {
-            if let IndexEvent::Asset { path, state, reason, .. } = event {
+            if let IndexEvent::File(FileOutcome { path, outcome }) = event {
                 let name = path.file_name().expect("a file").to_string_lossy().into_owned();
-                states.insert(name, (state, reason));
+                let reason = outcome.failure.as_ref().and_then(ItemFailure::reason).cloned();
+                states.insert(name, (outcome.state, reason));
             }
         }
         states
@@ -212,7 +211,7 @@ impl Cinema {
 #[tokio::test]
 async fn an_indexed_video_is_never_held_whole() {
     let cinema = Cinema::new();
-    assert_eq!(cinema.index(&["video"]).await["video"], (AssetState::Indexed, None));
+    assert_eq!(cinema.index(&["video"]).await["video"], (ItemState::Indexed, None));
     cinema.check_flight(MOST_IN_FLIGHT);
     cinema.check_whole("video").await;
 }
@@ -233,7 +232,7 @@ async fn a_video_that_arrives_as_bytes_is_never_held_whole() {
 async fn a_long_video_may_ask_by_its_frames() {
     let cinema = Cinema::new();
     let terms = vec![term(1.0, TermInput::Bytes(b"video".as_slice().into()))];
-    let asked = cinema.engine.query(QueryRequest { terms, ..QueryRequest::default() }).await;
+    let asked = cinema.engine.query(QueryRequest { terms, ..QueryRequest::default() }, Cancel::new()).await;
     asked.expect("there is room");
     // Its audio is given too, and not encoded.
     let flight = &cinema.flight;
@@ -248,7 +247,7 @@ async fn a_video_that_breaks_off_leaves_nothing() {
     let (state, reason) = &states["short 500"];
     assert_eq!(
         (*state, reason.as_ref().map(|r| r.detail.as_str())),
-        (AssetState::Failed, Some("it breaks off"))
+        (ItemState::Failed, Some("it breaks off"))
     );
     assert_eq!(cinema.engine.count(None).await.expect("counts"), 0);
 }
@@ -258,8 +257,8 @@ async fn encoders_that_fail_stop_the_decoder_and_cost_one_video() {
     let cinema = Cinema::new();
     let states = cinema.index(&["bad", "video"]).await;
     let (state, reason) = &states["bad"];
-    assert_eq!((*state, reason.as_ref().map(|r| r.kind)), (AssetState::Failed, Some(ReasonKind::Corrupt)));
-    assert_eq!(states["video"].0, AssetState::Indexed);
+    assert_eq!((*state, reason.as_ref().map(|r| r.kind)), (ItemState::Failed, Some(ReasonKind::Corrupt)));
+    assert_eq!(states["video"].0, ItemState::Indexed);
     let given = cinema.flight.given.load(Ordering::SeqCst) - 2 * LONG as usize;
     assert!((1_000..1_100).contains(&given), "{given} parts of the bad video were decoded");
     cinema.check_whole("video").await;

@@ -8,26 +8,11 @@ use rustix::fs::{FileType, Mode, OFlags};
 use sensorium_types::{FailureReason, ReasonKind};
 
 use crate::deadline::Deadline;
+use crate::head::{DEEP_HEAD_BYTES, HEAD_BYTES};
+use crate::job::Job;
 use crate::sink::Sink;
-use crate::sniff::{self, DEEP_HEAD_BYTES, HEAD_BYTES, Sniffed};
+use crate::sniff::{self, Sniffed};
 use crate::{EncoderSpec, Family, Head, Limits, audio, image, reason, text, video};
-
-/// A file with what is asked of its decoder.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Job<'a> {
-    /// The file.
-    pub path: &'a Path,
-    /// Its type by content.
-    pub mime: &'static str,
-    /// Threads that a video's decoder may use.
-    pub threads: usize,
-    /// What the encoders want.
-    pub spec: &'a EncoderSpec,
-    /// What it may cost.
-    pub limits: &'a Limits,
-    /// When its decoder stops of itself, to keep what it has.
-    pub deadline: Deadline,
-}
 
 /// Opens, sniffs and decodes one file, with so many threads and until this deadline. A text may begin as media does, so
 /// what a decoder refuses is tried as text.

@@ -11,15 +11,17 @@
 //! | --- | --- |
 //! | `spec.rs` | [`EncoderSpec`]: the sizes, rates and windows that the encoders ask for |
 //! | `limits.rs` | [`Limits`] with their named defaults |
-//! | `decode.rs` | from a path to the decoder of its content |
+//! | `decode.rs`, `job.rs` | from a path to the decoder of its content, and what that is given |
 //! | `deadline.rs` | when a decoder stops of itself and keeps what it has |
 //! | `sink.rs` | where decoders put parts as they come |
 //! | `decoded.rs` | [`Decoded`], [`Part`], [`PartContent`], [`Rgb`] |
-//! | `sniff/` | type by content |
+//! | `sniff/`, `head.rs` | type by content, and how much of it is looked at |
 //! | `image/`, `audio/`, `video/`, `text/` | the four decoders and the cutting of each |
+//! | `ffmpeg/` | what ffmpeg gives, and how it is run |
 //! | `resize.rs`, `thumb.rs`, `blank.rs` | the one resampler, thumbnails, blank images |
 //! | `dates.rs` | dates as cameras and containers write them |
 //! | `worker/` | the protocol, the child's side, the pool |
+//! | `tied.rs` | other programs that live no longer than this one |
 //! | `formats.rs` | what this build decodes, and whether its helpers are installed |
 
 mod audio;
@@ -28,8 +30,11 @@ mod dates;
 mod deadline;
 mod decode;
 mod decoded;
+mod ffmpeg;
 mod formats;
+mod head;
 mod image;
+mod job;
 mod limits;
 mod resize;
 mod sink;
@@ -37,6 +42,7 @@ mod sniff;
 mod spec;
 mod text;
 mod thumb;
+mod tied;
 mod video;
 mod worker;
 
@@ -48,8 +54,9 @@ pub use sensorium_types::Cancel;
 pub use sniff::{Family, Sniffed, sniff};
 pub use spec::{EncoderSpec, Fit, PassageSpec, VideoSpec, WindowSpec};
 pub use thumb::decode_thumbnail;
+pub use tied::WORKER_SUBCOMMAND;
 pub use video::cut_clip;
-pub use worker::{MediaError, MediaInput, MediaPool, PoolConfig, WORKER_SUBCOMMAND, worker_main};
+pub use worker::{MediaError, MediaInput, MediaPool, PoolConfig, worker_main};
 
 use sensorium_types::{FailureReason, ReasonKind};
 

@@ -9,9 +9,11 @@ use sensorium_api::v1::jobs_service_client::JobsServiceClient;
 use sensorium_api::v1::points_service_client::PointsServiceClient;
 use sensorium_api::v1::query_service_client::QueryServiceClient;
 use sensorium_api::{Fault, v1};
-use sensorium_client::{Client, ClientError, DeleteSelector, QueryRequest, Term, TermInput};
+use sensorium_client::{Client, ClientError};
 use sensorium_server::Settings;
-use sensorium_types::{AssetId, ErrorKind, FieldIndexState, Modality};
+use sensorium_types::{
+    AssetId, DeleteSelector, ErrorKind, FieldIndexState, Modality, QueryRequest, Term, TermInput,
+};
 use tonic::Code;
 
 async fn filled() -> (Running, Client, Vec<AssetId>) {
@@ -33,8 +35,7 @@ fn kind<T: std::fmt::Debug>(answer: Result<T, ClientError>) -> ErrorKind {
 #[tokio::test]
 async fn queries_are_answered() {
     let (server, client, ids) = filled().await;
-    let images =
-        QueryRequest { modalities: vec![Modality::Image], limit: Some(1), explain: true, ..ask("dog") };
+    let images = QueryRequest { modalities: vec![Modality::Image], limit: 1, explain: true, ..ask("dog") };
     let reply = client.query(images).await.expect("answers");
     assert_eq!(reply.hits.len(), 1);
     assert_eq!(reply.hits[0].asset, ids[0]);
@@ -48,7 +49,7 @@ async fn queries_are_answered() {
     let term = |weight, input| Term { weight, input };
     let mixed = QueryRequest {
         terms: vec![
-            term(1.0, TermInput::Bytes(b"image dog".to_vec())),
+            term(1.0, TermInput::Bytes(b"image dog".as_slice().into())),
             term(-0.5, TermInput::Asset(ids[1].clone())),
             term(1.0, TermInput::Point(ids[2].clone(), None, 0)),
         ],
@@ -129,9 +130,9 @@ async fn assets_are_read_counted_and_deleted() {
 
     let stats = client.stats().await.expect("stats");
     assert_eq!((stats.counts.assets, stats.collection.as_str()), (4, "default"));
-    let outcome = client.delete(&DeleteSelector::Ids(asked.to_vec())).await.expect("deletes");
+    let outcome = client.delete(DeleteSelector::Ids(asked.to_vec())).await.expect("deletes");
     assert_eq!((outcome.deleted.len(), outcome.missing), (2, vec![unknown]));
-    let outcome = client.delete(&DeleteSelector::Filter(filter)).await.expect("deletes");
+    let outcome = client.delete(DeleteSelector::Filter(filter)).await.expect("deletes");
     assert_eq!(outcome.deleted.len(), 2);
     assert_eq!(client.count(None).await.expect("counts"), 0);
     server.end().await;
@@ -151,8 +152,8 @@ async fn bad_input_is_the_callers_fault() {
         with(vec![term(1.0, TermInput::Vector(vec![1.0]))]),
         with(vec![term(1.0, TermInput::Vector(vec![f32::INFINITY; 64]))]),
         with(vec![term(1.0, TermInput::Vector(vec![0.0; 64]))]),
-        with(vec![term(1.0, TermInput::Bytes(b"corrupt".to_vec()))]),
-        QueryRequest { limit: Some(1 << 31), ..ask("dog") },
+        with(vec![term(1.0, TermInput::Bytes(b"corrupt".as_slice().into()))]),
+        QueryRequest { limit: 1 << 31, ..ask("dog") },
         QueryRequest { min_score: Some(f32::NAN), ..ask("dog") },
         with((0..65).map(|_| term(1.0, text())).collect()),
     ] {
@@ -238,7 +239,7 @@ async fn a_call_that_takes_too_long_is_ended() {
     let settings = Settings { call_timeout: Duration::from_millis(50), ..Settings::default() };
     let server = Running::with(settings, FakeDecoder::held()).await;
     let client = server.client().await;
-    let term = Term { weight: 1.0, input: TermInput::Bytes(b"image dog".to_vec()) };
+    let term = Term { weight: 1.0, input: TermInput::Bytes(b"image dog".as_slice().into()) };
     let query = QueryRequest { terms: vec![term], ..QueryRequest::default() };
     let error = client.query(query).await.expect_err("too long");
     assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::DeadlineExceeded, true));
@@ -251,7 +252,7 @@ async fn more_calls_than_allowed_are_turned_away_at_once() {
     let settings = Settings { max_calls: 1, ..Settings::default() };
     let server = Running::with(settings, FakeDecoder::held()).await;
     let client = server.client().await;
-    let term = Term { weight: 1.0, input: TermInput::Bytes(b"image dog".to_vec()) };
+    let term = Term { weight: 1.0, input: TermInput::Bytes(b"image dog".as_slice().into()) };
     let slow = QueryRequest { terms: vec![term], ..QueryRequest::default() };
     let (busy, other) = (client.clone(), server.client().await);
     let running = tokio::spawn(async move { busy.query(slow).await });

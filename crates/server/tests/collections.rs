@@ -8,16 +8,17 @@ use std::sync::Arc;
 use common::{file, send};
 use sensorium_api::v1;
 use sensorium_api::v1::collections_service_client::CollectionsServiceClient;
-use sensorium_client::{
-    Client, IngestContent, IngestItem, IngestPart, ItemState, Options, QueryRequest, Retry, Term, TermInput,
-};
+use sensorium_client::{Client, Options, Retry};
 use sensorium_embed::{Bundle, FolderFiles, LoadOptions};
 use sensorium_engine::{Access, DEFAULT_COLLECTION, Engine, EngineConfig};
 use sensorium_media::Limits;
 use sensorium_server::{Settings, serve};
 use sensorium_store_embedded::Embedded;
 use sensorium_testkit::{Seeded, TemporaryDatabase};
-use sensorium_types::{AssetId, ErrorKind, Track};
+use sensorium_types::{
+    AssetId, ErrorKind, IngestContent, IngestItem, IngestPart, ItemState, QueryRequest, Term, TermInput,
+    Track,
+};
 use tokio::sync::oneshot;
 use tonic::Code;
 use tonic::transport::Endpoint;

@@ -11,9 +11,12 @@ use sensorium_api::v1;
 use sensorium_api::v1::ingest_request::Message as Ask;
 use sensorium_api::v1::ingest_response::Message as Answer;
 use sensorium_api::v1::ingest_service_client::IngestServiceClient;
-use sensorium_client::{Client, IngestContent, IngestItem, IngestPart, ItemState, Options, Retry};
+use sensorium_client::{Client, Options, Retry};
 use sensorium_server::Settings;
-use sensorium_types::{AssetId, ErrorKind, Modality, Payload, ReasonKind, Track};
+use sensorium_types::{
+    AssetId, ErrorKind, IngestContent, IngestItem, IngestPart, ItemState, Modality, Payload, ReasonKind,
+    Track,
+};
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
@@ -134,8 +137,8 @@ async fn every_item_has_its_result_and_is_found() {
         [(2, ReasonKind::Corrupt, false), (4, ReasonKind::TimedOut, true), (5, ReasonKind::Corrupt, false)]
     {
         let failure = outcomes[at].failure.clone().expect("a failure");
-        assert_eq!(failure.reason.map(|reason| reason.kind), Some(kind));
-        assert_eq!(failure.retryable, retryable);
+        assert_eq!(failure.reason().map(|reason| reason.kind), Some(kind));
+        assert_eq!(failure.is_retryable(), retryable);
     }
 
     let reply = client.query(ask("dog beach")).await.expect("answers");
@@ -159,7 +162,7 @@ async fn a_product_keeps_its_name_payload_and_parts() {
     let product = IngestItem {
         id: AssetId::new("shoe 7").ok(),
         parts: vec![
-            part("front", IngestContent::Media(b"image red shoe".to_vec())),
+            part("front", IngestContent::Media(b"image red shoe".as_slice().into())),
             part("title", IngestContent::Text("text running shoe".to_owned())),
             part("vector", IngestContent::Vector(vector("leather"), Track::Image)),
         ],
@@ -195,8 +198,8 @@ async fn an_item_that_breaks_a_rule_fails_alone() {
     let outcomes = send(&client, vec![empty, reserved, short, file("image dog")]).await;
     for outcome in outcomes.iter().take(3) {
         let failure = outcome.failure.clone().expect("a failure");
-        assert_eq!(failure.error, Some(ErrorKind::InvalidArgument), "{failure:?}");
-        assert!(!failure.retryable);
+        assert_eq!(failure.error(), Some(ErrorKind::InvalidArgument), "{failure:?}");
+        assert!(!failure.is_retryable());
     }
     assert_eq!(outcomes[3].state, ItemState::Indexed);
     server.end().await;
@@ -417,7 +420,6 @@ async fn a_client_goes_on_where_a_server_comes_back() {
     let server = Running::over(fixture.reopened(FakeDecoder::default()), settings).await;
     relay.turn_to(server.address);
     let outcomes = sending.await.expect("no panic");
-    assert_eq!(outcomes.iter().map(|outcome| outcome.index).collect::<Vec<_>>(), (0..20).collect::<Vec<_>>());
     assert!(outcomes.iter().all(|outcome| outcome.failure.is_none()));
     assert_eq!(client.stats().await.expect("stats").counts.assets, 20);
     server.end().await;
@@ -477,10 +479,6 @@ async fn the_typed_client_brings_thousands_of_small_items_in() {
     let items = (0..ITEMS).map(|at| file(&format!("text note {at} of a boat"))).collect();
     let outcomes = send(&client, items).await;
     assert!(outcomes.iter().all(|outcome| outcome.state == ItemState::Indexed));
-    assert_eq!(
-        outcomes.iter().map(|outcome| outcome.index).collect::<Vec<_>>(),
-        (0..ITEMS).collect::<Vec<_>>()
-    );
     assert_eq!(client.stats().await.expect("stats").counts.assets, ITEMS);
     server.end().await;
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use common::{FakeDecoder, Fixture, Running, ask, ended};
 use sensorium_api::v1::{self, admin_service_client::AdminServiceClient};
-use sensorium_client::{Client, IndexEvent, IndexPaths, ItemState};
+use sensorium_client::{Client, IndexReply};
 use sensorium_server::{ServerError, Settings, serve};
-use sensorium_types::ErrorKind;
+use sensorium_types::{ErrorKind, IndexEvent, IndexRequest, ItemState};
 use tokio_stream::StreamExt;
 use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
@@ -128,22 +128,25 @@ async fn files_of_the_servers_machine_are_indexed_where_allowed() {
     let settings = Settings { allowed_paths: vec![folder.clone()], ..Settings::default() };
     let server = Running::over(fixture, settings).await;
     let client = server.client().await;
-    let request = IndexPaths { paths: vec![folder.clone()], ..IndexPaths::default() };
+    let request = IndexRequest { paths: vec![folder.clone()], ..IndexRequest::default() };
     let events = client.index_paths(request).await.expect("runs");
     let events: Vec<_> = events.map(|event| event.expect("an event")).collect().await;
     let states: Vec<_> = events
         .iter()
         .filter_map(|event| match event {
-            IndexEvent::Asset { state, failure, .. } => Some((*state, failure.is_some())),
-            IndexEvent::Walked { .. } | IndexEvent::PassedOver { .. } | IndexEvent::Summary(_) => None,
+            IndexReply::Event(IndexEvent::File(file)) => {
+                Some((file.outcome.state, file.outcome.failure.is_some()))
+            }
+            IndexReply::Event(IndexEvent::Walked { .. } | IndexEvent::PassedOver { .. })
+            | IndexReply::Summary(_) => None,
         })
         .collect();
     assert_eq!(states.len(), 3);
     for expected in [(ItemState::Indexed, false), (ItemState::Failed, true), (ItemState::Indexed, true)] {
         assert!(states.contains(&expected), "{expected:?}");
     }
-    assert!(events.contains(&IndexEvent::PassedOver { path: folder.join("old") }));
-    let Some(IndexEvent::Summary(summary)) = events.last() else { panic!("no summary") };
+    assert!(events.contains(&IndexReply::Event(IndexEvent::PassedOver { path: folder.join("old") })));
+    let Some(IndexReply::Summary(summary)) = events.last() else { panic!("no summary") };
     assert_eq!((summary.indexed, summary.warned, summary.failed, summary.interrupted), (2, 1, 1, false));
     let mut admin = AdminServiceClient::new(server.channel().await);
     for (warnings, name) in [(false, "bad.jpg"), (true, "half.jpg")] {
@@ -155,7 +158,7 @@ async fn files_of_the_servers_machine_are_indexed_where_allowed() {
     let hits = client.query(ask("dog")).await.expect("answers").hits;
     assert_eq!(hits[0].path, Some(folder.join("dog.jpg")));
 
-    let outside = IndexPaths { paths: vec!["/etc".into()], ..IndexPaths::default() };
+    let outside = IndexRequest { paths: vec!["/etc".into()], ..IndexRequest::default() };
     let refused = client.index_paths(outside).await.map(|_| ()).expect_err("refused");
     assert_eq!(refused.kind(), ErrorKind::InvalidArgument);
     server.end().await;
@@ -165,7 +168,7 @@ async fn files_of_the_servers_machine_are_indexed_where_allowed() {
 async fn files_of_the_servers_machine_are_refused_unless_allowed() {
     let server = Running::with(Settings::default(), FakeDecoder::default()).await;
     let client = server.client().await;
-    let request = IndexPaths { paths: vec!["/".into()], ..IndexPaths::default() };
+    let request = IndexRequest { paths: vec!["/".into()], ..IndexRequest::default() };
     let refused = client.index_paths(request).await.map(|_| ()).expect_err("refused");
     assert_eq!(refused.kind(), ErrorKind::FailedPrecondition);
     server.end().await;

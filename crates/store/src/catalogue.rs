@@ -7,6 +7,8 @@ use sensorium_types::{AssetId, Cursor, Filter, Page, PointKey, SourceKey, Source
 
 use crate::StoreError;
 
+/// Assets of one page of [`all_assets`].
+const ASSETS_PAGE: usize = 1000;
 /// Source rows of one page of [`all_sources`].
 const SOURCES_PAGE: usize = 10_000;
 
@@ -49,6 +51,22 @@ pub trait Catalogue: Send + Sync + Debug {
 
     /// The thumbnails of points, in their order; `None` where there is none.
     async fn thumbs(&self, points: &[PointKey]) -> Result<Vec<Option<Vec<u8>>>, StoreError>;
+}
+
+/// Every asset that meets a filter which few meet, without vectors.
+///
+/// # Errors
+/// If a page cannot be read.
+pub async fn all_assets(catalogue: &dyn Catalogue, filter: &Filter) -> Result<Vec<StoredAsset>, StoreError> {
+    let (mut found, mut from) = (Vec::new(), None);
+    loop {
+        let page = catalogue.scroll(Some(filter), from.as_ref(), ASSETS_PAGE, false).await?;
+        found.extend(page.items);
+        match page.next {
+            Some(next) => from = Some(next),
+            None => return Ok(found),
+        }
+    }
 }
 
 /// Every source row below a path.

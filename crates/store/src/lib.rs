@@ -23,7 +23,7 @@ mod search;
 mod store;
 mod upkeep;
 
-pub use catalogue::{Catalogue, all_sources};
+pub use catalogue::{Catalogue, all_assets, all_sources};
 pub use database::{Access, Database, OpenFolder, Storage};
 pub use empty::EmptyStore;
 pub use search::VectorSearch;

@@ -1,6 +1,7 @@
 //! Words that every part of Sensorium shares: ids, modalities, payloads, filters, scores, spans and limits.
 //!
-//! No I/O, no threads, no async. Each file holds one idea:
+//! No I/O, no threads, no async. An engine and a client are asked, and answer, in these same types; messages of the network
+//! are made of them in `server` and `client`. Each file holds one idea:
 //!
 //! | file | holds |
 //! | --- | --- |
@@ -18,38 +19,63 @@
 //! | `reason.rs` | [`FailureReason`]: why a file was not indexed |
 //! | `record.rs` | what a store keeps: [`AssetRecord`], [`PointRecord`], [`SourceRow`], [`Change`] |
 //! | `search.rs` | what is asked of a store: [`SearchRequest`] of [`SubQuery`]s, [`SearchReply`]; [`Page`], [`Cursor`] |
+//! | `query.rs`, `hit.rs`, `explain.rs` | [`QueryRequest`] to [`QueryReply`] of [`Hit`]s, and how it came about: [`Explain`] |
+//! | `ingest.rs`, `outcome.rs` | [`IngestItem`] to [`ItemOutcome`] |
+//! | `indexing.rs` | a run of `index`: [`IndexRequest`], [`IndexEvent`], [`IndexSummary`]; [`FailedFile`] |
+//! | `caption.rs` | media in words: [`CaptionRequest`], [`CaptionEvent`]; [`SummaryLength`] |
+//! | `asset.rs`, `stats.rs` | what is read: [`Asset`], [`StatsReply`]; [`DeleteSelector`] |
 //! | `cancel.rs` | [`Cancel`]: what stops work, a flag and a deadline |
 //! | `kind.rs` | [`ErrorKind`]: what a caller can do about an error |
 
+mod asset;
 mod cancel;
+mod caption;
+mod explain;
 mod filter;
 mod geo;
+mod hit;
 mod hubs;
 mod id;
+mod indexing;
+mod ingest;
 mod kind;
 mod language;
 mod modality;
 mod number;
+mod outcome;
 mod payload;
+mod query;
 mod reason;
 mod record;
 mod score;
 mod search;
 mod span;
+mod stats;
 mod text;
 
+pub use asset::{Asset, DeleteOutcome, DeleteSelector, path_of};
 pub use cancel::{Cancel, CancelOnDrop, Stopped};
+pub use caption::{
+    Caption, CaptionEvent, CaptionInput, CaptionOptions, CaptionParts, CaptionRequest, CaptionStrategy,
+    CaptionToken, PartCaption, SummaryLength,
+};
+pub use explain::{Explain, ExplainedHit, ExplainedSearch, ExplainedStep, Fusion};
 pub use filter::{
     Comparison, Filter, FilterError, LOCATION_FIELD, Literal, MAX_FILTER_BYTES, MAX_FILTER_TERMS, Period,
 };
 pub use geo::{Area, Circle, EARTH_RADIUS_M, GeoBox, GeoError, GeoPoint};
+pub use hit::{Hit, QueryReply, WEAK_SCORE};
 pub use hubs::{HubBank, HubValues, HubWeights};
 pub use id::{AssetId, ContentHash, IdError, PointKey, PointUuid};
+pub use indexing::{FailedFile, FileOutcome, IndexEvent, IndexRequest, IndexSummary};
+pub use ingest::{IngestContent, IngestItem, IngestPart};
 pub use kind::ErrorKind;
 pub use language::{Language, UnknownLanguage};
 pub use modality::{Content, Modality, Track, UnknownName};
 pub use number::{compare_numbers, read_number};
+pub use outcome::{ItemFailure, ItemOutcome, ItemState};
 pub use payload::{CAPTIONS_FIELD, MAX_USER_METADATA_BYTES, Payload, PayloadError, value_inside};
+pub use query::{DEFAULT_LIMIT, QueryRequest, Term, TermInput};
 pub use reason::{FailureReason, ReasonKind};
 pub use record::{
     Applied, AssetRecord, Change, MediaPolicy, PointInfo, PointRecord, SourceKey, SourceRow, SourceState,
@@ -61,4 +87,5 @@ pub use search::{
     SubQuery,
 };
 pub use span::{Moment, Span};
+pub use stats::{CaptionCounts, StatsReply};
 pub use text::{compare_text, is_blank, nfc, printable, same_text};

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
+use std::sync::Arc;
 
 use prost::Message;
 use sensorium_types::{AssetId, AssetRecord, MediaPolicy, StoredAsset};
@@ -41,6 +42,13 @@ impl From<&StoredAsset> for v1::Asset {
 /// A path as text, with U+FFFD for bytes that are not UTF-8.
 fn shown(path: &[u8]) -> String {
     OsString::from_vec(path.to_vec()).to_string_lossy().into_owned()
+}
+
+impl v1::MediaInput {
+    /// Media by their bytes, which are shared, not copied.
+    pub fn of(bytes: Arc<[u8]>) -> Self {
+        Self { source: Some(v1::media_input::Source::Data(prost::bytes::Bytes::from_owner(bytes))) }
+    }
 }
 
 impl v1::IngestItem {

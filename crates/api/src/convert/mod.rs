@@ -13,7 +13,7 @@ mod value;
 pub use asset::asset_id;
 pub use failure::{failure_of_error, failure_of_reason};
 pub use filter::{MAX_FILTER_CONDITIONS, MAX_FILTER_DEPTH, filter, filter_of_text};
-pub use names::{modalities, modality, track};
+pub use names::{item_state, modalities, modality, track};
 pub use place::{point_ref, vector};
 pub use stats::{space, space_info};
 pub use value::{payload, payload_fields};

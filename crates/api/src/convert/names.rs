@@ -1,6 +1,8 @@
 //! The enums.
 
-use sensorium_types::{Content, ErrorKind, FieldIndexState, MediaPolicy, Modality, Plan, ReasonKind, Track};
+use sensorium_types::{
+    Content, ErrorKind, FieldIndexState, ItemState, MediaPolicy, Modality, Plan, ReasonKind, Track,
+};
 
 use crate::{ConvertError, v1};
 
@@ -35,6 +37,7 @@ same_names!(Track, "track": Video, Audio, Image, Text, Fused, Caption);
 same_names!(MediaPolicy, "media": Reference, Copy, None);
 same_names!(Content, "content": Image, Audio, Text);
 same_names!(FieldIndexState, "state": Waiting, Ready, TooLarge);
+same_names!(ItemState, "state": Indexed, Unchanged, Failed, Pruned);
 same_names!(Plan, "plan": ExactScan, Graph, FilteredGraph);
 same_names!(
     ReasonKind, "reason":
@@ -64,6 +67,16 @@ pub fn modalities(received: &[i32]) -> Result<Vec<Modality>, ConvertError> {
     received.iter().map(|number| modality(*number)).collect()
 }
 
+/// What became of an item, from its number on the wire.
+///
+/// # Errors
+/// [`ConvertError::UnknownEnum`]
+pub fn item_state(received: i32) -> Result<ItemState, ConvertError> {
+    let message = v1::ItemState::try_from(received)
+        .map_err(|_| ConvertError::UnknownEnum { field: "state", received })?;
+    message.try_into()
+}
+
 /// A track from its number on the wire; `None` where none is named.
 ///
 /// # Errors
@@ -88,6 +101,12 @@ mod tests {
             let number = v1::Track::from(track).into();
             assert_eq!(super::track(number), Ok(Some(track)));
         }
+        for state in [ItemState::Indexed, ItemState::Unchanged, ItemState::Failed, ItemState::Pruned] {
+            let number = v1::ItemState::from(state).into();
+            assert_eq!(super::item_state(number), Ok(state));
+        }
+        assert!(super::item_state(0).is_err());
+        assert!(super::item_state(99).is_err());
         assert_eq!(super::track(0), Ok(None));
         assert!(super::modality(0).is_err());
         assert!(super::modality(99).is_err());

@@ -7,8 +7,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use sensorium_engine::SummaryLength;
-use sensorium_types::{Language, Modality};
+use sensorium_types::{Language, Modality, SummaryLength};
+
+use super::task::TaskName;
 
 /// Where a server listens where nothing is typed.
 const DEFAULT_LISTEN: &str = "127.0.0.1:7700";
@@ -229,7 +230,7 @@ pub(crate) struct Eval {
     pub(crate) split: String,
     /// Only these tasks, separated by commas
     #[arg(long, value_name = "TASK,..", value_delimiter = ',')]
-    pub(crate) task: Vec<crate::eval::TaskName>,
+    pub(crate) task: Vec<TaskName>,
     /// Files decoded at a time [default: one a core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) jobs: Option<u16>,

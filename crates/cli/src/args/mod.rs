@@ -7,3 +7,4 @@
 pub(crate) mod dash;
 pub(crate) mod high;
 pub(crate) mod low;
+pub(crate) mod task;

@@ -1,14 +1,13 @@
 //! `get` and `delete`: assets by id or filter.
 
 use sensorium_engine::Access;
-use sensorium_types::{Filter, PointKey};
+use sensorium_types::{Asset, DeleteOutcome, DeleteSelector, Filter, Page, PointKey};
 use serde_json::json;
 
 use super::{Context, filter, ids};
 use crate::args::low::{Delete, Get};
-use crate::backend::{Backend, Selector};
+use crate::backend::Backend;
 use crate::failure::Exit;
-use crate::model::{Asset, Deleted};
 use crate::output::{Out, json, note, words};
 
 /// Most ids asked for in one call.
@@ -40,8 +39,8 @@ pub(super) async fn get(args: Get, context: &mut Context) -> anyhow::Result<Exit
 async fn all(backend: &Backend, filter: &Filter, vectors: bool, out: &mut Out) -> anyhow::Result<Exit> {
     let mut after = None;
     loop {
-        let (assets, next) = backend.page(filter, after.as_ref(), vectors).await?;
-        for asset in &assets {
+        let Page { items, next } = backend.page(filter, after.as_ref(), vectors).await?;
+        for asset in &items {
             show(asset, out)?;
         }
         match next {
@@ -82,11 +81,11 @@ fn show(asset: &Asset, out: &mut Out) -> std::io::Result<()> {
 /// Deletes assets.
 pub(super) async fn delete(args: Delete, context: &mut Context) -> anyhow::Result<Exit> {
     let selector = match filter(args.filter.as_deref())? {
-        Some(filter) => Selector::Filter(filter),
-        None => Selector::Ids(ids(&args.ids)?),
+        Some(filter) => DeleteSelector::Filter(filter),
+        None => DeleteSelector::Ids(ids(&args.ids)?),
     };
     let backend = Backend::open(&context.setting, Access::Write, None).await?;
-    let Deleted { deleted, missing } = backend.delete(selector).await?;
+    let DeleteOutcome { deleted, missing } = backend.delete(selector).await?;
     let out = &mut context.out;
     if out.is_json() {
         for (ids, state) in [(&deleted, "deleted"), (&missing, "missing")] {

@@ -1,6 +1,6 @@
 //! `caption`: images, videos and audio to words.
 
-use sensorium_engine::{CaptionOptions, DEFAULT_LENGTH_PENALTY, PartCaption, Strategy};
+use sensorium_types::{CaptionOptions, CaptionStrategy, PartCaption};
 
 use super::Context;
 use super::speaker::{Media, Speaker};
@@ -37,9 +37,9 @@ fn show(file: &Media, part: &PartCaption, context: &mut Context) -> anyhow::Resu
 fn options(args: &Caption) -> CaptionOptions {
     let Caption { files: _, beam, sample, top_p, seed, max_tokens } = args;
     let strategy = if *sample {
-        Strategy::Sample { top_p: *top_p, temperature: 1.0, seed: *seed }
+        CaptionStrategy::Sample { top_p: *top_p, seed: *seed }
     } else {
-        Strategy::Beam { width: usize::from(*beam), length_penalty: DEFAULT_LENGTH_PENALTY }
+        CaptionStrategy::Beam { width: usize::from(*beam) }
     };
-    CaptionOptions { strategy, max_tokens: max_tokens.map(usize::from), ..CaptionOptions::default() }
+    CaptionOptions { strategy, max_tokens: max_tokens.map(usize::from) }
 }

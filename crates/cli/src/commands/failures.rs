@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use sensorium_engine::{Access, RetryPlan};
+use sensorium_types::{FileOutcome, IndexSummary, ItemOutcome, ItemState};
 
 use super::{Context, index};
 use crate::args::low::Failures;
 use crate::failure::Exit;
 use crate::interrupt::or_interrupt;
-use crate::model::{FileEvent, FileState, Summary};
 use crate::output::{Out, json, note, words};
 
 /// Lists the failures or the warnings, or tries all of both again.
@@ -24,9 +24,9 @@ pub(super) async fn run(args: Failures, context: &mut Context) -> anyhow::Result
 async fn list(warnings: bool, context: &mut Context) -> anyhow::Result<Exit> {
     let engine = context.setting.open(Access::Read, None).await?;
     let (listed, state, none) = if warnings {
-        (engine.warnings().await?, FileState::Indexed, "no warnings")
+        (engine.warnings().await?, ItemState::Indexed, "no warnings")
     } else {
-        (engine.failures().await?, FileState::Failed, "no failures")
+        (engine.failures().await?, ItemState::Failed, "no failures")
     };
     let out = &mut context.out;
     for failure in &listed {
@@ -57,8 +57,9 @@ async fn retry(context: &mut Context) -> anyhow::Result<Exit> {
         note("no failures");
     }
     let mut all = forgotten(engine.forget(gone).await?, &mut context.out)?;
-    for request in runs {
-        let Some(summary) = Box::pin(index::local(&engine, request, &mut context.out)).await? else {
+    for run in runs {
+        let work = |sender, cancel| engine.retry(run, sender, cancel);
+        let Some(summary) = Box::pin(index::local(work, &mut context.out)).await? else {
             return Ok(Exit::Interrupted);
         };
         all = sum(all, summary);
@@ -70,23 +71,24 @@ async fn retry(context: &mut Context) -> anyhow::Result<Exit> {
 }
 
 /// Tells of failed files that are gone.
-fn forgotten(paths: Vec<PathBuf>, out: &mut Out) -> anyhow::Result<Summary> {
-    let mut summary = Summary::default();
+fn forgotten(paths: Vec<PathBuf>, out: &mut Out) -> anyhow::Result<IndexSummary> {
+    let mut summary = IndexSummary::default();
     for path in paths {
-        let (state, failure) = (FileState::Pruned, None);
-        let event = FileEvent { path, asset: None, modality: None, points: 0, state, failure };
-        summary.add(&event);
+        let (state, failure) = (ItemState::Pruned, None);
+        let outcome = ItemOutcome { asset: None, modality: None, points: 0, state, failure };
+        summary.add(&outcome);
+        let file = FileOutcome { path, outcome };
         if out.is_json() {
-            out.object(&json::file_event(&event))?;
+            out.object(&json::file_outcome(&file))?;
         } else {
-            note(&format!("{}: gone, and forgotten", words::path(&event.path, None)));
+            note(&format!("{}: gone, and forgotten", words::path(&file.path, None)));
         }
     }
     Ok(summary)
 }
 
-fn sum(a: Summary, b: Summary) -> Summary {
-    Summary {
+fn sum(a: IndexSummary, b: IndexSummary) -> IndexSummary {
+    IndexSummary {
         indexed: a.indexed + b.indexed,
         unchanged: a.unchanged + b.unchanged,
         failed: a.failed + b.failed,

@@ -1,17 +1,18 @@
 //! `index`: files and folders into the collection.
 
+use std::future::Future;
+
 use futures::StreamExt;
-use sensorium_client::{self as client, Client, ClientError};
-use sensorium_engine::{Access, Cancel, Engine, IndexRequest, MetaTable};
-use sensorium_types::ErrorKind;
-use tokio::sync::mpsc::unbounded_channel;
+use sensorium_client::{Client, ClientError, IndexReply};
+use sensorium_engine::{Access, EngineError, MetaTable};
+use sensorium_types::{Cancel, ErrorKind, IndexEvent, IndexRequest, IndexSummary};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::{Context, captions, upload};
 use crate::args::low::{Index, Switch};
 use crate::backend::Backend;
 use crate::failure::Exit;
 use crate::interrupt::{or_cancel, or_interrupt};
-use crate::model::{Event, Failure, FileEvent, Summary, state_of};
 use crate::output::progress::{Progress, sentence, unused};
 use crate::output::{Out, json, note};
 
@@ -26,7 +27,9 @@ pub(super) async fn run(args: Index, context: &mut Context) -> anyhow::Result<Ex
         backend.keep_captions(wanted == Switch::On).await?;
     }
     let summary = match &backend {
-        Backend::Folder(engine) => local(engine, request, &mut context.out).await?,
+        Backend::Folder(engine) => {
+            local(|sender, cancel| engine.index(request, sender, cancel), &mut context.out).await?
+        }
         Backend::Server(client) => remote(client, request, &mut context.out).await?,
     };
     let exit = finish(summary, strict, &mut context.out)?;
@@ -42,7 +45,7 @@ pub(super) async fn run(args: Index, context: &mut Context) -> anyhow::Result<Ex
 }
 
 /// Tells the end of a run.
-pub(super) fn finish(summary: Option<Summary>, strict: bool, out: &mut Out) -> anyhow::Result<Exit> {
+pub(super) fn finish(summary: Option<IndexSummary>, strict: bool, out: &mut Out) -> anyhow::Result<Exit> {
     let Some(summary) = summary else { return Ok(Exit::Interrupted) };
     if out.is_json() {
         out.object(&json::summary(&summary))?;
@@ -61,26 +64,28 @@ pub(super) fn finish(summary: Option<Summary>, strict: bool, out: &mut Out) -> a
     })
 }
 
-/// Indexes into the data folder; `None` if it was dropped midway.
-pub(super) async fn local(
-    engine: &Engine,
-    request: IndexRequest,
+/// Shows how a run of an engine goes; `None` if it was dropped midway.
+pub(super) async fn local<F>(
+    run: impl FnOnce(UnboundedSender<IndexEvent>, Cancel) -> F,
     out: &mut Out,
-) -> anyhow::Result<Option<Summary>> {
+) -> anyhow::Result<Option<IndexSummary>>
+where
+    F: Future<Output = Result<IndexSummary, EngineError>>,
+{
     let cancel = Cancel::new();
     let (sender, mut events) = unbounded_channel();
     let mut show = Show::new();
     let work = async {
-        let run = engine.index(request, sender, cancel.clone());
+        let run = run(sender, cancel.clone());
         let tell = async {
             while let Some(event) = events.recv().await {
-                show.event(&event.into(), out)?;
+                show.event(&event, out)?;
             }
             anyhow::Ok(())
         };
         let (summary, told) = tokio::join!(run, tell);
         told?;
-        anyhow::Ok(Summary::from(summary?))
+        anyhow::Ok(summary?)
     };
     let summary = or_cancel(&cancel, Box::pin(work)).await;
     show.end();
@@ -88,20 +93,22 @@ pub(super) async fn local(
 }
 
 /// Has a server index: by path where it may read these, else by sending the bytes.
-async fn remote(client: &Client, request: IndexRequest, out: &mut Out) -> anyhow::Result<Option<Summary>> {
-    let IndexRequest { paths, include, exclude, prune, force, meta, retry_all, only: _ } = request.clone();
+async fn remote(
+    client: &Client,
+    request: IndexRequest,
+    out: &mut Out,
+) -> anyhow::Result<Option<IndexSummary>> {
     // Read here first, so that a bad line is told of as such, whoever reads the files. A file that is not here may be
     // on the server's machine.
-    let table = match meta.clone().filter(|path| path.exists()) {
+    let table = match request.meta.clone().filter(|path| path.exists()) {
         Some(path) => Some(tokio::task::spawn_blocking(move || MetaTable::read(&path)).await??),
-        None => meta.is_none().then(MetaTable::default),
+        None => request.meta.is_none().then(MetaTable::default),
     };
     // What only files of the server's machine can be asked for is not sent in another way.
-    let table = table.filter(|_| !prune);
-    let by_path = client::IndexPaths { paths, include, exclude, prune, force, meta, retry_all };
+    let table = table.filter(|_| !request.prune);
     let mut show = Show::new();
     let work = async {
-        match (by_paths(client, by_path, &mut show, out).await, table) {
+        match (by_paths(client, request.clone(), &mut show, out).await, table) {
             (Err(error), Some(table)) if may_not_read(&error) => {
                 note("the server may not read these files itself (see `serve --allow-path`): sending them");
                 upload::run(client, request, table, &mut |event| show.event(event, out)).await
@@ -116,21 +123,16 @@ async fn remote(client: &Client, request: IndexRequest, out: &mut Out) -> anyhow
 
 async fn by_paths(
     client: &Client,
-    request: client::IndexPaths,
+    request: IndexRequest,
     show: &mut Show,
     out: &mut Out,
-) -> anyhow::Result<Summary> {
-    let mut events = client.index_paths(request).await?;
-    let mut summary = Summary { interrupted: true, ..Summary::default() };
-    while let Some(event) = events.next().await {
-        match event? {
-            client::IndexEvent::Walked { files, done } => show.event(&Event::Walked { files, done }, out)?,
-            client::IndexEvent::Asset { path, asset, modality, points, state, failure } => {
-                let (state, failure) = (state_of(state), failure.map(Failure::from));
-                show.event(&Event::File(FileEvent { path, asset, modality, points, state, failure }), out)?;
-            }
-            client::IndexEvent::PassedOver { path } => show.event(&Event::PassedOver(path), out)?,
-            client::IndexEvent::Summary(counts) => summary = counts.into(),
+) -> anyhow::Result<IndexSummary> {
+    let mut replies = client.index_paths(request).await?;
+    let mut summary = IndexSummary { interrupted: true, ..IndexSummary::default() };
+    while let Some(reply) = replies.next().await {
+        match reply? {
+            IndexReply::Event(event) => show.event(&event, out)?,
+            IndexReply::Summary(counts) => summary = counts,
         }
     }
     Ok(summary)
@@ -142,7 +144,13 @@ fn may_not_read(error: &anyhow::Error) -> bool {
         Some(ClientError::Refused(fault)) => {
             matches!(fault.kind, ErrorKind::FailedPrecondition | ErrorKind::InvalidArgument)
         }
-        Some(ClientError::Url { .. } | ClientError::Connect { .. } | ClientError::Answer(_)) | None => false,
+        Some(
+            ClientError::Url { .. }
+            | ClientError::Connect { .. }
+            | ClientError::File(_)
+            | ClientError::Answer(_),
+        )
+        | None => false,
     }
 }
 
@@ -156,13 +164,13 @@ impl Show {
         Self { progress: Progress::new() }
     }
 
-    fn event(&mut self, event: &Event, out: &mut Out) -> anyhow::Result<()> {
+    fn event(&mut self, event: &IndexEvent, out: &mut Out) -> anyhow::Result<()> {
         self.progress.show(event);
         match event {
-            Event::File(file) if out.is_json() => {
-                self.progress.aside(|| out.object(&json::file_event(file)))?;
+            IndexEvent::File(file) if out.is_json() => {
+                self.progress.aside(|| out.object(&json::file_outcome(file)))?;
             }
-            Event::File(_) | Event::Walked { .. } | Event::PassedOver(_) => {}
+            IndexEvent::File(_) | IndexEvent::Walked { .. } | IndexEvent::PassedOver { .. } => {}
         }
         Ok(())
     }
@@ -185,10 +193,10 @@ mod tests {
     #[test]
     fn the_exit_code_follows_the_summary() {
         let code = |summary, strict| finish(summary, strict, &mut out()).expect("written");
-        let failed = Summary { failed: 1, ..Summary::default() };
+        let failed = IndexSummary { failed: 1, ..IndexSummary::default() };
         assert_eq!(code(Some(failed), false), Exit::Done);
         assert_eq!(code(Some(failed), true), Exit::FailedFiles);
-        assert_eq!(code(Some(Summary { interrupted: true, ..failed }), true), Exit::Interrupted);
+        assert_eq!(code(Some(IndexSummary { interrupted: true, ..failed }), true), Exit::Interrupted);
         assert_eq!(code(None, true), Exit::Interrupted);
     }
 

@@ -2,18 +2,16 @@
 
 use std::path::Path;
 
-use sensorium_engine::{Access, Hit};
+use sensorium_engine::Access;
+use sensorium_types::{DEFAULT_LIMIT, Hit, QueryReply, QueryRequest};
 
 use super::{Context, filter};
 use crate::args::low::Search;
-use crate::backend::{Answer, Ask, Backend};
+use crate::backend::Backend;
 use crate::contact;
 use crate::failure::Exit;
-use crate::output::{hits, json, note, words};
+use crate::output::{explain, hits, json, note, words};
 use crate::query;
-
-/// Hits where neither a limit nor all are asked for.
-const DEFAULT_LIMIT: u32 = 10;
 
 /// Answers a query.
 pub(super) async fn run(args: Search, context: &mut Context) -> anyhow::Result<Exit> {
@@ -25,32 +23,33 @@ pub(super) async fn run(args: Search, context: &mut Context) -> anyhow::Result<E
     let sheet = args.contact_sheet.as_deref().map(contact::Sheet::new).transpose()?;
     let backend = Backend::open(&context.setting, Access::Read, None).await?;
     let limit = match (args.limit, args.all) {
-        (Some(limit), _) => limit,
+        (Some(limit), _) => limit as usize,
         (None, false) => DEFAULT_LIMIT,
         // A moment has at least one point.
-        (None, true) if args.moments => u32::try_from(backend.stats().await?.counts.points)?.max(1),
-        (None, true) => u32::try_from(backend.count(filter.as_ref()).await?)?.max(1),
+        (None, true) if args.moments => usize::try_from(backend.stats().await?.counts.points)?.max(1),
+        (None, true) => usize::try_from(backend.count(filter.as_ref()).await?)?.max(1),
     };
-    let ask = Ask {
+    let request = QueryRequest {
+        terms: backend.terms(terms, args.lang)?,
         modalities: args.modality,
         filter,
         limit,
         all: args.all,
+        exact: false,
         min_score: args.min_score,
-        moments: args.moments,
+        every_moment: args.moments,
         late: args.late,
-        rerank: args.rerank.unwrap_or(0),
+        rerank: args.rerank.unwrap_or(0) as usize,
         raw: args.raw,
         explain: args.explain,
-        language: args.lang,
     };
-    let Answer { hits, weak, explain } = backend.search(terms, ask).await?;
+    let QueryReply { hits, weak, explain } = backend.search(request).await?;
     show(&hits, context)?;
-    if let Some(explain) = explain {
+    if let Some(told) = explain {
         if context.out.is_json() {
-            context.out.object(&explain.object())?;
+            context.out.object(&explain::object(&told))?;
         } else {
-            for line in explain.lines() {
+            for line in explain::lines(&told) {
                 context.out.line(&words::printable(&line))?;
             }
         }

@@ -6,19 +6,18 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use futures::StreamExt;
-use sensorium_client::{self as client, Client};
-use sensorium_engine::{
-    Access, CaptionEvent, CaptionInput, CaptionOptions, CaptionParts, CaptionRequest, Captions, Engine,
-    EngineError, PartCaption, Strategy, SummaryLength,
-};
+use sensorium_client::Client;
+use sensorium_engine::{Access, Captions, Engine, EngineError};
 use sensorium_media::{Limits, MediaInput};
-use sensorium_types::AssetId;
+use sensorium_types::{
+    AssetId, CaptionEvent, CaptionInput, CaptionOptions, CaptionParts, CaptionRequest, PartCaption,
+    SummaryLength,
+};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::args::high::{Place, Setting};
-use crate::backend::connect;
+use crate::backend::{absolute, connect};
 use crate::failure::CliError;
-use crate::model::part_caption;
 
 /// Bytes of a request around those of its media.
 const ENVELOPE_BYTES: u64 = 4096;
@@ -99,13 +98,13 @@ impl<'a> Speaker<'a> {
                 told(|sender| engine.caption(request, sender), show).await
             }
             (Self::There(client), _) => {
-                let input = remote(client, media).await?;
+                let (input, parts) = (remote(client, media).await?, CaptionParts::Each);
                 let mut show = show;
-                let mut events = client.caption(input, remote_options(options)).await?;
+                let mut events = client.caption(CaptionRequest { input, parts, options }).await?;
                 while let Some(event) = events.next().await {
                     match event? {
-                        client::CaptionEvent::Piece(_) => {}
-                        client::CaptionEvent::Done(part) => show(part_caption(part))?,
+                        CaptionEvent::Piece(_) => {}
+                        CaptionEvent::Done(part) => show(part)?,
                     }
                 }
                 Ok(())
@@ -140,9 +139,9 @@ impl<'a> Speaker<'a> {
             }
             (Self::There(client), _) => {
                 let input = remote(client, media).await?;
-                let mut stream = client.summarize(input, length.map(remote_length).transpose()?).await?;
+                let mut stream = client.summarize(input, length).await?;
                 while let Some(shot) = stream.next().await {
-                    shots.push(part_caption(shot?));
+                    shots.push(shot?);
                 }
             }
         }
@@ -192,16 +191,13 @@ where
 
 /// A file, as the engine takes it.
 fn local(path: &Path) -> Result<(MediaInput, String), CliError> {
-    let wrong = |source| CliError::Path { path: path.to_path_buf(), source };
-    // Says why in the system's own words, before anything is started.
-    std::fs::metadata(path).map_err(wrong)?;
-    Ok((MediaInput::Path(std::path::absolute(path).map_err(wrong)?), path.display().to_string()))
+    Ok((MediaInput::Path(absolute(path)?), path.display().to_string()))
 }
 
 /// What a server is sent.
-async fn remote(client: &Client, media: &Media) -> anyhow::Result<client::CaptionInput> {
+async fn remote(client: &Client, media: &Media) -> anyhow::Result<CaptionInput> {
     let path = match media {
-        Media::Asset(asset) => return Ok(client::CaptionInput::Asset(asset.clone())),
+        Media::Asset(asset) => return Ok(CaptionInput::Asset(asset.clone())),
         Media::File(path) => path.clone(),
     };
     let wrong = |source| CliError::Path { path: path.clone(), source };
@@ -210,25 +206,7 @@ async fn remote(client: &Client, media: &Media) -> anyhow::Result<client::Captio
     if bytes > most {
         return Err(CliError::TooLargeToSend { path, bytes, most }.into());
     }
-    let read = tokio::task::spawn_blocking(move || fs_err::read(path)).await?;
-    Ok(client::CaptionInput::Bytes(read?))
-}
-
-fn remote_options(options: CaptionOptions) -> client::CaptionOptions {
-    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-    let strategy = match options.strategy {
-        Strategy::Greedy => client::CaptionStrategy::Greedy,
-        Strategy::Beam { width, .. } => client::CaptionStrategy::Beam(number(width)),
-        Strategy::Sample { top_p, seed, .. } => client::CaptionStrategy::Sample { top_p, seed },
-    };
-    client::CaptionOptions { each_part: true, max_tokens: options.max_tokens.map(number), strategy }
-}
-
-fn remote_length(length: SummaryLength) -> anyhow::Result<client::SummaryLength> {
-    Ok(match length {
-        SummaryLength::Shots(shots) => client::SummaryLength::Shots(u32::try_from(shots.get())?),
-        SummaryLength::TimeMs(time) => client::SummaryLength::TimeMs(time.get()),
-    })
+    Ok(CaptionInput::File(path))
 }
 
 #[cfg(test)]

@@ -1,18 +1,17 @@
 //! `stats`: counts and sizes.
 
-use sensorium_engine::{Access, CaptionCounts};
-use sensorium_types::{CollectionStats, MeasuredRecall, SpaceInfo};
+use sensorium_engine::Access;
+use sensorium_types::{CaptionCounts, CollectionStats, MeasuredRecall, SpaceInfo, StatsReply};
 
 use super::Context;
 use crate::backend::Backend;
 use crate::failure::Exit;
-use crate::model::Stats;
 use crate::output::{json, words};
 
 /// Shows counts and sizes.
 pub(super) async fn run(context: &mut Context) -> anyhow::Result<Exit> {
     let backend = Backend::open(&context.setting, Access::Read, None).await?;
-    let Stats { collection, space, counts, captions } = backend.stats().await?;
+    let StatsReply { collection, space, counts, captions } = backend.stats().await?;
     let out = &mut context.out;
     if out.is_json() {
         out.object(&json::stats(&collection, &space, &counts, captions))?;

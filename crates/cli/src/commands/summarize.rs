@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use sensorium_engine::{Cancel, PartCaption, SummaryLength};
 use sensorium_media::cut_clip;
+use sensorium_types::{Cancel, PartCaption, SummaryLength};
 
 use super::Context;
 use super::speaker::{Media, Speaker};

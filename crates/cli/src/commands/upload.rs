@@ -9,12 +9,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use futures::StreamExt;
-use sensorium_client::{Client, IngestItem, IngestOutcome};
-use sensorium_engine::{Found, IndexRequest, MetaTable, find};
-use sensorium_types::{FailureReason, Payload, ReasonKind};
+use sensorium_client::Client;
+use sensorium_engine::{Found, MetaTable, find};
+use sensorium_types::{
+    FailureReason, FileOutcome, IndexEvent, IndexRequest, IndexSummary, IngestItem, ItemOutcome, Payload,
+    ReasonKind,
+};
 use tokio::sync::mpsc;
-
-use crate::model::{Event, Failure, FileEvent, FileState, Summary, state_of};
 
 /// Files read ahead of the server.
 const READ_AHEAD: usize = 4;
@@ -26,8 +27,8 @@ pub(super) async fn run(
     client: &Client,
     request: IndexRequest,
     meta: MetaTable,
-    tell: &mut (dyn FnMut(&Event) -> anyhow::Result<()> + Send),
-) -> anyhow::Result<Summary> {
+    tell: &mut (dyn FnMut(&IndexEvent) -> anyhow::Result<()> + Send),
+) -> anyhow::Result<IndexSummary> {
     let begun = Instant::now();
     let max_bytes = client.info().await?.max_message_bytes.saturating_sub(ENVELOPE_BYTES);
     let found = tokio::task::spawn_blocking(move || find(&request)).await??;
@@ -35,11 +36,11 @@ pub(super) async fn run(
     for met in &found {
         match met {
             Found::File { .. } | Found::Unusable { .. } => files += 1,
-            Found::DataFolder(path) => tell(&Event::PassedOver(path.clone()))?,
+            Found::DataFolder(path) => tell(&IndexEvent::PassedOver { path: path.clone() })?,
         }
     }
-    tell(&Event::Walked { files, done: true })?;
-    let mut summary = Summary::default();
+    tell(&IndexEvent::Walked { files, done: true })?;
+    let mut summary = IndexSummary::default();
     // The path of each item sent, by its place in the stream.
     let sent: Arc<Mutex<Vec<PathBuf>>> = Arc::default();
     let (failed, mut failures) = mpsc::unbounded_channel();
@@ -73,29 +74,23 @@ pub(super) async fn run(
         receiver.recv().await.map(|item| (item, receiver))
     });
     let mut outcomes = std::pin::pin!(client.ingest(Box::pin(items)));
-    while let Some(outcome) = outcomes.next().await {
-        let outcome = outcome?;
-        let place = usize::try_from(outcome.index)?;
+    let mut done = |path, outcome| {
+        summary.add(&outcome);
+        tell(&IndexEvent::File(FileOutcome { path, outcome }))
+    };
+    while let Some(told) = outcomes.next().await {
+        let (place, outcome) = told?;
+        let place = usize::try_from(place)?;
         let path = sent.lock().unwrap_or_else(PoisonError::into_inner).get(place).cloned();
-        let event = done(path.unwrap_or_default(), outcome);
-        summary.add(&event);
-        tell(&Event::File(event))?;
+        done(path.unwrap_or_default(), outcome)?;
     }
-    summary.metadata_unused = reader.await?;
+    let metadata_unused = reader.await?;
     while let Some((path, reason)) = failures.recv().await {
-        let failure = Some(Failure::from(&reason));
-        let event =
-            FileEvent { path, asset: None, modality: None, points: 0, state: FileState::Failed, failure };
-        summary.add(&event);
-        tell(&Event::File(event))?;
+        done(path, ItemOutcome::failed(reason))?;
     }
+    summary.metadata_unused = metadata_unused;
     summary.seconds = begun.elapsed().as_secs_f64();
     Ok(summary)
-}
-
-fn done(path: PathBuf, outcome: IngestOutcome) -> FileEvent {
-    let IngestOutcome { index: _, asset, modality, points, state, failure } = outcome;
-    FileEvent { path, asset, modality, points, state: state_of(state), failure: failure.map(Failure::from) }
 }
 
 /// A file as an item that tells where it lay.

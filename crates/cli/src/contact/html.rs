@@ -70,7 +70,7 @@ fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use sensorium_engine::Hit;
+    use sensorium_types::Hit;
     use sensorium_types::{AssetId, Modality, Payload, PointInfo, Track};
 
     use super::*;

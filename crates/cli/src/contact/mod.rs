@@ -7,8 +7,7 @@ mod png;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use sensorium_engine::Hit;
-use sensorium_types::PointKey;
+use sensorium_types::{Hit, PointKey};
 
 use crate::backend::Backend;
 use crate::failure::Exit;

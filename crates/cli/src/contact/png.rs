@@ -52,7 +52,7 @@ fn cell(thumb: Option<&[u8]>) -> RgbImage {
 
 #[cfg(test)]
 mod tests {
-    use sensorium_engine::Hit;
+    use sensorium_types::Hit;
     use sensorium_types::{AssetId, Modality, Payload, PointInfo, Track};
 
     use super::*;

@@ -8,17 +8,20 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sensorium_embed::{Bundle, Captioner, EmbedError, Input, Memory};
-use sensorium_engine::{Access, Cancel, DEFAULT_COLLECTION, Engine, IndexRequest};
-use sensorium_types::{AssetId, CalibrationTable, Content, HubValues, Modality, PointKey, Track};
+use sensorium_engine::{Access, Cancel, DEFAULT_COLLECTION, Engine};
+use sensorium_types::{
+    AssetId, CalibrationTable, Content, FileOutcome, HubValues, IndexEvent, IndexRequest, Modality, PointKey,
+    Track,
+};
 use tempfile::TempDir;
 use tokio::sync::mpsc::unbounded_channel;
 
+use super::EvalError;
 use super::manifest::{Manifest, Row};
 use super::scoring::Vector;
-use super::{EvalError, TaskName};
 use crate::args::high::Setting;
+use crate::args::task::TaskName;
 use crate::interrupt::or_cancel;
-use crate::model::{Event, FileEvent};
 use crate::output::progress::Progress;
 
 /// Assets read in one go.
@@ -88,16 +91,16 @@ impl Corpus {
             .zip(&files)
             .enumerate()
             .map(|(place, (row, file))| {
-                let event = gallery.events.get(&place);
-                let modality = event.and_then(|event| event.modality).or_else(|| modality_of(file));
-                Item { row, modality, asset: event.and_then(|event| event.asset.clone()) }
+                let outcome = gallery.files.get(&place).map(|file| &file.outcome);
+                let modality = outcome.and_then(|outcome| outcome.modality).or_else(|| modality_of(file));
+                Item { row, modality, asset: outcome.and_then(|outcome| outcome.asset.clone()) }
             })
             .collect();
         let stills = stills
             .into_iter()
             .enumerate()
             .filter_map(|(place, still)| {
-                let asset = asking.events.get(&place)?.asset.as_ref()?;
+                let asset = asking.files.get(&place)?.outcome.asset.as_ref()?;
                 Some((still, asking.vectors.get(asset)?.clone()))
             })
             .collect();
@@ -180,7 +183,7 @@ fn stills(rows: &[Row]) -> Vec<PathBuf> {
 #[derive(Debug, Default)]
 struct Indexed {
     /// What became of each file, by its place.
-    events: HashMap<usize, FileEvent>,
+    files: HashMap<usize, FileOutcome>,
     vectors: HashMap<AssetId, Vec<Vector>>,
     memories: HashMap<AssetId, Memory>,
     /// Lines about files that failed.
@@ -203,12 +206,12 @@ impl Indexed {
         link(&links, files).map_err(|source| EvalError::Temporary { source })?;
         let data = folder.path().join(format!("{name}-data"));
         let engine = setting.open_at(&data, DEFAULT_COLLECTION, Access::Write, jobs).await?;
-        let Some(events) = Box::pin(index(&engine, links)).await? else { return Ok(None) };
-        let failures = events
+        let Some(indexed) = Box::pin(index(&engine, links)).await? else { return Ok(None) };
+        let failures = indexed
             .iter()
-            .filter_map(|event| {
-                let place = place_of(&event.path)?;
-                let reason = &event.failure.as_ref()?.reason;
+            .filter_map(|file| {
+                let place = place_of(&file.path)?;
+                let reason = file.outcome.failure.as_ref()?;
                 Some(format!("{}: {reason}", files.get(place)?.display()))
             })
             .collect();
@@ -218,8 +221,8 @@ impl Indexed {
             .filter(|(_, points)| matches!(points.as_slice(), [Vector { content: Content::Image, .. }]));
         let assets = images.map(|(asset, _)| asset.clone()).collect();
         let memories = if reads { memories(&engine, assets, setting).await? } else { HashMap::new() };
-        let events = events.into_iter().filter_map(|event| Some((place_of(&event.path)?, event))).collect();
-        Ok(Some(Self { events, vectors, memories, failures }))
+        let files = indexed.into_iter().filter_map(|file| Some((place_of(&file.path)?, file))).collect();
+        Ok(Some(Self { files, vectors, memories, failures }))
     }
 }
 
@@ -241,7 +244,7 @@ fn place_of(link: &Path) -> Option<usize> {
     link.file_stem()?.to_str()?.parse().ok()
 }
 
-async fn index(engine: &Engine, folder: PathBuf) -> anyhow::Result<Option<Vec<FileEvent>>> {
+async fn index(engine: &Engine, folder: PathBuf) -> anyhow::Result<Option<Vec<FileOutcome>>> {
     let request = IndexRequest { paths: vec![folder], ..IndexRequest::default() };
     let cancel = Cancel::new();
     let (sender, mut receiver) = unbounded_channel();
@@ -251,11 +254,10 @@ async fn index(engine: &Engine, folder: PathBuf) -> anyhow::Result<Option<Vec<Fi
         let listen = async {
             let mut events = Vec::new();
             while let Some(event) = receiver.recv().await {
-                let event = Event::from(event);
                 progress.show(&event);
                 match event {
-                    Event::File(event) => events.push(event),
-                    Event::Walked { .. } | Event::PassedOver(_) => {}
+                    IndexEvent::File(file) => events.push(file),
+                    IndexEvent::Walked { .. } | IndexEvent::PassedOver { .. } => {}
                 }
             }
             events

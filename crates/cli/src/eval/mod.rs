@@ -30,9 +30,9 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 pub(crate) use report::Report;
-pub(crate) use tasks::TaskName;
 
 use crate::args::high::Setting;
+use crate::args::task::TaskName;
 use crate::failure::Exit;
 use corpus::Corpus;
 use manifest::Manifest;
@@ -118,7 +118,7 @@ pub(crate) async fn run(request: Request, setting: &Setting) -> anyhow::Result<O
     let figures = tokio::task::spawn_blocking(move || {
         let mut figures = Vec::new();
         for task in wanted {
-            if let Some(found) = task.measure(&corpus)? {
+            if let Some(found) = tasks::measure(task, &corpus)? {
                 figures.push((task, found));
             }
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::TaskName;
+use crate::args::task::TaskName;
 
 /// The figures of a task.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use sensorium_engine::Hit;
+use sensorium_types::Hit;
 
 use super::paint::Paint;
 use super::words;

@@ -2,14 +2,12 @@
 
 use std::path::Path;
 
-use sensorium_engine::{self as engine, Caption, CaptionCounts, Hit, PartCaption};
 use sensorium_types::{
-    CollectionStats, FieldIndex, FieldIndexState, Moment, Payload, PointInfo, PointKey, Problem, SpaceInfo,
-    Span,
+    Asset, Caption, CaptionCounts, CollectionStats, FailedFile, FieldIndex, FieldIndexState, FileOutcome,
+    Hit, IndexSummary, ItemFailure, ItemOutcome, ItemState, Moment, PartCaption, Payload, PointInfo,
+    PointKey, Problem, SpaceInfo, Span,
 };
 use serde_json::{Value, json};
-
-use crate::model::{Asset, FileEvent, FileState, Summary};
 
 /// An f32 with the digits that name it, not those of its neighbour among f64.
 pub(crate) fn number(value: f32) -> Value {
@@ -35,7 +33,7 @@ pub(crate) fn path(path: &Path) -> Value {
 /// A row of `caption`: an image, or a part of a video or an audio clip.
 pub(crate) fn caption(file: &Path, part: &PartCaption) -> Value {
     let PartCaption { span, caption } = part;
-    let Caption { text, confidence, tokens, end_log_prob, end: _ } = caption;
+    let Caption { text, confidence, tokens, end_log_prob } = caption;
     let tokens: Vec<Value> = tokens
         .iter()
         .map(|token| json!({ "piece": token.piece, "log_prob": number(token.log_prob) }))
@@ -67,8 +65,8 @@ pub(crate) fn storyboard(file: &Path, shots: &[PartCaption]) -> Value {
 }
 
 /// A row of `index`.
-pub(crate) fn file_event(event: &FileEvent) -> Value {
-    let FileEvent { path: file, asset, modality, points, state, failure } = event;
+pub(crate) fn file_outcome(of: &FileOutcome) -> Value {
+    let FileOutcome { path: file, outcome: ItemOutcome { asset, modality, points, state, failure } } = of;
     json!({
         "event": "asset",
         "path": path(file),
@@ -76,14 +74,14 @@ pub(crate) fn file_event(event: &FileEvent) -> Value {
         "modality": modality.map(|modality| modality.name()),
         "points": points,
         "state": state.name(),
-        "reason": failure.as_ref().map(|failure| &failure.reason),
-        "retryable": failure.as_ref().map(|failure| failure.retryable),
+        "reason": failure.as_ref().map(ToString::to_string),
+        "retryable": failure.as_ref().map(ItemFailure::is_retryable),
     })
 }
 
 /// A row of `failures`.
-pub(crate) fn failure(failure: &engine::Failure, state: FileState) -> Value {
-    let engine::Failure { path: file, reason, tries, bytes } = failure;
+pub(crate) fn failure(failed: &FailedFile, state: ItemState) -> Value {
+    let FailedFile { path: file, reason, tries, bytes } = failed;
     json!({
         "path": path(file),
         "state": state.name(),
@@ -95,8 +93,8 @@ pub(crate) fn failure(failure: &engine::Failure, state: FileState) -> Value {
 }
 
 /// The last row of `index`.
-pub(crate) fn summary(summary: &Summary) -> Value {
-    let Summary {
+pub(crate) fn summary(summary: &IndexSummary) -> Value {
+    let IndexSummary {
         indexed,
         unchanged,
         failed,
@@ -243,10 +241,9 @@ pub(crate) fn problems(problems: &[Problem]) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use sensorium_types::{AssetId, Modality, Track};
+    use sensorium_types::{AssetId, FailureReason, Modality, ReasonKind, Track};
 
     use super::*;
-    use crate::model::Failure;
 
     #[test]
     fn numbers_keep_their_digits() {
@@ -286,21 +283,20 @@ mod tests {
 
     #[test]
     fn rows_of_an_index_run_have_every_key() {
-        let mut event = FileEvent {
-            path: "/a.jpg".into(),
+        let outcome = ItemOutcome {
             asset: Some(AssetId::new("a").expect("valid")),
             modality: Some(Modality::Image),
             points: 1,
-            state: FileState::Indexed,
+            state: ItemState::Indexed,
             failure: None,
         };
+        let file = |outcome| FileOutcome { path: "/a.jpg".into(), outcome };
         assert_eq!(
-            file_event(&event).to_string(),
+            file_outcome(&file(outcome)).to_string(),
             r#"{"event":"asset","path":"/a.jpg","asset":"a","modality":"image","points":1,"state":"indexed","reason":null,"retryable":null}"#
         );
-        event.state = FileState::Failed;
-        event.failure = Some(Failure { reason: "corrupt".to_owned(), retryable: false });
-        let row = file_event(&event);
+        let failed = ItemOutcome::failed(FailureReason::new(ReasonKind::Corrupt, ""));
+        let row = file_outcome(&file(failed));
         assert_eq!(row.get("state"), Some(&json!("failed")));
         assert_eq!(row.get("reason"), Some(&json!("corrupt")));
         assert_eq!(row.get("retryable"), Some(&json!(false)));
@@ -309,7 +305,7 @@ mod tests {
     #[test]
     fn the_summary_is_the_contract_s() {
         let keys: Vec<String> =
-            summary(&Summary::default()).as_object().expect("object").keys().cloned().collect();
+            summary(&IndexSummary::default()).as_object().expect("object").keys().cloned().collect();
         assert_eq!(
             keys,
             ["event", "indexed", "unchanged", "failed", "pruned", "warned", "points", "seconds"]

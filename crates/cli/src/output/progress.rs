@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use sensorium_types::{FileOutcome, IndexEvent, IndexSummary, ItemState};
+
 use super::words;
-use crate::model::{Event, FileEvent, FileState, Summary};
 
 const WALKING: &str = "{spinner} {pos} done of {msg}";
 const COUNTING: &str = "{bar:24} {pos}/{len}  {per_sec}  {eta} left  {msg}";
@@ -20,9 +21,9 @@ const MAX_NAMED: usize = 20;
 pub(crate) struct Progress {
     bar: ProgressBar,
     is_counting: bool,
-    counts: Summary,
-    failures: Vec<FileEvent>,
-    warned: Vec<FileEvent>,
+    counts: IndexSummary,
+    failures: Vec<FileOutcome>,
+    warned: Vec<FileOutcome>,
     passed_over: Vec<PathBuf>,
 }
 
@@ -40,7 +41,7 @@ impl Progress {
         Self {
             bar,
             is_counting: false,
-            counts: Summary::default(),
+            counts: IndexSummary::default(),
             failures: Vec::new(),
             warned: Vec::new(),
             passed_over: Vec::new(),
@@ -48,33 +49,34 @@ impl Progress {
     }
 
     /// Shows an event.
-    pub(crate) fn show(&mut self, event: &Event) {
+    pub(crate) fn show(&mut self, event: &IndexEvent) {
         match event {
-            Event::Walked { files, done: false } => {
+            IndexEvent::Walked { files, done: false } => {
                 if !self.is_counting {
                     self.bar.set_message(format!("{files} files found so far"));
                 }
             }
-            Event::Walked { files, done: true } => {
+            IndexEvent::Walked { files, done: true } => {
                 self.is_counting = true;
                 self.bar.set_length(*files);
                 self.bar.set_style(style(COUNTING));
                 self.bar.set_message(self.message());
             }
-            Event::File(file) => {
-                self.counts.add(file);
-                if file.state != FileState::Pruned {
+            IndexEvent::File(file) => {
+                let outcome = &file.outcome;
+                self.counts.add(outcome);
+                if outcome.state != ItemState::Pruned {
                     self.bar.inc(1);
                 }
                 if self.is_counting {
                     self.bar.set_message(self.message());
                 }
-                let named = if file.is_warned() { &mut self.warned } else { &mut self.failures };
-                if file.failure.is_some() && named.len() < MAX_NAMED {
+                let named = if outcome.is_warned() { &mut self.warned } else { &mut self.failures };
+                if outcome.failure.is_some() && named.len() < MAX_NAMED {
                     named.push(file.clone());
                 }
             }
-            Event::PassedOver(path) => self.passed_over.push(path.clone()),
+            IndexEvent::PassedOver { path } => self.passed_over.push(path.clone()),
         }
     }
 
@@ -86,14 +88,15 @@ impl Progress {
     /// Takes the bar away, and gives lines about what was passed over, has a warning, or failed.
     pub(crate) fn end(self) -> Vec<String> {
         self.bar.finish_and_clear();
-        let line = |file: &FileEvent, what: &str| {
-            let reason = file.failure.as_ref().map_or("failed", |failure| failure.reason.as_str());
-            format!("{}: {what}{}", words::path(&file.path, None), words::printable(reason))
+        let line = |file: &FileOutcome, what: &str| {
+            let failure = file.outcome.failure.as_ref();
+            let reason = failure.map_or_else(|| "failed".to_owned(), ToString::to_string);
+            format!("{}: {what}{}", words::path(&file.path, None), words::printable(&reason))
         };
         let passed_over = |path: &PathBuf| {
             format!("{}: passed over, it is another data folder of sensorium", words::path(path, None))
         };
-        let rest = |all: u64, named: &[FileEvent], command: &str| {
+        let rest = |all: u64, named: &[FileOutcome], command: &str| {
             let rest = all.saturating_sub(named.len() as u64);
             (rest > 0).then(|| format!("and {rest} more: see `{command}`"))
         };
@@ -106,7 +109,7 @@ impl Progress {
     }
 
     fn message(&self) -> String {
-        let Summary { indexed, unchanged, failed, .. } = self.counts;
+        let IndexSummary { indexed, unchanged, failed, .. } = self.counts;
         format!("{indexed} new, {unchanged} unchanged, {failed} failed")
     }
 }
@@ -116,8 +119,8 @@ fn style(template: &str) -> ProgressStyle {
 }
 
 /// The counts at the end, as a sentence.
-pub(crate) fn sentence(summary: &Summary) -> String {
-    let Summary {
+pub(crate) fn sentence(summary: &IndexSummary) -> String {
+    let IndexSummary {
         indexed,
         unchanged,
         failed,
@@ -155,7 +158,7 @@ pub(crate) fn sentence(summary: &Summary) -> String {
 }
 
 /// Rows of the metadata that came to nothing, if there are any.
-pub(crate) fn unused(summary: &Summary) -> Option<String> {
+pub(crate) fn unused(summary: &IndexSummary) -> Option<String> {
     match summary.metadata_unused {
         0 => None,
         1 => Some("1 row of the metadata names no file that was met".to_owned()),
@@ -165,8 +168,9 @@ pub(crate) fn unused(summary: &Summary) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use sensorium_types::{FailureReason, ItemOutcome, ReasonKind};
+
     use super::*;
-    use crate::model::Failure;
 
     #[test]
     fn templates_are_sound() {
@@ -177,7 +181,8 @@ mod tests {
 
     #[test]
     fn the_sentence_says_what_happened() {
-        let mut summary = Summary { indexed: 2, failed: 1, points: 1, seconds: 0.25, ..Summary::default() };
+        let mut summary =
+            IndexSummary { indexed: 2, failed: 1, points: 1, seconds: 0.25, ..IndexSummary::default() };
         assert_eq!(sentence(&summary), "2 indexed, 0 unchanged, 1 failed; 1 new point in 0.2 s");
         summary.interrupted = true;
         summary.pruned = 3;
@@ -189,22 +194,17 @@ mod tests {
         assert!(sentence(&summary).starts_with("2 indexed (1 with a warning), 0 unchanged,"));
     }
 
-    fn file(number: usize, state: FileState, reason: &str) -> Event {
-        Event::File(FileEvent {
-            path: format!("/{number}.jpg").into(),
-            asset: None,
-            modality: None,
-            points: 0,
-            state,
-            failure: Some(Failure { reason: reason.to_owned(), retryable: false }),
-        })
+    fn file(number: usize, state: ItemState, detail: &str) -> IndexEvent {
+        let failed = ItemOutcome::failed(FailureReason::new(ReasonKind::Corrupt, detail));
+        let outcome = ItemOutcome { state, ..failed };
+        IndexEvent::File(FileOutcome { path: format!("/{number}.jpg").into(), outcome })
     }
 
     #[test]
     fn failures_are_named_up_to_a_number() {
         let mut progress = Progress::new();
         for number in 0..MAX_NAMED + 2 {
-            progress.show(&file(number, FileState::Failed, "corrupt: no frames"));
+            progress.show(&file(number, ItemState::Failed, "no frames"));
         }
         let lines = progress.end();
         assert_eq!(lines.len(), MAX_NAMED + 1);
@@ -215,10 +215,10 @@ mod tests {
     #[test]
     fn warnings_and_folders_passed_over_are_named_apart_from_failures() {
         let mut progress = Progress::new();
-        progress.show(&Event::PassedOver("/old".into()));
-        progress.show(&file(1, FileState::Failed, "corrupt"));
+        progress.show(&IndexEvent::PassedOver { path: "/old".into() });
+        progress.show(&file(1, ItemState::Failed, ""));
         for number in 2..MAX_NAMED + 3 {
-            progress.show(&file(number, FileState::Indexed, "corrupt: cut short"));
+            progress.show(&file(number, ItemState::Indexed, "cut short"));
         }
         let lines = progress.end();
         assert_eq!(lines.len(), MAX_NAMED + 3);

@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use sensorium_engine::PartCaption;
-use sensorium_types::{Modality, Moment, PointInfo, PointKey, Span};
+use sensorium_types::{Modality, Moment, PartCaption, PointInfo, PointKey, Span};
 
 pub(crate) use sensorium_types::printable;
 

@@ -3,9 +3,10 @@
 use std::ops::ControlFlow;
 
 use super::rules::{Rules, log_softmax};
-use super::state::{Cache, Line, Memory};
+use super::state::{Cache, Line};
 use super::{BEGIN, END, Written, network::Network};
-use crate::{CaptionEnd, EmbedError};
+use crate::EmbedError;
+use crate::memory::Memory;
 
 /// A caption that grows.
 #[derive(Debug)]
@@ -55,11 +56,7 @@ pub(super) fn search(
             let Some(parent) = growing.get(next.parent) else { continue };
             if next.id == END {
                 if rank < width {
-                    let written = Written {
-                        end_log_prob: Some(next.log_prob),
-                        end: CaptionEnd::Whole,
-                        ..parent.written.clone()
-                    };
+                    let written = Written { end_log_prob: Some(next.log_prob), ..parent.written.clone() };
                     end_with(next.sum, written);
                     ended += 1;
                 }
@@ -72,9 +69,7 @@ pub(super) fn search(
         }
         if grown.is_empty() && ended == 0 {
             // Nothing is allowed any more: the best so far stands.
-            for Growing { written, sum, .. } in growing.drain(..) {
-                end_with(sum, Written { end: CaptionEnd::NothingLeft, ..written });
-            }
+            break;
         }
         growing = grown;
         if ended >= width || growing.is_empty() {

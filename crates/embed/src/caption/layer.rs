@@ -2,9 +2,10 @@
 
 use sensorium_kernels::{Activation, Epilogue, dot, softmax_rows};
 
-use super::state::{LayerCache, LayerMemory, Line};
+use super::state::{LayerCache, Line};
 use crate::EmbedError;
 use crate::layers::{LayerNorm, Linear};
+use crate::memory::LayerMemory;
 use crate::weights::Weights;
 
 /// Sizes of a block.

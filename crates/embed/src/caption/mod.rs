@@ -3,7 +3,7 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `network.rs`, `layer.rs` | the network: grid to memory, tokens to logits |
-//! | `state.rs` | [`Memory`], made once an image, and the cache of the tokens so far, which is passed in |
+//! | `state.rs` | the cache of the tokens so far, which is passed in |
 //! | `words.rs` | tokens to text and back |
 //! | `rules.rs` | what may not come next |
 //! | `single.rs`, `sample.rs`, `beam.rs` | greedy, nucleus sampling, beam search |
@@ -27,15 +27,15 @@ mod words;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use sensorium_types::{Caption, CaptionToken};
+
+use crate::memory::Memory;
 use crate::threads::Threads;
 use crate::tokenizer::Tokenizer;
 use crate::weights::Weights;
-use crate::{
-    Caption, CaptionEnd, CaptionOptions, CaptionToken, Captioner, EmbedError, Grid, Strategy, TextScores,
-};
+use crate::{Captioner, DecoderOptions, EmbedError, Grid, Strategy, TextScores};
 
 pub(crate) use network::CaptionConfig;
-pub use state::Memory;
 
 use network::Network;
 use rules::Rules;
@@ -54,18 +54,12 @@ const MAX_WIDTH: usize = 64;
 const IMAGES_A_PASS: usize = 8;
 
 /// Tokens without their text.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 struct Written {
     ids: Vec<u32>,
     log_probs: Vec<f32>,
+    /// `None` where it was not the model that ended the caption.
     end_log_prob: Option<f32>,
-    end: CaptionEnd,
-}
-
-impl Default for Written {
-    fn default() -> Self {
-        Self { ids: Vec::new(), log_probs: Vec::new(), end_log_prob: None, end: CaptionEnd::TooLong }
-    }
 }
 
 /// The decoder with its vocabulary.
@@ -89,7 +83,7 @@ impl CaptionDecoder {
         Ok(Self { network, words, threads })
     }
 
-    fn rules(&self, options: &CaptionOptions) -> Rules {
+    fn rules(&self, options: &DecoderOptions) -> Rules {
         let most = self.network.config().max_tokens;
         let max_tokens = options.max_tokens.unwrap_or(most).min(most);
         let (min_tokens, no_repeat) = (options.min_tokens, options.no_repeat);
@@ -97,7 +91,7 @@ impl CaptionDecoder {
     }
 
     fn finish(&self, written: Written) -> Caption {
-        let Written { ids, log_probs, end_log_prob, end } = written;
+        let Written { ids, log_probs, end_log_prob } = written;
         let tokens: Vec<CaptionToken> = self
             .words
             .pieces(&ids)
@@ -109,7 +103,7 @@ impl CaptionDecoder {
         let count = all().count();
         let confidence = if count == 0 { 0.0 } else { (all().sum::<f32>() / count as f32).exp() };
         let text = tokens.iter().map(|token| token.piece.as_str()).collect();
-        Caption { text, confidence, tokens, end_log_prob, end }
+        Caption { text, confidence, tokens, end_log_prob }
     }
 }
 
@@ -125,7 +119,7 @@ impl Captioner for CaptionDecoder {
     fn caption(
         &self,
         memory: &Memory,
-        options: &CaptionOptions,
+        options: &DecoderOptions,
         on_piece: &mut dyn FnMut(&str) -> ControlFlow<()>,
     ) -> Result<Caption, EmbedError> {
         check(options)?;
@@ -141,7 +135,7 @@ impl Captioner for CaptionDecoder {
                 let mut on_step = || on_piece("");
                 let beam = (width, length_penalty);
                 let Some(written) = beam::search(&self.network, memory, rules, beam, &mut on_step)? else {
-                    return Ok(self.finish(Written { end: CaptionEnd::Stopped, ..Written::default() }));
+                    return Ok(self.finish(Written::default()));
                 };
                 let caption = self.finish(written);
                 // What is whole is told to its end or to who stops, and stays whole.
@@ -152,7 +146,7 @@ impl Captioner for CaptionDecoder {
         Ok(self.finish(written))
     }
 
-    fn captions(&self, memories: &[Memory], options: &CaptionOptions) -> Result<Vec<Caption>, EmbedError> {
+    fn captions(&self, memories: &[Memory], options: &DecoderOptions) -> Result<Vec<Caption>, EmbedError> {
         self.threads.map(memories, |memory| self.caption(memory, options, &mut |_| ControlFlow::Continue(())))
     }
 
@@ -174,7 +168,7 @@ impl Captioner for CaptionDecoder {
     }
 }
 
-fn check(options: &CaptionOptions) -> Result<(), EmbedError> {
+fn check(options: &DecoderOptions) -> Result<(), EmbedError> {
     let wrong = |what| Err(EmbedError::InvalidOptions { what });
     if options.max_tokens == Some(0) {
         return wrong("at least one token");

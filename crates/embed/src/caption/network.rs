@@ -5,8 +5,9 @@ use candle_nn::Module;
 use sensorium_kernels::Activation;
 
 use super::layer::{DecoderLayer, LayerConfig};
-use super::state::{Cache, Line, Memory};
+use super::state::{Cache, Line};
 use crate::layers::{LayerNorm, Linear, Transformer, TransformerConfig, matrix, rows_of};
+use crate::memory::Memory;
 use crate::weights::Weights;
 use crate::{EmbedError, Grid};
 

@@ -1,8 +1,9 @@
 //! How likely given tokens are beside images: one pass over the tokens for each.
 
 use super::rules::log_softmax;
-use super::state::{Line, Memory};
+use super::state::Line;
 use super::{BEGIN, END, network::Network};
+use crate::memory::Memory;
 use crate::{EmbedError, TextScore};
 
 /// The log-probability of each token beside each memory, and of the end after them; all memories together.

@@ -4,10 +4,11 @@ use std::ops::ControlFlow;
 
 use super::rules::{Rules, log_softmax};
 use super::sample::Nucleus;
-use super::state::{Line, Memory};
+use super::state::Line;
 use super::words::{Joiner, Words};
 use super::{BEGIN, END, Written, network::Network};
-use crate::{CaptionEnd, EmbedError};
+use crate::EmbedError;
+use crate::memory::Memory;
 
 /// Who chooses the next token.
 #[derive(Debug)]
@@ -48,21 +49,16 @@ pub(super) fn write(
         }
         let own = scores.clone();
         rules.block(&written.ids, &mut scores);
-        let Some(id) = chooser.choose(&scores) else {
-            written.end = CaptionEnd::NothingLeft;
-            return Ok(written);
-        };
+        let Some(id) = chooser.choose(&scores) else { return Ok(written) };
         let log_prob = own.get(id as usize).copied().unwrap_or(f32::NEG_INFINITY);
         if id == END {
             written.end_log_prob = Some(log_prob);
-            written.end = CaptionEnd::Whole;
             return Ok(written);
         }
         written.ids.push(id);
         written.log_probs.push(log_prob);
         last = id;
         if on_piece(&words.next(&mut joiner, id)).is_break() {
-            written.end = CaptionEnd::Stopped;
             return Ok(written);
         }
     }

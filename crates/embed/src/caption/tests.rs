@@ -97,11 +97,11 @@ fn memory(decoder: &CaptionDecoder, shift: usize) -> Memory {
 }
 
 /// As `training/golden_caption.py` writes.
-fn options(strategy: Strategy) -> CaptionOptions {
-    CaptionOptions { strategy, max_tokens: Some(LONGEST), no_repeat: 3, ..CaptionOptions::default() }
+fn options(strategy: Strategy) -> DecoderOptions {
+    DecoderOptions { strategy, max_tokens: Some(LONGEST), no_repeat: 3, ..DecoderOptions::default() }
 }
 
-fn quiet(decoder: &CaptionDecoder, memory: &Memory, options: &CaptionOptions) -> Caption {
+fn quiet(decoder: &CaptionDecoder, memory: &Memory, options: &DecoderOptions) -> Caption {
     decoder.caption(memory, options, &mut |_| ControlFlow::Continue(())).unwrap()
 }
 
@@ -178,7 +178,7 @@ fn a_beam_of_one_is_greedy() {
         let one = quiet(&decoder, &memory, &options(Strategy::Beam { width: 1, length_penalty: 0.7 }));
         assert_eq!(greedy.text, one.text);
         assert!((greedy.confidence - one.confidence).abs() < 1e-6);
-        assert_eq!(greedy.end, one.end);
+        assert_eq!(greedy.end_log_prob.is_some(), one.end_log_prob.is_some());
     }
 }
 
@@ -222,23 +222,23 @@ fn bounds_hold_and_who_listens_may_stop() {
     let decoder = decoder();
     let memory = memory(&decoder, 0);
     let bound = |min_tokens, max_tokens| {
-        quiet(&decoder, &memory, &CaptionOptions { min_tokens, max_tokens, ..CaptionOptions::default() })
+        quiet(&decoder, &memory, &DecoderOptions { min_tokens, max_tokens, ..DecoderOptions::default() })
     };
     let two = bound(1, Some(2));
-    assert_eq!((two.tokens.len(), two.end), (2, CaptionEnd::TooLong));
+    assert_eq!((two.tokens.len(), two.end_log_prob), (2, None));
     // The model's own bound holds where more is asked for.
     let longest = bound(1_000, Some(1_000));
-    assert_eq!((longest.tokens.len(), longest.end), (CONFIG.max_tokens, CaptionEnd::TooLong));
+    assert_eq!((longest.tokens.len(), longest.end_log_prob), (CONFIG.max_tokens, None));
     for width in [1, 3] {
         let strategy = Strategy::Beam { width, length_penalty: 0.0 };
-        let all = CaptionOptions { strategy, min_tokens: 1_000, ..CaptionOptions::default() };
+        let all = DecoderOptions { strategy, min_tokens: 1_000, ..DecoderOptions::default() };
         assert_eq!(quiet(&decoder, &memory, &all).tokens.len(), CONFIG.max_tokens);
     }
     // With no token twice, 22 words last for 22 tokens.
     for strategy in [Strategy::Greedy, Strategy::Beam { width: 2, length_penalty: 0.7 }] {
-        let once = CaptionOptions { strategy, min_tokens: 1_000, no_repeat: 1, ..CaptionOptions::default() };
+        let once = DecoderOptions { strategy, min_tokens: 1_000, no_repeat: 1, ..DecoderOptions::default() };
         let caption = quiet(&decoder, &memory, &once);
-        assert_eq!((caption.tokens.len(), caption.end), (22, CaptionEnd::NothingLeft));
+        assert_eq!((caption.tokens.len(), caption.end_log_prob), (22, None));
     }
     let mut pieces = 0;
     let stopped = decoder.caption(&memory, &options(Strategy::Greedy), &mut |_| {
@@ -246,7 +246,7 @@ fn bounds_hold_and_who_listens_may_stop() {
         if pieces == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     let stopped = stopped.unwrap();
-    assert_eq!((stopped.tokens.len(), stopped.end), (3, CaptionEnd::Stopped));
+    assert_eq!((stopped.tokens.len(), stopped.end_log_prob), (3, None));
     let beam = options(Strategy::Beam { width: 3, length_penalty: 0.7 });
     let mut steps = 0;
     let stopped = decoder.caption(&memory, &beam, &mut |piece| {
@@ -255,7 +255,7 @@ fn bounds_hold_and_who_listens_may_stop() {
         if steps == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     let stopped = stopped.unwrap();
-    assert_eq!((stopped.text.as_str(), stopped.end, steps), ("", CaptionEnd::Stopped, 3));
+    assert_eq!((stopped.text.as_str(), stopped.end_log_prob, steps), ("", None, 3));
 }
 
 #[test]
@@ -267,7 +267,7 @@ fn no_pair_of_tokens_comes_twice() {
         Strategy::Beam { width: 4, length_penalty: 0.7 },
         Strategy::Sample { top_p: 0.95, temperature: 0.7, seed: 1 },
     ] {
-        let all = CaptionOptions { strategy, min_tokens: 40, ..CaptionOptions::default() };
+        let all = DecoderOptions { strategy, min_tokens: 40, ..DecoderOptions::default() };
         let pieces: Vec<String> =
             quiet(&decoder, &memory, &all).tokens.into_iter().map(|token| token.piece).collect();
         let runs: std::collections::BTreeSet<&[String]> = pieces.windows(2).collect();
@@ -320,7 +320,7 @@ fn options_that_cannot_be_are_refused() {
         let refused = decoder.caption(&memory, &options(strategy), &mut |_| ControlFlow::Continue(()));
         assert!(matches!(refused, Err(EmbedError::InvalidOptions { .. })), "{strategy:?}");
     }
-    let none = CaptionOptions { max_tokens: Some(0), ..CaptionOptions::default() };
+    let none = DecoderOptions { max_tokens: Some(0), ..DecoderOptions::default() };
     assert!(decoder.captions(&[memory], &none).is_err());
 }
 

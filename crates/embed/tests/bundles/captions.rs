@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use crate::refusal::alter;
 use crate::small::{Small, image};
-use sensorium_embed::{Bundle, CaptionOptions, EmbedError, Grid, Image, Input};
+use sensorium_embed::{Bundle, DecoderOptions, EmbedError, Grid, Image, Input};
 use sensorium_types::{ErrorKind, Modality};
 
 fn pixels(seed: u32) -> Image {
@@ -41,7 +41,7 @@ fn one_grid_serves_the_encoder_and_the_decoder() {
 
     let captioner = bundle.captioner(Modality::Image).unwrap();
     let memories = captioner.memories(&all).unwrap();
-    let options = CaptionOptions { min_tokens: 3, ..CaptionOptions::default() };
+    let options = DecoderOptions { min_tokens: 3, ..DecoderOptions::default() };
     for (memory, together) in memories.iter().zip(captioner.captions(&memories, &options).unwrap()) {
         let mut told = String::new();
         let mut listen = |piece: &str| {
@@ -70,7 +70,7 @@ fn audio_of_any_length_is_put_into_words() {
     assert!(places[0] < places[1] && places[1] < places[2] && places[2] <= 124, "{places:?}");
     let captioner = bundle.captioner(Modality::Audio).unwrap();
     let memories = captioner.memories(&grids.iter().collect::<Vec<_>>()).unwrap();
-    let options = CaptionOptions { min_tokens: 3, ..CaptionOptions::default() };
+    let options = DecoderOptions { min_tokens: 3, ..DecoderOptions::default() };
     for caption in captioner.captions(&memories, &options).unwrap() {
         assert!(caption.tokens.len() >= 3, "{caption:?}");
     }

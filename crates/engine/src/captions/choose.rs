@@ -6,13 +6,13 @@
 //!
 //! Likeness is how far a cosine lies from that of random images towards 1, so that it means the same in every space.
 
+use sensorium_types::SummaryLength;
+
 use crate::vectors;
 
 /// Neighbours this alike are one shot, and what is this alike to a chosen shot is not chosen. Windows of one slow pan
 /// over a photo have 0.88 to 0.99, two different photos seldom more than 0.4.
 const ALIKE: f32 = 0.85;
-/// Most shots that may be chosen, and that are looked at: the longest.
-pub(super) const MAX_SHOTS: usize = 500;
 
 /// A part of a video as it was cut.
 #[derive(Debug, Clone)]
@@ -90,7 +90,7 @@ fn shot(windows: &[Window]) -> Option<Shot> {
 pub(super) fn choose(shots: &[Shot], most: usize, likeness: Likeness) -> Vec<usize> {
     let mut places: Vec<usize> = (0..shots.len()).collect();
     places.sort_by_key(|at| std::cmp::Reverse(shots.get(*at).map_or(0, |shot| length(shot.span))));
-    places.truncate(MAX_SHOTS);
+    places.truncate(SummaryLength::MAX_SHOTS);
     places.sort_unstable();
     let looked_at: Vec<&Shot> = places.iter().filter_map(|at| shots.get(*at)).collect();
     let alike: Vec<Vec<f32>> = looked_at

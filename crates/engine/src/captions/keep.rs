@@ -16,19 +16,19 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sensorium_embed::{Caption, Input, Priority};
+use sensorium_embed::{Input, Priority};
 use sensorium_media::{Cancel, MediaInput};
 use sensorium_types::{
-    AssetId, CAPTIONS_FIELD, Change, Comparison, Cursor, FailureReason, Filter, Language, Literal, Modality,
-    Payload, PointInfo, PointRecord, Span, StoredAsset, Track,
+    AssetId, CAPTIONS_FIELD, Caption, CaptionCounts, Change, Comparison, Cursor, FailureReason, Filter,
+    Language, Literal, Modality, Payload, PointInfo, PointRecord, Span, StoredAsset, Track,
 };
 use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{beam_options, shown};
+use crate::blocking::blocking;
 use crate::encode::is_of_the_file;
 use crate::engine::PARTS_FIELD;
-use crate::index::blocking;
 use crate::seams::{Captioned, Decode, Encode};
 use crate::{Engine, EngineError};
 
@@ -40,15 +40,6 @@ const MAX_CAPTIONS: usize = 200;
 const PAGE: usize = 256;
 /// How long the next caption waits before it looks again whether others work.
 const BUSY_PAUSE: Duration = Duration::from_millis(50);
-
-/// How many assets have captions of the bundle at hand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct CaptionCounts {
-    /// Assets that have them.
-    pub made: u64,
-    /// Assets that lack them: of images, videos and audio those that the bundle can put into words.
-    pub missing: u64,
-}
 
 /// What became of an asset that lacked captions.
 #[derive(Debug, Clone, PartialEq)]

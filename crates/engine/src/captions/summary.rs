@@ -1,24 +1,23 @@
 //! A video to a storyboard: chosen shots in order of time, each with a sentence.
 
 use std::collections::{HashMap, HashSet};
-use std::num::{NonZeroU64, NonZeroUsize};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use sensorium_embed::{Caption, Image, Priority};
+use sensorium_embed::{Image, Priority};
 use sensorium_media::{Cancel, MediaInput, Part, PartContent};
-use sensorium_types::{Content, Modality, Track};
+use sensorium_types::{
+    Caption, CaptionEvent, CaptionInput, Content, Modality, PartCaption, SummaryLength, Track,
+};
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::choose::{Likeness, MAX_SHOTS, Shot, Window, choose, excerpts, shots};
-use super::{CaptionEvent, CaptionInput, Captions, PartCaption, beam_options, middle};
+use super::choose::{Likeness, Shot, Window, choose, excerpts, shots};
+use super::{Captions, beam_options, middle};
+use crate::blocking::blocking;
 use crate::encode::Feed;
-use crate::index::blocking;
 use crate::seams::{Captioned, Decode, Encode};
 use crate::{Engine, EngineError};
 
-/// Shots where nothing else is asked for.
-const DEFAULT_SHOTS: usize = 12;
 /// Length of the excerpts that a time is filled with, where there are shots enough.
 const EXCERPT_MS: u64 = 2_000;
 /// Neighbours that are said in the same words are one shot if they are at least so alike.
@@ -27,27 +26,6 @@ const ALIKE_IF_SAID_ALIKE: f32 = 0.5;
 const SAME_WORDS: f32 = 0.8;
 /// Images that are kept while a video is cut; beyond it, the chosen ones are decoded again.
 const MAX_HELD_BYTES: usize = 256 << 20;
-
-/// How much of a video a summary shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SummaryLength {
-    /// At most this many shots, each whole.
-    Shots(NonZeroUsize),
-    /// Excerpts from the middle of shots, together at most so many milliseconds.
-    TimeMs(NonZeroU64),
-}
-
-impl SummaryLength {
-    /// Most shots of a summary.
-    pub const MAX_SHOTS: usize = MAX_SHOTS;
-}
-
-impl Default for SummaryLength {
-    /// 12 shots.
-    fn default() -> Self {
-        Self::Shots(NonZeroUsize::MIN.saturating_add(DEFAULT_SHOTS - 1))
-    }
-}
 
 impl Captions {
     /// Chooses shots of a video and puts each into words; they are told in order of time, once all are there. It ends
@@ -128,7 +106,7 @@ impl Maker<'_> {
         let most = match length {
             SummaryLength::Shots(most) => most.get(),
             SummaryLength::TimeMs(time) => {
-                usize::try_from(time.get() / EXCERPT_MS).unwrap_or(MAX_SHOTS).max(1)
+                usize::try_from(time.get() / EXCERPT_MS).unwrap_or(SummaryLength::MAX_SHOTS).max(1)
             }
         };
         let chosen: Vec<Shot> =

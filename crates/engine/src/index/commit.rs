@@ -1,13 +1,11 @@
 //! The end of a run's pipeline: changes to the store, events after them.
 
-use sensorium_types::{AssetId, FailureReason, Modality, Payload};
-use tokio::sync::mpsc::Receiver;
-
-use super::AssetState;
 use super::job::{Found, Ready, is_news};
 use super::report::Told;
-use super::run::{Outcome, Run};
+use super::shared::{Outcome, Run};
 use crate::EngineError;
+use sensorium_types::{AssetId, FailureReason, ItemState, Modality, Payload};
+use tokio::sync::mpsc::Receiver;
 
 /// Most jobs of one call of the store.
 const BATCH: usize = 64;
@@ -59,8 +57,8 @@ struct Settled {
 impl Settled {
     fn of(told: &Told) -> Self {
         let (failure, warning) = match told.state {
-            AssetState::Failed => (told.reason.clone(), None),
-            AssetState::Indexed | AssetState::Unchanged | AssetState::Pruned => (None, told.reason.clone()),
+            ItemState::Failed => (told.reason.clone(), None),
+            ItemState::Indexed | ItemState::Unchanged | ItemState::Pruned => (None, told.reason.clone()),
         };
         Self { failure, warning, modality: told.modality }
     }

@@ -3,15 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use crossbeam_channel::Sender;
-use sensorium_types::{FailureReason, Payload, ReasonKind};
+use sensorium_types::{FailureReason, ItemState, Payload, ReasonKind};
 use tokio::sync::mpsc;
 
+use super::job;
 use super::job::{Job, Task, forgotten, told_failure};
 use super::report::Told;
 use super::rows::Known;
-use super::run::{Outcome, Run};
+use super::shared::{Outcome, Run};
 use super::walk::{Met, Stamp, Walk, What};
-use super::{AssetState, job};
 
 /// The stamp of a file that cannot be looked at.
 const NO_STAMP: Stamp = Stamp { bytes: 0, mtime_ns: 0 };
@@ -109,7 +109,7 @@ fn decide(
         }
         (Known::Indexed { asset, own: true }, None) if given.is_none() => {
             let path = job(Task::Read { tries: 0 }).path;
-            let state = AssetState::Unchanged;
+            let state = ItemState::Unchanged;
             Decision::Told(Told { path, asset: Some(asset), modality: None, points: 0, state, reason: None })
         }
         (Known::Indexed { asset, own }, None) => Decision::Work(job(Task::Check { asset, own })),

@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use sensorium_types::{FailureReason, ReasonKind};
+use sensorium_types::{FailureReason, IndexRequest, ReasonKind};
 
 use super::globs::Selection;
 use super::start::absolute;
 use super::walk::{Walk, What};
-use crate::{Cancel, EngineError, IndexRequest};
+use crate::{Cancel, EngineError};
 
 /// Something that was met.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,9 +35,9 @@ pub enum Found {
 /// # Errors
 /// If a PATH is missing or a glob cannot be read.
 pub fn find(request: &IndexRequest) -> Result<Vec<Found>, EngineError> {
-    let IndexRequest { paths, include, exclude, meta, only, .. } = request;
+    let IndexRequest { paths, include, exclude, meta, .. } = request;
     let roots = paths.iter().map(|path| absolute(path)).collect::<Result<Vec<_>, _>>()?;
-    let selection = Selection::new(include, exclude, only.clone())?;
+    let selection = Selection::new(include, exclude, Vec::new())?;
     let left_out: Vec<_> = meta.iter().map(PathBuf::as_path).collect();
     let cancel = Cancel::new();
     let mut found = Vec::new();

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use sensorium_media::Head;
 use sensorium_types::{
-    AssetId, AssetRecord, Change, ContentHash, FailureReason, MediaPolicy, Modality, Payload, PointRecord,
-    ReasonKind, SourceKey, SourceRow, SourceState,
+    AssetId, AssetRecord, Change, ContentHash, FailureReason, ItemState, MediaPolicy, Modality, Payload,
+    PointRecord, ReasonKind, SourceKey, SourceRow, SourceState,
 };
 
+use super::facts;
 use super::report::Told;
 use super::rows::Rows;
 use super::walk::Stamp;
-use super::{AssetState, facts};
 use crate::warning::Warning;
 
 /// A file that needs more than a look at its row.
@@ -139,7 +139,7 @@ impl Job {
             changes.push(Change::MergeMetadata { asset: asset.clone(), metadata: self.metadata });
         }
         let (state, reason) =
-            if changes.is_empty() { (AssetState::Unchanged, None) } else { (AssetState::Indexed, warning) };
+            if changes.is_empty() { (ItemState::Unchanged, None) } else { (ItemState::Indexed, warning) };
         let told = Told { path: self.path, asset: Some(asset), modality, points: 0, state, reason };
         Ready { changes, told, settles }
     }
@@ -190,7 +190,7 @@ impl Job {
             asset: Some(id.clone()),
             modality: Some(modality),
             points: 0,
-            state: AssetState::Indexed,
+            state: ItemState::Indexed,
             reason: warning,
         };
         Ready { changes, told, settles: Some(id) }
@@ -203,12 +203,12 @@ impl Job {
 
 /// What is told of a failure.
 pub(super) fn told_failure(path: PathBuf, reason: FailureReason) -> Told {
-    Told { path, asset: None, modality: None, points: 0, state: AssetState::Failed, reason: Some(reason) }
+    Told { path, asset: None, modality: None, points: 0, state: ItemState::Failed, reason: Some(reason) }
 }
 
 /// Ends in the rows of a path going whose failure has no cause any more.
 pub(super) fn forgotten(path: PathBuf, keys: Vec<SourceKey>) -> Ready {
-    let (state, reason) = (AssetState::Pruned, None);
+    let (state, reason) = (ItemState::Pruned, None);
     let told = Told { path, asset: None, modality: None, points: 0, state, reason };
     Ready { changes: vec![Change::RemoveSources { keys }], told, settles: None }
 }

@@ -2,9 +2,8 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `request.rs`, `event.rs` | what is asked, what is told |
 //! | `start.rs` | a run's beginning and end: PATHs, rows, metadata, pruning, sealing |
-//! | `run.rs` | its threads and queues |
+//! | `run.rs`, `shared.rs` | its threads and queues, and what they share |
 //! | `walk.rs`, `globs.rs` | folders to files |
 //! | `find.rs` | the same for who sends them elsewhere |
 //! | `rows.rs`, `decide.rs` | what is known of a file, and what is done with it |
@@ -15,7 +14,6 @@
 
 mod commit;
 mod decide;
-mod event;
 mod facts;
 mod find;
 mod globs;
@@ -24,22 +22,19 @@ mod job;
 mod meta;
 mod prune;
 mod report;
-mod request;
 mod rows;
 mod run;
+mod shared;
 mod start;
 mod walk;
 mod work;
 
-pub use event::{AssetState, IndexEvent, IndexSummary};
 pub use find::{Found, find};
 pub use meta::MetaTable;
-pub use request::IndexRequest;
 
 pub(crate) use hash::{hash_file, is_unchanged};
 pub(crate) use job::is_news;
 pub(crate) use prune::is_gone;
-pub(crate) use rows::MAX_TRIES;
-pub(crate) use start::{Setting, blocking, index, seal_if_grown};
+pub(crate) use rows::{MAX_TRIES, is_of_the_path};
+pub(crate) use start::{Setting, index, seal_if_grown};
 pub(crate) use walk::{Stamp, unreadable};
-pub(crate) use work::is_of_the_path;

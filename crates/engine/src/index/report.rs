@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use parking_lot::Mutex;
-use sensorium_types::{AssetId, FailureReason, Modality};
+use sensorium_types::{
+    AssetId, FailureReason, FileOutcome, IndexEvent, IndexSummary, ItemFailure, ItemOutcome, ItemState,
+    Modality,
+};
 use tokio::sync::mpsc::UnboundedSender;
-
-use super::{AssetState, IndexEvent, IndexSummary};
 
 /// Files between two `Walked` events.
 const WALKED_EVERY: u64 = 256;
@@ -18,7 +19,7 @@ pub(super) struct Told {
     pub(super) asset: Option<AssetId>,
     pub(super) modality: Option<Modality>,
     pub(super) points: u64,
-    pub(super) state: AssetState,
+    pub(super) state: ItemState,
     pub(super) reason: Option<FailureReason>,
 }
 
@@ -37,20 +38,9 @@ impl Reporter {
     /// Tells what became of a file.
     pub(super) fn tell(&self, told: Told) {
         let Told { path, asset, modality, points, state, reason } = told;
-        {
-            let mut counts = self.counts.lock();
-            match state {
-                AssetState::Indexed => counts.indexed += 1,
-                AssetState::Unchanged => counts.unchanged += 1,
-                AssetState::Failed => counts.failed += 1,
-                AssetState::Pruned => counts.pruned += 1,
-            }
-            if state == AssetState::Indexed && reason.is_some() {
-                counts.warned += 1;
-            }
-            counts.points += points;
-        }
-        self.send(IndexEvent::Asset { path, asset, modality, points, state, reason });
+        let outcome = ItemOutcome { asset, modality, points, state, failure: reason.map(ItemFailure::from) };
+        self.counts.lock().add(&outcome);
+        self.send(IndexEvent::File(FileOutcome { path, outcome }));
     }
 
     /// Tells how far the walk is.

@@ -5,10 +5,9 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use sensorium_types::{AssetId, FailureReason, Payload, SourceKey, SourceRow, SourceState};
+use sensorium_types::{AssetId, FailureReason, Payload, ReasonKind, SourceKey, SourceRow, SourceState};
 
 use super::walk::Stamp;
-use super::work::is_of_the_path;
 
 /// Runs that try a file with a retryable failure of its bytes, the first included. One of its path is tried by every
 /// run: that costs no more than opening it, and permissions change without a trace in size and time.
@@ -138,10 +137,21 @@ fn source_key(root: &[u8], path: &Path) -> SourceKey {
     SourceKey { root: root.to_vec(), path: path.as_os_str().as_bytes().to_vec() }
 }
 
+/// Whether a failure is one of the path rather than of the bytes.
+pub(crate) fn is_of_the_path(reason: &FailureReason) -> bool {
+    match reason.kind {
+        ReasonKind::Moved | ReasonKind::Unreadable => true,
+        ReasonKind::Unsupported
+        | ReasonKind::Corrupt
+        | ReasonKind::TooLarge
+        | ReasonKind::TimedOut
+        | ReasonKind::DecoderMissing
+        | ReasonKind::Crashed => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use sensorium_types::ReasonKind;
-
     use super::*;
 
     const STAMP: Stamp = Stamp { bytes: 5, mtime_ns: 7 };

@@ -8,28 +8,16 @@
 //! Every queue is bounded, and so is that of the encoders, so that the slowest stage sets the pace and memory stays
 //! flat. A file is told of once: where nothing has to be written by the stage that sees so, else after its commit.
 
-use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use crossbeam_channel::bounded;
-use parking_lot::Mutex;
-use sensorium_media::Cancel;
-use sensorium_store::Store;
-use sensorium_types::{AssetId, FailureReason};
-use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::commit::commit;
-use super::globs::Selection;
-use super::job::{Job, Ready};
-use super::meta::MetaTable;
-use super::report::Reporter;
-use super::rows::Rows;
+use super::shared::Run;
 use super::{decide, work};
 use crate::EngineError;
-use crate::seams::{Decode, Encode};
 
 /// Files that wait to be read.
 const WORK_QUEUE: usize = 256;
@@ -38,37 +26,6 @@ const WORK_QUEUE: usize = 256;
 const ENCODING_QUEUE: usize = 32;
 /// Jobs that wait for the store.
 const READY_QUEUE: usize = 64;
-
-/// What all stages of a run share.
-#[derive(Debug)]
-pub(super) struct Run {
-    pub(super) store: Arc<dyn Store>,
-    pub(super) encode: Arc<dyn Encode>,
-    pub(super) decode: Arc<dyn Decode>,
-    pub(super) cancel: Cancel,
-    pub(super) runtime: Handle,
-    pub(super) roots: Vec<PathBuf>,
-    /// Files and folders that are not walked.
-    pub(super) left_out: Vec<PathBuf>,
-    pub(super) selection: Selection,
-    pub(super) rows: Rows,
-    pub(super) meta: MetaTable,
-    pub(super) retry_all: bool,
-    /// Assets that are decoded once more, since something is doubtful about them.
-    pub(super) again: HashSet<AssetId>,
-    pub(super) space_revision: String,
-    pub(super) jobs: usize,
-    pub(super) reporter: Reporter,
-    /// Assets on their way, with the files of the same bytes that wait for them.
-    pub(super) in_flight: Mutex<HashMap<AssetId, Vec<Job>>>,
-    /// Assets whose bytes failed in this run; written before they leave `in_flight`.
-    pub(super) failed: Mutex<HashMap<AssetId, FailureReason>>,
-    /// Those of `again` that were.
-    pub(super) decoded_again: Mutex<HashSet<AssetId>>,
-}
-
-/// What goes to the commit: a job, or what stops the run.
-pub(super) type Outcome = Result<Ready, EngineError>;
 
 impl Run {
     /// Walks and writes until all is done, or the run is cancelled.

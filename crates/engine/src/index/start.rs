@@ -8,8 +8,8 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 use sensorium_media::Cancel;
-use sensorium_store::{Store, all_sources};
-use sensorium_types::Change;
+use sensorium_store::{Store, all_assets, all_sources};
+use sensorium_types::{Change, IndexEvent, IndexRequest, IndexSummary, ItemState};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -18,10 +18,9 @@ use super::meta::MetaTable;
 use super::prune::{self, Gone};
 use super::report::{Reporter, Told};
 use super::rows::Rows;
-use super::run::Run;
-use super::{AssetState, IndexEvent, IndexRequest, IndexSummary};
+use super::shared::Run;
 use crate::EngineError;
-use crate::calls::all_that_meet;
+use crate::blocking::blocking;
 use crate::seams::{Decode, Encode};
 use crate::warning::warned;
 
@@ -41,15 +40,16 @@ pub(crate) struct Setting {
     pub(crate) jobs: usize,
 }
 
-/// Brings files and folders in.
+/// Brings files and folders in: of what lies below the PATHs `only` these, as they are walked (none: all).
 pub(crate) async fn index(
     setting: Setting,
     request: IndexRequest,
+    only: Vec<PathBuf>,
     events: UnboundedSender<IndexEvent>,
     cancel: Cancel,
 ) -> Result<IndexSummary, EngineError> {
     let begun = Instant::now();
-    let IndexRequest { paths, include, exclude, prune, force, meta, retry_all, only } = request;
+    let IndexRequest { paths, include, exclude, prune, force, meta, retry_all } = request;
     let roots = paths.iter().map(|path| absolute(path)).collect::<Result<Vec<_>, _>>()?;
     let selection = Selection::new(&include, &exclude, only)?;
     let mut left_out = vec![setting.data_dir.clone()];
@@ -65,7 +65,7 @@ pub(crate) async fn index(
     let gone = if prune { prune::plan(&roots, &rows, force)? } else { Vec::new() };
 
     let again = if retry_all {
-        let warned = all_that_meet(setting.store.as_ref(), &warned()).await?;
+        let warned = all_assets(setting.store.as_ref(), &warned()).await?;
         warned.into_iter().map(|stored| stored.record.id).collect()
     } else {
         HashSet::new()
@@ -140,7 +140,7 @@ async fn take_away(run: &Run, gone: Vec<Gone>) -> Result<(), EngineError> {
                 asset: asset.clone(),
                 modality: None,
                 points: 0,
-                state: AssetState::Pruned,
+                state: ItemState::Pruned,
                 reason: None,
             });
         }
@@ -156,12 +156,4 @@ pub(crate) async fn seal_if_grown(store: &dyn Store) -> Result<(), EngineError> 
         store.seal().await?;
     }
     Ok(())
-}
-
-/// Runs what blocks on a thread of its own.
-pub(crate) async fn blocking<T: Send + 'static>(
-    action: &'static str,
-    body: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
-) -> Result<T, EngineError> {
-    tokio::task::spawn_blocking(body).await.map_err(|_| EngineError::Task { action })?
 }

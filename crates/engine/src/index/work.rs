@@ -6,12 +6,13 @@ use std::collections::hash_map::Entry;
 use crossbeam_channel::{Receiver, Sender};
 use sensorium_embed::Priority;
 use sensorium_media::MediaInput;
-use sensorium_types::{AssetId, AssetRecord, ContentHash, FailureReason, ReasonKind, StoredAsset, Track};
+use sensorium_types::{AssetId, AssetRecord, ContentHash, StoredAsset, Track};
 use tokio::sync::mpsc;
 
 use super::hash::{changed, hash_file, is_unchanged};
 use super::job::{Before, Found, Job, Ready, Seen, Task, is_news};
-use super::run::{Outcome, Run};
+use super::rows::is_of_the_path;
+use super::shared::{Outcome, Run};
 use crate::EngineError;
 use crate::encode::{Encoding, Feed, is_of_the_file, reason_of};
 use crate::warning::Warning;
@@ -173,19 +174,6 @@ fn decode(run: &Run, job: Job, hash: ContentHash, before: Option<Before>) -> Res
     };
     let seen = Seen { hash, head, before };
     Ok(Next::Encode(Box::new(Encoded { job, seen, encoding })))
-}
-
-/// Whether a failure is one of the path rather than of the bytes.
-pub(crate) fn is_of_the_path(reason: &FailureReason) -> bool {
-    match reason.kind {
-        ReasonKind::Moved | ReasonKind::Unreadable => true,
-        ReasonKind::Unsupported
-        | ReasonKind::Corrupt
-        | ReasonKind::TooLarge
-        | ReasonKind::TimedOut
-        | ReasonKind::DecoderMissing
-        | ReasonKind::Crashed => false,
-    }
 }
 
 fn look_up(run: &Run, asset: &AssetId) -> Result<Option<StoredAsset>, EngineError> {

@@ -6,18 +6,19 @@ use std::sync::Arc;
 
 use sensorium_store::Store;
 use sensorium_types::{
-    AssetId, AssetRecord, Change, ContentHash, FailureReason, MediaPolicy, Modality, Payload, PointRecord,
-    StoredAsset, Track,
+    AssetId, AssetRecord, Change, ContentHash, FailureReason, IngestContent, IngestItem, IngestPart,
+    ItemFailure, ItemOutcome, ItemState, MediaPolicy, Modality, Payload, PointRecord, StoredAsset, Track,
 };
 use serde_json::Value;
 
+use super::FUSE_FIELD;
 use super::parts::{self, Made};
-use super::{FUSE_FIELD, IngestContent, IngestItem, IngestPart, ItemOutcome};
+use crate::blocking::blocking;
 use crate::engine::PARTS_FIELD;
-use crate::index::{MAX_TRIES, blocking, is_news};
+use crate::index::{MAX_TRIES, is_news};
 use crate::seams::{Decode, Encode};
 use crate::warning::Warning;
-use crate::{AssetState, EngineError, copies, vectors};
+use crate::{EngineError, copies, vectors};
 
 /// What an ingest has of its engine.
 #[derive(Debug, Clone)]
@@ -90,8 +91,8 @@ impl Ingest {
         };
         let applied = self.store.apply(vec![Change::Upsert { asset, points, source: None }]).await?;
         let points = applied.iter().map(|applied| applied.points_written as u64).sum();
-        let (asset, modality, state) = (Some(id), Some(modality), AssetState::Indexed);
-        Ok(ItemOutcome { asset, modality, points, state, reason: warning })
+        let (asset, modality, state) = (Some(id), Some(modality), ItemState::Indexed);
+        Ok(ItemOutcome { asset, modality, points, state, failure: warning.map(ItemFailure::from) })
     }
 
     /// What is known of content: nothing or other metadata merged, where it is there already. Content that waits for
@@ -127,8 +128,8 @@ impl Ingest {
             asset: Some(id.clone()),
             modality: Some(record.modality),
             points: 0,
-            state: if news { AssetState::Indexed } else { AssetState::Unchanged },
-            reason: warning.filter(|_| news).map(|warning| warning.reason),
+            state: if news { ItemState::Indexed } else { ItemState::Unchanged },
+            failure: warning.filter(|_| news).map(|warning| warning.reason.into()),
         }))
     }
 
@@ -303,6 +304,5 @@ fn fused(made: &[Made], fuse: &[(String, f32)]) -> Result<PointRecord, EngineErr
 }
 
 fn failed(id: AssetId, reason: FailureReason) -> ItemOutcome {
-    let state = AssetState::Failed;
-    ItemOutcome { asset: Some(id), modality: None, points: 0, state, reason: Some(reason) }
+    ItemOutcome { asset: Some(id), ..ItemOutcome::failed(reason) }
 }

@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use sensorium_embed::Priority;
-use sensorium_media::{Cancel, Head, MediaInput};
-use sensorium_types::{FailureReason, Modality, Payload, PointRecord, Track};
-
-use super::{IngestContent, IngestPart};
 use crate::encode::Feed;
 use crate::seams::{Decode, Encode};
 use crate::{EngineError, vectors};
+use sensorium_embed::Priority;
+use sensorium_media::{Cancel, Head, MediaInput};
+use sensorium_types::{FailureReason, IngestContent, IngestPart, Modality, Payload, PointRecord, Track};
 
 /// A part with its points.
 #[derive(Debug)]

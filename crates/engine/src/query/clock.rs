@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::ExplainedStep;
+use sensorium_types::ExplainedStep;
 
 /// Measures step after step.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ impl Clock {
     /// Ends the step that ran since the last one.
     pub(super) fn step(&mut self, name: &'static str) {
         let now = Instant::now();
-        self.steps.push(ExplainedStep { name, seconds: (now - self.last).as_secs_f64() });
+        self.steps.push(ExplainedStep { name: name.to_owned(), seconds: (now - self.last).as_secs_f64() });
         self.last = now;
     }
 

@@ -3,18 +3,17 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use sensorium_embed::{Caption, CaptionOptions, Input, Priority};
+use crate::seams::{Captioned, Decode, Encode, OnPart, Pending};
+use crate::{Access, Engine, EngineError, EngineParts};
+use sensorium_embed::{DecoderOptions, Input, Priority};
 use sensorium_index::{Database, OpenOptions};
 use sensorium_media::{Cancel, Head, MediaInput};
 use sensorium_store_embedded::IndexStore;
 use sensorium_types::{
-    AssetId, AssetRecord, Calibration, CalibrationTable, Change, Content, FailureReason, HubBank, HubValues,
-    MediaPolicy, Modality, Payload, PointRecord, SpaceInfo, Track,
+    AssetId, AssetRecord, Calibration, CalibrationTable, Caption, Change, Content, ExplainedHit,
+    FailureReason, Hit, HubBank, HubValues, MediaPolicy, Modality, Payload, PointRecord, QueryRequest,
+    SpaceInfo, Term, TermInput, Track,
 };
-
-use super::{ExplainedHit, Hit, QueryRequest, Term, TermInput};
-use crate::seams::{Captioned, Decode, Encode, OnPart, Pending};
-use crate::{Access, Engine, EngineError, EngineParts};
 
 const RAW: Calibration = Calibration { mean: 0.1, deviation: 0.1 };
 const CORRECTED: Calibration = Calibration { mean: -0.1, deviation: 0.05 };
@@ -69,7 +68,7 @@ impl Encode for Tables {
     fn caption(
         &self,
         _: &Captioned,
-        _: &CaptionOptions,
+        _: &DecoderOptions,
         _: &mut dyn FnMut(&str) -> ControlFlow<()>,
     ) -> Result<Caption, EngineError> {
         Err(EngineError::Task { action: "caption" })
@@ -153,7 +152,7 @@ async fn answer(
     request: QueryRequest,
 ) -> (Vec<(String, f32, Option<f32>)>, Vec<ExplainedHit>) {
     let request = QueryRequest { explain: true, ..request };
-    let reply = fixture.engine.query(request).await.expect("answers");
+    let reply = fixture.engine.query(request, Cancel::new()).await.expect("answers");
     let row = |hit: &Hit| (hit.asset.to_string(), hit.cosine, hit.score);
     let searches = reply.explain.expect("is told").searches;
     let explained = searches.into_iter().flat_map(|search| search.hits).collect();

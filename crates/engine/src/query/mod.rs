@@ -15,17 +15,13 @@ mod clock;
 #[cfg(test)]
 mod corrected;
 mod fusion;
-mod hit;
 mod part;
-mod request;
 mod rerank;
 mod rows;
 mod run;
 mod search;
 mod terms;
 
-pub use hit::{Explain, ExplainedHit, ExplainedSearch, ExplainedStep, Fusion, Hit, QueryReply, WEAK_SCORE};
-pub use request::{DEFAULT_LIMIT, QueryRequest, Term, TermInput};
 pub use rerank::LOG_PROB_AS_COSINE;
 
 pub(crate) use rerank::image;

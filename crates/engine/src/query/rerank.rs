@@ -8,13 +8,12 @@ use std::sync::Arc;
 use sensorium_embed::{Image, Priority};
 use sensorium_media::{Cancel, MediaInput, Part, PartContent};
 use sensorium_store::Store;
-use sensorium_types::{Content, PointKey};
+use sensorium_types::{Content, PointKey, Term, TermInput};
 
 use super::part::QueryPart;
 use super::rows::Row;
-use super::{Term, TermInput};
 use crate::EngineError;
-use crate::index::blocking;
+use crate::blocking::blocking;
 use crate::seams::{Decode, Encode};
 
 /// What a natural logarithm of likelihood counts, in units of cosine.

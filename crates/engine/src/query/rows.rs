@@ -1,21 +1,17 @@
 //! Assets found to rows shown: every point scored, moments made, fields and paths added.
 
 use std::collections::HashMap;
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use sensorium_store::Store;
-use sensorium_types::{AssetId, Modality, Moment, Payload, ScoredPoint, StoredAsset, Track};
-
-use super::Hit;
 use super::fusion::Fused;
 use super::part::QueryPart;
 use crate::EngineError;
+use crate::blocking::blocking;
 use crate::captions::show_caption;
-use crate::index::blocking;
 use crate::moments::{Found, Scored, moments};
+use sensorium_store::Store;
+use sensorium_types::{AssetId, Hit, Modality, Moment, Payload, ScoredPoint, StoredAsset, Track, path_of};
 
 /// Paths looked at in one go.
 const PATHS_A_LOOK: usize = 1024;
@@ -169,8 +165,7 @@ struct Shown {
 impl Shown {
     /// Looks which of the paths still exist. The payload follows a file that moved, unless the user set the fields.
     fn new(stored: StoredAsset) -> Self {
-        let paths: Vec<PathBuf> =
-            stored.paths.iter().map(|path| Path::new(OsStr::from_bytes(path)).to_path_buf()).collect();
+        let paths: Vec<PathBuf> = stored.paths.iter().map(|path| path_of(path)).collect();
         let path = paths.iter().find(|path| path.exists()).cloned();
         let mut payload = stored.record.facts.clone();
         if let Some(path) = &path {

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use sensorium_store::Store;
-use sensorium_types::{CalibrationTable, Language};
+use sensorium_types::{
+    CalibrationTable, Cancel, Explain, Fusion, Language, QueryReply, QueryRequest, WEAK_SCORE,
+};
 
 use super::clock::Clock;
 use super::fusion::fuse;
@@ -12,7 +14,6 @@ use super::rerank::{Reader, question};
 use super::rows::{Shape, hits, rows};
 use super::search::{Scope, search};
 use super::terms::Asker;
-use super::{Explain, Fusion, QueryReply, QueryRequest, WEAK_SCORE};
 use crate::EngineError;
 use crate::seams::{Decode, Encode};
 
@@ -32,15 +33,19 @@ pub(crate) struct Sources {
 }
 
 /// Answers a query. A caller that goes away drops this future, and with it the work of other threads ends.
-pub(crate) async fn query(sources: Sources, request: QueryRequest) -> Result<QueryReply, EngineError> {
-    let ends_with_the_query = request.cancel.on_drop();
-    let reply = steps(sources, request).await;
+pub(crate) async fn query(
+    sources: Sources,
+    request: QueryRequest,
+    cancel: Cancel,
+) -> Result<QueryReply, EngineError> {
+    let ends_with_the_query = cancel.on_drop();
+    let reply = steps(sources, request, cancel).await;
     // It has ended by itself; another request may share the flag.
     ends_with_the_query.disarm();
     reply
 }
 
-async fn steps(sources: Sources, request: QueryRequest) -> Result<QueryReply, EngineError> {
+async fn steps(sources: Sources, request: QueryRequest, cancel: Cancel) -> Result<QueryReply, EngineError> {
     let Sources { store, encode, decode, corrects, calibration } = sources;
     let QueryRequest {
         terms,
@@ -55,7 +60,6 @@ async fn steps(sources: Sources, request: QueryRequest) -> Result<QueryReply, En
         rerank,
         raw: _,
         explain,
-        cancel,
     } = request;
     if !terms.iter().any(|term| term.weight > 0.0) {
         return Err(EngineError::NoPositiveTerm);
@@ -82,8 +86,11 @@ async fn steps(sources: Sources, request: QueryRequest) -> Result<QueryReply, En
     }
     clock.step("encode terms");
 
-    let languages =
-        asked.iter().enumerate().filter_map(|(term, asked)| Some((term, asked.language?))).collect();
+    let languages = asked
+        .iter()
+        .enumerate()
+        .filter_map(|(term, asked)| Some((term, asked.language?.code().to_owned())))
+        .collect();
     let make = Make { late, keeps_captions: store.keeps_captions(), corrects };
     let QueryParts { parts, exclude } = QueryParts::new(asked, make, calibration.as_ref())?;
     let fusion = if parts.len() > 1 { Fusion::Late } else { Fusion::Early };

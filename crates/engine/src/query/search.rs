@@ -6,12 +6,11 @@ use std::sync::Arc;
 
 use sensorium_store::Store;
 use sensorium_types::{
-    AssetHit, AssetId, Cancel, Content, Filter, FilterFacts, Modality, SearchReply, SearchRequest, SubQuery,
-    Track,
+    AssetHit, AssetId, Cancel, Content, ExplainedHit, ExplainedSearch, Filter, FilterFacts, Modality,
+    SearchReply, SearchRequest, SubQuery, Track,
 };
 
 use super::part::QueryPart;
-use super::{ExplainedHit, ExplainedSearch};
 use crate::EngineError;
 
 /// What every sub-query of a query shares.
@@ -95,9 +94,9 @@ fn merge(part: &QueryPart, answers: impl Iterator<Item = (Content, SearchReply)>
         }
         explained.push(ExplainedSearch {
             term: part.term,
-            content,
-            plan: reply.plan,
-            points_compared: reply.points_compared,
+            content: Some(content),
+            plan: Some(reply.plan),
+            points_compared: reply.points_compared as u64,
             calibration: part.calibration(content),
             hits,
         });

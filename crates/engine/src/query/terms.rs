@@ -3,18 +3,18 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::blocking::blocking;
+use crate::encode::Feed;
+use crate::index::{Stamp, hash_file};
+use crate::seams::{Decode, Encode};
+use crate::{EngineError, vectors};
 use sensorium_embed::{Input, Priority};
 use sensorium_media::{Cancel, Head, MediaInput, Part};
 use sensorium_store::Store;
 use sensorium_types::{
-    AssetId, Content, ContentHash, FailureReason, Language, Modality, PointKey, ReasonKind, Track,
+    AssetId, Content, ContentHash, FailureReason, Language, Modality, PointKey, ReasonKind, Term, TermInput,
+    Track,
 };
-
-use super::{Term, TermInput};
-use crate::encode::Feed;
-use crate::index::{Stamp, blocking, hash_file};
-use crate::seams::{Decode, Encode};
-use crate::{EngineError, vectors};
 
 /// A term as a vector.
 #[derive(Debug, Clone, PartialEq)]

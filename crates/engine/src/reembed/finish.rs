@@ -11,7 +11,8 @@ use tokio::runtime::Handle;
 
 use super::event::ReembedSummary;
 use super::plan;
-use super::run::{Order, Run};
+use super::run::Order;
+use super::shared::Run;
 use crate::EngineError;
 use crate::engine::Engine;
 use crate::index::seal_if_grown;

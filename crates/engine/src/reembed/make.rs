@@ -8,7 +8,7 @@ use sensorium_types::{
 };
 
 use super::event::{Losses, ReembedEvent, ReembedState, Substitute};
-use super::run::Run;
+use super::shared::Run;
 use super::{FROM_NOTHING, FROM_THUMBNAILS, MARK_FIELD, REASON_FIELD, WITHOUT_FUSED, media, plan};
 use crate::EngineError;
 use crate::encode::{Encoding, Feed, is_of_the_file, reason_of};

@@ -9,7 +9,7 @@ use sensorium_embed::Priority;
 use sensorium_media::{Cancel, Head, MediaInput};
 use sensorium_types::{
     AssetRecord, ContentHash, FailureReason, MediaPolicy, PointKey, ReasonKind, SourceKey, SourceRow,
-    StoredAsset, Track,
+    StoredAsset, Track, path_of,
 };
 
 use crate::encode::{Encoding, Feed, is_of_the_file, reason_of};
@@ -25,7 +25,7 @@ pub(super) fn candidates(
     sources: &[(SourceKey, SourceRow)],
     data_dir: &Path,
 ) -> Vec<PathBuf> {
-    let mut paths: Vec<PathBuf> = sources.iter().map(|(key, _)| crate::calls::path_of(&key.path)).collect();
+    let mut paths: Vec<PathBuf> = sources.iter().map(|(key, _)| path_of(&key.path)).collect();
     paths.dedup();
     if let (MediaPolicy::Copy, Some(hash)) = (record.media, &record.hash) {
         paths.push(copies::path(data_dir, hash));
@@ -69,7 +69,7 @@ pub(super) fn look(
     let Some(hash) = record.hash else { return Err(not_kept()) };
     let mut reason = not_kept();
     for path in candidates(record, sources, data_dir) {
-        let row = sources.iter().find(|(key, _)| crate::calls::path_of(&key.path) == path);
+        let row = sources.iter().find(|(key, _)| path_of(&key.path) == path);
         match fs_err::metadata(&path).map(|metadata| (metadata.is_file(), Stamp::of(&metadata))) {
             Ok((true, stamp)) => {
                 let same =

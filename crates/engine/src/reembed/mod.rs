@@ -22,7 +22,7 @@
 //! | `plan.rs` | which assets are to be done, and which lack their media |
 //! | `media.rs` | where the bytes of an asset are, known by their hash |
 //! | `make.rs` | an asset to parts, and to the record that it gets |
-//! | `run.rs` | threads and queues |
+//! | `run.rs`, `shared.rs` | threads and queues, and what they share |
 //! | `finish.rs` | sources, deletions, and the step of the successor |
 
 mod event;
@@ -31,6 +31,7 @@ mod make;
 mod media;
 mod plan;
 mod run;
+mod shared;
 
 use std::sync::Arc;
 

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use sensorium_media::Cancel;
 use sensorium_store::{Store, all_sources};
-use sensorium_types::{AssetId, AssetRecord, FailureReason, SourceKey, SourceRow, StoredAsset};
+use sensorium_types::{AssetId, AssetRecord, FailureReason, SourceKey, SourceRow, StoredAsset, path_of};
 
 use super::event::{ReembedPlan, Substitute, WithoutMedia};
 use super::{MARK_FIELD, media};
 use crate::EngineError;
+use crate::blocking::blocking;
 use crate::engine::Engine;
-use crate::index::blocking;
 
 /// Assets looked at in one go.
 const PAGE: usize = 1000;
@@ -143,5 +143,5 @@ pub(super) async fn without_media(
 
 /// Where an asset was last.
 pub(super) fn last_path(stored: &StoredAsset) -> Option<PathBuf> {
-    stored.paths.first().map(|path| crate::calls::path_of(path))
+    stored.paths.first().map(|path| path_of(path))
 }

@@ -6,25 +6,20 @@
 //!
 //! Every queue is bounded, as in a run of `index`, so that memory stays flat.
 
-use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use parking_lot::Mutex;
 use sensorium_media::Cancel;
-use sensorium_store::Store;
 use sensorium_types::{AssetId, FailureReason};
-use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinHandle;
 
-use super::event::{Losses, ReembedEvent, ReembedPlan, ReembedSummary, WithoutMedia};
+use super::event::{Losses, ReembedEvent, ReembedPlan, ReembedSummary};
 use super::make::{self, Done, Made, Task, is_given_up};
-use super::plan::{self, SourcesByAsset};
+use super::plan;
+use super::shared::Run;
 use crate::EngineError;
-use crate::seams::{Decode, Encode};
 
 /// Assets that wait to be read.
 const WORK_QUEUE: usize = 256;
@@ -42,28 +37,6 @@ pub(super) struct Order {
     pub(super) losses: Losses,
     pub(super) events: UnboundedSender<ReembedEvent>,
     pub(super) cancel: Cancel,
-}
-
-/// What all stages share.
-#[derive(Debug)]
-pub(super) struct Run {
-    /// Where the assets are.
-    pub(super) from: Arc<dyn Store>,
-    /// Where they go.
-    pub(super) to: Arc<dyn Store>,
-    /// Whether that is another collection than where they are.
-    pub(super) moves: bool,
-    pub(super) encode: Arc<dyn Encode>,
-    pub(super) decode: Arc<dyn Decode>,
-    pub(super) data_dir: PathBuf,
-    pub(super) jobs: usize,
-    pub(super) losses: Losses,
-    pub(super) cancel: Cancel,
-    pub(super) runtime: Handle,
-    pub(super) sources: SourcesByAsset,
-    /// Assets whose media is known to be gone.
-    pub(super) lacking: HashMap<AssetId, WithoutMedia>,
-    pub(super) unread: Mutex<Vec<WithoutMedia>>,
 }
 
 type Outcome = Result<Done, EngineError>;

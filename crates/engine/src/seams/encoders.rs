@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use sensorium_embed::{
-    Batcher, BatcherConfig, Bundle, Caption, CaptionOptions, Image, Input, Priority, TextScores, Ticket,
+    Batcher, BatcherConfig, Bundle, DecoderOptions, Image, Input, Priority, TextScores, Ticket,
 };
-use sensorium_types::{CalibrationTable, Cancel, HubBank, Language, Modality, SpaceInfo};
+use sensorium_types::{CalibrationTable, Cancel, Caption, HubBank, Language, Modality, SpaceInfo};
 
 use super::{Captioned, Encode, Pending};
 use crate::EngineError;
@@ -85,7 +85,7 @@ impl Encode for Encoders {
     fn caption(
         &self,
         content: &Captioned,
-        options: &CaptionOptions,
+        options: &DecoderOptions,
         on_piece: &mut dyn FnMut(&str) -> ControlFlow<()>,
     ) -> Result<Caption, EngineError> {
         let captioner = self.bundle.captioner(content.modality())?;

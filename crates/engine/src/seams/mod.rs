@@ -10,9 +10,9 @@ use std::fmt::Debug;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use sensorium_embed::{Caption, CaptionOptions, EmbedError, Image, Input, Priority, TextScores};
+use sensorium_embed::{DecoderOptions, EmbedError, Image, Input, Priority, TextScores};
 use sensorium_media::{Cancel, Head, MediaInput, Part};
-use sensorium_types::{CalibrationTable, FailureReason, HubBank, Language, Modality, SpaceInfo};
+use sensorium_types::{CalibrationTable, Caption, FailureReason, HubBank, Language, Modality, SpaceInfo};
 
 use crate::EngineError;
 
@@ -104,7 +104,7 @@ pub trait Encode: Send + Sync + Debug {
     fn caption(
         &self,
         content: &Captioned,
-        options: &CaptionOptions,
+        options: &DecoderOptions,
         on_piece: &mut dyn FnMut(&str) -> ControlFlow<()>,
     ) -> Result<Caption, EngineError> {
         let _ = (options, on_piece);

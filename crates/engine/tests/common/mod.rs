@@ -16,21 +16,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use sensorium_embed::{
-    Caption, CaptionEnd, CaptionOptions, CaptionToken, Image, Input, Priority, TextScore, TextScores,
-};
+use sensorium_embed::{DecoderOptions, Image, Input, Priority, TextScore, TextScores};
 use sensorium_engine::{
-    Access, AssetState, Cancel, Captioned, Decode, Encode, Engine, EngineError, EngineParts, IndexEvent,
-    IndexRequest, IndexSummary, OnPart, Pending, QueryRequest, Term, TermInput,
+    Access, Cancel, Captioned, Decode, Encode, Engine, EngineError, EngineParts, OnPart, Pending,
 };
 use sensorium_media::{Decoded, Head, MediaInput, Part, PartContent, Rgb};
 use sensorium_store::Store;
 use sensorium_testkit::{MemoryStore, Seeded, TemporaryDatabase, normalize};
 use sensorium_types::{
-    Calibration, CalibrationTable, Content, FailureReason, Modality, Payload, ReasonKind, SpaceInfo, Span,
-    Track,
+    Calibration, CalibrationTable, Caption, CaptionToken, Content, FailureReason, FileOutcome, IndexEvent,
+    IndexRequest, IndexSummary, ItemState, Modality, Payload, QueryRequest, ReasonKind, SpaceInfo, Span,
+    Term, TermInput, Track,
 };
-use tokio::sync::mpsc::unbounded_channel;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 pub(crate) use gate::{Gate, HANG, until};
 
@@ -105,7 +103,7 @@ impl Encode for FakeEncoders {
     fn caption(
         &self,
         content: &Captioned,
-        options: &CaptionOptions,
+        options: &DecoderOptions,
         on_piece: &mut dyn FnMut(&str) -> ControlFlow<()>,
     ) -> Result<Caption, EngineError> {
         let said = match content {
@@ -117,8 +115,7 @@ impl Encode for FakeEncoders {
             pieces.map(|piece| CaptionToken { piece: piece.to_owned(), log_prob: -0.5 }).collect();
         let _ = tokens.iter().try_for_each(|token| on_piece(&token.piece));
         let text = tokens.iter().map(|token| token.piece.as_str()).collect();
-        let end = CaptionEnd::Whole;
-        Ok(Caption { text, confidence: 0.6, tokens, end_log_prob: Some(-0.5), end })
+        Ok(Caption { text, confidence: 0.6, tokens, end_log_prob: Some(-0.5) })
     }
 }
 
@@ -324,14 +321,16 @@ impl Fixture {
         let plan = self.engine.plan_retry().await.expect("plans");
         self.engine.forget(plan.gone).await.expect("forgets");
         let mut runs = Vec::new();
-        for request in plan.runs {
-            runs.push(self.index_with(request).await.expect("indexes"));
+        for run in plan.runs {
+            let (sender, receiver) = unbounded_channel();
+            let summary = self.engine.retry(run, sender, Cancel::default()).await.expect("indexes");
+            runs.push(self.told(summary, receiver).await);
         }
         runs
     }
 
     /// Paths below the media folder of what `failures` or `warnings` lists, with how often each was tried.
-    pub(crate) fn listed(&self, listed: &[sensorium_engine::Failure]) -> Vec<(String, u32)> {
+    pub(crate) fn listed(&self, listed: &[sensorium_types::FailedFile]) -> Vec<(String, u32)> {
         let name = |path: &std::path::Path| {
             path.strip_prefix(self.files.media()).unwrap_or(path).display().to_string()
         };
@@ -352,23 +351,28 @@ impl Fixture {
         request: IndexRequest,
         cancel: Cancel,
     ) -> Result<Run, EngineError> {
-        let (sender, mut receiver) = unbounded_channel();
+        let (sender, receiver) = unbounded_channel();
         let summary = self.engine.index(request, sender, cancel).await?;
+        Ok(self.told(summary, receiver).await)
+    }
+
+    /// What a run told: one event a file.
+    async fn told(&self, summary: IndexSummary, mut events: UnboundedReceiver<IndexEvent>) -> Run {
         let mut states = HashMap::new();
-        let mut events = Vec::new();
-        while let Some(event) = receiver.recv().await {
-            if let IndexEvent::Asset { path, state, .. } = &event {
+        let mut told = Vec::new();
+        while let Some(event) = events.recv().await {
+            if let IndexEvent::File(FileOutcome { path, outcome }) = &event {
                 let name = path.strip_prefix(self.files.media()).unwrap_or(path).display().to_string();
-                assert!(states.insert(name.clone(), *state).is_none(), "one event a file: {name}");
+                assert!(states.insert(name.clone(), outcome.state).is_none(), "one event a file: {name}");
             }
-            events.push(event);
+            told.push(event);
         }
-        Ok(Run { summary, states, events })
+        Run { summary, states, events: told }
     }
 
     /// The hits of a text query.
-    pub(crate) async fn search(&self, text: &str) -> Vec<sensorium_engine::Hit> {
-        let reply = self.engine.query(ask(text)).await.expect("answers");
+    pub(crate) async fn search(&self, text: &str) -> Vec<sensorium_types::Hit> {
+        let reply = self.engine.query(ask(text), Cancel::new()).await.expect("answers");
         reply.hits
     }
 }
@@ -384,7 +388,7 @@ impl FakeDecoder {
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) summary: IndexSummary,
-    pub(crate) states: HashMap<String, AssetState>,
+    pub(crate) states: HashMap<String, ItemState>,
     pub(crate) events: Vec<IndexEvent>,
 }
 
@@ -398,8 +402,10 @@ impl Run {
     /// The reason told of a file.
     pub(crate) fn reason(&self, name: &str) -> Option<FailureReason> {
         self.events.iter().find_map(|event| match event {
-            IndexEvent::Asset { path, reason, .. } if path.ends_with(name) => reason.clone(),
-            IndexEvent::Asset { .. } | IndexEvent::Walked { .. } | IndexEvent::PassedOver { .. } => None,
+            IndexEvent::File(file) if file.path.ends_with(name) => {
+                file.outcome.failure.as_ref()?.reason().cloned()
+            }
+            IndexEvent::File(_) | IndexEvent::Walked { .. } | IndexEvent::PassedOver { .. } => None,
         })
     }
 }

@@ -1,7 +1,7 @@
 //! Rows of files and folders that failed: what waits in them, and when they go.
-
-use sensorium_engine::{AssetState, IndexEvent, IndexRequest};
-use sensorium_types::{Change, FailureReason, ReasonKind, SourceKey, SourceRow, SourceState};
+use sensorium_types::{
+    Change, FailureReason, IndexEvent, IndexRequest, ItemState, ReasonKind, SourceKey, SourceRow, SourceState,
+};
 
 use crate::common::Fixture;
 
@@ -65,7 +65,7 @@ async fn a_failed_row_goes_when_a_folder_can_be_entered_at_its_path() {
     fixture.write("file/b", "image a cat");
     let run = fixture.index().await;
     assert_eq!(run.counts(), (1, 1, 0, 2));
-    assert_eq!((run.states["shut"], run.states["file"]), (AssetState::Pruned, AssetState::Pruned));
+    assert_eq!((run.states["shut"], run.states["file"]), (ItemState::Pruned, ItemState::Pruned));
     assert!(fixture.engine.failures().await.expect("lists").is_empty());
 
     // The same by a retry, which then brings in what lies in the folder.
@@ -87,7 +87,7 @@ async fn a_folder_in_the_place_of_an_indexed_file_is_for_prune() {
     fixture.write("a/x", "image x");
     assert_eq!(fixture.index().await.counts(), (1, 2, 0, 0));
     let run = fixture.index_with(IndexRequest { prune: true, ..fixture.request() }).await.expect("indexes");
-    assert_eq!((run.counts(), run.states["a"]), ((0, 3, 0, 1), AssetState::Pruned));
+    assert_eq!((run.counts(), run.states["a"]), ((0, 3, 0, 1), ItemState::Pruned));
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Files that are indexed with a warning, and another try.
 
-use sensorium_engine::IndexRequest;
+use sensorium_types::IndexRequest;
 
 use crate::common::{Doubtful, FakeDecoder, Fixture};
 

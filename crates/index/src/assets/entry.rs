@@ -4,31 +4,12 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use sensorium_types::{AssetId, AssetRecord, Modality, PointInfo, SourceKey, Span, StoredAsset, Track};
+use sensorium_types::{AssetId, AssetRecord, Modality, SourceKey, StoredAsset, Track};
 
 use super::file::AssetFile;
+use super::point::Point;
 use crate::error::IndexError;
 use crate::storage::{AssetRow, AssetRowRef, AssetTies, PointOffset, PointRow, Row as _, SourceTie};
-
-/// A point of an asset.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Point {
-    /// Its offset. Offsets ascend with (track, ordinal) inside an asset.
-    pub(crate) offset: PointOffset,
-    /// The track.
-    pub(crate) track: Track,
-    /// The place in the track.
-    pub(crate) ordinal: u32,
-    /// The part covered.
-    pub(crate) span: Option<Span>,
-}
-
-impl Point {
-    /// What readers see of it.
-    pub(crate) const fn info(&self) -> PointInfo {
-        PointInfo { track: self.track, ordinal: self.ordinal, span: self.span }
-    }
-}
 
 /// A source of an asset.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,7 +1,7 @@
 //! The assets of a collection, as searches and readers ask for them.
 //!
 //! ```text
-//! rows in RocksDB ──file.rs──► file of assets (mapped) ─┐
+//! rows in RocksDB ─making.rs─► file of assets (mapped) ─┐
 //! what changed since ─────────────────────────────────► table.rs ─► EntryRef ─► hits, filters, scrolls
 //!                                                       names.rs ─► offset of an id
 //! ```
@@ -11,9 +11,9 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `entry.rs` | one asset |
+//! | `point.rs`, `entry.rs` | one point, one asset |
 //! | `sets.rs` | sets of tracks and modalities, and counts by them |
-//! | `file.rs` | the file: how it is written and read |
+//! | `file.rs`, `making.rs` | the file: how it is read, how it is written |
 //! | `table.rs` | all assets by offset |
 //! | `names.rs` | all assets by id |
 //!
@@ -22,12 +22,16 @@
 
 mod entry;
 mod file;
+mod making;
 mod names;
+mod point;
 mod sets;
 mod table;
 
-pub(crate) use entry::{Entry, EntryRef, Point, Source};
-pub(crate) use file::{AssetFile, Making};
+pub(crate) use entry::{Entry, EntryRef, Source};
+pub(crate) use file::AssetFile;
+pub(crate) use making::Making;
 pub(crate) use names::Names;
+pub(crate) use point::Point;
 pub(crate) use sets::{ModalitySet, Tally, TrackSet};
 pub(crate) use table::AssetTable;

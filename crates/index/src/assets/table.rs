@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use sensorium_types::AssetId;
 
-use super::entry::{Entry, EntryRef, Point};
+use super::entry::{Entry, EntryRef};
 use super::file::AssetFile;
+use super::point::Point;
 use super::sets::{Class, ModalitySet, Tally, TrackSet};
 use crate::columns::Bits;
 use crate::storage::AssetOffset;
@@ -360,7 +361,7 @@ fn place(asset: AssetOffset) -> (usize, u8) {
 mod tests {
     use sensorium_types::{AssetRecord, HubValues, MediaPolicy, Modality, Payload, Track};
 
-    use super::super::file::Making;
+    use super::super::making::Making;
     use super::*;
     use crate::storage::{AssetRow, PointOffset};
 

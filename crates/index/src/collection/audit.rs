@@ -17,9 +17,10 @@ use parking_lot::{Mutex, RwLock};
 use sensorium_types::{AssetHit, Cancel, Content, MeasuredRecall, Plan, SearchRequest, SubQuery, Track};
 
 use super::core::Core;
-use super::job::{Job, Task, start};
+use super::job::Job;
 use super::query;
 use super::segments::SegmentKind;
+use super::task::{Task, start};
 use crate::error::IndexError;
 
 /// One in so many sub-queries through a graph is audited.

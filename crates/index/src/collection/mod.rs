@@ -16,11 +16,11 @@
 //! | `indexed.rs` | fields that are indexed because somebody asked for it |
 //! | `planner.rs`, `query.rs`, `collector.rs` | searches |
 //! | `audit.rs` | the recall of searches through graphs, and beams that reach it |
-//! | `hubs.rs` | hub values in memory, and the job that makes those that are missing |
+//! | `hub_table.rs`, `hubs.rs` | hub values in memory, and the job that makes those that are missing |
 //! | `read.rs`, `stats.rs` | the rest of reading |
 //! | `policy.rs`, `optimizer.rs` | which segments are built, and their publication |
-//! | `job.rs` | work in the background |
-//! | `halt.rs` | no writes after a failure, or until a full disk has room |
+//! | `job.rs`, `task.rs` | work in the background |
+//! | `halt.rs`, `resume.rs` | no writes after a failure, or until a full disk has room |
 //! | `files.rs`, `asset_files.rs`, `column_files.rs` | the upkeep of segment files, and of the files of assets and columns |
 //! | `verify/`, `repair.rs` | what is wrong, and what is dropped |
 
@@ -35,6 +35,7 @@ mod draft;
 mod fields;
 mod files;
 mod halt;
+mod hub_table;
 mod hubs;
 mod indexed;
 mod job;
@@ -47,12 +48,14 @@ mod policy;
 mod query;
 mod read;
 mod repair;
+mod resume;
 mod sealed;
 mod segment_file;
 mod segments;
 mod select;
 mod stats;
 mod tail;
+mod task;
 #[cfg(test)]
 mod tests;
 mod verify;

@@ -15,12 +15,12 @@ use sensorium_kernels::VectorMatrix;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::core::Core;
-use super::job::{Task, start};
 use super::policy::{Job, PartFacts, due, whole};
 use super::sealed::{Columns, Sealed};
 use super::segment_file;
 use super::segments::{Part, SegmentKind, Segments};
 use super::tail::RowRef;
+use super::task::{Task, start};
 use super::view::View;
 use super::writer::Writer;
 use crate::cache_file;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use roaring::RoaringBitmap;
 use sensorium_types::{AssetId, Track};
 
-use super::hubs::HubTable;
+use super::hub_table::HubTable;
 use super::segments::{SegmentKind, Segments};
 use super::tail::RowRef;
 use crate::assets::{AssetTable, EntryRef, Names};

@@ -7,7 +7,6 @@ use rocksdb::{
     BlockBasedOptions, Cache, DBCompressionType, DBRecoveryMode, LogLevel, Options, WriteBufferManager,
 };
 
-use super::rocks::Recovery;
 use crate::options::MemoryBudget;
 
 /// Bytes of one family's memtable before it is written out.
@@ -115,6 +114,15 @@ impl Family {
         options.set_optimize_filters_for_hits(self == Self::Vectors);
         options
     }
+}
+
+/// What happens to damage in the write-ahead log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Recovery {
+    /// A record torn at the very end is dropped, any other damage is an error.
+    Strict,
+    /// Everything from the first damage on is dropped. Only `repair` asks for this.
+    DropDamaged,
 }
 
 /// Memory that every collection of a database shares.

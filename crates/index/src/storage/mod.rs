@@ -35,7 +35,7 @@ mod vector;
 mod wal;
 
 pub(crate) use asset_row::{AssetRow, AssetRowRef, modality_code, modality_of};
-pub(crate) use families::{Family, SharedMemory};
+pub(crate) use families::{Family, Recovery, SharedMemory};
 pub(crate) use keys::{
     AssetOffset, PointOffset, asset_key, changed_key, changed_range, chunk_key, chunk_range,
     decode_changed_key, decode_chunk_key, decode_hub_key, decode_offset_key, decode_point_key,
@@ -44,7 +44,7 @@ pub(crate) use keys::{
 pub(crate) use lock::WriterLock;
 pub use lock::has_writer;
 pub(crate) use mark::{FILE as MARK_FILE, HighWater};
-pub(crate) use rocks::{Access, Batch, Recovery, Rocks, View as RocksView};
+pub(crate) use rocks::{Access, Batch, Rocks, View as RocksView};
 pub(crate) use rows::{
     ASSET_FILE_KEY, AssetFileRow, AssetTies, COLUMN_FILE_KEY, ChangedRow, ColumnFileRow, HubRow, INDEXED_KEY,
     IndexedRow, KEEP_KEY, KeepRow, LOSS_KEY, LossRow, META_KEY, MetaRow, NOTED_KEY, NotedRow, OLD_GRAPH_KEY,

@@ -10,7 +10,7 @@ use rocksdb::{
 };
 use sensorium_types::ErrorKind;
 
-use super::families::{Family, SharedMemory};
+use super::families::{Family, Recovery, SharedMemory};
 use super::rows::{Row as _, STATE_KEY, StateRow};
 use super::torn;
 use super::wal::{Counts, Note};
@@ -31,15 +31,6 @@ pub(crate) enum Access {
     Write,
     /// Beside a writer, in another process or in this one.
     Read,
-}
-
-/// What happens to damage in the write-ahead log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Recovery {
-    /// A record torn at the very end is dropped, any other damage is an error.
-    Strict,
-    /// Everything from the first damage on is dropped. Only `repair` asks for this.
-    DropDamaged,
 }
 
 /// An open RocksDB.

@@ -12,8 +12,8 @@ use std::path::Path;
 
 use rocksdb::{DB, DBRawIterator, ReadOptions};
 
-use super::families::{Family, SharedMemory};
-use super::rocks::{Batch, Recovery, Rocks, storage_error};
+use super::families::{Family, Recovery, SharedMemory};
+use super::rocks::{Batch, Rocks, storage_error};
 use crate::error::IndexError;
 
 /// Bytes of the shortest position between keys that is told apart: longer than any key of fixed width.

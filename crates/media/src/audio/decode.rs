@@ -16,10 +16,10 @@ use symphonia::core::meta::{MetadataOptions, MetadataRevision, StandardTag};
 use super::cutter::Cutter;
 use super::mono::Mono;
 use super::resample::Resample;
-use crate::decode::Job;
+use crate::ffmpeg::{cut_short, stopped};
+use crate::job::Job;
 use crate::reason;
 use crate::sniff::mpeg;
-use crate::video::{cut_short, stopped};
 
 /// Damaged packets after which a file is given up.
 const MAX_BAD_PACKETS: usize = 200;

@@ -23,9 +23,9 @@ mod soundtrack;
 
 use sensorium_types::{FailureReason, Modality, Payload, ReasonKind};
 
-use crate::decode::Job;
+use crate::ffmpeg::{Probe, is_of_time, probe};
+use crate::job::Job;
 use crate::sink::Sink;
-use crate::video::{Probe, is_of_time, probe};
 use crate::{Head, reason};
 use decode::Heard;
 

@@ -11,8 +11,8 @@ use sensorium_types::FailureReason;
 use super::cutter::Cutter;
 use super::mono::Mono;
 use super::resample::check_rate;
-use crate::decode::Job;
-use crate::video::{AudioStream, Probe, Stamp, Stop, Timed, cut_short, steady, stopped};
+use crate::ffmpeg::{AudioStream, Probe, Stamp, Stop, Timed, cut_short, steady, stopped};
+use crate::job::Job;
 
 /// Samples that lie by less than this many milliseconds off the end of those before follow them.
 const MAX_JITTER_MS: i64 = 20;

@@ -8,7 +8,7 @@ use std::io::Cursor;
 use image::{ColorType, DynamicImage, ImageBuffer, ImageDecoder, ImageFormat, ImageReader};
 use sensorium_types::{FailureReason, ReasonKind};
 
-use super::still::{bounds, check};
+use super::bounds::{bounds, check};
 use crate::{Limits, reason};
 
 /// What stands where nothing was read: grey, as libjpeg leaves it.

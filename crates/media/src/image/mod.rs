@@ -3,7 +3,7 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `jpeg.rs`, `segments.rs` | JPEG by libjpeg-turbo, at a reduced DCT scale where the image is large; its segments |
-//! | `still.rs` | the formats of the `image` crate |
+//! | `still.rs`, `bounds.rs` | the formats of the `image` crate, and what one may take |
 //! | `tiff.rs` | TIFFs that the `image` crate refuses or shows wrong: palettes, measurements, CMYK in planes |
 //! | `heif.rs` | what the boxes of HEIC and AVIF say, for ffmpeg to decode |
 //! | `moving.rs` | animated GIF, PNG and WebP, frame by frame |
@@ -16,6 +16,7 @@
 //! colour spaces lose saturation, not content. Transparent pixels lie over white.
 
 mod alpha;
+mod bounds;
 mod damage;
 mod exif;
 mod flat;
@@ -29,7 +30,7 @@ mod tiff;
 
 use sensorium_types::{FailureReason, Modality, ReasonKind, Track};
 
-use crate::decode::Job;
+use crate::job::Job;
 use crate::resize::square;
 use crate::sink::Sink;
 use crate::thumb::{THUMB_SIDE, fit_inside, thumbnail};

@@ -9,7 +9,8 @@ use image::{AnimationDecoder, Frames, ImageDecoder};
 use sensorium_types::FailureReason;
 
 use super::alpha::Alpha;
-use super::still::{bounds, check, failure, refusal};
+use super::bounds::{bounds, check};
+use super::still::{failure, refusal};
 use crate::{Limits, Rgb};
 
 /// Delays up to this are what programs write that mean "fast"; browsers show such frames for [`USUAL_DELAY_MS`].

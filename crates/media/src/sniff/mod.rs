@@ -19,6 +19,7 @@ mod netpbm;
 
 use sensorium_types::Modality;
 
+use crate::head::NOTHING;
 use crate::text::{charset, markup};
 
 /// Which decoder a file goes to.
@@ -52,14 +53,6 @@ pub struct Sniffed {
     /// Its decoder.
     pub family: Family,
 }
-
-/// Bytes that [`sniff`] wants to see, where the file has as many.
-pub(crate) const HEAD_BYTES: usize = 4096;
-/// Bytes that are looked at where [`HEAD_BYTES`] tell nothing: for audio behind junk, and a charset declared late.
-pub(crate) const DEEP_HEAD_BYTES: usize = 64 << 10;
-
-/// Why bytes are nothing that is decoded here.
-pub(crate) const NOTHING: &str = "neither media nor text";
 
 const fn found(modality: Modality, mime: &'static str, family: Family) -> Option<Sniffed> {
     Some(Sniffed { modality, mime, family })

@@ -2,7 +2,8 @@
 
 use sensorium_types::Modality;
 
-use super::{Family, HEAD_BYTES, Sniffed, found};
+use super::{Family, Sniffed, found};
+use crate::head::HEAD_BYTES;
 
 /// What a head with such a header is; `textual` if the head may be a text.
 pub(super) fn media(head: &[u8], textual: bool) -> Option<Sniffed> {

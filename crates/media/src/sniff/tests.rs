@@ -1,5 +1,6 @@
 use super::magic::{MAGICS, is_printable};
 use super::*;
+use crate::head::HEAD_BYTES;
 
 fn mime(head: &[u8]) -> Option<&'static str> {
     sniff(head).map(|sniffed| sniffed.mime)

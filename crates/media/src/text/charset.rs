@@ -11,7 +11,7 @@
 use encoding_rs::{Encoding, ISO_2022_JP, UTF_8, UTF_16BE, UTF_16LE};
 
 use super::markup;
-use crate::sniff::{DEEP_HEAD_BYTES, HEAD_BYTES, NOTHING};
+use crate::head::{DEEP_HEAD_BYTES, HEAD_BYTES, NOTHING};
 
 const UTF_32: &str = "text in UTF-32: save it as UTF-8";
 const BAD_UTF_16: &str = "begins with the mark of UTF-16, but is no text";

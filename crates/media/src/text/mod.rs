@@ -16,7 +16,7 @@ mod passages;
 use encoding_rs::UTF_8;
 use sensorium_types::{FailureReason, Modality, Payload, ReasonKind, Span, Track};
 
-use crate::decode::Job;
+use crate::job::Job;
 use crate::sink::Sink;
 use crate::{Head, PartContent, reason};
 

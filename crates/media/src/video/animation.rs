@@ -5,10 +5,11 @@ use sensorium_types::{FailureReason, Modality, Payload, Track};
 use super::SCAN_STEP_MS;
 use super::frames::{SCAN_SIDE, scan_size};
 use super::parts::PartMaker;
+use crate::Head;
 use crate::image::Moving;
+use crate::job::Job;
 use crate::resize::resize_rgb;
 use crate::sink::Sink;
-use crate::{Head, decode::Job};
 
 /// Cuts an animated image as a video.
 pub(crate) fn animation(moving: Moving, job: &Job, sink: &mut Sink) -> Result<Head, FailureReason> {

@@ -9,10 +9,8 @@ use std::path::Path;
 
 use sensorium_types::{FailureReason, ReasonKind};
 
-use super::ffmpeg::Ffmpeg;
 use super::parts::MAX_STAND_MS;
-use super::probe::{Probe, probe};
-use super::timed::{PLAYER_TIME, steady};
+use crate::ffmpeg::{Ffmpeg, PLAYER_TIME, Probe, probe, steady};
 use crate::{Cancel, Limits, reason};
 
 /// Bytes that are taken from ffmpeg at a time.
@@ -149,9 +147,8 @@ mod tests {
     use std::path::PathBuf;
     use std::process::Command;
 
-    use super::super::alpha::Transparency;
-    use super::super::probe::{AudioStream, VideoStream};
     use super::*;
+    use crate::ffmpeg::{AudioStream, Transparency, VideoStream};
 
     fn probed(fps: f64, has_audio: bool) -> Probe {
         let video = Some(VideoStream {

@@ -8,12 +8,10 @@ use std::time::Instant;
 use sensorium_types::{FailureReason, ReasonKind};
 
 use super::SCAN_STEP_MS;
-use super::alpha::Transparency;
 use super::parts::{BlankPart, MAX_STAND_MS, PartMaker};
-use super::probe::{Probe, VideoStream};
-use super::timed::{Stop, Timed, steady};
-use crate::deadline::{Deadline, clock};
-use crate::decode::Job;
+use crate::deadline::Deadline;
+use crate::ffmpeg::{Probe, Stop, Timed, Transparency, VideoStream, cut_short, is_of_time, steady, stopped};
+use crate::job::Job;
 use crate::sink::Sink;
 use crate::{Rgb, reason};
 
@@ -233,34 +231,6 @@ pub(super) fn claimed_ms(of_stream: Option<u64>, probe: &Probe, job: &Job) -> Op
     let claimed =
         of_stream.unwrap_or(probe.duration_ms).min(job.limits.max_media_seconds.saturating_mul(1000));
     (claimed > 0 && !probe.is_guess).then_some(claimed)
-}
-
-/// Why decoding was stopped at this moment of so many.
-pub(crate) fn stopped(at_ms: u64, of_ms: Option<u64>) -> FailureReason {
-    let of = of_ms.map(|ms| format!(" of {}", clock(ms))).unwrap_or_default();
-    reason(ReasonKind::TimedOut, format!("stopped at {}{of}: its time was up", clock(at_ms)))
-}
-
-/// Whether a trouble is that decoding was stopped, so that nothing is known of the rest.
-pub(crate) fn is_of_time(trouble: &FailureReason) -> bool {
-    trouble.kind == ReasonKind::TimedOut
-}
-
-/// The trouble of a stream that ended long before its claimed end, by what its decoder says.
-pub(crate) fn cut_short(
-    at_ms: u64,
-    claimed_ms: Option<u64>,
-    ended: impl FnOnce() -> Result<(), FailureReason>,
-) -> Option<FailureReason> {
-    let claimed_ms = claimed_ms.filter(|claimed| is_short(at_ms, *claimed))?;
-    let why = ended().err().map(|error| format!(" ({})", error.detail)).unwrap_or_default();
-    let detail = format!("decoded until {} of {}{why}", clock(at_ms), clock(claimed_ms));
-    Some(reason(ReasonKind::Corrupt, detail))
-}
-
-/// Whether more is missing than containers are usually wrong by.
-fn is_short(at_ms: u64, claimed_ms: u64) -> bool {
-    claimed_ms.saturating_sub(at_ms) > (claimed_ms / 10).max(1_000)
 }
 
 /// Sides of a frame whose shorter one is `short`, even numbers, never larger than the video's own by more than that.

@@ -1,55 +1,40 @@
 //! Videos: sampled by time, cut by shots and windows, with the soundtrack as audio parts of the same asset.
 //!
-//! One ffmpeg streams small frames with their times (one of each [`SCAN_STEP_MS`]) for finding cuts; of each part,
+//! One ffmpeg (`../ffmpeg/`) streams small frames with their times (one of each [`SCAN_STEP_MS`]) for finding cuts; of each part,
 //! evenly spread frames are kept for the encoder. A second ffmpeg streams the audio. Both tell the times of a player,
 //! so that parts of both tracks lie on one timeline.
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `ffmpeg.rs` | the one way in which ffmpeg and ffprobe are run |
-//! | `timed.rs` | frames and samples out of ffmpeg, each with its time |
-//! | `clock.rs` | the times of all frames, of which few are looked at |
-//! | `probe.rs` | streams and facts of a container |
 //! | `frames.rs` | a stream of frames, from its filters to its end |
 //! | `shots.rs` | changes of shot |
 //! | `parts.rs` | frames to parts |
 //! | `animation.rs` | animated images |
-//! | `alpha.rs` | frames that are laid over white |
 //! | `still.rs` | images that only ffmpeg decodes |
 //! | `clip.rs` | stretches of a video as one clip |
 
-mod alpha;
 mod animation;
 mod clip;
-mod clock;
-mod ffmpeg;
 mod frames;
 mod parts;
-mod probe;
 mod shots;
 mod still;
 #[cfg(test)]
 mod sync_tests;
-mod timed;
-
-use std::io::{ErrorKind, Read};
 
 use sensorium_types::{FailureReason, Modality, ReasonKind, Track};
 
 use crate::audio::{self, Cutter};
-use crate::decode::Job;
+use crate::ffmpeg::{Probe, cut_short, is_of_time, probe};
 use crate::image::check_sides;
+use crate::job::Job;
 use crate::sink::Sink;
 use crate::{Head, reason};
 
 pub(crate) use animation::animation;
 pub use clip::cut_clip;
-pub(crate) use ffmpeg::Ffmpeg;
 use frames::{claimed_ms, scan};
-pub(crate) use frames::{cut_short, is_of_time, stopped};
-pub(crate) use probe::{AudioStream, Probe, probe};
 pub(crate) use still::still;
-pub(crate) use timed::{Stamp, Stop, Timed, steady};
 
 /// At most one frame of this many milliseconds is looked at.
 const SCAN_STEP_MS: u64 = 250;
@@ -124,13 +109,4 @@ fn one_of(troubles: Vec<FailureReason>) -> Option<FailureReason> {
     let first = troubles.next()?;
     let detail = troubles.fold(first.detail, |told, next| format!("{told}; {}", next.detail));
     Some(reason(first.kind, detail))
-}
-
-/// Fills the buffer; `false` at the end of the stream (a piece of a frame at the end is dropped).
-fn read_whole(ffmpeg: &mut Ffmpeg, buffer: &mut [u8]) -> Result<bool, FailureReason> {
-    match ffmpeg.read_exact(buffer) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(false),
-        Err(error) => Err(reason(ReasonKind::Corrupt, error.to_string())),
-    }
 }

@@ -12,9 +12,10 @@ use std::io::Read;
 
 use sensorium_types::{FailureReason, ReasonKind};
 
-use super::{Ffmpeg, RAW_RGB, read_whole};
-use crate::decode::Job;
+use super::RAW_RGB;
+use crate::ffmpeg::{Ffmpeg, read_whole};
 use crate::image::{Coded, Heif, Image, Plane, check_sides, put, wanted_side};
+use crate::job::Job;
 use crate::sink::Sink;
 use crate::{Head, Rgb, reason, resize};
 

@@ -9,13 +9,11 @@ use std::time::Duration;
 use sensorium_types::{FailureReason, ReasonKind, Track};
 use serde_json::Value;
 
-use super::alpha::Transparency;
+use super::decode;
 use super::frames::{Frames, scan};
-use super::probe::{VideoStream, probe};
-use super::timed::Stop;
-use super::{Probe, decode};
 use crate::deadline::Deadline;
-use crate::decode::Job;
+use crate::ffmpeg::{Probe, Stop, Transparency, VideoStream, probe};
+use crate::job::Job;
 use crate::sink::collect;
 use crate::{EncoderSpec, Head, Limits, Part, PartContent};
 

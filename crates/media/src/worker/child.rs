@@ -3,31 +3,22 @@
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::process::CommandExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
-use rustix::process::{
-    Resource, Rlimit, Signal, getpid, getppid, set_parent_process_death_signal, setrlimit,
-};
+use rustix::process::{Resource, Rlimit, Signal, set_parent_process_death_signal, setrlimit};
 use sensorium_types::ReasonKind;
 
 use super::protocol::{Reply, Request, Told, receive, send};
 use crate::deadline::Deadline;
 use crate::decode::decode;
 use crate::sink::{Output, Sink};
+use crate::tied::{EXEC, execute};
 use crate::{Limits, reason};
 
-/// The hidden subcommand that turns the binary into a worker. It must be the first argument.
-pub const WORKER_SUBCOMMAND: &str = "worker-decode";
-/// Its argument that makes it run another program instead, tied to its parent's life: `exec PARENT PROGRAM ARGS..`.
-const EXEC: &str = "exec";
-/// Exit code for a program that is not there, as a shell has it.
-pub(crate) const PROGRAM_MISSING: i32 = 127;
-
 /// The body of the hidden subcommand: decodes files that standard input names until it closes. A binary that links
-/// this crate calls it when its first argument is [`WORKER_SUBCOMMAND`], before it reads any other.
+/// this crate calls it when its first argument is [`WORKER_SUBCOMMAND`](crate::WORKER_SUBCOMMAND), before it reads any other.
 pub fn worker_main() -> ExitCode {
     // The kernel kills this process when its parent dies; what a decoder calls inherits nothing of that and asks again.
     if set_parent_process_death_signal(Some(Signal::KILL)).is_err() {
@@ -38,34 +29,6 @@ pub fn worker_main() -> ExitCode {
         [] => serve(&mut io::stdin().lock(), &mut io::stdout().lock()),
         [verb, parent, program, rest @ ..] if verb == EXEC => execute(parent, program, rest),
         _ => ExitCode::FAILURE,
-    }
-}
-
-/// Becomes another program, unless the parent has died before the kernel was asked to watch it.
-fn execute(parent: &OsStr, program: &OsStr, args: &[OsString]) -> ExitCode {
-    let alive =
-        getppid().is_some_and(|pid| parent.to_str() == Some(pid.as_raw_nonzero().to_string().as_str()));
-    if !alive {
-        return ExitCode::FAILURE;
-    }
-    let error = Command::new(program).args(args).exec();
-    if error.kind() == io::ErrorKind::NotFound {
-        return ExitCode::from(u8::try_from(PROGRAM_MISSING).unwrap_or(u8::MAX));
-    }
-    ExitCode::FAILURE
-}
-
-/// A command for another program that the kernel kills when this process dies, by way of this very binary. Outside a
-/// worker (in tests) it is the plain program.
-pub(crate) fn child_that_dies_with_us(program: &str) -> Command {
-    let is_worker = std::env::args_os().nth(1).is_some_and(|arg| arg == WORKER_SUBCOMMAND);
-    match std::env::current_exe() {
-        Ok(binary) if is_worker => {
-            let mut command = Command::new(binary);
-            command.args([WORKER_SUBCOMMAND, EXEC, &getpid().as_raw_nonzero().to_string(), program]);
-            command
-        }
-        Ok(_) | Err(_) => Command::new(program),
     }
 }
 

@@ -13,7 +13,7 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `protocol.rs` | messages and their framing |
-//! | `child.rs` | the worker's side, and how it runs other programs |
+//! | `child.rs` | the worker's side |
 //! | `process.rs` | one worker as its parent sees it |
 //! | `spawner.rs` | the thread that starts workers |
 //! | `pool.rs` | the pool |
@@ -24,6 +24,5 @@ mod process;
 mod protocol;
 mod spawner;
 
-pub(crate) use child::{PROGRAM_MISSING, child_that_dies_with_us};
-pub use child::{WORKER_SUBCOMMAND, worker_main};
+pub use child::worker_main;
 pub use pool::{MediaError, MediaInput, MediaPool, PoolConfig};

@@ -11,9 +11,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process_group};
 use sensorium_types::{Cancel, FailureReason, Modality, ReasonKind, Span, Track};
 
-use super::WORKER_SUBCOMMAND;
 use super::protocol::{Reply, Request, receive, send};
 use crate::deadline::clock;
+use crate::tied::WORKER_SUBCOMMAND;
 use crate::{Head, Part, reason};
 
 /// How often a wait looks at the cancel flag.

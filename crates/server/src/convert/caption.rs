@@ -4,9 +4,9 @@ use std::num::{NonZeroU64, NonZeroUsize};
 
 use sensorium_api::convert::{asset_id, point_ref};
 use sensorium_api::{ConvertError, v1};
-use sensorium_engine::{
-    Caption, CaptionInput, CaptionOptions, CaptionParts, CaptionRequest, CaptionToken,
-    DEFAULT_LENGTH_PENALTY, PartCaption, Strategy, SummaryLength,
+use sensorium_types::{
+    Caption, CaptionInput, CaptionOptions, CaptionParts, CaptionRequest, CaptionStrategy, CaptionToken,
+    PartCaption, SummaryLength,
 };
 
 use super::query::bytes;
@@ -19,19 +19,13 @@ pub(crate) fn caption_request(message: v1::CaptionRequest) -> Result<(String, Ca
     use v1::caption_request::Strategy as Asked;
     let v1::CaptionRequest { collection_name, input: received, max_tokens, strategy, each_part } = message;
     let strategy = match strategy {
-        None => Strategy::Greedy,
-        Some(Asked::Beam(v1::BeamSearch { width })) => {
-            Strategy::Beam { width: width as usize, length_penalty: DEFAULT_LENGTH_PENALTY }
-        }
+        None => CaptionStrategy::Greedy,
+        Some(Asked::Beam(v1::BeamSearch { width })) => CaptionStrategy::Beam { width: width as usize },
         Some(Asked::Sample(v1::Sampling { top_p, seed })) => {
-            Strategy::Sample { top_p: top_p.unwrap_or(DEFAULT_TOP_P), temperature: 1.0, seed }
+            CaptionStrategy::Sample { top_p: top_p.unwrap_or(DEFAULT_TOP_P), seed }
         }
     };
-    let options = CaptionOptions {
-        strategy,
-        max_tokens: max_tokens.map(|most| most as usize),
-        ..CaptionOptions::default()
-    };
+    let options = CaptionOptions { strategy, max_tokens: max_tokens.map(|most| most as usize) };
     let parts = if each_part { CaptionParts::Each } else { CaptionParts::Middle };
     let request = CaptionRequest { input: input(received)?, parts, options };
     Ok((collection_name, request))
@@ -77,7 +71,7 @@ fn input(message: Option<v1::CaptionInput>) -> Result<CaptionInput, ConvertError
 
 /// A caption that is done.
 fn finished_caption(caption: Caption) -> v1::FinishedCaption {
-    let Caption { text, confidence, tokens, end_log_prob, end: _ } = caption;
+    let Caption { text, confidence, tokens, end_log_prob } = caption;
     let tokens = tokens
         .into_iter()
         .map(|CaptionToken { piece, log_prob }| v1::CaptionToken { piece, log_prob })

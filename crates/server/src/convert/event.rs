@@ -2,12 +2,11 @@
 
 use std::path::PathBuf;
 
-use sensorium_api::convert::failure_of_reason;
 use sensorium_api::v1;
-use sensorium_engine::{IndexEvent, IndexRequest, IndexSummary};
+use sensorium_types::{FileOutcome, IndexEvent, IndexRequest, IndexSummary};
 
 use super::hit::shown;
-use super::item::item_state;
+use super::item::item_result;
 
 /// What a run is asked for; the paths are allowed already.
 pub(crate) fn index_request(
@@ -16,7 +15,7 @@ pub(crate) fn index_request(
     meta: Option<PathBuf>,
 ) -> IndexRequest {
     let v1::IndexPathsRequest { include, exclude, prune, force, retry_all, .. } = message;
-    IndexRequest { paths, include, exclude, prune, force, meta, retry_all, only: Vec::new() }
+    IndexRequest { paths, include, exclude, prune, force, meta, retry_all }
 }
 
 /// One thing that happened.
@@ -24,14 +23,11 @@ pub(crate) fn index_event(event: IndexEvent) -> v1::IndexPathsResponse {
     use v1::index_paths_response::Event;
     let event = match event {
         IndexEvent::Walked { files, done } => Event::Walked(v1::IndexWalked { files, done }),
-        IndexEvent::Asset { path, asset, modality, points, state, reason } => Event::File(v1::IndexedFile {
-            path: shown(&path),
-            asset_id: asset.map(|asset| asset.to_string()).unwrap_or_default(),
-            modality: modality.map_or(v1::Modality::Unspecified, v1::Modality::from).into(),
-            points,
-            state: item_state(state).into(),
-            failure: reason.as_ref().map(failure_of_reason),
-        }),
+        IndexEvent::File(FileOutcome { path, outcome }) => {
+            let v1::IngestItemResult { sequence: _, asset_id, modality, points, state, failure } =
+                item_result(0, &outcome);
+            Event::File(v1::IndexedFile { path: shown(&path), asset_id, modality, points, state, failure })
+        }
         IndexEvent::PassedOver { path } => Event::PassedOver(v1::IndexPassedOver { path: shown(&path) }),
     };
     v1::IndexPathsResponse { event: Some(event) }

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use sensorium_api::convert::payload_fields;
 use sensorium_api::v1;
-use sensorium_engine::{Explain, ExplainedHit, ExplainedSearch, ExplainedStep, Fusion, Hit, QueryReply};
-use sensorium_types::FilterFacts;
+use sensorium_types::{
+    Explain, ExplainedHit, ExplainedSearch, ExplainedStep, FilterFacts, Fusion, Hit, QueryReply,
+};
 
 /// The answer without its first `offset` hits.
 pub(crate) fn query_response(reply: QueryReply, offset: usize, without_payload: bool) -> v1::QueryResponse {
@@ -52,14 +53,11 @@ fn explain(explain: Explain) -> v1::Explain {
         searches: searches.into_iter().map(search).collect(),
         steps: steps
             .into_iter()
-            .map(|ExplainedStep { name, seconds }| v1::ExplainedStep { name: name.to_owned(), seconds })
+            .map(|ExplainedStep { name, seconds }| v1::ExplainedStep { name, seconds })
             .collect(),
         languages: languages
             .into_iter()
-            .map(|(term, language)| v1::ExplainedLanguage {
-                term: number(term),
-                language: language.code().to_owned(),
-            })
+            .map(|(term, language)| v1::ExplainedLanguage { term: number(term), language })
             .collect(),
     }
 }
@@ -68,9 +66,9 @@ fn search(search: ExplainedSearch) -> v1::ExplainedSearch {
     let ExplainedSearch { term, content, plan, points_compared, calibration, hits } = search;
     v1::ExplainedSearch {
         term: term.map(number),
-        content: v1::Content::from(content).into(),
-        plan: v1::Plan::from(plan).into(),
-        points_compared: points_compared as u64,
+        content: content.map_or(v1::Content::Unspecified, v1::Content::from).into(),
+        plan: plan.map_or(v1::Plan::Unspecified, v1::Plan::from).into(),
+        points_compared,
         calibration: calibration.map(|c| v1::Calibration { mean: c.mean, deviation: c.deviation }),
         hits: hits
             .into_iter()

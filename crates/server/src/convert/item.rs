@@ -1,8 +1,8 @@
 //! Items that come in.
 
-use sensorium_api::convert::{asset_id, failure_of_error, failure_of_reason, payload, track, vector};
+use sensorium_api::convert::{asset_id, failure_of_error, payload, track, vector};
 use sensorium_api::{ConvertError, Fault, v1};
-use sensorium_engine::{AssetState, IngestContent, IngestItem, IngestPart, ItemOutcome};
+use sensorium_types::{IngestContent, IngestItem, IngestPart, ItemOutcome};
 
 use super::query::bytes;
 
@@ -46,14 +46,14 @@ fn part(message: v1::IngestPart) -> Result<IngestPart, ConvertError> {
 
 /// The result of an item that the engine took.
 pub(crate) fn item_result(sequence: u64, outcome: &ItemOutcome) -> v1::IngestItemResult {
-    let ItemOutcome { asset, modality, points, state, reason } = outcome;
+    let ItemOutcome { asset, modality, points, state, failure } = outcome;
     v1::IngestItemResult {
         sequence,
         asset_id: asset.as_ref().map(ToString::to_string).unwrap_or_default(),
         modality: modality.map_or(v1::Modality::Unspecified, v1::Modality::from).into(),
         points: *points,
-        state: item_state(*state).into(),
-        failure: reason.as_ref().map(failure_of_reason),
+        state: v1::ItemState::from(*state).into(),
+        failure: failure.as_ref().map(v1::Failure::from),
     }
 }
 
@@ -66,14 +66,5 @@ pub(crate) fn failed_item(sequence: u64, asset_id: String, fault: Fault) -> v1::
         points: 0,
         state: v1::ItemState::Failed.into(),
         failure: Some(failure_of_error(fault.kind, fault.message)),
-    }
-}
-
-pub(super) fn item_state(state: AssetState) -> v1::ItemState {
-    match state {
-        AssetState::Indexed => v1::ItemState::Indexed,
-        AssetState::Unchanged => v1::ItemState::Unchanged,
-        AssetState::Failed => v1::ItemState::Failed,
-        AssetState::Pruned => v1::ItemState::Pruned,
     }
 }

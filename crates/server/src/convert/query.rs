@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use sensorium_api::convert::{asset_id, filter, modalities, point_ref, vector};
 use sensorium_api::{ConvertError, v1};
-use sensorium_engine::{DEFAULT_LIMIT, QueryRequest, Term, TermInput};
-use sensorium_types::{Cancel, Language};
+use sensorium_types::{DEFAULT_LIMIT, Language, QueryRequest, Term, TermInput};
 
 use crate::Settings;
 
@@ -81,7 +80,6 @@ pub(crate) fn query_request(message: v1::QueryRequest, settings: &Settings) -> R
         rerank,
         raw,
         explain,
-        cancel: Cancel::new(),
     };
     let using = if using.is_empty() { None } else { Some(using) };
     Ok(Asked { collection_name, using, offset, without_payload, request })

@@ -2,7 +2,7 @@
 
 use sensorium_api::convert::failure_of_reason;
 use sensorium_api::{PROTOCOL, v1};
-use sensorium_engine::Failure;
+use sensorium_types::FailedFile;
 use tonic::{Request, Response, Status};
 
 use super::planned::not_built;
@@ -57,7 +57,7 @@ impl v1::admin_service_server::AdminService for Service {
         };
         let files = failures
             .into_iter()
-            .map(|Failure { path, reason, tries, bytes }| v1::FailedFile {
+            .map(|FailedFile { path, reason, tries, bytes }| v1::FailedFile {
                 path: path.to_string_lossy().into_owned(),
                 failure: Some(failure_of_reason(&reason)),
                 tries,

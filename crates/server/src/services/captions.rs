@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use sensorium_api::v1;
-use sensorium_engine::{CaptionEvent, CaptionInput, CaptionRequest, Engine, EngineError, SummaryLength};
+use sensorium_engine::{Engine, EngineError};
+use sensorium_types::{CaptionEvent, CaptionInput, CaptionRequest, SummaryLength};
 use tokio::sync::mpsc::{self, UnboundedSender};
 use tonic::{Request, Response, Status};
 

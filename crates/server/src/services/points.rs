@@ -2,8 +2,8 @@
 
 use sensorium_api::convert::{asset_id, filter_of_text, point_ref};
 use sensorium_api::{ConvertError, Fault, v1};
-use sensorium_engine::{DeleteSelector, EngineError};
-use sensorium_types::{AssetId, Filter, PointKey};
+use sensorium_engine::EngineError;
+use sensorium_types::{AssetId, DeleteSelector, Filter, PointKey};
 use tonic::{Request, Response, Status};
 
 use super::Answers;

@@ -2,7 +2,7 @@
 
 use sensorium_api::convert::{failure_of_error, filter};
 use sensorium_api::{ConvertError, Fault, v1};
-use sensorium_types::{Cursor, ErrorKind};
+use sensorium_types::{Cancel, Cursor, ErrorKind};
 use tonic::{Request, Response, Status};
 
 use super::planned::not_built;
@@ -34,16 +34,15 @@ impl Service {
         message: v1::QueryRequest,
         place: Option<Place>,
     ) -> Result<v1::QueryResponse, Fault> {
-        let Asked { collection_name, using, offset, without_payload, mut request } =
+        let Asked { collection_name, using, offset, without_payload, request } =
             query_request(message, self.context.settings())?;
-        request.cancel = request.cancel.keeping(place);
         let engine = self.context.reader(&collection_name).await?;
         let space = engine.space().id;
         if let Some(using) = using.filter(|using| *using != space) {
             let message = format!("the collection has the space {space:?}, not {using:?}");
             return Err(Fault::new(ErrorKind::NotFound, message));
         }
-        let reply = self.context.within(engine.query(request)).await?;
+        let reply = self.context.within(engine.query(request, Cancel::new().keeping(place))).await?;
         Ok(query_response(reply, offset, without_payload))
     }
 }

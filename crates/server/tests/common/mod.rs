@@ -7,9 +7,9 @@ mod fakes;
 
 use std::net::SocketAddr;
 
-use sensorium_client::{Client, IngestItem, IngestOutcome, Options, QueryRequest, Retry, Term, TermInput};
+use sensorium_client::{Client, Options, Retry};
 use sensorium_server::{DEFAULT_DRAIN_TIMEOUT, ServerError, Settings, serve};
-use sensorium_types::MediaPolicy;
+use sensorium_types::{IngestItem, ItemOutcome, MediaPolicy, QueryRequest, Term, TermInput};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
@@ -124,14 +124,16 @@ pub(crate) fn file(text: &str) -> IngestItem {
 }
 
 /// Sends items and gives their outcomes, in order of the items.
-pub(crate) async fn send(client: &Client, items: Vec<IngestItem>) -> Vec<IngestOutcome> {
+pub(crate) async fn send(client: &Client, items: Vec<IngestItem>) -> Vec<ItemOutcome> {
+    let count = items.len() as u64;
     let mut outcomes = Vec::new();
     let mut stream = client.ingest(tokio_stream::iter(items));
     while let Some(outcome) = stream.next().await {
         outcomes.push(outcome.expect("an outcome"));
     }
-    outcomes.sort_by_key(|outcome| outcome.index);
-    outcomes
+    outcomes.sort_by_key(|(place, _)| *place);
+    assert!(outcomes.iter().map(|(place, _)| *place).eq(0..count), "one outcome an item");
+    outcomes.into_iter().map(|(_, outcome)| outcome).collect()
 }
 
 /// A query of one text.

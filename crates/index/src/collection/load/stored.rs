@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
-use super::super::hubs::HubTable;
+use super::super::hub_table::HubTable;
 use super::super::segments::SegmentKind;
 use super::super::view::SourceCounts;
 use super::Loader;

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sensorium_api::{ConvertError, Fault, v1};
-use sensorium_engine::{Cancel, Engine, IndexEvent, IndexRequest};
-use sensorium_types::ErrorKind;
+use sensorium_engine::Engine;
+use sensorium_types::{Cancel, ErrorKind, IndexEvent, IndexRequest};
 use tokio::sync::{mpsc, watch};
 
 use crate::context::{Context, stopped};

@@ -36,27 +36,27 @@ impl Transparency {
     }
 
     /// How to read the stream where ffmpeg lacks the decoder that gives the alpha; `None` if none is lacking.
-    pub(super) fn without_decoder(self) -> Option<Self> {
+    pub(crate) fn without_decoder(self) -> Option<Self> {
         self.decoder.map(|_| Self::default())
     }
 
     /// Options that go before the input.
-    pub(super) fn before(self) -> Vec<&'static str> {
+    pub(crate) fn before(self) -> Vec<&'static str> {
         self.decoder.map(|decoder| vec!["-c:v", decoder]).unwrap_or_default()
     }
 
     /// The pixel format that is asked for.
-    pub(super) fn format(self) -> &'static str {
+    pub(crate) fn format(self) -> &'static str {
         if self.has_alpha { "rgba" } else { "rgb24" }
     }
 
     /// Bytes of a pixel in that format.
-    pub(super) fn channels(self) -> usize {
+    pub(crate) fn channels(self) -> usize {
         if self.has_alpha { 4 } else { 3 }
     }
 
     /// Turns the pixels of a frame in that format into RGB, in place.
-    pub(super) fn flatten(self, frame: &mut Vec<u8>) {
+    pub(crate) fn flatten(self, frame: &mut Vec<u8>) {
         if self.has_alpha {
             flatten(frame);
         }
@@ -75,7 +75,7 @@ mod tests {
     use std::process::{Command, Stdio};
 
     use super::*;
-    use crate::video::{Ffmpeg, read_whole};
+    use crate::ffmpeg::{Ffmpeg, read_whole};
 
     #[test]
     fn formats_with_alpha_are_known() {

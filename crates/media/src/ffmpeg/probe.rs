@@ -7,8 +7,8 @@ use std::time::Duration;
 use sensorium_types::{FailureReason, Payload, ReasonKind};
 use serde_json::{Map, Value};
 
-use super::Ffmpeg;
 use super::alpha::Transparency;
+use super::process::Ffmpeg;
 use crate::{dates, reason};
 
 /// Most output of ffprobe that is read.

@@ -18,12 +18,12 @@ use std::time::Instant;
 
 use sensorium_types::{FailureReason, ReasonKind};
 
-use super::Ffmpeg;
 use super::clock::Clock;
+use super::process::Ffmpeg;
 use crate::reason;
 
 /// The option that makes ffmpeg give times as they are stored.
-pub(super) const PLAYER_TIME: &str = "-copyts";
+pub(crate) const PLAYER_TIME: &str = "-copyts";
 /// Time that runs backwards by less is a decoder's jitter; by more, a second recording begins.
 const MAX_BACK_SECONDS: &str = "0.3";
 /// Longest line in front of a packet.
@@ -114,7 +114,7 @@ impl Timed {
     }
 
     /// The times of all frames that the decoder met, if the filters tell them.
-    pub(super) fn clock(&self) -> &Clock {
+    pub(crate) fn clock(&self) -> &Clock {
         self.from.get_ref().clock()
     }
 

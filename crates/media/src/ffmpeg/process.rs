@@ -82,7 +82,7 @@ impl Ffmpeg {
     }
 
     /// Starts ffmpeg on a bare stream of this format, which it reads from its standard input.
-    pub(super) fn feed(format: &str, stream: Vec<u8>, after: &[&str]) -> Result<Self, FailureReason> {
+    pub(crate) fn feed(format: &str, stream: Vec<u8>, after: &[&str]) -> Result<Self, FailureReason> {
         let mut ffmpeg = Self::decoder(OsStr::new("pipe:0"), 1, &["-f", format], after, Stdio::piped())?;
         if let Some(mut input) = ffmpeg.child.stdin.take() {
             // It ends with the child at the latest, whose death closes the pipe.
@@ -130,7 +130,7 @@ impl Ffmpeg {
             let crashed = || reason(ReasonKind::Crashed, format!("{program} cannot be started: {error}"));
             if error.kind() == io::ErrorKind::NotFound { missing(program) } else { crashed() }
         };
-        let mut command: Command = crate::worker::child_that_dies_with_us(program);
+        let mut command: Command = crate::tied::child_that_dies_with_us(program);
         command
             .args(["-v", "error", "-max_alloc", MAX_ALLOCATION])
             .args(["-protocol_whitelist", "file,pipe", "-format_whitelist", FORMATS])
@@ -176,7 +176,7 @@ impl Ffmpeg {
         if status.success() {
             return Ok(());
         }
-        if status.code() == Some(crate::worker::PROGRAM_MISSING) {
+        if status.code() == Some(crate::tied::PROGRAM_MISSING) {
             return Err(missing(self.program));
         }
         if let Some(signal) = status.signal() {
@@ -286,6 +286,15 @@ fn complaint_of(program: &str, complaint: &str) -> FailureReason {
         ReasonKind::Corrupt
     };
     reason(kind, format!("{program}: {}", line.chars().take(MAX_COMPLAINT_CHARS).collect::<String>()))
+}
+
+/// Fills the buffer; `false` at the end of the stream (a piece of a frame at the end is dropped).
+pub(crate) fn read_whole(ffmpeg: &mut Ffmpeg, buffer: &mut [u8]) -> Result<bool, FailureReason> {
+    match ffmpeg.read_exact(buffer) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+        Err(error) => Err(reason(ReasonKind::Corrupt, error.to_string())),
+    }
 }
 
 #[cfg(test)]

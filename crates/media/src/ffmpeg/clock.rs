@@ -10,7 +10,7 @@ const MAX_LINE_BYTES: usize = 256;
 
 /// Times of frames in milliseconds, of which only the sum is kept.
 #[derive(Debug, Default)]
-pub(super) struct Clock {
+pub(crate) struct Clock {
     /// The beginning of a line that goes on.
     line: Vec<u8>,
     /// The last frame's.
@@ -21,7 +21,7 @@ pub(super) struct Clock {
 
 impl Clock {
     /// Takes the next bytes.
-    pub(super) fn take(&mut self, bytes: &[u8]) {
+    pub(crate) fn take(&mut self, bytes: &[u8]) {
         for byte in bytes {
             if *byte == b'\n' {
                 let line = std::mem::take(&mut self.line);
@@ -43,12 +43,12 @@ impl Clock {
     }
 
     /// When the last frame begins.
-    pub(super) fn last_ms(&self) -> Option<u64> {
+    pub(crate) fn last_ms(&self) -> Option<u64> {
         self.last.map(whole)
     }
 
     /// The shortest and the longest time between two frames.
-    pub(super) fn intervals_ms(&self) -> Option<(u64, u64)> {
+    pub(crate) fn intervals_ms(&self) -> Option<(u64, u64)> {
         self.intervals.map(|(shortest, longest)| (whole(shortest), whole(longest)))
     }
 }

@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use sensorium_types::{AssetId, Cancel, Filter, Language, Modality, Track, is_blank};
+use crate::{AssetId, Filter, Language, Modality, Track, is_blank};
 
-/// Hits given where no limit is named.
+/// Rows given where no limit is named.
 pub const DEFAULT_LIMIT: usize = 10;
 
 /// One member of a query.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Term {
     /// How much it counts; below 0 to lead away from it.
     pub weight: f32,
@@ -18,13 +18,13 @@ pub struct Term {
 }
 
 /// What a term is made of.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum TermInput {
     /// A text, in whatever language it seems to be.
     Text(String),
     /// A text in a language that is known.
     TextIn(Language, String),
-    /// A file of any modality.
+    /// A file of any modality, of the machine that asks: a server is sent its bytes.
     File(PathBuf),
     /// The bytes of such a file.
     Bytes(Arc<[u8]>),
@@ -38,7 +38,7 @@ pub enum TermInput {
 
 impl TermInput {
     /// Whether it is a text without anything to read.
-    pub(super) fn is_blank(&self) -> bool {
+    pub fn is_blank(&self) -> bool {
         match self {
             Self::Text(text) | Self::TextIn(_, text) => is_blank(text),
             Self::File(_) | Self::Bytes(_) | Self::Asset(_) | Self::Point(..) | Self::Vector(_) => false,
@@ -46,8 +46,8 @@ impl TermInput {
     }
 }
 
-/// A query.
-#[derive(Debug, Clone)]
+/// A query. The default asks for nothing: it needs terms.
+#[derive(Debug, Clone, PartialEq)]
 pub struct QueryRequest {
     /// The terms; at least one counts above 0.
     pub terms: Vec<Term>,
@@ -74,8 +74,6 @@ pub struct QueryRequest {
     pub raw: bool,
     /// Tell how the answer came about.
     pub explain: bool,
-    /// What ends the work early. It ends as well when nobody waits for the answer any more; whatever works for it holds a clone.
-    pub cancel: Cancel,
 }
 
 impl Default for QueryRequest {
@@ -93,7 +91,6 @@ impl Default for QueryRequest {
             rerank: 0,
             raw: false,
             explain: false,
-            cancel: Cancel::new(),
         }
     }
 }
