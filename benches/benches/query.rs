@@ -18,7 +18,9 @@ use sensorium_engine::{Access, Engine, EngineConfig};
 use sensorium_media::Limits;
 use sensorium_store::Store;
 use sensorium_store_embedded::Embedded;
-use sensorium_types::{Change, Filter, QueryRequest, SearchRequest, SubQuery, Term, TermInput, Track};
+use sensorium_types::{
+    Cancel, Change, Filter, QueryRequest, SearchRequest, SubQuery, Term, TermInput, Track,
+};
 use serde_json::json;
 
 /// Queries of each kind, after some that warm up.
@@ -69,7 +71,7 @@ async fn measure(engine: &Engine, store: &dyn Store, bundle: &Bundle, assets: us
         for number in 0..QUERIES + WARM {
             let at = number % TEXTS.len();
             let (text, vector) = (TEXTS.get(at).expect("a text"), vectors.get(at).expect("a vector"));
-            let reply = engine.query(request(text, filter)).await.expect("answers");
+            let reply = engine.query(request(text, filter), Cancel::new()).await.expect("answers");
             assert!(!reply.hits.is_empty(), "{filter:?}");
             let steps = reply.explain.expect("is told").steps;
             let took = |encodes: bool| {
