@@ -96,6 +96,14 @@ pub struct Caption {
     pub end: CaptionEnd,
 }
 
+impl Caption {
+    /// A caption that was stopped before its first token.
+    pub const fn stopped() -> Self {
+        let end = CaptionEnd::Stopped;
+        Self { text: String::new(), confidence: 0.0, tokens: Vec::new(), end_log_prob: None, end }
+    }
+}
+
 /// How likely a text is, given an image.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TextScore {

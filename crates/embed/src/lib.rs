@@ -14,6 +14,7 @@
 //! | `layers/` | what encoders are made of, on candle's tensors with the operations of `sensorium-kernels` |
 //! | `weights/` | safetensors by name and shape; what is missing, extra or misshaped is named |
 //! | `batching/` | [`Batcher`]: pure planner, bounded queue, one owner thread |
+//! | `stop.rs` | [`until_cancelled`]: what stops encoding that nobody waits for |
 //! | `tokenizer.rs`, `mel.rs` | strings to token ids, samples to log-mels |
 //! | `detector.rs` | the language of a text, which chooses the encoder |
 //!
@@ -33,6 +34,7 @@ mod layers;
 mod mel;
 #[cfg(test)]
 mod parity;
+mod stop;
 mod threads;
 mod tokenizer;
 mod weights;
@@ -51,4 +53,5 @@ pub use encoder::{AudioTokens, Batch, Embedding, Encoder, Grid, ImageStem};
 pub use error::EmbedError;
 pub use input::{Image, Input, InputFault};
 pub use mel::{LogMel, LogMelSpec};
+pub use stop::until_cancelled;
 pub use tokenizer::Tokenizer;

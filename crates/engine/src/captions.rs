@@ -158,7 +158,8 @@ impl Captions {
                 placed.push(one);
                 Ok(())
             };
-            let decoded = decode.decode_each(input, Priority::Query, &Cancel::default(), &mut on_part)?;
+            let left = while_heard(&events);
+            let decoded = decode.decode_each(input, Priority::Query, &left, &mut on_part)?;
             let Head { modality, .. } =
                 decoded.map_err(|reason| EngineError::BadTerm { term: name.clone(), reason })?;
             for (span, content) in meant(placed, modality, chosen, &name)? {
@@ -168,7 +169,7 @@ impl Captions {
                     let listens = sent.map_or_else(|| !events.is_closed(), |sent| sent.is_ok());
                     if listens { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
                 };
-                let caption = encode.caption(&content, &options, &mut tell)?;
+                let caption = encode.caption(&content, (&options, Priority::Query), &mut tell)?;
                 if events.send(CaptionEvent::Done(PartCaption { span, caption })).is_err() {
                     break;
                 }
@@ -285,6 +286,13 @@ fn meant(
 fn beam_options() -> CaptionOptions {
     let strategy = Strategy::Beam { width: BEAM, length_penalty: DEFAULT_LENGTH_PENALTY };
     CaptionOptions { strategy, ..CaptionOptions::default() }
+}
+
+/// What stops work that is told to nobody any more.
+fn while_heard(events: &UnboundedSender<CaptionEvent>) -> Cancel {
+    // Whatever works holds the flag, and may for a moment longer: it must not keep the channel open.
+    let events = events.downgrade();
+    Cancel::new().when(move || events.upgrade().is_none_or(|events| events.is_closed()))
 }
 
 /// The image in the middle of a part, or its audio.

@@ -185,7 +185,7 @@ pub struct CollectionStats {
     pub bytes_on_disk: Option<u64>,
     /// Bytes of memory that no file stands behind; `None` where that is not known.
     pub bytes_in_memory: Option<u64>,
-    /// What searches through graphs find, measured by queries that were asked since the collection was opened.
+    /// What searches through graphs find, measured by queries that were asked, also before the collection was opened.
     pub recall: Vec<MeasuredRecall>,
 }
 

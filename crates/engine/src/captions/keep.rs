@@ -306,7 +306,7 @@ impl Speaker<'_> {
                 gave_way = self.pace.cancel.is_cancelled() || self.pace.others_work();
                 if gave_way { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             };
-            let caption = self.encode.caption(content, &beam_options(), &mut on_piece)?;
+            let caption = self.encode.caption(content, (&beam_options(), Priority::Bulk), &mut on_piece)?;
             if !gave_way {
                 return Ok(Some(caption));
             }
@@ -366,7 +366,7 @@ impl Speaker<'_> {
         let vectors = if inputs.is_empty() {
             Vec::new()
         } else {
-            self.encode.submit(inputs, Priority::Bulk)?.wait(&Cancel::new())?
+            self.encode.submit(inputs, Priority::Bulk)?.wait(&self.pace.cancel)?
         };
         let points = said.into_iter().zip(vectors).map(|((ordinal, span, _), vector)| PointRecord {
             track: Track::Caption,

@@ -69,7 +69,7 @@ impl Encode for Tables {
     fn caption(
         &self,
         _: &Captioned,
-        _: &CaptionOptions,
+        _: (&CaptionOptions, Priority),
         _: &mut dyn FnMut(&str) -> ControlFlow<()>,
     ) -> Result<Caption, EngineError> {
         Err(EngineError::Task { action: "caption" })

@@ -363,3 +363,6 @@ pub(super) fn score(
     });
     scored.collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -116,8 +116,13 @@ fn offsets(view: &View, ids: &[AssetId]) -> Vec<AssetOffset> {
 }
 
 /// How many assets meet a filter.
-pub(super) fn count(core: &Core, view: &View, filter: Option<&Filter>) -> Result<u64, IndexError> {
+pub(super) fn count(
+    core: &Core,
+    view: &View,
+    filter: Option<&Filter>,
+    cancel: &Cancel,
+) -> Result<u64, IndexError> {
     let Some(filter) = filter else { return Ok(view.assets.len() as u64) };
-    let asked = Asked { filter, modalities: ModalitySet::ALL, cancel: &Cancel::new() };
+    let asked = Asked { filter, modalities: ModalitySet::ALL, cancel };
     Ok(matching(core, view, asked)?.assets.len() as u64)
 }
