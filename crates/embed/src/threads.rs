@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use crate::{EmbedError, stop};
+use crate::EmbedError;
+use crate::stop::{self, until_cancelled};
 
 /// A pool of its own, so that encoding takes no more of the machine than it was given.
 #[derive(Debug, Clone)]
@@ -35,8 +36,9 @@ impl Threads {
     ) -> Result<Vec<O>, EmbedError> {
         let cancel = stop::current();
         let call = |item: &I| match &cancel {
-            Some(cancel) if cancel.is_cancelled() => Err(EmbedError::Cancelled),
-            Some(_) | None => call(item),
+            // On the threads as well.
+            Some(cancel) => until_cancelled(cancel, || stop::check().and_then(|()| call(item))),
+            None => call(item),
         };
         if items.is_empty() || self.count() == 1 {
             return items.iter().map(call).collect();

@@ -15,7 +15,9 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use sensorium_embed::{Bundle, Caption, CaptionOptions, DEFAULT_LENGTH_PENALTY, Image, Priority, Strategy};
+use sensorium_embed::{
+    Bundle, Caption, CaptionOptions, DEFAULT_LENGTH_PENALTY, Image, Priority, Strategy, until_cancelled,
+};
 use sensorium_media::{Cancel, Head, Limits, MediaInput, Part, PartContent, PoolConfig, Rgb};
 use sensorium_types::{AssetId, FailureReason, Modality, PointKey, ReasonKind, Track};
 use tokio::sync::mpsc::UnboundedSender;
@@ -169,7 +171,9 @@ impl Captions {
                     let listens = sent.map_or_else(|| !events.is_closed(), |sent| sent.is_ok());
                     if listens { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
                 };
-                let caption = encode.caption(&content, (&options, Priority::Query), &mut tell)?;
+                let caption = until_cancelled(&left, || {
+                    encode.caption(&content, (&options, Priority::Query), &mut tell)
+                })?;
                 if events.send(CaptionEvent::Done(PartCaption { span, caption })).is_err() {
                     break;
                 }

@@ -88,7 +88,8 @@ pub struct SearchReply {
     pub plan: Plan,
     /// Points that were compared with the query.
     pub points_compared: usize,
-    /// What became of the request's filter, where it has one and the store tells; the same for all sub-queries.
+    /// What became of the request's filter, where it has one and the store tells; the same for all sub-queries. It does not where only
+    /// assets that were met were asked.
     pub filter: Option<FilterFacts>,
 }
 

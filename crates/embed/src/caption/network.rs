@@ -8,7 +8,7 @@ use super::layer::{DecoderLayer, LayerConfig};
 use super::state::{Cache, Line, Memory};
 use crate::layers::{LayerNorm, Linear, Transformer, TransformerConfig, matrix, rows_of};
 use crate::weights::Weights;
-use crate::{EmbedError, Grid};
+use crate::{EmbedError, Grid, stop};
 
 /// What all weights begin with.
 const PREFIX: &str = "caption";
@@ -170,6 +170,7 @@ impl Network {
             }
         }
         for (index, layer) in self.layers.iter().enumerate() {
+            stop::check()?;
             x = layer.forward(index, x, lines);
         }
         Ok(self.head.apply(&self.out_norm.apply(&x)))

@@ -16,7 +16,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sensorium_embed::{Caption, Input, Priority};
+use sensorium_embed::{Caption, EmbedError, Input, Priority, until_cancelled};
 use sensorium_media::{Cancel, MediaInput};
 use sensorium_types::{
     AssetId, CAPTIONS_FIELD, Change, Comparison, Cursor, FailureReason, Filter, Language, Literal, Modality,
@@ -306,12 +306,20 @@ impl Speaker<'_> {
                 gave_way = self.pace.cancel.is_cancelled() || self.pace.others_work();
                 if gave_way { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             };
-            let caption = self.encode.caption(content, (&beam_options(), Priority::Bulk), &mut on_piece)?;
-            if !gave_way {
-                return Ok(Some(caption));
+            let way = (&beam_options(), Priority::Bulk);
+            match until_cancelled(&self.gives_way(), || self.encode.caption(content, way, &mut on_piece)) {
+                Ok(caption) if !gave_way => return Ok(Some(caption)),
+                Ok(_) | Err(EngineError::Embed(EmbedError::Cancelled)) => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(None)
+    }
+
+    /// Set when it is to end, and while somebody else works.
+    fn gives_way(&self) -> Cancel {
+        let pace = self.pace.clone();
+        self.pace.cancel.when(move || pace.others_work())
     }
 
     /// Captions of an asset. Inner error: why its bytes cannot be put into words.

@@ -5,7 +5,7 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use sensorium_embed::{Caption, Image, Priority};
+use sensorium_embed::{Caption, Image, Priority, until_cancelled};
 use sensorium_media::{Cancel, MediaInput, Part, PartContent};
 use sensorium_types::{Content, Modality, Track};
 use tokio::sync::mpsc::UnboundedSender;
@@ -147,11 +147,10 @@ impl Maker<'_> {
             let mut tell = |_: &str| {
                 if events.is_closed() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             };
-            let caption = self.encode.caption(
-                &Captioned::Image(image),
-                (&beam_options(), Priority::Query),
-                &mut tell,
-            )?;
+            let way = (&beam_options(), Priority::Query);
+            let caption = until_cancelled(&self.cancel, || {
+                self.encode.caption(&Captioned::Image(image), way, &mut tell)
+            })?;
             if events.is_closed() {
                 return Ok(Vec::new());
             }

@@ -12,7 +12,7 @@
 //! | `view.rs` | the collection in memory, shared between versions; its assets are in `../assets/` |
 //! | `segments.rs`, `tail.rs`, `sealed.rs`, `segment_file.rs` | its points, by what they show: sealed segments, their files, and a growing tail |
 //! | `check.rs`, `draft.rs`, `writer.rs`, `commit.rs` | changes: refused, drafted, written, grouped |
-//! | `select.rs`, `matching.rs`, `fields.rs` | who may be given, from columns (`../columns/`) or one by one |
+//! | `select.rs`, `matching.rs`, `lazy.rs`, `fields.rs` | who may be given, from columns (`../columns/`) or one by one, all at once or as they are met |
 //! | `indexed.rs` | fields that are indexed because somebody asked for it |
 //! | `planner.rs`, `query.rs`, `collector.rs` | searches |
 //! | `audit.rs` | the recall of searches through graphs, and beams that reach it |
@@ -38,6 +38,7 @@ mod halt;
 mod hubs;
 mod indexed;
 mod job;
+mod lazy;
 mod load;
 mod matching;
 mod open;

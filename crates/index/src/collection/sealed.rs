@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
-use sensorium_kernels::{BeamBuffers, CodeQuery, Numbers, Scored, VectorMatrix, prefetch};
+use sensorium_kernels::{BeamBuffers, CodeQuery, Narrow, Numbers, Scored, VectorMatrix, prefetch};
 use sensorium_types::Cancel;
 
 use super::tail::{RowRef, Stretch};
@@ -73,6 +73,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) budget: usize,
     /// The least that a row's cosine is lowered by.
     pub(crate) least: f32,
+    /// What is asked where many rows do not count; else `ef` that count are kept.
+    pub(crate) narrow: Option<Narrow>,
     /// What stops it.
     pub(crate) cancel: &'a Cancel,
 }
@@ -194,9 +196,9 @@ impl Sealed {
         lowered: impl Fn(PointOffset) -> f32,
         found: &mut Vec<Scored>,
     ) -> Walked {
-        let Ask { query, ef, budget, least, cancel } = ask;
+        let Ask { query, ef, budget, least, narrow, cancel } = ask;
         let mut buffers = self.buffers.lock().pop().unwrap_or_default();
-        let walk = Walk { query, rows: self.vectors().codes(), ef, budget, least };
+        let walk = Walk { query, rows: self.vectors().codes(), ef, budget, least, narrow };
         let lowered = |place: u32| {
             self.columns.points.get(place as usize).map_or(0.0, |point| lowered(PointOffset(*point)))
         };

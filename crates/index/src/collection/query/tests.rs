@@ -135,6 +135,35 @@ fn a_search_compares_a_few_rows_after_its_caller_has_left() {
 }
 
 #[test]
+fn a_filter_without_a_column_is_asked_of_those_who_are_met_if_these_are_few() {
+    let data = tempfile::tempdir().expect("folder");
+    let (_database, collection) = filled(data.path(), Planning::ByCost);
+    let ask = |filter: &str, limit, exact| {
+        let filter = Some(filter.parse().expect("a filter"));
+        let request =
+            SearchRequest { filter, exact, ef: Some(16), ..SearchRequest::nearest(vector(5000), limit) };
+        fields::ASKED.set(0);
+        let reply = collection.search(&request).expect("answers").remove(0);
+        (reply, fields::ASKED.get())
+    };
+    for (filter, limit, is_lazy) in [
+        ("number < 2000", 10, true),
+        ("not number = 7", 10, true),
+        ("number < 30", 10, false),
+        ("number < 2000", 1000, false),
+        (r#"modality = "image" and number >= 2990"#, 20, false),
+    ] {
+        let (right, all) = ask(filter, limit, true);
+        let (found, asked) = ask(filter, limit, false);
+        assert!(all >= ASSETS as usize, "{filter}: {all}");
+        assert_eq!((found.filter.is_none(), asked < all), (is_lazy, is_lazy), "{filter}: {asked} of {all}");
+        assert_eq!(found.hits.len(), right.hits.len(), "{filter}");
+        let near = right.hits.iter().filter(|hit| found.hits.contains(hit)).count();
+        assert!(near * 10 >= right.hits.len() * 9, "{filter}: {near} of {}", right.hits.len());
+    }
+}
+
+#[test]
 fn a_filter_asks_a_thousand_assets_after_its_caller_has_left() {
     let data = tempfile::tempdir().expect("folder");
     let (_database, collection) = filled(data.path(), Planning::ByCost);
