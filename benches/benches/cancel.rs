@@ -9,11 +9,17 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sensorium_benches::{Random, bundle, images, normalized, pool, report};
-use sensorium_embed::{Batcher, BatcherConfig, Input, Priority};
+use sensorium_benches::{
+    Random, THREADS, bundle, images, index_folder, normalized, pool, report, worker_program,
+};
+use sensorium_embed::{Batcher, BatcherConfig, Bundle, Image, Input, Priority};
+use sensorium_engine::{Access, Captions, Engine, EngineConfig};
 use sensorium_index::Collection;
-use sensorium_media::MediaInput;
-use sensorium_types::{Cancel, Payload, SearchRequest};
+use sensorium_media::{Limits, MediaInput};
+use sensorium_store_embedded::Embedded;
+use sensorium_types::{
+    Cancel, CaptionOptions, CaptionParts, Payload, QueryRequest, SearchRequest, Term, TermInput,
+};
 use serde_json::json;
 
 const POINTS: usize = 100_000;
@@ -22,6 +28,10 @@ const TRIES: usize = 40;
 const SEED: u64 = 9;
 /// The flag is set at most so long after the start.
 const LONGEST: Duration = Duration::from_millis(120);
+/// The same where the stage has parts that take longer.
+const LONGER: Duration = Duration::from_millis(1200);
+/// Images that are read once more.
+const RERANKED: usize = 50;
 const VIDEO_S: u32 = 60;
 
 fn main() {
@@ -55,17 +65,89 @@ fn main() {
         let ticket = batcher.submit(texts.collect(), Priority::Bulk).expect("there is room");
         drop(ticket.wait(cancel));
     });
+    stage("batch of images, until the next one is served", &mut random, |cancel| {
+        let ticket = batcher.submit(pixels(&bundle), Priority::Bulk).expect("there is room");
+        drop(ticket.wait(cancel));
+        let next = batcher.submit(vec![Input::Text("a dog".to_owned())], Priority::Query);
+        next.and_then(|ticket| ticket.wait(&Cancel::new())).expect("it is encoded");
+    });
     let video = folder.path().join("video.mp4");
     make_video(&video);
     let pool = pool(sensorium_engine::encoder_spec(bundle.cutting()));
     stage("decoding of a video", &mut random, |cancel| {
         drop(pool.decode(MediaInput::Path(video.clone()), cancel));
     });
+    words(folder.path(), &bundle, &mut random);
+}
+
+/// The stages that end in the caption decoder.
+fn words(folder: &Path, bundle: &Arc<Bundle>, random: &mut Random) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("runtime");
+    let media = folder.join("images");
+    make_images(&media);
+    let captions = Captions::new(Arc::clone(bundle), worker_program(), Limits::default());
+    let first = media.join("1.jpg");
+    stage("caption of an image", random, |cancel| {
+        runtime.block_on(async {
+            let (sender, events) = tokio::sync::mpsc::unbounded_channel();
+            let input = (MediaInput::Path(first.clone()), "1.jpg".to_owned());
+            let asked = (CaptionParts::Middle, CaptionOptions::default());
+            let mut caption = std::pin::pin!(captions.caption(input, asked, sender));
+            let left = async {
+                while !cancel.is_cancelled() {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+            };
+            tokio::select! {
+                _ = &mut caption => return,
+                () = left => drop(events),
+            }
+            drop(caption.await);
+        });
+    });
+
+    let data = folder.join("reranked");
+    index_folder(data.clone(), media, Arc::clone(bundle));
+    let config = EngineConfig {
+        data_dir: data,
+        storage: Arc::new(Embedded),
+        collection: "default".to_owned(),
+        bundle: Arc::clone(bundle),
+        worker_program: worker_program(),
+        jobs: THREADS,
+        limits: Limits::default(),
+        access: Access::Read,
+    };
+    let engine = runtime.block_on(Engine::open(config)).expect("opens");
+    stage_within("50 hits read once more", LONGER, random, |cancel| {
+        let works = Arc::new(());
+        let terms = vec![Term { weight: 1.0, input: TermInput::Text("a test pattern".to_owned()) }];
+        let cancel = cancel.keeping(Arc::clone(&works));
+        let request = QueryRequest { terms, limit: RERANKED, rerank: RERANKED, ..QueryRequest::default() };
+        drop(runtime.block_on(engine.query(request, cancel)));
+        // Whatever still works for the query holds its flag.
+        while Arc::strong_count(&works) > 1 {
+            std::thread::sleep(Duration::from_micros(100));
+        }
+    });
+}
+
+/// Two batches of images of a size that encoders take.
+fn pixels(bundle: &Bundle) -> Vec<Input> {
+    let side = bundle.cutting().image_size;
+    let bytes = side as usize * side as usize * 3;
+    let image = |number: u8| Image { width: side, height: side, pixels: vec![number; bytes] };
+    (0..16).map(|number| Input::Frames(vec![image(number)])).collect()
 }
 
 /// Stops a stage again and again, and reports the median and the longest time that it went on.
 fn stage(what: &str, random: &mut Random, work: impl Fn(&Cancel) + Sync) {
-    let mut times: Vec<f64> = (0..TRIES).map(|_| stop(random, &work)).collect();
+    stage_within(what, LONGEST, random, work);
+}
+
+/// The same, where the flag is set so long after the start at most.
+fn stage_within(what: &str, longest: Duration, random: &mut Random, work: impl Fn(&Cancel) + Sync) {
+    let mut times: Vec<f64> = (0..TRIES).map(|_| stop(longest, random, &work)).collect();
     times.sort_by(f64::total_cmp);
     let at = |place: usize| times.get(place).copied().unwrap_or(0.0);
     report(
@@ -75,7 +157,7 @@ fn stage(what: &str, random: &mut Random, work: impl Fn(&Cancel) + Sync) {
 }
 
 /// Milliseconds from the flag to the end of the work.
-fn stop(random: &mut Random, work: &(impl Fn(&Cancel) + Sync)) -> f64 {
+fn stop(longest: Duration, random: &mut Random, work: &(impl Fn(&Cancel) + Sync)) -> f64 {
     let cancel = Cancel::new();
     std::thread::scope(|scope| {
         let working = scope.spawn(|| {
@@ -84,7 +166,7 @@ fn stop(random: &mut Random, work: &(impl Fn(&Cancel) + Sync)) -> f64 {
             }
             Instant::now()
         });
-        std::thread::sleep(LONGEST.mul_f32(random.uniform()));
+        std::thread::sleep(longest.mul_f32(random.uniform()));
         let set = Instant::now();
         cancel.cancel();
         let ended = working.join().expect("no panic");
@@ -118,4 +200,23 @@ fn make_video(path: &Path) {
         .status()
         .expect("ffmpeg starts");
     assert!(done.success(), "ffmpeg makes the video");
+}
+
+fn make_images(folder: &Path) {
+    fs_err::create_dir(folder).expect("a folder");
+    let done = Command::new("ffmpeg")
+        .args([
+            "-nostdin",
+            "-v",
+            "error",
+            "-f",
+            "lavfi",
+            "-i",
+            "testsrc2=size=640x480:rate=1,noise=alls=20:allf=t",
+        ])
+        .args(["-frames:v", &RERANKED.to_string()])
+        .arg(folder.join("%d.jpg"))
+        .status()
+        .expect("ffmpeg starts");
+    assert!(done.success(), "ffmpeg makes images");
 }

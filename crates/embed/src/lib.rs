@@ -15,6 +15,7 @@
 //! | `weights/` | safetensors by name and shape; what is missing, extra or misshaped is named |
 //! | `batching/` | [`Batcher`]: pure planner, bounded queue, one owner thread |
 //! | `memory.rs` | [`Memory`]: what a caption decoder looks at, made once an image |
+//! | `stop.rs` | [`until_cancelled`]: what stops encoding that nobody waits for |
 //! | `tokenizer.rs`, `mel.rs` | strings to token ids, samples to log-mels |
 //! | `detector.rs` | the language of a text, which chooses the encoder |
 //!
@@ -35,6 +36,7 @@ mod mel;
 mod memory;
 #[cfg(test)]
 mod parity;
+mod stop;
 mod threads;
 mod tokenizer;
 mod weights;
@@ -52,4 +54,5 @@ pub use error::EmbedError;
 pub use input::{Image, Input, InputFault};
 pub use mel::{LogMel, LogMelSpec};
 pub use memory::Memory;
+pub use stop::until_cancelled;
 pub use tokenizer::Tokenizer;

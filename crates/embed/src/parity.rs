@@ -71,7 +71,7 @@ fn the_photo_stem_gives_the_grid_and_logits_of_the_reference() {
     let shape = golden.shape("resized").unwrap();
     let pixels = golden.unsigned("resized", &shape).unwrap();
     let pixels: Vec<f32> = pixels.into_iter().map(|level| (f32::from(level) - 127.0) / 128.0).collect();
-    let grid = stem.forward(&pixels, shape[0]);
+    let grid = stem.forward(&pixels, shape[0]).unwrap();
     let kept: Vec<f32> = grid.chunks(FEATURES).step_by(KEPT_CELL).flatten().copied().collect();
     let expected = golden.floats("grid", &golden.shape("grid").unwrap()).unwrap();
     assert!(difference(&kept, &expected) < GRID_TOLERANCE, "grid off by {:e}", difference(&kept, &expected));

@@ -15,7 +15,9 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use sensorium_embed::{Bundle, DEFAULT_LENGTH_PENALTY, DecoderOptions, Image, Priority, Strategy};
+use sensorium_embed::{
+    Bundle, DEFAULT_LENGTH_PENALTY, DecoderOptions, Image, Priority, Strategy, until_cancelled,
+};
 use sensorium_media::{Cancel, Head, Limits, MediaInput, Part, PartContent, PoolConfig, Rgb};
 use sensorium_types::{
     AssetId, CaptionEvent, CaptionInput, CaptionOptions, CaptionParts, CaptionRequest, CaptionStrategy,
@@ -110,7 +112,8 @@ impl Captions {
                 placed.push(one);
                 Ok(())
             };
-            let decoded = decode.decode_each(input, Priority::Query, &Cancel::default(), &mut on_part)?;
+            let left = while_heard(&events);
+            let decoded = decode.decode_each(input, Priority::Query, &left, &mut on_part)?;
             let Head { modality, .. } =
                 decoded.map_err(|reason| EngineError::BadTerm { term: name.clone(), reason })?;
             for (span, content) in meant(placed, modality, chosen, &name)? {
@@ -120,7 +123,9 @@ impl Captions {
                     let listens = sent.map_or_else(|| !events.is_closed(), |sent| sent.is_ok());
                     if listens { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
                 };
-                let caption = encode.caption(&content, &options, &mut tell)?;
+                let caption = until_cancelled(&left, || {
+                    encode.caption(&content, (&options, Priority::Query), &mut tell)
+                })?;
                 if events.send(CaptionEvent::Done(PartCaption { span, caption })).is_err() {
                     break;
                 }
@@ -247,6 +252,13 @@ fn decoder_options(options: CaptionOptions) -> DecoderOptions {
 /// How captions are made that nobody asks for one by one.
 fn beam_options() -> DecoderOptions {
     decoder_options(CaptionOptions { strategy: CaptionStrategy::Beam { width: BEAM }, max_tokens: None })
+}
+
+/// What stops work that is told to nobody any more.
+fn while_heard(events: &UnboundedSender<CaptionEvent>) -> Cancel {
+    // Whatever works holds the flag, and may for a moment longer: it must not keep the channel open.
+    let events = events.downgrade();
+    Cancel::new().when(move || events.upgrade().is_none_or(|events| events.is_closed()))
 }
 
 /// The image in the middle of a part, or its audio.

@@ -53,10 +53,10 @@ impl Encode for Talker {
     fn caption(
         &self,
         content: &Captioned,
-        options: &DecoderOptions,
+        (options, priority): (&DecoderOptions, Priority),
         on_piece: &mut dyn FnMut(&str) -> ControlFlow<()>,
     ) -> Result<Caption, EngineError> {
-        let caption = self.0.caption(content, options, on_piece)?;
+        let caption = self.0.caption(content, (options, priority), on_piece)?;
         let text = caption.text.split_whitespace().map(|word| format!("said-{word}")).collect::<Vec<_>>();
         Ok(Caption { text: text.join(" "), ..caption })
     }

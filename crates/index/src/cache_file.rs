@@ -9,6 +9,7 @@
 //!
 //! All numbers are little-endian. A file is written under another name, synced, and renamed; the folder is synced after.
 
+use std::collections::BTreeSet;
 use std::io::{BufWriter, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -216,6 +217,13 @@ fn decode_head<H: DeserializeOwned>(kind: &Kind, bytes: &[u8]) -> Result<H, Stri
 pub(crate) struct CacheFile<H> {
     /// What it says of itself.
     pub(crate) head: H,
+    body: Body,
+    is_checked: bool,
+}
+
+/// The bytes of a file behind its head, with their checksums.
+#[derive(Debug, Clone)]
+pub(crate) struct Body {
     file: MappedFile,
     layout: Layout,
 }
@@ -223,25 +231,66 @@ pub(crate) struct CacheFile<H> {
 impl<H: DeserializeOwned> CacheFile<H> {
     /// Maps a file, and compares it with its checksums unless it is large; `Err` says why it cannot be used.
     pub(crate) fn open(path: &Path, kind: &Kind) -> Result<Self, String> {
-        let file = Self::map(path, kind)?;
-        if file.file.bytes().len() <= kind.checked_at_open_bytes {
-            file.check_sums(|| false)?;
+        let mut file = Self::map(path, kind)?;
+        if file.body.file.bytes().len() <= kind.checked_at_open_bytes {
+            file.body.check(|| false)?;
+            file.is_checked = true;
         }
         Ok(file)
     }
 
+    /// What is still to be compared with its checksums: nothing of a file that is not large.
+    pub(crate) fn unchecked(&self) -> Option<Body> {
+        (!self.is_checked).then(|| self.body.clone())
+    }
+
     /// Reads every byte of a file and compares it with its checksums, until `stop` says so; `Err` says what is wrong.
     pub(crate) fn check(path: &Path, kind: &Kind, stop: impl Fn() -> bool) -> Result<(), String> {
-        Self::map(path, kind)?.check_sums(stop)
+        Self::map(path, kind)?.body.check(stop)
     }
 
     fn map(path: &Path, kind: &Kind) -> Result<Self, String> {
         let file = fs::File::open(path).map_err(|error| error.to_string())?;
         let file = MappedFile::open(file.file()).map_err(|error| error.to_string())?;
         let (head, layout) = decode_head(kind, file.bytes())?;
-        Ok(Self { head, file, layout })
+        Ok(Self { head, body: Body { file, layout }, is_checked: false })
     }
 
+    /// The checksum of its checksums, as [`CacheWriter::finish`] gave it.
+    pub(crate) fn checksum(&self) -> Result<u64, String> {
+        Ok(xxh3_64(self.body.parts()?.1))
+    }
+
+    /// The mapped bytes.
+    pub(crate) const fn mapped(&self) -> &MappedFile {
+        &self.body.file
+    }
+
+    /// How many sections there are.
+    pub(crate) fn sections(&self) -> usize {
+        self.body.layout.sections.len()
+    }
+
+    /// Where a section begins, and its bytes; nothing where there is no such section.
+    pub(crate) fn place(&self, section: usize) -> (usize, usize) {
+        self.body.place(section)
+    }
+
+    /// A section as so many numbers.
+    pub(crate) fn numbers<T: Number>(&self, section: usize, count: usize) -> Result<Numbers<T>, String> {
+        let (from, bytes) = self.place(section);
+        let sized = count.checked_mul(size_of::<T>()) == Some(bytes);
+        let numbers = self.body.file.numbers(from, count).filter(|_| sized);
+        numbers.ok_or_else(|| "a section does not fit in the file".to_owned())
+    }
+
+    /// A section as the numbers that it has room for.
+    pub(crate) fn all_numbers<T: Number>(&self, section: usize) -> Result<Numbers<T>, String> {
+        self.numbers(section, self.place(section).1 / size_of::<T>())
+    }
+}
+
+impl Body {
     fn parts(&self) -> Result<(&[u8], &[u8]), String> {
         let end = usize::try_from(self.layout.end).unwrap_or(usize::MAX);
         let (sections, sums) = self.file.bytes().split_at_checked(end).ok_or("the file ends early")?;
@@ -252,10 +301,37 @@ impl<H: DeserializeOwned> CacheFile<H> {
         Ok((sections, sums))
     }
 
-    fn check_sums(&self, stop: impl Fn() -> bool) -> Result<(), String> {
+    /// Compares every byte with the checksums, until `stop` says so; `Err` says what is wrong.
+    pub(crate) fn check(&self, stop: impl Fn() -> bool) -> Result<(), String> {
+        self.check_blocks(|_| true, stop)
+    }
+
+    /// Compares some sections with the checksums, and what lies beside them in the same MiB; `Err` says what is wrong.
+    pub(crate) fn check_sections(&self, wanted: impl Fn(usize) -> bool) -> Result<(), String> {
+        let mut blocks = BTreeSet::new();
+        for section in (0..self.layout.sections.len()).filter(|section| wanted(*section)) {
+            let (from, bytes) = self.place(section);
+            let from = from.saturating_sub(HEAD_BYTES);
+            blocks.extend(from / BLOCK..from.saturating_add(bytes).div_ceil(BLOCK).min(self.layout_blocks()));
+        }
+        self.check_blocks(|number| blocks.contains(&number), || false)
+    }
+
+    fn layout_blocks(&self) -> usize {
+        self.file.bytes().len().div_ceil(BLOCK)
+    }
+
+    fn place(&self, section: usize) -> (usize, usize) {
+        let (from, bytes) = self.layout.sections.get(section).copied().unwrap_or_default();
+        let size = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+        (size(from), size(bytes))
+    }
+
+    fn check_blocks(&self, wanted: impl Fn(usize) -> bool, stop: impl Fn() -> bool) -> Result<(), String> {
         let (sections, sums) = self.parts()?;
         let (sums, _) = sums.as_chunks::<8>();
-        for (number, (block, sum)) in sections.chunks(BLOCK).zip(sums).enumerate() {
+        let blocks = sections.chunks(BLOCK).zip(sums).enumerate();
+        for (number, (block, sum)) in blocks.filter(|(number, _)| wanted(*number)) {
             if stop() {
                 break;
             }
@@ -265,46 +341,6 @@ impl<H: DeserializeOwned> CacheFile<H> {
         }
         Ok(())
     }
-
-    /// The checksum of its checksums, as [`CacheWriter::finish`] gave it.
-    pub(crate) fn checksum(&self) -> Result<u64, String> {
-        Ok(xxh3_64(self.parts()?.1))
-    }
-
-    /// The mapped bytes.
-    pub(crate) const fn mapped(&self) -> &MappedFile {
-        &self.file
-    }
-
-    /// How many sections there are.
-    pub(crate) fn sections(&self) -> usize {
-        self.layout.sections.len()
-    }
-
-    /// Where a section begins, and its bytes; nothing where there is no such section.
-    pub(crate) fn place(&self, section: usize) -> (usize, usize) {
-        let (from, bytes) = self.layout.sections.get(section).copied().unwrap_or_default();
-        let size = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
-        (size(from), size(bytes))
-    }
-
-    /// A section as so many numbers.
-    pub(crate) fn numbers<T: Number>(&self, section: usize, count: usize) -> Result<Numbers<T>, String> {
-        let (from, bytes) = self.place(section);
-        let sized = count.checked_mul(size_of::<T>()) == Some(bytes);
-        let numbers = self.file.numbers(from, count).filter(|_| sized);
-        numbers.ok_or_else(|| "a section does not fit in the file".to_owned())
-    }
-
-    /// A section as the numbers that it has room for.
-    pub(crate) fn all_numbers<T: Number>(&self, section: usize) -> Result<Numbers<T>, String> {
-        self.numbers(section, self.place(section).1 / size_of::<T>())
-    }
-}
-
-/// Whether a file is so small that it is checked whenever it is opened.
-pub(crate) fn is_checked_at_open(path: &Path, kind: &Kind) -> bool {
-    path.metadata().is_ok_and(|metadata| metadata.len() <= kind.checked_at_open_bytes as u64)
 }
 
 /// Takes away files of a folder that are none of these.

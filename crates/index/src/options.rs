@@ -11,6 +11,8 @@ pub const DEFAULT_SEAL_POINTS: usize = 20_000;
 
 /// Assets that may change, at least, before the file of assets is written anew.
 pub const DEFAULT_ASSET_FILE_CHANGES: usize = 8192;
+/// Bytes of a segment's file up to which all of it is looked at whenever it is opened.
+pub const DEFAULT_CHECKED_AT_OPEN_BYTES: usize = 64 << 20;
 
 /// How a database is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -56,6 +58,9 @@ pub struct Tuning {
     /// Assets that may change, at least, before the file of assets is written anew in the background; default
     /// [`DEFAULT_ASSET_FILE_CHANGES`].
     pub asset_file_changes: usize,
+    /// Bytes of a segment's file up to which all of it is compared with its checksums whenever it is opened, which takes some
+    /// milliseconds; default [`DEFAULT_CHECKED_AT_OPEN_BYTES`]. Of larger ones the vectors are compared in the background.
+    pub checked_at_open_bytes: usize,
     /// How the plan of a search is chosen; default [`Planning::ByCost`].
     pub planning: Planning,
     /// The graph's bounds.
@@ -67,6 +72,7 @@ impl Default for Tuning {
         Self {
             seal_points: DEFAULT_SEAL_POINTS,
             asset_file_changes: DEFAULT_ASSET_FILE_CHANGES,
+            checked_at_open_bytes: DEFAULT_CHECKED_AT_OPEN_BYTES,
             planning: Planning::ByCost,
             graph: GraphParams::default(),
         }

@@ -8,7 +8,7 @@ mod common;
 use std::collections::BTreeSet;
 
 use common::*;
-use sensorium_index::{Collection, GraphParams, Tuning};
+use sensorium_index::{Collection, Database, GraphParams, OpenOptions, Tuning};
 use sensorium_types::{Change, Content, Modality, Plan, SearchRequest, SubQuery, Track};
 
 const COUNT: usize = 4000;
@@ -140,7 +140,7 @@ fn the_tail_is_sealed_in_the_background_and_rebuilt_when_many_are_dead() {
 fn a_beam_that_finds_too_little_is_widened_for_those_who_ask_so() {
     let data = tempfile::tempdir().expect("folder");
     let graph = GraphParams { m: 4, ef_construct: 16, ef: 10 };
-    let (_database, collection) = open_tuned(data.path(), Tuning { graph, ..eager() });
+    let (database, collection) = open_tuned(data.path(), Tuning { graph, ..eager() });
     fill(&collection, 4000, &mut Random(9));
     collection.seal().expect("seals");
     let mut random = Random(10);
@@ -162,6 +162,18 @@ fn a_beam_that_finds_too_little_is_widened_for_those_who_ask_so() {
     let text = of("text");
     assert!(text.ef > 10 && text.found * 100 >= text.nearest * 97, "{text:?}");
     assert_eq!((text.of.as_str(), of("mixed").ef), ("image", 10), "others keep theirs");
+    // Figures and beams are there after a restart, also for one who only reads.
+    let before = recall();
+    drop((collection, database));
+    let options = OpenOptions { read_only: true, ..OpenOptions::default() };
+    for options in [options, OpenOptions::default(), OpenOptions::default()] {
+        let database =
+            Database::open_tuned(data.path(), options, Tuning { graph, ..eager() }).expect("opens");
+        let collection = database.open_collection("default").expect("opens").expect("there");
+        assert_eq!(collection.stats().expect("counts").recall, before);
+        assert_clean(&collection);
+    }
+    let (_database, collection) = open_tuned(data.path(), Tuning { graph, ..eager() });
     // A caller's own beam stays what it is.
     let query = SubQuery { from: Some(Content::Text), ..SubQuery::of(Random(3).unit(DIM)) };
     let own = SearchRequest { ef: Some(10), ..request_of(query.clone(), 10) };

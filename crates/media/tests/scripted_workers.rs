@@ -96,10 +96,50 @@ fn a_deadline_kills_the_worker_and_what_it_runs() {
         time *= 2;
         assert!(time < LONG, "the worker never started");
     };
-    let state = || fs_err::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
-    let lives = || !state().is_empty() && !state().contains(") Z");
     // The signal is sent when decode returns; the system may need a moment to carry it out.
-    until(|| !lives(), || format!("its child lives on: {}", state()));
+    until(|| !lives(&pid), || format!("its child lives on: {}", state(&pid)));
+}
+
+#[test]
+fn what_a_worker_runs_makes_no_more_frames_once_the_caller_has_left() {
+    // Stands for ffmpeg: it writes frame after frame until it is killed.
+    let script = Script::new(
+        "(while :; do echo frame >>\"$0.frames\"; done) & echo $! >\"$0.part\"; mv \"$0.part\" \"$0.pid\"; cat >/dev/null; sleep 3600",
+    );
+    let pool = script.pool(1, LONG);
+    let cancel = Cancel::new();
+    let pid = std::thread::scope(|scope| {
+        let decoding = scope.spawn(|| decode(&pool, &cancel));
+        let told = script.program().with_extension("pid");
+        until(|| told.exists(), || "the worker never started".to_owned());
+        cancel.cancel();
+        assert_eq!(decoding.join().expect("no panic").detail, "interrupted");
+        fs_err::read_to_string(told).expect("its child")
+    });
+    until(|| !lives(&pid), || format!("its child lives on: {}", state(&pid)));
+    let frames = || fs_err::metadata(script.program().with_extension("frames")).map_or(0, |file| file.len());
+    assert_eq!(frames(), frames(), "nobody writes");
+}
+
+#[test]
+fn a_file_whose_caller_has_left_before_is_not_begun() {
+    let script = Script::new("cat >\"$0.asked\"");
+    let (pool, cancel) = (script.pool(1, LONG), Cancel::new());
+    cancel.cancel();
+    assert_eq!(decode(&pool, &cancel).detail, "interrupted");
+    // Its first worker ends when the pool does, and has been told nothing.
+    drop(pool);
+    let asked = fs_err::read(script.program().with_extension("asked")).unwrap_or_default();
+    assert_eq!(asked, b"");
+}
+
+/// What the system says of a process; nothing of one that is gone.
+fn state(pid: &str) -> String {
+    fs_err::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default()
+}
+
+fn lives(pid: &str) -> bool {
+    !state(pid).is_empty() && !state(pid).contains(") Z")
 }
 
 #[test]

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use sensorium_index::{Collection, IndexError};
 use sensorium_store::{Catalogue, Store, StoreError, Upkeep, VectorSearch};
 use sensorium_types::{
-    Applied, AssetId, Change, CollectionStats, Cursor, FieldIndex, Filter, HubWeights, Page, PointKey,
-    Problem, ScoredPoint, SearchReply, SearchRequest, SourceKey, SourceRow, SpaceInfo, StoredAsset,
+    Applied, AssetId, Cancel, Change, CollectionStats, Cursor, FieldIndex, Filter, HubWeights, Page,
+    PointKey, Problem, ScoredPoint, SearchReply, SearchRequest, SourceKey, SourceRow, SpaceInfo, StoredAsset,
 };
 
 use crate::blocking;
@@ -34,6 +34,16 @@ impl IndexStore {
     ) -> Result<T, StoreError> {
         let collection = Arc::clone(&self.0);
         blocking(move || body(&collection)).await
+    }
+
+    /// A call that ends when nobody waits for it any more.
+    async fn call_until<T: Send + 'static>(
+        &self,
+        body: impl FnOnce(&Collection, &Cancel) -> Result<T, IndexError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let cancel = Cancel::new();
+        let _ends_with_the_call = cancel.on_drop();
+        self.call(move |collection| body(collection, &cancel)).await
     }
 }
 
@@ -75,7 +85,7 @@ impl Catalogue for IndexStore {
 
     async fn count(&self, filter: Option<&Filter>) -> Result<u64, StoreError> {
         let filter = filter.cloned();
-        self.call(move |collection| collection.count(filter.as_ref())).await
+        self.call_until(move |collection, cancel| collection.count_until(filter.as_ref(), cancel)).await
     }
 
     async fn scroll(
@@ -86,8 +96,10 @@ impl Catalogue for IndexStore {
         with_vectors: bool,
     ) -> Result<Page<StoredAsset>, StoreError> {
         let (filter, from) = (filter.cloned(), from.cloned());
-        self.call(move |collection| collection.scroll(filter.as_ref(), from.as_ref(), limit, with_vectors))
-            .await
+        self.call_until(move |collection, cancel| {
+            collection.scroll_until((filter.as_ref(), from.as_ref()), limit, with_vectors, cancel)
+        })
+        .await
     }
 
     async fn sources(
@@ -180,7 +192,13 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn the_index_keeps_the_contract_when_graphs_are_walked() {
         let graph = GraphParams { m: 8, ef_construct: 64, ef: 64 };
-        keeps_the_contract(Tuning { seal_points: 8, asset_file_changes: 3, planning: Planning::Walk, graph })
-            .await;
+        let walk = Tuning {
+            seal_points: 8,
+            asset_file_changes: 3,
+            planning: Planning::Walk,
+            graph,
+            ..Tuning::default()
+        };
+        keeps_the_contract(walk).await;
     }
 }

@@ -1,19 +1,29 @@
 //! What stops work that nobody waits for any more.
 
 use std::any::Any;
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-/// A flag that stops work, and a moment after which it is to stop. Clones share the flag.
+/// A flag that stops work, and a moment after which it is to stop. Clones share the flag. Who waits for the work may also be asked
+/// whether he is still there ([`Cancel::when`]).
 ///
 /// Whoever works asks [`Cancel::is_cancelled`] in its innermost loops; it costs some tens of nanoseconds where there is a
 /// deadline, less where there is none.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Cancel {
     flag: Arc<AtomicBool>,
     deadline: Option<Instant>,
+    gone: Option<Arc<dyn Fn() -> bool + Send + Sync>>,
     _kept: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+impl fmt::Debug for Cancel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { flag, deadline, gone: _, _kept: _ } = self;
+        f.debug_struct("Cancel").field("flag", flag).field("deadline", deadline).finish_non_exhaustive()
+    }
 }
 
 /// Why work was stopped.
@@ -45,6 +55,17 @@ impl Cancel {
         Self { _kept: Some(Arc::new(value)), ..self.clone() }
     }
 
+    /// The same flag, which counts as set where `gone` says so too: for work whose caller is known to have left by some other sign,
+    /// as a channel that is closed. It is asked at each look, so it must cost little.
+    #[must_use]
+    pub fn when(&self, gone: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        let gone: Arc<dyn Fn() -> bool + Send + Sync> = match self.gone.clone() {
+            Some(before) => Arc::new(move || before() || gone()),
+            None => Arc::new(gone),
+        };
+        Self { gone: Some(gone), ..self.clone() }
+    }
+
     /// Sets the flag when what is given is dropped: for work on other threads that nobody waits for once a future is gone.
     #[must_use = "the flag is set as soon as it is dropped"]
     pub fn on_drop(&self) -> CancelOnDrop {
@@ -56,17 +77,17 @@ impl Cancel {
         self.flag.store(true, Ordering::Relaxed);
     }
 
-    /// Whether to stop: the flag is set, or the deadline has passed.
+    /// Whether to stop: the flag is set, the caller has gone, or the deadline has passed.
     pub fn is_cancelled(&self) -> bool {
-        self.flag.load(Ordering::Relaxed) || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+        self.stopped().is_some()
     }
 
     /// Why to stop; `None` to go on.
     pub fn stopped(&self) -> Option<Stopped> {
-        if self.flag.load(Ordering::Relaxed) {
+        if self.flag.load(Ordering::Relaxed) || self.gone.as_ref().is_some_and(|gone| gone()) {
             return Some(Stopped::Cancelled);
         }
-        self.is_cancelled().then_some(Stopped::DeadlineExceeded)
+        self.deadline.is_some_and(|deadline| Instant::now() >= deadline).then_some(Stopped::DeadlineExceeded)
     }
 }
 
@@ -105,6 +126,23 @@ mod tests {
         assert_eq!((late.is_cancelled(), Arc::strong_count(&value)), (true, 2));
         drop(late);
         assert_eq!(Arc::strong_count(&value), 1);
+    }
+
+    #[test]
+    fn one_who_has_left_stops_what_is_done_for_him_alone() {
+        let (first, second) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let whether = |left: &Arc<AtomicBool>| {
+            let left = Arc::clone(left);
+            move || left.load(Ordering::Relaxed)
+        };
+        let cancel = Cancel::new();
+        let watched = cancel.when(whether(&first)).when(whether(&second));
+        assert!(!watched.is_cancelled());
+        second.store(true, Ordering::Relaxed);
+        assert_eq!((watched.stopped(), cancel.stopped()), (Some(Stopped::Cancelled), None));
+        second.store(false, Ordering::Relaxed);
+        first.store(true, Ordering::Relaxed);
+        assert!(watched.until(Instant::now() + Duration::from_secs(3600)).is_cancelled());
     }
 
     #[test]

@@ -94,6 +94,13 @@ pub struct Caption {
     pub end_log_prob: Option<f32>,
 }
 
+impl Caption {
+    /// A caption that was stopped before its first token.
+    pub const fn stopped() -> Self {
+        Self { text: String::new(), confidence: 0.0, tokens: Vec::new(), end_log_prob: None }
+    }
+}
+
 /// An image, or a part of a video or an audio clip, in words.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PartCaption {

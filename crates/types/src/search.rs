@@ -88,7 +88,8 @@ pub struct SearchReply {
     pub plan: Plan,
     /// Points that were compared with the query.
     pub points_compared: usize,
-    /// What became of the request's filter, where it has one and the store tells; the same for all sub-queries.
+    /// What became of the request's filter, where it has one and the store tells; the same for all sub-queries. It does not where only
+    /// assets that were met were asked.
     pub filter: Option<FilterFacts>,
 }
 
@@ -185,7 +186,7 @@ pub struct CollectionStats {
     pub bytes_on_disk: Option<u64>,
     /// Bytes of memory that no file stands behind; `None` where that is not known.
     pub bytes_in_memory: Option<u64>,
-    /// What searches through graphs find, measured by queries that were asked since the collection was opened.
+    /// What searches through graphs find, measured by queries that were asked, also before the collection was opened.
     pub recall: Vec<MeasuredRecall>,
 }
 

@@ -4,9 +4,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use sensorium_types::Cancel;
+
 use super::Priority;
 use super::queue::{Chunk, Queue, Reply, Ticket};
-use crate::{Bundle, EmbedError, Embedding, Input};
+use crate::{Bundle, EmbedError, Embedding, Input, until_cancelled};
 
 /// Budgets of a batcher, in millions of multiply-adds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,11 +116,12 @@ fn run(bundle: &Bundle, queue: &Queue, batch_cost: u64) {
     }
 }
 
-/// Encodes a batch. Where it fails, each chunk is tried alone, so that only the one at fault is told.
+/// Encodes a batch, as long as anybody waits for it. Where it fails, each chunk is tried alone, so that only the one at fault is told.
 fn encode(bundle: &Bundle, mut batch: Vec<Chunk>) {
+    let cancel = until_all_left(batch.iter().map(|chunk| &chunk.reply));
     let counts: Vec<usize> = batch.iter().map(|chunk| chunk.inputs.len()).collect();
     let inputs: Vec<Input> = batch.iter_mut().flat_map(|chunk| std::mem::take(&mut chunk.inputs)).collect();
-    if let Ok(vectors) = embed(bundle, &inputs) {
+    if let Ok(vectors) = until_cancelled(&cancel, || embed(bundle, &inputs)) {
         let mut vectors = vectors.into_iter();
         for (chunk, count) in batch.iter().zip(counts) {
             chunk.reply.fill(chunk.first, vectors.by_ref().take(count).collect());
@@ -129,11 +132,18 @@ fn encode(bundle: &Bundle, mut batch: Vec<Chunk>) {
     for (chunk, count) in batch.iter().zip(counts) {
         let (inputs, after) = rest.split_at(count);
         rest = after;
-        match embed(bundle, inputs) {
+        let cancel = until_all_left([&chunk.reply]);
+        match until_cancelled(&cancel, || embed(bundle, inputs)) {
             Ok(vectors) => chunk.reply.fill(chunk.first, vectors),
             Err(error) => chunk.reply.fail(error),
         }
     }
+}
+
+/// Set once all who wait for these have gone.
+fn until_all_left<'a>(replies: impl IntoIterator<Item = &'a Arc<Reply>>) -> Cancel {
+    let replies: Vec<Arc<Reply>> = replies.into_iter().map(Arc::clone).collect();
+    Cancel::new().when(move || replies.iter().all(|reply| reply.is_cancelled()))
 }
 
 /// A panic of an encoder is a bug of ours, and costs its callers an error instead of an answer that never comes.
@@ -145,6 +155,17 @@ fn embed(bundle: &Bundle, inputs: &[Input]) -> Result<Vec<Embedding>, EmbedError
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_batch_is_encoded_as_long_as_one_of_its_callers_waits() {
+        let replies = [Reply::new(1), Reply::new(2)];
+        let cancel = until_all_left(&replies);
+        let [first, second] = replies.map(Ticket::new);
+        drop(first);
+        assert!(!cancel.is_cancelled());
+        drop(second);
+        assert!(cancel.is_cancelled());
+    }
 
     #[test]
     fn submissions_are_cut_to_batches_and_lose_nothing() {

@@ -9,7 +9,7 @@ use super::state::{Cache, Line};
 use crate::layers::{LayerNorm, Linear, Transformer, TransformerConfig, matrix, rows_of};
 use crate::memory::Memory;
 use crate::weights::Weights;
-use crate::{EmbedError, Grid};
+use crate::{EmbedError, Grid, stop};
 
 /// What all weights begin with.
 const PREFIX: &str = "caption";
@@ -171,6 +171,7 @@ impl Network {
             }
         }
         for (index, layer) in self.layers.iter().enumerate() {
+            stop::check()?;
             x = layer.forward(index, x, lines);
         }
         Ok(self.head.apply(&self.out_norm.apply(&x)))

@@ -123,7 +123,7 @@ impl ImageEncoder {
         Ok(encoder)
     }
 
-    fn grid(&self, image: &Image) -> Vec<f32> {
+    fn grid(&self, image: &Image) -> Result<Vec<f32>, EmbedError> {
         let pixels: Vec<f32> =
             image.pixels.iter().filter_map(|level| self.levels.get(usize::from(*level)).copied()).collect();
         self.stem.forward(&pixels, self.size)
@@ -166,7 +166,7 @@ impl Encoder for ImageEncoder {
 
     fn embed(&self, batch: Batch<'_>) -> Result<Vec<Embedding>, EmbedError> {
         let Batch::Images(images) = batch else { return Err(wrong_batch(self.modality(), &batch)) };
-        self.threads.map(images, |image| self.one(self.grid(image)))
+        self.threads.map(images, |image| self.one(self.grid(image)?))
     }
     fn stem(&self) -> Option<&dyn ImageStem> {
         Some(self)
@@ -175,7 +175,7 @@ impl Encoder for ImageEncoder {
 
 impl ImageStem for ImageEncoder {
     fn grids(&self, images: &[&Image]) -> Result<Vec<Grid>, EmbedError> {
-        self.threads.map(images, |image| Ok(Grid { width: FEATURES, features: self.grid(image) }))
+        self.threads.map(images, |image| Ok(Grid { width: FEATURES, features: self.grid(image)? }))
     }
 
     fn embed_grids(&self, grids: &[&Grid]) -> Result<Vec<Embedding>, EmbedError> {

@@ -15,8 +15,8 @@ use parking_lot::Mutex;
 use sensorium_kernels::{Activation, DepthwiseConv, SamePadding, Strip};
 
 use super::Linear;
-use crate::EmbedError;
 use crate::weights::Weights;
+use crate::{EmbedError, stop};
 
 /// Features of a grid cell.
 pub(crate) const FEATURES: usize = 1280;
@@ -164,16 +164,20 @@ impl PhotoStem {
     }
 
     /// The grid of one image.
-    pub(crate) fn forward(&self, pixels: &[f32], size: usize) -> Vec<f32> {
+    ///
+    /// # Errors
+    /// [`EmbedError::Cancelled`] if the caller gave up.
+    pub(crate) fn forward(&self, pixels: &[f32], size: usize) -> Result<Vec<f32>, EmbedError> {
         let mut scratch = self.scratch.lock().pop().unwrap_or_default();
         self.first_layer(pixels, size, &mut scratch);
         let mut side = size.div_ceil(STEM_STRIDE);
         for block in &self.blocks {
+            stop::check()?;
             side = block.forward(side, &mut scratch);
         }
         let grid = self.head.apply(&scratch.now);
         self.scratch.lock().push(scratch);
-        grid
+        Ok(grid)
     }
 
     /// Logits of the stem's own classes.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::small::{Small, audio, image, texts};
-use sensorium_embed::{Batcher, BatcherConfig, Bundle, EmbedError, Input, Priority};
+use sensorium_embed::{Batcher, BatcherConfig, Bundle, EmbedError, Input, Priority, until_cancelled};
 use sensorium_types::Cancel;
 
 fn start(bundle: &Arc<Bundle>, config: BatcherConfig) -> Batcher {
@@ -59,6 +59,21 @@ fn a_query_and_a_caller_who_left_disturb_nobody() {
     for (vector, expected) in found.iter().zip(&expected) {
         assert!(vector.iter().zip(expected).all(|(a, b)| (a - b).abs() <= 1e-5));
     }
+}
+
+#[test]
+fn whatever_is_asked_under_a_flag_that_is_set_is_not_begun() {
+    let small = Small::new();
+    let bundle = small.load().unwrap();
+    let cancel = Cancel::new();
+    let inputs = [texts(), vec![image(1), audio(0.5)]].concat();
+    let whole = until_cancelled(&cancel, || bundle.embed(&inputs)).unwrap();
+    cancel.cancel();
+    for input in &inputs {
+        let stopped = until_cancelled(&cancel, || bundle.embed(std::slice::from_ref(input)));
+        assert!(matches!(stopped, Err(EmbedError::Cancelled)));
+    }
+    assert_eq!(bundle.embed(&inputs).unwrap(), whole, "nothing of it is left behind");
 }
 
 #[test]

@@ -16,7 +16,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sensorium_embed::{Input, Priority};
+use sensorium_embed::{EmbedError, Input, Priority, until_cancelled};
 use sensorium_media::{Cancel, MediaInput};
 use sensorium_types::{
     AssetId, CAPTIONS_FIELD, Caption, CaptionCounts, Change, Comparison, Cursor, FailureReason, Filter,
@@ -297,12 +297,20 @@ impl Speaker<'_> {
                 gave_way = self.pace.cancel.is_cancelled() || self.pace.others_work();
                 if gave_way { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             };
-            let caption = self.encode.caption(content, &beam_options(), &mut on_piece)?;
-            if !gave_way {
-                return Ok(Some(caption));
+            let way = (&beam_options(), Priority::Bulk);
+            match until_cancelled(&self.gives_way(), || self.encode.caption(content, way, &mut on_piece)) {
+                Ok(caption) if !gave_way => return Ok(Some(caption)),
+                Ok(_) | Err(EngineError::Embed(EmbedError::Cancelled)) => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(None)
+    }
+
+    /// Set when it is to end, and while somebody else works.
+    fn gives_way(&self) -> Cancel {
+        let pace = self.pace.clone();
+        self.pace.cancel.when(move || pace.others_work())
     }
 
     /// Captions of an asset. Inner error: why its bytes cannot be put into words.
@@ -357,7 +365,7 @@ impl Speaker<'_> {
         let vectors = if inputs.is_empty() {
             Vec::new()
         } else {
-            self.encode.submit(inputs, Priority::Bulk)?.wait(&Cancel::new())?
+            self.encode.submit(inputs, Priority::Bulk)?.wait(&self.pace.cancel)?
         };
         let points = said.into_iter().zip(vectors).map(|((ordinal, span, _), vector)| PointRecord {
             track: Track::Caption,

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use sensorium_embed::{Image, Priority};
+use sensorium_embed::{Image, Priority, until_cancelled};
 use sensorium_media::{Cancel, MediaInput, Part, PartContent};
 use sensorium_types::{
     Caption, CaptionEvent, CaptionInput, Content, Modality, PartCaption, SummaryLength, Track,
@@ -12,7 +12,7 @@ use sensorium_types::{
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::choose::{Likeness, Shot, Window, choose, excerpts, shots};
-use super::{Captions, beam_options, middle};
+use super::{Captions, beam_options, middle, while_heard};
 use crate::blocking::blocking;
 use crate::encode::Feed;
 use crate::seams::{Captioned, Decode, Encode};
@@ -42,7 +42,8 @@ impl Captions {
         self.check().await?;
         let (encode, decode) = (Arc::clone(&self.encode), Arc::clone(&self.decode));
         blocking("summarize a video", move || {
-            let maker = Maker { encode: encode.as_ref(), decode: decode.as_ref(), input, name };
+            let (encode, decode, cancel) = (encode.as_ref(), decode.as_ref(), while_heard(&events));
+            let maker = Maker { encode, decode, input, name, cancel };
             for part in maker.make(length, &events)? {
                 if events.send(CaptionEvent::Done(part)).is_err() {
                     break;
@@ -84,6 +85,8 @@ struct Maker<'a> {
     decode: &'a dyn Decode,
     input: MediaInput,
     name: String,
+    /// Set once nobody listens any more.
+    cancel: Cancel,
 }
 
 /// A shot in words.
@@ -122,7 +125,10 @@ impl Maker<'_> {
             let mut tell = |_: &str| {
                 if events.is_closed() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             };
-            let caption = self.encode.caption(&Captioned::Image(image), &beam_options(), &mut tell)?;
+            let way = (&beam_options(), Priority::Query);
+            let caption = until_cancelled(&self.cancel, || {
+                self.encode.caption(&Captioned::Image(image), way, &mut tell)
+            })?;
             if events.is_closed() {
                 return Ok(Vec::new());
             }
@@ -144,13 +150,10 @@ impl Maker<'_> {
 
     /// The video's windows with their vectors, and the middle image of each, unless they are too many to be kept.
     fn cut(&self) -> Result<Cut, EngineError> {
-        let mut feed = Feed::new(self.encode, Priority::Bulk);
+        let mut feed = Feed::new(self.encode, Priority::Bulk).until(&self.cancel);
         let (mut held, mut bytes, mut any) = (HashMap::new(), 0_usize, false);
-        let decoded = self.decode.decode_each(
-            self.input.clone(),
-            Priority::Query,
-            &Cancel::default(),
-            &mut |part| {
+        let decoded =
+            self.decode.decode_each(self.input.clone(), Priority::Query, &self.cancel, &mut |part| {
                 if part.track != Track::Video {
                     return Ok(());
                 }
@@ -165,8 +168,7 @@ impl Maker<'_> {
                     held.clear();
                 }
                 feed.push(part)
-            },
-        )?;
+            })?;
         if let Ok(head) = &decoded {
             let (name, modality) = (self.name.clone(), head.modality);
             if modality != Modality::Video {
@@ -188,16 +190,16 @@ impl Maker<'_> {
     /// Reads the video again for the images of some windows.
     fn images(&self, wanted: &HashSet<u32>) -> Result<HashMap<u32, Image>, EngineError> {
         let mut images = HashMap::new();
-        let (input, cancel) = (self.input.clone(), Cancel::default());
-        let decoded = self.decode.decode_each(input, Priority::Query, &cancel, &mut |part| {
-            if part.track == Track::Video
-                && wanted.contains(&part.ordinal)
-                && let Some(image) = frame_of(&part)
-            {
-                images.insert(part.ordinal, image);
-            }
-            Ok(())
-        })?;
+        let decoded =
+            self.decode.decode_each(self.input.clone(), Priority::Query, &self.cancel, &mut |part| {
+                if part.track == Track::Video
+                    && wanted.contains(&part.ordinal)
+                    && let Some(image) = frame_of(&part)
+                {
+                    images.insert(part.ordinal, image);
+                }
+                Ok(())
+            })?;
         decoded.map_err(|reason| EngineError::BadTerm { term: self.name.clone(), reason })?;
         Ok(images)
     }

@@ -68,7 +68,7 @@ impl Encode for Tables {
     fn caption(
         &self,
         _: &Captioned,
-        _: &DecoderOptions,
+        _: (&DecoderOptions, Priority),
         _: &mut dyn FnMut(&str) -> ControlFlow<()>,
     ) -> Result<Caption, EngineError> {
         Err(EngineError::Task { action: "caption" })

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use sensorium_embed::{Image, Priority};
+use sensorium_embed::{EmbedError, Image, Priority};
 use sensorium_media::{Cancel, MediaInput, Part, PartContent};
 use sensorium_store::Store;
 use sensorium_types::{Content, PointKey, Term, TermInput};
@@ -71,6 +71,9 @@ impl Reader {
             let mut places = Vec::new();
             let mut images = Vec::new();
             for (at, jpeg) in jpegs {
+                if cancel.is_cancelled() {
+                    return Err(EmbedError::Cancelled.into());
+                }
                 if let Some(image) = image(decode.as_ref(), jpeg, &cancel)? {
                     places.push(at);
                     images.push(image);
@@ -79,7 +82,7 @@ impl Reader {
             if images.is_empty() {
                 return Ok(Vec::new());
             }
-            let gains = encode.score(&question, &images)?.gains();
+            let gains = encode.score(&question, &images, &cancel)?.gains();
             Ok(places.into_iter().zip(gains).collect::<Vec<_>>())
         })
         .await?;

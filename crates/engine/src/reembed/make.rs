@@ -45,7 +45,7 @@ pub(super) struct Made {
 #[derive(Debug)]
 pub(super) enum Points {
     /// With the encoders.
-    Waiting(Encoding),
+    Waiting(Box<Encoding>),
     /// There.
     Ready(Vec<PointRecord>),
 }
@@ -64,7 +64,7 @@ pub(super) fn of_media(run: &Run, task: Task) -> Result<Result<Made, Unread>, En
     };
     facts.set("mime", mime);
     facts.set("modality", modality.name());
-    let points = Points::Waiting(encoding);
+    let points = Points::Waiting(Box::new(encoding));
     Ok(Ok(Made { task, modality, facts, points, warning, instead: None }))
 }
 
@@ -115,7 +115,7 @@ pub(super) fn of_what_is_left(run: &Run, task: Task, reason: FailureReason) -> R
             }
         }
     }
-    let points = Points::Waiting(feed.close()?);
+    let points = Points::Waiting(Box::new(feed.close()?));
     let modality = task.stored.record.modality;
     let (facts, instead) = (Payload::new(), Some((mark, reason)));
     Ok(Made { task, modality, facts, points, warning: None, instead })

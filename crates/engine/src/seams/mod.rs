@@ -97,26 +97,27 @@ pub trait Encode: Send + Sync + Debug {
         Err(EmbedError::NoCaptioner { modality: Modality::Image }.into())
     }
 
-    /// Puts what is seen or heard into words and tells each piece as it stands. Blocks.
+    /// Puts what is seen or heard into words and tells each piece as it stands; an empty piece only asks whether to go on, also while
+    /// others are served. Blocks. What is bulk holds nothing that a query waits for.
     ///
     /// # Errors
     /// If nothing puts such a thing into words; if the options cannot be.
     fn caption(
         &self,
         content: &Captioned,
-        options: &DecoderOptions,
+        (options, priority): (&DecoderOptions, Priority),
         on_piece: &mut dyn FnMut(&str) -> ControlFlow<()>,
     ) -> Result<Caption, EngineError> {
-        let _ = (options, on_piece);
+        let _ = (options, priority, on_piece);
         Err(EmbedError::NoCaptioner { modality: content.modality() }.into())
     }
 
-    /// How likely a text is beside each image, and beside none. Blocks.
+    /// How likely a text is beside each image, and beside none, for a query. Blocks.
     ///
     /// # Errors
-    /// As [`Encode::check_captions`].
-    fn score(&self, text: &str, images: &[Image]) -> Result<TextScores, EngineError> {
-        let _ = (text, images);
+    /// As [`Encode::check_captions`]; if the caller gave up.
+    fn score(&self, text: &str, images: &[Image], cancel: &Cancel) -> Result<TextScores, EngineError> {
+        let _ = (text, images, cancel);
         Err(EmbedError::NoCaptioner { modality: Modality::Image }.into())
     }
 }

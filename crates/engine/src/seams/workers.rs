@@ -6,8 +6,9 @@
 
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use parking_lot::Mutex;
 use sensorium_embed::Priority;
 use sensorium_media::{Cancel, Head, MediaError, MediaInput, MediaPool, Part, PoolConfig};
@@ -18,6 +19,8 @@ use crate::EngineError;
 
 /// Parts that are decoded before they are taken.
 const PARTS_AHEAD: usize = 2;
+/// Time between two looks of one who waits for a part at whether he is still to.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// Decoding by worker processes, which start at their first use.
 pub fn decoding_workers(config: PoolConfig) -> Arc<dyn Decode> {
@@ -89,16 +92,21 @@ impl Decode for Workers {
         if lane.requests(&self.config)?.send(request).is_err() {
             return Err(died);
         }
+        // Whoever returns here closes the channel, which stops the decoder. A request that waits for its turn is passed over then.
         loop {
-            match replies.recv() {
-                // Whoever returns here closes the channel, which stops the decoder.
+            let reply = replies.recv_timeout(LOOK_EVERY);
+            if cancel.is_cancelled() && !matches!(reply, Ok(Reply::End(_))) {
+                return Ok(Err(FailureReason::new(ReasonKind::TimedOut, "interrupted")));
+            }
+            match reply {
                 Ok(Reply::Part(part)) => {
                     if let Err(stopped) = on_part(part) {
                         return Ok(Err(stopped));
                     }
                 }
                 Ok(Reply::End(decoded)) => return Ok(decoded),
-                Err(_) => return Err(died),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Err(died),
             }
         }
     }
@@ -152,5 +160,40 @@ fn serve(pool: &MediaPool, queue: &Receiver<Request>) {
         };
         // Who asked may be gone; then nobody wants the answer.
         let _ = reply.send(Reply::End(decoded));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use sensorium_media::{EncoderSpec, Limits};
+
+    use super::*;
+
+    #[test]
+    fn one_who_leaves_does_not_wait_for_the_file_before_his() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let worker_program = folder.path().join("worker");
+        // A worker that never answers. Written by a child: a file that this process has open for writing cannot be run.
+        let script = "printf '#!/bin/sh\ntouch \"$0.here\"\nexec sleep 3600\n' > \"$1\" && chmod 755 \"$1\"";
+        let written = Command::new("sh").args(["-c", script, "sh"]).arg(&worker_program).status();
+        assert!(written.expect("sh starts").success());
+        let (limits, spec) = (Limits::default(), EncoderSpec::default());
+        let workers = Workers::new(PoolConfig { worker_program, workers: 1, limits, spec });
+        let (first, second) = (Cancel::new(), Cancel::new());
+        let decode = |cancel: &Cancel| {
+            let input = MediaInput::Bytes(Arc::from(b"a text".as_slice()));
+            workers.decode_each(input, Priority::Query, cancel, &mut |_| Ok(()))
+        };
+        std::thread::scope(|scope| {
+            let before = scope.spawn(|| decode(&first));
+            second.cancel();
+            let left = decode(&second).expect("decoding works").expect_err("nothing is decoded");
+            assert_eq!((left.detail.as_str(), before.is_finished()), ("interrupted", false));
+            first.cancel();
+            let before = before.join().expect("no panic").expect("decoding works");
+            assert_eq!(before.expect_err("nothing is decoded").detail, "interrupted");
+        });
     }
 }

@@ -76,7 +76,7 @@ impl Encode for FakeEncoders {
     }
 
     /// An image that says "really" is what was meant.
-    fn score(&self, _: &str, images: &[Image]) -> Result<TextScores, EngineError> {
+    fn score(&self, _: &str, images: &[Image], _: &Cancel) -> Result<TextScores, EngineError> {
         let score = |words| TextScore { words, end: 0.0 };
         let meant = |image: &Image| String::from_utf8_lossy(&image.pixels).contains("really");
         let images = images.iter().map(|image| score(if meant(image) { 0.0 } else { -100.0 })).collect();
@@ -103,7 +103,7 @@ impl Encode for FakeEncoders {
     fn caption(
         &self,
         content: &Captioned,
-        options: &DecoderOptions,
+        (options, _): (&DecoderOptions, Priority),
         on_piece: &mut dyn FnMut(&str) -> ControlFlow<()>,
     ) -> Result<Caption, EngineError> {
         let said = match content {

@@ -301,6 +301,11 @@ impl AssetTable {
         changed.flat_map(|(_, entry)| entry).flat_map(|entry| entry.points.iter())
     }
 
+    /// No asset has an offset so large.
+    pub(crate) fn end(&self) -> usize {
+        self.pages.len() * PAGE
+    }
+
     /// Every asset of the modalities, in order of offset.
     pub(crate) fn iter(&self, modalities: ModalitySet) -> impl Iterator<Item = (AssetOffset, EntryRef<'_>)> {
         let pages = self.pages.iter().enumerate();

@@ -7,10 +7,11 @@
 //! ```
 //!
 //! Queries of one content against points of another lie apart from them, and graphs find less of what is near; how much less is not
-//! known before they are asked. So figures and beams are kept for each pair of contents, in memory: they are of the graphs in use.
+//! known before they are asked. So figures and beams are kept for each pair of contents, in memory and in a row of their own (`meta/recall`),
+//! which the next start takes up.
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, RwLock};
@@ -22,6 +23,7 @@ use super::query;
 use super::segments::SegmentKind;
 use super::task::{Task, start};
 use crate::error::IndexError;
+use crate::storage::{Batch, Family, RECALL_KEY, RecallPair, RecallRow, Row as _, content_code};
 
 /// One in so many sub-queries through a graph is audited.
 const ONE_IN: usize = 16;
@@ -70,6 +72,8 @@ pub(crate) struct Auditor {
     latest: AtomicU64,
     waiting: Mutex<VecDeque<SubQuery>>,
     measured: RwLock<Vec<Measured>>,
+    /// Whether something was measured that is not in the row.
+    is_new: AtomicBool,
     /// Asks once more while nobody searches.
     pub(super) job: Job,
 }
@@ -89,6 +93,7 @@ impl Default for Auditor {
             latest: AtomicU64::new(0),
             waiting: Mutex::default(),
             measured: RwLock::default(),
+            is_new: AtomicBool::new(false),
             job: Job::default(),
         }
     }
@@ -106,11 +111,11 @@ impl Auditor {
     pub(super) fn figures(&self, default: usize) -> Vec<MeasuredRecall> {
         let measured = self.measured.read();
         let figures = measured.iter().map(|known| {
-            let (from, kind) = known.pair;
+            let (from, of) = names(known.pair);
             let (nearest, found) = known.sums();
             MeasuredRecall {
-                from: from.map_or("mixed", Content::name).to_owned(),
-                of: kind.name().to_owned(),
+                from: from.to_owned(),
+                of: of.to_owned(),
                 queries: known.of.len() as u64,
                 nearest: nearest as u64,
                 found: found as u64,
@@ -135,6 +140,7 @@ impl Auditor {
         if known.ef.unwrap_or(default) != ef {
             return;
         }
+        self.is_new.store(true, Ordering::Release);
         known.of.push_back(figure);
         if known.of.len() > WINDOW {
             known.of.pop_front();
@@ -143,8 +149,84 @@ impl Auditor {
         if known.of.len() >= LEAST && found * 1000 < nearest * TARGET && ef < WIDEST {
             known.ef = Some((ef * 2).min(WIDEST));
             known.of.clear();
+            let (from, of) = names(pair);
+            tracing::info!(
+                from,
+                of,
+                found,
+                nearest,
+                ef,
+                wider = known.ef,
+                "widen the beam of searches that find too little"
+            );
         }
     }
+
+    /// What was measured, as it is kept.
+    fn row(&self) -> RecallRow {
+        let small = |number: usize| u8::try_from(number).unwrap_or(u8::MAX);
+        let measured = self.measured.read();
+        let pairs = measured.iter().map(|known| RecallPair {
+            from: known.pair.0.map(content_code),
+            of: known.pair.1.code(),
+            ef: known.ef.and_then(|ef| u32::try_from(ef).ok()),
+            found: known.of.iter().map(|(nearest, found)| (small(*nearest), small(*found))).collect(),
+        });
+        RecallRow { pairs: pairs.collect() }
+    }
+
+    /// Takes up what was kept; what could not have been measured is passed over.
+    fn take_up(&self, row: RecallRow) {
+        let known = row.pairs.into_iter().filter_map(|RecallPair { from, of, ef, found }| {
+            let content = |code| Content::ALL.into_iter().find(|content| content_code(*content) == code);
+            let from = match from {
+                Some(code) => Some(content(code)?),
+                None => None,
+            };
+            let is_one = |(nearest, found): &(usize, usize)| found <= nearest && *nearest <= NEAREST;
+            let found = found.into_iter().take(WINDOW).map(|(nearest, found)| (nearest.into(), found.into()));
+            let ef = ef.and_then(|ef| usize::try_from(ef).ok()).map(|ef| ef.min(WIDEST));
+            Some(Measured {
+                pair: (from, SegmentKind::from_code(of)?),
+                ef,
+                of: found.filter(is_one).collect(),
+            })
+        });
+        let mut measured = self.measured.write();
+        for known in known {
+            if measured.iter().all(|other| other.pair != known.pair) {
+                measured.push(known);
+            }
+        }
+    }
+}
+
+fn names((from, kind): Pair) -> (&'static str, &'static str) {
+    (from.map_or("mixed", Content::name), kind.name())
+}
+
+/// Takes up what was measured before the collection was opened.
+pub(super) fn restore(core: &Core) -> Result<(), IndexError> {
+    let row = core.rocks.get(Family::Meta, RECALL_KEY)?;
+    // One that cannot be read is named by `verify`; it is measured again.
+    if let Some(row) = row.and_then(|bytes| RecallRow::decode(&bytes).ok()) {
+        core.auditor.take_up(row);
+    }
+    Ok(())
+}
+
+/// Keeps what was measured since, where this process writes. It is on disk with the next change, or when the collection closes.
+fn keep(core: &Core) -> Result<(), IndexError> {
+    if core.read_only || core.lenient || !core.auditor.is_new.swap(false, Ordering::AcqRel) {
+        return Ok(());
+    }
+    let mut writer = core.writer.lock();
+    core.check_writable("keep what was measured of searches")?;
+    let mut batch = Batch::default();
+    core.rocks.put(&mut batch, Family::Meta, RECALL_KEY, &core.auditor.row().encode()?)?;
+    core.rocks.write(batch).inspect_err(|error| core.poison(error))?;
+    writer.written = true;
+    Ok(())
 }
 
 /// Takes note of a search by the way that people ask: of everything, with the beam of the settings. Some are audited.
@@ -164,11 +246,11 @@ pub(super) fn note(core: &Core, query: &SubQuery) {
 }
 
 fn run(core: &Core) {
-    loop {
+    'queries: loop {
         let patient = Instant::now();
         while core.auditor.quiet_for() < QUIET && patient.elapsed() < PATIENCE {
             if core.closing.load(Ordering::Relaxed) {
-                return;
+                break 'queries;
             }
             std::thread::sleep(QUIET / 2);
         }
@@ -180,6 +262,9 @@ fn run(core: &Core) {
             tracing::debug!(collection = %core.name, %error, "audit a search");
         }
     }
+    if let Err(error) = keep(core) {
+        tracing::debug!(collection = %core.name, %error, "keep what was measured of searches");
+    }
 }
 
 /// Audits everything that waits, whoever searches meanwhile.
@@ -188,7 +273,7 @@ pub(super) fn audit_waiting(core: &Core) -> Result<(), IndexError> {
         let next = core.auditor.waiting.lock().pop_front();
         match next {
             Some(query) => audit(core, &query)?,
-            None => return Ok(()),
+            None => return keep(core),
         }
     }
 }

@@ -59,6 +59,10 @@ pub(crate) struct Core {
     pub(super) filler: Mutex<Option<JoinHandle<()>>>,
     /// The thread that checks and writes files of segments.
     pub(super) checker: Mutex<Option<JoinHandle<()>>>,
+    /// Held while a reader compares files of segments with their checksums.
+    pub(super) checking: Mutex<()>,
+    /// Generations of segments whose files a reader found to be damaged. It cannot mend them.
+    pub(super) distrusted: Mutex<Vec<u64>>,
     /// What is known of the recall of its searches.
     pub(super) auditor: Auditor,
     /// The job that writes the file of assets.
@@ -111,6 +115,8 @@ impl Core {
             filling: Mutex::new(()),
             filler: Mutex::new(None),
             checker: Mutex::new(None),
+            checking: Mutex::new(()),
+            distrusted: Mutex::default(),
             auditor: Auditor::default(),
             asset_files: AssetFileJob::default(),
             columns: ColumnJob::default(),

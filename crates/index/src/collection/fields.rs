@@ -14,6 +14,12 @@ use crate::storage::AssetRowRef;
 /// Fields that are made up from the record and the sources.
 const MADE_UP: [&str; 6] = ["path", "paths", "name", "bytes", "mtime", "modality"];
 
+#[cfg(test)]
+thread_local! {
+    /// How many assets this thread has asked.
+    pub(super) static ASKED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
 /// A filter, made ready to be asked of many assets.
 #[derive(Debug)]
 pub(super) struct Matcher<'a> {
@@ -37,6 +43,8 @@ impl<'a> Matcher<'a> {
 
     /// Whether an asset meets the filter.
     pub(super) fn meets(&self, entry: EntryRef<'_>) -> bool {
+        #[cfg(test)]
+        ASKED.set(ASKED.get() + 1);
         let row = entry.row();
         if !self.made_up && row.has_no_metadata() {
             return self.filter.matches(&row.facts_of(&self.names));

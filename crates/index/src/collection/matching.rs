@@ -103,6 +103,11 @@ pub(super) fn matching(core: &Core, view: &View, asked: Asked<'_>) -> Result<Met
     Ok(met)
 }
 
+/// Whether any field of a filter has a column; those that lack one get it in the background.
+pub(super) fn has_columns(core: &Core, view: &View, filter: &Filter) -> bool {
+    note(core, view, filter).1
+}
+
 /// Assets that meet a filter, if that is known without asking them all one by one: every field has a column.
 pub(super) fn known(core: &Core, view: &View, filter: &Filter) -> Option<Bits> {
     let asked = Asked { filter, modalities: ModalitySet::ALL, cancel: &Cancel::new() };

@@ -12,7 +12,7 @@
 //! | `view.rs` | the collection in memory, shared between versions; its assets are in `../assets/` |
 //! | `segments.rs`, `tail.rs`, `sealed.rs`, `segment_file.rs` | its points, by what they show: sealed segments, their files, and a growing tail |
 //! | `check.rs`, `draft.rs`, `writer.rs`, `commit.rs` | changes: refused, drafted, written, grouped |
-//! | `select.rs`, `matching.rs`, `fields.rs` | who may be given, from columns (`../columns/`) or one by one |
+//! | `select.rs`, `matching.rs`, `lazy.rs`, `fields.rs` | who may be given, from columns (`../columns/`) or one by one, all at once or as they are met |
 //! | `indexed.rs` | fields that are indexed because somebody asked for it |
 //! | `planner.rs`, `query.rs`, `collector.rs` | searches |
 //! | `audit.rs` | the recall of searches through graphs, and beams that reach it |
@@ -39,6 +39,7 @@ mod hub_table;
 mod hubs;
 mod indexed;
 mod job;
+mod lazy;
 mod load;
 mod matching;
 mod open;
@@ -67,8 +68,8 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use sensorium_types::{
-    Applied, AssetId, Change, CollectionStats, Cursor, FieldIndex, Filter, HubWeights, Page, PointKey,
-    Problem, ScoredPoint, SearchReply, SearchRequest, SourceKey, SourceRow, SpaceInfo, StoredAsset,
+    Applied, AssetId, Cancel, Change, CollectionStats, Cursor, FieldIndex, Filter, HubWeights, Page,
+    PointKey, Problem, ScoredPoint, SearchReply, SearchRequest, SourceKey, SourceRow, SpaceInfo, StoredAsset,
 };
 
 use self::commit::Committer;
@@ -166,7 +167,7 @@ impl Collection {
     /// # Errors
     /// If a vector breaks the rules of the space, or the search was cancelled.
     pub fn search(&self, request: &SearchRequest) -> Result<Vec<SearchReply>, IndexError> {
-        query::search(&self.core, &self.core.view(), request)
+        query::search(&self.core, &*files::trusted(&self.core, &request.cancel)?, request)
     }
 
     /// Cosines of the vector with every point of each asset, in order of track and ordinal; unknown assets give an
@@ -181,7 +182,7 @@ impl Collection {
         assets: &[AssetId],
     ) -> Result<Vec<Vec<ScoredPoint>>, IndexError> {
         check::check_vector(vector, self.core.space.dim)?;
-        let view = self.core.view();
+        let view = files::trusted(&self.core, &Cancel::new())?;
         let correction = Correction::new(&self.core, &view, hubs);
         let scores = assets.iter().map(|id| {
             view.asset(id)
@@ -227,7 +228,15 @@ impl Collection {
     /// # Errors
     /// None now; kept for stores that read from disk.
     pub fn count(&self, filter: Option<&Filter>) -> Result<u64, IndexError> {
-        select::count(&self.core, &self.core.view(), filter)
+        self.count_until(filter, &Cancel::new())
+    }
+
+    /// As [`Collection::count`], as long as somebody waits.
+    ///
+    /// # Errors
+    /// If it was cancelled.
+    pub fn count_until(&self, filter: Option<&Filter>, cancel: &Cancel) -> Result<u64, IndexError> {
+        select::count(&self.core, &self.core.view(), filter, cancel)
     }
 
     /// How many live assets meet the filter, without looking at any. It is as wide as it can be for fields without a
@@ -269,7 +278,21 @@ impl Collection {
         limit: usize,
         with_vectors: bool,
     ) -> Result<Page<StoredAsset>, IndexError> {
-        let ask = read::Scroll { filter, from, limit, with_vectors };
+        self.scroll_until((filter, from), limit, with_vectors, &Cancel::new())
+    }
+
+    /// As [`Collection::scroll`], as long as somebody waits.
+    ///
+    /// # Errors
+    /// As [`Collection::scroll`]; if it was cancelled.
+    pub fn scroll_until(
+        &self,
+        (filter, from): (Option<&Filter>, Option<&Cursor>),
+        limit: usize,
+        with_vectors: bool,
+        cancel: &Cancel,
+    ) -> Result<Page<StoredAsset>, IndexError> {
+        let ask = read::Scroll { filter, from, limit, with_vectors, cancel };
         read::scroll(&self.core, &self.core.view(), ask)
     }
 

@@ -11,7 +11,7 @@ use super::core::{Core, CoreParts};
 use super::load::{Ask, Loaded, Strictness, load, read_meta};
 use super::segment_file;
 use super::writer::Writer;
-use super::{Collection, asset_files, column_files};
+use super::{Collection, asset_files, audit, column_files};
 use crate::assets::AssetFile;
 use crate::columns::ColumnFile;
 use crate::error::IndexError;
@@ -66,7 +66,8 @@ impl OpenCollection<'_> {
         // Values are of one space: another's points stay as they are.
         let hubs = self.hubs.filter(|hubs| hubs.space_revision() == self.space.revision);
         let bank = hubs.as_ref().map(|hubs| hubs.id());
-        let ask = Ask { folder: &self.folder, space: &self.space, bank };
+        let (folder, checked_at_open_bytes) = (&self.folder, self.tuning.checked_at_open_bytes);
+        let ask = Ask { folder, space: &self.space, bank, checked_at_open_bytes, distrusted: &[] };
         let strictness = if self.lenient { Strictness::Lenient } else { Strictness::Strict };
         let mut loaded = match self.access {
             Access::Write => load_checked(&rocks, ask, strictness)?,
@@ -89,7 +90,7 @@ impl OpenCollection<'_> {
             }
         };
         let Loaded { view, .. } = loaded;
-        Ok(Collection::new(Core::new(CoreParts {
+        let core = Core::new(CoreParts {
             name: self.name,
             folder: self.folder,
             space: self.space,
@@ -102,7 +103,9 @@ impl OpenCollection<'_> {
             writer: Writer::new(view.clone(), mark),
             view,
             loss,
-        })))
+        });
+        audit::restore(&core)?;
+        Ok(Collection::new(core))
     }
 }
 
@@ -285,12 +288,28 @@ pub(super) fn refresh(core: &Core) -> Result<(), IndexError> {
     if as_known {
         return Ok(());
     }
-    let loaded =
-        load_beside_writer(&core.rocks, Ask { folder: &core.folder, space: &core.space, bank: core.bank() })?;
-    writer.view = loaded.view;
-    core.publish(writer.view.clone());
+    read_anew(core, &mut writer)?;
     *core.loss.lock() = read_loss(&core.rocks)?;
     Ok(())
+}
+
+/// Reads the whole collection again beside its writer.
+pub(super) fn read_anew(core: &Core, writer: &mut Writer) -> Result<(), IndexError> {
+    let distrusted = core.distrusted.lock().clone();
+    let loaded = load_beside_writer(&core.rocks, ask_of(core, &distrusted))?;
+    writer.view = loaded.view;
+    core.publish(writer.view.clone());
+    Ok(())
+}
+
+fn ask_of<'a>(core: &'a Core, distrusted: &'a [u64]) -> Ask<'a> {
+    Ask {
+        folder: &core.folder,
+        space: &core.space,
+        bank: core.bank(),
+        checked_at_open_bytes: core.tuning.checked_at_open_bytes,
+        distrusted,
+    }
 }
 
 /// Whether two rows name the same segments, in whatever order.
@@ -301,11 +320,7 @@ fn same_segments(left: &SegmentsRow, right: &SegmentsRow) -> bool {
 
 /// Reads the whole collection again after it was changed behind its back.
 pub(super) fn reload(core: &Core, writer: &mut Writer, strictness: Strictness) -> Result<(), IndexError> {
-    let loaded = load_checked(
-        &core.rocks,
-        Ask { folder: &core.folder, space: &core.space, bank: core.bank() },
-        strictness,
-    )?;
+    let loaded = load_checked(&core.rocks, ask_of(core, &[]), strictness)?;
     writer.view = loaded.view;
     core.publish(writer.view.clone());
     Ok(())

@@ -6,6 +6,10 @@ use crate::options::Planning;
 
 /// Rows that a walk compares for each one that its beam keeps, about, at the default bounds of a graph.
 const ROWS_PER_KEPT: usize = 14;
+/// Of a beam, the part that is to count where many rows do not.
+const COUNTING_PART: usize = 5;
+/// A walk is given up once it is predicted to cost more than so many percent of a scan.
+const WORTH_PERCENT: usize = 45;
 /// How many points a walk should have for each asset asked for; with fewer it would meet most of them anyway.
 const POINTS_PER_ASSET: usize = 8;
 
@@ -41,9 +45,7 @@ pub(super) fn plan(planning: Planning, facts: Facts) -> Plan {
         Planning::Scan => false,
         Planning::Walk => true,
         // One that is likely to give up is not begun.
-        Planning::ByCost => {
-            walked(facts) <= budget(narrowed, candidates) && walk_cost(facts) < scan_cost(facts)
-        }
+        Planning::ByCost => walked(facts) <= candidates && walk_cost(facts) < scan_cost(facts),
     };
     match (walk, narrowed) {
         (false, _) => Plan::ExactScan,
@@ -52,23 +54,36 @@ pub(super) fn plan(planning: Planning, facts: Facts) -> Plan {
     }
 }
 
-/// Rows that a walk compares before it gives up. One among few matches meets many rows that do not count: it may cost half of what
-/// comparing the matches does, no more.
-pub(super) const fn budget(narrowed: bool, candidates: usize) -> usize {
-    if narrowed { candidates / 2 } else { candidates }
+/// Of the rows that a walk keeps, how many are to count where many do not. As many rows as without a filter are kept in any case; the
+/// nearest of a few among many are found by a beam that holds little more than them, for it has gone far around them.
+pub(super) fn wanted(limit: usize, ef: usize) -> usize {
+    limit.saturating_mul(2).saturating_add(4).max(ef / COUNTING_PART)
+}
+
+/// Comparisons that a walk among rows of which many do not count is worth: less than a scan, for what it finds out is how many lie around the
+/// query, which no estimate tells.
+pub(super) fn worth(facts: Facts) -> usize {
+    scan_cost(facts).saturating_mul(WORTH_PERCENT) / 100 / row_cost(facts.dim)
 }
 
 /// Rows that a walk will compare, about: rows that do not count are met too.
 fn walked(facts: Facts) -> usize {
-    let Facts { parts, rows, candidates, limit, ef, .. } = facts;
-    let kept = ef.max(limit).saturating_mul(rows).div_ceil(candidates.clamp(1, rows.max(1)));
+    let Facts { parts, rows, candidates, limit, ef, narrowed, .. } = facts;
+    let across = |kept: usize| kept.saturating_mul(rows).div_ceil(candidates.clamp(1, rows.max(1)));
+    let beam = ef.max(limit);
+    let kept = if narrowed { across(wanted(limit, ef)).max(beam) } else { across(beam) };
     let compared = kept.saturating_mul(ROWS_PER_KEPT).min(rows / parts.max(1));
     compared.saturating_mul(parts)
 }
 
 /// Nanoseconds of a walk, about: each row is a jump in memory.
 fn walk_cost(facts: Facts) -> usize {
-    walked(facts).saturating_mul(30 + facts.dim / 8)
+    walked(facts).saturating_mul(row_cost(facts.dim))
+}
+
+/// Nanoseconds of comparing a row that memory did not expect, about.
+const fn row_cost(dim: usize) -> usize {
+    30 + dim / 8
 }
 
 /// How candidates are met by a scan.
@@ -103,12 +118,12 @@ fn scan_cost(facts: Facts) -> usize {
 
 /// Nanoseconds of a scan in order, about: codes flow by.
 const fn in_order(rows: usize, dim: usize) -> usize {
-    rows.saturating_mul(8 + dim / 16)
+    rows.saturating_mul(4 + dim / 26)
 }
 
 /// Nanoseconds of asking every row in order whether it counts, about, and of comparing those that do: their codes are fetched ahead.
 const fn picked(candidates: usize, rows: usize, dim: usize) -> usize {
-    rows.saturating_mul(3).saturating_add(candidates.saturating_mul(30 + dim / 8))
+    rows.saturating_mul(3).saturating_add(candidates.saturating_mul(row_cost(dim)))
 }
 
 /// Nanoseconds of looking up candidates, about: a search for the place among all rows, and a vector that memory did not expect. The
@@ -143,8 +158,9 @@ mod tests {
         assert_eq!(by_cost(FACTS), Plan::Graph);
         assert_eq!(by_cost(Facts { candidates: 50_000, ..narrowed }), Plan::FilteredGraph);
         assert_eq!(by_cost(Facts { candidates: 500, ..narrowed }), Plan::ExactScan);
-        // It would give up after half as many rows as there are matches.
-        assert_eq!(by_cost(Facts { rows: 330_000, candidates: 33_000, ..narrowed }), Plan::ExactScan);
+        assert_eq!(by_cost(Facts { candidates: 10_000, ..narrowed }), Plan::FilteredGraph);
+        assert_eq!(by_cost(Facts { rows: 330_000, candidates: 33_000, ..narrowed }), Plan::FilteredGraph);
+        assert_eq!(by_cost(Facts { candidates: 1_000, ..narrowed }), Plan::ExactScan);
         assert_eq!(by_cost(Facts { rows: 3_000, candidates: 3_000, ..FACTS }), Plan::ExactScan);
         assert_eq!(by_cost(Facts { exact: true, ..FACTS }), Plan::ExactScan);
         assert_eq!(by_cost(Facts { parts: 0, rows: 0, ..FACTS }), Plan::ExactScan);

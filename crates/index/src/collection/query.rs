@@ -9,7 +9,7 @@
 //! Rows are compared by their codes first; only those that may still be among the best are compared by their vectors, which
 //! decide. A scan so gives what comparing every vector would: the difference of the two has a bound.
 
-use sensorium_kernels::{BeamEnd, CodeMatrix, CodeQuery, Scored, VectorQuery};
+use sensorium_kernels::{BeamEnd, CodeMatrix, CodeQuery, Narrow, Scored, VectorQuery};
 use sensorium_types::{AssetHit, Content, Plan, ScoredPoint, SearchReply, SearchRequest, SubQuery};
 
 use super::audit;
@@ -17,7 +17,7 @@ use super::check::check_vector;
 use super::collector::{Collector, Met};
 use super::core::Core;
 use super::hubs::Correction;
-use super::planner::{Facts, Scan, budget, plan, scan};
+use super::planner::{Facts, Scan, plan, scan, wanted, worth};
 use super::sealed::{Ask, Sealed};
 use super::segments::{SegmentKind, Segments};
 use super::select::{Selection, check};
@@ -62,13 +62,15 @@ struct Effort {
     ef: usize,
     budget: usize,
     is_everything: bool,
+    /// What is asked where not every live point counts.
+    narrow: Option<Narrow>,
 }
 
 struct Search<'a> {
     core: &'a Core,
     view: &'a View,
     request: &'a SearchRequest,
-    selection: &'a Selection,
+    selection: &'a Selection<'a>,
     from: Option<Content>,
     query: VectorQuery,
     code: CodeQuery,
@@ -82,7 +84,7 @@ impl<'a> Search<'a> {
         core: &'a Core,
         view: &'a View,
         request: &'a SearchRequest,
-        selection: &'a Selection,
+        selection: &'a Selection<'a>,
         query: &'a SubQuery,
     ) -> Self {
         Self {
@@ -130,23 +132,24 @@ impl<'a> Search<'a> {
         let default = self.core.tuning.graph.ef;
         let ef = self.request.ef.unwrap_or_else(|| self.core.auditor.ef(self.from, kind, default));
         let candidates = self.selection.points(tracks);
-        let is_everything = candidates == self.view.assets.tally().points(ModalitySet::ALL, kind.tracks());
-        let plan = plan(
-            self.core.tuning.planning,
-            Facts {
-                exact: self.request.exact,
-                parts: segments.parts.len(),
-                rows: segments.sealed_rows(),
-                narrowed: !is_everything,
-                listed: self.selection.matching().is_some(),
-                candidates,
-                limit,
-                ef,
-                dim: self.core.space.dim,
-            },
-        );
+        let all = self.view.assets.tally().points(ModalitySet::ALL, kind.tracks());
+        let is_everything = self.selection.is_known() && candidates == all;
+        let facts = Facts {
+            exact: self.request.exact,
+            parts: segments.parts.len(),
+            rows: segments.sealed_rows(),
+            narrowed: !is_everything,
+            listed: self.selection.matching().is_some(),
+            candidates,
+            limit,
+            ef,
+            dim: self.core.space.dim,
+        };
+        let plan = plan(self.core.tuning.planning, facts);
         if plan != Plan::ExactScan {
-            let effort = Effort { ef, budget: budget(!is_everything, candidates), is_everything };
+            let narrow = Narrow { wanted: wanted(limit, ef), worth: worth(facts) };
+            let narrow = (!is_everything).then_some(narrow);
+            let effort = Effort { ef, budget: candidates, is_everything, narrow };
             if let Some(met) = self.walk(kind, segments, limit, effort)? {
                 return Ok((plan, met));
             }
@@ -290,7 +293,7 @@ impl<'a> Search<'a> {
         limit: usize,
         effort: Effort,
     ) -> Result<Option<Vec<Met>>, IndexError> {
-        let Effort { ef, mut budget, is_everything } = effort;
+        let Effort { ef, mut budget, is_everything, mut narrow } = effort;
         let mut tail = Collector::new(&self.view.assets, limit);
         self.scan_tail(kind, segments, Scan::InOrder, &mut tail)?;
         let least = self.least(kind);
@@ -300,7 +303,7 @@ impl<'a> Search<'a> {
         loop {
             let mut best = tail.clone();
             for part in &segments.parts {
-                let ask = Ask { query: &self.code, ef, budget, least, cancel: &self.request.cancel };
+                let ask = Ask { query: &self.code, ef, budget, least, narrow, cancel: &self.request.cancel };
                 let lowered = |point| self.correction.map_or(0.0, |correction| correction.amount(point));
                 // Where every live point counts, rows of a segment without dead ones need not be asked.
                 let counts = (!is_everything || part.dead > 0).then_some(|row: RowRef<'_>| self.counts(row));
@@ -320,6 +323,9 @@ impl<'a> Search<'a> {
                 return Ok(None);
             }
             ef = ef.saturating_mul(2).min(longest);
+            // Of assets with many points few are met by as many points.
+            narrow =
+                narrow.map(|Narrow { wanted, worth }| Narrow { wanted: wanted.saturating_mul(4), worth });
         }
     }
 
@@ -365,3 +371,6 @@ pub(super) fn score(
     });
     scored.collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,12 +2,13 @@
 
 use std::ops::ControlFlow;
 
-use sensorium_types::{AssetId, Cursor, Filter, Page, PointKey, SourceKey, SourceRow, StoredAsset};
+use sensorium_types::{AssetId, Cancel, Cursor, Filter, Page, PointKey, SourceKey, SourceRow, StoredAsset};
 
 use super::core::Core;
 use super::fields::Matcher;
 use super::load::place;
 use super::matching::known;
+use super::select::check;
 use super::view::View;
 use crate::assets::EntryRef;
 use crate::error::IndexError;
@@ -83,6 +84,8 @@ pub(super) struct Scroll<'a> {
     pub(super) limit: usize,
     /// Whether vectors come along.
     pub(super) with_vectors: bool,
+    /// What stops it.
+    pub(super) cancel: &'a Cancel,
 }
 
 /// A page of assets in order of id.
@@ -100,6 +103,7 @@ pub(super) fn scroll(core: &Core, view: &View, ask: Scroll<'_>) -> Result<Page<S
         (None, None) => true,
     };
     loop {
+        check(ask.cancel)?;
         // Without a filter every name that is there counts, and one more tells whether there is a next page.
         let wanted = ask.limit.saturating_sub(page.items.len()).saturating_add(1);
         let most = if ask.filter.is_some() { NAMES_AT_ONCE } else { wanted.min(NAMES_AT_ONCE) };

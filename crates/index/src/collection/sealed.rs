@@ -1,10 +1,13 @@
 //! A sealed segment: points under a graph, with their vectors in the graph's order.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use parking_lot::Mutex;
-use sensorium_kernels::{BeamBuffers, CodeQuery, Numbers, Scored, VectorMatrix, prefetch};
+use sensorium_kernels::{BeamBuffers, CodeQuery, Narrow, Numbers, Scored, VectorMatrix, prefetch};
 use sensorium_types::Cancel;
 
 use super::tail::{RowRef, Stretch};
+use crate::cache_file::Body;
 use crate::graph::{FlatGraph, Walk, Walked};
 use crate::storage::{AssetOffset, PointOffset, SegmentRow};
 
@@ -35,6 +38,10 @@ pub(crate) struct Sealed {
     /// The points in order, and the place of each.
     sorted: Numbers<u32>,
     order: Numbers<u32>,
+    /// The file whose vectors were not compared with their checksums when it was mapped.
+    unchecked: Option<Body>,
+    /// Whether they were since.
+    is_checked: AtomicBool,
     buffers: Mutex<Vec<BeamBuffers>>,
 }
 
@@ -51,6 +58,8 @@ pub(crate) struct SealedParts {
     pub(crate) sorted: Numbers<u32>,
     /// The place of each of them.
     pub(crate) order: Numbers<u32>,
+    /// The file, if not all of it was compared with its checksums.
+    pub(crate) unchecked: Option<Body>,
 }
 
 /// What a walk is asked for.
@@ -64,6 +73,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) budget: usize,
     /// The least that a row's cosine is lowered by.
     pub(crate) least: f32,
+    /// What is asked where many rows do not count; else `ef` that count are kept.
+    pub(crate) narrow: Option<Narrow>,
     /// What stops it.
     pub(crate) cancel: &'a Cancel,
 }
@@ -75,13 +86,28 @@ impl Sealed {
         order.sort_unstable_by_key(|place| columns.points.get(*place as usize));
         let sorted = order.iter().filter_map(|place| columns.points.get(*place as usize).copied());
         let sorted = sorted.collect::<Vec<_>>().into();
-        Self::of_parts(SealedParts { row, columns, graph, sorted, order: order.into() })
+        Self::of_parts(SealedParts { row, columns, graph, sorted, order: order.into(), unchecked: None })
     }
 
     /// A segment of its parts, wherever they lie.
     pub(crate) fn of_parts(parts: SealedParts) -> Self {
-        let SealedParts { row, columns, graph, sorted, order } = parts;
-        Self { row, columns, graph, sorted, order, buffers: Mutex::new(Vec::new()) }
+        let SealedParts { row, columns, graph, sorted, order, unchecked } = parts;
+        let (is_checked, buffers) = (AtomicBool::new(unchecked.is_none()), Mutex::new(Vec::new()));
+        Self { row, columns, graph, sorted, order, unchecked, is_checked, buffers }
+    }
+
+    /// Whether every byte of its file was compared with its checksums, or there is no file.
+    pub(super) fn is_checked(&self) -> bool {
+        self.is_checked.load(Ordering::Acquire)
+    }
+
+    /// Compares what is left of its file with its checksums, until `stop` says so; `Err` says what is wrong.
+    pub(super) fn check(&self, stop: impl Fn() -> bool) -> Result<(), String> {
+        if let Some(file) = self.unchecked.as_ref().filter(|_| !self.is_checked()) {
+            file.check(&stop)?;
+            self.is_checked.store(!stop(), Ordering::Release);
+        }
+        Ok(())
     }
 
     /// What a file is written from: columns, graph, the points in order, and their places.
@@ -170,9 +196,9 @@ impl Sealed {
         lowered: impl Fn(PointOffset) -> f32,
         found: &mut Vec<Scored>,
     ) -> Walked {
-        let Ask { query, ef, budget, least, cancel } = ask;
+        let Ask { query, ef, budget, least, narrow, cancel } = ask;
         let mut buffers = self.buffers.lock().pop().unwrap_or_default();
-        let walk = Walk { query, rows: self.vectors().codes(), ef, budget, least };
+        let walk = Walk { query, rows: self.vectors().codes(), ef, budget, least, narrow };
         let lowered = |place: u32| {
             self.columns.points.get(place as usize).map_or(0.0, |point| lowered(PointOffset(*point)))
         };

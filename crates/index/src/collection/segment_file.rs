@@ -19,8 +19,6 @@ use crate::storage::SegmentRow;
 
 /// The folder of the files, in that of the collection.
 pub(super) const FOLDER: &str = "segments";
-/// Checking one up to this size takes some milliseconds.
-pub(super) const KIND: Kind = Kind { magic: *b"SNSS", version: 2, checked_at_open_bytes: 64 << 20 };
 /// Most levels of a graph, so that the head holds their places.
 const MAX_LEVELS: usize = 32;
 
@@ -63,11 +61,20 @@ pub(super) fn path(collection: &Path, generation: u64) -> PathBuf {
     collection.join(FOLDER).join(format!("{generation}.seg"))
 }
 
-/// Writes a segment's file and maps it; what comes back is the segment over the file.
+/// What its files are. Those up to `checked_at_open_bytes` are compared with their checksums whenever they are opened.
+const fn kind(checked_at_open_bytes: usize) -> Kind {
+    Kind { magic: *b"SNSS", version: 2, checked_at_open_bytes }
+}
+
+/// Writes a segment's file and maps it; what comes back is the segment over the file, opened as [`open`] does.
 ///
 /// # Errors
 /// If the disk has no room, or the file cannot be written; nothing is left of it then.
-pub(super) fn write(collection: &Path, sealed: &Sealed) -> Result<Sealed, IndexError> {
+pub(super) fn write(
+    collection: &Path,
+    sealed: &Sealed,
+    checked_at_open_bytes: usize,
+) -> Result<Sealed, IndexError> {
     const ACTION: &str = "write the file of a segment";
     let row = sealed.stored();
     let target = path(collection, row.generation);
@@ -76,10 +83,10 @@ pub(super) fn write(collection: &Path, sealed: &Sealed) -> Result<Sealed, IndexE
     let write = || -> std::io::Result<u64> {
         let mut file = CacheWriter::create(target.clone())?;
         parts.iter().try_for_each(|part| file.section(part))?;
-        file.finish(&KIND, &head)
+        file.finish(&kind(0), &head)
     };
     write().map_err(|error| IndexError::file(ACTION, error))?;
-    open(collection, row, sealed.vectors().dim())
+    open(collection, row, sealed.vectors().dim(), checked_at_open_bytes)
         .map_err(|what| IndexError::damaged(target.display().to_string(), what))
 }
 
@@ -119,10 +126,20 @@ fn describe(sealed: &Sealed) -> Result<(Head, Vec<&[u8]>), IndexError> {
 }
 
 /// Maps the file of a segment; `Err` says why it cannot be used. Its head, its order and its links are checked, so that
-/// searches stay inside, and every byte of a file that is not large; the bytes of large ones are looked at in the background
-/// ([`check`]).
-pub(super) fn open(collection: &Path, row: SegmentRow, dim: usize) -> Result<Sealed, String> {
-    let file = CacheFile::<Head>::open(&path(collection, row.generation), &KIND)?;
+/// searches stay inside and no link is followed that is not as it was written. Of a file of more than `checked_at_open_bytes` the
+/// vectors, which are most of it, are left to be looked at in the background ([`Sealed::check`]).
+pub(super) fn open(
+    collection: &Path,
+    row: SegmentRow,
+    dim: usize,
+    checked_at_open_bytes: usize,
+) -> Result<Sealed, String> {
+    let file = CacheFile::<Head>::open(&path(collection, row.generation), &kind(checked_at_open_bytes))?;
+    let unchecked = file.unchecked();
+    if let Some(body) = &unchecked {
+        let vectors = [Section::Codes, Section::Rests].map(|section| section as usize);
+        body.check_sections(|section| !vectors.contains(&section))?;
+    }
     let head = &file.head;
     let is_its = head.kind == row.kind
         && head.generation == row.generation
@@ -150,7 +167,7 @@ pub(super) fn open(collection: &Path, row: SegmentRow, dim: usize) -> Result<Sea
         return Err("its graph is of other rows".to_owned());
     }
     graph.check_structure()?;
-    Ok(Sealed::of_parts(SealedParts { row, columns, graph, sorted, order }))
+    Ok(Sealed::of_parts(SealedParts { row, columns, graph, sorted, order, unchecked }))
 }
 
 /// The vectors of a file, if its sections are as long as those of so many.
@@ -179,7 +196,7 @@ fn check_order(points: &[u32], sorted: &[u32], order: &[u32]) -> Result<(), Stri
 
 /// Reads every byte of a segment's file and compares it with its checksums, until `stop` says so; `Err` says what is wrong.
 pub(super) fn check(collection: &Path, row: SegmentRow, stop: impl Fn() -> bool) -> Result<(), String> {
-    CacheFile::<Head>::check(&path(collection, row.generation), &KIND, stop)
+    CacheFile::<Head>::check(&path(collection, row.generation), &kind(0), stop)
 }
 
 /// Takes away files that none of these segments has.

@@ -2,12 +2,14 @@
 //!
 //! Without a filter nothing is evaluated: what may be given is known by count, and each candidate is asked for its modality.
 //! A filter is answered for every asset of the named modalities, from columns where its fields have them, so that the size of
-//! the answer is known before a plan is chosen.
+//! the answer is known before a plan is chosen. Where no field has one, it is asked of the assets that are met, if these are predicted to
+//! be few (`lazy.rs`).
 
 use sensorium_types::{AssetId, Cancel, Filter, FilterFacts, SearchRequest};
 
 use super::core::Core;
-use super::matching::{Asked, Met, estimate, matching};
+use super::lazy::LazyFilter;
+use super::matching::{Asked, Met, estimate, has_columns, matching};
 use super::view::View;
 use crate::assets::{ModalitySet, Tally, TrackSet};
 use crate::columns::Bits;
@@ -16,9 +18,8 @@ use crate::storage::AssetOffset;
 
 /// The assets that a request may give.
 #[derive(Debug)]
-pub(super) struct Selection {
-    /// The assets that meet the filter; `None` without one.
-    matching: Option<Bits>,
+pub(super) struct Selection<'a> {
+    matching: Matching<'a>,
     modalities: ModalitySet,
     excluded: Vec<AssetOffset>,
     /// How many may be given, by modality and tracks.
@@ -27,22 +28,49 @@ pub(super) struct Selection {
     facts: Option<FilterFacts>,
 }
 
-impl Selection {
+/// Who meets the filter.
+#[derive(Debug)]
+enum Matching<'a> {
+    /// There is none.
+    All,
+    /// These.
+    These(Bits),
+    /// Who does when asked.
+    Asked(LazyFilter<'a>),
+}
+
+impl<'a> Selection<'a> {
     /// Evaluates a request.
     ///
     /// # Errors
     /// If the request was cancelled.
-    pub(super) fn new(core: &Core, view: &View, request: &SearchRequest) -> Result<Self, IndexError> {
+    pub(super) fn new(core: &Core, view: &View, request: &'a SearchRequest) -> Result<Self, IndexError> {
         let excluded = offsets(view, &request.exclude);
         let modalities = ModalitySet::of_request(&request.modalities);
-        let Some(filter) = &request.filter else {
+        let all = || {
             let mut tally = view.assets.tally().clone();
-            excluded
-                .iter()
-                .filter_map(|asset| view.assets.get(*asset))
-                .for_each(|entry| tally.leave_out(entry));
-            return Ok(Self { matching: None, modalities, excluded, tally, facts: None });
+            let gone = excluded.iter().filter_map(|asset| view.assets.get(*asset));
+            gone.for_each(|entry| tally.leave_out(entry));
+            tally
         };
+        let Some(filter) = &request.filter else {
+            let tally = all();
+            return Ok(Self { matching: Matching::All, modalities, excluded, tally, facts: None });
+        };
+        if !request.exact && !has_columns(core, view, filter) {
+            let kept = request.ef.unwrap_or(core.tuning.graph.ef).max(request.limit);
+            let searches = request.queries.len();
+            if let Some(lazy) = LazyFilter::new(view, (filter, modalities), (searches, kept)) {
+                let tally = all();
+                return Ok(Self {
+                    matching: Matching::Asked(lazy),
+                    modalities,
+                    excluded,
+                    tally,
+                    facts: None,
+                });
+            }
+        }
         let estimate = estimate(view, filter);
         let asked = Asked { filter, modalities, cancel: &request.cancel };
         let Met { assets: mut met, asked } = matching(core, view, asked)?;
@@ -55,7 +83,8 @@ impl Selection {
             matches: met.len() as u64,
             asked: asked as u64,
         };
-        Ok(Self { matching: Some(met), modalities, excluded, tally, facts: Some(facts) })
+        let matching = Matching::These(met);
+        Ok(Self { matching, modalities, excluded, tally, facts: Some(facts) })
     }
 
     /// What became of the filter, if there is one.
@@ -63,21 +92,34 @@ impl Selection {
         self.facts
     }
 
-    /// How many assets with points of the tracks may be given.
+    /// How many assets with points of the tracks may be given; at most so many where assets are asked as they are met.
     pub(super) fn assets(&self, tracks: TrackSet) -> usize {
         self.tally.assets(self.modalities, tracks)
     }
 
-    /// How many points of the tracks may be given.
+    /// How many points of the tracks may be given; about so many where assets are asked as they are met.
     pub(super) fn points(&self, tracks: TrackSet) -> usize {
-        self.tally.points(self.modalities, tracks)
+        let most = self.tally.points(self.modalities, tracks);
+        match &self.matching {
+            Matching::All | Matching::These(_) => most,
+            Matching::Asked(lazy) => most.saturating_mul(lazy.per_thousand) / 1000,
+        }
+    }
+
+    /// Whether these numbers are known, and not predicted.
+    pub(super) const fn is_known(&self) -> bool {
+        match self.matching {
+            Matching::All | Matching::These(_) => true,
+            Matching::Asked(_) => false,
+        }
     }
 
     /// Whether an asset may be given.
     pub(super) fn has(&self, view: &View, asset: AssetOffset) -> bool {
         match &self.matching {
-            Some(matching) => matching.has(asset.0),
-            None => {
+            Matching::These(matching) => matching.has(asset.0),
+            Matching::Asked(lazy) => !self.is_excluded(asset) && lazy.has(view, asset),
+            Matching::All => {
                 !self.is_excluded(asset)
                     && (self.modalities == ModalitySet::ALL
                         || view.assets.modality(asset).meets(self.modalities))
@@ -89,9 +131,12 @@ impl Selection {
         self.excluded.binary_search(&asset).is_ok()
     }
 
-    /// The assets that meet the filter, if there is one.
+    /// The assets that meet the filter, if there is one and they are known.
     pub(super) fn matching(&self) -> Option<impl Iterator<Item = AssetOffset>> {
-        self.matching.as_ref().map(|matching| matching.iter().map(AssetOffset))
+        match &self.matching {
+            Matching::These(matching) => Some(matching.iter().map(AssetOffset)),
+            Matching::All | Matching::Asked(_) => None,
+        }
     }
 }
 
@@ -116,8 +161,13 @@ fn offsets(view: &View, ids: &[AssetId]) -> Vec<AssetOffset> {
 }
 
 /// How many assets meet a filter.
-pub(super) fn count(core: &Core, view: &View, filter: Option<&Filter>) -> Result<u64, IndexError> {
+pub(super) fn count(
+    core: &Core,
+    view: &View,
+    filter: Option<&Filter>,
+    cancel: &Cancel,
+) -> Result<u64, IndexError> {
     let Some(filter) = filter else { return Ok(view.assets.len() as u64) };
-    let asked = Asked { filter, modalities: ModalitySet::ALL, cancel: &Cancel::new() };
+    let asked = Asked { filter, modalities: ModalitySet::ALL, cancel };
     Ok(matching(core, view, asked)?.assets.len() as u64)
 }

@@ -198,6 +198,7 @@ impl<'a> Growing<'a> {
                 ef: self.params.ef_construct,
                 budget: usize::MAX,
                 least: 0.0,
+                narrow: None,
             };
             let Desk { buffers, found, .. } = desk;
             beam.walk(buffers, |met| met != row, |_| 0.0, || false, found);

@@ -28,7 +28,7 @@ pub(super) fn relink(graph: &mut FlatGraph, vectors: &VectorMatrix, m0: usize) {
         let Some(query) = vectors.decoded(row) else { continue };
         let query = CodeQuery::new(&query);
         let rows = vectors.codes();
-        let walk = Walk { query: &query, rows, ef: RELINK_EF, budget: usize::MAX, least: 0.0 };
+        let walk = Walk { query: &query, rows, ef: RELINK_EF, budget: usize::MAX, least: 0.0, narrow: None };
         // The walk sees links as they were built; rows linked since are met through `row`'s own neighbours and `last`.
         walk.run(graph, &mut buffers, |_| true, |_| 0.0, || false, &mut near);
         let neighbours = graph.base_links(row).iter().copied();

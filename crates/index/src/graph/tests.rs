@@ -77,7 +77,7 @@ fn walk(
     counts: impl Fn(u32) -> bool,
 ) -> (Vec<Scored>, Walked) {
     let query = CodeQuery::new(query);
-    let walk = Walk { query: &query, rows: codes, ef, budget, least: 0.0 };
+    let walk = Walk { query: &query, rows: codes, ef, budget, least: 0.0, narrow: None };
     let mut found = Vec::new();
     let ended = walk.run(graph, &mut BeamBuffers::default(), counts, |_| 0.0, || false, &mut found);
     (found, ended)

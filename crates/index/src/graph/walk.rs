@@ -4,7 +4,7 @@
 //! arXiv:1603.09320, algorithms 2 and 5. Rows that do not count (dead, or outside a filter) are walked across but
 //! never given.
 
-use sensorium_kernels::{Beam, BeamBuffers, BeamEnd, CodeMatrix, CodeQuery, Links, Scored};
+use sensorium_kernels::{Beam, BeamBuffers, BeamEnd, CodeMatrix, CodeQuery, Links, Narrow, Scored};
 
 use super::FlatGraph;
 
@@ -21,6 +21,8 @@ pub(crate) struct Walk<'a> {
     pub(crate) budget: usize,
     /// The least that a row is lowered by.
     pub(crate) least: f32,
+    /// What is asked where many rows do not count.
+    pub(crate) narrow: Option<Narrow>,
 }
 
 /// How a walk ended, and what it cost.
@@ -49,11 +51,11 @@ impl Walk<'_> {
         let Some(base) = graph.levels.first().filter(|_| graph.len() > 0) else {
             return Walked { end: BeamEnd::Found, compared: 0 };
         };
-        let Self { query, rows, ef, budget, least } = *self;
+        let Self { query, rows, ef, budget, least, narrow } = *self;
         let mut descended = 0;
         let entry = descend(graph, |links| query.best_of(rows, links, &lowered), &mut descended);
         let links = Links { starts: &base.starts, links: &base.links };
-        let beam = Beam { query, rows, links, entry, ef, budget, least };
+        let beam = Beam { query, rows, links, entry, ef, budget, least, narrow };
         let (end, compared) = beam.walk(buffers, counts, lowered, stop, found);
         Walked { end, compared: compared + descended }
     }

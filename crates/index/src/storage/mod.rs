@@ -48,8 +48,8 @@ pub(crate) use rocks::{Access, Batch, Rocks, View as RocksView};
 pub(crate) use rows::{
     ASSET_FILE_KEY, AssetFileRow, AssetTies, COLUMN_FILE_KEY, ChangedRow, ColumnFileRow, HubRow, INDEXED_KEY,
     IndexedRow, KEEP_KEY, KeepRow, LOSS_KEY, LossRow, META_KEY, MetaRow, NOTED_KEY, NotedRow, OLD_GRAPH_KEY,
-    PointRow, Row, SEGMENTS_KEY, STATE_KEY, SegmentRow, SegmentsRow, SourceTie, SourceValue, StateRow,
-    TombRow,
+    PointRow, RECALL_KEY, RecallPair, RecallRow, Row, SEGMENTS_KEY, STATE_KEY, SegmentRow, SegmentsRow,
+    SourceTie, SourceValue, StateRow, TombRow, content_code,
 };
 pub(crate) use salvage::{Gap, copy_family, gaps, rebuild};
 pub(crate) use vector::{decode_vector, decode_vector_into, encode_vector};

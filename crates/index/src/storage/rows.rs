@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use sensorium_types::{
-    AssetId, FailureReason, HubValues, ReasonKind, SourceRow, SourceState, SpaceInfo, Span,
+    AssetId, Content, FailureReason, HubValues, ReasonKind, SourceRow, SourceState, SpaceInfo, Span,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,8 @@ pub(crate) const NOTED_KEY: &[u8] = b"noted";
 pub(crate) const KEEP_KEY: &[u8] = b"keep";
 /// Key of [`IndexedRow`] in `meta`.
 pub(crate) const INDEXED_KEY: &[u8] = b"indexed";
+/// Key of [`RecallRow`] in `meta`.
+pub(crate) const RECALL_KEY: &[u8] = b"recall";
 
 /// A record that lies on disk after a version byte.
 pub(crate) trait Row: Serialize + DeserializeOwned {
@@ -118,6 +120,40 @@ impl IndexedRow {
 
 impl Row for IndexedRow {
     const VERSION: u8 = 1;
+}
+
+/// `meta/recall`: what the auditor measured, so that beams stay as wide as they have to be over a restart. It is no truth: without it
+/// beams are those of the settings, and are measured again. Version history: 1.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct RecallRow {
+    /// One for each pair of contents.
+    pub(crate) pairs: Vec<RecallPair>,
+}
+
+/// What was measured of a pair.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RecallPair {
+    /// The number of the content that asks, by [`content_code`]; `None` where that is not one.
+    pub(crate) from: Option<u8>,
+    /// The number of the kind of segments that is asked.
+    pub(crate) of: u8,
+    /// The beam, where it is another than that of the settings.
+    pub(crate) ef: Option<u32>,
+    /// Of each sub-query, how many of the nearest there were and how many were found.
+    pub(crate) found: Vec<(u8, u8)>,
+}
+
+impl Row for RecallRow {
+    const VERSION: u8 = 1;
+}
+
+/// The stable number of a content on disk.
+pub(crate) const fn content_code(content: Content) -> u8 {
+    match content {
+        Content::Image => 0,
+        Content::Audio => 1,
+        Content::Text => 2,
+    }
 }
 
 /// `meta/assets`: the file of assets in use. Version history: 1.

@@ -72,7 +72,13 @@ pub fn space() -> SpaceInfo {
 /// Graphs from the first point on, and walked however few points there are; the file of assets is written anew every few changes.
 pub fn eager() -> Tuning {
     let graph = GraphParams { m: 8, ef_construct: 64, ef: 32 };
-    Tuning { seal_points: usize::MAX, asset_file_changes: 3, planning: Planning::Walk, graph }
+    Tuning {
+        seal_points: usize::MAX,
+        asset_file_changes: 3,
+        planning: Planning::Walk,
+        graph,
+        ..Tuning::default()
+    }
 }
 
 pub fn open(data: &Path) -> (Database, Arc<Collection>) {

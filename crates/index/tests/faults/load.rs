@@ -103,7 +103,13 @@ pub(crate) fn say(line: &str) {
 /// Seals, files of assets, tables and compactions all happen within a short load.
 pub(crate) fn open_database(data: &Path) -> Database {
     let graph = GraphParams { m: 8, ef_construct: 32, ef: 32 };
-    let tuning = Tuning { seal_points: 30, asset_file_changes: 10, planning: Planning::Walk, graph };
+    let tuning = Tuning {
+        seal_points: 30,
+        asset_file_changes: 10,
+        planning: Planning::Walk,
+        graph,
+        ..Tuning::default()
+    };
     let budget = MemoryBudget { write_buffer_bytes: 1 << 20, ..MemoryBudget::default() };
     Database::open_tuned(data, OpenOptions { budget, ..OpenOptions::default() }, tuning).expect("opens")
 }

@@ -3,7 +3,8 @@
 //! # Source
 //! arXiv:1603.09320, algorithm 2, with one sorted buffer in the place of two heaps, after the search of arXiv:1707.00143: rows
 //! that do not count stand in it too, and are walked across; what lies behind the worst of the `ef` rows that count is
-//! dropped.
+//! dropped. Where many rows do not count ([`Narrow`]), `ef` rows are kept whether they count or not, and as many more as it takes
+//! until enough do: so the walk goes as wide as one without a filter, and wider only where few of the rows around count.
 
 #![expect(unsafe_code, reason = "rows whose number was checked against the marks, which are as many as rows")]
 
@@ -85,6 +86,29 @@ pub struct Beam<'a, N> {
     pub budget: usize,
     /// The least that a row is lowered by: rows that are too far even so are not looked at closer.
     pub least: f32,
+    /// What is asked where many rows do not count; else `ef` rows that count are kept.
+    pub narrow: Option<Narrow>,
+}
+
+/// What is asked of a walk where many rows do not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Narrow {
+    /// Of the rows that are kept, so many count at least.
+    pub wanted: usize,
+    /// Comparisons that the walk is worth: it gives up as soon as it is predicted to need more, by the share of the rows so far that
+    /// count.
+    pub worth: usize,
+}
+
+/// Rows whose links are followed before it is first predicted how many it takes; then at each doubling, for a look at every row would take the
+/// worst of many guesses.
+const LOOKED_AT: usize = 32;
+
+/// How many rows a search keeps at least, and of these that count.
+#[derive(Debug, Clone, Copy)]
+struct Kept {
+    rows: usize,
+    counting: usize,
 }
 
 /// How a search ended.
@@ -138,23 +162,23 @@ impl BeamBuffers {
 
     /// The score that a row must pass to be kept.
     #[inline(always)]
-    fn bar(&self, ef: usize) -> f32 {
+    fn bar(&self, kept: Kept) -> f32 {
         match self.pool.last() {
-            Some(worst) if self.counting >= ef => worst.score,
+            Some(worst) if self.counting >= kept.counting && self.pool.len() >= kept.rows => worst.score,
             Some(_) | None => f32::NEG_INFINITY,
         }
     }
 
     /// Puts a row in its place; gives that place.
     #[inline(always)]
-    fn insert(&mut self, entry: Entry, ef: usize) -> usize {
+    fn insert(&mut self, entry: Entry, kept: Kept) -> usize {
         let place = self.pool.partition_point(|known| known.score >= entry.score);
         self.pool.insert(place, entry);
         self.counting += usize::from(entry.row & COUNTS != 0);
-        if self.counting >= ef {
-            // What lies behind the worst row that counts can give nothing better.
-            let mut extra = self.counting - ef;
-            while let Some(last) = self.pool.last() {
+        if self.counting >= kept.counting {
+            // What lies behind the worst row that is needed can give nothing better.
+            let mut extra = self.counting - kept.counting;
+            while let Some(last) = self.pool.last().filter(|_| self.pool.len() > kept.rows) {
                 if last.row & COUNTS != 0 {
                     if extra == 0 {
                         break;
@@ -288,7 +312,12 @@ unsafe fn steps<P: Product, N: Neighbours, C: Counts, L: Lowered, S: Stop>(
     lowered: L,
     stop: S,
 ) -> (BeamEnd, usize) {
-    let ef = beam.ef;
+    let kept = match beam.narrow {
+        Some(Narrow { wanted, .. }) => Kept { rows: beam.ef, counting: wanted },
+        None => Kept { rows: 0, counting: beam.ef },
+    };
+    // Rows whose links were followed, and those of them that count.
+    let (mut expanded, mut met, mut look_at) = (0, 0, LOOKED_AT);
     let ahead = lines_ahead(rows);
     let mut compared = 0;
     let mut next = 0;
@@ -296,7 +325,7 @@ unsafe fn steps<P: Product, N: Neighbours, C: Counts, L: Lowered, S: Stop>(
         // SAFETY: a row that could be marked exists.
         let score = unsafe { beam.query.product::<P>(rows, beam.entry) } - lowered(beam.entry);
         let row = beam.entry | if counts(beam.entry) { COUNTS } else { 0 };
-        buffers.insert(Entry { score, row }, ef);
+        buffers.insert(Entry { score, row }, kept);
         compared += 1;
     }
     loop {
@@ -307,9 +336,17 @@ unsafe fn steps<P: Product, N: Neighbours, C: Counts, L: Lowered, S: Stop>(
             continue;
         }
         let row = entry.row & !(EXPANDED | COUNTS);
+        expanded += 1;
+        met += usize::from(entry.row & COUNTS != 0);
         entry.row |= EXPANDED;
         next += 1;
-        if compared > beam.budget {
+        let is_hopeless = beam.narrow.is_some_and(|Narrow { wanted, worth }| {
+            let looks = expanded >= look_at;
+            look_at = if looks { look_at * 2 } else { look_at };
+            // As if two more had been met: few are a bad sample.
+            looks && met < wanted && compared * wanted / (met + 2) > worth
+        });
+        if compared > beam.budget || is_hopeless {
             return (BeamEnd::OverBudget, compared);
         }
         if stop() {
@@ -337,7 +374,7 @@ unsafe fn steps<P: Product, N: Neighbours, C: Counts, L: Lowered, S: Stop>(
             let Some(row) = buffers.fresh.get(at).copied() else { break };
             // SAFETY: a row that could be marked exists.
             let product = unsafe { beam.query.product::<P>(rows, row) };
-            let bar = buffers.bar(ef);
+            let bar = buffers.bar(kept);
             if product - beam.least <= bar {
                 continue;
             }
@@ -346,7 +383,7 @@ unsafe fn steps<P: Product, N: Neighbours, C: Counts, L: Lowered, S: Stop>(
                 continue;
             }
             let flags = if counts(row) { COUNTS } else { 0 };
-            let place = buffers.insert(Entry { score, row: row | flags }, ef);
+            let place = buffers.insert(Entry { score, row: row | flags }, kept);
             if place <= next {
                 // The next to be expanded, as it looks now.
                 beam.links.fetch(row);
@@ -408,6 +445,7 @@ mod tests {
                     ef: ROWS,
                     budget: usize::MAX,
                     least: 0.0,
+                    narrow: None,
                 };
                 let counts = |row: u32| round % 2 == 0 || row.is_multiple_of(3);
                 let ended = beam.walk(&mut buffers, counts, |_| 0.0, || false, &mut found);
@@ -430,13 +468,65 @@ mod tests {
         // More searches than a mark has numbers.
         for _ in 0..300 {
             let query = CodeQuery::new(&random.floats(DIM));
-            let beam =
-                Beam { query: &query, rows: &codes, links, entry: 0, ef: 12, budget: usize::MAX, least: 0.0 };
+            let beam = Beam {
+                query: &query,
+                rows: &codes,
+                links,
+                entry: 0,
+                ef: 12,
+                budget: usize::MAX,
+                least: 0.0,
+                narrow: None,
+            };
             let (end, compared) = beam.walk(&mut buffers, |row| row % 2 == 1, |_| 0.0, || false, &mut found);
             assert_eq!((end, found.len()), (BeamEnd::Found, 12));
             assert!(compared <= ROWS);
             assert!(found.is_sorted_by(|a, b| a.score >= b.score));
             assert!(found.iter().all(|scored| scored.row % 2 == 1));
+        }
+    }
+
+    #[test]
+    fn a_walk_among_rows_that_do_not_count_goes_as_wide_as_it_must_and_no_further() {
+        let mut random = Random::new(7);
+        let vectors = rows(&mut random);
+        let codes = CodeMatrix::of(&vectors, DIM);
+        let (starts, links) = graph();
+        let links = Links { starts: &starts, links: &links };
+        let (mut buffers, mut found) = (BeamBuffers::default(), Vec::new());
+        for _ in 0..50 {
+            let query = CodeQuery::new(&random.floats(DIM));
+            let narrow = |wanted, worth| Some(Narrow { wanted, worth });
+            let beam = Beam {
+                query: &query,
+                rows: &codes,
+                links,
+                entry: 0,
+                ef: 40,
+                budget: usize::MAX,
+                least: 0.0,
+                narrow: narrow(10, usize::MAX),
+            };
+            // As if nothing were filtered, where all count.
+            let all = beam.walk(&mut buffers, |_| true, |_| 0.0, || false, &mut found);
+            let by_all = found.clone();
+            let same =
+                Beam { narrow: None, ..beam }.walk(&mut buffers, |_| true, |_| 0.0, || false, &mut found);
+            assert_eq!((all, &by_all), (same, &found));
+            // Of a half that counts, more than are wanted; of few, as many as are wanted.
+            let few = |row: u32| row.is_multiple_of(20);
+            let (end, _) = beam.walk(&mut buffers, |row| row % 2 == 1, |_| 0.0, || false, &mut found);
+            assert!(end == BeamEnd::Found && (10..40).contains(&found.len()), "{}", found.len());
+            let (end, wide) = beam.walk(&mut buffers, few, |_| 0.0, || false, &mut found);
+            assert_eq!((end, found.len()), (BeamEnd::Found, 10));
+            assert!(
+                found.is_sorted_by(|a, b| a.score >= b.score) && found.iter().all(|scored| few(scored.row))
+            );
+            // Where it is worth less than it is predicted to cost, it ends once that shows.
+            let little = Beam { narrow: narrow(20, 100), ..beam };
+            let (end, compared) = little.walk(&mut buffers, few, |_| 0.0, || false, &mut found);
+            assert_eq!(end, BeamEnd::OverBudget);
+            assert!(compared < wide && compared <= (LOOKED_AT + 1) * 5, "{compared} of {wide}");
         }
     }
 
@@ -448,8 +538,16 @@ mod tests {
         let (starts, links) = graph();
         let query = CodeQuery::new(&random.floats(DIM));
         let links = Links { starts: &starts, links: &links };
-        let beam =
-            Beam { query: &query, rows: &codes, links, entry: 0, ef: ROWS, budget: usize::MAX, least: 0.25 };
+        let beam = Beam {
+            query: &query,
+            rows: &codes,
+            links,
+            entry: 0,
+            ef: ROWS,
+            budget: usize::MAX,
+            least: 0.25,
+            narrow: None,
+        };
         let lowered = |row: u32| if row.is_multiple_of(2) { 0.25 } else { 5.0 };
         let mut found = Vec::new();
         beam.walk(&mut BeamBuffers::default(), |_| true, lowered, || false, &mut found);
@@ -466,7 +564,16 @@ mod tests {
         let (starts, links) = graph();
         let query = CodeQuery::new(&random.floats(DIM));
         let links = Links { starts: &starts, links: &links };
-        let beam = Beam { query: &query, rows: &codes, links, entry: 0, ef: ROWS, budget: 20, least: 0.0 };
+        let beam = Beam {
+            query: &query,
+            rows: &codes,
+            links,
+            entry: 0,
+            ef: ROWS,
+            budget: 20,
+            least: 0.0,
+            narrow: None,
+        };
         let (mut buffers, mut found) = (BeamBuffers::default(), Vec::new());
         let (end, compared) = beam.walk(&mut buffers, |_| true, |_| 0.0, || false, &mut found);
         assert_eq!(end, BeamEnd::OverBudget);
@@ -484,7 +591,16 @@ mod tests {
         let codes = CodeMatrix::of(&[1.0, 0.0, 0.0, 1.0], 2);
         let query = CodeQuery::new(&[1.0, 0.0]);
         let links = Links { starts: &[0, 2, 9], links: &[1, 77] };
-        let beam = Beam { query: &query, rows: &codes, links, entry: 0, ef: 4, budget: 100, least: 0.0 };
+        let beam = Beam {
+            query: &query,
+            rows: &codes,
+            links,
+            entry: 0,
+            ef: 4,
+            budget: 100,
+            least: 0.0,
+            narrow: None,
+        };
         let mut found = Vec::new();
         beam.walk(&mut BeamBuffers::default(), |_| true, |_| 0.0, || false, &mut found);
         assert_eq!(found.iter().map(|scored| scored.row).collect::<Vec<_>>(), [0, 1]);

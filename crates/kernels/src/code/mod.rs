@@ -16,7 +16,7 @@ mod dot;
 mod pairs;
 mod vectors;
 
-pub use beam::{Beam, BeamBuffers, BeamEnd, Links, Neighbours, Scored};
+pub use beam::{Beam, BeamBuffers, BeamEnd, Links, Narrow, Neighbours, Scored};
 pub use pairs::RowPairs;
 pub use vectors::{StoredVectors, VectorMatrix, VectorPlaces, VectorQuery};
 

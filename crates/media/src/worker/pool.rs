@@ -9,7 +9,7 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 use sensorium_types::{Cancel, FailureReason, ReasonKind};
 
-use super::process::{OnPart, Outcome, WhenUp, Worker};
+use super::process::{OnPart, Outcome, TICK, WhenUp, Worker};
 use super::protocol::Request;
 use super::spawner::Spawner;
 use crate::{Decoded, EncoderSpec, Head, Limits, Part, reason};
@@ -20,8 +20,6 @@ const FILES_A_WORKER: usize = 2_000;
 const MAX_THREADS: usize = 2;
 /// The time of a worker that need not look at the clock.
 const UNTIL_KILLED: Duration = Duration::from_secs(7 * 24 * 3600);
-/// How often a wait for a worker looks at the cancel flag.
-const TICK: Duration = Duration::from_millis(50);
 
 /// What a pool needs.
 #[derive(Debug, Clone)]
@@ -169,6 +167,9 @@ impl MediaPool {
         cancel: &Cancel,
         on_part: OnPart,
     ) -> Result<Head, FailureReason> {
+        if cancel.is_cancelled() {
+            return Err(interrupted());
+        }
         let bytes = fs_err::metadata(path).map_or(0, |metadata| metadata.len());
         let time = self.config.limits.deadline_of(bytes);
         let (mut worker, alone) = self.take(cancel)?;
@@ -201,7 +202,7 @@ impl MediaPool {
         let mut state = self.state.lock();
         while state.busy >= self.config.workers {
             if cancel.is_cancelled() {
-                return Err(reason(ReasonKind::TimedOut, "interrupted"));
+                return Err(interrupted());
             }
             self.freed.wait_for(&mut state, TICK);
         }
@@ -227,4 +228,8 @@ impl MediaPool {
         drop(state);
         self.freed.notify_one();
     }
+}
+
+fn interrupted() -> FailureReason {
+    reason(ReasonKind::TimedOut, "interrupted")
 }

@@ -16,8 +16,8 @@ use crate::deadline::clock;
 use crate::tied::WORKER_SUBCOMMAND;
 use crate::{Head, Part, reason};
 
-/// How often a wait looks at the cancel flag.
-const TICK: Duration = Duration::from_millis(50);
+/// How often a wait for a worker looks at the cancel flag: nobody sees who sets it, so the work of a caller who has left goes on so long.
+pub(super) const TICK: Duration = Duration::from_millis(10);
 /// How long a worker that closed its pipe may take to end before it is killed.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 /// Most of a worker's standard error that is kept.
@@ -329,14 +329,42 @@ mod tests {
     }
 
     fn decode(worker: &mut Worker, time: Duration, when_up: WhenUp, on_part: OnPart) -> Outcome {
-        let request = Request {
+        worker.decode(&request(time), (time, when_up), &Cancel::new(), on_part)
+    }
+
+    fn request(time: Duration) -> Request {
+        Request {
             path: b"video".to_vec(),
             spec: crate::EncoderSpec::default(),
             limits: crate::Limits::default(),
             threads: 1,
             time,
-        };
-        worker.decode(&request, (time, when_up), &Cancel::new(), on_part)
+        }
+    }
+
+    #[test]
+    fn no_part_is_given_once_the_caller_has_left() {
+        for track in [Track::Video, Track::Audio] {
+            for last in [1, 2, 7] {
+                // All of them lie in the pipe by then.
+                let replies: Vec<Reply> = [begun()]
+                    .into_iter()
+                    .chain((0..40).map(|ordinal| Reply::Part(Part { track, ..part(ordinal) })))
+                    .collect();
+                let (_folder, mut worker) = saying(&replies);
+                let (cancel, mut taken) = (Cancel::new(), 0);
+                let time = Duration::from_secs(600);
+                let outcome = worker.decode(&request(time), (time, WhenUp::Keep), &cancel, &mut |_| {
+                    taken += 1;
+                    if taken == last {
+                        cancel.cancel();
+                    }
+                    Ok(())
+                });
+                let Outcome::Dead(Err(stopped)) = outcome else { panic!("it goes on") };
+                assert_eq!((stopped.detail.as_str(), taken), ("interrupted", last), "{track:?}");
+            }
+        }
     }
 
     fn begun() -> Reply {

@@ -74,7 +74,16 @@ async fn run<T>(
 ) {
     let (sender, mut events) = mpsc::unbounded_channel();
     let telling = async {
-        while let Some(event) = events.recv().await {
+        loop {
+            // A client may leave long before the first word.
+            let event = tokio::select! {
+                event = events.recv() => event,
+                () = answers.closed() => {
+                    drop(events);
+                    return Err(Unsent::Left);
+                }
+            };
+            let Some(event) = event else { break };
             let Some(answer) = answer(event) else { continue };
             if let Err(unsent) = answers.send(answer).await {
                 // The work ends where nobody listens.

@@ -45,6 +45,10 @@ pub(crate) struct Ask<'a> {
     pub(crate) space: &'a SpaceInfo,
     /// The bank whose hub values count; `None` where none are looked at.
     pub(crate) bank: Option<u64>,
+    /// Files of segments that are larger are not compared with all of their checksums at once.
+    pub(crate) checked_at_open_bytes: usize,
+    /// Segments whose files were found to be damaged: they are read from their rows.
+    pub(crate) distrusted: &'a [u64],
 }
 
 /// A collection read from disk.
@@ -80,10 +84,10 @@ pub(crate) fn load(
     ask: Ask<'_>,
     strictness: Strictness,
 ) -> Result<Loaded, IndexError> {
-    let Ask { folder, space, bank } = ask;
+    let Ask { space, bank, .. } = ask;
     let mut loader = Loader {
         rocks,
-        folder,
+        ask,
         space,
         dim: space.dim,
         strictness,
@@ -113,7 +117,7 @@ pub(crate) fn load(
 
 struct Loader<'a> {
     rocks: &'a RocksView<'a>,
-    folder: &'a Path,
+    ask: Ask<'a>,
     space: &'a SpaceInfo,
     dim: usize,
     strictness: Strictness,

@@ -87,7 +87,11 @@ impl Loader<'_> {
         inside: &RoaringBitmap,
     ) -> Result<(SegmentKind, SegmentFound, RoaringBitmap), String> {
         let kind = SegmentKind::from_code(row.kind).ok_or("it is of a kind that nobody knows")?;
-        match segment_file::open(self.folder, row, self.dim) {
+        let file = match self.ask.distrusted.contains(&row.generation) {
+            true => Err("its file is damaged".to_owned()),
+            false => segment_file::open(self.ask.folder, row, self.dim, self.ask.checked_at_open_bytes),
+        };
+        match file {
             Ok(sealed) => {
                 let points = self.check_points(kind, sealed.sorted_points(), inside)?;
                 Ok((kind, SegmentFound::Mapped(Box::new(sealed)), points))

@@ -38,7 +38,7 @@ impl Loader<'_> {
         let Some(noted) = noted.filter(|noted| noted.operation == state.operations) else {
             return Err("somebody changed assets and did not note which".to_owned());
         };
-        let file = Arc::new(AssetFile::open(self.folder, row)?);
+        let file = Arc::new(AssetFile::open(self.ask.folder, row)?);
         let mut table = AssetTable::of_file(Arc::clone(&file));
         let (mut gone, mut names) = (Vec::new(), BTreeMap::new());
         for (asset, bytes) in self.changed_since(row.operation).map_err(told)? {
@@ -71,7 +71,7 @@ impl Loader<'_> {
         if !(oldest..=self.view.state.operations).contains(&row.operation) {
             return Ok(());
         }
-        let columns = Columns::of_file(ColumnFile::open(self.folder, row)?);
+        let columns = Columns::of_file(ColumnFile::open(self.ask.folder, row)?);
         let changed = self.changed_since(row.operation).map_err(told)?;
         let changed = changed.into_keys().map(|asset| asset.0).collect();
         self.view.columns = ColumnSet::stored(columns, changed);

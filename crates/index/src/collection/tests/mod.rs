@@ -2,6 +2,7 @@
 
 mod assets;
 mod columns;
+mod large_files;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,8 +15,8 @@ use sensorium_types::{
 use super::{Collection, segment_file};
 use crate::storage::{
     Access, AssetOffset, Batch, FORMAT, Family, HubRow, META_KEY, MetaRow, OLD_GRAPH_KEY, PointOffset,
-    Recovery, Rocks, Row as _, SEGMENTS_KEY, SharedMemory, asset_key, chunk_key, encode_vector, hub_key,
-    point_key, point_offset_key,
+    RECALL_KEY, Recovery, Rocks, Row as _, SEGMENTS_KEY, SharedMemory, asset_key, chunk_key, encode_vector,
+    hub_key, point_key, point_offset_key,
 };
 use crate::{Database, GraphParams, IndexError, MemoryBudget, OpenOptions, Planning, Tuning};
 
@@ -431,6 +432,12 @@ fn breaks() -> Vec<Break> {
                     rocks.put(batch, Family::Meta, &hub_key(point), &bytes).expect("edits");
                 }
             },
+            opens: true,
+            left: WHOLE,
+        },
+        Break {
+            what: "what was measured of searches cannot be read",
+            edit: |rocks, batch| rocks.put(batch, Family::Meta, RECALL_KEY, &[9, 9]).expect("edits"),
             opens: true,
             left: WHOLE,
         },

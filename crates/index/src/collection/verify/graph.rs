@@ -13,8 +13,8 @@ use crate::columns::ColumnFile;
 use crate::graph::{StoredGraph, assemble, decode};
 use crate::storage::{
     ASSET_FILE_KEY, AssetFileRow, COLUMN_FILE_KEY, ChangedRow, ColumnFileRow, Family, HubRow, INDEXED_KEY,
-    IndexedRow, KEEP_KEY, KeepRow, META_KEY, NOTED_KEY, NotedRow, OLD_GRAPH_KEY, Row as _, SEGMENTS_KEY,
-    SegmentRow, SegmentsRow, decode_changed_key, decode_chunk_key, decode_hub_key,
+    IndexedRow, KEEP_KEY, KeepRow, META_KEY, NOTED_KEY, NotedRow, OLD_GRAPH_KEY, RECALL_KEY, RecallRow,
+    Row as _, SEGMENTS_KEY, SegmentRow, SegmentsRow, decode_changed_key, decode_chunk_key, decode_hub_key,
 };
 
 impl Walk<'_> {
@@ -24,6 +24,11 @@ impl Walk<'_> {
             META_KEY => {}
             KEEP_KEY => {
                 if let Err(what) = KeepRow::decode(value) {
+                    walk.drop_row(Family::Meta, key, what);
+                }
+            }
+            RECALL_KEY => {
+                if let Err(what) = RecallRow::decode(value) {
                     walk.drop_row(Family::Meta, key, what);
                 }
             }
