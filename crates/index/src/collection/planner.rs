@@ -61,9 +61,14 @@ pub(super) fn wanted(limit: usize, ef: usize) -> usize {
 }
 
 /// Comparisons that a walk among rows of which many do not count is worth: less than a scan, for what it finds out is how many lie around the
-/// query, which no estimate tells.
-pub(super) fn worth(facts: Facts) -> usize {
-    scan_cost(facts).saturating_mul(WORTH_PERCENT) / 100 / row_cost(facts.dim)
+/// query, which no estimate tells. One that is forced is worth any.
+pub(super) fn worth(planning: Planning, facts: Facts) -> usize {
+    match planning {
+        Planning::Walk => usize::MAX,
+        Planning::ByCost | Planning::Scan => {
+            scan_cost(facts).saturating_mul(WORTH_PERCENT) / 100 / row_cost(facts.dim)
+        }
+    }
 }
 
 /// Rows that a walk will compare, about: rows that do not count are met too.

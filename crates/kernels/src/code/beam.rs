@@ -104,6 +104,9 @@ pub struct Narrow {
 /// worst of many guesses.
 const LOOKED_AT: usize = 32;
 
+/// Rows that are kept, at most, until enough of them count: each that comes moves those behind it.
+const MOST_KEPT: usize = 2048;
+
 /// How many rows a search keeps at least, and of these that count.
 #[derive(Debug, Clone, Copy)]
 struct Kept {
@@ -344,7 +347,8 @@ unsafe fn steps<P: Product, N: Neighbours, C: Counts, L: Lowered, S: Stop>(
             let looks = expanded >= look_at;
             look_at = if looks { look_at * 2 } else { look_at };
             // As if two more had been met: few are a bad sample.
-            looks && met < wanted && compared * wanted / (met + 2) > worth
+            let is_crowded = buffers.counting < wanted && buffers.pool.len() > MOST_KEPT.max(beam.ef);
+            is_crowded || looks && met < wanted && compared * wanted / (met + 2) > worth
         });
         if compared > beam.budget || is_hopeless {
             return (BeamEnd::OverBudget, compared);
