@@ -105,7 +105,7 @@ pub struct Narrow {
 const LOOKED_AT: usize = 32;
 
 /// Rows that are kept, at most, until enough of them count: each that comes moves those behind it.
-const MOST_KEPT: usize = 2048;
+const MOST_KEPT: usize = 1024;
 
 /// How many rows a search keeps at least, and of these that count.
 #[derive(Debug, Clone, Copy)]
