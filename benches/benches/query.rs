@@ -1,12 +1,14 @@
 //! What a whole query of the engine costs in a collection of mixed contents, beside the walks that it is made of: the words are asked of
 //! images, audio, texts and captions, without a filter and with two; then the same vectors are asked of the store, one content at a
-//! time, without a filter. Encoding the words is told apart. The bars are 1.5 times the sum of the walks, and 10 ms with a filter that 1 % meet.
+//! time, under the same filter. Encoding the words is told apart, and the steps of the rest are told. The bars are 1.5 times the sum of the
+//! walks, and 10 ms with a filter that 1 % meet.
 //!
 //! `SENSORIUM_BENCH_ASSETS` sets the size of the collection (default 150,000), `SENSORIUM_BENCH_KEEP` a folder in which it is kept for the
 //! next run and for that of the bench `service`.
 
 #![expect(clippy::expect_used, reason = "a bench stops at its first error")]
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -19,7 +21,8 @@ use sensorium_media::Limits;
 use sensorium_store::Store;
 use sensorium_store_embedded::Embedded;
 use sensorium_types::{
-    Cancel, Change, Filter, QueryRequest, SearchRequest, SubQuery, Term, TermInput, Track,
+    Cancel, Change, Content, Filter, HubWeights, QueryRequest, SearchRequest, SubQuery, Term, TermInput,
+    Track,
 };
 use serde_json::json;
 
@@ -68,6 +71,7 @@ async fn measure(engine: &Engine, store: &dyn Store, bundle: &Bundle, assets: us
     let vectors = bundle.embed(&inputs).expect("embeds");
     for filter in FILTERS {
         let (mut whole, mut encoding, mut walks) = (Vec::new(), Vec::new(), Vec::new());
+        let mut parts: BTreeMap<String, Vec<f64>> = BTreeMap::new();
         for number in 0..QUERIES + WARM {
             let at = number % TEXTS.len();
             let (text, vector) = (TEXTS.get(at).expect("a text"), vectors.get(at).expect("a vector"));
@@ -80,14 +84,22 @@ async fn measure(engine: &Engine, store: &dyn Store, bundle: &Bundle, assets: us
             };
             let mut walked = 0.0;
             for tracks in CONTENTS {
-                let query = SubQuery { tracks: tracks.to_vec(), ..SubQuery::of(vector.clone()) };
-                let search = SearchRequest { queries: vec![query], limit: 10, ..SearchRequest::default() };
+                // As the engine asks: what words are corrected by, and that it is words.
+                let from = Some(Content::Text);
+                let hubs = HubWeights::of_sum(&[(1.0, from)], 1.0);
+                let query = SubQuery { vector: vector.clone(), tracks: tracks.to_vec(), hubs, from };
+                let filter = filter.map(parsed);
+                let search =
+                    SearchRequest { queries: vec![query], limit: 10, filter, ..SearchRequest::default() };
                 let begun = Instant::now();
                 store.search(search).await.expect("answers");
                 walked += begun.elapsed().as_secs_f64() * 1e3;
             }
             if number >= WARM {
                 whole.push(took(false));
+                steps.iter().for_each(|step| {
+                    parts.entry(step.name.clone()).or_default().push(step.seconds * 1e3);
+                });
                 encoding.push(took(true));
                 walks.push(walked);
             }
@@ -98,13 +110,18 @@ async fn measure(engine: &Engine, store: &dyn Store, bundle: &Bundle, assets: us
             json!({
                 "assets": assets, "filter": filter, "whole_ms": whole, "encoding_ms": encoding,
                 "walks_ms": walks, "over_walks": whole / walks,
+                "steps_ms": parts.into_iter().map(|(name, times)| (name, median(times))).collect::<BTreeMap<_, _>>(),
             }),
         );
     }
 }
 
 fn request(text: &str, filter: Option<&str>) -> QueryRequest {
-    let filter: Option<Filter> = filter.map(|filter| filter.parse().expect("a filter"));
+    let filter = filter.map(parsed);
     let term = Term { weight: 1.0, input: TermInput::Text(text.to_owned()) };
     QueryRequest { terms: vec![term], filter, explain: true, ..QueryRequest::default() }
+}
+
+fn parsed(filter: &str) -> Filter {
+    filter.parse().expect("a filter")
 }
