@@ -102,9 +102,11 @@ fn a_deadline_kills_the_worker_and_what_it_runs() {
 
 #[test]
 fn what_a_worker_runs_makes_no_more_frames_once_the_caller_has_left() {
-    // Stands for ffmpeg: it writes frame after frame until it is killed.
+    // Stands for ffmpeg: it writes frame after frame until it is killed. It begins with the file: a worker that has none yet is not stopped
+    // by a caller who leaves, nor is the one that takes the killed one's place.
     let script = Script::new(
-        "(while :; do echo frame >>\"$0.frames\"; done) & echo $! >\"$0.part\"; mv \"$0.part\" \"$0.pid\"; cat >/dev/null; sleep 3600",
+        "head -c 4 >/dev/null; (while :; do echo frame >>\"$0.frames\"; done) & \
+         echo $! >\"$0.part\"; mv \"$0.part\" \"$0.pid\"; cat >/dev/null; sleep 3600",
     );
     let pool = script.pool(1, LONG);
     let cancel = Cancel::new();
