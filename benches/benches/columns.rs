@@ -2,7 +2,7 @@
 
 #![expect(clippy::expect_used, reason = "a bench stops at its first error")]
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sensorium_benches::{Random, images, normalized, report, timed};
 use sensorium_index::Collection;
@@ -16,8 +16,6 @@ const SEED: u64 = 12;
 const ROUNDS: usize = 30;
 /// Copies of every field, so that so many filters come before their column.
 const COPIES: usize = 3;
-/// Longest wait for a column.
-const PATIENCE: Duration = Duration::from_secs(120);
 /// Filters; `#` stands for the copy.
 const FILTERS: [&str; 10] = [
     "year# >= 2020",
@@ -54,7 +52,7 @@ fn main() {
             let filter = filters.get(copy).expect("a copy");
             let (found, took) = timed(|| collection.count(Some(filter)).expect("counts"));
             right = found;
-            made = until_columns(&collection, filter);
+            made = images::until_columns(&collection, filter);
             took
         });
         let filter = filters.first().expect("a copy");
@@ -74,20 +72,6 @@ fn main() {
             }),
         );
     }
-}
-
-/// Waits until every field of a filter has a column; how long that took.
-fn until_columns(collection: &Collection, filter: &Filter) -> Duration {
-    let begun = Instant::now();
-    let lacks = || {
-        let known = collection.column_fields();
-        filter.fields().iter().any(|field| !known.iter().any(|known| known == field))
-    };
-    while lacks() {
-        assert!(begun.elapsed() < PATIENCE, "{filter:?} gets no column");
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    begun.elapsed()
 }
 
 fn search(collection: &Collection, query: &[f32], filter: Option<&Filter>) -> usize {

@@ -7,7 +7,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sensorium_benches::{Random, images, normalized, report, timed};
 use sensorium_index::{Collection, Database, OpenOptions, Planning, Tuning};
@@ -28,22 +28,23 @@ const BEAMS: [usize; 7] = [16, 32, 64, 128, 256, 512, 1024];
 const SHARES: [usize; 4] = [500, 100, 10, 1];
 /// Which assets those are.
 const KINDS: [&str; 3] = ["random", "near", "far"];
-/// Longest wait for a column.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 fn main() {
     let assets = std::env::var("FILTERS_ASSETS").ok().and_then(|text| text.parse().ok()).unwrap_or(ASSETS);
     let folder = tempfile::tempdir().expect("temporary folder");
     let mut random = Random(SEED);
-    fill(folder.path(), assets, &mut random);
+    let bounds = fill(folder.path(), assets, &mut random);
     let [by_cost, walk, scan] =
         [Planning::ByCost, Planning::Walk, Planning::Scan].map(|planning| open(folder.path(), planning));
     for kind in KINDS {
         // What is near to or far from a query along the axis along which points differ most.
         let queries: Vec<Vec<f32>> = (0..QUERIES).map(|_| query(kind, &mut random)).collect();
-        for share in SHARES {
-            let filter: Filter = filter(kind, share).parse().expect("a filter");
-            [&by_cost, &walk, &scan].into_iter().for_each(|side| until_columns(&side.1, &filter));
+        for (share, bound) in SHARES.into_iter().zip(bounds) {
+            let filter: Filter = filter(kind, share, bound).parse().expect("a filter");
+            [&by_cost, &walk, &scan].into_iter().for_each(|side| {
+                side.1.count(Some(&filter)).expect("counts");
+                images::until_columns(&side.1, &filter);
+            });
             let exact: Vec<SearchReply> =
                 queries.iter().map(|query| ask(&scan.1, query, &filter, None)).collect();
             let beam = BEAMS.into_iter().find(|beam| {
@@ -101,12 +102,14 @@ fn open(data: &Path, planning: Planning) -> Side {
     (database, collection)
 }
 
-/// Points with a spectrum, in one segment under one graph.
-fn fill(data: &Path, assets: usize, random: &mut Random) {
+/// Points with a spectrum, in one segment under one graph. Gives the bounds along the axis above which each share of them lies.
+fn fill(data: &Path, assets: usize, random: &mut Random) -> [f32; SHARES.len()] {
     let collection = images::collection(data, DIM);
+    let mut along: Vec<f32> = Vec::with_capacity(assets);
     for start in (0..assets).step_by(1000) {
         let changes = (start..assets.min(start + 1000)).map(|number| {
             let vector = vector(random);
+            along.extend(vector.first());
             let mut facts = Payload::new();
             facts.set("random", random.below(1000));
             facts.set("axis", vector.first().copied().unwrap_or(0.0));
@@ -115,28 +118,12 @@ fn fill(data: &Path, assets: usize, random: &mut Random) {
         collection.apply(changes.collect()).expect("applies");
     }
     collection.seal().expect("seals");
-    // Bounds along the axis, by thousandths.
-    let mut along: Vec<f32> = Vec::with_capacity(assets);
-    let mut seeded = Random(SEED);
-    for _ in 0..assets {
-        let vector = vector(&mut seeded);
-        seeded.below(1000);
-        along.extend(vector.first());
-    }
     along.sort_by(f32::total_cmp);
-    let bounds = SHARES.map(|share| along.get(assets - assets * share / 1000).copied().unwrap_or(1.0));
-    BOUNDS.set(bounds).expect("set once");
+    SHARES.map(|share| along.get(assets - assets * share / 1000).copied().unwrap_or(1.0))
 }
 
-static BOUNDS: std::sync::OnceLock<[f32; SHARES.len()]> = std::sync::OnceLock::new();
-
-fn filter(kind: &str, share: usize) -> String {
-    if kind == "random" {
-        return format!("random < {share}");
-    }
-    let at = SHARES.iter().position(|known| *known == share).unwrap_or(0);
-    let bound = BOUNDS.get().and_then(|bounds| bounds.get(at)).copied().unwrap_or(0.0);
-    format!("axis >= {bound}")
+fn filter(kind: &str, share: usize, bound: f32) -> String {
+    if kind == "random" { format!("random < {share}") } else { format!("axis >= {bound}") }
 }
 
 /// Those that filters along the axis leave lie high on it.
@@ -175,19 +162,6 @@ fn recall(exact: &[SearchReply], found: &[SearchReply]) -> f64 {
             exact.hits.iter().filter(|hit| found.hits.iter().any(|other| other.asset == hit.asset)).count();
     }
     met as f64 / of.max(1) as f64
-}
-
-fn until_columns(collection: &Collection, filter: &Filter) {
-    let begun = Instant::now();
-    collection.count(Some(filter)).expect("counts");
-    let lacks = || {
-        let known = collection.column_fields();
-        filter.fields().iter().any(|field| !known.iter().any(|known| known == field))
-    };
-    while lacks() {
-        assert!(begun.elapsed() < PATIENCE, "{filter:?} gets no column");
-        std::thread::sleep(Duration::from_millis(2));
-    }
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {

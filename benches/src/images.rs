@@ -4,12 +4,16 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use sensorium_index::{Collection, Database, OpenOptions};
 use sensorium_types::{
-    AssetId, AssetRecord, Change, MediaPolicy, Modality, Payload, PointRecord, SearchRequest, SpaceInfo,
-    SubQuery, Track,
+    AssetId, AssetRecord, Change, Filter, MediaPolicy, Modality, Payload, PointRecord, SearchRequest,
+    SpaceInfo, SubQuery, Track,
 };
+
+/// Longest wait for a column.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// An empty collection in a folder.
 ///
@@ -60,4 +64,21 @@ pub fn nearest(collection: &Collection, vector: &[f32], request: SearchRequest) 
     let request = SearchRequest { queries: vec![query(vector)], ..request };
     let mut replies = collection.search(&request).expect("answers");
     replies.remove(0).hits.into_iter().map(|hit| hit.asset).collect()
+}
+
+/// Waits until every field of a filter has a column; how long that took.
+///
+/// # Panics
+/// If one is not made for two minutes.
+pub fn until_columns(collection: &Collection, filter: &Filter) -> Duration {
+    let begun = Instant::now();
+    let lacks = || {
+        let known = collection.column_fields();
+        filter.fields().iter().any(|field| !known.iter().any(|known| known == field))
+    };
+    while lacks() {
+        assert!(begun.elapsed() < PATIENCE, "{filter:?} gets no column");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    begun.elapsed()
 }

@@ -21,11 +21,12 @@
 //! | `resize.rs`, `thumb.rs`, `blank.rs` | the one resampler, thumbnails, blank images |
 //! | `dates.rs` | dates as cameras and containers write them |
 //! | `worker/` | the protocol, the child's side, the pool |
-//! | `tied.rs` | other programs that live no longer than this one |
+//! | `tied.rs`, `complaints.rs` | other programs that live no longer than this one, and what they say of themselves |
 //! | `formats.rs` | what this build decodes, and whether its helpers are installed |
 
 mod audio;
 mod blank;
+mod complaints;
 mod dates;
 mod deadline;
 mod decode;

@@ -295,36 +295,16 @@ fn of_changed(view: &View, changed: &RoaringBitmap, field: &str) -> ColumnBuilde
 
 #[cfg(test)]
 mod tests {
-    use sensorium_types::{
-        AssetId, AssetRecord, Change, MediaPolicy, Modality, Payload, PointRecord, SpaceInfo, Track,
-    };
+    use sensorium_types::{AssetId, Change, Payload, SpaceInfo};
 
     use super::*;
+    use crate::collection::tests::image_of;
     use crate::{Collection, Database, OpenOptions};
 
     fn asset(number: u32, year: u32) -> Change {
         let mut facts = Payload::new();
         facts.set("year", year);
-        Change::Upsert {
-            asset: AssetRecord {
-                id: AssetId::new(&number.to_string()).expect("valid"),
-                hash: None,
-                modality: Modality::Image,
-                space_revision: "1".to_owned(),
-                facts,
-                metadata: Payload::new(),
-                media: MediaPolicy::None,
-                from_source: false,
-            },
-            points: vec![PointRecord {
-                track: Track::Image,
-                ordinal: 0,
-                span: None,
-                vector: vec![1.0, 0.0],
-                thumb: None,
-            }],
-            source: None,
-        }
+        image_of(number, facts, vec![1.0, 0.0])
     }
 
     fn delete(number: u32) -> Change {

@@ -147,8 +147,10 @@ impl<'a> Search<'a> {
         };
         let plan = plan(self.core.tuning.planning, facts);
         if plan != Plan::ExactScan {
-            let narrow = Narrow { wanted: wanted(limit, ef), worth: worth(self.core.tuning.planning, facts) };
-            let narrow = (!is_everything).then_some(narrow);
+            let narrow = (!is_everything).then(|| Narrow {
+                wanted: wanted(limit, ef),
+                worth: worth(self.core.tuning.planning, facts),
+            });
             let effort = Effort { ef, budget: candidates, is_everything, narrow };
             if let Some(met) = self.walk(kind, segments, limit, effort)? {
                 return Ok((plan, met));

@@ -5,13 +5,14 @@ use std::io::{self, PipeReader, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use sensorium_types::{FailureReason, ReasonKind};
 
 use super::clock::Clock;
+use crate::complaints::Complaints;
 use crate::reason;
 
 /// Demuxers that may be used. No playlists and no concatenation: they would name other files and addresses.
@@ -34,8 +35,7 @@ pub(crate) struct Ffmpeg {
     program: &'static str,
     child: Child,
     output: ChildStdout,
-    complaints: Option<ChildStderr>,
-    complaint: Vec<u8>,
+    complaints: Complaints,
     /// Where its filters tell the times of frames; see [`Ffmpeg::start_with_clock`].
     times: Option<PipeReader>,
     clock: Clock,
@@ -142,17 +142,8 @@ impl Ffmpeg {
             .stderr(Stdio::piped());
         let mut child = command.spawn().map_err(cannot)?;
         let output = child.stdout.take().ok_or_else(|| cannot(io::Error::other("no output")))?;
-        let complaints = child.stderr.take();
-        Ok(Self {
-            program,
-            child,
-            output,
-            complaints,
-            complaint: Vec::new(),
-            times: None,
-            clock: Clock::default(),
-            until: None,
-        })
+        let complaints = Complaints::new(child.stderr.take(), MAX_COMPLAINT_BYTES);
+        Ok(Self { program, child, output, complaints, times: None, clock: Clock::default(), until: None })
     }
 
     /// From here on, reading ends with [`io::ErrorKind::TimedOut`] at this moment.
@@ -169,8 +160,8 @@ impl Ffmpeg {
     pub(crate) fn finish(mut self) -> Result<(), FailureReason> {
         let mut rest = vec![0_u8; 1 << 16];
         while self.read(&mut rest).is_ok_and(|count| count > 0) {}
-        while self.complaints.is_some() {
-            self.listen();
+        while self.complaints.fd().is_some() {
+            self.complaints.listen();
         }
         let status = self.child.wait().map_err(|error| reason(ReasonKind::Crashed, error.to_string()))?;
         if status.success() {
@@ -182,20 +173,7 @@ impl Ffmpeg {
         if let Some(signal) = status.signal() {
             return Err(reason(ReasonKind::Crashed, format!("{}, signal {signal}", self.program)));
         }
-        Err(complaint_of(self.program, &String::from_utf8_lossy(&self.complaint)))
-    }
-
-    /// Takes some complaints, so that the child never waits for a reader of them; keeps the first.
-    fn listen(&mut self) {
-        let Some(complaints) = self.complaints.as_mut() else { return };
-        let mut some = [0_u8; 1024];
-        match complaints.read(&mut some) {
-            Ok(count) if count > 0 => {
-                let room = MAX_COMPLAINT_BYTES.saturating_sub(self.complaint.len());
-                self.complaint.extend(some.iter().take(count.min(room)));
-            }
-            Ok(_) | Err(_) => self.complaints = None,
-        }
+        Err(complaint_of(self.program, &self.complaints.said()))
     }
 }
 
@@ -221,9 +199,7 @@ impl Ffmpeg {
             left => left.map(Timespec::try_from).transpose().map_err(io::Error::other)?,
         };
         let mut fds = vec![PollFd::new(&self.output, PollFlags::IN)];
-        fds.extend(
-            self.complaints.as_ref().map(|pipe| PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN)),
-        );
+        fds.extend(self.complaints.fd().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         fds.extend(self.times.as_ref().map(|pipe| PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN)));
         match poll(&mut fds, left.as_ref()) {
             Ok(_) => {}
@@ -233,8 +209,8 @@ impl Ffmpeg {
         let mut ready = fds.iter().map(|fd| !fd.revents().is_empty()).collect::<Vec<_>>().into_iter();
         drop(fds);
         let output = ready.next().unwrap_or(false);
-        if self.complaints.is_some() && ready.next().unwrap_or(false) {
-            self.listen();
+        if self.complaints.fd().is_some() && ready.next().unwrap_or(false) {
+            self.complaints.listen();
         }
         if self.times.is_some() && ready.next().unwrap_or(false) {
             self.take_times();

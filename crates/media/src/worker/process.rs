@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
-use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -12,6 +12,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use sensorium_types::{Cancel, FailureReason, Modality, ReasonKind, Span, Track};
 
 use super::protocol::{Reply, Request, receive, send};
+use crate::complaints::Complaints;
 use crate::deadline::clock;
 use crate::tied::WORKER_SUBCOMMAND;
 use crate::{Head, Part, reason};
@@ -29,9 +30,7 @@ pub(super) struct Worker {
     child: Child,
     input: ChildStdin,
     output: ChildStdout,
-    complaints: Option<ChildStderr>,
-    /// The beginning of what it wrote to standard error.
-    complaint: Vec<u8>,
+    complaints: Complaints,
     /// Files it has decoded.
     pub files: usize,
 }
@@ -68,8 +67,8 @@ impl Worker {
             .spawn()?;
         let pipes = child.stdin.take().zip(child.stdout.take());
         let (input, output) = pipes.ok_or_else(|| io::Error::other("the worker has no pipes"))?;
-        let complaints = child.stderr.take();
-        Ok(Self { child, input, output, complaints, complaint: Vec::new(), files: 0 })
+        let complaints = Complaints::new(child.stderr.take(), MAX_COMPLAINT_BYTES);
+        Ok(Self { child, input, output, complaints, files: 0 })
     }
 
     /// Whether it has not ended.
@@ -136,10 +135,10 @@ impl Worker {
             },
             None => "an answer that makes no sense".to_owned(),
         };
-        while self.complaints.is_some() && !self.is_alive() {
-            self.listen();
+        while self.complaints.fd().is_some() && !self.is_alive() {
+            self.complaints.listen();
         }
-        let said = String::from_utf8_lossy(&self.complaint);
+        let said = self.complaints.said();
         tracing::debug!(pid = self.child.id(), %cause, %said, "a decoding worker died");
         reason(ReasonKind::Crashed, cause)
     }
@@ -152,19 +151,6 @@ impl Worker {
                 Ok(None) if Instant::now() < end => std::thread::sleep(Duration::from_millis(5)),
                 Ok(None) | Err(_) => return None,
             }
-        }
-    }
-
-    /// Takes some of its standard error, so that it never waits for a reader; keeps the beginning.
-    fn listen(&mut self) {
-        let Some(complaints) = self.complaints.as_mut() else { return };
-        let mut some = [0_u8; 1024];
-        match complaints.read(&mut some) {
-            Ok(count) if count > 0 => {
-                let room = MAX_COMPLAINT_BYTES.saturating_sub(self.complaint.len());
-                self.complaint.extend(some.iter().take(count.min(room)));
-            }
-            Ok(_) | Err(_) => self.complaints = None,
         }
     }
 }
@@ -241,7 +227,7 @@ impl Read for Waiting<'_> {
             }
             let (readable, complaining) = {
                 let output = self.worker.output.as_fd();
-                let complaints = self.worker.complaints.as_ref().map(AsFd::as_fd);
+                let complaints = self.worker.complaints.fd();
                 let mut fds = vec![PollFd::new(&output, PollFlags::IN)];
                 fds.extend(complaints.as_ref().map(|complaints| PollFd::new(complaints, PollFlags::IN)));
                 let tick = Timespec::try_from(TICK).map_err(io::Error::other)?;
@@ -253,7 +239,7 @@ impl Read for Waiting<'_> {
                 (is_ready(fds.first()), is_ready(fds.get(1)))
             };
             if complaining {
-                self.worker.listen();
+                self.worker.complaints.listen();
             }
             if readable {
                 return self.worker.output.read(buffer);

@@ -6,54 +6,21 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use sensorium_types::{
-    AssetId, AssetRecord, Cancel, Change, Filter, MediaPolicy, Modality, Payload, PointRecord, SpaceInfo,
-    Track,
-};
+use sensorium_types::{Cancel, Change, Filter, Payload, SpaceInfo};
 
 use super::*;
+use crate::collection::tests::{DIM, image_of, vector};
 use crate::collection::{Collection, fields, matching};
 use crate::{Database, GraphParams, OpenOptions, Planning, Tuning};
 
-const DIM: usize = 8;
 const ASSETS: u32 = 3000;
 /// The links of a row at most, at the bounds of the graph below, those of rows that were out of reach included.
 const MOST_LINKS: usize = 2 * 8 + 32;
 
-fn vector(seed: u32) -> Vec<f32> {
-    let mut state = u64::from(seed).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        f32::from(u16::try_from(state >> 48).unwrap_or(0)) / 32768.0 - 1.0
-    };
-    let vector: Vec<f32> = (0..DIM).map(|_| next()).collect();
-    let norm = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
-    vector.into_iter().map(|x| x / norm).collect()
-}
-
 fn image(number: u32) -> Change {
     let mut facts = Payload::new();
     facts.set("number", number);
-    Change::Upsert {
-        asset: AssetRecord {
-            id: AssetId::new(&number.to_string()).expect("valid"),
-            hash: None,
-            modality: Modality::Image,
-            space_revision: "1".to_owned(),
-            facts,
-            metadata: Payload::new(),
-            media: MediaPolicy::None,
-            from_source: false,
-        },
-        points: vec![PointRecord {
-            track: Track::Image,
-            ordinal: 0,
-            span: None,
-            vector: vector(number),
-            thumb: None,
-        }],
-        source: None,
-    }
+    image_of(number, facts, vector(number))
 }
 
 /// Images of which most are sealed, and the rest lies in a tail.

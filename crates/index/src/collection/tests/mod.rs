@@ -20,10 +20,10 @@ use crate::storage::{
 };
 use crate::{Database, GraphParams, IndexError, MemoryBudget, OpenOptions, Planning, Tuning};
 
-const DIM: usize = 8;
+pub(super) const DIM: usize = 8;
 const ASSETS: u32 = 120;
 
-fn vector(seed: u32) -> Vec<f32> {
+pub(super) fn vector(seed: u32) -> Vec<f32> {
     let mut state = u64::from(seed).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut next = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
@@ -32,6 +32,22 @@ fn vector(seed: u32) -> Vec<f32> {
     let vector: Vec<f32> = (0..DIM).map(|_| next()).collect();
     let norm = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
     vector.into_iter().map(|x| x / norm).collect()
+}
+
+/// An image of these facts under a number, of a collection whose space is at revision 1.
+pub(super) fn image_of(number: u32, facts: Payload, vector: Vec<f32>) -> Change {
+    let asset = AssetRecord {
+        id: AssetId::new(&number.to_string()).expect("valid"),
+        hash: None,
+        modality: Modality::Image,
+        space_revision: "1".to_owned(),
+        facts,
+        metadata: Payload::new(),
+        media: MediaPolicy::None,
+        from_source: false,
+    };
+    let point = PointRecord { track: Track::Image, ordinal: 0, span: None, vector, thumb: None };
+    Change::Upsert { asset, points: vec![point], source: None }
 }
 
 fn name(number: u32) -> String {
