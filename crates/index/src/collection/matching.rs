@@ -30,7 +30,7 @@ use crate::error::IndexError;
 use crate::storage::AssetOffset;
 
 /// Assets between two looks at whether the caller, or the collection, has gone.
-const LOOK_EVERY: usize = 1024;
+pub(super) const LOOK_EVERY: usize = 1024;
 
 /// What is asked of a filter.
 #[derive(Debug, Clone, Copy)]

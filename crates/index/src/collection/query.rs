@@ -17,18 +17,15 @@ use super::check::check_vector;
 use super::collector::{Collector, Met};
 use super::core::Core;
 use super::hubs::Correction;
-use super::planner::{Facts, Scan, plan, scan, wanted, worth};
+use super::planner::{Facts, Scan, plan, wanted, worth};
 use super::sealed::{Ask, Sealed};
 use super::segments::{SegmentKind, Segments};
 use super::select::{Selection, check};
-use super::tail::{RowRef, Stretch};
+use super::tail::RowRef;
 use super::view::View;
 use crate::assets::{ModalitySet, Point, TrackSet};
 use crate::error::IndexError;
-use crate::storage::AssetOffset;
 
-/// Rows that a scan compares between two looks at the cancel flag.
-const SLICE: usize = 256;
 /// Rows that are asked of memory before their vectors are compared.
 const AHEAD: usize = 8;
 /// Of the bound of a code's error, the part within which a walk looks at vectors: some seven deviations of the error, which
@@ -139,7 +136,7 @@ impl<'a> Search<'a> {
             parts: segments.parts.len(),
             rows: segments.sealed_rows(),
             narrowed: !is_everything,
-            listed: self.selection.matching().is_some(),
+            listed: self.selection.is_listed(),
             candidates,
             limit,
             ef,
@@ -179,14 +176,6 @@ impl<'a> Search<'a> {
             && self.selection.has(self.view, row.asset)
     }
 
-    /// Whether a row may count, by its asset and its track.
-    fn may_count(&self, stretch: Stretch<'_>, place: u32) -> bool {
-        let place = place as usize;
-        let track = stretch.tracks.get(place).is_some_and(|track| self.tracks.has_code(*track));
-        let asset = stretch.assets.get(place).copied().map(AssetOffset);
-        track && asset.is_some_and(|asset| self.selection.has(self.view, asset))
-    }
-
     fn lowered(&self, row: RowRef<'_>) -> f32 {
         self.correction.map_or(0.0, |correction| correction.amount(row.point))
     }
@@ -199,91 +188,6 @@ impl<'a> Search<'a> {
     fn compare(&self, row: RowRef<'_>, lowered: f32, best: &mut Collector<'_>) {
         let cosine = row.vector.cosine(&self.query);
         best.push(Met { score: cosine - lowered, cosine, asset: row.asset, point: row.point });
-    }
-
-    /// Compares every candidate.
-    fn scan(&mut self, kind: SegmentKind, segments: &Segments, limit: usize) -> Result<Vec<Met>, IndexError> {
-        let mut best = Collector::new(&self.view.assets, limit);
-        let tracks = self.tracks.and(kind.tracks());
-        let listed = self.selection.matching();
-        let candidates = listed.as_ref().map(|_| self.selection.points(tracks));
-        match (listed, scan(candidates, segments.rows(), self.core.space.dim)) {
-            (Some(assets), Scan::OneByOne) => {
-                for (number, asset) in assets.enumerate() {
-                    if number % SLICE == 0 {
-                        check(&self.request.cancel)?;
-                    }
-                    let Some(entry) = self.view.assets.get(asset) else { continue };
-                    for point in entry.points().filter(|point| tracks.has_code(point.track.code())) {
-                        if let Some(row) = segments.find(point.offset) {
-                            self.compared += 1;
-                            self.compare(row, self.lowered(row), &mut best);
-                        }
-                    }
-                }
-            }
-            (_, way) => {
-                for part in &segments.parts {
-                    self.scan_stretch(kind, part.sealed.stretch(), way, &mut best)?;
-                }
-                self.scan_tail(kind, segments, way, &mut best)?;
-            }
-        }
-        Ok(best.finish())
-    }
-
-    fn scan_tail(
-        &mut self,
-        kind: SegmentKind,
-        segments: &Segments,
-        way: Scan,
-        best: &mut Collector<'_>,
-    ) -> Result<(), IndexError> {
-        segments.tail.stretches().try_for_each(|stretch| self.scan_stretch(kind, stretch, way, best))
-    }
-
-    /// Compares rows in order: by their codes, and where those leave it open, by their vectors.
-    fn scan_stretch(
-        &mut self,
-        kind: SegmentKind,
-        stretch: Stretch<'_>,
-        way: Scan,
-        best: &mut Collector<'_>,
-    ) -> Result<(), IndexError> {
-        // What a row's code may promise too little, less what its cosine is lowered by at least.
-        let (bound, least) = (self.code.bound(stretch.vectors.codes()), self.least(kind));
-        let (mut cosines, mut places) = ([0.0; SLICE], Vec::with_capacity(SLICE));
-        let rows = stretch.points.len();
-        for start in (0..rows).step_by(SLICE) {
-            check(&self.request.cancel)?;
-            let end = rows.min(start + SLICE);
-            let all = u32::try_from(start).unwrap_or(u32::MAX)..u32::try_from(end).unwrap_or(u32::MAX);
-            places.clear();
-            if way == Scan::Picked {
-                places.extend(all.filter(|place| self.may_count(stretch, *place)));
-            } else {
-                places.extend(all);
-            }
-            let Some(cosines) = cosines.get_mut(..places.len()) else { break };
-            if way == Scan::Picked {
-                self.code.dot_rows(stretch.vectors.codes(), &places, cosines);
-            } else {
-                self.code.dot_range(stretch.vectors.codes(), start, cosines);
-            }
-            self.compared += cosines.len();
-            for (place, about) in places.iter().zip(cosines) {
-                if *about + bound - least < best.bar() {
-                    continue;
-                }
-                let row = stretch.row(*place).filter(|row| self.counts(*row));
-                let Some(row) = row else { continue };
-                let lowered = self.lowered(row);
-                if *about + bound - lowered >= best.bar() {
-                    self.compare(row, lowered, best);
-                }
-            }
-        }
-        Ok(())
     }
 
     /// Walks the graphs and compares the tail. `None` if that does not give as many assets as there are, or costs more
@@ -373,6 +277,8 @@ pub(super) fn score(
     });
     scored.collect()
 }
+
+mod scan;
 
 #[cfg(test)]
 mod tests;

@@ -62,6 +62,33 @@ pub(crate) struct SealedParts {
     pub(crate) unchecked: Option<Body>,
 }
 
+/// Looks for points of a segment that about ascend: each from where the one before was looked for, in steps that double.
+#[derive(Debug)]
+pub(crate) struct Finder<'a> {
+    sorted: &'a [u32],
+    order: &'a [u32],
+    at: usize,
+}
+
+impl Finder<'_> {
+    /// The place of a point in the graph, if it is a row of the segment.
+    pub(crate) fn find(&mut self, point: PointOffset) -> Option<u32> {
+        // Everything before `at` is less than the point before.
+        if self.at > 0 && self.sorted.get(self.at - 1).is_none_or(|before| *before >= point.0) {
+            self.at = 0;
+        }
+        let mut step = 1;
+        while self.sorted.get(self.at + step).is_some_and(|there| *there < point.0) {
+            self.at += step;
+            step *= 2;
+        }
+        let to = self.sorted.len().min(self.at + step + 1);
+        let within = self.sorted.get(self.at..to)?;
+        self.at += within.partition_point(|known| *known < point.0);
+        (self.sorted.get(self.at) == Some(&point.0)).then(|| self.order.get(self.at).copied())?
+    }
+}
+
 /// What a walk is asked for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ask<'a> {
@@ -163,6 +190,11 @@ impl Sealed {
         self.row(self.place(point)?)
     }
 
+    /// Looks for points that about ascend.
+    pub(crate) fn finder(&self) -> Finder<'_> {
+        Finder { sorted: &self.sorted, order: &self.order, at: 0 }
+    }
+
     /// A row by its place in the graph.
     pub(crate) fn row(&self, place: u32) -> Option<RowRef<'_>> {
         self.stretch().row(place)
@@ -215,5 +247,27 @@ impl Sealed {
             kept.push(buffers);
         }
         answer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn points_are_found_in_any_order() {
+        let sorted: Vec<u32> = (0..1000).filter(|point| point % 3 != 1).map(|point| point * 2).collect();
+        let order: Vec<u32> = (0..).take(sorted.len()).map(|place| place ^ 1).collect();
+        let ascending: Vec<u32> = (0..2100).step_by(7).collect();
+        let jumps: Vec<u32> = (0..2100_u32).map(|point| point * 937 % 2100).collect();
+        for points in [ascending, (0..2100).collect(), (0..2100).rev().collect(), jumps, vec![8, 8, 8]] {
+            let mut finder = Finder { sorted: &sorted, order: &order, at: 0 };
+            for point in points {
+                let right = sorted.binary_search(&point).ok().map(|at| order[at]);
+                assert_eq!(finder.find(PointOffset(point)), right, "{point}");
+            }
+        }
+        let mut nowhere = Finder { sorted: &[], order: &[], at: 0 };
+        assert_eq!(nowhere.find(PointOffset(0)), None);
     }
 }

@@ -5,16 +5,19 @@
 //! the answer is known before a plan is chosen. Where no field has one, it is asked of the assets that are met, if these are predicted to
 //! be few (`lazy.rs`).
 
+use std::cell::OnceCell;
+
 use sensorium_types::{AssetId, Cancel, Filter, FilterFacts, SearchRequest};
 
 use super::core::Core;
 use super::lazy::LazyFilter;
-use super::matching::{Asked, Met, estimate, has_columns, matching};
+use super::matching::{Asked, LOOK_EVERY, Met, estimate, has_columns, matching};
+use super::segments::SegmentKind;
 use super::view::View;
 use crate::assets::{ModalitySet, Tally, TrackSet};
 use crate::columns::Bits;
 use crate::error::IndexError;
-use crate::storage::AssetOffset;
+use crate::storage::{AssetOffset, PointOffset};
 
 /// The assets that a request may give.
 #[derive(Debug)]
@@ -26,6 +29,36 @@ pub(super) struct Selection<'a> {
     tally: Tally,
     /// What became of the filter.
     facts: Option<FilterFacts>,
+    /// The points of those who meet it, once they were asked for.
+    listed: OnceCell<Listed>,
+}
+
+/// Points with their tracks by kind, in order of their assets.
+#[derive(Debug, Default)]
+pub(super) struct Listed([Vec<(PointOffset, u8)>; SegmentKind::ALL.len()]);
+
+impl Listed {
+    fn new(view: &View, assets: &Bits, cancel: &Cancel) -> Result<Self, IndexError> {
+        let mut listed = Self::default();
+        for (number, asset) in assets.iter().enumerate() {
+            if number % LOOK_EVERY == 0 {
+                check(cancel)?;
+            }
+            let Some(entry) = view.assets.get(AssetOffset(asset)) else { continue };
+            for (point, track) in entry.tracked_points() {
+                let kind = SegmentKind::of_code(track).map(|kind| usize::from(kind.code()));
+                if let Some(points) = kind.and_then(|kind| listed.0.get_mut(kind)) {
+                    points.push((point, track));
+                }
+            }
+        }
+        Ok(listed)
+    }
+
+    /// The points of a kind.
+    pub(super) fn of(&self, kind: SegmentKind) -> &[(PointOffset, u8)] {
+        self.0.get(usize::from(kind.code())).map_or(&[], Vec::as_slice)
+    }
 }
 
 /// Who meets the filter.
@@ -55,7 +88,14 @@ impl<'a> Selection<'a> {
         };
         let Some(filter) = &request.filter else {
             let tally = all();
-            return Ok(Self { matching: Matching::All, modalities, excluded, tally, facts: None });
+            return Ok(Self {
+                matching: Matching::All,
+                modalities,
+                excluded,
+                tally,
+                facts: None,
+                listed: OnceCell::new(),
+            });
         };
         if !request.exact && !has_columns(core, view, filter) {
             let kept = request.ef.unwrap_or(core.tuning.graph.ef).max(request.limit);
@@ -68,6 +108,7 @@ impl<'a> Selection<'a> {
                     excluded,
                     tally,
                     facts: None,
+                    listed: OnceCell::new(),
                 });
             }
         }
@@ -84,7 +125,7 @@ impl<'a> Selection<'a> {
             asked: asked as u64,
         };
         let matching = Matching::These(met);
-        Ok(Self { matching, modalities, excluded, tally, facts: Some(facts) })
+        Ok(Self { matching, modalities, excluded, tally, facts: Some(facts), listed: OnceCell::new() })
     }
 
     /// What became of the filter, if there is one.
@@ -131,12 +172,22 @@ impl<'a> Selection<'a> {
         self.excluded.binary_search(&asset).is_ok()
     }
 
-    /// The assets that meet the filter, if there is one and they are known.
-    pub(super) fn matching(&self) -> Option<impl Iterator<Item = AssetOffset>> {
-        match &self.matching {
-            Matching::These(matching) => Some(matching.iter().map(AssetOffset)),
-            Matching::All | Matching::Asked(_) => None,
+    /// Whether there is a filter and those who meet it are known, so that their points can be listed.
+    pub(super) const fn is_listed(&self) -> bool {
+        matches!(self.matching, Matching::These(_))
+    }
+
+    /// The points of those who meet the filter, if they are known. They are listed once, for all sub-queries and contents.
+    ///
+    /// # Errors
+    /// If the request was cancelled.
+    pub(super) fn listed(&self, view: &View, cancel: &Cancel) -> Result<Option<&Listed>, IndexError> {
+        let Matching::These(matching) = &self.matching else { return Ok(None) };
+        if let Some(listed) = self.listed.get() {
+            return Ok(Some(listed));
         }
+        let listed = Listed::new(view, matching, cancel)?;
+        Ok(Some(self.listed.get_or_init(|| listed)))
     }
 }
 

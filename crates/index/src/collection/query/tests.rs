@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use sensorium_types::{Cancel, Change, Filter, Payload, SpaceInfo};
 
+use super::scan::SLICE;
 use super::*;
 use crate::collection::tests::{DIM, image_of, vector};
 use crate::collection::{Collection, fields, matching};
