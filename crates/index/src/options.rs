@@ -50,6 +50,18 @@ pub enum Planning {
     Scan,
 }
 
+/// By which codes of its vectors the graph of a segment is walked, chosen when the file of the segment is written. Benches and tests force one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Layout {
+    /// Those of half a byte a number if walks of the segment's own points find as much by them, else those of a byte.
+    #[default]
+    ByRecall,
+    /// Those of a byte.
+    Bytes,
+    /// Those of half a byte.
+    HalfBytes,
+}
+
 /// When graphs are built and how, and when they are walked. The defaults suit a laptop; tests and benches set others.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tuning {
@@ -63,6 +75,8 @@ pub struct Tuning {
     pub checked_at_open_bytes: usize,
     /// How the plan of a search is chosen; default [`Planning::ByCost`].
     pub planning: Planning,
+    /// By which codes graphs are walked; default [`Layout::ByRecall`].
+    pub layout: Layout,
     /// The graph's bounds.
     pub graph: GraphParams,
 }
@@ -74,6 +88,7 @@ impl Default for Tuning {
             asset_file_changes: DEFAULT_ASSET_FILE_CHANGES,
             checked_at_open_bytes: DEFAULT_CHECKED_AT_OPEN_BYTES,
             planning: Planning::ByCost,
+            layout: Layout::ByRecall,
             graph: GraphParams::default(),
         }
     }

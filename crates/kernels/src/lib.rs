@@ -33,8 +33,8 @@ mod testing;
 
 pub use activation::{Activation, add_bias_activate};
 pub use code::{
-    Beam, BeamBuffers, BeamEnd, CodeMatrix, CodeQuery, Links, Narrow, Neighbours, RowPairs, Scored,
-    StoredVectors, VectorMatrix, VectorPlaces, VectorQuery,
+    Beam, BeamBuffers, BeamEnd, CodeMatrix, CodeQuery, Compared, Links, Narrow, Neighbours, NibbleMatrix,
+    NibbleQuery, RowPairs, Scored, StoredNibbles, StoredVectors, VectorMatrix, VectorPlaces, VectorQuery,
 };
 pub use convert::{dequantize_row, f16_to_f32};
 pub use depthwise::{DepthwiseConv, SamePadding, Strip};

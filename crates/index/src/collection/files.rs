@@ -128,7 +128,7 @@ fn is_checked(view: &View) -> bool {
 
 /// Writes the file of a segment that lies in memory, and puts the two in its place.
 fn write_anew(core: &Core, kind: SegmentKind, sealed: &Sealed) -> Result<(), IndexError> {
-    let mapped = Arc::new(segment_file::write(&core.folder, sealed, core.tuning.checked_at_open_bytes)?);
+    let mapped = Arc::new(segment_file::write(&core.folder, sealed, &core.tuning)?);
     let mut writer = core.writer.lock();
     let parts = &mut writer.view.segments_mut(kind).parts;
     if let Some(part) = parts.iter_mut().find(|part| part.sealed.generation() == mapped.generation()) {

@@ -263,7 +263,7 @@ fn write_graph(
 
 /// The same segment over a file of its own; in memory where that cannot be written, for the file is a cache.
 fn in_file(core: &Core, sealed: Sealed) -> Sealed {
-    match segment_file::write(&core.folder, &sealed, core.tuning.checked_at_open_bytes) {
+    match segment_file::write(&core.folder, &sealed, &core.tuning) {
         Ok(mapped) => mapped,
         Err(error) => {
             tracing::warn!(collection = %core.name, %error, "keep a segment in memory");

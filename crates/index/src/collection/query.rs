@@ -9,7 +9,7 @@
 //! Rows are compared by their codes first; only those that may still be among the best are compared by their vectors, which
 //! decide. A scan so gives what comparing every vector would: the difference of the two has a bound.
 
-use sensorium_kernels::{BeamEnd, CodeMatrix, CodeQuery, Narrow, Scored, VectorQuery};
+use sensorium_kernels::{BeamEnd, CodeQuery, Narrow, Scored, VectorQuery};
 use sensorium_types::{AssetHit, Content, Plan, ScoredPoint, SearchReply, SearchRequest, SubQuery};
 
 use super::audit;
@@ -235,9 +235,12 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Compares the rows of a walk by their vectors, as far as they may be among the best.
+    /// Compares the rows of a walk by their vectors, as far as they may be among the best; where the walk told less than codes do, by
+    /// those first.
     fn rescore(&self, sealed: &Sealed, found: &[Scored], limit: usize, best: &mut Collector<'_>) {
-        let margin = self.margin(sealed.vectors().codes());
+        let codes = sealed.vectors().codes();
+        let margin = self.code.bound(codes) * WALK_MARGIN;
+        let walked = if sealed.is_walked_by_less() { sealed.walk_margin(&self.code) } else { margin };
         found.iter().take(AHEAD).for_each(|scored| sealed.prefetch(scored.row));
         for (number, scored) in found.iter().enumerate() {
             if let Some(later) = found.get(number + AHEAD) {
@@ -247,17 +250,17 @@ impl<'a> Search<'a> {
                 // Sets the bar.
                 best.distinct();
             }
-            if scored.score + margin < best.bar() {
+            if scored.score + walked < best.bar() {
                 break;
             }
-            if let Some(row) = sealed.row(scored.row) {
-                self.compare(row, self.lowered(row), best);
+            let Some(row) = sealed.row(scored.row) else { continue };
+            let lowered = self.lowered(row);
+            let is_open = !sealed.is_walked_by_less()
+                || self.code.dot(codes, scored.row) - lowered + margin >= best.bar();
+            if is_open {
+                self.compare(row, lowered, best);
             }
         }
-    }
-
-    fn margin(&self, codes: &CodeMatrix) -> f32 {
-        self.code.bound(codes) * WALK_MARGIN
     }
 }
 

@@ -4,17 +4,18 @@
 //! written anew from them.
 //!
 //! Its head is [`Head`]; its sections are those of [`Section`], then three for each of the graph's levels. Version history: 1, the
-//! first, with vectors of `f32`; 2, with what their codes leave.
+//! first, with vectors of `f32`; 2, with what their codes leave; 3, with codes of half a byte where the graph is walked by them.
 
 use std::path::{Path, PathBuf};
 
-use sensorium_kernels::{StoredVectors, VectorMatrix, VectorPlaces, as_bytes};
+use sensorium_kernels::{NibbleMatrix, StoredNibbles, StoredVectors, VectorMatrix, VectorPlaces, as_bytes};
 use serde::{Deserialize, Serialize};
 
 use super::sealed::{Columns, Sealed, SealedParts};
 use crate::cache_file::{self, CacheFile, CacheWriter, Kind, check_room};
 use crate::error::IndexError;
-use crate::graph::{FlatGraph, Level};
+use crate::graph::{FlatGraph, Level, half_bytes};
+use crate::options::Tuning;
 use crate::storage::SegmentRow;
 
 /// The folder of the files, in that of the collection.
@@ -37,9 +38,12 @@ enum Section {
     Sorted,
     /// The place of each of them.
     Order,
+    /// The codes of half a byte a number and their scales; both empty where the graph is not walked by them.
+    Nibbles,
+    NibbleScales,
 }
 
-const SECTIONS: usize = 8;
+const SECTIONS: usize = 10;
 
 /// What the head says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,6 +58,8 @@ struct Head {
     /// The norm and the error that bound what codes are off by.
     norm: f32,
     error: f32,
+    /// The same of the codes of half a byte; zeros where there are none.
+    nibble_bounds: [f32; 2],
 }
 
 /// The file of a generation.
@@ -63,22 +69,20 @@ pub(super) fn path(collection: &Path, generation: u64) -> PathBuf {
 
 /// What its files are. Those up to `checked_at_open_bytes` are compared with their checksums whenever they are opened.
 const fn kind(checked_at_open_bytes: usize) -> Kind {
-    Kind { magic: *b"SNSS", version: 2, checked_at_open_bytes }
+    Kind { magic: *b"SNSS", version: 3, checked_at_open_bytes }
 }
 
 /// Writes a segment's file and maps it; what comes back is the segment over the file, opened as [`open`] does.
 ///
 /// # Errors
 /// If the disk has no room, or the file cannot be written; nothing is left of it then.
-pub(super) fn write(
-    collection: &Path,
-    sealed: &Sealed,
-    checked_at_open_bytes: usize,
-) -> Result<Sealed, IndexError> {
+pub(super) fn write(collection: &Path, sealed: &Sealed, tuning: &Tuning) -> Result<Sealed, IndexError> {
     const ACTION: &str = "write the file of a segment";
     let row = sealed.stored();
     let target = path(collection, row.generation);
-    let (head, parts) = describe(sealed)?;
+    let nibbles = half_bytes(tuning.layout, sealed.borrowed().1, sealed.vectors());
+    let nibbles = nibbles.as_ref().map(NibbleMatrix::stored);
+    let (head, parts) = describe(sealed, nibbles)?;
     check_room(collection, parts.iter().map(|part| part.len() as u64).sum(), ACTION)?;
     let write = || -> std::io::Result<u64> {
         let mut file = CacheWriter::create(target.clone())?;
@@ -86,18 +90,22 @@ pub(super) fn write(
         file.finish(&kind(0), &head)
     };
     write().map_err(|error| IndexError::file(ACTION, error))?;
-    open(collection, row, sealed.vectors().dim(), checked_at_open_bytes)
+    open(collection, row, sealed.vectors().dim(), tuning.checked_at_open_bytes)
         .map_err(|what| IndexError::damaged(target.display().to_string(), what))
 }
 
 /// The head of a segment's file, and its sections.
-fn describe(sealed: &Sealed) -> Result<(Head, Vec<&[u8]>), IndexError> {
+fn describe<'a>(
+    sealed: &'a Sealed,
+    nibbles: Option<StoredNibbles<'a>>,
+) -> Result<(Head, Vec<&'a [u8]>), IndexError> {
     let row = sealed.stored();
     let (columns, graph, [sorted, order]) = sealed.borrowed();
     if graph.levels.len() > MAX_LEVELS {
         return Err(IndexError::Bug { what: format!("a graph of {} levels", graph.levels.len()) });
     }
     let StoredVectors { codes, scales, rests, bounds: [norm, error] } = columns.vectors.stored();
+    let nibbles = nibbles.unwrap_or(StoredNibbles { codes: &[], scales: &[], bounds: [0.0; 2] });
     let mut parts: Vec<&[u8]> = vec![
         codes,
         scales,
@@ -107,6 +115,8 @@ fn describe(sealed: &Sealed) -> Result<(Head, Vec<&[u8]>), IndexError> {
         rests,
         as_bytes(sorted),
         as_bytes(order),
+        nibbles.codes,
+        nibbles.scales,
     ];
     for level in &graph.levels {
         parts.extend([as_bytes(&level.rows), as_bytes(&level.starts), as_bytes(&level.links)]);
@@ -121,6 +131,7 @@ fn describe(sealed: &Sealed) -> Result<(Head, Vec<&[u8]>), IndexError> {
         entry: graph.entry,
         norm,
         error,
+        nibble_bounds: nibbles.bounds,
     };
     Ok((head, parts))
 }
@@ -137,7 +148,7 @@ pub(super) fn open(
     let file = CacheFile::<Head>::open(&path(collection, row.generation), &kind(checked_at_open_bytes))?;
     let unchecked = file.unchecked();
     if let Some(body) = &unchecked {
-        let vectors = [Section::Codes, Section::Rests].map(|section| section as usize);
+        let vectors = [Section::Codes, Section::Rests, Section::Nibbles].map(|section| section as usize);
         body.check_sections(|section| !vectors.contains(&section))?;
     }
     let head = &file.head;
@@ -167,7 +178,15 @@ pub(super) fn open(
         return Err("its graph is of other rows".to_owned());
     }
     graph.check_structure()?;
-    Ok(Sealed::of_parts(SealedParts { row, columns, graph, sorted, order, unchecked }))
+    Ok(Sealed::of_parts(SealedParts {
+        row,
+        columns,
+        graph,
+        nibbles: nibbles(&file, dim)?,
+        sorted,
+        order,
+        unchecked,
+    }))
 }
 
 /// The vectors of a file, if its sections are as long as those of so many.
@@ -181,6 +200,20 @@ fn vectors(file: &CacheFile<Head>, dim: usize) -> Result<VectorMatrix, String> {
     VectorMatrix::mapped(file.mapped(), dim, rows, places, [norm, error])
         .filter(|_| (codes.1, scales.1, rests.1) == (lanes, rows * 4, lanes))
         .ok_or_else(|| "the vectors do not fit in the file".to_owned())
+}
+
+/// The codes of half a byte of a file, if it has them and they are as many as its rows.
+fn nibbles(file: &CacheFile<Head>, dim: usize) -> Result<Option<NibbleMatrix>, String> {
+    let (codes, scales) = (file.place(Section::Nibbles as usize), file.place(Section::NibbleScales as usize));
+    if codes.1 == 0 && scales.1 == 0 {
+        return Ok(None);
+    }
+    let rows = file.head.rows as usize;
+    let bounds = file.head.nibble_bounds;
+    NibbleMatrix::mapped(file.mapped(), dim, rows, [codes.0, scales.0], bounds)
+        .filter(|_| (codes.1, scales.1) == (NibbleMatrix::lane_bytes(dim, rows), rows * 4))
+        .map(Some)
+        .ok_or_else(|| "the codes of half a byte do not fit in the file".to_owned())
 }
 
 /// Whether `sorted` are the points in order, and `order` their places.

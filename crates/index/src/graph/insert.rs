@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use parking_lot::Mutex;
 use rayon::prelude::{IntoParallelIterator, ParallelIterator};
-use sensorium_kernels::{Beam, BeamBuffers, CodeMatrix, Neighbours, RowPairs, Scored};
+use sensorium_kernels::{Beam, BeamBuffers, CodeMatrix, Compared, Neighbours, RowPairs, Scored};
 
 use super::draft::{BuildError, Draft};
 use super::params::GraphParams;
@@ -191,8 +191,7 @@ impl<'a> Growing<'a> {
         }
         for level in (0..=own.min(top)).rev() {
             let beam = Beam {
-                query: &query,
-                rows,
+                rows: Compared::Codes(&query, rows),
                 links: LevelOf { growing: self, level },
                 entry,
                 ef: self.params.ef_construct,

@@ -16,6 +16,7 @@
 //! | `insert.rs` | the builder of large graphs: parallel insertion over codes |
 //! | `relink.rs` | a link to every row that the builder left unreachable |
 //! | `walk.rs` | greedy descent, then the beam (`sensorium-kernels`), over codes |
+//! | `layout.rs` | by which codes a graph is walked: of a byte a number, or of half a byte |
 //! | `blob.rs` | the stored form |
 //! | `check.rs` | what `verify` asks of a graph |
 
@@ -25,6 +26,7 @@ mod check;
 mod draft;
 mod flat;
 mod insert;
+mod layout;
 mod params;
 mod relink;
 #[cfg(test)]
@@ -35,5 +37,6 @@ pub(crate) use blob::{StoredGraph, assemble, chunks, decode, encode};
 pub(crate) use build::build;
 pub(crate) use draft::BuildError;
 pub(crate) use flat::{FlatGraph, Level};
+pub(crate) use layout::half_bytes;
 pub use params::{DEFAULT_EF, DEFAULT_EF_CONSTRUCT, DEFAULT_M, GraphParams};
 pub(crate) use walk::{Walk, Walked};

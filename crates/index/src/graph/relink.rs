@@ -3,7 +3,7 @@
 //! Parallel builds and clusters of equal vectors leave some rows that no link leads to. Each is linked from the
 //! nearest row that can be reached, by preference one whose list has room.
 
-use sensorium_kernels::{BeamBuffers, CodeQuery, VectorMatrix};
+use sensorium_kernels::{BeamBuffers, CodeQuery, Compared, VectorMatrix};
 
 use super::flat::{FlatGraph, Level};
 use super::walk::Walk;
@@ -27,8 +27,8 @@ pub(super) fn relink(graph: &mut FlatGraph, vectors: &VectorMatrix, m0: usize) {
         }
         let Some(query) = vectors.decoded(row) else { continue };
         let query = CodeQuery::new(&query);
-        let rows = vectors.codes();
-        let walk = Walk { query: &query, rows, ef: RELINK_EF, budget: usize::MAX, least: 0.0, narrow: None };
+        let rows = Compared::Codes(&query, vectors.codes());
+        let walk = Walk { rows, ef: RELINK_EF, budget: usize::MAX, least: 0.0, narrow: None };
         // The walk sees links as they were built; rows linked since are met through `row`'s own neighbours and `last`.
         walk.run(graph, &mut buffers, |_| true, |_| 0.0, || false, &mut near);
         let neighbours = graph.base_links(row).iter().copied();

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use sensorium_kernels::{BeamBuffers, BeamEnd, CodeMatrix, CodeQuery, Scored, VectorMatrix};
+use sensorium_kernels::{BeamBuffers, BeamEnd, CodeMatrix, CodeQuery, Compared, Scored, VectorMatrix};
 
 use super::build::Built;
 use super::flat::{FlatGraph, Level};
@@ -77,7 +77,7 @@ fn walk(
     counts: impl Fn(u32) -> bool,
 ) -> (Vec<Scored>, Walked) {
     let query = CodeQuery::new(query);
-    let walk = Walk { query: &query, rows: codes, ef, budget, least: 0.0, narrow: None };
+    let walk = Walk { rows: Compared::Codes(&query, codes), ef, budget, least: 0.0, narrow: None };
     let mut found = Vec::new();
     let ended = walk.run(graph, &mut BeamBuffers::default(), counts, |_| 0.0, || false, &mut found);
     (found, ended)

@@ -4,17 +4,15 @@
 //! arXiv:1603.09320, algorithms 2 and 5. Rows that do not count (dead, or outside a filter) are walked across but
 //! never given.
 
-use sensorium_kernels::{Beam, BeamBuffers, BeamEnd, CodeMatrix, CodeQuery, Links, Narrow, Scored};
+use sensorium_kernels::{Beam, BeamBuffers, BeamEnd, Compared, Links, Narrow, Scored};
 
 use super::FlatGraph;
 
 /// One search of a graph.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Walk<'a> {
-    /// The query.
-    pub(crate) query: &'a CodeQuery,
-    /// The codes of all rows.
-    pub(crate) rows: &'a CodeMatrix,
+    /// What rows are compared with the query by.
+    pub(crate) rows: Compared<'a>,
     /// How many rows that count are kept.
     pub(crate) ef: usize,
     /// Comparisons after which the walk gives up.
@@ -51,11 +49,11 @@ impl Walk<'_> {
         let Some(base) = graph.levels.first().filter(|_| graph.len() > 0) else {
             return Walked { end: BeamEnd::Found, compared: 0 };
         };
-        let Self { query, rows, ef, budget, least, narrow } = *self;
+        let Self { rows, ef, budget, least, narrow } = *self;
         let mut descended = 0;
-        let entry = descend(graph, |links| query.best_of(rows, links, &lowered), &mut descended);
+        let entry = descend(graph, |links| rows.best_of(links, &lowered), &mut descended);
         let links = Links { starts: &base.starts, links: &base.links };
-        let beam = Beam { query, rows, links, entry, ef, budget, least, narrow };
+        let beam = Beam { rows, links, entry, ef, budget, least, narrow };
         let (end, compared) = beam.walk(buffers, counts, lowered, stop, found);
         Walked { end, compared: compared + descended }
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sensorium_index::{Collection, Database, GraphParams, OpenOptions, Planning, Tuning};
+use sensorium_index::{Collection, Database, GraphParams, Layout, OpenOptions, Planning, Tuning};
 use sensorium_types::{
     AssetId, AssetRecord, Change, Filter, MediaPolicy, Modality, Payload, PointRecord, SearchReply,
     SearchRequest, SourceKey, SourceRow, SourceState, SpaceInfo, SubQuery, Track,
@@ -69,13 +69,14 @@ pub fn space() -> SpaceInfo {
     SpaceInfo { id: "test".to_owned(), dim: DIM, revision: "test@1".to_owned() }
 }
 
-/// Graphs from the first point on, and walked however few points there are; the file of assets is written anew every few changes.
+/// Graphs from the first point on, and walked however few points there are, by codes of half a byte as large ones are; the file of assets is written anew every few changes.
 pub fn eager() -> Tuning {
     let graph = GraphParams { m: 8, ef_construct: 64, ef: 32 };
     Tuning {
         seal_points: usize::MAX,
         asset_file_changes: 3,
         planning: Planning::Walk,
+        layout: Layout::HalfBytes,
         graph,
         ..Tuning::default()
     }

@@ -1,4 +1,4 @@
-//! The beam search of a graph over codes.
+//! The beam search of a graph over codes, of a byte a number or of half a byte.
 //!
 //! # Source
 //! arXiv:1603.09320, algorithm 2, with one sorted buffer in the place of two heaps, after the search of arXiv:1707.00143: rows
@@ -8,12 +8,10 @@
 
 #![expect(unsafe_code, reason = "rows whose number was checked against the marks, which are as many as rows")]
 
-use super::dot::{Product, at_level};
-use super::{CodeMatrix, CodeQuery, RowsView};
+use super::compared::{ByCode, ByNibble, Compared, Rows};
+use super::dot::{CodeLevel, Product, at_level};
 use crate::prefetch::prefetch;
 
-/// Cache lines of codes that are asked of memory before they are compared: about what a core has under way.
-const LINES_AHEAD: usize = 32;
 /// Bit of an entry whose links were followed.
 const EXPANDED: u32 = 1 << 31;
 /// Bit of an entry that counts.
@@ -72,10 +70,8 @@ impl Neighbours for Links<'_> {
 /// One search.
 #[derive(Debug, Clone, Copy)]
 pub struct Beam<'a, N> {
-    /// The query.
-    pub query: &'a CodeQuery,
-    /// The codes of all rows.
-    pub rows: &'a CodeMatrix,
+    /// What rows are compared with the query by.
+    pub rows: Compared<'a>,
     /// The links.
     pub links: N,
     /// Where the walk begins.
@@ -211,95 +207,54 @@ impl<N: Neighbours> Beam<'_, N> {
         found: &mut Vec<Scored>,
     ) -> (BeamEnd, usize) {
         found.clear();
-        let fits = self.rows.lanes_a_row == self.query.lanes.len() && self.rows.len() < MAX_ROWS;
-        if self.ef == 0 || !fits {
+        if self.ef == 0 || !self.rows.fits() || self.rows.len() >= MAX_ROWS {
             return (BeamEnd::Found, 0);
         }
         buffers.begin(self.rows.len());
-        let (beam, rows, level) = (self, self.rows.view(), self.query.level);
-        let ended = at_level!(level, steps[N: Neighbours, C: Counts, L: Lowered, S: Stop](
-            beam: &Beam<'_, N>, rows: RowsView<'_>, buffers: &mut BeamBuffers, counts: C, lowered: L, stop: S
-        ) -> (BeamEnd, usize));
+        let ended = match self.rows {
+            Compared::Codes(query, rows) => self.steps_of(
+                ByCode { query, rows: rows.view() },
+                query.level,
+                buffers,
+                counts,
+                lowered,
+                stop,
+            ),
+            Compared::Nibbles(query, rows) => self.steps_of(
+                ByNibble { query, rows: rows.view() },
+                query.level,
+                buffers,
+                counts,
+                lowered,
+                stop,
+            ),
+        };
         let kept = buffers.pool.iter().filter(|entry| entry.row & COUNTS != 0).take(self.ef);
         found.extend(kept.map(|entry| Scored { score: entry.score, row: entry.row & !(EXPANDED | COUNTS) }));
         ended
     }
-}
 
-impl CodeQuery {
-    /// The best of some rows by [`Scored::score`], of equals the lower one; rows that do not exist are passed over.
-    pub fn best_of(&self, rows: &CodeMatrix, places: &[u32], lowered: impl Fn(u32) -> f32) -> Option<Scored> {
-        if rows.lanes_a_row != self.lanes.len() {
-            return None;
-        }
-        let (query, level, rows) = (self, self.level, rows.view());
-        at_level!(level, best[L: Lowered](
-            query: &CodeQuery, rows: RowsView<'_>, places: &[u32], lowered: L
-        ) -> Option<Scored>)
-    }
-
-    /// # Safety
-    /// The machine has the instructions of `P`, `row` is below the number of rows, and the query has the rows' dimension.
     #[inline(always)]
-    unsafe fn product<P: Product>(&self, rows: RowsView<'_>, row: u32) -> f32 {
-        let row = row as usize;
-        // SAFETY: there are `lanes_a_row` lanes and a scale for each row.
-        unsafe {
-            let lanes = rows.lanes.as_ptr().add(row * rows.lanes_a_row);
-            let scale = *rows.scales.get_unchecked(row);
-            P::product(&self.lanes, lanes, self.excess) as f32 * (self.scale * scale)
-        }
+    fn steps_of<R: Rows, C: Counts, L: Lowered, S: Stop>(
+        &self,
+        rows: R,
+        level: CodeLevel,
+        buffers: &mut BeamBuffers,
+        counts: C,
+        lowered: L,
+        stop: S,
+    ) -> (BeamEnd, usize) {
+        let beam = self;
+        at_level!(level, steps[N: Neighbours, R: Rows, C: Counts, L: Lowered, S: Stop](
+            beam: &Beam<'_, N>, rows: R, buffers: &mut BeamBuffers, counts: C, lowered: L, stop: S
+        ) -> (BeamEnd, usize))
     }
-}
-
-/// # Safety
-/// The machine has the instructions of `P`; the query has the rows' dimension.
-#[inline(always)]
-unsafe fn best<P: Product, L: Lowered>(
-    query: &CodeQuery,
-    rows: RowsView<'_>,
-    places: &[u32],
-    lowered: L,
-) -> Option<Scored> {
-    let ahead = lines_ahead(rows);
-    places.iter().take(ahead).for_each(|row| fetch(rows, *row));
-    let mut best: Option<Scored> = None;
-    for (at, row) in places.iter().copied().enumerate() {
-        if let Some(later) = places.get(at + ahead) {
-            fetch(rows, *later);
-        }
-        if row as usize >= rows.scales.len() {
-            continue;
-        }
-        // SAFETY: the row exists.
-        let score = unsafe { query.product::<P>(rows, row) } - lowered(row);
-        if best.is_none_or(|best| score > best.score || (score == best.score && row < best.row)) {
-            best = Some(Scored { score, row });
-        }
-    }
-    best
-}
-
-/// How many rows are asked of memory before they are compared.
-#[inline(always)]
-fn lines_ahead(rows: RowsView<'_>) -> usize {
-    (LINES_AHEAD / rows.lanes_a_row.max(1)).max(2)
-}
-
-/// Asks memory for a row's code.
-#[inline(always)]
-pub(super) fn fetch(rows: RowsView<'_>, row: u32) {
-    let from = row as usize * rows.lanes_a_row;
-    for lane in from..from + rows.lanes_a_row {
-        prefetch(rows.lanes, lane);
-    }
-    prefetch(rows.scales, row as usize);
 }
 
 // Names for bounds, as the macro takes paths.
 trait Counts: Fn(u32) -> bool {}
 impl<F: Fn(u32) -> bool> Counts for F {}
-trait Lowered: Fn(u32) -> f32 {}
+pub(super) trait Lowered: Fn(u32) -> f32 {}
 impl<F: Fn(u32) -> f32> Lowered for F {}
 trait Stop: Fn() -> bool {}
 impl<F: Fn() -> bool> Stop for F {}
@@ -307,9 +262,9 @@ impl<F: Fn() -> bool> Stop for F {}
 /// # Safety
 /// The machine has the instructions of `P`; the query has the rows' dimension, and the marks are as many as the rows.
 #[inline(always)]
-unsafe fn steps<P: Product, N: Neighbours, C: Counts, L: Lowered, S: Stop>(
+unsafe fn steps<P: Product, N: Neighbours, R: Rows, C: Counts, L: Lowered, S: Stop>(
     beam: &Beam<'_, N>,
-    rows: RowsView<'_>,
+    rows: R,
     buffers: &mut BeamBuffers,
     counts: C,
     lowered: L,
@@ -321,12 +276,12 @@ unsafe fn steps<P: Product, N: Neighbours, C: Counts, L: Lowered, S: Stop>(
     };
     // Rows whose links were followed, and those of them that count.
     let (mut expanded, mut met, mut look_at) = (0, 0, LOOKED_AT);
-    let ahead = lines_ahead(rows);
+    let ahead = rows.ahead();
     let mut compared = 0;
     let mut next = 0;
     if buffers.mark(beam.entry) {
         // SAFETY: a row that could be marked exists.
-        let score = unsafe { beam.query.product::<P>(rows, beam.entry) } - lowered(beam.entry);
+        let score = unsafe { rows.product::<P>(beam.entry) } - lowered(beam.entry);
         let row = beam.entry | if counts(beam.entry) { COUNTS } else { 0 };
         buffers.insert(Entry { score, row }, kept);
         compared += 1;
@@ -360,7 +315,7 @@ unsafe fn steps<P: Product, N: Neighbours, C: Counts, L: Lowered, S: Stop>(
         beam.links.each(row, |link| {
             if buffers.mark(link) {
                 if buffers.fresh.len() < ahead {
-                    fetch(rows, link);
+                    rows.fetch(link);
                 }
                 buffers.fresh.push(link);
             }
@@ -373,11 +328,11 @@ unsafe fn steps<P: Product, N: Neighbours, C: Counts, L: Lowered, S: Stop>(
         compared += buffers.fresh.len();
         for at in 0..buffers.fresh.len() {
             if let Some(later) = buffers.fresh.get(at + ahead) {
-                fetch(rows, *later);
+                rows.fetch(*later);
             }
             let Some(row) = buffers.fresh.get(at).copied() else { break };
             // SAFETY: a row that could be marked exists.
-            let product = unsafe { beam.query.product::<P>(rows, row) };
+            let product = unsafe { rows.product::<P>(row) };
             let bar = buffers.bar(kept);
             if product - beam.least <= bar {
                 continue;

@@ -53,6 +53,13 @@ pub(super) trait Product {
     /// # Safety
     /// The machine has the instructions, and `row` is at least as long as `query`.
     unsafe fn product(query: &[Lane], row: *const Lane, excess: i32) -> i32;
+
+    /// The sum of the products with a row of half bytes, which are read as unsigned: the low ones of a lane with one lane of the query, the
+    /// high ones with the next.
+    ///
+    /// # Safety
+    /// The machine has the instructions, and `row` has a lane for each two of `query`.
+    unsafe fn nibbles(query: &[Lane], row: *const Lane) -> i32;
 }
 
 /// Plain Rust.
@@ -69,6 +76,21 @@ impl Product for Portable {
         }
         sum
     }
+
+    #[inline(always)]
+    unsafe fn nibbles(query: &[Lane], row: *const Lane) -> i32 {
+        let mut sum = 0;
+        for (at, pair) in query.chunks_exact(2).enumerate() {
+            // SAFETY: the row has a lane for each two of the query.
+            let row = unsafe { &*row.add(at) };
+            let [low, high] = pair else { break };
+            for ((low, high), both) in low.0.iter().zip(&high.0).zip(&row.0) {
+                let both = both.cast_unsigned();
+                sum += i32::from(*low) * i32::from(both & 15) + i32::from(*high) * i32::from(both >> 4);
+            }
+        }
+        sum
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -78,10 +100,12 @@ pub(super) use x86::{Avx2, Avx512, Vnni};
 mod x86 {
     use core::arch::x86_64::{
         __m256i, __m512i, _mm_add_epi32, _mm_cvtsi128_si32, _mm_load_si128, _mm_shuffle_epi32,
-        _mm256_add_epi32, _mm256_castsi256_si128, _mm256_cvtepi8_epi16, _mm256_extracti128_si256,
-        _mm256_load_si256, _mm256_madd_epi16, _mm256_setzero_si256, _mm512_add_epi32, _mm512_cvtepi8_epi16,
-        _mm512_dpbusd_epi32, _mm512_load_si512, _mm512_madd_epi16, _mm512_reduce_add_epi32, _mm512_set1_epi8,
-        _mm512_setzero_si512, _mm512_xor_si512,
+        _mm256_add_epi16, _mm256_add_epi32, _mm256_and_si256, _mm256_castsi256_si128, _mm256_cvtepi8_epi16,
+        _mm256_extracti128_si256, _mm256_load_si256, _mm256_madd_epi16, _mm256_maddubs_epi16,
+        _mm256_set1_epi8, _mm256_set1_epi16, _mm256_setzero_si256, _mm256_srli_epi16, _mm512_add_epi16,
+        _mm512_add_epi32, _mm512_and_si512, _mm512_cvtepi8_epi16, _mm512_dpbusd_epi32, _mm512_load_si512,
+        _mm512_madd_epi16, _mm512_maddubs_epi16, _mm512_reduce_add_epi32, _mm512_set1_epi8,
+        _mm512_set1_epi16, _mm512_setzero_si512, _mm512_srli_epi16, _mm512_xor_si512,
     };
 
     use super::{Lane, Product};
@@ -104,11 +128,48 @@ mod x86 {
                     }
                 }
                 let [a, b, c, d] = sums;
-                let sum = _mm256_add_epi32(_mm256_add_epi32(a, b), _mm256_add_epi32(c, d));
-                let sum = _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256::<1>(sum));
-                let sum = _mm_add_epi32(sum, _mm_shuffle_epi32::<0b01_00_11_10>(sum));
-                _mm_cvtsi128_si32(_mm_add_epi32(sum, _mm_shuffle_epi32::<0b10_11_00_01>(sum)))
+                sum_of(_mm256_add_epi32(_mm256_add_epi32(a, b), _mm256_add_epi32(c, d)))
             }
+        }
+
+        #[inline(always)]
+        unsafe fn nibbles(query: &[Lane], row: *const Lane) -> i32 {
+            // SAFETY: the caller has AVX2; a lane is two halves of 32 aligned bytes, and the row has a lane for each two of the query. Two
+            // products of at most 15 * 127 fit in 16 bits, and so do four.
+            unsafe {
+                let (mask, ones) = (_mm256_set1_epi8(15), _mm256_set1_epi16(1));
+                let mut sums: [__m256i; 2] = [_mm256_setzero_si256(); 2];
+                for at in 0..query.len() / 2 {
+                    let (query, row) = (query.as_ptr().add(2 * at), row.add(at));
+                    for (half, sum) in sums.iter_mut().enumerate() {
+                        let both = _mm256_load_si256(row.cast::<__m256i>().add(half));
+                        let low = _mm256_and_si256(both, mask);
+                        let high = _mm256_and_si256(_mm256_srli_epi16::<4>(both), mask);
+                        let low =
+                            _mm256_maddubs_epi16(low, _mm256_load_si256(query.cast::<__m256i>().add(half)));
+                        let other = _mm256_load_si256(query.add(1).cast::<__m256i>().add(half));
+                        let products = _mm256_add_epi16(low, _mm256_maddubs_epi16(high, other));
+                        *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(products, ones));
+                    }
+                }
+                let [a, b] = sums;
+                sum_of(_mm256_add_epi32(a, b))
+            }
+        }
+    }
+
+    /// The sum of eight numbers.
+    ///
+    /// # Safety
+    /// The machine has AVX2.
+    #[inline(always)]
+    unsafe fn sum_of(numbers: __m256i) -> i32 {
+        // SAFETY: as the caller promises.
+        unsafe {
+            let halves = (_mm256_castsi256_si128(numbers), _mm256_extracti128_si256::<1>(numbers));
+            let sum = _mm_add_epi32(halves.0, halves.1);
+            let sum = _mm_add_epi32(sum, _mm_shuffle_epi32::<0b01_00_11_10>(sum));
+            _mm_cvtsi128_si32(_mm_add_epi32(sum, _mm_shuffle_epi32::<0b10_11_00_01>(sum)))
         }
     }
 
@@ -134,6 +195,37 @@ mod x86 {
                 _mm512_reduce_add_epi32(_mm512_add_epi32(a, b))
             }
         }
+
+        #[inline(always)]
+        unsafe fn nibbles(query: &[Lane], row: *const Lane) -> i32 {
+            // SAFETY: the caller has AVX-512 F and BW; a lane is 64 aligned bytes, and the row has a lane for each two of the query. Two
+            // products of at most 15 * 127 fit in 16 bits, and so do four.
+            unsafe {
+                let ones = _mm512_set1_epi16(1);
+                let mut sum = _mm512_setzero_si512();
+                for at in 0..query.len() / 2 {
+                    let query = query.as_ptr().add(2 * at);
+                    let [low, high] = halves_of(row.add(at));
+                    let low = _mm512_maddubs_epi16(low, _mm512_load_si512(query.cast()));
+                    let high = _mm512_maddubs_epi16(high, _mm512_load_si512(query.add(1).cast()));
+                    sum = _mm512_add_epi32(sum, _mm512_madd_epi16(_mm512_add_epi16(low, high), ones));
+                }
+                _mm512_reduce_add_epi32(sum)
+            }
+        }
+    }
+
+    /// The low and the high half bytes of a lane.
+    ///
+    /// # Safety
+    /// The machine has AVX-512 F and BW.
+    #[inline(always)]
+    unsafe fn halves_of(lane: *const Lane) -> [__m512i; 2] {
+        // SAFETY: a lane is 64 aligned bytes.
+        unsafe {
+            let (both, mask) = (_mm512_load_si512(lane.cast()), _mm512_set1_epi8(15));
+            [_mm512_and_si512(both, mask), _mm512_and_si512(_mm512_srli_epi16::<4>(both), mask)]
+        }
     }
 
     /// AVX-512 VNNI.
@@ -156,6 +248,25 @@ mod x86 {
                 }
                 let [a, b] = sums;
                 _mm512_reduce_add_epi32(_mm512_add_epi32(a, b)) - excess
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn nibbles(query: &[Lane], row: *const Lane) -> i32 {
+            // SAFETY: the caller has AVX-512 F, BW and VNNI; a lane is 64 aligned bytes, and the row has a lane for each two of the query.
+            unsafe {
+                let mut sums: [__m512i; 2] = [_mm512_setzero_si512(); 2];
+                for at in 0..query.len() / 2 {
+                    let query = query.as_ptr().add(2 * at);
+                    let [low, high] = halves_of(row.add(at));
+                    let [a, b] = sums;
+                    sums = [
+                        _mm512_dpbusd_epi32(a, low, _mm512_load_si512(query.cast())),
+                        _mm512_dpbusd_epi32(b, high, _mm512_load_si512(query.add(1).cast())),
+                    ];
+                }
+                let [a, b] = sums;
+                _mm512_reduce_add_epi32(_mm512_add_epi32(a, b))
             }
         }
     }

@@ -7,22 +7,30 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `dot.rs` | the product of two codes for AVX-512 with and without VNNI, AVX2 and plain Rust |
+//! | `nibbles.rs` | [`NibbleMatrix`], [`NibbleQuery`]: codes of half a byte a number, for walks |
+//! | `compared.rs` | [`Compared`]: by which of the two a graph's rows are compared |
 //! | `beam.rs` | the beam search of a graph over codes |
 //! | `pairs.rs` | products of rows with rows, and the choice of neighbours of a graph that is built |
 //! | `vectors.rs` | [`VectorMatrix`]: codes and what they leave, from which answers are ranked |
 
+#![expect(unsafe_code, reason = "code that is compiled for each level")]
+
 mod beam;
+mod compared;
 mod dot;
+mod nibbles;
 mod pairs;
 mod vectors;
 
 pub use beam::{Beam, BeamBuffers, BeamEnd, Links, Narrow, Neighbours, Scored};
+pub use compared::Compared;
+pub use nibbles::{NibbleMatrix, NibbleQuery, StoredNibbles};
 pub use pairs::RowPairs;
 pub use vectors::{StoredVectors, VectorMatrix, VectorPlaces, VectorQuery};
 
 use crate::mapped::sealed::Plain;
 use crate::mapped::{Number, Numbers};
-use dot::CodeLevel;
+use dot::{CodeLevel, Product, at_level};
 
 /// Bytes that are loaded at once; rows are padded to a multiple with zeros.
 const LANE: usize = 64;
@@ -146,7 +154,10 @@ impl CodeQuery {
 
     fn at(level: CodeLevel, vector: &[f32]) -> Self {
         let mut lanes = vec![Lane([0; LANE]); vector.len().div_ceil(LANE)];
-        let Coded { scale, norm, error } = as_codes(vector, &mut lanes);
+        let Coded { scale, norm, error } = {
+            let (vector, lanes) = (vector, lanes.as_mut_slice());
+            at_level!(level, coded[](vector: &[f32], lanes: &mut [Lane]) -> Coded)
+        };
         let sum: i32 = lanes.iter().flat_map(|lane| lane.0).map(i32::from).sum();
         Self { level, lanes, scale, excess: sum * 128, norm, error }
     }
@@ -175,10 +186,10 @@ impl CodeQuery {
     /// rows (n, dim), places (m) -> out (m)
     pub fn dot_rows(&self, rows: &CodeMatrix, places: &[u32], out: &mut [f32]) {
         let view = rows.view();
-        places.iter().take(AHEAD).for_each(|row| beam::fetch(view, *row));
+        places.iter().take(AHEAD).for_each(|row| compared::fetch(view, *row));
         for (at, (out, row)) in out.iter_mut().zip(places).enumerate() {
             if let Some(next) = places.get(at + AHEAD) {
-                beam::fetch(view, *next);
+                compared::fetch(view, *next);
             }
             *out = self.dot(rows, *row);
         }
@@ -214,7 +225,15 @@ struct Coded {
     error: f32,
 }
 
+/// # Safety
+/// None is needed: what is compiled for the instructions of a level is plain Rust.
+#[inline(always)]
+unsafe fn coded<P: Product>(vector: &[f32], lanes: &mut [Lane]) -> Coded {
+    as_codes(vector, lanes)
+}
+
 /// Writes the code of a vector into lanes of zeros.
+#[inline(always)]
 #[expect(
     clippy::cast_possible_truncation,
     reason = "a rounded number of size at most 127; norms of unit vectors"

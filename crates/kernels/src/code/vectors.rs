@@ -6,6 +6,7 @@
 
 #![expect(unsafe_code, reason = "vector loads of whole lanes, of rows that were looked up")]
 
+use super::compared::fetch;
 use super::{CodeMatrix, Coded, LANE, LARGEST, Lane, as_codes, nearest};
 use crate::level::{Level, dispatch};
 use crate::mapped::{MappedFile, Numbers, as_bytes};
@@ -160,6 +161,11 @@ impl VectorMatrix {
     pub fn prefetch(&self, row: u32) {
         let from = row as usize * self.codes.lanes_a_row;
         (from..from + self.codes.lanes_a_row).for_each(|lane| prefetch(&self.rests, lane));
+    }
+
+    /// Asks memory for the code of a row.
+    pub fn prefetch_code(&self, row: u32) {
+        fetch(self.codes.view(), row);
     }
 
     /// Bytes of memory that no file stands behind.

@@ -1,8 +1,9 @@
 //! Files of segments that are too large to be compared with all of their checksums at open: the limit is lowered.
 
-use sensorium_kernels::as_bytes;
+use sensorium_kernels::{NibbleMatrix, as_bytes};
 
 use super::*;
+use crate::Layout;
 use crate::collection::sealed::Sealed;
 
 /// Numbers of a vector: enough that vectors take several MiB, each of which has a checksum.
@@ -10,7 +11,9 @@ const LONG: usize = 512;
 const ROWS: u32 = 3000;
 
 fn large() -> Tuning {
-    Tuning { checked_at_open_bytes: 0, ..tuning() }
+    // So wide that walks meet every row: a segment that is read from its rows is walked by other codes.
+    let graph = GraphParams { ef: ROWS as usize, ..tuning().graph };
+    Tuning { checked_at_open_bytes: 0, layout: Layout::HalfBytes, graph, ..tuning() }
 }
 
 fn long_vector(seed: u32) -> Vec<f32> {
@@ -24,8 +27,8 @@ fn open(data: &Path, read_only: bool) -> (Database, Arc<Collection>) {
     (database, collection)
 }
 
-/// A closed collection of one segment: its file, and where in it links, codes and what the codes leave lie.
-fn prepared(data: &Path) -> (PathBuf, [usize; 3]) {
+/// A closed collection of one segment: its file, and where in it links, codes, what the codes leave, and codes of half a byte lie.
+fn prepared(data: &Path) -> (PathBuf, [usize; 4]) {
     let database = Database::open_tuned(data, OpenOptions::default(), large()).expect("opens");
     let space = SpaceInfo { id: "test".to_owned(), dim: LONG, revision: "1".to_owned() };
     let collection = database.create_or_open("default", &space).expect("opens");
@@ -42,11 +45,13 @@ fn prepared(data: &Path) -> (PathBuf, [usize; 3]) {
     let sealed = only(&view);
     let (columns, graph, _) = sealed.borrowed();
     let stored = columns.vectors.stored();
+    let nibbles = NibbleMatrix::of(&columns.vectors);
     let at = |part: &[u8]| {
         let head = part.get(..64).expect("long");
         bytes.chunks(64).position(|chunk| chunk == head).expect("sections begin on multiples of 64") * 64
     };
-    let places = [as_bytes(&graph.levels[0].links), stored.codes, stored.rests].map(at);
+    let places =
+        [as_bytes(&graph.levels[0].links), stored.codes, stored.rests, nibbles.stored().codes].map(at);
     (file, places)
 }
 
@@ -68,7 +73,7 @@ fn answers(collection: &Collection) -> [(Vec<AssetId>, Plan); 2] {
 #[test]
 fn a_reader_walks_no_link_and_compares_no_vector_of_a_large_file_that_does_not_hold() {
     let data = tempfile::tempdir().expect("folder");
-    let (file, [links, codes, rests]) = prepared(data.path());
+    let (file, [links, codes, rests, nibbles]) = prepared(data.path());
     let whole = fs_err::read(&file).expect("reads");
     let right = {
         let (_database, collection) = open(data.path(), true);
@@ -83,6 +88,7 @@ fn a_reader_walks_no_link_and_compares_no_vector_of_a_large_file_that_does_not_h
         ("a link", links + 40, true),
         ("a code", codes + 1000, false),
         ("what a code leaves", rests + (1 << 20) - 5000, false),
+        ("a code of half a byte", nibbles + 100, false),
     ] {
         let mut bytes = whole.clone();
         bytes[at] ^= 1;
@@ -104,7 +110,7 @@ fn a_reader_walks_no_link_and_compares_no_vector_of_a_large_file_that_does_not_h
 #[test]
 fn a_writer_writes_a_large_file_anew_in_which_a_vector_does_not_hold() {
     let data = tempfile::tempdir().expect("folder");
-    let (file, [_, codes, _]) = prepared(data.path());
+    let (file, [_, codes, ..]) = prepared(data.path());
     let whole = fs_err::read(&file).expect("reads");
     let mut bytes = whole.clone();
     bytes[codes + 1000] ^= 1;

@@ -1,6 +1,7 @@
 //! Walks beside scans, and where walks end.
 
 use super::*;
+use crate::code::{CodeMatrix, CodeQuery, NibbleMatrix, NibbleQuery, VectorMatrix};
 use crate::testing::Random;
 
 const DIM: usize = 24;
@@ -24,13 +25,21 @@ fn rows(random: &mut Random) -> Vec<f32> {
 
 /// A walk from row 0 that keeps every row that counts.
 fn beam<'a>(query: &'a CodeQuery, rows: &'a CodeMatrix, links: Links<'a>) -> Beam<'a, Links<'a>> {
-    Beam { query, rows, links, entry: 0, ef: ROWS, budget: usize::MAX, least: 0.0, narrow: None }
+    Beam {
+        rows: Compared::Codes(query, rows),
+        links,
+        entry: 0,
+        ef: ROWS,
+        budget: usize::MAX,
+        least: 0.0,
+        narrow: None,
+    }
 }
 
 /// What a walk that goes everywhere must give.
-fn scanned(query: &CodeQuery, rows: &CodeMatrix, ef: usize, counts: impl Fn(u32) -> bool) -> Vec<Scored> {
+fn scanned(rows: Compared<'_>, ef: usize, counts: impl Fn(u32) -> bool) -> Vec<Scored> {
     let all = (0..u32::try_from(ROWS).expect("small")).filter(|row| counts(*row));
-    let mut all: Vec<Scored> = all.map(|row| Scored { score: query.dot(rows, row), row }).collect();
+    let mut all: Vec<Scored> = all.map(|row| Scored { score: rows.dot(row), row }).collect();
     all.sort_by(|a, b| b.score.total_cmp(&a.score));
     all.truncate(ef);
     all
@@ -41,19 +50,27 @@ fn a_beam_as_wide_as_the_graph_gives_what_a_scan_gives_at_every_level() {
     let mut random = Random::new(5);
     let vectors = rows(&mut random);
     let codes = CodeMatrix::of(&vectors, DIM);
+    let nibbles = NibbleMatrix::of(&VectorMatrix::of(&vectors, DIM));
     let (starts, links) = graph();
     let mut buffers = BeamBuffers::default();
     let mut found = Vec::new();
     for level in crate::code::CodeLevel::available() {
         for round in 0..8 {
             let query = CodeQuery::at(level, &random.floats(DIM));
-            let beam = Beam { entry: 3, ..beam(&query, &codes, Links { starts: &starts, links: &links }) };
+            let nibble_query = NibbleQuery::new(&query);
             let counts = |row: u32| round % 2 == 0 || row.is_multiple_of(3);
-            let ended = beam.walk(&mut buffers, counts, |_| 0.0, || false, &mut found);
-            assert_eq!(ended, (BeamEnd::Found, ROWS));
-            let right = scanned(&query, &codes, ROWS, counts);
-            let scores = |found: &[Scored]| found.iter().map(|scored| scored.score).collect::<Vec<_>>();
-            assert_eq!(scores(&found), scores(&right));
+            for compared in [Compared::Codes(&query, &codes), Compared::Nibbles(&nibble_query, &nibbles)] {
+                let links = Links { starts: &starts, links: &links };
+                let beam = Beam { entry: 3, rows: compared, ..beam(&query, &codes, links) };
+                let ended = beam.walk(&mut buffers, counts, |_| 0.0, || false, &mut found);
+                assert_eq!(ended, (BeamEnd::Found, ROWS));
+                let right = scanned(compared, ROWS, counts);
+                let scores = |found: &[Scored]| found.iter().map(|scored| scored.score).collect::<Vec<_>>();
+                assert_eq!(scores(&found), scores(&right));
+                let places: Vec<u32> = (0..).take(2 * ROWS).collect();
+                let best = compared.best_of(&places, |row| if counts(row) { 0.0 } else { 9.0 });
+                assert_eq!(best.map(|best| best.score), right.first().map(|best| best.score));
+            }
         }
     }
 }

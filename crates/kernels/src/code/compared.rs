@@ -1,0 +1,194 @@
+//! What the rows of a graph are compared by as it is walked: their codes of a byte a number, or those of half a byte.
+
+#![expect(unsafe_code, reason = "rows whose number the caller has checked")]
+
+use super::beam::Lowered;
+use super::dot::{CodeLevel, Product, at_level};
+use super::nibbles::{NibbleMatrix, NibbleQuery, NibblesView};
+use super::{CodeMatrix, CodeQuery, RowsView, Scored};
+use crate::prefetch::prefetch;
+
+/// Cache lines of codes that are asked of memory before they are compared: about what a core has under way.
+const LINES_AHEAD: usize = 32;
+
+/// A query, and the rows that it is compared with.
+#[derive(Debug, Clone, Copy)]
+pub enum Compared<'a> {
+    /// By a byte a number.
+    Codes(&'a CodeQuery, &'a CodeMatrix),
+    /// By half a byte a number.
+    Nibbles(&'a NibbleQuery, &'a NibbleMatrix),
+}
+
+impl Compared<'_> {
+    /// How many rows there are.
+    pub fn len(self) -> usize {
+        match self {
+            Self::Codes(_, rows) => rows.len(),
+            Self::Nibbles(_, rows) => rows.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether the query has the dimension of the rows.
+    pub(super) fn fits(self) -> bool {
+        match self {
+            Self::Codes(query, rows) => query.lanes.len() == rows.lanes_a_row,
+            Self::Nibbles(query, rows) => query.fits(rows),
+        }
+    }
+
+    /// About the dot product with a row; 0 where there is no such row, or one of another dimension.
+    pub fn dot(self, row: u32) -> f32 {
+        match self {
+            Self::Codes(query, rows) => query.dot(rows, row),
+            Self::Nibbles(query, rows) => query.dot(rows, row),
+        }
+    }
+
+    /// The best of some rows by [`Scored::score`], of equals the lower one; rows that do not exist are passed over.
+    pub fn best_of(self, places: &[u32], lowered: impl Fn(u32) -> f32) -> Option<Scored> {
+        if !self.fits() {
+            return None;
+        }
+        match self {
+            Self::Codes(query, rows) => {
+                best_of(ByCode { query, rows: rows.view() }, query.level, places, lowered)
+            }
+            Self::Nibbles(query, rows) => {
+                best_of(ByNibble { query, rows: rows.view() }, query.level, places, lowered)
+            }
+        }
+    }
+}
+
+/// Rows beside a query that has their dimension.
+pub(super) trait Rows: Copy {
+    /// How many there are.
+    fn len(self) -> usize;
+
+    /// Asks memory for what a row is compared by.
+    fn fetch(self, row: u32);
+
+    /// How many rows are asked of memory before they are compared.
+    fn ahead(self) -> usize;
+
+    /// About the dot product with a row.
+    ///
+    /// # Safety
+    /// The machine has the instructions of `P`, `row` is below the number of rows, and the query has the rows' dimension.
+    unsafe fn product<P: Product>(self, row: u32) -> f32;
+}
+
+/// Rows of a byte a number.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ByCode<'a> {
+    pub(super) query: &'a CodeQuery,
+    pub(super) rows: RowsView<'a>,
+}
+
+impl Rows for ByCode<'_> {
+    #[inline(always)]
+    fn len(self) -> usize {
+        self.rows.scales.len()
+    }
+
+    #[inline(always)]
+    fn fetch(self, row: u32) {
+        fetch(self.rows, row);
+    }
+
+    #[inline(always)]
+    fn ahead(self) -> usize {
+        (LINES_AHEAD / self.rows.lanes_a_row.max(1)).max(2)
+    }
+
+    #[inline(always)]
+    unsafe fn product<P: Product>(self, row: u32) -> f32 {
+        let (query, rows, row) = (self.query, self.rows, row as usize);
+        // SAFETY: there are `lanes_a_row` lanes and a scale for each row.
+        unsafe {
+            let lanes = rows.lanes.as_ptr().add(row * rows.lanes_a_row);
+            let scale = *rows.scales.get_unchecked(row);
+            P::product(&query.lanes, lanes, query.excess) as f32 * (query.scale * scale)
+        }
+    }
+}
+
+/// Rows of half a byte a number.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ByNibble<'a> {
+    pub(super) query: &'a NibbleQuery,
+    pub(super) rows: NibblesView<'a>,
+}
+
+impl Rows for ByNibble<'_> {
+    #[inline(always)]
+    fn len(self) -> usize {
+        self.rows.scales.len()
+    }
+
+    #[inline(always)]
+    fn fetch(self, row: u32) {
+        let from = row as usize * self.rows.lanes_a_row;
+        (from..from + self.rows.lanes_a_row).for_each(|lane| prefetch(self.rows.lanes, lane));
+        prefetch(self.rows.scales, row as usize);
+    }
+
+    #[inline(always)]
+    fn ahead(self) -> usize {
+        (LINES_AHEAD / self.rows.lanes_a_row.max(1)).max(2)
+    }
+
+    #[inline(always)]
+    unsafe fn product<P: Product>(self, row: u32) -> f32 {
+        let (query, rows, row) = (self.query, self.rows, row as usize);
+        // SAFETY: there are `lanes_a_row` lanes and a scale for each row.
+        unsafe {
+            let lanes = rows.lanes.as_ptr().add(row * rows.lanes_a_row);
+            let scale = *rows.scales.get_unchecked(row);
+            (P::nibbles(&query.lanes, lanes) as f32 - query.excess) * (query.scale * scale)
+        }
+    }
+}
+
+fn best_of<R: Rows, L: Lowered>(rows: R, level: CodeLevel, places: &[u32], lowered: L) -> Option<Scored> {
+    at_level!(level, best[R: Rows, L: Lowered](rows: R, places: &[u32], lowered: L) -> Option<Scored>)
+}
+
+/// # Safety
+/// The machine has the instructions of `P`; the query has the rows' dimension.
+#[inline(always)]
+unsafe fn best<P: Product, R: Rows, L: Lowered>(rows: R, places: &[u32], lowered: L) -> Option<Scored> {
+    let ahead = rows.ahead();
+    places.iter().take(ahead).for_each(|row| rows.fetch(*row));
+    let mut best: Option<Scored> = None;
+    for (at, row) in places.iter().copied().enumerate() {
+        if let Some(later) = places.get(at + ahead) {
+            rows.fetch(*later);
+        }
+        if row as usize >= rows.len() {
+            continue;
+        }
+        // SAFETY: the row exists.
+        let score = unsafe { rows.product::<P>(row) } - lowered(row);
+        if best.is_none_or(|best| score > best.score || (score == best.score && row < best.row)) {
+            best = Some(Scored { score, row });
+        }
+    }
+    best
+}
+
+/// Asks memory for a row's code.
+#[inline(always)]
+pub(super) fn fetch(rows: RowsView<'_>, row: u32) {
+    let from = row as usize * rows.lanes_a_row;
+    for lane in from..from + rows.lanes_a_row {
+        prefetch(rows.lanes, lane);
+    }
+    prefetch(rows.scales, row as usize);
+}
