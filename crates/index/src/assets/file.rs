@@ -11,6 +11,7 @@ use sensorium_types::{AssetId, HubValues, Modality, Span, Track};
 use serde::{Deserialize, Serialize};
 
 use super::point::Point;
+use super::sets::Class;
 use crate::cache_file::{CacheFile, Kind, sweep};
 use crate::storage::{AssetFileRow, AssetOffset, AssetRowRef, PointOffset, SourceTie, modality_of};
 
@@ -186,6 +187,28 @@ impl AssetFile {
         let start = |row: usize| self.point_starts.get(row).map_or(0, |start| *start as usize);
         let (from, to) = (start(row as usize), start(row as usize + 1));
         from..to.min(self.points.len()).max(from)
+    }
+
+    /// What counts of each asset, in order. Most are like the one before.
+    pub(super) fn classes(&self) -> impl Iterator<Item = Class> + use<'_> {
+        let mut last: Option<((Modality, &[u8]), Class)> = None;
+        (0..u32::try_from(self.len()).unwrap_or(u32::MAX)).map(move |row| {
+            let tracks = self.tracks.get(self.points_of(row)).unwrap_or_default();
+            let own = (self.modality(row), tracks);
+            if let Some((before, class)) = &last
+                && *before == own
+            {
+                return *class;
+            }
+            let class = Class::of_tracks(own.0, tracks.iter().copied());
+            last = Some((own, class));
+            class
+        })
+    }
+
+    /// The points of all assets, those of each in order.
+    pub(super) fn points(&self) -> &[u32] {
+        &self.points
     }
 
     pub(super) fn tracked_points(&self, row: u32) -> impl Iterator<Item = (PointOffset, u8)> + use<'_> {

@@ -13,7 +13,7 @@ use super::file::AssetFile;
 use super::point::Point;
 use super::sets::{Class, ModalitySet, Tally, TrackSet};
 use crate::columns::Bits;
-use crate::storage::AssetOffset;
+use crate::storage::{AssetOffset, PointOffset};
 
 /// Assets of a page: so many that a place in it is one byte.
 const PAGE: usize = 256;
@@ -132,15 +132,12 @@ impl AssetTable {
         let mut table = Self::default();
         let mut page = Page::empty();
         let mut number = 0;
-        for (row, asset) in (0..).zip(file.assets()) {
-            let asset = AssetOffset(*asset);
-            let (of, place) = place(asset);
+        for ((row, asset), class) in (0..).zip(file.assets()).zip(file.classes()) {
+            let (of, place) = place(AssetOffset(*asset));
             if of != number {
                 table.put_page(number, std::mem::replace(&mut page, Page::empty()));
                 number = of;
             }
-            let class = Class::of(EntryRef::File(&file, row));
-            table.tally.add(class);
             page.store(place, row, class);
         }
         table.put_page(number, page);
@@ -150,6 +147,10 @@ impl AssetTable {
 
     fn put_page(&mut self, number: usize, page: Page) {
         if page.stored != Mask::default() {
+            for (class, mask) in &page.classes {
+                let count: u32 = mask.iter().map(|word| word.count_ones()).sum();
+                self.tally.add_many(*class, count as usize);
+            }
             self.pages.resize(number, None);
             self.pages.push(Some(Arc::new(page)));
         }
@@ -295,6 +296,17 @@ impl AssetTable {
         }
     }
 
+    /// The points of all assets, in no order.
+    pub(crate) fn all_points(&self) -> Vec<PointOffset> {
+        if self.changed == 0 {
+            return self.file.iter().flat_map(|file| file.points()).copied().map(PointOffset).collect();
+        }
+        let mut points = Vec::with_capacity(self.points());
+        self.iter(ModalitySet::ALL)
+            .for_each(|(_, entry)| points.extend(entry.tracked_points().map(|(point, _)| point)));
+        points
+    }
+
     /// Points of the assets that changed since the file was made.
     pub(crate) fn changed_points(&self) -> impl Iterator<Item = &Point> {
         let changed = self.pages.iter().flatten().flat_map(|page| &page.changed);
@@ -368,7 +380,7 @@ mod tests {
 
     use super::super::making::Making;
     use super::*;
-    use crate::storage::{AssetRow, PointOffset};
+    use crate::storage::AssetRow;
 
     fn entry(number: u32, modality: Modality, tracks: &[Track]) -> Entry {
         let points = (0..).zip(tracks).map(|(ordinal, track)| Point {

@@ -4,7 +4,8 @@
 //! memory is one number ([`crate::MemoryBudget`]).
 
 use rocksdb::{
-    BlockBasedOptions, Cache, DBCompressionType, DBRecoveryMode, LogLevel, Options, WriteBufferManager,
+    BlockBasedOptions, Cache, DBCompressionType, DBRecoveryMode, InfoLogger, LogLevel, Options,
+    WriteBufferManager,
 };
 
 use crate::options::MemoryBudget;
@@ -19,6 +20,8 @@ const SYNC_BYTES: u64 = 1 << 20;
 const FILTER_BITS: f64 = 10.0;
 /// Files that a writer keeps open; a reader beside it keeps all (a file that the writer deletes must stay readable).
 const WRITER_OPEN_FILES: i32 = 512;
+/// Threads that open tables.
+const OPENING_THREADS: i32 = 2;
 
 /// A column family. Renaming one is a migration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -168,9 +171,12 @@ impl SharedMemory {
         options.set_skip_stats_update_on_db_open(true);
         options.set_stats_dump_period_sec(0);
         options.set_stats_persist_period_sec(0);
-        options.set_log_level(LogLevel::Warn);
-        options.set_keep_log_file_num(2);
-        options.set_max_log_file_size(1 << 20);
+        // Sixteen by default, which take longer to begin than most databases' tables to open.
+        options.set_max_file_opening_threads(OPENING_THREADS);
+        // In the place of files: a reader may have no place to write, and all options are written there at each open.
+        options.set_info_logger(InfoLogger::new_callback_logger(LogLevel::Warn, |_, text| {
+            tracing::debug!("rocksdb: {text}");
+        }));
         options
     }
 }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rocksdb::{
-    ColumnFamily, ColumnFamilyDescriptor, CompactOptions, DB, DBRawIterator, InfoLogger, LogLevel,
-    ReadOptions, Snapshot, WriteBatch, WriteOptions,
+    ColumnFamily, ColumnFamilyDescriptor, CompactOptions, DB, DBRawIterator, ReadOptions, Snapshot,
+    WriteBatch, WriteOptions,
 };
 use sensorium_types::ErrorKind;
 
@@ -128,11 +128,6 @@ impl Rocks {
             rocks.synced.store(newest, Ordering::Relaxed);
             return Ok(rocks);
         }
-        let mut options = options;
-        // Without a logger it would want a folder for a log, and a reader may have no place to write.
-        options.set_info_logger(InfoLogger::new_callback_logger(LogLevel::Warn, |_, text| {
-            tracing::debug!("rocksdb: {text}");
-        }));
         let mut tries = 1;
         loop {
             match DB::open_cf_descriptors_as_secondary(&options, path, path, families()) {

@@ -137,15 +137,15 @@ impl Loader<'_> {
         points: &[u32],
         inside: &RoaringBitmap,
     ) -> Result<RoaringBitmap, String> {
-        let own: RoaringBitmap = points.iter().copied().collect();
-        if own.len() != points.len() as u64 || !own.is_disjoint(inside) {
+        let own = RoaringBitmap::from_sorted_iter(points.iter().copied()).ok();
+        let Some(own) = own.filter(|own| own.len() == points.len() as u64 && own.is_disjoint(inside)) else {
             return Err("it has a point twice".to_owned());
-        }
+        };
         let is_foreign = |point: &u32| {
             let owner = self.owners.get(&PointOffset(*point));
             owner.is_some_and(|(_, track)| SegmentKind::of_code(*track) != Some(kind))
         };
-        if points.iter().any(is_foreign) {
+        if !self.owners.is_empty() && points.iter().any(is_foreign) {
             return Err("it has points of another content".to_owned());
         }
         Ok(own)
@@ -174,7 +174,8 @@ impl Loader<'_> {
         }
         for (kind, sealed) in mapped {
             // Rows that are not alive must not be found, also those without a tomb.
-            let points: RoaringBitmap = sealed.sorted_points().iter().copied().collect();
+            let points = sealed.sorted_points().iter().copied();
+            let points = RoaringBitmap::from_sorted_iter(points).unwrap_or_default();
             let gone = points - &self.live;
             *Arc::make_mut(&mut self.view.dead) |= &gone;
             let dead = usize::try_from(gone.len()).unwrap_or(usize::MAX);

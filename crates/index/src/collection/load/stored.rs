@@ -100,17 +100,17 @@ impl Loader<'_> {
 
     /// Takes note of the points of all assets, and of the owners of those that no mapped segment has.
     pub(super) fn points_of_assets(&mut self, held: &RoaringBitmap) {
-        let mut live = Vec::with_capacity(self.view.assets.points());
-        for (asset, entry) in self.view.assets.iter(ModalitySet::ALL) {
-            for (point, track) in entry.tracked_points() {
-                live.push(point.0);
-                if !held.contains(point.0) {
-                    self.owners.insert(point, (asset, track));
-                }
-            }
+        let mut points: Vec<u32> = self.view.assets.all_points().into_iter().map(|point| point.0).collect();
+        points.sort_unstable();
+        points.dedup();
+        self.live = RoaringBitmap::from_sorted_iter(points).unwrap_or_default();
+        if self.live.is_subset(held) {
+            return;
         }
-        live.sort_unstable();
-        self.live = live.into_iter().collect();
+        for (asset, entry) in self.view.assets.iter(ModalitySet::ALL) {
+            let others = entry.tracked_points().filter(|(point, _)| !held.contains(point.0));
+            self.owners.extend(others.map(|(point, track)| (point, (asset, track))));
+        }
     }
 
     /// Hub values of the bank in use. What cannot be read is missing, as what another bank left: it is made anew.
