@@ -5,8 +5,7 @@
 //! crosses until it has enough that do. Where that is not much less than asking all, all are asked, for then the plan is chosen by
 //! what is known.
 
-use std::cell::RefCell;
-
+use parking_lot::Mutex;
 use sensorium_types::Filter;
 
 use super::fields::Matcher;
@@ -30,7 +29,7 @@ pub(super) struct LazyFilter<'a> {
     /// Of a thousand assets, how many meet it, about; at least 1.
     pub(super) per_thousand: usize,
     /// Who was asked, and who of them meets it.
-    known: RefCell<(Bits, Bits)>,
+    known: Mutex<(Bits, Bits)>,
 }
 
 impl<'a> LazyFilter<'a> {
@@ -45,7 +44,7 @@ impl<'a> LazyFilter<'a> {
         let at_best = searches.saturating_mul(kept).saturating_mul(ASKED_PER_KEPT);
         pays(at_best, 1000, all)?;
         let lazy =
-            Self { matcher: Matcher::new(filter), modalities, per_thousand: 1000, known: RefCell::default() };
+            Self { matcher: Matcher::new(filter), modalities, per_thousand: 1000, known: Mutex::default() };
         let (asked, met) = lazy.sample(view);
         let per_thousand = (met * 1000).checked_div(asked)?.max(1);
         pays(at_best, per_thousand, all).map(|()| Self { per_thousand, ..lazy })
@@ -62,7 +61,7 @@ impl<'a> LazyFilter<'a> {
 
     /// Whether an asset is of the modalities and meets the filter.
     pub(super) fn has(&self, view: &View, asset: AssetOffset) -> bool {
-        let (asked, met) = &mut *self.known.borrow_mut();
+        let (asked, met) = &mut *self.known.lock();
         if !asked.has(asset.0) {
             asked.insert(asset.0);
             let meets = view.assets.modality(asset).meets(self.modalities)

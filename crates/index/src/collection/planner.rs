@@ -71,6 +71,14 @@ pub(super) fn worth(planning: Planning, facts: Facts) -> usize {
     }
 }
 
+/// Of a thousand rows, how many count; 0 where a walk is forced, which must not end because it meets none.
+pub(super) fn per_thousand(planning: Planning, facts: Facts) -> usize {
+    match planning {
+        Planning::Walk => 0,
+        Planning::ByCost | Planning::Scan => facts.candidates.saturating_mul(1000) / facts.rows.max(1),
+    }
+}
+
 /// Rows that a walk will compare, about: rows that do not count are met too.
 fn walked(facts: Facts) -> usize {
     let Facts { parts, rows, candidates, limit, ef, narrowed, .. } = facts;

@@ -17,7 +17,7 @@ use super::check::check_vector;
 use super::collector::{Collector, Met};
 use super::core::Core;
 use super::hubs::Correction;
-use super::planner::{Facts, Scan, plan, wanted, worth};
+use super::planner::{Facts, Scan, per_thousand, plan, wanted, worth};
 use super::sealed::{Ask, Sealed};
 use super::segments::{SegmentKind, Segments};
 use super::select::{Selection, check};
@@ -26,6 +26,8 @@ use super::view::View;
 use crate::assets::{ModalitySet, Point, TrackSet};
 use crate::error::IndexError;
 
+/// Points of a collection from which on its sub-queries are searched side by side: those of fewer take no longer than it takes to wake a thread.
+const SIDE_BY_SIDE_POINTS: usize = 50_000;
 /// Rows that are asked of memory before their vectors are compared.
 const AHEAD: usize = 8;
 /// Of the bound of a code's error, the part within which a walk looks at vectors: some seven deviations of the error, which
@@ -43,14 +45,19 @@ pub(super) fn search(
     }
     check(&request.cancel)?;
     let selection = Selection::new(core, view, request)?;
-    let searches = request.queries.iter().map(|query| {
+    let search = |query: &SubQuery| {
         let reply = Search::new(core, view, request, &selection, query).run()?;
         if reply.plan == Plan::Graph && request.ef.is_none() {
             audit::note(core, query);
         }
         Ok(reply)
-    });
-    searches.collect()
+    };
+    match side_by_side::pool() {
+        Some(pool) if view.assets.points() >= SIDE_BY_SIDE_POINTS => {
+            side_by_side::each(pool, &request.queries, search).into_iter().collect()
+        }
+        Some(_) | None => request.queries.iter().map(search).collect(),
+    }
 }
 
 /// What a walk may cost, and whether every live point of the kind counts.
@@ -147,6 +154,7 @@ impl<'a> Search<'a> {
             let narrow = (!is_everything).then(|| Narrow {
                 wanted: wanted(limit, ef),
                 worth: worth(self.core.tuning.planning, facts),
+                per_thousand: per_thousand(self.core.tuning.planning, facts),
             });
             let effort = Effort { ef, budget: candidates, is_everything, narrow };
             if let Some(met) = self.walk(kind, segments, limit, effort)? {
@@ -230,8 +238,7 @@ impl<'a> Search<'a> {
             }
             ef = ef.saturating_mul(2).min(longest);
             // Of assets with many points few are met by as many points.
-            narrow =
-                narrow.map(|Narrow { wanted, worth }| Narrow { wanted: wanted.saturating_mul(4), worth });
+            narrow = narrow.map(|narrow| Narrow { wanted: narrow.wanted.saturating_mul(4), ..narrow });
         }
     }
 
@@ -282,6 +289,7 @@ pub(super) fn score(
 }
 
 mod scan;
+mod side_by_side;
 
 #[cfg(test)]
 mod tests;

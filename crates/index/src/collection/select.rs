@@ -5,7 +5,7 @@
 //! the answer is known before a plan is chosen. Where no field has one, it is asked of the assets that are met, if these are predicted to
 //! be few (`lazy.rs`).
 
-use std::cell::OnceCell;
+use std::sync::OnceLock;
 
 use sensorium_types::{AssetId, Cancel, Filter, FilterFacts, SearchRequest};
 
@@ -30,7 +30,7 @@ pub(super) struct Selection<'a> {
     /// What became of the filter.
     facts: Option<FilterFacts>,
     /// The points of those who meet it, once they were asked for.
-    listed: OnceCell<Listed>,
+    listed: OnceLock<Listed>,
 }
 
 /// Points with their tracks by kind, in order of their assets.
@@ -94,7 +94,7 @@ impl<'a> Selection<'a> {
                 excluded,
                 tally,
                 facts: None,
-                listed: OnceCell::new(),
+                listed: OnceLock::new(),
             });
         };
         if !request.exact && !has_columns(core, view, filter) {
@@ -108,7 +108,7 @@ impl<'a> Selection<'a> {
                     excluded,
                     tally,
                     facts: None,
-                    listed: OnceCell::new(),
+                    listed: OnceLock::new(),
                 });
             }
         }
@@ -125,7 +125,7 @@ impl<'a> Selection<'a> {
             asked: asked as u64,
         };
         let matching = Matching::These(met);
-        Ok(Self { matching, modalities, excluded, tally, facts: Some(facts), listed: OnceCell::new() })
+        Ok(Self { matching, modalities, excluded, tally, facts: Some(facts), listed: OnceLock::new() })
     }
 
     /// What became of the filter, if there is one.

@@ -94,11 +94,15 @@ pub struct Narrow {
     /// Comparisons that the walk is worth: it gives up as soon as it is predicted to need more, by the share of the rows so far that
     /// count.
     pub worth: usize,
+    /// Of a thousand rows, how many count: where none does among so many that some should, the walk is where none are.
+    pub per_thousand: usize,
 }
 
 /// Rows whose links are followed before it is first predicted how many it takes; then at each doubling, for a look at every row would take the
 /// worst of many guesses.
 const LOOKED_AT: usize = 32;
+/// Rows that should have been met before it is given up because none was: by chance that is one walk in 400.
+const EXPECTED: usize = 6;
 
 /// Rows that are kept, at most, until enough of them count: each that comes moves those behind it.
 const MOST_KEPT: usize = 1024;
@@ -275,7 +279,7 @@ unsafe fn steps<P: Product, N: Neighbours, R: Rows, C: Counts, L: Lowered, S: St
         None => Kept { rows: 0, counting: beam.ef },
     };
     // Rows whose links were followed, and those of them that count.
-    let (mut expanded, mut met, mut look_at) = (0, 0, LOOKED_AT);
+    let (mut expanded, mut met, mut look_at) = (0, 0, LOOKED_AT / 4);
     let ahead = rows.ahead();
     let mut compared = 0;
     let mut next = 0;
@@ -298,12 +302,15 @@ unsafe fn steps<P: Product, N: Neighbours, R: Rows, C: Counts, L: Lowered, S: St
         met += usize::from(entry.row & COUNTS != 0);
         entry.row |= EXPANDED;
         next += 1;
-        let is_hopeless = beam.narrow.is_some_and(|Narrow { wanted, worth }| {
+        let is_hopeless = beam.narrow.is_some_and(|Narrow { wanted, worth, per_thousand }| {
             let looks = expanded >= look_at;
             look_at = if looks { look_at * 2 } else { look_at };
-            // As if two more had been met: few are a bad sample.
             let is_crowded = buffers.counting < wanted && buffers.pool.len() > MOST_KEPT.max(beam.ef);
-            is_crowded || looks && met < wanted && compared * wanted / (met + 2) > worth
+            let is_apart = looks && met == 0 && expanded * per_thousand >= EXPECTED * 1000;
+            // As if two more had been met: few are a bad sample.
+            let is_costly =
+                looks && expanded >= LOOKED_AT && met < wanted && compared * wanted / (met + 2) > worth;
+            is_crowded || is_apart || is_costly
         });
         if compared > beam.budget || is_hopeless {
             return (BeamEnd::OverBudget, compared);

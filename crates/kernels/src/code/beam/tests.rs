@@ -105,7 +105,7 @@ fn a_walk_among_rows_that_do_not_count_goes_as_wide_as_it_must_and_no_further() 
     let (mut buffers, mut found) = (BeamBuffers::default(), Vec::new());
     for _ in 0..50 {
         let query = CodeQuery::new(&random.floats(DIM));
-        let narrow = |wanted, worth| Some(Narrow { wanted, worth });
+        let narrow = |wanted, worth| Some(Narrow { wanted, worth, per_thousand: 0 });
         let beam = Beam { ef: 40, narrow: narrow(10, usize::MAX), ..beam(&query, &codes, links) };
         // As if nothing were filtered, where all count.
         let all = beam.walk(&mut buffers, |_| true, |_| 0.0, || false, &mut found);
@@ -124,6 +124,12 @@ fn a_walk_among_rows_that_do_not_count_goes_as_wide_as_it_must_and_no_further() 
         let (end, compared) = little.walk(&mut buffers, few, |_| 0.0, || false, &mut found);
         assert_eq!(end, BeamEnd::OverBudget);
         assert!(compared < wide && compared <= (LOOKED_AT + 1) * 5, "{compared} of {wide}");
+        // Where half should count and none does, it ends sooner.
+        let apart = Narrow { wanted: 10, worth: usize::MAX, per_thousand: 500 };
+        let far = Beam { narrow: Some(apart), ..beam };
+        let (end, compared) = far.walk(&mut buffers, |_| false, |_| 0.0, || false, &mut found);
+        assert_eq!(end, BeamEnd::OverBudget);
+        assert!(compared <= (LOOKED_AT / 2 + 1) * 5, "{compared}");
     }
 }
 
