@@ -242,16 +242,14 @@ fn write_graph(
 ) -> Result<SegmentRow, IndexError> {
     let bytes = graph::encode(stored);
     let mut chunks = 0;
-    for value in graph::chunks(&bytes) {
-        let mut batch = Batch::default();
-        core.rocks.put(&mut batch, Family::Graph, &chunk_key(generation, chunks), &value)?;
-        core.rocks.write(batch)?;
-        pass("graph, a chunk written");
+    let rows = graph::chunks(&bytes).map(|value| {
+        let key = chunk_key(generation, chunks);
         chunks += 1;
-    }
+        (key.to_vec(), value)
+    });
     // Before anybody names them.
-    core.rocks.sync().inspect_err(|error| core.poison(error))?;
-    pass("graph, synced");
+    core.rocks.add_table(Family::Graph, rows)?;
+    pass("graph, written");
     Ok(SegmentRow {
         kind: kind.code(),
         generation,

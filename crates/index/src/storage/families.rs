@@ -105,6 +105,17 @@ impl Family {
     pub(super) fn options(self, memory: &SharedMemory) -> Options {
         let mut table = BlockBasedOptions::default();
         table.set_block_cache(&memory.cache);
+        self.options_of(table)
+    }
+
+    /// The options of a table of the family that is written apart.
+    pub(super) fn table_options(self) -> Options {
+        let mut table = BlockBasedOptions::default();
+        table.disable_cache();
+        self.options_of(table)
+    }
+
+    fn options_of(self, mut table: BlockBasedOptions) -> Options {
         table.set_block_size(self.block_bytes());
         table.set_cache_index_and_filter_blocks(true);
         table.set_pin_l0_filter_and_index_blocks_in_cache(true);

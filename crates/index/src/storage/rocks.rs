@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rocksdb::{
-    ColumnFamily, ColumnFamilyDescriptor, CompactOptions, DB, DBRawIterator, ReadOptions, Snapshot,
-    WriteBatch, WriteOptions,
+    ColumnFamily, ColumnFamilyDescriptor, CompactOptions, DB, DBRawIterator, IngestExternalFileOptions,
+    ReadOptions, Snapshot, SstFileWriter, WriteBatch, WriteOptions,
 };
 use sensorium_types::ErrorKind;
 
@@ -21,6 +21,8 @@ use crate::failpoint::pass;
 const READAHEAD_BYTES: usize = 2 << 20;
 /// The file that names RocksDB's list of tables.
 const CURRENT: &str = "CURRENT";
+/// A table that is being written, before it is one of RocksDB's.
+const NEW_TABLE: &str = "table.new";
 /// How often a reader tries to open beside a writer that deletes files at that moment.
 const SECONDARY_TRIES: usize = 5;
 
@@ -120,6 +122,7 @@ impl Rocks {
             if recovery == Recovery::Strict {
                 Self::mend_torn(path, memory)?;
             }
+            sweep_new_table(path);
             let rocks =
                 Self::new(DB::open_cf_descriptors(&options, path, families()).map_err(failed)?, path, true);
             // What is read at open is on disk from then on: RocksDB puts it into tables.
@@ -263,6 +266,34 @@ impl Rocks {
         Ok(())
     }
 
+    /// Adds rows, in order of their keys, as a table of their own, past the log. They are on disk when this returns; of rows that could not
+    /// be added none is.
+    pub(crate) fn add_table(
+        &self,
+        family: Family,
+        rows: impl Iterator<Item = (Vec<u8>, Vec<u8>)>,
+    ) -> Result<(), IndexError> {
+        let failed = |error| storage_error("write a table", &self.path, error);
+        let file = self.path.join(NEW_TABLE);
+        let options = family.table_options();
+        let mut writer = SstFileWriter::create(&options);
+        let written = writer.open(&file).and_then(|()| {
+            for (key, value) in rows {
+                writer.put(key, value)?;
+            }
+            writer.finish()
+        });
+        pass("table, written");
+        let mut ingest = IngestExternalFileOptions::default();
+        ingest.set_move_files(true);
+        let added = written.map_err(failed).and_then(|()| self.family(family)).and_then(|family| {
+            self.database.ingest_external_file_cf_opts(family, &ingest, vec![&file]).map_err(failed)
+        });
+        pass("table, added");
+        sweep_new_table(&self.path);
+        added
+    }
+
     /// Writes all memtables into tables.
     pub(crate) fn flush(&self) -> Result<(), IndexError> {
         let mut families = Vec::with_capacity(Family::ALL.len());
@@ -372,6 +403,16 @@ impl View<'_> {
             rows.next();
         }
         rows.status().map_err(|error| storage_error("read", &self.rocks.path, error))
+    }
+}
+
+/// Takes away a table that was not added.
+fn sweep_new_table(path: &Path) {
+    let file = path.join(NEW_TABLE);
+    if let Err(error) = fs_err::remove_file(&file)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        tracing::warn!(%error, "leave a table that was not added");
     }
 }
 

@@ -562,3 +562,28 @@ fn a_lost_registration_comes_back() {
     assert_eq!(collection(&database).count(None).expect("counts"), WHOLE);
     assert_eq!(database.collections().expect("lists").len(), 1);
 }
+
+#[test]
+fn graphs_go_past_the_log_and_a_table_that_was_not_added_is_swept() {
+    let data = tempfile::tempdir().expect("folder");
+    let folder = prepared(data.path());
+    let left = folder.join("table.new");
+    fs_err::write(&left, b"half of a table").expect("writes");
+    let database = database(data.path());
+    let collection = collection(&database);
+    assert!(!left.exists(), "it is swept");
+    let logged = || {
+        let files = fs_err::read_dir(&folder).expect("reads").map(|file| file.expect("reads"));
+        let logs = files.filter(|file| file.path().extension().is_some_and(|end| end == "log"));
+        logs.map(|log| log.metadata().expect("reads").len()).sum::<u64>()
+    };
+    collection.apply((ASSETS..ASSETS + 2000).map(change).collect()).expect("applies");
+    let before = logged();
+    collection.seal().expect("seals");
+    let rows = collection.core.view().segment_rows().segments;
+    let graph: u64 = rows.iter().map(|row| row.bytes).sum();
+    let grown = logged() - before;
+    assert!(grown < graph / 4, "the log grew by {grown} bytes, and the graph has {graph}");
+    assert!(!left.exists(), "it is one of RocksDB's now");
+    assert_eq!(search(&collection, 5).1, Plan::Graph);
+}
