@@ -32,9 +32,9 @@ pub use error::IndexError;
 #[cfg(feature = "failpoints")]
 #[doc(hidden)]
 pub use failpoint::passed;
-pub use graph::{DEFAULT_EF, DEFAULT_EF_CONSTRUCT, DEFAULT_M, GraphParams};
+pub use graph::{DEFAULT_EF, DEFAULT_EF_CONSTRUCT, DEFAULT_M, GraphParams, Layout};
 pub use options::{
     DEFAULT_ASSET_FILE_CHANGES, DEFAULT_BLOCK_CACHE_BYTES, DEFAULT_CHECKED_AT_OPEN_BYTES,
-    DEFAULT_SEAL_POINTS, DEFAULT_WRITE_BUFFER_BYTES, Layout, MemoryBudget, OpenOptions, Planning, Tuning,
+    DEFAULT_SEAL_POINTS, DEFAULT_WRITE_BUFFER_BYTES, MemoryBudget, OpenOptions, Planning, Tuning,
 };
 pub use storage::has_writer;

@@ -1,6 +1,6 @@
 //! How a database is opened, with named defaults.
 
-use crate::graph::GraphParams;
+use crate::graph::{GraphParams, Layout};
 
 /// Bytes of the block cache that all collections share.
 pub const DEFAULT_BLOCK_CACHE_BYTES: usize = 64 << 20;
@@ -48,18 +48,6 @@ pub enum Planning {
     Walk,
     /// A scan.
     Scan,
-}
-
-/// By which codes of its vectors the graph of a segment is walked, chosen when the file of the segment is written. Benches and tests force one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Layout {
-    /// Those of half a byte a number if walks of the segment's own points find as much by them, else those of a byte.
-    #[default]
-    ByRecall,
-    /// Those of a byte.
-    Bytes,
-    /// Those of half a byte.
-    HalfBytes,
 }
 
 /// When graphs are built and how, and when they are walked. The defaults suit a laptop; tests and benches set others.

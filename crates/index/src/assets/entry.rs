@@ -8,6 +8,7 @@ use sensorium_types::{AssetId, AssetRecord, Modality, SourceKey, StoredAsset, Tr
 
 use super::file::AssetFile;
 use super::point::Point;
+use super::sets::Class;
 use crate::error::IndexError;
 use crate::storage::{AssetRow, AssetRowRef, AssetTies, PointOffset, PointRow, Row as _, SourceTie};
 
@@ -156,6 +157,11 @@ impl<'a> EntryRef<'a> {
 
     fn damaged(self, what: String) -> IndexError {
         IndexError::damaged(format!("the asset {:?}", self.id()), what)
+    }
+
+    /// What counts of it.
+    pub(crate) fn class(self) -> Class {
+        Class::of_tracks(self.modality(), self.tracked_points().map(|(_, track)| track))
     }
 
     fn points_len(self) -> usize {

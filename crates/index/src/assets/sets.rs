@@ -2,8 +2,6 @@
 
 use sensorium_types::{Modality, Track};
 
-use super::entry::EntryRef;
-
 /// A set of tracks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TrackSet(u8);
@@ -127,13 +125,8 @@ impl Tally {
     }
 
     /// Counts an asset no more.
-    pub(super) fn remove(&mut self, class: Class) {
+    pub(crate) fn remove(&mut self, class: Class) {
         self.change(class, 1, usize::saturating_sub);
-    }
-
-    /// Counts an asset no more.
-    pub(crate) fn leave_out(&mut self, entry: EntryRef<'_>) {
-        self.remove(Class::of(entry));
     }
 
     /// Counts, or no more, so many assets of a class.
@@ -177,17 +170,12 @@ impl Tally {
 
 /// What counts of an asset: its modality, and its points by track.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Class {
+pub(crate) struct Class {
     pub(super) modality: Modality,
     points: [u32; Track::ALL.len()],
 }
 
 impl Class {
-    /// The class of an asset.
-    pub(super) fn of(entry: EntryRef<'_>) -> Self {
-        Self::of_tracks(entry.modality(), entry.tracked_points().map(|(_, track)| track))
-    }
-
     /// The class of an asset of this modality whose points are of these tracks.
     pub(super) fn of_tracks(modality: Modality, tracks: impl Iterator<Item = u8>) -> Self {
         let mut points = [0; Track::ALL.len()];

@@ -267,7 +267,7 @@ impl AssetTable {
     }
 
     fn put(&mut self, asset: AssetOffset, entry: Option<Arc<Entry>>) {
-        let before = self.get(asset).map(Class::of);
+        let before = self.get(asset).map(EntryRef::class);
         let (number, place) = place(asset);
         if self.pages.len() <= number {
             self.pages.resize(number + 1, None);
@@ -279,7 +279,7 @@ impl AssetTable {
             page.clear(place);
         }
         if let Some(entry) = &entry {
-            let class = Class::of(EntryRef::Memory(entry));
+            let class = EntryRef::Memory(entry).class();
             self.tally.add(class);
             page.count(place, class);
         }
@@ -432,7 +432,7 @@ mod tests {
             let modalities = ModalitySet::of_request(&modalities);
             let (mut right, mut assets) = (Tally::default(), Vec::new());
             for (asset, entry) in table.iter(modalities).filter(|(asset, _)| among.has(asset.0)) {
-                right.add(Class::of(entry));
+                right.add(entry.class());
                 assets.push(asset.0);
             }
             let (narrowed, tally) = table.narrow(&among, modalities);

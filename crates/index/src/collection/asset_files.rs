@@ -10,13 +10,11 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use parking_lot::Mutex;
 use sensorium_types::AssetId;
 
-use super::column_files;
+use super::column_making;
 use super::core::Core;
 use super::hubs;
-use super::job::Job;
 use super::task::{Task, start};
 use super::view::View;
 use crate::assets::{AssetFile, Making, Names};
@@ -32,14 +30,6 @@ use crate::storage::{
 const CHANGED_SHARE: usize = 8;
 /// For each change to an asset that is due, so many notes may wait to be read at the next open.
 const NOTES: u64 = 4;
-
-/// What a collection keeps for its file of assets.
-#[derive(Debug, Default)]
-pub(crate) struct AssetFileJob {
-    pub(super) job: Job,
-    /// Held while a file is written.
-    writing: Mutex<()>,
-}
 
 static TASK: Task = Task {
     name: "index-assets",
@@ -112,7 +102,7 @@ fn write(core: &Core) -> Result<bool, IndexError> {
         .map_err(|what| IndexError::damaged("the file of assets that was just written", what))?;
     let published = publish(core, &view, row, Arc::new(file))?;
     if published {
-        column_files::follow(core);
+        column_making::follow(core);
     }
     Ok(published)
 }

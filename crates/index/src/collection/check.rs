@@ -1,12 +1,20 @@
-//! What is refused before anything is written or searched.
+//! What is refused before anything is written or searched, and what nobody waits for.
 
-use sensorium_types::{Change, PointRecord, SourceState, SpaceInfo, Track};
+use sensorium_types::{Cancel, Change, PointRecord, SourceState, SpaceInfo, Track};
 
 use crate::distance::norm;
 use crate::error::IndexError;
 
 /// How far the L2 norm of a vector may be from 1.
 pub(crate) const NORM_TOLERANCE: f64 = 1e-3;
+
+/// An error if the caller wants no answer any more.
+pub(super) fn check(cancel: &Cancel) -> Result<(), IndexError> {
+    match cancel.stopped() {
+        None => Ok(()),
+        Some(stopped) => Err(IndexError::Stopped { stopped }),
+    }
+}
 
 /// Checks that a vector has the dimension, finite numbers and the norm 1.
 pub(crate) fn check_vector(vector: &[f32], dim: usize) -> Result<(), IndexError> {

@@ -10,7 +10,6 @@
 use std::sync::Arc;
 
 use super::core::Core;
-use super::matching;
 use crate::columns::{ColumnFile, Columns};
 use crate::error::IndexError;
 use crate::failpoint::pass;
@@ -20,15 +19,6 @@ use crate::storage::{Batch, COLUMN_FILE_KEY, ColumnFileRow, Family, Rocks, Row a
 pub(super) fn stored(rocks: &Rocks) -> Result<Option<ColumnFileRow>, IndexError> {
     let row = rocks.get(Family::Meta, COLUMN_FILE_KEY)?;
     Ok(row.and_then(|bytes| ColumnFileRow::decode(&bytes).ok()))
-}
-
-/// Brings the columns to the file of assets that was just put to use: theirs is of no use from now on.
-pub(super) fn follow(core: &Core) {
-    let view = core.view();
-    let newest = view.assets.file().map_or(0, |file| file.operation());
-    if !view.columns.columns().is_empty() && view.columns.columns().operation() < newest {
-        matching::make_due(core, true);
-    }
 }
 
 /// Writes the columns in use if their file has others. Called by the one who makes columns.

@@ -19,7 +19,7 @@ use sensorium_types::Applied;
 use super::core::Core;
 use super::halt::Halt;
 use super::writer::ValuedChange;
-use super::{asset_files, matching, optimizer};
+use super::{asset_files, column_making, optimizer};
 use crate::error::IndexError;
 use crate::failpoint::pass;
 
@@ -144,7 +144,7 @@ fn commit_group(core: &Arc<Core>, group: Vec<Job>) {
     }
     if lost.is_none() {
         optimizer::consider(core);
-        matching::consider(core);
+        column_making::consider(core);
         asset_files::consider(core);
     }
 }

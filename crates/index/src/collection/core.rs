@@ -8,16 +8,14 @@ use std::thread::JoinHandle;
 use parking_lot::{Mutex, RwLock};
 use sensorium_types::{HubBank, SpaceInfo};
 
-use super::asset_files::AssetFileJob;
-use super::audit::Auditor;
+use super::auditor::Auditor;
+use super::column_job::ColumnJob;
 use super::halt::Halt;
-use super::job::Job;
-use super::matching::ColumnJob;
+use super::job::{AssetFileJob, Job};
 use super::view::View;
-use super::writer::Writer;
 use crate::error::IndexError;
 use crate::options::Tuning;
-use crate::storage::{LossRow, Rocks, WriterLock};
+use crate::storage::{HighWater, LossRow, PointOffset, Rocks, WriterLock};
 
 /// A collection's shared parts.
 #[derive(Debug)]
@@ -73,6 +71,26 @@ pub(crate) struct Core {
     pub(super) this: Weak<Self>,
     /// Set when the collection closes.
     pub(super) closing: AtomicBool,
+}
+
+/// The writing side of a collection. Its view runs ahead of the published one only while a group is written.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    /// The collection in memory, as the disk has it.
+    pub(super) view: View,
+    /// The high-water mark; none on a reader.
+    pub(super) mark: Option<HighWater>,
+    /// While a graph is built: points below this offset may be in it.
+    pub(super) building_below: Option<PointOffset>,
+    /// Whether a table was touched since open, so that a clean stop has something to flush.
+    pub(super) written: bool,
+}
+
+impl Writer {
+    /// A writer that goes on from a view.
+    pub(crate) const fn new(view: View, mark: Option<HighWater>) -> Self {
+        Self { view, mark, building_below: None, written: false }
+    }
 }
 
 /// What a core is made of.

@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use sensorium_types::Cancel;
 
+use super::check::check;
 use super::core::Core;
 use super::load::Strictness;
 use super::open::{read_anew, reload};
 use super::sealed::Sealed;
 use super::segment_file;
 use super::segments::{SegmentKind, Segments};
-use super::select::check;
 use super::view::View;
 use crate::cache_file;
 use crate::error::IndexError;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use sensorium_types::{FieldIndex, FieldIndexState, nfc};
 
+use super::column_making;
 use super::core::Core;
-use super::matching;
 use crate::columns::{MAX_FIELD_NAME_BYTES, MAX_INDEXED_FIELDS};
 use crate::error::IndexError;
 use crate::storage::IndexedRow;
@@ -23,7 +23,7 @@ pub(super) fn set(core: &Core, field: &str, wanted: bool) -> Result<bool, IndexE
     }
     let is_new = note(core, &field, wanted)?;
     if is_new || wanted {
-        matching::make_due(core, is_new);
+        column_making::make_due(core, is_new);
     }
     Ok(is_new)
 }

@@ -32,3 +32,11 @@ impl Job {
         self.wanted.store(true, Ordering::Relaxed);
     }
 }
+
+/// What a collection keeps for its file of assets.
+#[derive(Debug, Default)]
+pub(crate) struct AssetFileJob {
+    pub(super) job: Job,
+    /// Held while a file is written.
+    pub(super) writing: Mutex<()>,
+}

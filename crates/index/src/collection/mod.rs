@@ -13,9 +13,9 @@
 //! | `segments.rs`, `tail.rs`, `sealed.rs`, `segment_file.rs` | its points, by what they show: sealed segments, their files, and a growing tail |
 //! | `check.rs`, `draft.rs`, `writer.rs`, `commit.rs` | changes: refused, drafted, written, grouped |
 //! | `select.rs`, `matching.rs`, `lazy.rs`, `fields.rs` | who may be given, from columns (`../columns/`) or one by one, all at once or as they are met |
-//! | `indexed.rs` | fields that are indexed because somebody asked for it |
-//! | `planner.rs`, `query.rs`, `collector.rs` | searches |
-//! | `audit.rs` | the recall of searches through graphs, and beams that reach it |
+//! | `column_job.rs`, `column_making.rs`, `indexed.rs` | which fields have columns, the job that makes them, and fields that are indexed because somebody asked for it |
+//! | `planner.rs`, `query.rs`, `query/`, `collector.rs` | searches |
+//! | `auditor.rs`, `audit.rs` | the recall of searches through graphs, and beams that reach it |
 //! | `hub_table.rs`, `hubs.rs` | hub values in memory, and the job that makes those that are missing |
 //! | `read.rs`, `stats.rs` | the rest of reading |
 //! | `policy.rs`, `optimizer.rs` | which segments are built, and their publication |
@@ -26,9 +26,12 @@
 
 mod asset_files;
 mod audit;
+mod auditor;
 mod check;
 mod collector;
 mod column_files;
+mod column_job;
+mod column_making;
 mod commit;
 mod core;
 mod draft;
@@ -68,7 +71,7 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use sensorium_types::{
-    Applied, AssetId, Cancel, Change, CollectionStats, Cursor, FieldIndex, Filter, HubWeights, Page,
+    Applied, AssetId, Cancel, Change, CollectionStats, Cursor, FieldIndex, Filter, HubWeights, Page, Plan,
     PointKey, Problem, ScoredPoint, SearchReply, SearchRequest, SourceKey, SourceRow, SpaceInfo, StoredAsset,
 };
 
@@ -98,7 +101,7 @@ impl Collection {
         hubs::consider(&core);
         files::consider(&core);
         asset_files::consider(&core);
-        matching::consider(&core);
+        column_making::consider(&core);
         Self { core, committer: OnceLock::new(), starting: Mutex::new(()) }
     }
 
@@ -167,7 +170,13 @@ impl Collection {
     /// # Errors
     /// If a vector breaks the rules of the space, or the search was cancelled.
     pub fn search(&self, request: &SearchRequest) -> Result<Vec<SearchReply>, IndexError> {
-        query::search(&self.core, &*files::trusted(&self.core, &request.cancel)?, request)
+        let replies = query::search(&self.core, &*files::trusted(&self.core, &request.cancel)?, request)?;
+        for (query, reply) in request.queries.iter().zip(&replies) {
+            if reply.plan == Plan::Graph && request.ef.is_none() {
+                audit::note(&self.core, query);
+            }
+        }
+        Ok(replies)
     }
 
     /// Cosines of the vector with every point of each asset, in order of track and ordinal; unknown assets give an

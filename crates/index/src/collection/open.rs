@@ -7,10 +7,9 @@ use std::time::Duration;
 use fs_err as fs;
 use sensorium_types::{HubBank, SpaceInfo};
 
-use super::core::{Core, CoreParts};
+use super::core::{Core, CoreParts, Writer};
 use super::load::{Ask, Loaded, Strictness, load, read_meta};
 use super::segment_file;
-use super::writer::Writer;
 use super::{Collection, asset_files, audit, column_files};
 use crate::assets::AssetFile;
 use crate::columns::ColumnFile;

@@ -14,7 +14,7 @@ use roaring::RoaringBitmap;
 use sensorium_kernels::VectorMatrix;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::core::Core;
+use super::core::{Core, Writer};
 use super::policy::{Job, PartFacts, due, whole};
 use super::sealed::{Columns, Sealed};
 use super::segment_file;
@@ -22,7 +22,6 @@ use super::segments::{Part, SegmentKind, Segments};
 use super::tail::RowRef;
 use super::task::{Task, start};
 use super::view::View;
-use super::writer::Writer;
 use crate::cache_file;
 use crate::error::IndexError;
 use crate::failpoint::pass;

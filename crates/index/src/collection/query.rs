@@ -12,15 +12,14 @@
 use sensorium_kernels::{BeamEnd, CodeQuery, Narrow, Scored, VectorQuery};
 use sensorium_types::{AssetHit, Content, Plan, ScoredPoint, SearchReply, SearchRequest, SubQuery};
 
-use super::audit;
-use super::check::check_vector;
+use super::check::{check, check_vector};
 use super::collector::{Collector, Met};
 use super::core::Core;
 use super::hubs::Correction;
 use super::planner::{Facts, Scan, per_thousand, plan, wanted, worth};
 use super::sealed::{Ask, Sealed};
 use super::segments::{SegmentKind, Segments};
-use super::select::{Selection, check};
+use super::select::Selection;
 use super::tail::RowRef;
 use super::view::View;
 use crate::assets::{ModalitySet, Point, TrackSet};
@@ -45,13 +44,7 @@ pub(super) fn search(
     }
     check(&request.cancel)?;
     let selection = Selection::new(core, view, request)?;
-    let search = |query: &SubQuery| {
-        let reply = Search::new(core, view, request, &selection, query).run()?;
-        if reply.plan == Plan::Graph && request.ef.is_none() {
-            audit::note(core, query);
-        }
-        Ok(reply)
-    };
+    let search = |query: &SubQuery| Search::new(core, view, request, &selection, query).run();
     match side_by_side::pool() {
         Some(pool) if view.assets.points() >= SIDE_BY_SIDE_POINTS => {
             side_by_side::each(pool, &request.queries, search).into_iter().collect()

@@ -4,11 +4,11 @@ use std::ops::ControlFlow;
 
 use sensorium_types::{AssetId, Cancel, Cursor, Filter, Page, PointKey, SourceKey, SourceRow, StoredAsset};
 
+use super::check::check;
 use super::core::Core;
 use super::fields::Matcher;
 use super::load::place;
 use super::matching::known;
-use super::select::check;
 use super::view::View;
 use crate::assets::EntryRef;
 use crate::error::IndexError;

@@ -8,9 +8,8 @@
 //! RocksDB refuses all writes after one of its log failed. Where there was no room it looks for some every few seconds, puts all that it
 //! has into tables, and begins a new log. What is in memory here is what RocksDB has: a batch that failed is in neither.
 
-use super::core::Core;
+use super::core::{Core, Writer};
 use super::halt::Halt;
-use super::writer::Writer;
 use crate::cache_file::check_room;
 use crate::error::IndexError;
 use crate::storage::Batch;

@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 
 use sensorium_types::{AssetId, Cancel, Filter, FilterFacts, SearchRequest};
 
+use super::check::check;
 use super::core::Core;
 use super::lazy::LazyFilter;
 use super::matching::{Asked, LOOK_EVERY, Met, estimate, has_columns, matching};
@@ -83,7 +84,7 @@ impl<'a> Selection<'a> {
         let all = || {
             let mut tally = view.assets.tally().clone();
             let gone = excluded.iter().filter_map(|asset| view.assets.get(*asset));
-            gone.for_each(|entry| tally.leave_out(entry));
+            gone.for_each(|entry| tally.remove(entry.class()));
             tally
         };
         let Some(filter) = &request.filter else {
@@ -188,14 +189,6 @@ impl<'a> Selection<'a> {
         }
         let listed = Listed::new(view, matching, cancel)?;
         Ok(Some(self.listed.get_or_init(|| listed)))
-    }
-}
-
-/// An error if the caller wants no answer any more.
-pub(super) fn check(cancel: &Cancel) -> Result<(), IndexError> {
-    match cancel.stopped() {
-        None => Ok(()),
-        Some(stopped) => Err(IndexError::Stopped { stopped }),
     }
 }
 

@@ -1,37 +1,18 @@
-//! [`Writer`]: applies changes in order, each as one batch, to the disk and then to its own view.
+//! How a [`Writer`] applies changes in order, each as one batch: to the disk, then to its own view.
 
 use std::sync::Arc;
 
 use sensorium_types::{Applied, Change, HubValues, PointRecord};
 
-use super::core::Core;
+use super::core::{Core, Writer};
 use super::draft::{Draft, Effects};
-use super::view::View;
 use crate::error::IndexError;
-use crate::storage::{AssetRow, Batch, HighWater, IndexedRow, KeepRow, PointOffset};
+use crate::storage::{AssetRow, Batch, IndexedRow, KeepRow, PointOffset};
 
 /// A change with the hub values of its points, in their order; without any where there is no bank.
 pub(super) type ValuedChange = (Change, Vec<HubValues>);
 
-/// The writing side of a collection. Its view runs ahead of the published one only while a group is written.
-#[derive(Debug)]
-pub(crate) struct Writer {
-    /// The collection in memory, as the disk has it.
-    pub(super) view: View,
-    /// The high-water mark; none on a reader.
-    pub(super) mark: Option<HighWater>,
-    /// While a graph is built: points below this offset may be in it.
-    pub(super) building_below: Option<PointOffset>,
-    /// Whether a table was touched since open, so that a clean stop has something to flush.
-    pub(super) written: bool,
-}
-
 impl Writer {
-    /// A writer that goes on from a view.
-    pub(crate) const fn new(view: View, mark: Option<HighWater>) -> Self {
-        Self { view, mark, building_below: None, written: false }
-    }
-
     /// Applies one change: writes its batch, not yet synced, and updates this writer's view.
     pub(super) fn apply(&mut self, core: &Core, change: ValuedChange) -> Result<Applied, IndexError> {
         let mut draft = Draft::new(core, &self.view, self.building_below.unwrap_or(PointOffset(0)));

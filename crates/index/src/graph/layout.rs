@@ -5,7 +5,6 @@ use sensorium_kernels::{BeamBuffers, CodeQuery, Compared, NibbleMatrix, NibbleQu
 
 use super::FlatGraph;
 use super::walk::Walk;
-use crate::options::Layout;
 
 /// Rows from which on it is tried: what is smaller lies in a cache anyhow.
 const LEAST_ROWS: usize = 8_000;
@@ -17,6 +16,18 @@ const NEAREST: usize = 10;
 const EF: usize = 16;
 /// Of a thousand that are found by codes of a byte, so many may be missed by half a byte.
 const MAY_BE_MISSED: usize = 15;
+
+/// By which codes of its vectors the graph of a segment is walked, chosen when the file of the segment is written. Benches and tests force one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Layout {
+    /// Those of half a byte a number if walks of the segment's own points find as much by them, else those of a byte.
+    #[default]
+    ByRecall,
+    /// Those of a byte.
+    Bytes,
+    /// Those of half a byte.
+    HalfBytes,
+}
 
 /// The codes of half a byte of a graph's rows, where it is to be walked by them.
 ///

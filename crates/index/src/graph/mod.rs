@@ -37,6 +37,7 @@ pub(crate) use blob::{StoredGraph, assemble, chunks, decode, encode};
 pub(crate) use build::build;
 pub(crate) use draft::BuildError;
 pub(crate) use flat::{FlatGraph, Level};
+pub use layout::Layout;
 pub(crate) use layout::half_bytes;
 pub use params::{DEFAULT_EF, DEFAULT_EF_CONSTRUCT, DEFAULT_M, GraphParams};
 pub(crate) use walk::{Walk, Walked};

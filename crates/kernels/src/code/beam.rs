@@ -8,7 +8,7 @@
 
 #![expect(unsafe_code, reason = "rows whose number was checked against the marks, which are as many as rows")]
 
-use super::compared::{ByCode, ByNibble, Compared, Rows};
+use super::compared::{ByCode, ByNibble, Compared, Lowered, Rows, Scored};
 use super::dot::{CodeLevel, Product, at_level};
 use crate::prefetch::prefetch;
 
@@ -18,15 +18,6 @@ const EXPANDED: u32 = 1 << 31;
 const COUNTS: u32 = 1 << 30;
 /// Most rows of a graph.
 const MAX_ROWS: usize = COUNTS as usize;
-
-/// A row beside what it is ranked by.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Scored {
-    /// About the dot product with the query, less what the row is lowered by.
-    pub score: f32,
-    /// The row.
-    pub row: u32,
-}
 
 /// Where a walk learns which rows a row is linked to.
 pub trait Neighbours {
@@ -258,8 +249,6 @@ impl<N: Neighbours> Beam<'_, N> {
 // Names for bounds, as the macro takes paths.
 trait Counts: Fn(u32) -> bool {}
 impl<F: Fn(u32) -> bool> Counts for F {}
-pub(super) trait Lowered: Fn(u32) -> f32 {}
-impl<F: Fn(u32) -> f32> Lowered for F {}
 trait Stop: Fn() -> bool {}
 impl<F: Fn() -> bool> Stop for F {}
 

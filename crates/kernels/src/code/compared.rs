@@ -2,14 +2,21 @@
 
 #![expect(unsafe_code, reason = "rows whose number the caller has checked")]
 
-use super::beam::Lowered;
 use super::dot::{CodeLevel, Product, at_level};
 use super::nibbles::{NibbleMatrix, NibbleQuery, NibblesView};
-use super::{CodeMatrix, CodeQuery, RowsView, Scored};
-use crate::prefetch::prefetch;
+use super::{CodeMatrix, CodeQuery, RowsView};
 
 /// Cache lines of codes that are asked of memory before they are compared: about what a core has under way.
 const LINES_AHEAD: usize = 32;
+
+/// A row beside what it is ranked by.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Scored {
+    /// About the dot product with the query, less what the row is lowered by.
+    pub score: f32,
+    /// The row.
+    pub row: u32,
+}
 
 /// A query, and the rows that it is compared with.
 #[derive(Debug, Clone, Copy)]
@@ -66,6 +73,10 @@ impl Compared<'_> {
     }
 }
 
+// A name for a bound, as the macro takes paths.
+pub(super) trait Lowered: Fn(u32) -> f32 {}
+impl<F: Fn(u32) -> f32> Lowered for F {}
+
 /// Rows beside a query that has their dimension.
 pub(super) trait Rows: Copy {
     /// How many there are.
@@ -99,7 +110,7 @@ impl Rows for ByCode<'_> {
 
     #[inline(always)]
     fn fetch(self, row: u32) {
-        fetch(self.rows, row);
+        self.rows.fetch(row);
     }
 
     #[inline(always)]
@@ -134,9 +145,7 @@ impl Rows for ByNibble<'_> {
 
     #[inline(always)]
     fn fetch(self, row: u32) {
-        let from = row as usize * self.rows.lanes_a_row;
-        (from..from + self.rows.lanes_a_row).for_each(|lane| prefetch(self.rows.lanes, lane));
-        prefetch(self.rows.scales, row as usize);
+        self.rows.fetch(row);
     }
 
     #[inline(always)]
@@ -146,13 +155,8 @@ impl Rows for ByNibble<'_> {
 
     #[inline(always)]
     unsafe fn product<P: Product>(self, row: u32) -> f32 {
-        let (query, rows, row) = (self.query, self.rows, row as usize);
-        // SAFETY: there are `lanes_a_row` lanes and a scale for each row.
-        unsafe {
-            let lanes = rows.lanes.as_ptr().add(row * rows.lanes_a_row);
-            let scale = *rows.scales.get_unchecked(row);
-            (P::nibbles(&query.lanes, lanes) as f32 - query.excess) * (query.scale * scale)
-        }
+        // SAFETY: as the caller promises.
+        unsafe { self.query.product::<P>(self.rows, row) }
     }
 }
 
@@ -181,14 +185,4 @@ unsafe fn best<P: Product, R: Rows, L: Lowered>(rows: R, places: &[u32], lowered
         }
     }
     best
-}
-
-/// Asks memory for a row's code.
-#[inline(always)]
-pub(super) fn fetch(rows: RowsView<'_>, row: u32) {
-    let from = row as usize * rows.lanes_a_row;
-    for lane in from..from + rows.lanes_a_row {
-        prefetch(rows.lanes, lane);
-    }
-    prefetch(rows.scales, row as usize);
 }

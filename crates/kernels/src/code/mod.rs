@@ -22,14 +22,15 @@ mod nibbles;
 mod pairs;
 mod vectors;
 
-pub use beam::{Beam, BeamBuffers, BeamEnd, Links, Narrow, Neighbours, Scored};
-pub use compared::Compared;
+pub use beam::{Beam, BeamBuffers, BeamEnd, Links, Narrow, Neighbours};
+pub use compared::{Compared, Scored};
 pub use nibbles::{NibbleMatrix, NibbleQuery, StoredNibbles};
 pub use pairs::RowPairs;
 pub use vectors::{StoredVectors, VectorMatrix, VectorPlaces, VectorQuery};
 
 use crate::mapped::sealed::Plain;
 use crate::mapped::{Number, Numbers};
+use crate::prefetch::prefetch;
 use dot::{CodeLevel, Product, at_level};
 
 /// Bytes that are loaded at once; rows are padded to a multiple with zeros.
@@ -134,6 +135,16 @@ struct RowsView<'a> {
     scales: &'a [f32],
 }
 
+impl RowsView<'_> {
+    /// Asks memory for a row's code.
+    #[inline(always)]
+    fn fetch(self, row: u32) {
+        let from = row as usize * self.lanes_a_row;
+        (from..from + self.lanes_a_row).for_each(|lane| prefetch(self.lanes, lane));
+        prefetch(self.scales, row as usize);
+    }
+}
+
 /// A query as a code, made once for all rows it is compared with.
 #[derive(Debug, Clone)]
 pub struct CodeQuery {
@@ -186,10 +197,10 @@ impl CodeQuery {
     /// rows (n, dim), places (m) -> out (m)
     pub fn dot_rows(&self, rows: &CodeMatrix, places: &[u32], out: &mut [f32]) {
         let view = rows.view();
-        places.iter().take(AHEAD).for_each(|row| compared::fetch(view, *row));
+        places.iter().take(AHEAD).for_each(|row| view.fetch(*row));
         for (at, (out, row)) in out.iter_mut().zip(places).enumerate() {
             if let Some(next) = places.get(at + AHEAD) {
-                compared::fetch(view, *next);
+                view.fetch(*next);
             }
             *out = self.dot(rows, *row);
         }

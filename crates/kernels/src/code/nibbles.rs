@@ -6,10 +6,10 @@
 
 #![expect(unsafe_code, reason = "a row that was looked up")]
 
-use super::compared::{ByNibble, Rows};
 use super::dot::{CodeLevel, Product, at_level};
 use super::{CodeQuery, LANE, Lane, ROUNDING, VectorMatrix, nearest};
 use crate::mapped::{MappedFile, Numbers, as_bytes};
+use crate::prefetch::prefetch;
 
 /// Half of the largest code: what is taken off all of them.
 const MIDDLE: f32 = 7.5;
@@ -33,6 +33,16 @@ pub(super) struct NibblesView<'a> {
     pub(super) lanes_a_row: usize,
     pub(super) lanes: &'a [Lane],
     pub(super) scales: &'a [f32],
+}
+
+impl NibblesView<'_> {
+    /// Asks memory for a row.
+    #[inline(always)]
+    pub(super) fn fetch(self, row: u32) {
+        let from = row as usize * self.lanes_a_row;
+        (from..from + self.lanes_a_row).for_each(|lane| prefetch(self.lanes, lane));
+        prefetch(self.scales, row as usize);
+    }
 }
 
 /// A matrix as a file holds it.
@@ -120,10 +130,10 @@ impl NibbleMatrix {
 pub struct NibbleQuery {
     pub(super) level: CodeLevel,
     /// Two lanes for each lane of a row.
-    pub(super) lanes: Vec<Lane>,
-    pub(super) scale: f32,
+    lanes: Vec<Lane>,
+    scale: f32,
     /// What all codes are too large by, times the sum of the query's.
-    pub(super) excess: f32,
+    excess: f32,
     norm: f32,
     error: f32,
 }
@@ -156,17 +166,30 @@ impl NibbleQuery {
         if !self.fits(rows) || row as usize >= rows.len() {
             return 0.0;
         }
-        let (rows, level) = (ByNibble { query: self, rows: rows.view() }, self.level);
-        at_level!(level, one[](rows: ByNibble<'_>, row: u32) -> f32)
+        let (query, rows) = (self, rows.view());
+        at_level!(self.level, one[](query: &NibbleQuery, rows: NibblesView<'_>, row: u32) -> f32)
+    }
+
+    /// # Safety
+    /// The machine has the instructions of `P`, `row` is below the number of rows, and the query has the rows' dimension.
+    #[inline(always)]
+    pub(super) unsafe fn product<P: Product>(&self, rows: NibblesView<'_>, row: u32) -> f32 {
+        let row = row as usize;
+        // SAFETY: there are `lanes_a_row` lanes and a scale for each row.
+        unsafe {
+            let lanes = rows.lanes.as_ptr().add(row * rows.lanes_a_row);
+            let scale = *rows.scales.get_unchecked(row);
+            (P::nibbles(&self.lanes, lanes) as f32 - self.excess) * (self.scale * scale)
+        }
     }
 }
 
 /// # Safety
-/// As [`Rows::product`].
+/// As [`NibbleQuery::product`].
 #[inline(always)]
-unsafe fn one<P: Product>(rows: ByNibble<'_>, row: u32) -> f32 {
+unsafe fn one<P: Product>(query: &NibbleQuery, rows: NibblesView<'_>, row: u32) -> f32 {
     // SAFETY: as the caller promises.
-    unsafe { rows.product::<P>(row) }
+    unsafe { query.product::<P>(rows, row) }
 }
 
 /// What is known of a vector besides its code.

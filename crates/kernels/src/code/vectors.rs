@@ -6,7 +6,6 @@
 
 #![expect(unsafe_code, reason = "vector loads of whole lanes, of rows that were looked up")]
 
-use super::compared::fetch;
 use super::{CodeMatrix, Coded, LANE, LARGEST, Lane, as_codes, nearest};
 use crate::level::{Level, dispatch};
 use crate::mapped::{MappedFile, Numbers, as_bytes};
@@ -165,7 +164,7 @@ impl VectorMatrix {
 
     /// Asks memory for the code of a row.
     pub fn prefetch_code(&self, row: u32) {
-        fetch(self.codes.view(), row);
+        self.codes.view().fetch(row);
     }
 
     /// Bytes of memory that no file stands behind.

@@ -1,10 +1,10 @@
 //! Scans: every candidate is compared, by its code first, and where that leaves it open, by its vector.
 
+use super::super::check::check;
 use super::super::collector::{Collector, Met};
 use super::super::planner::{Scan, scan};
 use super::super::sealed::Sealed;
 use super::super::segments::{SegmentKind, Segments};
-use super::super::select::check;
 use super::super::tail::Stretch;
 use super::Search;
 use crate::error::IndexError;
