@@ -29,9 +29,8 @@ use crate::error::IndexError;
 const SIDE_BY_SIDE_POINTS: usize = 50_000;
 /// Rows that are asked of memory before their vectors are compared.
 const AHEAD: usize = 8;
-/// Of the bound of a code's error, the part within which a walk looks at vectors: some seven deviations of the error, which
-/// is a sum of many small ones.
-const WALK_MARGIN: f32 = 0.25;
+/// Deviations of the error of a code within which a walk looks at vectors: beyond them lies one in a million.
+const DEVIATIONS: f32 = 5.0;
 
 /// The nearest assets for each sub-query.
 pub(super) fn search(
@@ -239,8 +238,10 @@ impl<'a> Search<'a> {
     /// those first.
     fn rescore(&self, sealed: &Sealed, found: &[Scored], limit: usize, best: &mut Collector<'_>) {
         let codes = sealed.vectors().codes();
-        let margin = self.code.bound(codes) * WALK_MARGIN;
-        let walked = if sealed.is_walked_by_less() { sealed.walk_margin(&self.code) } else { margin };
+        // The bound is of an error that points one way; this one is spread over all numbers of a vector.
+        let part = (DEVIATIONS / (self.core.space.dim as f32).sqrt()).min(1.0);
+        let [margin, walked] =
+            [self.code.bound(codes), sealed.walk_bound(&self.code)].map(|bound| bound * part);
         found.iter().take(AHEAD).for_each(|scored| sealed.prefetch(scored.row));
         for (number, scored) in found.iter().enumerate() {
             if let Some(later) = found.get(number + AHEAD) {

@@ -38,6 +38,8 @@ pub(crate) struct Sealed {
     row: SegmentRow,
     columns: Columns,
     graph: FlatGraph,
+    /// Whether rows of the same vector share a node.
+    has_twins: bool,
     /// What the graph is walked by, if not by the codes of its vectors.
     nibbles: Option<NibbleMatrix>,
     /// The points in order, and the place of each.
@@ -134,8 +136,9 @@ impl Sealed {
     /// A segment of its parts, wherever they lie.
     pub(crate) fn of_parts(parts: SealedParts) -> Self {
         let SealedParts { row, columns, graph, nibbles, sorted, order, unchecked } = parts;
+        let has_twins = graph.has_twins();
         let (is_checked, buffers) = (AtomicBool::new(unchecked.is_none()), Mutex::new(Vec::new()));
-        Self { row, columns, graph, nibbles, sorted, order, unchecked, is_checked, buffers }
+        Self { row, columns, graph, has_twins, nibbles, sorted, order, unchecked, is_checked, buffers }
     }
 
     /// Whether every byte of its file was compared with its checksums, or there is no file.
@@ -239,11 +242,18 @@ impl Sealed {
         Stretch { points, assets, tracks, vectors }
     }
 
-    /// How far what rows are ranked by in a walk is from their dot product with the query, but for one in a million: five deviations of the
-    /// error of codes of half a byte, which is spread over all numbers of a vector.
-    pub(crate) fn walk_margin(&self, query: &CodeQuery) -> f32 {
-        let bound = self.nibbles.as_ref().map_or(0.0, |rows| NibbleQuery::new(query).bound(rows));
-        bound * (5.0 / (self.vectors().dim() as f32).sqrt()).min(1.0)
+    /// How far what rows are ranked by in a walk may be from their dot product with the query.
+    pub(crate) fn walk_bound(&self, query: &CodeQuery) -> f32 {
+        match &self.nibbles {
+            Some(rows) => NibbleQuery::new(query).bound(rows),
+            None => query.bound(self.vectors().codes()),
+        }
+    }
+
+    /// Whether rows of the same vector share a node.
+    #[cfg(test)]
+    pub(crate) const fn has_twins(&self) -> bool {
+        self.has_twins
     }
 
     /// Whether the graph is walked by codes that tell less than those of its vectors.
@@ -271,13 +281,22 @@ impl Sealed {
             self.columns.points.get(place as usize).map_or(0.0, |point| lowered(PointOffset(*point)))
         };
         let (graph, stop) = (&self.graph, || cancel.is_cancelled());
+        let counts = counts.as_ref();
+        let one = |place| counts.is_none_or(|counts| self.row(place).is_some_and(counts));
         let answer = match counts {
-            Some(counts) => {
-                let counts = |place| self.row(place).is_some_and(&counts);
-                walk.run(graph, &mut buffers, counts, lowered, stop, found)
+            // A node counts if any of its rows does.
+            Some(_) if self.has_twins => {
+                walk.run(graph, &mut buffers, |place| graph.node(place).any(one), lowered, stop, found)
             }
+            Some(_) => walk.run(graph, &mut buffers, one, lowered, stop, found),
             None => walk.run(graph, &mut buffers, |_| true, lowered, stop, found),
         };
+        if self.has_twins {
+            let nodes = std::mem::take(found);
+            for Scored { score, row } in nodes {
+                found.extend(graph.node(row).filter(|row| one(*row)).map(|row| Scored { score, row }));
+            }
+        }
         let mut kept = self.buffers.lock();
         if kept.len() < KEPT_BUFFERS {
             kept.push(buffers);

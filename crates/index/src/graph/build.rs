@@ -6,6 +6,7 @@
 //! points are read layer by layer, never through the iterator over all (which deadlocks beside inserts), and only
 //! when no insert runs. Its dumps are never written or loaded.
 
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -47,7 +48,7 @@ pub(crate) struct Built {
     pub(crate) graph: FlatGraph,
 }
 
-/// Builds a graph over vectors. Rows are reordered so that neighbours lie close in memory.
+/// Builds a graph over vectors, of which the same share a node. Rows are reordered so that neighbours lie close in memory.
 ///
 /// # Cost
 /// About 3 kB a point while a small one is built; two bytes a number and some 200 bytes a point for a large one.
@@ -58,6 +59,25 @@ pub(crate) fn build(
     cancel: &AtomicBool,
 ) -> Result<Built, BuildError> {
     let params = params.clamped();
+    let firsts = vectors.firsts();
+    let nodes: Vec<u32> =
+        (0..).zip(&firsts).filter(|(row, first)| row == *first).map(|(row, _)| row).collect();
+    if nodes.len() == vectors.len() {
+        return build_nodes(vectors, params, threads, cancel);
+    }
+    let built = build_nodes(&vectors.pick(nodes.iter().copied()), params, threads, cancel)?;
+    let (order, graph) = with_twins(&built, &nodes, &firsts);
+    let vectors = vectors.pick(order.iter().copied());
+    Ok(Built { order, vectors, graph })
+}
+
+/// Builds a graph over vectors that all differ.
+fn build_nodes(
+    vectors: &VectorMatrix,
+    params: GraphParams,
+    threads: usize,
+    cancel: &AtomicBool,
+) -> Result<Built, BuildError> {
     let draft = if vectors.len() < OWN_BUILDER_ROWS {
         let unit = normalized(vectors);
         let drafted = catch_unwind(AssertUnwindSafe(|| draft(&unit, vectors.dim(), params, threads, cancel)));
@@ -70,6 +90,42 @@ pub(crate) fn build(
     let ordered = vectors.pick(order.iter().copied());
     relink(&mut graph, &ordered, params.m0());
     Ok(Built { order, vectors: ordered, graph })
+}
+
+/// The graph of nodes as one of all rows: those that share a node follow its first, each linked to itself. `nodes` are the rows that the
+/// graph was built of, `firsts` tells of each row the first of its node. Gives the order of the rows as well.
+fn with_twins(built: &Built, nodes: &[u32], firsts: &[u32]) -> (Vec<u32>, FlatGraph) {
+    let mut twins: HashMap<u32, Vec<u32>> = HashMap::new();
+    for (row, first) in (0..).zip(firsts).filter(|(row, first)| row != *first) {
+        twins.entry(*first).or_default().push(row);
+    }
+    let (mut order, mut places) = (Vec::with_capacity(firsts.len()), Vec::with_capacity(nodes.len()));
+    for node in &built.order {
+        let Some(first) = nodes.get(*node as usize).copied() else { continue };
+        places.push(u32::try_from(order.len()).unwrap_or(u32::MAX));
+        order.push(first);
+        order.extend(twins.get(&first).into_iter().flatten());
+    }
+    let moved = |rows: &[u32]| -> Vec<u32> {
+        rows.iter().filter_map(|row| places.get(*row as usize).copied()).collect()
+    };
+    let levels = built.graph.levels.iter().enumerate().map(|(number, level)| {
+        if number > 0 {
+            let lists: Vec<_> = (0..level.rows.len()).map(|place| moved(level.at(place))).collect();
+            return Level::from_lists(moved(&level.rows), &lists);
+        }
+        // Each linked to itself, but for the first of a node.
+        let mut lists: Vec<Vec<u32>> = (0..).take(order.len()).map(|row| vec![row]).collect();
+        for (node, place) in places.iter().enumerate() {
+            if let Some(list) = lists.get_mut(*place as usize) {
+                *list = moved(level.at(node));
+            }
+        }
+        Level::from_lists(Vec::new(), &lists)
+    });
+    let entry = places.get(built.graph.entry as usize).copied().unwrap_or(0);
+    let levels = levels.collect();
+    (order, FlatGraph { entry, levels })
 }
 
 fn draft(

@@ -2,6 +2,8 @@
 //!
 //! Level 0 holds every row; a level above lists its rows in ascending order. On each level `starts[i]..starts[i + 1]`
 //! is the stretch of `links` that belongs to the i-th row of the level.
+//!
+//! Rows of the same vector share a node: the first of them has its links, the others follow it, and each is linked to itself alone.
 
 use sensorium_kernels::Numbers;
 
@@ -56,6 +58,21 @@ impl FlatGraph {
         self.levels.first().map_or(0, |level| level.starts.len().saturating_sub(1))
     }
 
+    /// Whether a row has the vector, and the node, of the one before.
+    pub(crate) fn is_twin(&self, row: u32) -> bool {
+        row > 0 && self.base_links(row) == [row]
+    }
+
+    /// Whether any row is one.
+    pub(crate) fn has_twins(&self) -> bool {
+        (1..u32::try_from(self.len()).unwrap_or(u32::MAX)).any(|row| self.is_twin(row))
+    }
+
+    /// The rows of the node of a row that has one: itself, and those that follow it.
+    pub(crate) fn node(&self, row: u32) -> impl Iterator<Item = u32> + '_ {
+        std::iter::once(row).chain((row.saturating_add(1)..).take_while(|row| self.is_twin(*row)))
+    }
+
     /// Links of a row on level 0.
     pub(super) fn base_links(&self, row: u32) -> &[u32] {
         self.levels.first().map_or(&[], |level| level.at(row as usize))
@@ -85,6 +102,11 @@ impl FlatGraph {
             if !std::mem::replace(mark, true) {
                 open.extend_from_slice(self.base_links(row));
             }
+        }
+        let mut before = false;
+        for (row, seen) in (0..).zip(&mut seen) {
+            *seen = *seen || (before && self.is_twin(row));
+            before = *seen;
         }
         seen
     }

@@ -196,3 +196,43 @@ fn whatever_is_decoded_is_safe_to_walk() {
     }
     assert!(walked > 0);
 }
+
+#[test]
+fn rows_of_the_same_vector_share_a_node() {
+    // Of either builder: rows of which many are the seventh once more, and few the ninth.
+    for distinct in [300, 8_100] {
+        let input = matrix(distinct, 5).pick((0..distinct + 200).map(|row| {
+            if row < distinct {
+                row
+            } else if row % 50 == 0 {
+                9
+            } else {
+                7
+            }
+        }));
+        let built = build(&input, PARAMS, 2, &AtomicBool::new(false)).expect("builds");
+        let Built { order, vectors: ordered, graph } = &built;
+        assert_eq!((graph.check_structure(), graph.check_quality(PARAMS.m)), (Ok(()), Ok(())));
+        let mut sorted = order.clone();
+        sorted.sort_unstable();
+        assert!(sorted.into_iter().eq(0..distinct + 200));
+        assert!((0..).zip(order).all(|(place, row)| ordered.decoded(place) == input.decoded(*row)));
+        let nodes: Vec<Vec<u32>> = (0..distinct + 200)
+            .filter(|row| !graph.is_twin(*row))
+            .map(|row| graph.node(row).collect())
+            .collect();
+        assert_eq!(nodes.len(), distinct as usize);
+        let mut sizes: Vec<usize> = nodes.iter().map(Vec::len).filter(|size| *size > 1).collect();
+        sizes.sort_unstable();
+        assert_eq!(sizes, [5, 197]);
+        // A narrow beam is not filled by one vector.
+        let query = input.decoded(7).expect("a row");
+        let (found, _) = walk(graph, ordered.codes(), &query, (20, usize::MAX), |_| true);
+        assert_eq!(found.len(), 20);
+        assert!(found.iter().all(|scored| !graph.is_twin(scored.row)));
+        assert_eq!(found.first().map(|scored| graph.node(scored.row).count()), Some(197));
+    }
+    let same = build(&matrix(1, 5).pick([0; 40].into_iter()), PARAMS, 1, &AtomicBool::new(false));
+    let graph = same.expect("builds").graph;
+    assert!(graph.check_quality(PARAMS.m).is_ok() && graph.has_twins() && graph.node(0).count() == 40);
+}

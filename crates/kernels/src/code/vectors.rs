@@ -6,6 +6,9 @@
 
 #![expect(unsafe_code, reason = "vector loads of whole lanes, of rows that were looked up")]
 
+use std::collections::HashMap;
+use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
+
 use super::{CodeMatrix, Coded, LANE, LARGEST, Lane, as_codes, nearest};
 use crate::level::{Level, dispatch};
 use crate::mapped::{MappedFile, Numbers, as_bytes};
@@ -124,6 +127,28 @@ impl VectorMatrix {
             self.codes.norm = self.codes.norm.max(other.codes.norm);
             self.codes.error = self.codes.error.max(other.codes.error);
         }
+    }
+
+    /// For each row the first that holds the same numbers: itself, where none before it does.
+    pub fn firsts(&self) -> Vec<u32> {
+        let mut known: HashMap<u64, Vec<u32>> = HashMap::with_capacity(self.len());
+        let hashed = BuildHasherDefault::<DefaultHasher>::default();
+        let rows = (0..).take(self.len()).map(|row| {
+            let Some((codes, rests, scale)) = self.row(row) else { return row };
+            let hash = hashed.hash_one((as_bytes(codes), as_bytes(rests), scale.to_bits()));
+            let alike = known.entry(hash).or_default();
+            let is_same = |other: &&u32| {
+                self.row(**other).is_some_and(|(other_codes, other_rests, other_scale)| {
+                    (as_bytes(other_codes), as_bytes(other_rests)) == (as_bytes(codes), as_bytes(rests))
+                        && other_scale.to_bits() == scale.to_bits()
+                })
+            };
+            alike.iter().find(is_same).copied().unwrap_or_else(|| {
+                alike.push(row);
+                row
+            })
+        });
+        rows.collect()
     }
 
     /// How many rows there are.
@@ -347,6 +372,9 @@ mod tests {
             assert_eq!(rows.decoded(row), read.decoded(row));
         }
         assert_eq!((picked.decoded(0), picked.decoded(1)), (rows.decoded(3), rows.decoded(0)));
+        // Which rows are the same is told by their numbers.
+        let twice = rows.pick([4, 2, 4, 4, 2, 8].into_iter());
+        assert_eq!(twice.firsts(), [0, 1, 0, 0, 1, 5]);
         // Written once more, a row stays what it is.
         let again = VectorMatrix::of(&rows.decoded(5).expect("a row"), dim);
         assert_eq!(again.stored().codes, &codes[5 * 128..6 * 128]);

@@ -587,3 +587,41 @@ fn graphs_go_past_the_log_and_a_table_that_was_not_added_is_swept() {
     assert!(!left.exists(), "it is one of RocksDB's now");
     assert_eq!(search(&collection, 5).1, Plan::Graph);
 }
+
+#[test]
+fn of_assets_with_the_same_vector_each_is_found_that_lives_and_meets_the_filter() {
+    let data = tempfile::tempdir().expect("folder");
+    let database = database(data.path());
+    let collection = collection(&database);
+    // Every third is the same image.
+    let image = |number: u32| {
+        let mut facts = Payload::new();
+        facts.set("number", number);
+        image_of(number, facts, vector(if number.is_multiple_of(3) { 0 } else { number }))
+    };
+    collection.apply((0..300).map(image).collect()).expect("applies");
+    collection.seal().expect("seals");
+    let gone = |number: u32| Change::Delete { asset: AssetId::new(&number.to_string()).expect("valid") };
+    collection.apply((0..60).map(gone).collect()).expect("applies");
+    let view = collection.core.view();
+    assert!(view.all_segments().flat_map(|segments| &segments.parts).any(|part| part.sealed.has_twins()));
+    drop(view);
+    for (filter, matches) in [(None, 80), (Some("number >= 240"), 20), (Some("number = 177"), 1)] {
+        for limit in [1, 15, 100] {
+            let filter = filter.map(|filter| filter.parse().expect("a filter"));
+            let request = SearchRequest { filter, ..SearchRequest::nearest(vector(0), limit) };
+            let ask = |exact| {
+                let request = SearchRequest { exact, ..request.clone() };
+                let reply = collection.search(&request).expect("searches").remove(0);
+                let same = reply.hits.iter().filter(|hit| hit.cosine > 0.9999).count();
+                (reply.hits.into_iter().map(|hit| hit.asset).collect::<Vec<_>>(), same)
+            };
+            let (walked, exact) = (ask(false), ask(true));
+            assert_eq!(walked.1, limit.min(matches));
+            let same = |(assets, same): &(Vec<AssetId>, usize)| {
+                assets.iter().take(*same).cloned().collect::<Vec<_>>()
+            };
+            assert_eq!(same(&walked), same(&exact), "{limit}");
+        }
+    }
+}
