@@ -14,6 +14,10 @@ pub const DEFAULT_ASSET_FILE_CHANGES: usize = 8192;
 /// Bytes of a segment's file up to which all of it is looked at whenever it is opened.
 pub const DEFAULT_CHECKED_AT_OPEN_BYTES: usize = 64 << 20;
 
+/// Points of a collection from which on the sub-queries of a search go side by side: those of fewer take no longer than it takes to wake a
+/// thread.
+pub const DEFAULT_SIDE_BY_SIDE_POINTS: usize = 50_000;
+
 /// How a database is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct OpenOptions {
@@ -63,6 +67,8 @@ pub struct Tuning {
     pub checked_at_open_bytes: usize,
     /// How the plan of a search is chosen; default [`Planning::ByCost`].
     pub planning: Planning,
+    /// Points of a collection from which on the sub-queries of a search go side by side; default [`DEFAULT_SIDE_BY_SIDE_POINTS`].
+    pub side_by_side_points: usize,
     /// By which codes graphs are walked; default [`Layout::ByRecall`].
     pub layout: Layout,
     /// The graph's bounds.
@@ -76,6 +82,7 @@ impl Default for Tuning {
             asset_file_changes: DEFAULT_ASSET_FILE_CHANGES,
             checked_at_open_bytes: DEFAULT_CHECKED_AT_OPEN_BYTES,
             planning: Planning::ByCost,
+            side_by_side_points: DEFAULT_SIDE_BY_SIDE_POINTS,
             layout: Layout::ByRecall,
             graph: GraphParams::default(),
         }

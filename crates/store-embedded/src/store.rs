@@ -188,7 +188,7 @@ mod tests {
         keeps_the_contract(Tuning::default()).await;
     }
 
-    /// With segments of a few points, so that searches walk graphs.
+    /// With segments of a few points, so that searches walk graphs, and side by side.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn the_index_keeps_the_contract_when_graphs_are_walked() {
         let graph = GraphParams { m: 8, ef_construct: 64, ef: 64 };
@@ -196,6 +196,7 @@ mod tests {
             seal_points: 8,
             asset_file_changes: 3,
             planning: Planning::Walk,
+            side_by_side_points: 0,
             graph,
             ..Tuning::default()
         };

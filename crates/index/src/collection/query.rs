@@ -25,8 +25,6 @@ use super::view::View;
 use crate::assets::{ModalitySet, Point, TrackSet};
 use crate::error::IndexError;
 
-/// Points of a collection from which on its sub-queries are searched side by side: those of fewer take no longer than it takes to wake a thread.
-const SIDE_BY_SIDE_POINTS: usize = 50_000;
 /// Rows that are asked of memory before their vectors are compared.
 const AHEAD: usize = 8;
 /// Deviations of the error of a code within which a walk looks at vectors: beyond them lies one in a million.
@@ -44,11 +42,10 @@ pub(super) fn search(
     check(&request.cancel)?;
     let selection = Selection::new(core, view, request)?;
     let search = |query: &SubQuery| Search::new(core, view, request, &selection, query).run();
-    match side_by_side::pool() {
-        Some(pool) if view.assets.points() >= SIDE_BY_SIDE_POINTS => {
-            side_by_side::each(pool, &request.queries, search).into_iter().collect()
-        }
-        Some(_) | None => request.queries.iter().map(search).collect(),
+    let is_worth_it = request.queries.len() > 1 && view.assets.points() >= core.tuning.side_by_side_points;
+    match is_worth_it.then(side_by_side::pool).flatten() {
+        Some(pool) => side_by_side::each(pool, &request.queries, search).into_iter().collect(),
+        None => request.queries.iter().map(search).collect(),
     }
 }
 

@@ -69,13 +69,15 @@ pub fn space() -> SpaceInfo {
     SpaceInfo { id: "test".to_owned(), dim: DIM, revision: "test@1".to_owned() }
 }
 
-/// Graphs from the first point on, and walked however few points there are, by codes of half a byte as large ones are; the file of assets is written anew every few changes.
+/// Graphs from the first point on, and walked however few points there are, by codes of half a byte and side by side as large ones are; the
+/// file of assets is written anew every few changes.
 pub fn eager() -> Tuning {
     let graph = GraphParams { m: 8, ef_construct: 64, ef: 32 };
     Tuning {
         seal_points: usize::MAX,
         asset_file_changes: 3,
         planning: Planning::Walk,
+        side_by_side_points: 0,
         layout: Layout::HalfBytes,
         graph,
         ..Tuning::default()
