@@ -1,6 +1,7 @@
 //! The disk is full, or turns read-only: a clear error, nothing lost, and it goes on. The disk is that of the recorder, so that the
 //! test needs no right to mount anything.
 
+use std::error::Error as _;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -40,6 +41,16 @@ fn until_failure(seed: u64, from: usize, database: &Database, first: &Collection
     panic!("the disk is never full");
 }
 
+/// What a person reads: the error and what it comes from.
+fn with_causes(error: &IndexError) -> String {
+    let (mut said, mut cause) = (error.to_string(), error.source());
+    while let Some(error) = cause {
+        said = format!("{said}: {error}");
+        cause = error.source();
+    }
+    said
+}
+
 /// The child: runs into a full disk again and again, and goes on without being opened anew.
 fn fill_and_go_on(part: Part, data: &Path) {
     let mut random = Random(part.seed);
@@ -52,10 +63,8 @@ fn fill_and_go_on(part: Part, data: &Path) {
         Room::Bytes(u32::try_from(room).expect("small")).set_here();
         let (failed, error) = until_failure(part.seed, at, &database, &first);
         assert_eq!(error.kind(), ErrorKind::Overloaded, "{error}");
-        assert!(
-            error.to_string().contains("disk is full") || error.to_string().contains("No space left"),
-            "{error}"
-        );
+        let said = with_causes(&error);
+        assert!(said.contains("disk is full") || said.contains("No space left"), "{said}");
         at = failed;
         // Reading goes on, and writing says what is the matter.
         let count = first.count(None).expect("counts");
