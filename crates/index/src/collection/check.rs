@@ -8,6 +8,9 @@ use crate::error::IndexError;
 /// How far the L2 norm of a vector may be from 1.
 pub(crate) const NORM_TOLERANCE: f64 = 1e-3;
 
+/// Assets between two looks at whether the caller, or the collection, has gone.
+pub(super) const LOOK_EVERY: usize = 1024;
+
 /// An error if the caller wants no answer any more.
 pub(super) fn check(cancel: &Cancel) -> Result<(), IndexError> {
     match cancel.stopped() {

@@ -13,6 +13,7 @@ use std::sync::atomic::Ordering;
 
 use roaring::RoaringBitmap;
 
+use super::check::LOOK_EVERY;
 use super::column_files;
 use super::core::Core;
 use super::fields::FieldReader;
@@ -21,9 +22,6 @@ use super::view::View;
 use crate::assets::ModalitySet;
 use crate::columns::{Column, ColumnBuilder, Columns, Parts, Usage, most_bytes};
 use crate::storage::AssetOffset;
-
-/// Assets between two looks at whether the collection has gone.
-const LOOK_EVERY: usize = 1024;
 
 static TASK: Task = Task {
     name: "index-columns",

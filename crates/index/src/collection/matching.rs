@@ -8,7 +8,7 @@
 
 use sensorium_types::{Cancel, Filter};
 
-use super::check::check;
+use super::check::{LOOK_EVERY, check};
 use super::column_making;
 use super::core::Core;
 use super::fields::Matcher;
@@ -17,9 +17,6 @@ use crate::assets::ModalitySet;
 use crate::columns::{Answer, Bits, Estimate};
 use crate::error::IndexError;
 use crate::storage::AssetOffset;
-
-/// Assets between two looks at whether the caller, or the collection, has gone.
-pub(super) const LOOK_EVERY: usize = 1024;
 
 /// What is asked of a filter.
 #[derive(Debug, Clone, Copy)]

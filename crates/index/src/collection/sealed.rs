@@ -245,7 +245,7 @@ impl Sealed {
     /// How far what rows are ranked by in a walk may be from their dot product with the query.
     pub(crate) fn walk_bound(&self, query: &CodeQuery) -> f32 {
         match &self.nibbles {
-            Some(rows) => NibbleQuery::new(query).bound(rows),
+            Some(rows) => rows.bound(query),
             None => query.bound(self.vectors().codes()),
         }
     }

@@ -9,10 +9,10 @@ use std::sync::OnceLock;
 
 use sensorium_types::{AssetId, Cancel, Filter, FilterFacts, SearchRequest};
 
-use super::check::check;
+use super::check::{LOOK_EVERY, check};
 use super::core::Core;
 use super::lazy::LazyFilter;
-use super::matching::{Asked, LOOK_EVERY, Met, estimate, has_columns, matching};
+use super::matching::{Asked, Met, estimate, has_columns, matching};
 use super::segments::SegmentKind;
 use super::view::View;
 use crate::assets::{ModalitySet, Tally, TrackSet};

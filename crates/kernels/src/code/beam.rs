@@ -9,7 +9,7 @@
 #![expect(unsafe_code, reason = "rows whose number was checked against the marks, which are as many as rows")]
 
 use super::compared::{ByCode, ByNibble, Compared, Lowered, Rows, Scored};
-use super::dot::{CodeLevel, Product, at_level};
+use super::dot::{Product, at_level};
 use crate::prefetch::prefetch;
 
 /// Bit of an entry whose links were followed.
@@ -207,22 +207,12 @@ impl<N: Neighbours> Beam<'_, N> {
         }
         buffers.begin(self.rows.len());
         let ended = match self.rows {
-            Compared::Codes(query, rows) => self.steps_of(
-                ByCode { query, rows: rows.view() },
-                query.level,
-                buffers,
-                counts,
-                lowered,
-                stop,
-            ),
-            Compared::Nibbles(query, rows) => self.steps_of(
-                ByNibble { query, rows: rows.view() },
-                query.level,
-                buffers,
-                counts,
-                lowered,
-                stop,
-            ),
+            Compared::Codes(query, rows) => {
+                self.steps_of(ByCode { query, rows: rows.view() }, buffers, counts, lowered, stop)
+            }
+            Compared::Nibbles(query, rows) => {
+                self.steps_of(ByNibble { query, rows: rows.view() }, buffers, counts, lowered, stop)
+            }
         };
         let kept = buffers.pool.iter().filter(|entry| entry.row & COUNTS != 0).take(self.ef);
         found.extend(kept.map(|entry| Scored { score: entry.score, row: entry.row & !(EXPANDED | COUNTS) }));
@@ -233,14 +223,13 @@ impl<N: Neighbours> Beam<'_, N> {
     fn steps_of<R: Rows, C: Counts, L: Lowered, S: Stop>(
         &self,
         rows: R,
-        level: CodeLevel,
         buffers: &mut BeamBuffers,
         counts: C,
         lowered: L,
         stop: S,
     ) -> (BeamEnd, usize) {
         let beam = self;
-        at_level!(level, steps[N: Neighbours, R: Rows, C: Counts, L: Lowered, S: Stop](
+        at_level!(rows.level(), steps[N: Neighbours, R: Rows, C: Counts, L: Lowered, S: Stop](
             beam: &Beam<'_, N>, rows: R, buffers: &mut BeamBuffers, counts: C, lowered: L, stop: S
         ) -> (BeamEnd, usize))
     }
@@ -311,7 +300,7 @@ unsafe fn steps<P: Product, N: Neighbours, R: Rows, C: Counts, L: Lowered, S: St
         beam.links.each(row, |link| {
             if buffers.mark(link) {
                 if buffers.fresh.len() < ahead {
-                    rows.fetch(link);
+                    rows.rows().fetch(link);
                 }
                 buffers.fresh.push(link);
             }
@@ -324,7 +313,7 @@ unsafe fn steps<P: Product, N: Neighbours, R: Rows, C: Counts, L: Lowered, S: St
         compared += buffers.fresh.len();
         for at in 0..buffers.fresh.len() {
             if let Some(later) = buffers.fresh.get(at + ahead) {
-                rows.fetch(*later);
+                rows.rows().fetch(*later);
             }
             let Some(row) = buffers.fresh.get(at).copied() else { break };
             // SAFETY: a row that could be marked exists.

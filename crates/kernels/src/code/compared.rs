@@ -3,7 +3,7 @@
 #![expect(unsafe_code, reason = "rows whose number the caller has checked")]
 
 use super::dot::{CodeLevel, Product, at_level};
-use super::nibbles::{NibbleMatrix, NibbleQuery, NibblesView};
+use super::nibbles::{NibbleMatrix, NibbleQuery};
 use super::{CodeMatrix, CodeQuery, RowsView};
 
 /// Cache lines of codes that are asked of memory before they are compared: about what a core has under way.
@@ -63,12 +63,8 @@ impl Compared<'_> {
             return None;
         }
         match self {
-            Self::Codes(query, rows) => {
-                best_of(ByCode { query, rows: rows.view() }, query.level, places, lowered)
-            }
-            Self::Nibbles(query, rows) => {
-                best_of(ByNibble { query, rows: rows.view() }, query.level, places, lowered)
-            }
+            Self::Codes(query, rows) => best_of(ByCode { query, rows: rows.view() }, places, lowered),
+            Self::Nibbles(query, rows) => best_of(ByNibble { query, rows: rows.view() }, places, lowered),
         }
     }
 }
@@ -79,20 +75,23 @@ impl<F: Fn(u32) -> f32> Lowered for F {}
 
 /// Rows beside a query that has their dimension.
 pub(super) trait Rows: Copy {
-    /// How many there are.
-    fn len(self) -> usize;
+    /// What the query was made for.
+    fn level(self) -> CodeLevel;
 
-    /// Asks memory for what a row is compared by.
-    fn fetch(self, row: u32);
-
-    /// How many rows are asked of memory before they are compared.
-    fn ahead(self) -> usize;
+    /// The rows.
+    fn rows(&self) -> RowsView<'_>;
 
     /// About the dot product with a row.
     ///
     /// # Safety
     /// The machine has the instructions of `P`, `row` is below the number of rows, and the query has the rows' dimension.
     unsafe fn product<P: Product>(self, row: u32) -> f32;
+
+    /// How many rows are asked of memory before they are compared.
+    #[inline(always)]
+    fn ahead(self) -> usize {
+        (LINES_AHEAD / self.rows().lanes_a_row.max(1)).max(2)
+    }
 }
 
 /// Rows of a byte a number.
@@ -104,28 +103,21 @@ pub(super) struct ByCode<'a> {
 
 impl Rows for ByCode<'_> {
     #[inline(always)]
-    fn len(self) -> usize {
-        self.rows.scales.len()
+    fn level(self) -> CodeLevel {
+        self.query.level
     }
 
     #[inline(always)]
-    fn fetch(self, row: u32) {
-        self.rows.fetch(row);
-    }
-
-    #[inline(always)]
-    fn ahead(self) -> usize {
-        (LINES_AHEAD / self.rows.lanes_a_row.max(1)).max(2)
+    fn rows(&self) -> RowsView<'_> {
+        self.rows
     }
 
     #[inline(always)]
     unsafe fn product<P: Product>(self, row: u32) -> f32 {
-        let (query, rows, row) = (self.query, self.rows, row as usize);
-        // SAFETY: there are `lanes_a_row` lanes and a scale for each row.
+        // SAFETY: as the caller promises.
         unsafe {
-            let lanes = rows.lanes.as_ptr().add(row * rows.lanes_a_row);
-            let scale = *rows.scales.get_unchecked(row);
-            P::product(&query.lanes, lanes, query.excess) as f32 * (query.scale * scale)
+            let (lanes, scale) = self.rows.at(row);
+            P::product(&self.query.lanes, lanes, self.query.excess) as f32 * (self.query.scale * scale)
         }
     }
 }
@@ -134,23 +126,18 @@ impl Rows for ByCode<'_> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ByNibble<'a> {
     pub(super) query: &'a NibbleQuery,
-    pub(super) rows: NibblesView<'a>,
+    pub(super) rows: RowsView<'a>,
 }
 
 impl Rows for ByNibble<'_> {
     #[inline(always)]
-    fn len(self) -> usize {
-        self.rows.scales.len()
+    fn level(self) -> CodeLevel {
+        self.query.level
     }
 
     #[inline(always)]
-    fn fetch(self, row: u32) {
-        self.rows.fetch(row);
-    }
-
-    #[inline(always)]
-    fn ahead(self) -> usize {
-        (LINES_AHEAD / self.rows.lanes_a_row.max(1)).max(2)
+    fn rows(&self) -> RowsView<'_> {
+        self.rows
     }
 
     #[inline(always)]
@@ -160,8 +147,8 @@ impl Rows for ByNibble<'_> {
     }
 }
 
-fn best_of<R: Rows, L: Lowered>(rows: R, level: CodeLevel, places: &[u32], lowered: L) -> Option<Scored> {
-    at_level!(level, best[R: Rows, L: Lowered](rows: R, places: &[u32], lowered: L) -> Option<Scored>)
+fn best_of<R: Rows, L: Lowered>(rows: R, places: &[u32], lowered: L) -> Option<Scored> {
+    at_level!(rows.level(), best[R: Rows, L: Lowered](rows: R, places: &[u32], lowered: L) -> Option<Scored>)
 }
 
 /// # Safety
@@ -169,13 +156,13 @@ fn best_of<R: Rows, L: Lowered>(rows: R, level: CodeLevel, places: &[u32], lower
 #[inline(always)]
 unsafe fn best<P: Product, R: Rows, L: Lowered>(rows: R, places: &[u32], lowered: L) -> Option<Scored> {
     let ahead = rows.ahead();
-    places.iter().take(ahead).for_each(|row| rows.fetch(*row));
+    places.iter().take(ahead).for_each(|row| rows.rows().fetch(*row));
     let mut best: Option<Scored> = None;
     for (at, row) in places.iter().copied().enumerate() {
         if let Some(later) = places.get(at + ahead) {
-            rows.fetch(*later);
+            rows.rows().fetch(*later);
         }
-        if row as usize >= rows.len() {
+        if row as usize >= rows.rows().scales.len() {
             continue;
         }
         // SAFETY: the row exists.

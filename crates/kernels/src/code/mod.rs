@@ -13,7 +13,7 @@
 //! | `pairs.rs` | products of rows with rows, and the choice of neighbours of a graph that is built |
 //! | `vectors.rs` | [`VectorMatrix`]: codes and what they leave, from which answers are ranked |
 
-#![expect(unsafe_code, reason = "code that is compiled for each level")]
+#![expect(unsafe_code, reason = "code that is compiled for each level, and rows that were looked up")]
 
 mod beam;
 mod compared;
@@ -136,6 +136,17 @@ struct RowsView<'a> {
 }
 
 impl RowsView<'_> {
+    /// Where the lanes of a row lie, and its scale.
+    ///
+    /// # Safety
+    /// There is such a row.
+    #[inline(always)]
+    unsafe fn at(&self, row: u32) -> (*const Lane, f32) {
+        let row = row as usize;
+        // SAFETY: there are `lanes_a_row` lanes and a scale for each row.
+        unsafe { (self.lanes.as_ptr().add(row * self.lanes_a_row), *self.scales.get_unchecked(row)) }
+    }
+
     /// Asks memory for a row's code.
     #[inline(always)]
     fn fetch(self, row: u32) {

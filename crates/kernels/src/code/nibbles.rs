@@ -7,9 +7,8 @@
 #![expect(unsafe_code, reason = "a row that was looked up")]
 
 use super::dot::{CodeLevel, Product, at_level};
-use super::{CodeQuery, LANE, Lane, ROUNDING, VectorMatrix, nearest};
-use crate::mapped::{MappedFile, Numbers, as_bytes};
-use crate::prefetch::prefetch;
+use super::{CodeMatrix, CodeQuery, Coded, LANE, Lane, RowsView, VectorMatrix, nearest};
+use crate::mapped::{MappedFile, as_bytes};
 
 /// Half of the largest code: what is taken off all of them.
 const MIDDLE: f32 = 7.5;
@@ -18,32 +17,7 @@ const NORMAL_STEP: f32 = 0.335;
 
 /// Rows of codes of half a byte a number.
 #[derive(Debug, Clone)]
-pub struct NibbleMatrix {
-    lanes_a_row: usize,
-    lanes: Numbers<Lane>,
-    scales: Numbers<f32>,
-    /// The largest L2 norm of a row, and of what its code is off by.
-    norm: f32,
-    error: f32,
-}
-
-/// The rows as slices, looked up once for many of them.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct NibblesView<'a> {
-    pub(super) lanes_a_row: usize,
-    pub(super) lanes: &'a [Lane],
-    pub(super) scales: &'a [f32],
-}
-
-impl NibblesView<'_> {
-    /// Asks memory for a row.
-    #[inline(always)]
-    pub(super) fn fetch(self, row: u32) {
-        let from = row as usize * self.lanes_a_row;
-        (from..from + self.lanes_a_row).for_each(|lane| prefetch(self.lanes, lane));
-        prefetch(self.scales, row as usize);
-    }
-}
+pub struct NibbleMatrix(CodeMatrix);
 
 /// A matrix as a file holds it.
 #[derive(Debug, Clone, Copy)]
@@ -59,19 +33,18 @@ pub struct StoredNibbles<'a> {
 impl NibbleMatrix {
     /// The codes of vectors.
     pub fn of(vectors: &VectorMatrix) -> Self {
-        let (lanes_a_row, count) = (Self::lanes_a_row(vectors.dim()), vectors.len());
+        let (dim, lanes_a_row, count) = (vectors.dim(), Self::lanes_a_row(vectors.dim()), vectors.len());
         let mut lanes = vec![Lane([0; LANE]); lanes_a_row * count];
         let mut scales = Vec::with_capacity(count);
         let (mut norm, mut error) = (0.0_f32, 0.0_f32);
         for (row, lanes) in (0..).zip(lanes.chunks_mut(lanes_a_row.max(1))) {
-            let vector = vectors.decoded(row).unwrap_or_default();
-            let coded = write(&vector, lanes);
+            let coded = write(&vectors.decoded(row).unwrap_or_default(), lanes);
             scales.push(coded.scale);
             norm = norm.max(coded.norm);
             error = error.max(coded.error);
         }
         scales.resize(count, 0.0);
-        Self { lanes_a_row, lanes: lanes.into(), scales: scales.into(), norm, error }
+        Self(CodeMatrix { dim, lanes_a_row, lanes: lanes.into(), scales: scales.into(), norm, error })
     }
 
     const fn lanes_a_row(dim: usize) -> usize {
@@ -80,17 +53,17 @@ impl NibbleMatrix {
 
     /// How many rows there are.
     pub fn len(&self) -> usize {
-        self.scales.len()
+        self.0.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.scales.is_empty()
+        self.0.is_empty()
     }
 
     /// Bytes of memory that no file stands behind.
     pub const fn owned_bytes(&self) -> usize {
-        self.lanes.owned_bytes() + self.scales.owned_bytes()
+        self.0.owned_bytes()
     }
 
     /// Bytes of the lanes of so many rows.
@@ -101,9 +74,9 @@ impl NibbleMatrix {
     /// The rows as a file holds them.
     pub fn stored(&self) -> StoredNibbles<'_> {
         StoredNibbles {
-            codes: as_bytes(&self.lanes),
-            scales: as_bytes(&self.scales),
-            bounds: [self.norm, self.error],
+            codes: as_bytes(&self.0.lanes),
+            scales: as_bytes(&self.0.scales),
+            bounds: [self.0.norm, self.0.error],
         }
     }
 
@@ -117,11 +90,16 @@ impl NibbleMatrix {
     ) -> Option<Self> {
         let lanes_a_row = Self::lanes_a_row(dim);
         let lanes = file.numbers(codes, rows.checked_mul(lanes_a_row)?)?;
-        Some(Self { lanes_a_row, lanes, scales: file.numbers(scales, rows)?, norm, error })
+        Some(Self(CodeMatrix { dim, lanes_a_row, lanes, scales: file.numbers(scales, rows)?, norm, error }))
     }
 
-    pub(super) fn view(&self) -> NibblesView<'_> {
-        NibblesView { lanes_a_row: self.lanes_a_row, lanes: &self.lanes, scales: &self.scales }
+    /// How far the dot product of codes may be from that of the vectors, for any row.
+    pub fn bound(&self, query: &CodeQuery) -> f32 {
+        query.bound(&self.0)
+    }
+
+    pub(super) fn view(&self) -> RowsView<'_> {
+        self.0.view()
     }
 }
 
@@ -134,8 +112,6 @@ pub struct NibbleQuery {
     scale: f32,
     /// What all codes are too large by, times the sum of the query's.
     excess: f32,
-    norm: f32,
-    error: f32,
 }
 
 impl NibbleQuery {
@@ -144,21 +120,13 @@ impl NibbleQuery {
         let mut lanes = Vec::with_capacity(code.lanes.len() + 1);
         lanes.extend_from_slice(&code.lanes);
         lanes.resize(code.lanes.len().next_multiple_of(2), Lane([0; LANE]));
-        let sum: i32 = lanes.iter().flat_map(|lane| lane.0).map(i32::from).sum();
-        let CodeQuery { level, scale, norm, error, .. } = *code;
-        Self { level, lanes, scale, excess: sum as f32 * MIDDLE, norm, error }
-    }
-
-    /// How far the dot product of codes may be from that of the vectors, for any row.
-    ///
-    /// # Source
-    /// As [`CodeQuery::bound`].
-    pub fn bound(&self, rows: &NibbleMatrix) -> f32 {
-        self.error * rows.norm + (self.norm + self.error) * rows.error + ROUNDING
+        // That of a byte is 128 times the sum.
+        let sum = code.excess / 128;
+        Self { level: code.level, lanes, scale: code.scale, excess: sum as f32 * MIDDLE }
     }
 
     pub(super) fn fits(&self, rows: &NibbleMatrix) -> bool {
-        self.lanes.len() == 2 * rows.lanes_a_row
+        self.lanes.len() == 2 * rows.0.lanes_a_row
     }
 
     /// About the dot product with a row; 0 where there is no such row, or one of another dimension.
@@ -167,18 +135,16 @@ impl NibbleQuery {
             return 0.0;
         }
         let (query, rows) = (self, rows.view());
-        at_level!(self.level, one[](query: &NibbleQuery, rows: NibblesView<'_>, row: u32) -> f32)
+        at_level!(self.level, one[](query: &NibbleQuery, rows: RowsView<'_>, row: u32) -> f32)
     }
 
     /// # Safety
     /// The machine has the instructions of `P`, `row` is below the number of rows, and the query has the rows' dimension.
     #[inline(always)]
-    pub(super) unsafe fn product<P: Product>(&self, rows: NibblesView<'_>, row: u32) -> f32 {
-        let row = row as usize;
-        // SAFETY: there are `lanes_a_row` lanes and a scale for each row.
+    pub(super) unsafe fn product<P: Product>(&self, rows: RowsView<'_>, row: u32) -> f32 {
+        // SAFETY: as the caller promises.
         unsafe {
-            let lanes = rows.lanes.as_ptr().add(row * rows.lanes_a_row);
-            let scale = *rows.scales.get_unchecked(row);
+            let (lanes, scale) = rows.at(row);
             (P::nibbles(&self.lanes, lanes) as f32 - self.excess) * (self.scale * scale)
         }
     }
@@ -187,16 +153,9 @@ impl NibbleQuery {
 /// # Safety
 /// As [`NibbleQuery::product`].
 #[inline(always)]
-unsafe fn one<P: Product>(query: &NibbleQuery, rows: NibblesView<'_>, row: u32) -> f32 {
+unsafe fn one<P: Product>(query: &NibbleQuery, rows: RowsView<'_>, row: u32) -> f32 {
     // SAFETY: as the caller promises.
     unsafe { query.product::<P>(rows, row) }
-}
-
-/// What is known of a vector besides its code.
-struct Coded {
-    scale: f32,
-    norm: f32,
-    error: f32,
 }
 
 /// Writes a vector into lanes of zeros: number `i` of each 128 into byte `i % 64`, the low half of it for the first 64.
@@ -265,13 +224,14 @@ mod tests {
             let query = random.unit(dim);
             let reference = NibbleQuery::new(&CodeQuery::at(CodeLevel::Portable, &query));
             for level in CodeLevel::available() {
-                let asked = NibbleQuery::new(&CodeQuery::at(level, &query));
+                let code = CodeQuery::at(level, &query);
+                let (asked, bound) = (NibbleQuery::new(&code), rows.bound(&code));
                 for (row, vector) in (0..).zip(vectors.chunks(dim)) {
                     let exact: f64 =
                         vector.iter().zip(&query).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
                     let found = asked.dot(&rows, row);
                     let error = (f64::from(found) - exact).abs();
-                    assert!(error <= f64::from(asked.bound(&rows)), "{level:?}, {dim}: {error}");
+                    assert!(error <= f64::from(bound), "{level:?}, {dim}: {error}");
                     assert_eq!(found, reference.dot(&rows, row), "{level:?}, {dim}");
                 }
             }
@@ -303,9 +263,7 @@ mod tests {
         assert!(NibbleMatrix::mapped(&mapped, dim, 10, [0, codes.len()], bounds).is_none());
         let query = NibbleQuery::new(&CodeQuery::new(&random.unit(dim)));
         assert_eq!((read.len(), read.owned_bytes()), (9, 0));
-        assert!(
-            (0..9).all(|row| read.view().scales.len() == 9 && query.dot(&read, row) == query.dot(&rows, row))
-        );
+        assert!((0..9).all(|row| read.len() == 9 && query.dot(&read, row) == query.dot(&rows, row)));
     }
 
     #[test]
