@@ -30,7 +30,7 @@ fn clustered(collection: &Collection, random: &mut Random) -> Vec<Vec<f32>> {
     centres
 }
 
-fn recall(collection: &Collection, ask: &SearchRequest, plan: Plan) -> f64 {
+fn recall_of(collection: &Collection, ask: &SearchRequest, plan: Plan) -> f64 {
     let exact = search(collection, &SearchRequest { exact: true, ..ask.clone() });
     let found = search(collection, ask);
     assert_eq!(found.plan, plan);
@@ -61,7 +61,7 @@ fn recall_has_a_floor_for_every_share_and_beam() {
             // A walk that would cost more than comparing the candidates becomes a scan.
             let found = search(&collection, &ask);
             if found.plan == plan {
-                sum += recall(&collection, &ask, plan);
+                sum += recall_of(&collection, &ask, plan);
                 walks += 1;
             }
         }
@@ -152,13 +152,14 @@ fn a_beam_that_finds_too_little_is_widened_for_those_who_ask_so() {
     };
     let recall = || collection.stats().expect("counts").recall;
     ask(None, 16);
-    until(|| !recall().is_empty(), || "nothing was audited in the background".to_owned());
-    assert_eq!((recall()[0].queries, recall()[0].nearest, recall()[0].ef), (1, 10, 10));
+    let find = |from: &str| recall().into_iter().find(|known| known.from == from);
+    until(|| find("mixed").is_some(), || "nothing was audited in the background".to_owned());
+    let of = |from: &str| find(from).expect("measured");
+    assert_eq!((of("mixed").queries, of("mixed").nearest, of("mixed").ef), (1, 10, 10));
     for _ in 0..10 {
         ask(Some(Content::Text), 16 * 20);
         collection.audit().expect("asks");
     }
-    let of = |from: &str| recall().into_iter().find(|known| known.from == from).expect("measured");
     let text = of("text");
     assert!(text.ef > 10 && text.found * 100 >= text.nearest * 97, "{text:?}");
     assert_eq!((text.of.as_str(), of("mixed").ef), ("image", 10), "others keep theirs");
@@ -179,4 +180,40 @@ fn a_beam_that_finds_too_little_is_widened_for_those_who_ask_so() {
     let own = SearchRequest { ef: Some(10), ..request_of(query.clone(), 10) };
     let compared = |ask: &SearchRequest| search(&collection, ask).points_compared;
     assert!(compared(&own) * 2 < compared(&request_of(query, 10)));
+}
+
+#[test]
+fn beams_are_wide_enough_before_anybody_asks() {
+    let data = tempfile::tempdir().expect("folder");
+    let graph = GraphParams { m: 4, ef_construct: 16, ef: 10 };
+    let tuning = Tuning { graph, ..eager() };
+    let (database, collection) = open_tuned(data.path(), tuning);
+    let mut random = Random(9);
+    fill(&collection, 4000, &mut random);
+    let texts = (0..100).map(|number| {
+        let asset = record(&format!("text {number}"), Modality::Text);
+        Change::Upsert { asset, points: vec![point(Track::Text, 0, random.unit(DIM))], source: None }
+    });
+    collection.apply(texts.collect()).expect("applies");
+    collection.seal().expect("seals");
+    let recall = collection.stats().expect("counts").recall;
+    let known: BTreeSet<_> = recall.iter().map(|known| (&*known.from, &*known.of)).collect();
+    // Texts are too few to have beams of their own; there is no audio that asks.
+    assert_eq!(known, BTreeSet::from([("image", "image"), ("text", "image")]), "{recall:?}");
+    assert!(recall.iter().all(|known| known.queries == 0 && known.ef > 10), "nobody asked yet: {recall:?}");
+    let mut random = Random(10);
+    let mut recall_sum = 0.0;
+    for _ in 0..QUERIES {
+        let query = SubQuery {
+            from: Some(Content::Text),
+            tracks: vec![Track::Image],
+            ..SubQuery::of(random.unit(DIM))
+        };
+        recall_sum += recall_of(&collection, &request_of(query, 10), Plan::Graph);
+    }
+    assert!(recall_sum / QUERIES as f64 > 0.95, "{recall_sum} of {QUERIES}");
+    // They are there after a restart.
+    drop((collection, database));
+    let (_database, collection) = open_tuned(data.path(), tuning);
+    assert_eq!(collection.stats().expect("counts").recall, recall);
 }

@@ -51,7 +51,7 @@ pub(super) fn restore(core: &Core) -> Result<(), IndexError> {
 }
 
 /// Keeps what was measured since, where this process writes. It is on disk with the next change, or when the collection closes.
-fn keep(core: &Core) -> Result<(), IndexError> {
+pub(super) fn keep(core: &Core) -> Result<(), IndexError> {
     if core.read_only || core.lenient || !core.auditor.is_new.swap(false, Ordering::AcqRel) {
         return Ok(());
     }
@@ -144,7 +144,7 @@ fn audit(core: &Core, query: &SubQuery) -> Result<(), IndexError> {
 }
 
 /// How many of the nearest were found. One that is as near as the last of them is as good.
-fn found(nearest: &[AssetHit], hits: &[AssetHit]) -> usize {
+pub(super) fn found(nearest: &[AssetHit], hits: &[AssetHit]) -> usize {
     let Some(last) = nearest.last() else { return 0 };
     let known: HashSet<_> = nearest.iter().map(|hit| &hit.asset).collect();
     let is_near = |hit: &&AssetHit| known.contains(&hit.asset) || hit.corrected >= last.corrected;

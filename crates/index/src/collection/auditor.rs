@@ -20,10 +20,15 @@ const LEAST: usize = 16;
 /// The share of the nearest that a search is to find, in thousandths.
 const TARGET: usize = 980;
 /// The widest beam that the auditor chooses.
-const WIDEST: usize = 1024;
+pub(super) const WIDEST: usize = 1024;
 
 /// What asks, where that is one content, and what is asked.
 pub(super) type Pair = (Option<Content>, SegmentKind);
+
+/// Whether of so many of the nearest (the first) enough were found (the second).
+pub(super) const fn is_enough((nearest, found): (usize, usize)) -> bool {
+    found * 1000 >= nearest * TARGET
+}
 
 /// What was measured of a pair.
 #[derive(Debug)]
@@ -36,6 +41,14 @@ struct Measured {
 }
 
 impl Measured {
+    fn widen(&mut self, ef: usize) {
+        let (from, of) = names(self.pair);
+        let (nearest, found) = self.sums();
+        tracing::info!(from, of, found, nearest, ef, "widen the beam of searches that find too little");
+        self.ef = Some(ef);
+        self.of.clear();
+    }
+
     fn sums(&self) -> (usize, usize) {
         self.of.iter().fold((0, 0), |sums, one| (sums.0 + one.0, sums.1 + one.1))
     }
@@ -103,11 +116,7 @@ impl Auditor {
     /// Takes a figure of a pair, and widens its beam where too little was found. `ef` is the beam that found it.
     pub(super) fn take(&self, pair: Pair, figure: (usize, usize), ef: usize, default: usize) {
         let mut measured = self.measured.write();
-        let at = measured.iter().position(|known| known.pair == pair).unwrap_or_else(|| {
-            measured.push(Measured { pair, ef: None, of: VecDeque::new() });
-            measured.len() - 1
-        });
-        let Some(known) = measured.get_mut(at) else { return };
+        let Some(known) = of_pair(&mut measured, pair) else { return };
         if known.ef.unwrap_or(default) != ef {
             return;
         }
@@ -117,19 +126,17 @@ impl Auditor {
             known.of.pop_front();
         }
         let (nearest, found) = known.sums();
-        if known.of.len() >= LEAST && found * 1000 < nearest * TARGET && ef < WIDEST {
-            known.ef = Some((ef * 2).min(WIDEST));
-            known.of.clear();
-            let (from, of) = names(pair);
-            tracing::info!(
-                from,
-                of,
-                found,
-                nearest,
-                ef,
-                wider = known.ef,
-                "widen the beam of searches that find too little"
-            );
+        if known.of.len() >= LEAST && !is_enough((nearest, found)) && ef < WIDEST {
+            known.widen((ef * 2).min(WIDEST));
+        }
+    }
+
+    /// Widens the beam for a pair; what was measured with the one before says nothing of it.
+    pub(super) fn widen(&self, pair: Pair, ef: usize) {
+        let mut measured = self.measured.write();
+        if let Some(known) = of_pair(&mut measured, pair) {
+            self.is_new.store(true, Ordering::Release);
+            known.widen(ef);
         }
     }
 
@@ -170,6 +177,15 @@ impl Auditor {
             }
         }
     }
+}
+
+/// What is known of a pair, which may be nothing yet.
+fn of_pair(measured: &mut Vec<Measured>, pair: Pair) -> Option<&mut Measured> {
+    let at = measured.iter().position(|known| known.pair == pair).unwrap_or_else(|| {
+        measured.push(Measured { pair, ef: None, of: VecDeque::new() });
+        measured.len() - 1
+    });
+    measured.get_mut(at)
 }
 
 fn names((from, kind): Pair) -> (&'static str, &'static str) {

@@ -15,7 +15,7 @@
 //! | `select.rs`, `matching.rs`, `lazy.rs`, `fields.rs` | who may be given, from columns (`../columns/`) or one by one, all at once or as they are met |
 //! | `column_job.rs`, `column_making.rs`, `indexed.rs` | which fields have columns, the job that makes them, and fields that are indexed because somebody asked for it |
 //! | `planner.rs`, `query.rs`, `query/`, `collector.rs` | searches |
-//! | `auditor.rs`, `audit.rs` | the recall of searches through graphs, and beams that reach it |
+//! | `auditor.rs`, `audit.rs`, `calibration.rs` | the recall of searches through graphs, and beams that reach it |
 //! | `hub_table.rs`, `hubs.rs` | hub values in memory, and the job that makes those that are missing |
 //! | `read.rs`, `stats.rs` | the rest of reading |
 //! | `policy.rs`, `optimizer.rs` | which segments are built, and their publication |
@@ -27,6 +27,7 @@
 mod asset_files;
 mod audit;
 mod auditor;
+mod calibration;
 mod check;
 mod collector;
 mod column_files;

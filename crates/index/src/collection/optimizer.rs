@@ -14,6 +14,8 @@ use roaring::RoaringBitmap;
 use sensorium_kernels::VectorMatrix;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::audit;
+use super::calibration::calibrate;
 use super::core::{Core, Writer};
 use super::policy::{Job, PartFacts, due, whole};
 use super::sealed::{Columns, Sealed};
@@ -127,7 +129,9 @@ fn run(core: &Core, kind: SegmentKind, job: &Job, threads: usize) -> Result<(), 
     pass("segment, before it is published");
     let freed = publish(core, &mut writer, kind, job, built)?;
     drop(writer);
-    tidy(core, &freed)
+    tidy(core, &freed)?;
+    calibrate(core, kind)?;
+    audit::keep(core)
 }
 
 /// What a publication left to be tidied.

@@ -1,0 +1,130 @@
+//! Beams before anybody asks: when a large segment was built, points of each content that the collection holds are asked of it, exactly
+//! and through its graphs, and the beam of that pair of contents is widened until enough is found. What is really asked is measured by
+//! the auditor, which goes on from there.
+//!
+//! # Cost
+//! For each pair [`QUERIES`] scans of the points asked, and some walks: a hundredth of building the graph.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use sensorium_types::{AssetHit, AssetId, Cancel, Content, Plan, SearchRequest, SubQuery, Track};
+
+use super::audit::found;
+use super::auditor::{NEAREST, WIDEST, is_enough};
+use super::core::Core;
+use super::query;
+use super::segments::SegmentKind;
+use super::tail::RowRef;
+use super::view::View;
+use crate::error::IndexError;
+
+/// Points of a kind from which on it is done: fewer are soon compared one by one.
+const LEAST_POINTS: usize = 2_000;
+/// Points of a content that are asked.
+const QUERIES: usize = 32;
+/// How long it may take for a pair.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Widens the beams for what asks points of this kind, where stored points of that content find too little.
+pub(super) fn calibrate(core: &Core, kind: SegmentKind) -> Result<(), IndexError> {
+    let view = core.view();
+    if view.segments(kind).sealed_rows() < LEAST_POINTS {
+        return Ok(());
+    }
+    for from in Content::ALL {
+        let queries = stored(&view, from);
+        if queries.len() == QUERIES {
+            let until = Instant::now() + PATIENCE;
+            match calibrate_pair(core, &view, (from, kind), &queries, until) {
+                Err(_) if Instant::now() >= until || core.closing.load(Ordering::Relaxed) => {}
+                ended => ended?,
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A stored point that asks, and the asset that it is of.
+struct Asking {
+    asset: AssetId,
+    vector: Vec<f32>,
+}
+
+/// Points of a content, one in so many.
+fn stored(view: &View, content: Content) -> Vec<Asking> {
+    let kinds: &[SegmentKind] = match content {
+        Content::Image => &[SegmentKind::Image],
+        Content::Audio => &[SegmentKind::Audio],
+        Content::Text => &[SegmentKind::Text, SegmentKind::Caption],
+    };
+    let points = kinds.iter().map(|kind| view.segments(*kind).rows()).sum::<usize>();
+    let step = (points / QUERIES).max(1);
+    let rows = kinds.iter().flat_map(|kind| rows(view, *kind));
+    let asking = rows.step_by(step).filter(|row| !view.is_dead(row.point)).filter_map(|row| {
+        let asset = AssetId::new(view.assets.get(row.asset)?.id()).ok()?;
+        Some(Asking { asset, vector: row.vector.decoded() })
+    });
+    asking.take(QUERIES).collect()
+}
+
+fn rows(view: &View, kind: SegmentKind) -> impl Iterator<Item = RowRef<'_>> {
+    let segments = view.segments(kind);
+    segments.parts.iter().flat_map(|part| part.sealed.rows()).chain(segments.tail.rows())
+}
+
+fn calibrate_pair(
+    core: &Core,
+    view: &View,
+    (from, kind): (Content, SegmentKind),
+    queries: &[Asking],
+    until: Instant,
+) -> Result<(), IndexError> {
+    let tracks: Vec<_> = Track::ALL.into_iter().filter(|track| SegmentKind::of(*track) == kind).collect();
+    // A point's own asset says nothing: it is found whatever the beam is.
+    let ask = |asking: &Asking, ef: Option<usize>| -> Result<Option<Vec<AssetHit>>, IndexError> {
+        let query =
+            SubQuery { tracks: tracks.clone(), from: Some(from), ..SubQuery::of(asking.vector.clone()) };
+        let request = SearchRequest {
+            queries: vec![query],
+            limit: NEAREST + 1,
+            exact: ef.is_none(),
+            ef,
+            cancel: Cancel::new().until(until),
+            ..SearchRequest::default()
+        };
+        let reply = query::search(core, view, &request)?.pop();
+        let reply = reply.filter(|reply| ef.is_none() || reply.plan == Plan::Graph);
+        Ok(reply.map(|reply| {
+            let others = reply.hits.into_iter().filter(|hit| hit.asset != asking.asset);
+            others.take(NEAREST).collect()
+        }))
+    };
+    let default = core.tuning.graph.ef;
+    let begun_at = core.auditor.ef(Some(from), kind, default);
+    let mut nearest = Vec::with_capacity(queries.len());
+    let mut ef = begun_at;
+    loop {
+        let mut sums = (0, 0);
+        for (number, asking) in queries.iter().enumerate() {
+            if core.closing.load(Ordering::Relaxed) {
+                return Ok(());
+            }
+            // Where points are compared one by one, there is nothing to choose.
+            let Some(walked) = ask(asking, Some(ef))? else { return Ok(()) };
+            if nearest.len() == number {
+                nearest.push(ask(asking, None)?.unwrap_or_default());
+            }
+            let Some(nearest) = nearest.get(number) else { continue };
+            sums = (sums.0 + nearest.len(), sums.1 + found(nearest, &walked));
+        }
+        if is_enough(sums) || ef >= WIDEST {
+            break;
+        }
+        ef = (ef * 2).min(WIDEST);
+    }
+    if ef > begun_at {
+        core.auditor.widen((Some(from), kind), ef);
+    }
+    Ok(())
+}
