@@ -17,6 +17,8 @@ pub const fn code(kind: ErrorKind) -> Code {
         ErrorKind::Corrupt => Code::DataLoss,
         ErrorKind::Unimplemented => Code::Unimplemented,
         ErrorKind::Bug => Code::Internal,
+        ErrorKind::Unauthenticated => Code::Unauthenticated,
+        ErrorKind::PermissionDenied => Code::PermissionDenied,
     }
 }
 
@@ -26,9 +28,9 @@ pub const fn kind_of(code: Code) -> ErrorKind {
         Code::InvalidArgument | Code::OutOfRange => ErrorKind::InvalidArgument,
         Code::NotFound => ErrorKind::NotFound,
         Code::AlreadyExists | Code::Aborted => ErrorKind::Conflict,
-        Code::FailedPrecondition | Code::PermissionDenied | Code::Unauthenticated => {
-            ErrorKind::FailedPrecondition
-        }
+        Code::FailedPrecondition => ErrorKind::FailedPrecondition,
+        Code::Unauthenticated => ErrorKind::Unauthenticated,
+        Code::PermissionDenied => ErrorKind::PermissionDenied,
         Code::ResourceExhausted => ErrorKind::Overloaded,
         Code::Cancelled => ErrorKind::Cancelled,
         Code::DeadlineExceeded => ErrorKind::DeadlineExceeded,
@@ -53,6 +55,8 @@ pub(crate) const fn reason(kind: ErrorKind) -> &'static str {
         ErrorKind::Corrupt => "CORRUPT",
         ErrorKind::Unimplemented => "UNIMPLEMENTED",
         ErrorKind::Bug => "BUG",
+        ErrorKind::Unauthenticated => "UNAUTHENTICATED",
+        ErrorKind::PermissionDenied => "PERMISSION_DENIED",
     }
 }
 
@@ -62,7 +66,7 @@ mod tests {
     use crate::v1;
 
     /// One row a kind: its code, its number on the wire and its name.
-    const TABLE: [(ErrorKind, Code, i32, &str); 11] = [
+    const TABLE: [(ErrorKind, Code, i32, &str); 13] = [
         (ErrorKind::InvalidArgument, Code::InvalidArgument, 3, "INVALID_ARGUMENT"),
         (ErrorKind::NotFound, Code::NotFound, 5, "NOT_FOUND"),
         (ErrorKind::Conflict, Code::AlreadyExists, 6, "CONFLICT"),
@@ -74,6 +78,8 @@ mod tests {
         (ErrorKind::Corrupt, Code::DataLoss, 15, "CORRUPT"),
         (ErrorKind::Unimplemented, Code::Unimplemented, 12, "UNIMPLEMENTED"),
         (ErrorKind::Bug, Code::Internal, 13, "BUG"),
+        (ErrorKind::Unauthenticated, Code::Unauthenticated, 16, "UNAUTHENTICATED"),
+        (ErrorKind::PermissionDenied, Code::PermissionDenied, 7, "PERMISSION_DENIED"),
     ];
 
     #[test]

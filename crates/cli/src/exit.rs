@@ -85,7 +85,9 @@ const fn exit_of_kind(kind: ErrorKind) -> Exit {
         | ErrorKind::Unavailable
         | ErrorKind::Corrupt
         | ErrorKind::Unimplemented
-        | ErrorKind::Bug => Exit::Error,
+        | ErrorKind::Bug
+        | ErrorKind::Unauthenticated
+        | ErrorKind::PermissionDenied => Exit::Error,
     }
 }
 

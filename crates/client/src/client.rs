@@ -192,7 +192,7 @@ impl Client {
         let selector = Some(v1::AssetSelector { selector: Some(selector) });
         let message = v1::DeleteRequest { collection_name: self.collection(), selector };
         let call = || async { self.points().delete(self.request(message.clone())).await };
-        let v1::DeleteResponse { deleted, missing } = self.options.retry.call(call).await?;
+        let v1::DeleteResponse { deleted, missing, change: _ } = self.options.retry.call(call).await?;
         Ok(DeleteOutcome { deleted: ids("deleted", &deleted)?, missing: ids("missing", &missing)? })
     }
 

@@ -34,8 +34,15 @@ fn part(part: IngestPart) -> v1::IngestPart {
 
 /// Reads what became of an item.
 pub(crate) fn item_outcome(message: v1::IngestItemResult) -> Result<ItemOutcome, ConvertError> {
-    let v1::IngestItemResult { sequence: _, asset_id: id, modality: number, points, state, failure } =
-        message;
+    let v1::IngestItemResult {
+        sequence: _,
+        asset_id: id,
+        modality: number,
+        points,
+        state,
+        failure,
+        change: _,
+    } = message;
     Ok(ItemOutcome {
         asset: optional_id(&id)?,
         modality: optional_modality(number)?,
@@ -48,7 +55,7 @@ pub(crate) fn item_outcome(message: v1::IngestItemResult) -> Result<ItemOutcome,
 /// Reads what became of a file that the server itself read.
 pub(crate) fn file_outcome(message: v1::IndexedFile) -> Result<FileOutcome, ConvertError> {
     let v1::IndexedFile { path, asset_id, modality, points, state, failure } = message;
-    let result = v1::IngestItemResult { sequence: 0, asset_id, modality, points, state, failure };
+    let result = v1::IngestItemResult { sequence: 0, asset_id, modality, points, state, failure, change: 0 };
     Ok(FileOutcome { path: path.into(), outcome: item_outcome(result)? })
 }
 

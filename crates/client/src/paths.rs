@@ -69,6 +69,7 @@ fn index_summary(message: v1::IndexSummary) -> IndexSummary {
         interrupted,
         metadata_unused,
         warned,
+        change: _,
     } = message;
     IndexSummary { indexed, unchanged, failed, pruned, warned, points, seconds, interrupted, metadata_unused }
 }

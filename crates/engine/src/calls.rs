@@ -173,6 +173,11 @@ impl Engine {
         Ok(())
     }
 
+    /// The collection's change number (see [`Store::change`](sensorium_store::Store::change)).
+    pub fn change(&self) -> u64 {
+        self.store.change()
+    }
+
     /// Counts and sizes.
     ///
     /// # Errors

@@ -314,7 +314,9 @@ const fn hint(kind: ErrorKind) -> &'static str {
         | ErrorKind::DeadlineExceeded
         | ErrorKind::Unavailable
         | ErrorKind::Unimplemented
-        | ErrorKind::Bug => "",
+        | ErrorKind::Bug
+        | ErrorKind::Unauthenticated
+        | ErrorKind::PermissionDenied => "",
     }
 }
 

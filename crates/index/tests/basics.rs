@@ -69,6 +69,7 @@ fn what_is_written_is_read_back_also_after_reopening() {
     }
     for sealed in [false, true] {
         let (_database, collection) = open(data.path());
+        assert_eq!(collection.change(), 1, "neither opening nor sealing is a commit");
         if sealed {
             collection.seal().expect("seals");
             assert_eq!(collection.stats().expect("counts").points_in_graph, Some(3));

@@ -72,7 +72,7 @@ impl Tally {
     fn add(&mut self, answer: v1::IngestResponse) {
         match answer.message {
             Some(Answer::ItemResult(_)) => self.results += 1,
-            Some(Answer::Ack(v1::IngestAck { sequence })) => self.acknowledged = sequence,
+            Some(Answer::Ack(v1::IngestAck { sequence, .. })) => self.acknowledged = sequence,
             Some(
                 Answer::Started(_) | Answer::Backoff(_) | Answer::OutOfMemory(_) | Answer::ShuttingDown(_),
             )
@@ -217,7 +217,7 @@ async fn acks_rise_and_the_stream_ends_after_stop() {
     while let Some(answer) = stream.next().await {
         match &answer {
             Answer::ItemResult(result) => results.push(result.sequence),
-            Answer::Ack(v1::IngestAck { sequence }) => {
+            Answer::Ack(v1::IngestAck { sequence, .. }) => {
                 let done = (1..=*sequence / 10).all(|at| results.contains(&(at * 10)));
                 assert!(done, "an ack comes after the results that it speaks of");
                 acks.push(*sequence);
@@ -337,7 +337,7 @@ async fn what_is_in_progress_at_the_stop_is_finished() {
     fixture.decoder.gate.open();
     let Some(Answer::ItemResult(result)) = stream.next().await else { panic!("no result") };
     assert_eq!(result.state, i32::from(v1::ItemState::Indexed));
-    assert!(matches!(stream.next().await, Some(Answer::Ack(v1::IngestAck { sequence: 1 }))));
+    assert!(matches!(stream.next().await, Some(Answer::Ack(v1::IngestAck { sequence: 1, .. }))));
     assert_eq!(stream.next().await, None);
     drop(stream);
     ended(task).await;
@@ -370,7 +370,7 @@ async fn items_without_room_for_their_bytes_are_refused_for_now() {
     stream.say(Ask::Stop(v1::IngestStop {})).await;
     let Some(Answer::ItemResult(taken)) = stream.next().await else { panic!("no result") };
     assert_eq!((taken.sequence, taken.state), (1, v1::ItemState::Indexed.into()));
-    assert!(matches!(stream.next().await, Some(Answer::Ack(v1::IngestAck { sequence: 3 }))));
+    assert!(matches!(stream.next().await, Some(Answer::Ack(v1::IngestAck { sequence: 3, .. }))));
     assert_eq!(stream.next().await, None);
     let outcomes = sending.await.expect("no panic");
     assert_eq!(outcomes.len(), 2);

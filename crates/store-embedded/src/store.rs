@@ -156,6 +156,10 @@ impl Store for IndexStore {
         self.0.keeps_captions()
     }
 
+    fn change(&self) -> u64 {
+        self.0.change()
+    }
+
     async fn apply(&self, changes: Vec<Change>) -> Result<Vec<Applied>, StoreError> {
         self.call(move |collection| collection.apply(changes)).await
     }

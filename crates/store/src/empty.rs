@@ -119,6 +119,10 @@ impl Store for EmptyStore {
         false
     }
 
+    fn change(&self) -> u64 {
+        0
+    }
+
     async fn apply(&self, changes: Vec<Change>) -> Result<Vec<Applied>, StoreError> {
         if changes.is_empty() {
             return Ok(Vec::new());

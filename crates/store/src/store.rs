@@ -17,6 +17,10 @@ pub trait Store: VectorSearch + Catalogue + Upkeep {
     /// Whether captions are kept ([`Change::KeepCaptions`]).
     fn keeps_captions(&self) -> bool;
 
+    /// The collection's change number: it grows by one with every commit, is as durable as what was committed, and never goes
+    /// back. After [`Store::apply`] it covers what was applied.
+    fn change(&self) -> u64;
+
     /// Applies changes in order, each atomically, and returns when all are durable. One outcome a change.
     async fn apply(&self, changes: Vec<Change>) -> Result<Vec<Applied>, StoreError>;
 }

@@ -27,6 +27,8 @@ struct State {
     written: u64,
     keeps_captions: bool,
     indexed: BTreeSet<String>,
+    /// Changes that found what they name.
+    change: u64,
 }
 
 impl MemoryStore {
@@ -264,7 +266,10 @@ impl Catalogue for MemoryStore {
 impl Upkeep for MemoryStore {
     async fn index_field(&self, field: &str, wanted: bool) -> Result<bool, StoreError> {
         let mut state = self.state.write();
-        Ok(if wanted { state.indexed.insert(field.to_owned()) } else { state.indexed.remove(field) })
+        let changed =
+            if wanted { state.indexed.insert(field.to_owned()) } else { state.indexed.remove(field) };
+        state.change += u64::from(changed);
+        Ok(changed)
     }
 
     async fn field_indexes(&self) -> Result<Vec<FieldIndex>, StoreError> {
@@ -283,6 +288,7 @@ impl Upkeep for MemoryStore {
             points: state.assets.values().map(|(_, points)| points.len() as u64).sum(),
             sources_indexed,
             sources_failed: state.sources.len() as u64 - sources_indexed,
+            change: state.change,
             ..CollectionStats::default()
         })
     }
@@ -306,6 +312,10 @@ impl Store for MemoryStore {
         self.state.read().keeps_captions
     }
 
+    fn change(&self) -> u64 {
+        self.state.read().change
+    }
+
     async fn apply(&self, changes: Vec<Change>) -> Result<Vec<Applied>, StoreError> {
         let points = changes.iter().flat_map(|change| match change {
             Change::Upsert { points, .. } | Change::PutCaptions { points, .. } => points.as_slice(),
@@ -317,7 +327,13 @@ impl Store for MemoryStore {
         });
         points.map(|point| point.vector.as_slice()).try_for_each(|vector| self.check(vector))?;
         let mut state = self.state.write();
-        Ok(changes.into_iter().map(|change| state.apply(change)).collect())
+        let mut applied = Vec::with_capacity(changes.len());
+        for change in changes {
+            let one = state.apply(change);
+            state.change += u64::from(one.found);
+            applied.push(one);
+        }
+        Ok(applied)
     }
 }
 

@@ -28,11 +28,15 @@ pub enum ErrorKind {
     Unimplemented,
     /// A mistake of ours.
     Bug,
+    /// Nobody is known by the key of the call, or there was none.
+    Unauthenticated,
+    /// The key is good, and does not allow this.
+    PermissionDenied,
 }
 
 impl ErrorKind {
     /// Every kind, for tables and their tests.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::InvalidArgument,
         Self::NotFound,
         Self::Conflict,
@@ -44,6 +48,8 @@ impl ErrorKind {
         Self::Corrupt,
         Self::Unimplemented,
         Self::Bug,
+        Self::Unauthenticated,
+        Self::PermissionDenied,
     ];
 
     /// Whether the same request may succeed later.
@@ -57,7 +63,9 @@ impl ErrorKind {
             | Self::Cancelled
             | Self::Corrupt
             | Self::Unimplemented
-            | Self::Bug => false,
+            | Self::Bug
+            | Self::Unauthenticated
+            | Self::PermissionDenied => false,
         }
     }
 }

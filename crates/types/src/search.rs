@@ -188,6 +188,8 @@ pub struct CollectionStats {
     pub bytes_in_memory: Option<u64>,
     /// What searches through graphs find, measured by queries that were asked, also before the collection was opened.
     pub recall: Vec<MeasuredRecall>,
+    /// The collection's change number: it grows by one with every commit and is as durable as what was committed.
+    pub change: u64,
 }
 
 /// A payload field whose values are kept in order, so that filters on it are answered without a look at assets.

@@ -46,7 +46,7 @@ same_names!(
 same_names!(
     ErrorKind, "error":
     InvalidArgument, NotFound, Conflict, FailedPrecondition, Overloaded, Cancelled, DeadlineExceeded, Unavailable,
-    Corrupt, Unimplemented, Bug,
+    Corrupt, Unimplemented, Bug, Unauthenticated, PermissionDenied,
 );
 
 /// A modality from its number on the wire.

@@ -52,6 +52,7 @@ impl v1::StatsResponse {
             bytes_on_disk,
             bytes_in_memory,
             recall,
+            change,
         } = counts;
         Self {
             collection_name: collection_name.to_owned(),
@@ -67,6 +68,7 @@ impl v1::StatsResponse {
             captions_made: None,
             captions_missing: None,
             recall: recall.iter().map(v1::MeasuredRecall::from).collect(),
+            change: *change,
         }
     }
 
@@ -81,6 +83,7 @@ impl v1::StatsResponse {
             points_without_hubs: self.points_without_hubs,
             bytes_on_disk: self.bytes_on_disk,
             bytes_in_memory: self.bytes_in_memory,
+            change: self.change,
             recall: self.recall.iter().map(measured_recall).collect(),
         }
     }
@@ -142,6 +145,7 @@ mod tests {
                 found: 88,
                 ef: 256,
             }],
+            change: 12,
         };
         let before = SpaceInfo { id: "mini".to_owned(), dim: 384, revision: "m@1".to_owned() };
         let message = v1::StatsResponse::of("default", &before, &counts);

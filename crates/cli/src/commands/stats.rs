@@ -40,6 +40,7 @@ fn rows(collection: &str, space: &SpaceInfo, counts: &CollectionStats) -> Vec<(&
         bytes_on_disk,
         bytes_in_memory,
         recall,
+        change: _,
     } = counts;
     let in_graph = |in_graph: u64| format!("{points}, {in_graph} of them in the graph");
     let size = |bytes: Option<u64>| bytes.map_or_else(|| "unknown".to_owned(), words::size);

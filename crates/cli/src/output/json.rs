@@ -207,6 +207,7 @@ pub(crate) fn stats(
         bytes_on_disk,
         bytes_in_memory,
         recall,
+        change,
     } = counts;
     json!({
         "collection": collection,
@@ -220,6 +221,7 @@ pub(crate) fn stats(
         "points_in_graph": points_in_graph,
         "points_without_hubs": points_without_hubs,
         "recall": recall,
+        "change": change,
         "captions": captions.map(|CaptionCounts { made, missing }| json!({ "made": made, "missing": missing })),
         "space": self::space(space),
     })

@@ -121,6 +121,11 @@ impl Collection {
         self.core.view().keep.captions
     }
 
+    /// Its change number: it grows by one with every commit, and is on disk with it.
+    pub fn change(&self) -> u64 {
+        self.core.view().state.operations
+    }
+
     /// Whether searches are corrected: there is a bank of this space, and every point has its values.
     pub fn corrects(&self) -> bool {
         hubs::is_complete(&self.core, &self.core.view())

@@ -23,6 +23,7 @@ pub(super) fn stats(core: &Core) -> Result<CollectionStats, IndexError> {
         points_without_hubs: view.hubs.lacking().len(),
         bytes_on_disk: Some(folder_bytes(&core.folder)?),
         bytes_in_memory: Some(bytes as u64),
+        change: view.state.operations,
         recall: core.auditor.figures(core.tuning.graph.ef),
     })
 }

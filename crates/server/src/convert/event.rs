@@ -24,8 +24,8 @@ pub(crate) fn index_event(event: IndexEvent) -> v1::IndexPathsResponse {
     let event = match event {
         IndexEvent::Walked { files, done } => Event::Walked(v1::IndexWalked { files, done }),
         IndexEvent::File(FileOutcome { path, outcome }) => {
-            let v1::IngestItemResult { sequence: _, asset_id, modality, points, state, failure } =
-                item_result(0, &outcome);
+            let v1::IngestItemResult { sequence: _, asset_id, modality, points, state, failure, change: _ } =
+                item_result(0, &outcome, 0);
             Event::File(v1::IndexedFile { path: shown(&path), asset_id, modality, points, state, failure })
         }
         IndexEvent::PassedOver { path } => Event::PassedOver(v1::IndexPassedOver { path: shown(&path) }),
@@ -33,8 +33,8 @@ pub(crate) fn index_event(event: IndexEvent) -> v1::IndexPathsResponse {
     v1::IndexPathsResponse { event: Some(event) }
 }
 
-/// The counts at the end.
-pub(crate) fn index_summary(summary: IndexSummary) -> v1::IndexPathsResponse {
+/// The counts at the end, at this change of the collection.
+pub(crate) fn index_summary(summary: IndexSummary, change: u64) -> v1::IndexPathsResponse {
     let IndexSummary {
         indexed,
         unchanged,
@@ -56,6 +56,7 @@ pub(crate) fn index_summary(summary: IndexSummary) -> v1::IndexPathsResponse {
         interrupted,
         metadata_unused,
         warned,
+        change,
     };
     v1::IndexPathsResponse { event: Some(v1::index_paths_response::Event::Summary(summary)) }
 }

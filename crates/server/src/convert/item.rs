@@ -44,8 +44,8 @@ fn part(message: v1::IngestPart) -> Result<IngestPart, ConvertError> {
     Ok(IngestPart { name, content })
 }
 
-/// The result of an item that the engine took.
-pub(crate) fn item_result(sequence: u64, outcome: &ItemOutcome) -> v1::IngestItemResult {
+/// The result of an item that the engine took, at this change of the collection.
+pub(crate) fn item_result(sequence: u64, outcome: &ItemOutcome, change: u64) -> v1::IngestItemResult {
     let ItemOutcome { asset, modality, points, state, failure } = outcome;
     v1::IngestItemResult {
         sequence,
@@ -54,6 +54,7 @@ pub(crate) fn item_result(sequence: u64, outcome: &ItemOutcome) -> v1::IngestIte
         points: *points,
         state: v1::ItemState::from(*state).into(),
         failure: failure.as_ref().map(v1::Failure::from),
+        change,
     }
 }
 
@@ -66,5 +67,6 @@ pub(crate) fn failed_item(sequence: u64, asset_id: String, fault: Fault) -> v1::
         points: 0,
         state: v1::ItemState::Failed.into(),
         failure: Some(failure_of_error(fault.kind, fault.message)),
+        change: 0,
     }
 }

@@ -21,13 +21,14 @@ impl Service {
         Self { context }
     }
 
-    /// Indexes a field of a collection that exists, or no longer; `false` if it was so already.
-    async fn index_field(&self, collection: &str, field: &str, wanted: bool) -> Result<bool, Status> {
+    /// Indexes a field of a collection that exists, or no longer; `false` if it was so already. With the change number by then.
+    async fn index_field(&self, collection: &str, field: &str, wanted: bool) -> Result<(bool, u64), Status> {
         if field.is_empty() {
             return Err(ConvertError::Missing { field: "field" }.into());
         }
         let engine = self.context.reader(collection).await?;
-        Ok(self.context.within(engine.index_field(field, wanted)).await?)
+        let changed = self.context.within(engine.index_field(field, wanted)).await?;
+        Ok((changed, engine.change()))
     }
 }
 
@@ -98,7 +99,10 @@ impl v1::collections_service_server::CollectionsService for Service {
         if let Some(captions) = captions {
             self.context.within(engine.keep_captions(captions)).await?;
         }
-        Ok(Response::new(v1::UpdateCollectionResponse { collection: Some(of(&engine)) }))
+        Ok(Response::new(v1::UpdateCollectionResponse {
+            collection: Some(of(&engine)),
+            change: engine.change(),
+        }))
     }
 
     async fn delete_collection(
@@ -115,8 +119,8 @@ impl v1::collections_service_server::CollectionsService for Service {
         request: Request<v1::CreateFieldIndexRequest>,
     ) -> Result<Response<v1::CreateFieldIndexResponse>, Status> {
         let (_place, v1::CreateFieldIndexRequest { collection_name, field }) = enter(request);
-        let created = self.index_field(&collection_name, &field, true).await?;
-        Ok(Response::new(v1::CreateFieldIndexResponse { created }))
+        let (created, change) = self.index_field(&collection_name, &field, true).await?;
+        Ok(Response::new(v1::CreateFieldIndexResponse { created, change }))
     }
 
     async fn delete_field_index(
@@ -124,8 +128,8 @@ impl v1::collections_service_server::CollectionsService for Service {
         request: Request<v1::DeleteFieldIndexRequest>,
     ) -> Result<Response<v1::DeleteFieldIndexResponse>, Status> {
         let (_place, v1::DeleteFieldIndexRequest { collection_name, field }) = enter(request);
-        let deleted = self.index_field(&collection_name, &field, false).await?;
-        Ok(Response::new(v1::DeleteFieldIndexResponse { deleted }))
+        let (deleted, change) = self.index_field(&collection_name, &field, false).await?;
+        Ok(Response::new(v1::DeleteFieldIndexResponse { deleted, change }))
     }
 
     async fn list_field_indexes(

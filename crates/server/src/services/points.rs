@@ -81,6 +81,7 @@ impl v1::points_service_server::PointsService for Service {
         Ok(Response::new(v1::DeleteResponse {
             deleted: shown(outcome.deleted),
             missing: shown(outcome.missing),
+            change: engine.change(),
         }))
     }
 
@@ -124,5 +125,13 @@ impl v1::points_service_server::PointsService for Service {
         _: Request<v1::GetMediaRequest>,
     ) -> Result<Response<Self::GetMediaStream>, Status> {
         Err(not_built("GetMedia"))
+    }
+
+    async fn upsert(&self, _: Request<v1::UpsertRequest>) -> Result<Response<v1::UpsertResponse>, Status> {
+        Err(not_built("Upsert"))
+    }
+
+    async fn peaks(&self, _: Request<v1::PeaksRequest>) -> Result<Response<v1::PeaksResponse>, Status> {
+        Err(not_built("Peaks"))
     }
 }

@@ -5,6 +5,7 @@ use sensorium_api::{ConvertError, Fault, v1};
 use sensorium_types::{Cancel, Cursor, ErrorKind};
 use tonic::{Request, Response, Status};
 
+use super::Answers;
 use super::planned::not_built;
 use crate::context::Context;
 use crate::convert::{Asked, query_request, query_response};
@@ -49,6 +50,8 @@ impl Service {
 
 #[tonic::async_trait]
 impl v1::query_service_server::QueryService for Service {
+    type WatchStream = Answers<v1::WatchResponse>;
+
     async fn query(&self, request: Request<v1::QueryRequest>) -> Result<Response<v1::QueryResponse>, Status> {
         let (place, message) = enter(request);
         Ok(Response::new(self.answer(message, place).await?))
@@ -115,5 +118,16 @@ impl v1::query_service_server::QueryService for Service {
 
     async fn facet(&self, _: Request<v1::FacetRequest>) -> Result<Response<v1::FacetResponse>, Status> {
         Err(not_built("Facet"))
+    }
+
+    async fn score_asset(
+        &self,
+        _: Request<v1::ScoreAssetRequest>,
+    ) -> Result<Response<v1::ScoreAssetResponse>, Status> {
+        Err(not_built("ScoreAsset"))
+    }
+
+    async fn watch(&self, _: Request<v1::WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
+        Err(not_built("Watch"))
     }
 }

@@ -138,3 +138,23 @@ pub async fn changes_of_one_call_are_applied_in_order(fresh: Fresh) {
     assert_eq!(store.count(None).await.expect("counts"), 1);
     assert!(store.verify().await.expect("verifies").is_empty());
 }
+
+/// The change number grows by one with each commit, and not with what finds nothing.
+pub async fn commits_are_numbered(fresh: Fresh) {
+    let store = &fresh.store;
+    let space = store.space();
+    let mut seeded = Seeded::new(9);
+    let mut one = |name: &str| {
+        upsert(record(name, Modality::Image, &space), points(Modality::Image, space.dim, &mut seeded))
+    };
+    let begin = store.change();
+    store.apply(vec![one("a"), one("b")]).await.expect("applies");
+    assert_eq!(store.change(), begin + 2, "each change is a commit");
+    store.apply(vec![Change::Delete { asset: id("nobody") }]).await.expect("applies");
+    assert_eq!(store.change(), begin + 2, "nothing was written");
+    let delete = |name| Change::Delete { asset: id(name) };
+    store.apply(vec![delete("a"), delete("nobody")]).await.expect("applies");
+    store.index_field("year", true).await.expect("indexes");
+    assert_eq!(store.change(), begin + 4);
+    assert_eq!(store.stats().await.expect("counts").change, begin + 4);
+}

@@ -84,7 +84,7 @@ impl Run {
             (_, Told::Left) => tracing::debug!("the client of an index run left before its end"),
             (_, Told::Unread) => answers.end_unread(),
             (Err(error), Told::All) => answers.end(fault(&error)),
-            (Ok(summary), Told::All) => match answers.send(index_summary(summary)).await {
+            (Ok(summary), Told::All) => match answers.send(index_summary(summary, engine.change())).await {
                 Ok(()) | Err(Unsent::Left) => {}
                 Err(Unsent::Unread(_)) => answers.end_unread(),
             },

@@ -191,7 +191,8 @@ impl Stream<'_> {
         let sequence = result.sequence;
         self.say(Answer::ItemResult(result)).await?;
         if let Some(sequence) = self.watermark.finish(sequence) {
-            self.say(Answer::Ack(v1::IngestAck { sequence })).await?;
+            let change = self.engine.change();
+            self.say(Answer::Ack(v1::IngestAck { sequence, change })).await?;
         }
         Ok(())
     }
@@ -214,7 +215,7 @@ async fn work(engine: Arc<Engine>, message: v1::IngestItem, name: String, room: 
     };
     drop(room);
     let result = match outcome {
-        Ok(outcome) => item_result(sequence, &outcome),
+        Ok(outcome) => item_result(sequence, &outcome, engine.change()),
         Err(refusal) => failed_item(sequence, name.clone(), refusal),
     };
     Finished { result, name }
