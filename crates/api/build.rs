@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use protox::prost::Message;
 
-const PROTOS: [&str; 12] = [
+const PROTOS: [&str; 13] = [
     "admin",
     "caption",
     "collections",
@@ -15,6 +15,7 @@ const PROTOS: [&str; 12] = [
     "filter",
     "ingest",
     "jobs",
+    "keys",
     "points",
     "query",
     "snapshots",
@@ -28,7 +29,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let files = PROTOS.map(|name| format!("sensorium/v1/{name}.proto"));
     let set = protox::compile(files, [&root])?;
 
-    // Comments make the docs of the Rust types; reflection does without them.
+    fs_err::write(out.join("sensorium.v1.documented.bin"), set.encode_to_vec())?;
+    // Comments make the docs of the Rust types and of the HTTP interface; reflection does without them.
     let mut bare = set.clone();
     for file in &mut bare.file {
         file.source_code_info = None;

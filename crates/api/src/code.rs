@@ -22,6 +22,42 @@ pub const fn code(kind: ErrorKind) -> Code {
     }
 }
 
+/// The name of a kind's gRPC code, as the protocol writes it.
+pub const fn code_name(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::InvalidArgument => "INVALID_ARGUMENT",
+        ErrorKind::NotFound => "NOT_FOUND",
+        ErrorKind::Conflict => "ALREADY_EXISTS",
+        ErrorKind::FailedPrecondition => "FAILED_PRECONDITION",
+        ErrorKind::Overloaded => "RESOURCE_EXHAUSTED",
+        ErrorKind::Cancelled => "CANCELLED",
+        ErrorKind::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        ErrorKind::Unavailable => "UNAVAILABLE",
+        ErrorKind::Corrupt => "DATA_LOSS",
+        ErrorKind::Unimplemented => "UNIMPLEMENTED",
+        ErrorKind::Bug => "INTERNAL",
+        ErrorKind::Unauthenticated => "UNAUTHENTICATED",
+        ErrorKind::PermissionDenied => "PERMISSION_DENIED",
+    }
+}
+
+/// The HTTP status of a kind, as `google.rpc.Code` maps its code.
+pub const fn http_status(kind: ErrorKind) -> u16 {
+    match kind {
+        ErrorKind::InvalidArgument | ErrorKind::FailedPrecondition => 400,
+        ErrorKind::Unauthenticated => 401,
+        ErrorKind::PermissionDenied => 403,
+        ErrorKind::NotFound => 404,
+        ErrorKind::Conflict => 409,
+        ErrorKind::Overloaded => 429,
+        ErrorKind::Cancelled => 499,
+        ErrorKind::DeadlineExceeded => 504,
+        ErrorKind::Unavailable => 503,
+        ErrorKind::Unimplemented => 501,
+        ErrorKind::Corrupt | ErrorKind::Bug => 500,
+    }
+}
+
 /// The kind that a gRPC code is closest to, for a status without details (of a proxy, or of the transport).
 pub const fn kind_of(code: Code) -> ErrorKind {
     match code {

@@ -17,7 +17,7 @@ mod fault;
 mod rpc;
 mod window;
 
-pub use code::{code, kind_of};
+pub use code::{code, code_name, http_status, kind_of};
 pub use error::ConvertError;
 pub use fault::{DOMAIN, Fault};
 pub use window::{MAX_STREAMS_OF_CONNECTION, STREAM_WINDOW_BYTES, connection_window_bytes};
@@ -30,6 +30,9 @@ pub const DEFAULT_MAX_MESSAGE_BYTES: usize = 64 * 1024 * 1024;
 
 /// The protos as an encoded `google.protobuf.FileDescriptorSet`, for reflection.
 pub const DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/sensorium.v1.bin"));
+
+/// The same with the comments of the protos, for documents that are made of them.
+pub const DOCUMENTED_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/sensorium.v1.documented.bin"));
 
 /// Messages and services of `proto/sensorium/v1`, generated.
 #[allow(

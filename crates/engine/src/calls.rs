@@ -349,4 +349,33 @@ impl Engine {
         };
         Err(EngineError::MediaAway { asset: asset.clone(), reason })
     }
+
+    /// A stretch of a video or of an audio clip (in milliseconds) as MP4, in a file that is gone when it is closed. `cancel` ends the
+    /// work, as it ends when nobody waits for it any more.
+    ///
+    /// # Errors
+    /// Those of [`Engine::media`]; [`EngineError::BadTerm`] if it cannot be cut.
+    pub async fn clip(
+        &self,
+        asset: &AssetId,
+        span: (u64, u64),
+        cancel: Cancel,
+    ) -> Result<std::fs::File, EngineError> {
+        let MediaFile { path, .. } = self.media(asset).await?;
+        let flag = cancel.clone();
+        let _ends_with_the_call = cancel.on_drop();
+        let term = format!("asset:{asset}");
+        blocking("cut a clip", move || {
+            let unwritten = |error: std::io::Error| EngineError::BadTerm {
+                term: term.clone(),
+                reason: FailureReason::new(ReasonKind::Unreadable, format!("write the clip: {error}")),
+            };
+            let folder = tempfile::tempdir().map_err(unwritten)?;
+            let target = folder.path().join("clip.mp4");
+            sensorium_media::cut_clip(&path, &[span], &target, &flag)
+                .map_err(|reason| EngineError::BadTerm { term: term.clone(), reason })?;
+            std::fs::File::open(&target).map_err(unwritten)
+        })
+        .await
+    }
 }

@@ -10,6 +10,7 @@ use sensorium_types::{CollectionSummary, ErrorKind};
 use tokio::sync::{Mutex, Semaphore, watch};
 
 use crate::Settings;
+use crate::access::{Access, check_collection};
 use crate::fault::fault;
 use crate::gate::Gate;
 
@@ -25,6 +26,7 @@ struct Shared {
     engine: Arc<Engine>,
     others: Mutex<HashMap<String, Arc<Engine>>>,
     settings: Settings,
+    access: Arc<Access>,
     stopping: watch::Receiver<bool>,
     items: Arc<Semaphore>,
     bytes: Arc<Semaphore>,
@@ -63,14 +65,20 @@ pub(crate) async fn stopped(stopping: &mut watch::Receiver<bool>) {
 }
 
 impl Context {
-    pub(crate) fn new(engine: Arc<Engine>, settings: Settings, stopping: watch::Receiver<bool>) -> Self {
+    pub(crate) fn new(
+        engine: Arc<Engine>,
+        settings: Settings,
+        access: Arc<Access>,
+        stopping: watch::Receiver<bool>,
+    ) -> Self {
         let items = Arc::new(Semaphore::new(settings.max_items_in_flight));
         let bytes = Arc::new(Semaphore::new(settings.max_bytes_in_flight.div_ceil(BYTES_UNIT)));
         let others = Mutex::default();
         let calls = Gate::new(settings.max_calls, "calls");
         let streams = Gate::new(settings.max_ingest_streams, "ingest streams");
         let background = Background::default();
-        let shared = Shared { engine, others, settings, stopping, items, bytes, calls, streams, background };
+        let shared =
+            Shared { engine, others, settings, access, stopping, items, bytes, calls, streams, background };
         Self(Arc::new(shared))
     }
 
@@ -111,6 +119,11 @@ impl Context {
         &self.0.settings
     }
 
+    /// Who may ask what.
+    pub(crate) fn access(&self) -> &Arc<Access> {
+        &self.0.access
+    }
+
     /// Turns true when the server stops.
     pub(crate) fn stopping(&self) -> watch::Receiver<bool> {
         self.0.stopping.clone()
@@ -128,6 +141,7 @@ impl Context {
 
     /// A collection that exists; an empty name means the server's own.
     pub(crate) async fn reader(&self, name: &str) -> Result<Arc<Engine>, Fault> {
+        self.check(name)?;
         if let Some(engine) = self.open(name).await {
             return Ok(engine);
         }
@@ -142,6 +156,7 @@ impl Context {
 
     /// A collection, made if it is missing; an empty name means the server's own.
     pub(crate) async fn writer(&self, name: &str) -> Result<Arc<Engine>, Fault> {
+        self.check(name)?;
         if let Some(engine) = self.open(name).await {
             return Ok(engine);
         }
@@ -152,6 +167,11 @@ impl Context {
         let engine = self.0.engine.collection(name).await.map_err(|error| fault(&error))?;
         others.insert(name.to_owned(), Arc::clone(&engine));
         Ok(engine)
+    }
+
+    /// That the caller reaches a collection.
+    fn check(&self, name: &str) -> Result<(), Fault> {
+        check_collection(if name.is_empty() { self.0.engine.collection_name() } else { name })
     }
 
     /// Every collection.
@@ -165,6 +185,7 @@ impl Context {
             let message = "the server's own collection cannot be deleted while it serves";
             return Err(Fault::new(ErrorKind::FailedPrecondition, message));
         }
+        self.check(name)?;
         // What is made in the background may hold it.
         self.0.background.end();
         let _turn = self.0.background.turn.lock().await;

@@ -34,19 +34,27 @@ impl Gate {
     }
 }
 
+impl Gate {
+    /// A place, if there is one.
+    ///
+    /// # Errors
+    /// An `Overloaded` that says when to ask again.
+    pub(crate) fn enter_now(&self) -> Result<Place, Fault> {
+        let busy = |_| {
+            let message =
+                format!("the server is busy with {} {}, its limit: ask again", self.limit, self.what);
+            Fault::new(ErrorKind::Overloaded, message).retry_after(RETRY_AFTER)
+        };
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(busy)?;
+        Ok(Place { _held: Arc::new(place) })
+    }
+}
+
 impl Interceptor for Gate {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        match Arc::clone(&self.places).try_acquire_owned() {
-            Ok(place) => {
-                request.extensions_mut().insert(Place { _held: Arc::new(place) });
-                Ok(request)
-            }
-            Err(_) => {
-                let message =
-                    format!("the server is busy with {} {}, its limit: ask again", self.limit, self.what);
-                Err(Fault::new(ErrorKind::Overloaded, message).retry_after(RETRY_AFTER).into())
-            }
-        }
+        let place = self.enter_now()?;
+        request.extensions_mut().insert(place);
+        Ok(request)
     }
 }
 

@@ -17,25 +17,38 @@
 //!
 //! It listens on loopback addresses only, for calls are not authenticated yet.
 
+mod access;
+mod body;
+mod calls;
 mod captioner;
+mod connections;
 mod context;
 mod convert;
+mod edge;
 mod error;
 mod fault;
 mod gate;
+mod http;
 mod serve;
 mod services;
 mod settings;
+mod tls;
 
+pub use access::{KeyFacts, KeyInfo, Keys, KeysError, NewKey};
+pub use calls::Scope;
 pub use error::ServerError;
 pub use serve::serve;
 pub use settings::{
-    DEFAULT_CALL_TIMEOUT, DEFAULT_DRAIN_TIMEOUT, DEFAULT_IDLE_TIMEOUT, DEFAULT_KEEPALIVE_INTERVAL,
+    DEFAULT_CALL_TIMEOUT, DEFAULT_CALLS_OF_KEY_A_SECOND, DEFAULT_DRAIN_TIMEOUT, DEFAULT_HEADER_TIMEOUT,
+    DEFAULT_IDLE_CONNECTION_TIMEOUT, DEFAULT_IDLE_TIMEOUT, DEFAULT_KEEPALIVE_INTERVAL,
     DEFAULT_KEEPALIVE_TIMEOUT, DEFAULT_LISTEN, DEFAULT_MAX_BYTES_IN_FLIGHT, DEFAULT_MAX_CALLS,
-    DEFAULT_MAX_INGEST_STREAMS, DEFAULT_MAX_ITEMS_IN_FLIGHT, DEFAULT_MAX_ITEMS_OF_STREAM, DEFAULT_MAX_LIMIT,
+    DEFAULT_MAX_CALLS_OF_KEY, DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_INGEST_STREAMS,
+    DEFAULT_MAX_ITEMS_IN_FLIGHT, DEFAULT_MAX_ITEMS_OF_STREAM, DEFAULT_MAX_LIMIT,
     DEFAULT_MAX_SMALL_MESSAGE_BYTES, DEFAULT_MAX_STREAMS_OF_CONNECTION, DEFAULT_REQUEST_TIMEOUT,
     DEFAULT_UNREAD_TIMEOUT, Settings,
 };
+
+pub use tls::TlsFiles;
 
 /// Most bytes in a message that carries media.
 pub use sensorium_api::DEFAULT_MAX_MESSAGE_BYTES;

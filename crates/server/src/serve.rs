@@ -9,31 +9,33 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use sensorium_api::{DESCRIPTOR_SET, PROTOCOL, STREAM_WINDOW_BYTES, connection_window_bytes};
+use sensorium_api::{DESCRIPTOR_SET, PROTOCOL};
 use sensorium_engine::{Engine, ServerInfo, remove_server_info, write_server_info};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tonic::service::Routes;
-use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
-use crate::context::{Context, stopped};
+use crate::access::{Access, Keys};
+use crate::connections;
+use crate::context::Context;
+use crate::edge::Edge;
 use crate::services::{NAMES, routes};
+use crate::tls::Certificates;
 use crate::{ServerError, Settings};
 
-/// Resets of streams that a client may have pending before its connection is dropped.
-const MAX_PENDING_RESETS: usize = 64;
-/// Most bytes of the headers of a call.
-const MAX_HEADER_BYTES: u32 = 16 * 1024;
+/// How often it is looked whether uses of keys are to be written.
+const SAVE_USES_EVERY: Duration = Duration::from_secs(10);
 
 /// Serves an engine until `shutdown` completes and calls in progress have ended. `ready` is told the address that the
 /// server listens on, with the actual port.
 ///
 /// # Errors
-/// [`ServerError`] if the address is not a loopback address, is taken, or the data folder does not take `server.json`.
+/// [`ServerError`] if the address can be reached from elsewhere without TLS or keys, is taken, or the data folder does not take `server.json`.
 pub async fn serve(
     engine: Arc<Engine>,
     settings: Settings,
@@ -41,28 +43,39 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServerError> {
     let asked = settings.listen;
-    if !asked.ip().is_loopback() {
-        return Err(ServerError::NotLoopback { address: asked });
+    let is_reached = !asked.ip().is_loopback();
+    if is_reached && settings.tls.is_none() && !settings.insecure {
+        return Err(ServerError::NotEncrypted { address: asked });
     }
+    let keys = Arc::new(Keys::open(engine.data_dir())?);
+    if (is_reached || settings.require_key) && keys.is_empty() {
+        return Err(ServerError::NoKey { address: asked });
+    }
+    let certificates = settings.tls.as_ref().map(Certificates::read).transpose()?;
+    let tls = certificates.as_ref().map(Certificates::acceptor).transpose()?;
+    let access = Arc::new(Access::new(keys, &settings));
     let failed = |source| ServerError::Listen { address: asked, source };
     let listener = TcpListener::bind(asked).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
 
     let (stop, stopping) = watch::channel(false);
     let health = HealthReporter::new();
-    let context = Context::new(Arc::clone(&engine), settings, stopping);
+    let context = Context::new(Arc::clone(&engine), settings, Arc::clone(&access), stopping);
     let routes = with_own_services(routes(&context), &health)?;
     let announced = Announced::new(engine.data_dir().to_path_buf(), address)?;
     report(&health, ServingStatus::Serving).await;
     let captioner = tokio::spawn(crate::captioner::run(context.clone()));
     ready(address);
 
-    let mut stopping = context.stopping();
-    let server = builder(context.settings()).serve_with_incoming_shutdown(
-        routes.prepare(),
-        TcpIncoming::from(listener).with_nodelay(Some(true)),
-        async move { stopped(&mut stopping).await },
-    );
+    let grpc = routes.prepare().into_axum_router();
+    let http = crate::http::router(&context, grpc.clone());
+    let edge = Arc::new(Edge::new(grpc, http, Arc::clone(&access), context.settings()));
+    let server = connections::serve(listener, edge, context.settings(), tls, context.stopping());
+    let mut upkeep = JoinSet::new();
+    upkeep.spawn(save_uses(Arc::clone(&access)));
+    if let Some(certificates) = certificates {
+        upkeep.spawn(certificates.keep_current());
+    }
     let end = async {
         shutdown.await;
         tracing::info!("the server stops");
@@ -70,17 +83,33 @@ pub async fn serve(
         let _ = stop.send(true);
         tokio::time::sleep(context.settings().drain_timeout).await;
     };
-    let served = tokio::select! {
-        served = server => served,
-        () = end => {
-            tracing::warn!("calls in progress did not end in time and are dropped");
-            Ok(())
-        }
-    };
+    tokio::select! {
+        () = server => {}
+        () = end => tracing::warn!("calls in progress did not end in time and are dropped"),
+    }
     drop(announced);
     // It ends by itself when the server stops; if it did not stop by being told, it ends here.
     captioner.abort();
-    Ok(served?)
+    drop(upkeep);
+    if let Err(error) = access.keys.save_uses() {
+        tracing::warn!(%error, "uses of keys are not written");
+    }
+    Ok(())
+}
+
+/// Writes now and then when keys were used; does not end.
+async fn save_uses(access: Arc<Access>) {
+    loop {
+        tokio::time::sleep(SAVE_USES_EVERY).await;
+        if access.keys.wants_to_save() {
+            let keys = Arc::clone(&access.keys);
+            match tokio::task::spawn_blocking(move || keys.save_uses()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "uses of keys are not written"),
+                Err(error) => tracing::warn!(%error, "uses of keys are not written"),
+            }
+        }
+    }
 }
 
 /// Adds health and reflection.
@@ -101,22 +130,6 @@ async fn report(health: &HealthReporter, status: ServingStatus) {
     for name in std::iter::once("").chain(NAMES) {
         health.set_service_status(name, status).await;
     }
-}
-
-fn builder(settings: &Settings) -> Server {
-    let streams = settings.max_streams_of_connection;
-    Server::builder()
-        .max_concurrent_streams(streams)
-        // So that a client that sends much at once is slowed and never cut off.
-        .initial_stream_window_size(STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(connection_window_bytes(streams))
-        .http2_adaptive_window(Some(false))
-        .http2_keepalive_interval(Some(settings.keepalive_interval))
-        .http2_keepalive_timeout(Some(settings.keepalive_timeout))
-        .http2_max_pending_accept_reset_streams(Some(MAX_PENDING_RESETS))
-        .http2_max_header_list_size(MAX_HEADER_BYTES)
-        // The services keep their own deadline; this one is for requests that do not arrive.
-        .timeout(settings.request_timeout)
 }
 
 /// `server.json`, while it lives.

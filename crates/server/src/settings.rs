@@ -4,6 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::TlsFiles;
+
 use sensorium_api::{DEFAULT_MAX_MESSAGE_BYTES, MAX_STREAMS_OF_CONNECTION};
 
 /// Where a server listens unless it is told.
@@ -37,14 +39,38 @@ pub const DEFAULT_UNREAD_TIMEOUT: Duration = Duration::from_secs(30);
 pub const DEFAULT_KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
 /// Time to answer that; then the connection is closed.
 pub const DEFAULT_KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Calls of one key that run at a time, streams included; more are answered RESOURCE_EXHAUSTED at once.
+pub const DEFAULT_MAX_CALLS_OF_KEY: usize = 48;
+/// Calls that one key may begin in a second.
+pub const DEFAULT_CALLS_OF_KEY_A_SECOND: u32 = 2000;
+/// Connections at a time; more wait until one ends.
+pub const DEFAULT_MAX_CONNECTIONS: usize = 4096;
+/// Time that the head of a request by HTTP/1.1 may take to arrive.
+pub const DEFAULT_HEADER_TIMEOUT: Duration = Duration::from_secs(20);
+/// Time without a byte and without a request after which a connection is closed.
+pub const DEFAULT_IDLE_CONNECTION_TIMEOUT: Duration = Duration::from_secs(120);
 /// Time that calls in progress have when the server stops.
 pub const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How a server runs.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Where it listens: a loopback address; port 0 takes a free one.
+    /// Where it listens; port 0 takes a free one. An address other than loopback needs keys, and TLS or `insecure`.
     pub listen: SocketAddr,
+    /// The files of TLS; none: nothing is encrypted.
+    pub tls: Option<TlsFiles>,
+    /// Listen on an address that others can reach without TLS.
+    pub insecure: bool,
+    /// Ask for keys on a loopback address too.
+    pub require_key: bool,
+    /// [`DEFAULT_MAX_CALLS_OF_KEY`]
+    pub max_calls_of_key: usize,
+    /// [`DEFAULT_CALLS_OF_KEY_A_SECOND`]
+    pub calls_of_key_a_second: u32,
+    /// Further names by which a server on a loopback address is asked, of a proxy for instance.
+    pub allowed_hosts: Vec<String>,
+    /// Below which path the page and everything of HTTP lies, as in `/media`; empty: below the root.
+    pub base_path: String,
     /// Folders that `IndexPaths` may index, and everything below them. Empty: that call is refused.
     pub allowed_paths: Vec<PathBuf>,
     /// [`DEFAULT_MAX_MESSAGE_BYTES`]
@@ -77,6 +103,12 @@ pub struct Settings {
     pub keepalive_interval: Duration,
     /// [`DEFAULT_KEEPALIVE_TIMEOUT`]
     pub keepalive_timeout: Duration,
+    /// [`DEFAULT_MAX_CONNECTIONS`]
+    pub max_connections: usize,
+    /// [`DEFAULT_HEADER_TIMEOUT`]
+    pub header_timeout: Duration,
+    /// [`DEFAULT_IDLE_CONNECTION_TIMEOUT`]
+    pub idle_connection_timeout: Duration,
     /// [`DEFAULT_DRAIN_TIMEOUT`]
     pub drain_timeout: Duration,
 }
@@ -85,6 +117,13 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             listen: DEFAULT_LISTEN,
+            tls: None,
+            insecure: false,
+            require_key: false,
+            max_calls_of_key: DEFAULT_MAX_CALLS_OF_KEY,
+            calls_of_key_a_second: DEFAULT_CALLS_OF_KEY_A_SECOND,
+            allowed_hosts: Vec::new(),
+            base_path: String::new(),
             allowed_paths: Vec::new(),
             max_message_bytes: DEFAULT_MAX_MESSAGE_BYTES,
             max_small_message_bytes: DEFAULT_MAX_SMALL_MESSAGE_BYTES,
@@ -101,6 +140,9 @@ impl Default for Settings {
             unread_timeout: DEFAULT_UNREAD_TIMEOUT,
             keepalive_interval: DEFAULT_KEEPALIVE_INTERVAL,
             keepalive_timeout: DEFAULT_KEEPALIVE_TIMEOUT,
+            max_connections: DEFAULT_MAX_CONNECTIONS,
+            header_timeout: DEFAULT_HEADER_TIMEOUT,
+            idle_connection_timeout: DEFAULT_IDLE_CONNECTION_TIMEOUT,
             drain_timeout: DEFAULT_DRAIN_TIMEOUT,
         }
     }

@@ -26,14 +26,19 @@ fn announced(data_dir: &Path) -> Option<String> {
 }
 
 #[tokio::test]
-async fn only_loopback_addresses_are_served() {
+async fn an_address_that_others_reach_needs_encryption_and_keys() {
     let fixture = Fixture::new();
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
-        let settings = Settings { listen: address.parse().expect("an address"), ..Settings::default() };
+        let listen = address.parse().expect("an address");
+        let settings = Settings { listen, insecure: true, ..Settings::default() };
+        let refused =
+            serve(fixture.engine.clone(), settings, |_| panic!("serves"), std::future::pending()).await;
+        assert!(matches!(refused, Err(ServerError::NoKey { .. })));
+        let settings = Settings { listen, ..Settings::default() };
         let refused =
             serve(fixture.engine.clone(), settings, |_| panic!("serves"), std::future::pending()).await;
         let error = refused.expect_err("refused");
-        assert!(matches!(error, ServerError::NotLoopback { .. }));
+        assert!(matches!(error, ServerError::NotEncrypted { .. }));
         assert!(error.to_string().contains("can be reached from other machines"), "{error}");
     }
     assert_eq!(announced(fixture.engine.data_dir()), None);

@@ -24,19 +24,12 @@ const LEAST_FPS: f64 = 23.0;
 const MAX_FPS: f64 = 60.0;
 /// Samples a second of a clip.
 const SAMPLE_RATE: u32 = 48_000;
-/// Video and audio of the clip. It is written from front to back, as what goes through a pipe must be; there is no room
+/// Video of the clip. It is written from front to back, as what goes through a pipe must be; there is no room
 /// then for a list that would take back the delay of frames out of order, so there are none.
-const MP4: [&str; 18] = [
-    "-c:v",
-    "libx264",
-    "-preset",
-    "veryfast",
-    "-crf",
-    "21",
-    "-pix_fmt",
-    "yuv420p",
-    "-bf",
-    "0",
+const H264: [&str; 10] =
+    ["-c:v", "libx264", "-preset", "veryfast", "-crf", "21", "-pix_fmt", "yuv420p", "-bf", "0"];
+/// Its audio, and what holds both.
+const MP4: [&str; 8] = [
     "-c:a",
     "aac",
     "-movflags",
@@ -47,11 +40,11 @@ const MP4: [&str; 18] = [
     "-1",
 ];
 
-/// Cuts stretches (in milliseconds, in order of time) out of a video and joins them, with their audio, as MP4. The target
-/// is there when all of it is written, and replaces what was there.
+/// Cuts stretches (in milliseconds, in order of time) out of a video, or an audio file, and joins them, with their audio, as MP4. The
+/// target is there when all of it is written, and replaces what was there.
 ///
 /// # Errors
-/// If ffmpeg or ffprobe is not installed or fails, there is no stretch, the file is no video, or the target cannot be
+/// If ffmpeg or ffprobe is not installed or fails, there is no stretch, the file is neither, or the target cannot be
 /// written; then there is no new target.
 pub fn cut_clip(
     video: &Path,
@@ -60,8 +53,8 @@ pub fn cut_clip(
     cancel: &Cancel,
 ) -> Result<(), FailureReason> {
     let probe = probe(video)?;
-    if probe.video.is_none() || spans.is_empty() {
-        return Err(reason(ReasonKind::Unsupported, "there is no moving image to cut"));
+    if (probe.video.is_none() && probe.audio.is_none()) || spans.is_empty() {
+        return Err(reason(ReasonKind::Unsupported, "there is no moving image and no audio to cut"));
     }
     let unwritten =
         |error: std::io::Error| reason(ReasonKind::Unreadable, format!("write the clip: {error}"));
@@ -74,7 +67,11 @@ pub fn cut_clip(
         .map_err(unwritten)?;
     let chain = chain(spans, &probe);
     let mut after = vec![PLAYER_TIME];
-    after.extend(["-filter_complex", &chain, "-map", "[video]"]);
+    after.extend(["-filter_complex", &chain]);
+    if probe.video.is_some() {
+        after.extend(["-map", "[video]"]);
+        after.extend(H264);
+    }
     if probe.audio.is_some() {
         after.extend(["-map", "[audio]"]);
     }
@@ -100,24 +97,26 @@ pub fn cut_clip(
     Ok(())
 }
 
-/// The filters: each stretch from both streams, then all one after another, with even sides.
+/// The filters: each stretch from the streams that there are, then all one after another, with even sides.
 fn chain(spans: &[(u64, u64)], probe: &Probe) -> String {
     let steady = steady(probe.start, Limits::MAX_MEDIA_SECONDS);
     let fps = fps(probe.video.as_ref().and_then(|stream| stream.fps));
-    let video = probe.video.as_ref().map_or(0, |stream| stream.index);
     let mut chain = String::new();
     let mut joined = String::new();
     for (place, (start_ms, end_ms)) in spans.iter().enumerate() {
         let (start, end) = (seconds(*start_ms), seconds(*end_ms));
         let length = seconds(end_ms.saturating_sub(*start_ms));
-        // The frame that stands when the stretch begins may have come long before; the last one stands to its end, and no
-        // longer, whatever hole follows.
-        let before = seconds(start_ms.saturating_sub(MAX_STAND_MS));
-        chain += &format!(
-            "[0:{video}]setpts='{steady}',trim=start={before}:end={end},setpts='max(PTS-{start}/TB,0)',\
-             fps={fps}:start_time=0,trim=end={length}[v{place}];"
-        );
-        joined += &format!("[v{place}]");
+        if let Some(video) = &probe.video {
+            // The frame that stands when the stretch begins may have come long before; the last one stands to its end, and no
+            // longer, whatever hole follows.
+            let before = seconds(start_ms.saturating_sub(MAX_STAND_MS));
+            let index = video.index;
+            chain += &format!(
+                "[0:{index}]setpts='{steady}',trim=start={before}:end={end},setpts='max(PTS-{start}/TB,0)',\
+                 fps={fps}:start_time=0,trim=end={length}[v{place}];"
+            );
+            joined += &format!("[v{place}]");
+        }
         if let Some(audio) = &probe.audio {
             let index = audio.index;
             chain += &format!(
@@ -127,9 +126,13 @@ fn chain(spans: &[(u64, u64)], probe: &Probe) -> String {
             joined += &format!("[a{place}]");
         }
     }
-    let (audios, pads) = if probe.audio.is_some() { (1, "[joined][audio]") } else { (0, "[joined]") };
-    chain += &format!("{joined}concat=n={}:v=1:a={audios}{pads};", spans.len());
-    chain + "[joined]scale=trunc(iw/2)*2:trunc(ih/2)*2[video]"
+    let (videos, joined_video) = if probe.video.is_some() { (1, "[joined]") } else { (0, "") };
+    let (audios, joined_audio) = if probe.audio.is_some() { (1, "[audio]") } else { (0, "") };
+    chain += &format!("{joined}concat=n={}:v={videos}:a={audios}{joined_video}{joined_audio}", spans.len());
+    if probe.video.is_some() {
+        chain += ";[joined]scale=trunc(iw/2)*2:trunc(ih/2)*2[video]";
+    }
+    chain
 }
 
 /// The rate of a clip's frames: the video's own, or a multiple of it.

@@ -7,6 +7,7 @@ use sensorium_types::SpaceInfo;
 use tonic::{Request, Response, Status};
 
 use super::planned::not_built;
+use crate::access::check_collection;
 use crate::context::Context;
 use crate::gate::enter;
 
@@ -85,7 +86,9 @@ impl v1::collections_service_server::CollectionsService for Service {
     ) -> Result<Response<v1::ListCollectionsResponse>, Status> {
         let (_place, v1::ListCollectionsRequest {}) = enter(request);
         let listed = self.context.collections().await?;
-        let collections = listed.iter().map(|listed| collection(&listed.name, &listed.space)).collect();
+        // Those that the caller reaches.
+        let listed = listed.iter().filter(|listed| check_collection(&listed.name).is_ok());
+        let collections = listed.map(|listed| collection(&listed.name, &listed.space)).collect();
         Ok(Response::new(v1::ListCollectionsResponse { collections }))
     }
 

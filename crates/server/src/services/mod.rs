@@ -5,6 +5,7 @@ mod answers;
 mod captions;
 mod collections;
 mod ingest;
+mod keys;
 mod planned;
 mod points;
 mod query;
@@ -59,6 +60,8 @@ pub(crate) fn routes(context: &Context) -> Routes {
     );
     let routes =
         add!(routes, admin_service_server::AdminServiceServer, admin::Service::new(shared()), small, calls);
+    let routes =
+        add!(routes, keys_service_server::KeysServiceServer, keys::Service::new(shared()), small, calls);
     let routes = add!(routes, embed_service_server::EmbedServiceServer, planned(), large, calls);
     let routes = add!(
         routes,
@@ -72,7 +75,7 @@ pub(crate) fn routes(context: &Context) -> Routes {
 }
 
 /// Full names of the services, for health.
-pub(crate) const NAMES: [&str; 9] = [
+pub(crate) const NAMES: [&str; 10] = [
     v1::ingest_service_server::SERVICE_NAME,
     v1::query_service_server::SERVICE_NAME,
     v1::points_service_server::SERVICE_NAME,
@@ -82,4 +85,5 @@ pub(crate) const NAMES: [&str; 9] = [
     v1::caption_service_server::SERVICE_NAME,
     v1::snapshots_service_server::SERVICE_NAME,
     v1::jobs_service_server::SERVICE_NAME,
+    v1::keys_service_server::SERVICE_NAME,
 ];

@@ -21,6 +21,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::answers::{Answers, answers};
 use super::planned::not_built;
+use crate::access::carry;
 use crate::context::Context;
 use crate::gate::{Place, enter};
 
@@ -51,10 +52,10 @@ impl v1::ingest_service_server::IngestService for Service {
         let (place, messages) = enter(request);
         let context = self.context.clone();
         let (sender, answers) = answers(UNREAD_ANSWERS, context.settings().unread_timeout);
-        tokio::spawn(async move {
+        tokio::spawn(carry(async move {
             let _place: Option<Place> = place;
             stream::run(context, messages, sender).await;
-        });
+        }));
         Ok(Response::new(answers))
     }
 
