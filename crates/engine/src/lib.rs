@@ -24,6 +24,7 @@
 //! | `ingest` | items from a network: [`Engine::ingest`] |
 //! | `captions` | images, videos and audio to words, videos to storyboards, captions as data: [`Captions`] |
 //! | `encode`, `vectors` | parts to points; sums and means |
+//! | [`export`] | moments as files for editors, players and tables |
 //! | `copies` | media bytes kept below the data folder |
 //! | `server_file` | `server.json`: which process serves a data folder |
 
@@ -36,6 +37,7 @@ mod data_folder;
 mod encode;
 mod engine;
 mod error;
+pub mod export;
 mod index;
 mod ingest;
 mod moments;
