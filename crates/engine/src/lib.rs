@@ -14,7 +14,7 @@
 //! | --- | --- |
 //! | `config` | [`EngineConfig`] |
 //! | `engine` | [`Engine`]: opening, collections |
-//! | `calls`, `upkeep` | the calls of [`Engine`] |
+//! | `calls`, `term`, `upkeep` | the calls of [`Engine`] |
 //! | `data_folder` | the files of a data folder by which others know it |
 //! | `seams` | [`Decode`] and [`Encode`], and their real implementations |
 //! | `index` | a folder to assets: [`Engine::index`] |
@@ -46,6 +46,7 @@ mod reembed;
 mod retry;
 mod seams;
 mod server_file;
+mod term;
 mod upkeep;
 mod vectors;
 mod warning;
@@ -64,6 +65,7 @@ pub use reembed::{
 pub use retry::{RetryPlan, RetryRun};
 pub use seams::{Captioned, Decode, Encode, OnPart, Pending, decoding_workers, encoder_spec};
 pub use server_file::{Served, ServerInfo, remove_server_info, running_server, served, write_server_info};
+pub use vectors::asking_vector;
 
 /// Stops a run when told to.
 pub use sensorium_media::Cancel;

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use sensorium_types::Modality;
 
+use super::ExportMoment;
+
 /// A kind of file that moments are written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ExportFormat {
@@ -63,8 +65,13 @@ impl ExportFormat {
         suffix.unwrap_or_default().parse().map_err(|_| UnknownFormat { received: path.display().to_string() })
     }
 
-    /// Whether it holds moments of a modality: only a table holds texts, and what counts time holds no images.
-    pub const fn holds(self, modality: Modality) -> bool {
+    /// Whether it holds a moment: only a table holds texts, what counts time holds no images, and a playlist nothing without a
+    /// path.
+    pub fn holds(self, moment: &ExportMoment) -> bool {
+        self.holds_modality(moment.modality) && (self != Self::M3u || moment.path.is_some())
+    }
+
+    const fn holds_modality(self, modality: Modality) -> bool {
         match (self, modality) {
             (Self::Csv, _) | (_, Modality::Video | Modality::Audio) => true,
             (Self::Edl | Self::Otio | Self::M3u, Modality::Image) => true,
@@ -105,7 +112,7 @@ mod tests {
 
     #[test]
     fn texts_stand_in_tables_alone_and_images_in_what_counts_no_time() {
-        let held = |modality| ExportFormat::ALL.map(|format| format.holds(modality));
+        let held = |modality| ExportFormat::ALL.map(|format| format.holds_modality(modality));
         assert_eq!(held(Modality::Text), [false, false, true, false, false]);
         assert_eq!(held(Modality::Image), [true, true, true, true, false]);
         assert_eq!(held(Modality::Video), [true; 5]);

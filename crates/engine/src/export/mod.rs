@@ -60,13 +60,13 @@ impl ExportError {
     }
 }
 
-/// The bytes of a file of this kind with the moments in their order. Moments of a modality that the format does not
-/// hold ([`ExportFormat::holds`]) are left out.
+/// The bytes of a file of this kind with the moments in their order. What the format does not hold
+/// ([`ExportFormat::holds`]) is left out.
 ///
 /// # Errors
 /// [`ExportError`] where an EDL cannot hold so many or so long moments.
 pub fn export(format: ExportFormat, moments: &[ExportMoment]) -> Result<Vec<u8>, ExportError> {
-    let held: Vec<&ExportMoment> = moments.iter().filter(|moment| format.holds(moment.modality)).collect();
+    let held: Vec<&ExportMoment> = moments.iter().filter(|moment| format.holds(moment)).collect();
     Ok(match format {
         ExportFormat::Edl => edl::write(&held)?.into_bytes(),
         ExportFormat::Otio => otio::write(&held).into_bytes(),
