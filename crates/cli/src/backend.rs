@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sensorium_client::{Client, Options};
-use sensorium_engine::{Access, Engine};
+use sensorium_client::{Client, Embedded, Options};
+use sensorium_engine::{Access, Engine, asking_vector};
 use sensorium_types::{
-    Asset, AssetId, Cancel, Cursor, DeleteOutcome, DeleteSelector, ErrorKind, FieldIndex, Filter, Language,
-    Page, PointKey, QueryReply, QueryRequest, StatsReply, Term, TermInput,
+    Asset, AssetId, Cancel, Cursor, DeleteOutcome, DeleteSelector, ErrorKind, FailedFile, FieldIndex, Filter,
+    Language, Page, PointKey, QueryReply, QueryRequest, SpaceInfo, StatsReply, Term, TermInput, Track,
 };
 
 use crate::args::high::{Place, Setting};
@@ -138,6 +138,19 @@ impl Backend {
         }
     }
 
+    /// Files that were not indexed, or those that were with a warning.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub(crate) async fn failures(&self, warnings: bool) -> anyhow::Result<Vec<FailedFile>> {
+        Ok(match (self, warnings) {
+            (Self::Folder(engine), false) => engine.failures().await?,
+            (Self::Folder(engine), true) => engine.warnings().await?,
+            (Self::Server(client), false) => client.failures().await?,
+            (Self::Server(client), true) => client.warnings().await?,
+        })
+    }
+
     /// Deletes assets.
     ///
     /// # Errors
@@ -183,6 +196,33 @@ impl Backend {
         })
     }
 
+    /// The vector by which a term asks, and its space.
+    ///
+    /// # Errors
+    /// If the term cannot be read or encoded.
+    pub(crate) async fn embed(&self, typed: Input) -> anyhow::Result<(Vec<f32>, SpaceInfo)> {
+        let client = match self {
+            Self::Folder(engine) => {
+                let input = match typed {
+                    Input::Text(text) => TermInput::Text(text),
+                    Input::File(path) => TermInput::File(absolute(&path)?),
+                    Input::Asset(asset) => TermInput::Asset(asset),
+                    Input::Point(asset, track, ordinal) => TermInput::Point(asset, track, ordinal),
+                    Input::Vector(_) => return Err(CliError::VectorTerm.into()),
+                };
+                return Ok((engine.term_vector(input).await?, engine.space()));
+            }
+            Self::Server(client) => client,
+        };
+        match typed {
+            Input::Text(text) => encoded(client, TermInput::Text(text)).await,
+            Input::File(path) => encoded(client, TermInput::File(path)).await,
+            Input::Asset(asset) => stored(client, asset, None).await,
+            Input::Point(asset, track, ordinal) => stored(client, asset, Some((track, ordinal))).await,
+            Input::Vector(_) => Err(CliError::VectorTerm.into()),
+        }
+    }
+
     /// Counts and sizes.
     ///
     /// # Errors
@@ -193,6 +233,27 @@ impl Backend {
             Self::Server(client) => client.stats().await?,
         })
     }
+}
+
+/// What a server encodes, as the vector by which it would ask.
+async fn encoded(client: &Client, input: TermInput) -> anyhow::Result<(Vec<f32>, SpaceInfo)> {
+    let Embedded { modality, points, space } = client.embed(input).await?;
+    let vector = asking_vector(modality, &points, None);
+    Ok((vector.ok_or_else(|| CliError::NoVector { term: "it".to_owned() })?, space))
+}
+
+/// A stored asset, or a point of it, as the vector by which it asks.
+async fn stored(
+    client: &Client,
+    id: AssetId,
+    place: Option<(Option<Track>, u32)>,
+) -> anyhow::Result<(Vec<f32>, SpaceInfo)> {
+    let found = client.get(std::slice::from_ref(&id), true).await?.into_iter().next().flatten();
+    let Some(asset) = found else { return Err(CliError::NoAsset { id }.into()) };
+    let points: Vec<_> = asset.points.into_iter().zip(asset.vectors).collect();
+    let vector = asking_vector(asset.modality, &points, place);
+    let vector = vector.ok_or_else(|| CliError::NoVector { term: format!("asset:{id}") })?;
+    Ok((vector, client.stats().await?.space))
 }
 
 /// Connects to a server, for the collection that is meant.
@@ -206,7 +267,9 @@ pub(crate) async fn connect(setting: &Setting, url: &str) -> anyhow::Result<Clie
         (Some(_), false) => String::new(),
         (Some(_) | None, _) => setting.collection.clone(),
     };
-    let options = Options { collection, ..Options::default() };
+    // A server that was found in the data folder is on this machine, and certificates are for one that was named.
+    let ca = if setting.server.is_some() { setting.certificates()? } else { None };
+    let options = Options { collection, key: setting.key()?, ca, ..Options::default() };
     Ok(Client::connect_with(url, options).await?)
 }
 

@@ -28,11 +28,19 @@ fn exit_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
             | CliError::Dash { .. }
             | CliError::Term(_)
             | CliError::Filter(_)
+            | CliError::Key { .. }
+            | CliError::VectorTerm
+            | CliError::ExportKind(_)
+            | CliError::Export(_)
             | CliError::Id(_)
             | CliError::NeedsYes
             | CliError::LossesNeedYes { .. } => Exit::Usage,
             CliError::Path { .. }
             | CliError::OwnProgram { .. }
+            | CliError::KeyFile { .. }
+            | CliError::NoAsset { .. }
+            | CliError::NoVector { .. }
+            | CliError::ExportFile { .. }
             | CliError::TooLargeToSend { .. }
             | CliError::Clip { .. }
             | CliError::Served { .. }

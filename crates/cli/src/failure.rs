@@ -4,7 +4,9 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use sensorium_types::{FailureReason, FilterError, IdError};
+use sensorium_client::BadKey;
+use sensorium_engine::export::{ExportError, UnknownFormat};
+use sensorium_types::{AssetId, FailureReason, FilterError, IdError};
 
 use crate::query::TermError;
 
@@ -65,12 +67,55 @@ pub(crate) enum CliError {
         source: io::Error,
     },
     /// A command that a server cannot answer.
-    #[error(
-        "`{command}` works on this machine alone; --server is for index, search, caption, summarize, get, delete and stats"
-    )]
+    #[error("`{command}` works on this machine alone: {why}")]
     FolderOnly {
         /// The command.
         command: &'static str,
+        /// Why.
+        why: &'static str,
+    },
+    /// A file with a key or with certificates that cannot be read; the message names it.
+    #[error(transparent)]
+    KeyFile {
+        /// Why.
+        source: io::Error,
+    },
+    /// What should be a key is none.
+    #[error("{place}: {source}")]
+    Key {
+        /// The file or the variable.
+        place: String,
+        /// What is wrong.
+        #[source]
+        source: BadKey,
+    },
+    /// An asset that is not there.
+    #[error("there is no asset {id}")]
+    NoAsset {
+        /// Its id.
+        id: AssetId,
+    },
+    /// What has no vector to be printed.
+    #[error("{term} has no vector: there is no such point")]
+    NoVector {
+        /// What was asked for.
+        term: String,
+    },
+    /// A vector, which `embed` would not change.
+    #[error("a vector is one already: `embed` takes texts, files and asset:ID")]
+    VectorTerm,
+    /// A kind of file that nothing is exported to.
+    #[error(transparent)]
+    ExportKind(#[from] UnknownFormat),
+    /// Moments that a format cannot hold.
+    #[error(transparent)]
+    Export(#[from] ExportError),
+    /// An export that cannot be written; the cause names the file.
+    #[error("write the export")]
+    ExportFile {
+        /// Why.
+        #[source]
+        source: io::Error,
     },
     /// A file that one message to a server cannot hold.
     #[error("{}: {bytes} bytes, and the server takes at most {most} in one message: ask for asset:ID, or stop the server", path.display())]

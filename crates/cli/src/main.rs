@@ -13,7 +13,7 @@
 //! | `backend` | the calls that a data folder and a server both answer |
 //! | `eval` | retrieval measured on a manifest |
 //! | `output` | tables, JSON, the progress bar |
-//! | `contact` | hits as images |
+//! | `contact`, `export` | hits as images, hits as moments for editors |
 //! | `npy` | vectors from files |
 //! | `failure`, `exit` | errors, and the exit code of each |
 
@@ -23,6 +23,7 @@ mod commands;
 mod contact;
 mod eval;
 mod exit;
+mod export;
 mod failure;
 mod interrupt;
 mod npy;

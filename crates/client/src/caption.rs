@@ -8,13 +8,14 @@ use sensorium_types::{
     CaptionToken, PartCaption, SummaryLength,
 };
 
+use crate::client::Service;
 use crate::query::{number, point_ref};
 use crate::{Client, ClientError, file};
 
 impl Client {
-    fn captions(&self) -> CaptionServiceClient<tonic::transport::Channel> {
+    fn captions(&self) -> CaptionServiceClient<Service> {
         let most = self.options.max_reply_bytes;
-        CaptionServiceClient::new(self.channel.clone()).max_decoding_message_size(most)
+        CaptionServiceClient::new(self.service.clone()).max_decoding_message_size(most)
     }
 
     /// Puts media into words, piece by piece. Dropping the events ends the work.

@@ -45,13 +45,8 @@ where
         let Lost { error, results } = progress;
         // A connection that brought results begins the count anew.
         failed = if results > 0 { 1 } else { failed + 1 };
-        let fault = match &error {
-            ClientError::Refused(fault) => fault.clone(),
-            ClientError::Url { .. }
-            | ClientError::Connect { .. }
-            | ClientError::File(_)
-            | ClientError::Answer(_) => Fault::new(error.kind(), error.to_string()),
-        };
+        let told = || Fault::new(error.kind(), error.to_string());
+        let fault = error.refusal().cloned().unwrap_or_else(told);
         match work.client.options.retry.wait_after(failed, &fault) {
             Some(wait) => tokio::time::sleep(wait).await,
             None => {

@@ -1,7 +1,7 @@
 //! A typed client for a Sensorium server.
 //!
-//! [`Client::connect`] gives a [`Client`]; its calls speak the words of `types` and try again where the server says that
-//! the same call may succeed later. [`Client::ingest`] takes a stream of items and gives a stream of outcomes; items
+//! [`Client::connect`] gives a [`Client`]; its calls speak the words of `types` and try again where that is safe and
+//! the server says that the same call may succeed later. [`Client::ingest`] takes a stream of items and gives a stream of outcomes; items
 //! without a result are sent again when a connection is lost, which is safe because the same bytes are the same asset.
 //!
 //! What is asked and answered are types of `sensorium_types`, the same as an engine's; they become messages here.
@@ -9,6 +9,11 @@
 //! | module | holds |
 //! | --- | --- |
 //! | `client` | [`Client`], [`Options`]: connecting, the small calls |
+//! | `address` | where a server is, and how it is reached |
+//! | `key` | [`ApiKey`] |
+//! | `admin`, `collections` | what a server is and holds |
+//! | `delete` | deleting assets |
+//! | `embed` | media to vectors |
 //! | `query`, `explain` | queries and their answers |
 //! | `asset` | stored assets |
 //! | `caption` | media to words |
@@ -18,23 +23,30 @@
 //! | `retry` | when a call is tried again |
 //! | `error` | [`ClientError`] |
 
+mod address;
+mod admin;
 mod asset;
 mod caption;
 mod client;
+mod collections;
+mod delete;
+mod embed;
 mod error;
 mod explain;
 mod file;
 mod ingest;
 mod item;
+mod key;
 mod paths;
 mod query;
 mod retry;
 mod session;
 
-pub use client::{
-    Client, DEFAULT_CALL_TIMEOUT, DEFAULT_CONNECT_TIMEOUT, DEFAULT_MAX_REPLY_BYTES, Info, Options,
-};
+pub use admin::Info;
+pub use client::{Client, DEFAULT_CALL_TIMEOUT, DEFAULT_CONNECT_TIMEOUT, DEFAULT_MAX_REPLY_BYTES, Options};
+pub use embed::Embedded;
 pub use error::ClientError;
+pub use key::{ApiKey, BadKey};
 pub use paths::IndexReply;
 pub use retry::{DEFAULT_ATTEMPTS, DEFAULT_FIRST_WAIT, Retry};
 

@@ -40,7 +40,7 @@ impl Client {
             metadata_path: meta.map(text).unwrap_or_default(),
             retry_all,
         };
-        let events = IngestServiceClient::new(self.channel.clone()).index_paths(message).await?.into_inner();
+        let events = IngestServiceClient::new(self.service.clone()).index_paths(message).await?.into_inner();
         Ok(events.map(|event| match event {
             Ok(message) => index_reply(message).map_err(ClientError::from),
             Err(status) => Err(status.into()),

@@ -113,7 +113,7 @@ impl Session {
         let start =
             v1::IngestStart { collection_name: work.client.collection(), idempotency_key: String::new() };
         self.say(Ask::Start(start)).await?;
-        let mut service = IngestServiceClient::new(work.client.channel.clone());
+        let mut service = IngestServiceClient::new(work.client.service.clone());
         let mut answers = service.ingest(ReceiverStream::new(asks)).await?.into_inner();
         let outcomes = work.outcomes.clone();
         loop {

@@ -14,7 +14,7 @@
 //! | --- | --- |
 //! | `config` | [`EngineConfig`] |
 //! | `engine` | [`Engine`]: opening, collections |
-//! | `calls`, `upkeep` | the calls of [`Engine`] |
+//! | `calls`, `term`, `upkeep` | the calls of [`Engine`] |
 //! | `data_folder` | the files of a data folder by which others know it |
 //! | `seams` | [`Decode`] and [`Encode`], and their real implementations |
 //! | `index` | a folder to assets: [`Engine::index`] |
@@ -24,6 +24,7 @@
 //! | `ingest` | items from a network: [`Engine::ingest`] |
 //! | `captions` | images, videos and audio to words, videos to storyboards, captions as data: [`Captions`] |
 //! | `encode`, `vectors` | parts to points; sums and means |
+//! | [`export`] | moments as files for editors, players and tables |
 //! | `copies` | media bytes kept below the data folder |
 //! | `server_file` | `server.json`: which process serves a data folder |
 
@@ -36,6 +37,7 @@ mod data_folder;
 mod encode;
 mod engine;
 mod error;
+pub mod export;
 mod index;
 mod ingest;
 mod moments;
@@ -44,6 +46,7 @@ mod reembed;
 mod retry;
 mod seams;
 mod server_file;
+mod term;
 mod upkeep;
 mod vectors;
 mod warning;
@@ -62,6 +65,7 @@ pub use reembed::{
 pub use retry::{RetryPlan, RetryRun};
 pub use seams::{Captioned, Decode, Encode, OnPart, Pending, decoding_workers, encoder_spec};
 pub use server_file::{Served, ServerInfo, remove_server_info, running_server, served, write_server_info};
+pub use vectors::asking_vector;
 
 /// Stops a run when told to.
 pub use sensorium_media::Cancel;

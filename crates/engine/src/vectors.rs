@@ -1,6 +1,6 @@
 //! Sums and means of unit vectors.
 
-use sensorium_types::{Modality, Track};
+use sensorium_types::{Modality, PointInfo, Track};
 
 /// A sum shorter than this points nowhere.
 pub(crate) const MIN_LENGTH: f32 = 0.001;
@@ -56,9 +56,42 @@ pub(crate) fn asking_track(
     order.into_iter().find(|track| tracks.clone().into_iter().any(|other| other == *track))
 }
 
+/// The vector by which points that were encoded or read elsewhere ask (CONTRACTS.md section 7): the normalized mean of the
+/// main track, or the one at `place`, a track (`None`: the main one) and an ordinal. `None` where there is no such point.
+pub fn asking_vector(
+    modality: Modality,
+    points: &[(PointInfo, Vec<f32>)],
+    place: Option<(Option<Track>, u32)>,
+) -> Option<Vec<f32>> {
+    let main = || asking_track(modality, points.iter().map(|(point, _)| point.track));
+    let track = place.and_then(|(track, _)| track).or_else(main)?;
+    let is_asked =
+        |point: &PointInfo| point.track == track && place.is_none_or(|(_, ordinal)| point.ordinal == ordinal);
+    mean(points.iter().filter(|(point, _)| is_asked(point)).map(|(_, vector)| vector.as_slice()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn points_ask_by_their_main_track_or_by_the_one_that_is_named() {
+        let point =
+            |track, ordinal, vector: [f32; 2]| (PointInfo { track, ordinal, span: None }, vector.to_vec());
+        let points = [
+            point(Track::Video, 0, [1.0, 0.0]),
+            point(Track::Video, 1, [0.0, 1.0]),
+            point(Track::Audio, 0, [-1.0, 0.0]),
+        ];
+        let of = |place| asking_vector(Modality::Video, &points, place);
+        let half = 0.5_f32.sqrt();
+        let close = of(None).is_some_and(|mean| mean.iter().all(|x| (x - half).abs() < 1e-6));
+        assert!(close, "{:?}", of(None));
+        assert_eq!(of(Some((None, 1))), Some(vec![0.0, 1.0]));
+        assert_eq!(of(Some((Some(Track::Audio), 0))), Some(vec![-1.0, 0.0]));
+        assert_eq!(of(Some((Some(Track::Audio), 1))), None);
+        assert_eq!(asking_vector(Modality::Image, &[], None), None);
+    }
 
     #[test]
     fn a_mean_has_length_one_unless_it_cancels_out() {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Once};
 
+use sensorium_client::{ApiKey, BadKey};
 use sensorium_embed::{Bundle, FolderFiles, LoadOptions, StaticFiles};
 use sensorium_engine::{Access, DEFAULT_COLLECTION, Engine, EngineConfig, Served, ServerInfo, served};
 use sensorium_media::Limits;
@@ -28,6 +29,12 @@ pub(crate) struct Setting {
     pub(crate) collection_named: bool,
     /// The server named on the command line.
     pub(crate) server: Option<String>,
+    /// The file with the key for it.
+    pub(crate) api_key_file: Option<PathBuf>,
+    /// The key of the environment.
+    pub(crate) api_key: Option<Result<ApiKey, BadKey>>,
+    /// The file with the certificates that its own is signed by.
+    pub(crate) ca: Option<PathBuf>,
     /// Folder of another bundle than the one built in.
     pub(crate) bundle_dir: Option<PathBuf>,
     /// The user's home folder.
@@ -62,12 +69,15 @@ impl Setting {
             collection: global.collection.clone().unwrap_or_else(|| DEFAULT_COLLECTION.to_owned()),
             collection_named: global.collection.is_some(),
             server: global.server.clone(),
+            api_key_file: global.api_key_file.clone(),
+            api_key: environment.api_key.clone(),
+            ca: global.ca.clone(),
             bundle_dir: environment.bundle.clone(),
             home: environment.home.clone(),
         })
     }
 
-    /// Who answers `index`, `search`, `get`, `delete` and `stats`.
+    /// Who answers a command that a server can answer.
     pub(crate) fn place(&self) -> Place {
         if let Some(url) = &self.server {
             return Place::Server { url: url.clone(), named: true };
@@ -104,15 +114,43 @@ impl Setting {
         }
     }
 
-    /// Refuses `--server` where a command works on the data folder only.
+    /// Refuses `--server` where a command works on the data folder only, and says why.
     ///
     /// # Errors
     /// If a server was named.
-    pub(crate) fn folder_only(&self, command: &'static str) -> Result<(), CliError> {
+    pub(crate) fn folder_only(&self, command: &'static str, why: &'static str) -> Result<(), CliError> {
         match &self.server {
-            Some(_) => Err(CliError::FolderOnly { command }),
+            Some(_) => Err(CliError::FolderOnly { command, why }),
             None => Ok(()),
         }
+    }
+
+    /// The key for a server: that of the file which was named, else of the environment.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or there is no key in what should be one.
+    pub(crate) fn key(&self) -> Result<Option<ApiKey>, CliError> {
+        match (&self.api_key_file, &self.api_key) {
+            (Some(path), _) => {
+                let text = fs_err::read_to_string(path).map_err(|source| CliError::KeyFile { source })?;
+                let wrong = |source| CliError::Key { place: path.display().to_string(), source };
+                ApiKey::new(&text).map(Some).map_err(wrong)
+            }
+            (None, Some(key)) => {
+                let wrong = |source| CliError::Key { place: "SENSORIUM_API_KEY".to_owned(), source };
+                key.clone().map(Some).map_err(wrong)
+            }
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// The certificates that a server's own must be signed by, if a file of them was named.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub(crate) fn certificates(&self) -> Result<Option<Vec<u8>>, CliError> {
+        let read = |path: &PathBuf| fs_err::read(path).map_err(|source| CliError::KeyFile { source });
+        self.ca.as_ref().map(read).transpose()
     }
 
     /// The bundle of models; its encoders load at first use.
@@ -205,6 +243,6 @@ mod tests {
         global.server = Some("http://127.0.0.1:1".to_owned());
         let setting = Setting::new(&global, &environment).expect("settled");
         assert_eq!(setting.place(), Place::Server { url: "http://127.0.0.1:1".to_owned(), named: true });
-        assert!(setting.folder_only("verify").is_err());
+        assert!(setting.folder_only("eval", "it has its own").is_err());
     }
 }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use sensorium_client::{ApiKey, BadKey};
 use sensorium_types::{Language, Modality, SummaryLength};
 
 use super::task::TaskName;
@@ -51,6 +52,12 @@ pub(crate) struct Global {
     /// Ask this server instead of the data folder
     #[arg(long, value_name = "URL", global = true, help_heading = "Global options")]
     pub(crate) server: Option<String>,
+    /// File with the API key for the server [default: SENSORIUM_API_KEY]
+    #[arg(long, value_name = "FILE", global = true, help_heading = "Global options")]
+    pub(crate) api_key_file: Option<PathBuf>,
+    /// Certificates (PEM) that the server's is signed by [default: those that this machine trusts]
+    #[arg(long, value_name = "FILE", global = true, help_heading = "Global options")]
+    pub(crate) ca: Option<PathBuf>,
     /// One JSON object a line
     #[arg(long, global = true, help_heading = "Global options")]
     pub(crate) json: bool,
@@ -63,6 +70,8 @@ pub(crate) enum Command {
     Index(Index),
     /// Find what the terms mean
     Search(Search),
+    /// Print the vectors of texts, files and stored assets
+    Embed(Embed),
     /// Put images and videos into words
     Caption(Caption),
     /// Choose shots of a video and put each into words
@@ -203,6 +212,20 @@ pub(crate) struct Search {
     /// Write the hits as images
     #[arg(long, value_name = "FILE.html|FILE.png")]
     pub(crate) contact_sheet: Option<PathBuf>,
+    /// Write the hits as moments for an editor or a player: .edl .otio .csv .m3u .m3u8 .vtt
+    #[arg(long, value_name = "FILE")]
+    pub(crate) export: Option<PathBuf>,
+}
+
+/// `embed`
+#[derive(Debug, Args)]
+#[group(skip)]
+#[command(after_help = "\
+Each argument is one term, as of `search`, without sign and weight: ./FILE, asset:ID, else text. Quote several words.")]
+pub(crate) struct Embed {
+    /// What is encoded
+    #[arg(required = true, value_name = "TERM")]
+    pub(crate) terms: Vec<OsString>,
 }
 
 /// `serve`
@@ -413,6 +436,8 @@ pub(crate) struct Environment {
     pub(crate) home: Option<PathBuf>,
     /// `NO_COLOR` is set.
     pub(crate) no_color: bool,
+    /// `SENSORIUM_API_KEY`: the key for a server.
+    pub(crate) api_key: Option<Result<ApiKey, BadKey>>,
     /// `SENSORIUM_LOG`: what is logged, for instance `debug`.
     pub(crate) log: Option<String>,
 }
@@ -421,13 +446,15 @@ impl Environment {
     /// Reads the variables of this process.
     pub(crate) fn read() -> Self {
         let path = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let text = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
         Self {
             data: path("SENSORIUM_DATA"),
             bundle: path("SENSORIUM_BUNDLE"),
             xdg_data_home: path("XDG_DATA_HOME").filter(|path| path.is_absolute()),
             home: path("HOME"),
             no_color: path("NO_COLOR").is_some(),
-            log: std::env::var("SENSORIUM_LOG").ok().filter(|value| !value.is_empty()),
+            api_key: text("SENSORIUM_API_KEY").map(|key| ApiKey::new(&key)),
+            log: text("SENSORIUM_LOG"),
         }
     }
 }
@@ -450,14 +477,15 @@ mod tests {
         assert!(cli.global.json);
         let Some(Command::Search(search)) = cli.command else { panic!("search") };
         assert_eq!((search.terms.len(), search.limit), (2, Some(3)));
-        let global = ["--data", "d", "--collection", "c", "--server", "http://x:1", "--json"];
+        let to_server = ["--server", "https://x:1", "--api-key-file", "k", "--ca", "c.pem", "--json"];
+        let global = [&["--data", "d", "--collection", "c"][..], &to_server].concat();
         for command in ["stats", "verify", "formats", "doctor", "failures", "collections", "repair"] {
-            let line = ["sensorium", command].into_iter().chain(global);
+            let line = ["sensorium", command].into_iter().chain(global.iter().copied());
             let cli = Cli::try_parse_from(line).expect("parses");
             assert_eq!(cli.global.data, Some(PathBuf::from("d")), "{command}");
             assert!(cli.global.json);
         }
-        let line = ["sensorium", "models", "info"].into_iter().chain(global);
+        let line = ["sensorium", "models", "info"].into_iter().chain(global.iter().copied());
         assert!(Cli::try_parse_from(line).expect("parses").global.json);
     }
 

@@ -8,7 +8,7 @@ use crate::output::note;
 
 /// Measures every task that the manifest has data for.
 pub(super) async fn run(args: Eval, context: &mut Context) -> anyhow::Result<Exit> {
-    context.setting.folder_only("eval")?;
+    context.setting.folder_only("eval", "it makes a database of its own")?;
     let Eval { manifest, split, task, jobs } = args;
     let request = eval::Request { manifest, split, tasks: task, jobs };
     let Some(report) = Box::pin(eval::run(request, &context.setting)).await? else {

@@ -7,14 +7,16 @@ use sensorium_types::{FileOutcome, IndexSummary, ItemOutcome, ItemState};
 
 use super::{Context, index};
 use crate::args::low::Failures;
+use crate::backend::Backend;
 use crate::failure::Exit;
 use crate::interrupt::or_interrupt;
 use crate::output::{Out, json, note, words};
 
 /// Lists the failures or the warnings, or tries all of both again.
 pub(super) async fn run(args: Failures, context: &mut Context) -> anyhow::Result<Exit> {
-    context.setting.folder_only("failures")?;
     if args.retry {
+        let why = "servers have no call for it: stop the server, and run this on its data folder";
+        context.setting.folder_only("failures --retry", why)?;
         return Box::pin(retry(context)).await;
     }
     let listed = or_interrupt(Box::pin(list(args.warnings, context))).await;
@@ -22,11 +24,11 @@ pub(super) async fn run(args: Failures, context: &mut Context) -> anyhow::Result
 }
 
 async fn list(warnings: bool, context: &mut Context) -> anyhow::Result<Exit> {
-    let engine = context.setting.open(Access::Read, None).await?;
-    let (listed, state, none) = if warnings {
-        (engine.warnings().await?, ItemState::Indexed, "no warnings")
-    } else {
-        (engine.failures().await?, ItemState::Failed, "no failures")
+    let backend = Backend::open(&context.setting, Access::Read, None).await?;
+    let listed = backend.failures(warnings).await?;
+    let (state, none) = match warnings {
+        true => (ItemState::Indexed, "no warnings"),
+        false => (ItemState::Failed, "no failures"),
     };
     let out = &mut context.out;
     for failure in &listed {

@@ -140,18 +140,10 @@ async fn by_paths(
 
 /// Whether the server refused because its operator does not let it read the paths.
 fn may_not_read(error: &anyhow::Error) -> bool {
-    match error.downcast_ref::<ClientError>() {
-        Some(ClientError::Refused(fault)) => {
-            matches!(fault.kind, ErrorKind::FailedPrecondition | ErrorKind::InvalidArgument)
-        }
-        Some(
-            ClientError::Url { .. }
-            | ClientError::Connect { .. }
-            | ClientError::File(_)
-            | ClientError::Answer(_),
-        )
-        | None => false,
-    }
+    error
+        .downcast_ref::<ClientError>()
+        .and_then(ClientError::refusal)
+        .is_some_and(|fault| matches!(fault.kind, ErrorKind::FailedPrecondition | ErrorKind::InvalidArgument))
 }
 
 /// Events to the bar and to standard output.

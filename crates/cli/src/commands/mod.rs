@@ -5,6 +5,7 @@ mod caption;
 mod captions;
 mod collections;
 mod doctor;
+mod embed;
 mod eval;
 mod failures;
 mod fields;
@@ -66,6 +67,7 @@ pub(crate) fn without_setting(
         Command::Completions { shell } => version::completions(shell, out)?,
         Command::Index(_)
         | Command::Search(_)
+        | Command::Embed(_)
         | Command::Caption(_)
         | Command::Summarize(_)
         | Command::Serve(_)
@@ -99,6 +101,7 @@ pub(crate) async fn run(command: Command, mut context: Context) -> anyhow::Resul
         Command::Reembed(args) => return Box::pin(reembed::run(args, context)).await,
         Command::Failures(args) => return Box::pin(failures::run(args, context)).await,
         Command::Search(args) => or_interrupt(Box::pin(search::run(args, context))).await,
+        Command::Embed(args) => or_interrupt(Box::pin(embed::run(args, context))).await,
         Command::Caption(args) => or_interrupt(Box::pin(caption::run(args, context))).await,
         Command::Summarize(args) => or_interrupt(Box::pin(summarize::run(args, context))).await,
         Command::Get(args) => or_interrupt(Box::pin(assets::get(args, context))).await,

@@ -18,7 +18,7 @@ use crate::output::{Out, json, note, words};
 /// Brings the collection that was named, else all of them, to the bundle in use.
 pub(super) async fn run(args: Reembed, context: &mut Context) -> anyhow::Result<Exit> {
     let setting = context.setting.clone();
-    setting.folder_only("reembed")?;
+    setting.folder_only("reembed", "a server holds its collections open, and has no call for it: stop it, and run this on its data folder")?;
     setting.not_served()?;
     let mut end = Exit::Done;
     for name in verify::names(&setting).await {

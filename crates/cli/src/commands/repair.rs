@@ -15,7 +15,8 @@ use crate::output::{json, note, words};
 /// Lists what would be dropped, asks, and drops it.
 pub(super) async fn run(args: Repair, context: &mut Context) -> anyhow::Result<Exit> {
     let setting = context.setting.clone();
-    setting.folder_only("repair")?;
+    setting
+        .folder_only("repair", "a server holds its collections open: stop it, and repair its data folder")?;
     setting.not_served()?;
     let mut broken: Vec<(String, Vec<Problem>)> = Vec::new();
     for name in verify::names(&setting).await {

@@ -9,6 +9,7 @@ use super::{Context, filter};
 use crate::args::low::Search;
 use crate::backend::Backend;
 use crate::contact;
+use crate::export::Export;
 use crate::failure::Exit;
 use crate::output::{explain, hits, json, note, words};
 use crate::query;
@@ -21,6 +22,7 @@ pub(super) async fn run(args: Search, context: &mut Context) -> anyhow::Result<E
     }
     let filter = filter(args.filter.as_deref())?;
     let sheet = args.contact_sheet.as_deref().map(contact::Sheet::new).transpose()?;
+    let export = args.export.as_deref().map(Export::new).transpose()?;
     let backend = Backend::open(&context.setting, Access::Read, None).await?;
     let limit = match (args.limit, args.all) {
         (Some(limit), _) => limit as usize,
@@ -65,6 +67,9 @@ pub(super) async fn run(args: Search, context: &mut Context) -> anyhow::Result<E
             note(&format!("hits without images, for they cannot be had: {error:#}"));
         }
         note(&format!("wrote {}", sheet.path().display()));
+    }
+    if let Some(export) = export {
+        note(&export.write(&hits, &title(&args.terms))?);
     }
     Ok(Exit::Done)
 }

@@ -15,7 +15,7 @@ use crate::output::note;
 /// Serves until it is told to stop.
 pub(super) async fn run(args: Serve, context: &mut Context) -> anyhow::Result<Exit> {
     let Serve { listen, allow_path, jobs } = args;
-    context.setting.folder_only("serve")?;
+    context.setting.folder_only("serve", "it is what others name by --server")?;
     context.setting.not_served()?;
     let allowed_paths = allow_path.into_iter().map(fs_err::canonicalize).collect::<Result<Vec<_>, _>>()?;
     let engine = context.setting.open(Access::Write, jobs).await?;

@@ -1,26 +1,24 @@
 //! `verify`: everything stored is looked at.
 
+use sensorium_client::Client;
 use sensorium_engine::{Access, DEFAULT_COLLECTION, Engine};
 use sensorium_store_embedded::Embedded;
 use sensorium_types::Problem;
 use serde_json::json;
 
 use super::Context;
-use crate::args::high::Setting;
+use crate::args::high::{Place, Setting};
+use crate::backend::connect;
 use crate::failure::Exit;
 use crate::output::{json, note, words};
 
 /// Reports what is wrong; exit code 1 if anything is.
 pub(super) async fn run(context: &mut Context) -> anyhow::Result<Exit> {
     let setting = &context.setting;
-    setting.folder_only("verify")?;
-    let names = names(setting).await;
-    let mut problems = Vec::new();
-    for name in &names {
-        let found = Engine::verify_folder(&Embedded, &setting.data_dir, name).await?;
-        problems.extend(found.into_iter().map(|problem| placed(problem, name, names.len() > 1)));
-    }
-    let is_empty = problems.is_empty() && is_empty(setting, &names).await;
+    let Verified { problems, is_empty } = match setting.place() {
+        Place::Server { url, .. } => on_server(setting, &connect(setting, &url).await?).await?,
+        Place::Folder => here(setting).await?,
+    };
     let out = &mut context.out;
     let ok = problems.is_empty();
     if out.is_json() {
@@ -37,6 +35,40 @@ pub(super) async fn run(context: &mut Context) -> anyhow::Result<Exit> {
         }
     }
     Ok(if ok { Exit::Done } else { Exit::Error })
+}
+
+/// What was found.
+struct Verified {
+    problems: Vec<Problem>,
+    is_empty: bool,
+}
+
+async fn here(setting: &Setting) -> anyhow::Result<Verified> {
+    let names = names(setting).await;
+    let mut problems = Vec::new();
+    for name in &names {
+        let found = Engine::verify_folder(&Embedded, &setting.data_dir, name).await?;
+        problems.extend(found.into_iter().map(|problem| placed(problem, name, names.len() > 1)));
+    }
+    let is_empty = problems.is_empty() && is_empty(setting, &names).await;
+    Ok(Verified { problems, is_empty })
+}
+
+/// The same by a server, which looks at what it holds.
+async fn on_server(setting: &Setting, client: &Client) -> anyhow::Result<Verified> {
+    let names = match setting.collection_named {
+        true => vec![setting.collection.clone()],
+        false => client.list_collections().await?.into_iter().map(|collection| collection.name).collect(),
+    };
+    let mut verified = Verified { problems: Vec::new(), is_empty: true };
+    for name in &names {
+        let client = client.with_collection(name);
+        let found = client.verify().await?;
+        verified.problems.extend(found.into_iter().map(|problem| placed(problem, name, names.len() > 1)));
+        verified.is_empty &= client.stats().await?.counts.assets == 0;
+    }
+    verified.is_empty &= verified.problems.is_empty();
+    Ok(verified)
 }
 
 /// A problem as a line.

@@ -9,10 +9,11 @@ mod error;
 mod join;
 mod word;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use sensorium_types::{AssetId, Track};
+use sensorium_types::{AssetId, Track, is_blank};
 
 pub(crate) use error::TermError;
 
@@ -55,17 +56,32 @@ pub(crate) fn terms(args: &[OsString], home: Option<&Path>) -> Result<Vec<Term>,
     Ok(terms)
 }
 
+/// Reads an argument that is a term by itself, without sign and weight.
+///
+/// # Errors
+/// [`TermError`] with a sentence that says what to mend.
+pub(crate) fn input(arg: &OsStr, home: Option<&Path>) -> Result<Input, TermError> {
+    match word::kind(arg.as_bytes(), home)? {
+        word::Kind::Plain(text) | word::Kind::Text(text) if is_blank(&text) => Err(TermError::Empty),
+        word::Kind::Plain(text) | word::Kind::Text(text) => Ok(Input::Text(text)),
+        word::Kind::Other(input) => Ok(input),
+        word::Kind::Nothing => Err(TermError::Empty),
+    }
+}
+
 /// Texts that are also the name of a file, each with the term that would ask by that file.
 pub(crate) fn hints(terms: &[Term], exists: impl Fn(&Path) -> bool) -> Vec<String> {
-    terms
-        .iter()
-        .filter_map(|term| match &term.input {
-            Input::Text(text) if exists(Path::new(text)) => Some(format!(
-                "{text:?} is taken as text, and is also a file here: write ./{text} to ask by the file"
-            )),
-            Input::Text(_) | Input::File(_) | Input::Asset(_) | Input::Point(..) | Input::Vector(_) => None,
-        })
-        .collect()
+    terms.iter().filter_map(|term| hint(&term.input, &exists)).collect()
+}
+
+/// The same of one term.
+pub(crate) fn hint(input: &Input, exists: impl Fn(&Path) -> bool) -> Option<String> {
+    match input {
+        Input::Text(text) if exists(Path::new(text)) => Some(format!(
+            "{text:?} is taken as text, and is also a file here: write ./{text} to ask by the file"
+        )),
+        Input::Text(_) | Input::File(_) | Input::Asset(_) | Input::Point(..) | Input::Vector(_) => None,
+    }
 }
 
 #[cfg(test)]

@@ -102,7 +102,8 @@ fn first_char(bytes: &[u8]) -> Option<char> {
     }
 }
 
-fn kind(rest: &[u8], home: Option<&Path>) -> Result<Kind, TermError> {
+/// What an argument names, without sign and weight.
+pub(super) fn kind(rest: &[u8], home: Option<&Path>) -> Result<Kind, TermError> {
     if [&b"./"[..], b"../", b"/", b"~/"].iter().any(|prefix| rest.starts_with(prefix)) {
         return Ok(Kind::Other(Input::File(path(rest, home)?)));
     }

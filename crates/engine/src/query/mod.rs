@@ -15,6 +15,7 @@ mod clock;
 #[cfg(test)]
 mod corrected;
 mod fusion;
+mod one;
 mod part;
 mod rerank;
 mod rows;
@@ -24,5 +25,6 @@ mod terms;
 
 pub use rerank::LOG_PROB_AS_COSINE;
 
+pub(crate) use one::vector_of;
 pub(crate) use rerank::image;
 pub(crate) use run::{Sources, query};

@@ -7,11 +7,13 @@
 //! | `timed.rs` | frames and samples out of ffmpeg, each with its time |
 //! | `clock.rs` | the times of all frames, of which few are looked at |
 //! | `probe.rs` | streams and facts of a container |
+//! | `editing.rs` | what an editor needs of a video: exact frame rate, timecode |
 //! | `alpha.rs` | frames that are laid over white |
 //! | `trouble.rs` | why a stream ended before its end |
 
 mod alpha;
 mod clock;
+mod editing;
 mod probe;
 mod process;
 mod timed;

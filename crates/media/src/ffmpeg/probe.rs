@@ -8,6 +8,7 @@ use sensorium_types::{FailureReason, Payload, ReasonKind};
 use serde_json::{Map, Value};
 
 use super::alpha::Transparency;
+use super::editing;
 use super::process::Ffmpeg;
 use crate::{dates, reason};
 
@@ -93,6 +94,9 @@ fn read(report: &Value) -> Probe {
     let clock = Clock::of(format);
     if let Some(stream) = choose(streams, "video", |stream| !is_cover(stream) && sides(stream).is_some()) {
         read_image(stream, &clock, &mut probe);
+        if let Some(timecode) = editing::timecode(stream, streams, format) {
+            probe.facts.set("timecode", timecode);
+        }
     }
     if let Some(stream) = choose(streams, "audio", |_| true) {
         read_audio(stream, &clock, &mut probe);
@@ -222,6 +226,9 @@ fn read_image(stream: &Value, clock: &Clock, probe: &mut Probe) {
     let fps = rate.filter(|(num, den)| *num > 0.0 && *den > 0.0).map(|(num, den)| num / den);
     if let Some(fps) = fps {
         probe.facts.set("fps", (fps * 1000.0).round() / 1000.0);
+    }
+    if let Some((num, den)) = editing::frame_rate(stream) {
+        probe.facts.set("frame_rate", format!("{num}/{den}"));
     }
     probe.video = Some(VideoStream {
         index: index(stream),
