@@ -80,7 +80,7 @@ export function Details({ hit, collection, act, seek }) {
   return html`<aside class="details" tabindex="0" aria-label="Details">
     ${missing && html`<p class="bad" role="alert">${missing}</p>`}
     ${asked && html`<section aria-label="Why"><h3>Why it is here</h3>
-      <p class="why">${hit.score !== undefined && html`<span class=${`score large ${grade(hit.score)}`}>${score(hit.score)}</span>`}<span>${why(hit) || 'the whole of it'}<small>${hit.score !== undefined && `${grade(hit.score)}: deviations above chance. `}cosine ${(hit.cosine ?? 0).toFixed(3)}</small></span></p></section>`}
+      <p class="why">${hit.score !== undefined && html`<span class=${`score large ${grade(hit.score)}`}>${score(hit.score)}</span>`}<span>${why(hit) || 'the whole of it'}<small>${hit.score !== undefined && `${grade(hit.score)}: ${hit.score.toFixed(1)} deviations above chance · `}cosine ${(hit.cosine ?? 0).toFixed(3)}</small></span></p></section>`}
     <div class="acts" role="group" aria-label="Actions">
       <button type="button" class="button" onClick=${() => act.more(hit)} title="m"><${Icon} name="more" size=${16} />More like this</button>
       <button type="button" class="button" onClick=${() => act.less(hit)} title="l"><${Icon} name="less" size=${16} />Less like this</button>

@@ -90,7 +90,10 @@ export function Grid({ list, collection, onOpen, control }) {
     if (top < head + 8) scrollBy(0, top - head - 8);
     else if (top + box.height + 60 > innerHeight) scrollBy(0, top + box.height + 60 - innerHeight);
     look();
-    requestAnimationFrame(() => frame.current?.querySelector(`[data-index="${index}"]`)?.focus({ preventScroll: true }));
+    const enter = () => frame.current?.querySelector(`[data-index="${index}"]`)?.focus({ preventScroll: true });
+    // At once where the tile is there, else once it is drawn.
+    enter();
+    requestAnimationFrame(enter);
   };
 
   useEffect(() => {

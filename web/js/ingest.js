@@ -66,6 +66,8 @@ async function send(item) {
   aborts.delete(item.id);
   running -= 1;
   pump();
+  // A first file may have made its collection.
+  if (running === 0) loadCollections();
 }
 
 function pump() {
@@ -80,7 +82,6 @@ function pump() {
     running += 1;
     send(ready);
   }
-  if (running === 0 && !queue.get().items.some((item) => item.state === 'waiting')) loadCollections();
 }
 
 link.watch(({ up }) => up && pump());

@@ -1,13 +1,14 @@
 // A value that many parts of the page watch.
 import { useState, useLayoutEffect } from './html.js';
 
-/** A store of one object; `set` merges a patch and tells the watchers. */
+/** A store of one object; `set` merges a patch and, where that changes something, tells the watchers. */
 export function store(initial) {
   let value = initial;
   const watchers = new Set();
   return {
     get: () => value,
     set(patch) {
+      if (Object.entries(patch).every(([name, one]) => Object.is(value[name], one))) return;
       value = { ...value, ...patch };
       for (const watch of [...watchers]) watch(value);
     },
