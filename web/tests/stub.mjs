@@ -171,7 +171,7 @@ export async function start(options = {}) {
       case 'POST /v1/ingest': {
         const name = /filename="([^"]*)"/.exec(raw.toString('latin1'))?.[1] ?? 'file';
         const start = raw.indexOf('\r\n\r\n', raw.indexOf('filename=')) + 4;
-        const broken = raw.subarray(start, start + 6).toString('latin1') === 'broken';
+        const broken = raw.indexOf('\r\n--', start) - start < 1000;
         if (broken) return json({ results: [{ name, sequence: 1, asset_id: '', state: 'ITEM_STATE_FAILED', points: 0, failure: { reason: 'REASON_KIND_CORRUPT', detail: '', message: 'corrupt: the JPEG ends before its first row', retryable: false } }] });
         return json({ results: [{ name, sequence: 1, asset_id: assets[0].id, modality: 'MODALITY_IMAGE', points: 1, state: 'ITEM_STATE_INDEXED' }] });
       }
