@@ -1,7 +1,7 @@
 // One hit in the grid: what it shows, how good it is, and why it is here.
 import { html, useEffect, useRef, useState } from './html.js';
 import { Icon } from './icons.js';
-import { linkTo } from './address.js';
+import { route, write } from './address.js';
 import { caption, grade, media, clip, modality, name, place, spoken, thumbnail, why } from './hits.js';
 import { score, span, time } from './format.js';
 import { passage } from './passages.js';
@@ -105,7 +105,7 @@ export function Tile({ hit, index, count, box, collection, current, chosen, play
   const said = caption(hit);
   const style = { left: `${box.left}px`, top: `${box.top}px`, width: `${box.width}px` };
   return html`<li class=${`tile ${kind}${chosen ? ' chosen' : ''}`} style=${style} aria-posinset=${index + 1} aria-setsize=${count}>
-    <a class="tile-media" href=${linkTo({ hit: hit.asset_id, at: place(hit) })} style=${{ height: `${box.height}px` }} data-index=${index} tabindex=${current ? 0 : -1}
+    <a class="tile-media" href=${write({ ...route.get(), hit: hit.asset_id, at: place(hit) })} style=${{ height: `${box.height}px` }} data-index=${index} tabindex=${current ? 0 : -1}
       aria-label=${spoken(hit, index)} draggable="false" onClick=${open} onFocus=${() => onFocus(index)} onPointerEnter=${enter} onPointerLeave=${leave}>
       <${Picture} hit=${hit} collection=${collection} />
       ${playing && html`<${Preview} hit=${hit} collection=${collection} onProgress=${setProgress} onFail=${() => onPlay(-1)} />

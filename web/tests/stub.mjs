@@ -155,7 +155,8 @@ export async function start(options = {}) {
           for (let at = offset; at < Math.min(options.many, offset + limit); at += 1) hits.push({ ...hitOf(assets[at % assets.length], 8 - at / 2000, at + 1), asset_id: `${assets[at % assets.length].id}-${at}` });
           return json({ hits, weak: false });
         }
-        const scored = assets.filter((asset) => meets(asset, body())).map((asset) => [asset, likeness(asset, terms)]).filter(([, score]) => least === undefined || score >= least).sort((one, other) => other[1] - one[1]);
+        const own = terms.map((term) => term.asset_id ?? term.point?.asset_id);
+        const scored = assets.filter((asset) => meets(asset, body()) && !own.includes(asset.id)).map((asset) => [asset, likeness(asset, terms)]).filter(([, score]) => least === undefined || score >= least).sort((one, other) => other[1] - one[1]);
         return json({ hits: scored.slice(offset, offset + limit).map(([asset, score], at) => hitOf(asset, score, offset + at + 1)), weak: (scored[0]?.[1] ?? 0) < 0.5 });
       }
       case 'POST /v1/score': {
