@@ -1,8 +1,7 @@
 // Plays one asset from its moment on: the stored bytes where the browser can, else a part that the server converts.
-import { clip, media, modality } from './hits.js';
+import { CLIP_MS, convertedPart, release } from './clips.js';
+import { media, modality } from './hits.js';
 
-/** Longest part that the server converts, in milliseconds. */
-const CLIP_MS = 60_000;
 /** What is converted before a moment. */
 const BEFORE_MS = 4_000;
 
@@ -14,6 +13,7 @@ export class Playback {
     this.collection = collection;
     this.changed = changed;
     this.way = 'direct';
+    this.abort = null;
     this.offset = 0;
     this.end = Infinity;
     this.wanted = hit.moment?.start_ms ?? 0;
@@ -72,8 +72,24 @@ export class Playback {
     this.offset = from;
     this.end = to;
     this.way = 'converted';
-    this.player.src = clip(this.hit.asset_id, this.collection, from, to);
-    this.play();
+    this.load(from, to);
+  }
+
+  async load(from, to) {
+    this.abort?.abort();
+    const abort = new AbortController();
+    this.abort = abort;
+    this.changed('converting');
+    try {
+      const address = await convertedPart(this.hit.asset_id, this.collection, from, to, abort.signal);
+      if (abort.signal.aborted) return release(address);
+      release(this.player.src);
+      this.player.src = address;
+      this.play();
+    } catch (error) {
+      if (error.name !== 'AbortError') this.failed();
+    }
+    return undefined;
   }
 
   failed() {
@@ -89,7 +105,9 @@ export class Playback {
   close() {
     this.player.removeEventListener('error', this.onError);
     this.player.removeEventListener('loadedmetadata', this.onMeta);
+    this.abort?.abort();
     this.player.pause();
+    release(this.player.src);
     this.player.removeAttribute('src');
     this.player.load();
   }

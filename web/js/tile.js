@@ -2,8 +2,9 @@
 import { html, useEffect, useRef, useState } from './html.js';
 import { Icon } from './icons.js';
 import { route, write } from './address.js';
-import { caption, grade, media, clip, modality, name, place, spoken, thumbnail, why } from './hits.js';
+import { caption, grade, media, modality, name, place, spoken, thumbnail, why } from './hits.js';
 import { score, span, time } from './format.js';
+import { convertedPart, release } from './clips.js';
 import { passage } from './passages.js';
 import { calm, prefs } from './prefs.js';
 
@@ -19,6 +20,7 @@ function Preview({ hit, collection, onProgress, onFail }) {
   const end = Math.min(hit.moment?.end_ms ?? start + PREVIEW_MS, start + PREVIEW_MS);
   useEffect(() => {
     const player = box.current;
+    const abort = new AbortController();
     let offset = 0;
     let converted = false;
     let frame = 0;
@@ -26,8 +28,12 @@ function Preview({ hit, collection, onProgress, onFail }) {
       if (converted) return onFail();
       converted = true;
       offset = start;
-      player.src = clip(hit.asset_id, collection, start, Math.max(end, start + 1000));
-      return player.play().catch(() => {});
+      convertedPart(hit.asset_id, collection, start, Math.max(end, start + 1000), abort.signal).then((address) => {
+        if (abort.signal.aborted) return release(address);
+        player.src = address;
+        return player.play().catch(() => {});
+      }, (error) => error.name !== 'AbortError' && onFail());
+      return undefined;
     };
     const seek = () => {
       // A browser may open a container and have no decoder for what is in it.
@@ -52,7 +58,9 @@ function Preview({ hit, collection, onProgress, onFail }) {
     frame = requestAnimationFrame(tick);
     return () => {
       cancelAnimationFrame(frame);
+      abort.abort();
       player.removeEventListener('error', convert);
+      release(player.src);
       player.removeAttribute('src');
       player.load();
     };

@@ -60,6 +60,7 @@ function Moving({ hit, collection, playback, onLength }) {
     ${kind === 'video'
       ? html`<video ref=${player} controls playsinline poster=${thumbnail(hit, collection)} aria-label=${name(hit)}></video>`
       : html`<${Sounding} player=${player} playback=${playback} />`}
+    ${way === 'converting' && html`<p class="way" role="status">converting for this browser…</p>`}
     ${way === 'converted' && html`<p class="way">converted for this browser</p>`}
     ${way === 'failed' && html`<p class="way bad" role="alert">This cannot be played here: the server has no bytes of it, or cannot convert them.</p>`}
   </div>`;

@@ -36,8 +36,9 @@ test('a video opens at its moment and plays it', async () => {
 test('what the browser cannot play is converted', async () => {
   const { page, check } = await open(`${server.url}?q=a+thunderstorm&m=video`);
   await settled(page);
+  const asked = page.waitForRequest((request) => request.url().includes('/clip?'));
   await openHit(page, 'storm.avi');
-  await page.waitForFunction(() => document.querySelector('dialog video').src.includes('/clip?'));
+  await asked;
   await playsFrom(page, 'dialog video', 0);
   assert.match(await page.textContent('.way'), /converted/);
   await check();
