@@ -16,7 +16,7 @@ function rows(payload) {
   const list = [];
   if (payload.width && payload.height) list.push(['pixels', `${payload.width} × ${payload.height}`]);
   for (const [field, value] of Object.entries(payload)) {
-    if (field.startsWith('_') || HIDDEN.includes(field) || value === null || ((field === 'width' || field === 'height') && payload.width && payload.height)) continue;
+    if (field.startsWith('_') || HIDDEN.includes(field) || value === null || value === '' || (Array.isArray(value) && value.length === 0) || ((field === 'width' || field === 'height') && payload.width && payload.height)) continue;
     let text;
     try {
       text = SHOWN[field]?.(value);
@@ -32,7 +32,7 @@ function rows(payload) {
 function Captions({ hit, asset, collection, seek }) {
   const [made, setMade] = useState({ text: '', busy: false, error: '' });
   useEffect(() => setMade({ text: '', busy: false, error: '' }), [hitKey(hit)]);
-  const parts = asset?.payload?._captions?.parts ?? [];
+  const parts = (asset?.payload?._captions?.parts ?? []).filter(({ text }) => text);
   const kind = modality(hit);
   const describe = async () => {
     setMade({ text: '', busy: true, error: '' });

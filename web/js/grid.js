@@ -86,7 +86,7 @@ export function Grid({ list, collection, onOpen, control }) {
     setCurrent(index);
     focusOn.current = index;
     const top = frame.current.getBoundingClientRect().top + box.top;
-    const head = document.querySelector('.asker')?.getBoundingClientRect().bottom ?? 0;
+    const head = Math.max(...['.bar', '.asker'].map((of) => document.querySelector(of)?.getBoundingClientRect().bottom ?? 0));
     if (top < head + 8) scrollBy(0, top - head - 8);
     else if (top + box.height + 60 > innerHeight) scrollBy(0, top + box.height + 60 - innerHeight);
     look();

@@ -22,8 +22,9 @@ let template = '';
 function dataFolder() {
   if (!template) {
     template = mkdtempSync(join(tmpdir(), 'sensorium-page-'));
-    const folders = ['images', 'sounds', 'clips', 'texts'].map((name) => join(SAMPLES, name));
-    execFileSync(BIN, ['index', ...folders, '--meta', join(SAMPLES, 'index.jsonl'), '--captions', '--data', template], { stdio: ['ignore', 'ignore', 'inherit'] });
+    const from = process.env.PAGE_SAMPLES ?? SAMPLES;
+    const folders = ['images', 'sounds', 'clips', 'texts'].map((name) => join(from, name));
+    execFileSync(BIN, ['index', ...folders, '--meta', join(from, 'index.jsonl'), '--captions', '--data', template], { stdio: ['ignore', 'ignore', 'inherit'] });
   }
   const folder = mkdtempSync(join(tmpdir(), 'sensorium-page-'));
   execFileSync('cp', ['-a', `${template}/.`, folder]);
