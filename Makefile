@@ -27,7 +27,7 @@ export SENSORIUM_BIN := $(BIN)
 export SENSORIUM_BENCH_INDEX := $(TARGET)/release/sensorium-bench-index
 export DATA CACHE
 
-.PHONY: help setup weights build test lint eval eval-public demo bench bench-index stress readme
+.PHONY: help setup weights build test test-page lint eval eval-public demo bench bench-index stress readme
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 20
@@ -49,6 +49,10 @@ test: build ## all tests, on samples/ alone
 	@$(STEP) "test: scripts" python3 scripts/test_scripts.py
 	@$(STEP) "test: arithmetic of bench-index" python3 scripts/test_bench_index.py
 	@$(STEP) "test: examples of README" python3 scripts/readme.py --check
+	@$(STEP) "test: page" scripts/test_page.sh --present
+
+test-page: build ## the page in headless Chromium, which it installs where it may
+	@$(STEP) "test-page: browser" scripts/test_page.sh
 
 lint: weights ## format, clippy, documentation, arrows, licences, duplicates, links, spelling
 	@$(STEP) "lint: fmt" cargo fmt --all --check
