@@ -35,7 +35,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
-use sensorium_media::{WORKER_SUBCOMMAND, worker_main};
+use sensorium_media::{WORKER_SUBCOMMAND, this_is_the_worker_program, worker_main};
 use sensorium_types::printable;
 use tracing_subscriber::EnvFilter;
 
@@ -58,6 +58,7 @@ fn main() -> ExitCode {
     {
         return worker_main();
     }
+    this_is_the_worker_program();
     match run(&args) {
         Ok(exit) => exit.into(),
         Err(error) => {

@@ -1,6 +1,9 @@
 //! What this build decodes, and whether the programs that it calls are installed.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
+
+use crate::try_sandbox;
 
 /// A row of `sensorium formats`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +20,7 @@ pub struct FormatRow {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
     /// What was looked at.
-    pub name: &'static str,
+    pub name: String,
     /// Whether it is as it should be.
     pub ok: bool,
     /// What was found, or what to do.
@@ -44,8 +47,20 @@ pub fn formats() -> Vec<FormatRow> {
     ]
 }
 
-/// Looks for the programs that decoding calls.
-pub fn doctor() -> Vec<Check> {
+/// Looks for the programs that decoding calls, and at what keeps a worker of this program from doing anything else.
+pub fn doctor(worker_program: &Path) -> Vec<Check> {
+    let mut checks = programs();
+    match try_sandbox(worker_program) {
+        Ok(report) => checks.extend(report.checks()),
+        Err(error) => {
+            let detail = format!("a decoding worker cannot be tried: {error}");
+            checks.push(Check { name: "sandbox".to_owned(), ok: false, detail });
+        }
+    }
+    checks
+}
+
+fn programs() -> Vec<Check> {
     ["ffmpeg", "ffprobe"]
         .into_iter()
         .map(|name| {
@@ -53,12 +68,12 @@ pub fn doctor() -> Vec<Check> {
             match version {
                 Ok(output) if output.status.success() => {
                     let text = String::from_utf8_lossy(&output.stdout);
-                    Check { name, ok: true, detail: text.lines().next().unwrap_or_default().to_owned() }
+                    Check { name: name.to_owned(), ok: true, detail: text.lines().next().unwrap_or_default().to_owned() }
                 }
                 Ok(_) | Err(_) => {
                     let detail = "not found: videos, HEIC and some audio files fail as `decoder missing`; install the \
                                   Debian package ffmpeg";
-                    Check { name, ok: false, detail: detail.to_owned() }
+                    Check { name: name.to_owned(), ok: false, detail: detail.to_owned() }
                 }
             }
         })

@@ -21,6 +21,7 @@
 //! | `resize.rs`, `thumb.rs`, `blank.rs` | the one resampler, thumbnails, blank images |
 //! | `dates.rs` | dates as cameras and containers write them |
 //! | `worker/` | the protocol, the child's side, the pool |
+//! | `sandbox/` | what a worker, and what it runs, may not do: network, files, calls |
 //! | `tied.rs`, `complaints.rs` | other programs that live no longer than this one, and what they say of themselves |
 //! | `formats.rs` | what this build decodes, and whether its helpers are installed |
 
@@ -38,6 +39,7 @@ mod image;
 mod job;
 mod limits;
 mod resize;
+mod sandbox;
 mod sink;
 mod sniff;
 mod spec;
@@ -51,11 +53,12 @@ pub use decoded::{Decoded, Head, Part, PartContent, Rgb};
 pub use formats::{Check, FormatRow, doctor, formats};
 pub use limits::Limits;
 pub use resize::{crop_resize, resize_rgb};
+pub use sandbox::{LayerReport, SandboxReport, Tried, try_sandbox};
 pub use sensorium_types::Cancel;
 pub use sniff::{Family, Sniffed, sniff};
 pub use spec::{EncoderSpec, Fit, PassageSpec, VideoSpec, WindowSpec};
 pub use thumb::decode_thumbnail;
-pub use tied::WORKER_SUBCOMMAND;
+pub use tied::{WORKER_SUBCOMMAND, this_is_the_worker_program};
 pub use video::cut_clip;
 pub use worker::{MediaError, MediaInput, MediaPool, PoolConfig, worker_main};
 

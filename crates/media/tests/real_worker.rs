@@ -1,17 +1,25 @@
 //! The pool with the real worker: the binary that `SENSORIUM_BIN` names.
 
+#![expect(clippy::print_stderr, reason = "what is skipped is told")]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use sensorium_media::{Cancel, Decoded, EncoderSpec, Limits, MediaInput, MediaPool, PartContent, PoolConfig};
+use sensorium_media::{
+    Cancel, Decoded, EncoderSpec, Limits, MediaInput, MediaPool, PartContent, PoolConfig, WORKER_SUBCOMMAND,
+    try_sandbox,
+};
 use sensorium_types::{FailureReason, Modality, ReasonKind, Track};
 
-fn pool_with(workers: usize, limits: Limits) -> MediaPool {
+fn program() -> PathBuf {
     let program = std::env::var_os("SENSORIUM_BIN")
         .expect("SENSORIUM_BIN names the built binary, whose hidden subcommand decodes; `make test` sets it");
-    let config =
-        PoolConfig { worker_program: PathBuf::from(program), workers, limits, spec: EncoderSpec::default() };
+    PathBuf::from(program)
+}
+
+fn pool_with(workers: usize, limits: Limits) -> MediaPool {
+    let config = PoolConfig { worker_program: program(), workers, limits, spec: EncoderSpec::default() };
     MediaPool::new(config).expect("a pool")
 }
 
@@ -247,4 +255,68 @@ fn what_came_of_a_video_in_its_time_is_kept() {
     assert_eq!(taken, [0]);
     let whole = pool.decode(MediaInput::Path(video), &Cancel::new()).expect("another worker");
     assert_eq!((whole.warning, whole.parts.len()), (None, 3));
+}
+
+/// A program that leaves a descriptor open and then becomes the worker, as a careless service manager would.
+fn careless_starter(folder: &tempfile::TempDir) -> PathBuf {
+    let path = folder.path().join("starter");
+    // Written by a child: see the tests with scripts.
+    let written = Command::new("sh")
+        .args(["-c", "printf '%s' \"$1\" > \"$2\" && chmod 755 \"$2\"", "sh"])
+        .arg(format!(
+            "#!/bin/sh\nexec 9< /etc/passwd\nexec env -u PWD -u OLDPWD -u SHLVL '{}' \"$@\"\n",
+            program().display()
+        ))
+        .arg(&path)
+        .status()
+        .expect("sh starts");
+    assert!(written.success());
+    path
+}
+
+#[test]
+fn a_worker_reaches_no_network_no_other_file_and_no_other_process() {
+    let folder = folder();
+    let report = try_sandbox(&careless_starter(&folder)).expect("a report");
+    for needed in &report.needed {
+        assert!(needed.done, "a worker needs this: {needed:?}");
+    }
+    let names: Vec<&str> = report.layers.iter().map(|layer| layer.name.as_str()).collect();
+    assert_eq!(names, ["network", "files", "calls", "rights", "descriptors"]);
+    let refused = report.layers.iter().filter(|layer| layer.given.is_err()).count();
+    for layer in &report.layers {
+        assert!(!layer.tried.is_empty(), "{}", layer.name);
+        match &layer.given {
+            Ok(how) => {
+                // What one layer leaves to another that this kernel lacks cannot be expected of it.
+                let holes: Vec<_> = layer.holes().collect();
+                assert!(refused > 0 || holes.is_empty(), "{how}, and yet: {holes:?}");
+            }
+            Err(why) => eprintln!("SKIPPED: layer {} of the sandbox: {why}", layer.name),
+        }
+    }
+}
+
+#[test]
+fn the_ffmpeg_of_a_clip_reads_its_file_alone_and_writes_nothing() {
+    let report = try_sandbox(&program()).expect("a report");
+    if let Some(files) = report.layers.iter().find(|layer| layer.name == "files" && layer.given.is_err()) {
+        eprintln!("SKIPPED: the files of a clip's ffmpeg: {:?}", files.given);
+        return;
+    }
+    let folder = folder();
+    let [given, other] = ["given.wav", "other.wav"].map(|name| made(&folder, name, &TONE));
+    let us = std::process::id().to_string();
+    let run = |args: &[&Path]| {
+        let mut command = Command::new(program());
+        command.args([WORKER_SUBCOMMAND, "confined", &us]).arg(&given).args(["ffmpeg", "-v", "error", "-i"]);
+        command.args(args).output().expect("starts")
+    };
+    let [format, null, pipe] = ["-f", "null", "-"].map(Path::new);
+    let read = run(&[&given, format, null, pipe]);
+    assert!(read.status.success(), "{read:?}");
+    assert!(!run(&[&other, format, null, pipe]).status.success(), "another file is read");
+    let target = folder.path().join("target.wav");
+    assert!(!run(&[&given, &target]).status.success(), "a file is written");
+    assert!(!target.exists());
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::Context;
 use crate::args::high::Setting;
-use crate::failure::Exit;
+use crate::failure::{CliError, Exit};
 use crate::output::words;
 
 /// One finding.
@@ -17,9 +17,10 @@ struct Finding {
 
 /// Looks at programs, the bundle and the data folder; exit code 1 if something is not as it should be.
 pub(super) async fn run(context: &mut Context) -> anyhow::Result<Exit> {
-    let mut findings: Vec<Finding> = sensorium_media::doctor()
+    let program = std::env::current_exe().map_err(|source| CliError::OwnProgram { source })?;
+    let mut findings: Vec<Finding> = sensorium_media::doctor(&program)
         .into_iter()
-        .map(|check| Finding { name: check.name.to_owned(), ok: check.ok, detail: check.detail })
+        .map(|check| Finding { name: check.name, ok: check.ok, detail: check.detail })
         .collect();
     findings.push(bundle(&context.setting));
     findings.push(data(&context.setting).await);

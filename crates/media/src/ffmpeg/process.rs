@@ -43,6 +43,13 @@ pub(crate) struct Ffmpeg {
     until: Option<Instant>,
 }
 
+/// Where it reads from.
+#[derive(Debug, Clone, Copy)]
+enum From<'a> {
+    File(&'a Path),
+    Input,
+}
+
 /// The path as ffmpeg takes it: absolute, with its protocol.
 fn file_url(path: &Path) -> OsString {
     let mut url = OsString::from("file:");
@@ -63,7 +70,7 @@ impl Ffmpeg {
         before: &[&str],
         after: &[&str],
     ) -> Result<Self, FailureReason> {
-        Self::decoder(&file_url(path), threads, before, after, Stdio::null())
+        Self::decoder(From::File(path), threads, before, after, Stdio::null())
     }
 
     /// Starts ffmpeg as [`Ffmpeg::start_with`] does; what its filters write to `pipe:0` sets the [`Ffmpeg::clock`].
@@ -76,14 +83,14 @@ impl Ffmpeg {
     ) -> Result<Self, FailureReason> {
         let (times, writer) =
             io::pipe().map_err(|error| reason(ReasonKind::Crashed, format!("no pipe: {error}")))?;
-        let mut ffmpeg = Self::decoder(&file_url(path), threads, before, after, writer.into())?;
+        let mut ffmpeg = Self::decoder(From::File(path), threads, before, after, writer.into())?;
         ffmpeg.times = Some(times);
         Ok(ffmpeg)
     }
 
     /// Starts ffmpeg on a bare stream of this format, which it reads from its standard input.
     pub(crate) fn feed(format: &str, stream: Vec<u8>, after: &[&str]) -> Result<Self, FailureReason> {
-        let mut ffmpeg = Self::decoder(OsStr::new("pipe:0"), 1, &["-f", format], after, Stdio::piped())?;
+        let mut ffmpeg = Self::decoder(From::Input, 1, &["-f", format], after, Stdio::piped())?;
         if let Some(mut input) = ffmpeg.child.stdin.take() {
             // It ends with the child at the latest, whose death closes the pipe.
             std::thread::spawn(move || input.write_all(&stream));
@@ -92,7 +99,7 @@ impl Ffmpeg {
     }
 
     fn decoder(
-        from: &OsStr,
+        from: From<'_>,
         threads: usize,
         before: &[&str],
         after: &[&str],
@@ -116,13 +123,13 @@ impl Ffmpeg {
 
     /// Starts ffprobe on a file.
     pub(super) fn probe(path: &Path, after: &[&str]) -> Result<Self, FailureReason> {
-        Self::run("ffprobe", &[], &file_url(path), after, Stdio::null())
+        Self::run("ffprobe", &[], From::File(path), after, Stdio::null())
     }
 
     fn run(
         program: &'static str,
         before: &[&str],
-        from: &OsStr,
+        from: From<'_>,
         after: &[&str],
         input: Stdio,
     ) -> Result<Self, FailureReason> {
@@ -130,12 +137,16 @@ impl Ffmpeg {
             let crashed = || reason(ReasonKind::Crashed, format!("{program} cannot be started: {error}"));
             if error.kind() == io::ErrorKind::NotFound { missing(program) } else { crashed() }
         };
-        let mut command: Command = crate::tied::child_that_dies_with_us(program);
+        let (url, file) = match from {
+            From::File(path) => (file_url(path), Some(path)),
+            From::Input => (OsString::from("pipe:0"), None),
+        };
+        let mut command: Command = crate::tied::child_that_dies_with_us(program, file);
         command
             .args(["-v", "error", "-max_alloc", MAX_ALLOCATION])
             .args(["-protocol_whitelist", "file,pipe", "-format_whitelist", FORMATS])
             .args(before)
-            .args([OsStr::new("-i"), from])
+            .args([OsStr::new("-i"), &url])
             .args(after)
             .stdin(input)
             .stdout(Stdio::piped())
@@ -169,6 +180,9 @@ impl Ffmpeg {
         }
         if status.code() == Some(crate::tied::PROGRAM_MISSING) {
             return Err(missing(self.program));
+        }
+        if status.code() == Some(crate::tied::PROGRAM_REFUSED) {
+            return Err(reason(ReasonKind::DecoderMissing, format!("{} may not be run", self.program)));
         }
         if let Some(signal) = status.signal() {
             return Err(reason(ReasonKind::Crashed, format!("{}, signal {signal}", self.program)));

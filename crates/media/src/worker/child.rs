@@ -7,32 +7,42 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::ExitCode;
 
-use rustix::process::{Resource, Rlimit, Signal, set_parent_process_death_signal, setrlimit};
+use rustix::process::{Resource, Rlimit, setrlimit};
 use sensorium_types::ReasonKind;
 
 use super::protocol::{Reply, Request, Told, receive, send};
 use crate::deadline::Deadline;
 use crate::decode::decode;
+use crate::sandbox::{Sandbox, trial};
 use crate::sink::{Output, Sink};
-use crate::tied::{EXEC, execute};
+use crate::tied::{CONFINED, EXEC, die_with_parent, execute, execute_confined};
 use crate::{Limits, reason};
+
+/// Stack of the thread that decodes a file, as much as a main thread has.
+const STACK_BYTES: usize = 8 << 20;
 
 /// The body of the hidden subcommand: decodes files that standard input names until it closes. A binary that links
 /// this crate calls it when its first argument is [`WORKER_SUBCOMMAND`](crate::WORKER_SUBCOMMAND), before it reads any other.
 pub fn worker_main() -> ExitCode {
-    // The kernel kills this process when its parent dies; what a decoder calls inherits nothing of that and asks again.
-    if set_parent_process_death_signal(Some(Signal::KILL)).is_err() {
-        return ExitCode::FAILURE;
-    }
     let args: Vec<OsString> = std::env::args_os().skip(2).collect();
     match args.as_slice() {
-        [] => serve(&mut io::stdin().lock(), &mut io::stdout().lock()),
+        [] => {
+            let sandbox = Sandbox::enter();
+            // The kernel kills this process when its parent dies; what a decoder calls inherits nothing of that and asks again.
+            if !die_with_parent() {
+                return ExitCode::FAILURE;
+            }
+            serve(&sandbox, &mut io::stdin().lock(), &mut io::stdout())
+        }
         [verb, parent, program, rest @ ..] if verb == EXEC => execute(parent, program, rest),
-        _ => ExitCode::FAILURE,
+        [verb, parent, file, program, rest @ ..] if verb == CONFINED => {
+            execute_confined(parent, Path::new(file), program, rest)
+        }
+        other => trial(other).unwrap_or(ExitCode::FAILURE),
     }
 }
 
-fn serve(input: &mut impl Read, output: &mut impl Write) -> ExitCode {
+fn serve(sandbox: &Sandbox, input: &mut impl Read, output: &mut (impl Write + Send)) -> ExitCode {
     let mut limited = false;
     loop {
         let request: Request = match receive(input) {
@@ -44,16 +54,25 @@ fn serve(input: &mut impl Read, output: &mut impl Write) -> ExitCode {
             return ExitCode::FAILURE;
         }
         limited = true;
-        if answer(&request, output).is_err() {
+        // What a thread may no longer read it never may again, so each file has one.
+        let answered = std::thread::scope(|scope| {
+            let decoder = std::thread::Builder::new().stack_size(STACK_BYTES);
+            let running = decoder.spawn_scoped(scope, || answer(sandbox, &request, output))?;
+            running.join().unwrap_or_else(|_| Err(io::Error::other("a panic")))
+        });
+        if answered.is_err() {
             return ExitCode::FAILURE;
         }
     }
 }
 
 /// Decodes one file; its parts are sent as they come.
-fn answer(request: &Request, output: &mut impl Write) -> io::Result<()> {
+fn answer(sandbox: &Sandbox, request: &Request, output: &mut impl Write) -> io::Result<()> {
     let Request { path, spec, limits, threads, time } = request;
     let path = Path::new(OsStr::from_bytes(path));
+    if let Err(error) = sandbox.only(path) {
+        return send(output, &Reply::Failed(reason(ReasonKind::Crashed, format!("its sandbox: {error}"))));
+    }
     let mut emit = |put| {
         let reply = match put {
             Output::Begun(head) => Told::try_from(head).map(Reply::Begun),

@@ -5,7 +5,7 @@
 //!           ◄── begun, parts, done │ failed ──
 //! ```
 //!
-//! A worker limits itself before it reads: address space, CPU time, open files, no output files. It dies with its
+//! A worker limits itself before it reads: its [sandbox](crate::sandbox), address space, CPU time, open files, no output files. It dies with its
 //! parent, and its ffmpeg dies with it. It is told a time that ends a little before the file's deadline, at which the
 //! parent kills it; a dead worker costs one file, or, of a video or an audio clip that ran out of time, what lies
 //! behind the parts that it gave.

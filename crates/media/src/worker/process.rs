@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -14,7 +14,7 @@ use sensorium_types::{Cancel, FailureReason, Modality, ReasonKind, Span, Track};
 use super::protocol::{Reply, Request, receive, send};
 use crate::complaints::Complaints;
 use crate::deadline::clock;
-use crate::tied::WORKER_SUBCOMMAND;
+use crate::tied::{WORKER_SUBCOMMAND, bare};
 use crate::{Head, Part, reason};
 
 /// How often a wait for a worker looks at the cancel flag: nobody sees who sets it, so the work of a caller who has left goes on so long.
@@ -58,7 +58,7 @@ pub(super) type OnPart<'a> = &'a mut dyn FnMut(Part) -> Result<(), FailureReason
 
 impl Worker {
     pub(super) fn start(program: &Path) -> io::Result<Self> {
-        let mut child = Command::new(program)
+        let mut child = bare(program)
             .arg(WORKER_SUBCOMMAND)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -250,6 +250,8 @@ impl Read for Waiting<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use sensorium_types::Payload;
 
     use super::*;
