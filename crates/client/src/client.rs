@@ -95,6 +95,14 @@ impl Client {
         Self { service: self.service.clone(), options }
     }
 
+    pub(crate) fn service(&self) -> Service {
+        self.service.clone()
+    }
+
+    pub(crate) const fn retry(&self) -> &Retry {
+        &self.options.retry
+    }
+
     pub(crate) fn collection(&self) -> String {
         self.options.collection.clone()
     }

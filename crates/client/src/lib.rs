@@ -21,6 +21,7 @@
 //! | `paths` | [`IndexReply`]: files that the server itself reads |
 //! | `file` | files whose bytes it is sent |
 //! | `retry` | when a call is tried again |
+//! | `keys` | the keys of a server |
 //! | `error` | [`ClientError`] |
 
 mod address;
@@ -37,6 +38,7 @@ mod file;
 mod ingest;
 mod item;
 mod key;
+mod keys;
 mod paths;
 mod query;
 mod retry;

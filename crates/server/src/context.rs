@@ -13,6 +13,7 @@ use crate::Settings;
 use crate::access::{Access, check_collection};
 use crate::fault::fault;
 use crate::gate::Gate;
+use crate::metrics::Metrics;
 
 /// Bytes of items are counted in units of this, for a semaphore counts to 32 bits.
 pub(crate) const BYTES_UNIT: usize = 1024;
@@ -27,6 +28,7 @@ struct Shared {
     others: Mutex<HashMap<String, Arc<Engine>>>,
     settings: Settings,
     access: Arc<Access>,
+    metrics: Arc<Metrics>,
     stopping: watch::Receiver<bool>,
     items: Arc<Semaphore>,
     bytes: Arc<Semaphore>,
@@ -77,8 +79,20 @@ impl Context {
         let calls = Gate::new(settings.max_calls, "calls");
         let streams = Gate::new(settings.max_ingest_streams, "ingest streams");
         let background = Background::default();
-        let shared =
-            Shared { engine, others, settings, access, stopping, items, bytes, calls, streams, background };
+        let metrics = Arc::default();
+        let shared = Shared {
+            engine,
+            others,
+            settings,
+            access,
+            metrics,
+            stopping,
+            items,
+            bytes,
+            calls,
+            streams,
+            background,
+        };
         Self(Arc::new(shared))
     }
 
@@ -122,6 +136,11 @@ impl Context {
     /// Who may ask what.
     pub(crate) fn access(&self) -> &Arc<Access> {
         &self.0.access
+    }
+
+    /// What is counted.
+    pub(crate) fn metrics(&self) -> &Arc<Metrics> {
+        &self.0.metrics
     }
 
     /// Turns true when the server stops.

@@ -6,7 +6,7 @@
 //! ```
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -24,7 +24,8 @@ use crate::Settings;
 use crate::access::{Access, Caller, scoped};
 use crate::body::held;
 use crate::calls::{Scope, deadline, scope};
-use crate::http::Problem;
+use crate::http::{Named, Problem, is_call};
+use crate::metrics::Metrics;
 
 /// The header by which a client of gRPC tells how long it waits.
 const GRPC_TIMEOUT: &str = "grpc-timeout";
@@ -37,20 +38,47 @@ pub(crate) struct Edge {
     grpc: Router,
     http: Router,
     access: Arc<Access>,
+    metrics: Arc<Metrics>,
     settings: Settings,
     /// Whether the server's own names are the only ones: where it listens on a loopback address.
     own_hosts_only: bool,
 }
 
 impl Edge {
-    pub(crate) fn new(grpc: Router, http: Router, access: Arc<Access>, settings: &Settings) -> Self {
+    pub(crate) fn new(
+        grpc: Router,
+        http: Router,
+        access: Arc<Access>,
+        metrics: Arc<Metrics>,
+        settings: &Settings,
+    ) -> Self {
         let own_hosts_only = settings.listen.ip().is_loopback();
-        Self { grpc, http, access, settings: settings.clone(), own_hosts_only }
+        Self { grpc, http, access, metrics, settings: settings.clone(), own_hosts_only }
     }
 
-    /// Answers a request.
+    /// Answers a request, and counts it.
     pub(crate) async fn answer(&self, request: Request<Body>) -> Response<Body> {
+        let begun = Instant::now();
+        let _in_flight = self.metrics.begin();
         let is_grpc = is_grpc(request.headers());
+        let called = is_grpc
+            .then(|| rpc(request.uri().path()).filter(|rpc| is_call(rpc)).unwrap_or("other").to_owned());
+        let response = self.pass(request, is_grpc).await;
+        let code = match is_grpc {
+            true => response
+                .headers()
+                .get("grpc-status")
+                .map_or("0", |code| code.to_str().unwrap_or("?"))
+                .to_owned(),
+            false => response.status().as_u16().to_string(),
+        };
+        let named = response.extensions().get::<Named>().map(|named| named.0.clone());
+        let method = called.or(named).unwrap_or_else(|| "other".to_owned());
+        self.metrics.end(&method, &code, begun.elapsed());
+        response
+    }
+
+    async fn pass(&self, request: Request<Body>, is_grpc: bool) -> Response<Body> {
         // Streams of gRPC keep time by themselves.
         let keeps_time = is_grpc && rpc(request.uri().path()).is_some_and(streams);
         let mut request = match keeps_time {
@@ -58,9 +86,19 @@ impl Edge {
             false => request.map(|body| in_time(body, self.settings.idle_timeout)),
         };
         let caller = self.access.caller(request.headers(), request.method());
-        let turn = match self.check_origin(&request).and_then(|()| self.access.turn(&caller)) {
+        if let Err(fault) = self.check_origin(&request) {
+            self.metrics.reject("origin");
+            return refused(fault, is_grpc);
+        }
+        if let Caller::Nobody(_) = caller {
+            self.metrics.reject("key");
+        }
+        let turn = match self.access.turn(&caller) {
             Ok(turn) => turn,
-            Err(fault) => return refused(fault, is_grpc),
+            Err(fault) => {
+                self.metrics.reject("quota");
+                return refused(fault, is_grpc);
+            }
         };
         request.extensions_mut().insert(caller.clone());
         let answered = async {
@@ -262,7 +300,7 @@ mod tests {
     fn edge(data: &tempfile::TempDir, settings: Settings) -> Edge {
         let keys = Arc::new(Keys::open(data.path()).expect("opens"));
         let access = Arc::new(Access::new(keys, &settings));
-        Edge::new(Router::new(), Router::new(), access, &settings)
+        Edge::new(Router::new(), Router::new(), access, Arc::default(), &settings)
     }
 
     fn asked(host: &'static str, origin: Option<&'static str>) -> Request<Body> {

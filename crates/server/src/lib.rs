@@ -29,6 +29,7 @@ mod error;
 mod fault;
 mod gate;
 mod http;
+mod metrics;
 mod serve;
 mod services;
 mod settings;

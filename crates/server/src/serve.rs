@@ -69,7 +69,8 @@ pub async fn serve(
 
     let grpc = routes.prepare().into_axum_router();
     let http = crate::http::router(&context, grpc.clone());
-    let edge = Arc::new(Edge::new(grpc, http, Arc::clone(&access), context.settings()));
+    let metrics = Arc::clone(context.metrics());
+    let edge = Arc::new(Edge::new(grpc, http, Arc::clone(&access), metrics, context.settings()));
     let server = connections::serve(listener, edge, context.settings(), tls, context.stopping());
     let mut upkeep = JoinSet::new();
     upkeep.spawn(save_uses(Arc::clone(&access)));

@@ -76,7 +76,7 @@ pub(crate) enum Command {
     Caption(Caption),
     /// Choose shots of a video and put each into words
     Summarize(Summarize),
-    /// Serve the data folder over gRPC, on this machine
+    /// Serve the data folder: a page, HTTP and JSON, and gRPC
     Serve(Serve),
     /// Measure retrieval on a manifest of captioned media
     Eval(Eval),
@@ -84,6 +84,12 @@ pub(crate) enum Command {
     Get(Get),
     /// Delete assets by id or filter
     Delete(Delete),
+    /// Make, list and revoke the keys by which a server knows its callers
+    Keys {
+        /// What about them.
+        #[command(subcommand)]
+        command: Keys,
+    },
     /// List the collections
     Collections(Collections),
     /// List the fields whose filters are fast, and choose them
@@ -231,15 +237,95 @@ pub(crate) struct Embed {
 /// `serve`
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
-    /// Address; only addresses of this machine
+    /// Address; one that other machines reach needs keys, and TLS or --insecure
     #[arg(long, value_name = "ADDR:PORT", default_value = DEFAULT_LISTEN)]
     pub(crate) listen: SocketAddr,
+    /// Encrypt with this certificate (PEM), which is read anew when it changes or on SIGHUP
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The key of the certificate (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Refuse clients without a certificate of these roots (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_client_ca: Option<PathBuf>,
+    /// Answer other machines without encryption
+    #[arg(long, conflicts_with = "tls_cert")]
+    pub(crate) insecure: bool,
+    /// Ask for keys on an address of this machine too
+    #[arg(long)]
+    pub(crate) require_key: bool,
+    /// A further name by which the server is asked, of a proxy for instance (may be repeated)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) allow_host: Vec<String>,
+    /// Below which path the page and HTTP lie, as in /media
+    #[arg(long, value_name = "PATH", default_value = "", value_parser = base_path)]
+    pub(crate) base_path: String,
     /// A folder whose files clients may have indexed by path (may be repeated)
     #[arg(long, value_name = "DIR")]
     pub(crate) allow_path: Vec<PathBuf>,
     /// Files decoded at a time [default: one a core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) jobs: Option<u16>,
+}
+
+/// A path that begins with a slash and ends without one.
+fn base_path(text: &str) -> Result<String, String> {
+    let path = text.trim_end_matches('/');
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "/-_.~".contains(letter);
+    if path.is_empty() || (path.starts_with('/') && !path.contains("//") && path.chars().all(is_plain)) {
+        Ok(path.to_owned())
+    } else {
+        Err("a path such as /media".to_owned())
+    }
+}
+
+/// `keys`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Keys {
+    /// Make a key, which is shown this once
+    Create(CreateKey),
+    /// List the keys, without what is secret
+    List,
+    /// Take a key back
+    Revoke {
+        /// Its id
+        id: String,
+    },
+}
+
+/// `keys create`
+#[derive(Debug, Args)]
+pub(crate) struct CreateKey {
+    /// What it is good for; each includes those before it
+    #[arg(long, value_enum)]
+    pub(crate) scope: KeyScope,
+    /// What it is for, in words
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub(crate) name: String,
+    /// A collection that it reaches (may be repeated) [default: all]
+    #[arg(long = "reach", value_name = "COLLECTION")]
+    pub(crate) reach: Vec<String>,
+    /// Days until it ends [default: until it is revoked]
+    #[arg(long, value_name = "N")]
+    pub(crate) expires_days: Option<u32>,
+    /// The id of a key whose place it takes
+    #[arg(long, value_name = "ID")]
+    pub(crate) replace: Option<String>,
+    /// Hours that the key before is good still
+    #[arg(long, value_name = "N", default_value_t = 24, requires = "replace")]
+    pub(crate) grace_hours: u32,
+}
+
+/// What a key is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KeyScope {
+    /// Queries, assets and their media
+    Read,
+    /// Also ingest, payloads and deletion of assets
+    Write,
+    /// Everything
+    Admin,
 }
 
 /// `eval`

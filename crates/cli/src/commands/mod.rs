@@ -11,6 +11,7 @@ mod failures;
 mod fields;
 mod formats;
 mod index;
+mod keys;
 mod models;
 mod reembed;
 mod repair;
@@ -75,6 +76,7 @@ pub(crate) fn without_setting(
         | Command::Get(_)
         | Command::Delete(_)
         | Command::Collections(_)
+        | Command::Keys { .. }
         | Command::Failures(_)
         | Command::Fields(_)
         | Command::Doctor
@@ -107,6 +109,7 @@ pub(crate) async fn run(command: Command, mut context: Context) -> anyhow::Resul
         Command::Get(args) => or_interrupt(Box::pin(assets::get(args, context))).await,
         Command::Delete(args) => or_interrupt(Box::pin(assets::delete(args, context))).await,
         Command::Collections(args) => or_interrupt(Box::pin(collections::run(args, context))).await,
+        Command::Keys { command } => or_interrupt(Box::pin(keys::run(command, context))).await,
         Command::Fields(args) => or_interrupt(Box::pin(fields::run(args, context))).await,
         Command::Doctor => or_interrupt(Box::pin(doctor::run(context))).await,
         Command::Verify => or_interrupt(Box::pin(verify::run(context))).await,

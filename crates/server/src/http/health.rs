@@ -1,9 +1,13 @@
-//! Probes: whether the process answers, and whether it takes calls.
+//! Probes, and what is counted: whether the process answers, whether it takes calls, and what became of them.
 
-use axum::extract::State;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
+use http::header::CONTENT_TYPE;
 
-use super::App;
+use super::problem::Problem;
+use super::{App, caller};
+use crate::calls::Scope;
 
 /// The process answers.
 pub(super) async fn live() -> &'static str {
@@ -16,4 +20,19 @@ pub(super) async fn ready(State(app): State<App>) -> (StatusCode, &'static str) 
         false => (StatusCode::OK, "ready\n"),
         true => (StatusCode::SERVICE_UNAVAILABLE, "the server stops\n"),
     }
+}
+
+/// Counters and gauges for Prometheus, of the collections that are open and that the caller reaches.
+pub(super) async fn metrics(State(app): State<App>, request: Request) -> Result<Response, Problem> {
+    let asking = caller(request.extensions());
+    asking.check(Scope::Read)?;
+    let mut collections = Vec::new();
+    for name in app.context.opened().await {
+        if let Some(engine) = app.context.opened_as(&name).await.filter(|_| asking.reaches(&name)) {
+            collections.push(app.context.within(engine.stats()).await?);
+        }
+    }
+    let text = app.context.metrics().text(&collections);
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    Ok(([(CONTENT_TYPE, kind)], text).into_response())
 }

@@ -11,12 +11,14 @@
 //! | `parameters`, `json`, `schema` | addresses and JSON as messages, by the descriptions of `proto/` |
 //! | `call` | the services, called from here |
 //! | `ingest`, `media`, `ranges` | forms of files; thumbnails, bytes and clips |
+//! | `export` | moments for editors and players |
 //! | `session` | what a browser logs in with |
 //! | `problem` | what went wrong, as HTTP tells it |
 //! | `openapi`, `page`, `health` | what describes it, the page, and probes |
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{MatchedPath, Request};
+use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter, get, on, post};
 use http::{Method, StatusCode};
@@ -28,6 +30,7 @@ use crate::context::Context;
 
 mod answer;
 mod call;
+mod export;
 mod health;
 mod ingest;
 mod json;
@@ -46,6 +49,11 @@ pub(crate) use problem::Problem;
 /// Whether messages of a call stream, either way.
 pub(crate) fn is_streaming(rpc: &str) -> bool {
     schema::method(rpc).is_ok_and(|call| call.is_client_streaming() || call.is_server_streaming())
+}
+
+/// Whether there is such a call.
+pub(crate) fn is_call(rpc: &str) -> bool {
+    schema::method(rpc).is_ok()
 }
 
 /// Who asks, as the edge found out.
@@ -76,16 +84,30 @@ pub(crate) fn router(context: &Context, services: Router) -> Router {
         .route("/v1/assets/{id}/thumbnail", get(media::thumbnail))
         .route("/v1/assets/{id}/media", get(media::media))
         .route("/v1/assets/{id}/clip", get(media::clip))
+        .route("/v1/export", post(export::export))
         .route("/v1/session", get(session::get).post(session::begin).delete(session::end))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
         .route("/openapi.json", get(openapi::json))
         .route("/docs", get(openapi::page))
+        .route_layer(middleware::from_fn(named))
         .fallback(other)
         .method_not_allowed_fallback(not_allowed)
         // Bodies have limits of their own, by what they carry.
         .layer(axum::extract::DefaultBodyLimit::disable())
         .with_state(app)
+}
+
+/// The route that answered, as its table or the router names it: a name among few, for what is counted.
+#[derive(Debug, Clone)]
+pub(crate) struct Named(pub(crate) String);
+
+async fn named(route: MatchedPath, request: Request, next: Next) -> Response {
+    let name = Named(format!("{} {}", request.method(), route.as_str()));
+    let mut response = next.run(request).await;
+    response.extensions_mut().insert(name);
+    response
 }
 
 fn verb<H, T>(name: &str, handler: H) -> MethodRouter<App>

@@ -1,0 +1,229 @@
+//! What is counted, for Prometheus: calls by method and code, their times, what was turned away, items, and at each scrape what
+//! collections hold and what the process takes.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+use sensorium_types::StatsReply;
+
+/// Buckets of times: from a millisecond, each twice the one before, to half a minute.
+const BUCKETS: u16 = 16;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Call {
+    method: String,
+    code: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Method {
+    method: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Outcome {
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reason {
+    reason: &'static str,
+}
+
+/// Counters of a server.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    registry: Registry,
+    calls: Family<Call, Counter>,
+    seconds: Family<Method, Histogram>,
+    in_flight: Gauge,
+    items: Family<Outcome, Counter>,
+    rejected: Family<Reason, Counter>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("sensorium");
+        let calls = Family::default();
+        registry.register("calls", "Calls that ended, by method and code", calls.clone());
+        let histogram: fn() -> Histogram = || Histogram::new(exponential_buckets(0.001, 2.0, BUCKETS));
+        let seconds = Family::new_with_constructor(histogram);
+        registry.register("call_seconds", "Time from a request to the head of its answer", seconds.clone());
+        let in_flight = Gauge::default();
+        registry.register("calls_in_flight", "Requests whose answers are not begun", in_flight.clone());
+        let items = Family::default();
+        registry.register("ingest_items", "Items of ingest, by what became of them", items.clone());
+        let rejected = Family::default();
+        registry.register("rejected", "Requests that were turned away", rejected.clone());
+        Self { registry, calls, seconds, in_flight, items, rejected }
+    }
+}
+
+/// A request that is counted while it is answered.
+#[derive(Debug)]
+pub(crate) struct InFlight<'a>(&'a Metrics);
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.in_flight.dec();
+    }
+}
+
+impl Metrics {
+    /// Counts a request until what is given is dropped.
+    pub(crate) fn begin(&self) -> InFlight<'_> {
+        self.in_flight.inc();
+        InFlight(self)
+    }
+
+    /// Counts a call that ended. `method` is one of few.
+    pub(crate) fn end(&self, method: &str, code: &str, took: Duration) {
+        let call = Call { method: method.to_owned(), code: code.to_owned() };
+        self.calls.get_or_create(&call).inc();
+        self.seconds.get_or_create(&Method { method: method.to_owned() }).observe(took.as_secs_f64());
+    }
+
+    /// Counts what was turned away before anything looked at it.
+    pub(crate) fn reject(&self, reason: &'static str) {
+        self.rejected.get_or_create(&Reason { reason }).inc();
+    }
+
+    /// Counts an item of ingest.
+    pub(crate) fn item(&self, outcome: &'static str) {
+        self.items.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    /// Everything, in the text form of Prometheus.
+    pub(crate) fn text(&self, collections: &[StatsReply]) -> String {
+        let mut text = String::new();
+        if let Err(error) = encode(&mut text, &self.registry) {
+            tracing::error!(%error, "metrics cannot be written");
+        }
+        // What is asked for at this moment goes before the end mark.
+        let end = text.rfind("# EOF").unwrap_or(text.len());
+        text.truncate(end);
+        let mut now = Now::default();
+        for stats in collections {
+            now.collection(stats);
+        }
+        now.process();
+        text.push_str(&now.finish());
+        text.push_str("# EOF\n");
+        text
+    }
+}
+
+/// Gauges that are asked for at each scrape, each name with its samples.
+#[derive(Debug, Default)]
+struct Now(Vec<(&'static str, &'static str, Vec<String>)>);
+
+impl Now {
+    fn put(&mut self, name: &'static str, help: &'static str, labels: &str, value: f64) {
+        let sample =
+            if labels.is_empty() { format!("{name} {value}") } else { format!("{name}{{{labels}}} {value}") };
+        match self.0.iter_mut().find(|(known, ..)| *known == name) {
+            Some((_, _, samples)) => samples.push(sample),
+            None => self.0.push((name, help, vec![sample])),
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+    fn collection(&mut self, stats: &StatsReply) {
+        let collection = format!("collection=\"{}\"", escaped(&stats.collection));
+        let counts = &stats.counts;
+        self.put("sensorium_assets", "Assets", &collection, counts.assets as f64);
+        self.put("sensorium_points", "Points", &collection, counts.points as f64);
+        if let Some(bytes) = counts.bytes_on_disk {
+            self.put("sensorium_disk_bytes", "Bytes on disk", &collection, bytes as f64);
+        }
+        if let Some(bytes) = counts.bytes_in_memory {
+            self.put(
+                "sensorium_memory_bytes",
+                "Bytes of memory without a file behind them",
+                &collection,
+                bytes as f64,
+            );
+        }
+        for known in counts.recall.iter().filter(|known| known.nearest > 0) {
+            let labels =
+                format!("{collection},from=\"{}\",of=\"{}\"", escaped(&known.from), escaped(&known.of));
+            let recall = known.found as f64 / known.nearest as f64;
+            self.put(
+                "sensorium_recall",
+                "Share of the nearest that searches through graphs find",
+                &labels,
+                recall,
+            );
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+    fn process(&mut self) {
+        let status = fs_err::read_to_string("/proc/self/status").unwrap_or_default();
+        let field = |name: &str| -> Option<u64> {
+            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+            line.split_whitespace().next()?.parse().ok()
+        };
+        if let Some(kib) = field("VmRSS:") {
+            self.put("process_resident_memory_bytes", "Resident memory", "", kib as f64 * 1024.0);
+        }
+        if let Some(threads) = field("Threads:") {
+            self.put("process_threads", "Threads", "", threads as f64);
+        }
+        if let Ok(descriptors) = fs_err::read_dir("/proc/self/fd") {
+            self.put("process_open_fds", "Open descriptors", "", descriptors.count() as f64);
+        }
+    }
+
+    fn finish(self) -> String {
+        let mut text = String::new();
+        for (name, help, samples) in self.0 {
+            // A `String` takes whatever is written.
+            let _ = writeln!(text, "# HELP {name} {help}.\n# TYPE {name} gauge");
+            for sample in samples {
+                let _ = writeln!(text, "{sample}");
+            }
+        }
+        text
+    }
+}
+
+fn escaped(label: &str) -> String {
+    label.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_counted_is_in_the_text_with_its_end_mark_last() {
+        let metrics = Metrics::default();
+        let in_flight = metrics.begin();
+        metrics.end("QueryService/Query", "OK", Duration::from_millis(3));
+        metrics.reject("origin");
+        metrics.item("indexed");
+        let text = metrics.text(&[]);
+        for line in [
+            "sensorium_calls_in_flight 1",
+            "sensorium_calls_total{method=\"QueryService/Query\",code=\"OK\"} 1",
+            "sensorium_call_seconds_count{method=\"QueryService/Query\"} 1",
+            "sensorium_rejected_total{reason=\"origin\"} 1",
+            "sensorium_ingest_items_total{outcome=\"indexed\"} 1",
+        ] {
+            assert!(text.lines().any(|known| known == line), "{line}\n{text}");
+        }
+        assert!(text.contains("process_resident_memory_bytes ") && text.ends_with("# EOF\n"));
+        assert_eq!(text.matches("# EOF").count(), 1);
+        drop(in_flight);
+        assert!(metrics.text(&[]).contains("sensorium_calls_in_flight 0"));
+        assert_eq!(escaped("a\"b\\c\n"), "a\\\"b\\\\c\\n");
+    }
+}
