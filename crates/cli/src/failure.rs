@@ -59,6 +59,17 @@ pub(crate) enum CliError {
         #[source]
         source: io::Error,
     },
+    /// A settings file that cannot be read.
+    #[error("{}: {what}", path.display())]
+    Settings {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and where.
+        what: String,
+    },
+    /// A certificate without its key, or the other way round.
+    #[error("TLS needs both a certificate and its key: --tls-cert and --tls-key")]
+    HalfOfTls,
     /// The path of this program is not known, and so none to start workers with.
     #[error("find the program of the decoding workers")]
     OwnProgram {

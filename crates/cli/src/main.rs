@@ -20,6 +20,7 @@
 mod args;
 mod backend;
 mod commands;
+mod config;
 mod contact;
 mod eval;
 mod exit;

@@ -29,6 +29,7 @@ mod error;
 mod fault;
 mod gate;
 mod http;
+mod limits;
 mod metrics;
 mod serve;
 mod services;
@@ -38,6 +39,7 @@ mod tls;
 pub use access::{KeyFacts, KeyInfo, Keys, KeysError, NewKey};
 pub use calls::Scope;
 pub use error::ServerError;
+pub use limits::{LIMITS, Limit};
 pub use serve::serve;
 pub use settings::{
     DEFAULT_CALL_TIMEOUT, DEFAULT_CALLS_OF_KEY_A_SECOND, DEFAULT_DRAIN_TIMEOUT, DEFAULT_HEADER_TIMEOUT,

@@ -141,3 +141,38 @@ fn certified(files: &TlsFiles) -> Result<CertifiedKey, ServerError> {
         .map_err(|error| failed(format!("the key is not that of the certificate: {error}")))?;
     Ok(certified)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(files: &TlsFiles) -> Vec<u8> {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("makes a certificate");
+        fs_err::write(&files.cert, made.cert.pem()).expect("writes");
+        fs_err::write(&files.key, made.signing_key.serialize_pem()).expect("writes");
+        made.cert.der().to_vec()
+    }
+
+    #[test]
+    fn a_new_certificate_is_taken_and_one_that_cannot_be_read_is_not() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let [cert, key] = ["cert.pem", "key.pem"].map(|name| folder.path().join(name));
+        let files = TlsFiles { cert, key, client_ca: None };
+        let first = write(&files);
+        let certificates = Certificates::read(&files).expect("reads");
+        let used = || {
+            let current = certificates.current.read().expect("not poisoned");
+            current.end_entity_cert().expect("one").to_vec()
+        };
+        assert_eq!(used(), first);
+        let second = write(&files);
+        certificates.read_again();
+        assert_eq!(used(), second);
+        for damaged in ["", "-----BEGIN CERTIFICATE-----\nAA\n-----END CERTIFICATE-----\n"] {
+            fs_err::write(&files.cert, damaged).expect("writes");
+            certificates.read_again();
+            assert_eq!(used(), second);
+        }
+        assert!(Certificates::read(&files).is_err());
+    }
+}

@@ -8,7 +8,8 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use common::{FakeDecoder, Fixture, Running};
-use sensorium_server::{Keys, NewKey, Scope, Settings};
+use sensorium_client::{Client, Options};
+use sensorium_server::{Keys, NewKey, Scope, Settings, TlsFiles};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -411,4 +412,59 @@ async fn a_browser_logs_in_and_its_cookie_changes_nothing_for_other_sites() {
     .await;
     assert_eq!(ask_with(address, "GET /v1/stats", &[("cookie", &cookie)], b"").await.status, 401);
     server.end().await;
+}
+
+/// A certificate for `localhost` that signed itself, and its key, in files.
+fn certificate(folder: &std::path::Path) -> (TlsFiles, Vec<u8>) {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("makes a certificate");
+    let (cert, key) = (folder.join("cert.pem"), folder.join("key.pem"));
+    fs_err::write(&cert, made.cert.pem()).expect("writes");
+    fs_err::write(&key, made.signing_key.serialize_pem()).expect("writes");
+    (TlsFiles { cert, key, client_ca: None }, made.cert.pem().into_bytes())
+}
+
+#[tokio::test]
+async fn calls_are_encrypted_where_there_is_a_certificate() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (files, ca) = certificate(folder.path());
+    let options = || Options { ca: Some(ca.clone()), ..Options::default() };
+    let settings = Settings { tls: Some(files.clone()), ..Settings::default() };
+    let server = Running::with(settings, FakeDecoder::default()).await;
+    let url = format!("https://localhost:{}", server.address.port());
+    let client = Client::connect_with(&url, options()).await.expect("connects");
+    assert_eq!(client.info().await.expect("answers").collection, "default");
+    // Somebody who does not encrypt is not answered, and holds up nobody.
+    let mut plain = TcpStream::connect(server.address).await.expect("connects");
+    plain.write_all(b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n").await.expect("sends");
+    let mut answer = Vec::new();
+    let _ = plain.read_to_end(&mut answer).await;
+    assert!(!answer.windows(4).any(|four| four == b"HTTP"), "{answer:?}");
+    drop(client);
+    server.end().await;
+
+    // Where clients need a certificate, one without is refused.
+    let settings = Settings {
+        tls: Some(TlsFiles { client_ca: Some(files.cert.clone()), ..files.clone() }),
+        ..Settings::default()
+    };
+    let server = Running::with(settings, FakeDecoder::default()).await;
+    let url = format!("https://localhost:{}", server.address.port());
+    let asked = match Client::connect_with(&url, options()).await {
+        Ok(client) => client.info().await.map(|_| ()),
+        Err(error) => Err(error),
+    };
+    assert!(asked.is_err());
+    server.end().await;
+
+    // Files that do not fit together are told at the start.
+    let other = tempfile::tempdir().expect("a folder");
+    let (stranger, _) = certificate(other.path());
+    let fixture = Fixture::with(FakeDecoder::default());
+    let settings = Settings {
+        listen: "127.0.0.1:0".parse().expect("an address"),
+        tls: Some(TlsFiles { key: stranger.key, ..files }),
+        ..Settings::default()
+    };
+    let started = sensorium_server::serve(fixture.engine.clone(), settings, |_| {}, async {}).await;
+    assert!(started.is_err_and(|error| error.to_string().contains("not that of the certificate")));
 }

@@ -8,12 +8,10 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sensorium_client::{ApiKey, BadKey};
+use sensorium_server::Limit;
 use sensorium_types::{Language, Modality, SummaryLength};
 
 use super::task::TaskName;
-
-/// Where a server listens where nothing is typed.
-const DEFAULT_LISTEN: &str = "127.0.0.1:7700";
 
 /// Find media by meaning: index text, images, audio and videos, and ask with any of them.
 #[derive(Debug, Parser)]
@@ -84,6 +82,12 @@ pub(crate) enum Command {
     Get(Get),
     /// Delete assets by id or filter
     Delete(Delete),
+    /// Check a settings file of `serve`, or print the settings
+    Config {
+        /// What about them.
+        #[command(subcommand)]
+        command: Config,
+    },
     /// Make, list and revoke the keys by which a server knows its callers
     Keys {
         /// What about them.
@@ -237,40 +241,81 @@ pub(crate) struct Embed {
 /// `serve`
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
-    /// Address; one that other machines reach needs keys, and TLS or --insecure
-    #[arg(long, value_name = "ADDR:PORT", default_value = DEFAULT_LISTEN)]
-    pub(crate) listen: SocketAddr,
+    /// Settings, as `sensorium config show` writes them; what is typed, or in the environment, goes before
+    #[arg(long, value_name = "FILE", env = "SENSORIUM_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// What is typed of the settings.
+    #[command(flatten)]
+    pub(crate) settings: ServeSettings,
+}
+
+/// Settings of a server, each also in the environment and in a file.
+#[derive(Debug, Default, Args)]
+pub(crate) struct ServeSettings {
+    /// Address; one that other machines reach needs keys, and TLS or --insecure [default: 127.0.0.1:7700]
+    #[arg(long, value_name = "ADDR:PORT", env = "SENSORIUM_LISTEN")]
+    pub(crate) listen: Option<SocketAddr>,
     /// Encrypt with this certificate (PEM), which is read anew when it changes or on SIGHUP
-    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    #[arg(long, value_name = "FILE", env = "SENSORIUM_TLS_CERT")]
     pub(crate) tls_cert: Option<PathBuf>,
     /// The key of the certificate (PEM)
-    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    #[arg(long, value_name = "FILE", env = "SENSORIUM_TLS_KEY")]
     pub(crate) tls_key: Option<PathBuf>,
     /// Refuse clients without a certificate of these roots (PEM)
-    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    #[arg(long, value_name = "FILE", env = "SENSORIUM_TLS_CLIENT_CA")]
     pub(crate) tls_client_ca: Option<PathBuf>,
     /// Answer other machines without encryption
-    #[arg(long, conflicts_with = "tls_cert")]
+    #[arg(long, env = "SENSORIUM_INSECURE")]
     pub(crate) insecure: bool,
     /// Ask for keys on an address of this machine too
-    #[arg(long)]
+    #[arg(long, env = "SENSORIUM_REQUIRE_KEY")]
     pub(crate) require_key: bool,
     /// A further name by which the server is asked, of a proxy for instance (may be repeated)
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", env = "SENSORIUM_ALLOW_HOST", value_delimiter = ',')]
     pub(crate) allow_host: Vec<String>,
     /// Below which path the page and HTTP lie, as in /media
-    #[arg(long, value_name = "PATH", default_value = "", value_parser = base_path)]
-    pub(crate) base_path: String,
+    #[arg(long, value_name = "PATH", env = "SENSORIUM_BASE_PATH", value_parser = base_path)]
+    pub(crate) base_path: Option<String>,
     /// A folder whose files clients may have indexed by path (may be repeated)
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", env = "SENSORIUM_ALLOW_PATH", value_delimiter = ':')]
     pub(crate) allow_path: Vec<PathBuf>,
     /// Files decoded at a time [default: one a core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", env = "SENSORIUM_JOBS", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) jobs: Option<u16>,
+    /// A limit, as in max_calls=128; `sensorium config show` lists them (may be repeated)
+    #[arg(long, value_name = "NAME=N", env = "SENSORIUM_LIMIT", value_delimiter = ',', value_parser = limit)]
+    pub(crate) limit: Vec<(String, u64)>,
+}
+
+/// A limit as it is typed.
+fn limit(text: &str) -> Result<(String, u64), String> {
+    let (name, value) = text.split_once('=').ok_or("NAME=N, as in max_calls=128")?;
+    let known = Limit::find(name).ok_or("there is no such limit; `sensorium config show` lists them")?;
+    let value: u64 = value.parse().map_err(|_| "N must be a whole number".to_owned())?;
+    if value < known.least {
+        return Err(format!("at least {}", known.least));
+    }
+    Ok((name.to_owned(), value))
+}
+
+/// `config`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Config {
+    /// Read a settings file, and say what is wrong with it, and where
+    Check {
+        /// The file
+        file: PathBuf,
+    },
+    /// Print the settings of `serve` as a file: every one, with what it is for and where its value comes from
+    Show {
+        /// The file [default: SENSORIUM_CONFIG]
+        #[arg(long, value_name = "FILE", env = "SENSORIUM_CONFIG")]
+        config: Option<PathBuf>,
+    },
 }
 
 /// A path that begins with a slash and ends without one.
-fn base_path(text: &str) -> Result<String, String> {
+pub(crate) fn base_path(text: &str) -> Result<String, String> {
     let path = text.trim_end_matches('/');
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "/-_.~".contains(letter);
     if path.is_empty() || (path.starts_with('/') && !path.contains("//") && path.chars().all(is_plain)) {

@@ -4,6 +4,7 @@ mod assets;
 mod caption;
 mod captions;
 mod collections;
+mod config;
 mod doctor;
 mod embed;
 mod eval;
@@ -66,6 +67,7 @@ pub(crate) fn without_setting(
         Command::Formats => formats::run(out)?,
         Command::Models { command } => models::run(command, bundle_dir, out)?,
         Command::Completions { shell } => version::completions(shell, out)?,
+        Command::Config { command } => config::run(command, out)?,
         Command::Index(_)
         | Command::Search(_)
         | Command::Embed(_)
@@ -115,7 +117,7 @@ pub(crate) async fn run(command: Command, mut context: Context) -> anyhow::Resul
         Command::Verify => or_interrupt(Box::pin(verify::run(context))).await,
         Command::Repair(args) => or_interrupt(Box::pin(repair::run(args, context))).await,
         Command::Stats => or_interrupt(Box::pin(stats::run(context))).await,
-        Command::Version { .. } | Command::Formats | Command::Models { .. } | Command::Completions { .. } => {
+        Command::Version { .. } | Command::Config { .. } | Command::Formats | Command::Models { .. } | Command::Completions { .. } => {
             Some(Ok(Exit::Done))
         }
     };

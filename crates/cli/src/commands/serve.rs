@@ -3,45 +3,25 @@
 use std::net::SocketAddr;
 
 use sensorium_engine::Access;
-use sensorium_server::{Settings, TlsFiles};
 use serde_json::json;
 
 use super::Context;
 use crate::args::low::Serve;
+use crate::config::{File, Settled, settle};
 use crate::failure::Exit;
 use crate::interrupt::stop_signal;
 use crate::output::note;
 
 /// Serves until it is told to stop.
 pub(super) async fn run(args: Serve, context: &mut Context) -> anyhow::Result<Exit> {
-    let Serve {
-        listen,
-        tls_cert,
-        tls_key,
-        tls_client_ca,
-        insecure,
-        require_key,
-        allow_host,
-        base_path,
-        allow_path,
-        jobs,
-    } = args;
     context.setting.folder_only("serve", "it is what others name by --server")?;
     context.setting.not_served()?;
-    let allowed_paths = allow_path.into_iter().map(fs_err::canonicalize).collect::<Result<Vec<_>, _>>()?;
-    let engine = context.setting.open(Access::Write, jobs).await?;
-    let tls = tls_cert.zip(tls_key).map(|(cert, key)| TlsFiles { cert, key, client_ca: tls_client_ca });
-    let scheme = if tls.is_some() { "https" } else { "http" };
-    let settings = Settings {
-        listen,
-        tls,
-        insecure,
-        require_key,
-        allowed_hosts: allow_host,
-        base_path: base_path.clone(),
-        allowed_paths,
-        ..Settings::default()
-    };
+    let file = args.config.as_deref().map(File::read).transpose()?;
+    let settled = settle(args.settings, file.unwrap_or_default())?;
+    let engine = context.setting.open(Access::Write, settled.jobs).await?;
+    let Settled { settings, .. } = settled;
+    let scheme = if settings.tls.is_some() { "https" } else { "http" };
+    let base_path = settings.base_path.clone();
     let (folder, out) = (context.setting.data_dir.display().to_string(), &mut context.out);
     let ready = |address: SocketAddr| {
         if out.is_json() {
