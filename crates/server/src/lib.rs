@@ -26,6 +26,7 @@ mod gate;
 mod serve;
 mod services;
 mod settings;
+mod uploads;
 
 pub use error::ServerError;
 pub use serve::serve;

@@ -114,9 +114,8 @@ fn builder(settings: &Settings) -> Server {
         .http2_keepalive_interval(Some(settings.keepalive_interval))
         .http2_keepalive_timeout(Some(settings.keepalive_timeout))
         .http2_max_pending_accept_reset_streams(Some(MAX_PENDING_RESETS))
+        // The services see to it that requests arrive, and each call has its own deadline.
         .http2_max_header_list_size(MAX_HEADER_BYTES)
-        // The services keep their own deadline; this one is for requests that do not arrive.
-        .timeout(settings.request_timeout)
 }
 
 /// `server.json`, while it lives.

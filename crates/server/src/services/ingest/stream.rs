@@ -20,6 +20,7 @@ use crate::context::{Context, stopped};
 use crate::convert::{failed_item, item, item_result};
 use crate::fault::fault;
 use crate::services::answers::{AnswerSender, Unsent};
+use crate::uploads::Uploads;
 
 /// How long a client waits before it sends an item again that found no room.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -75,6 +76,7 @@ async fn open<'a>(
     tracing::debug!(%collection_name, %idempotency_key, "ingest stream opened");
     let mut stream = Stream {
         engine: context.writer(&collection_name).await?,
+        uploads: context.uploads().clone(),
         messages,
         answers,
         rooms: Rooms::new(context),
@@ -101,6 +103,7 @@ struct Finished {
 
 struct Stream<'a> {
     engine: Arc<Engine>,
+    uploads: Uploads,
     messages: Streaming<v1::IngestRequest>,
     answers: &'a Sender,
     rooms: Rooms,
@@ -158,7 +161,7 @@ impl Stream<'_> {
         if !name.is_empty() {
             self.names.insert(name.clone());
         }
-        self.working.spawn(work(Arc::clone(&self.engine), message, name, room));
+        self.working.spawn(work((Arc::clone(&self.engine), self.uploads.clone()), message, name, room));
         Ok(())
     }
 
@@ -207,9 +210,14 @@ impl Stream<'_> {
 }
 
 /// One item to its result, after the commit that makes it true.
-async fn work(engine: Arc<Engine>, message: v1::IngestItem, name: String, room: Room) -> Finished {
+async fn work(
+    (engine, uploads): (Arc<Engine>, Uploads),
+    message: v1::IngestItem,
+    name: String,
+    room: Room,
+) -> Finished {
     let sequence = message.sequence;
-    let outcome = match item(message) {
+    let outcome = match item(message, &uploads) {
         Ok(item) => engine.ingest(item).await.map_err(|error| fault(&error)),
         Err(error) => Err(error.into()),
     };
