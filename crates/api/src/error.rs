@@ -82,6 +82,14 @@ pub enum ConvertError {
         /// How many were received.
         received: usize,
     },
+    /// An upload that is not there.
+    #[error("{field}: there is no upload {id:?}, or no more: it was not used for long")]
+    UnknownUpload {
+        /// The field.
+        field: &'static str,
+        /// What was received.
+        id: String,
+    },
     /// Planned, and not built yet.
     #[error("{what} is planned and not built yet")]
     NotBuilt {
@@ -104,6 +112,7 @@ impl ConvertError {
             | Self::Payload(_)
             | Self::TooMany { .. }
             | Self::TooLong { .. } => ErrorKind::InvalidArgument,
+            Self::UnknownUpload { .. } => ErrorKind::NotFound,
             Self::NotBuilt { .. } => ErrorKind::Unimplemented,
         }
     }
@@ -118,6 +127,7 @@ impl ConvertError {
             | Self::Language { field, .. }
             | Self::Geo { field, .. }
             | Self::TooMany { field, .. }
+            | Self::UnknownUpload { field, .. }
             | Self::TooLong { field, .. } => Some(field),
             Self::Filter(_) => Some("filter"),
             Self::Payload(_) => Some("payload"),

@@ -2,7 +2,7 @@
 //!
 //! A failed call carries its gRPC code, a sentence, and `google.rpc` details: `ErrorInfo` with a stable reason and
 //! whether the same call may succeed later, `RetryInfo` where a time to wait is known, `BadRequest` where one field is
-//! wrong.
+//! wrong, `QuotaFailure` where a limit is reached.
 
 use std::time::Duration;
 
@@ -11,7 +11,9 @@ use sensorium_types::ErrorKind;
 use tonic::{Code, Status};
 
 use crate::code::{code, kind_of, reason};
-use crate::rpc::{self, BadRequest, Detail, ErrorInfo, FieldViolation, RetryInfo};
+use crate::rpc::{
+    self, BadRequest, Detail, ErrorInfo, FieldViolation, QuotaFailure, QuotaViolation, RetryInfo,
+};
 use crate::{ConvertError, v1};
 
 /// `ErrorInfo.domain` of our errors.
@@ -32,12 +34,14 @@ pub struct Fault {
     pub retry_after: Option<Duration>,
     /// The field of the request that is wrong, where one is.
     pub field: Option<String>,
+    /// What there is too much of, where a limit is reached.
+    pub quota: Option<String>,
 }
 
 impl Fault {
     /// A fault of this kind.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), retry_after: None, field: None }
+        Self { kind, message: message.into(), retry_after: None, field: None, quota: None }
     }
 
     /// Something that is planned.
@@ -49,6 +53,13 @@ impl Fault {
     #[must_use]
     pub fn retry_after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
+        self
+    }
+
+    /// The same, where the limit of this is reached.
+    #[must_use]
+    pub fn quota(mut self, subject: impl Into<String>) -> Self {
+        self.quota = Some(subject.into());
         self
     }
 
@@ -71,21 +82,24 @@ impl Fault {
         let field = BadRequest::find(&details)
             .and_then(|bad| bad.field_violations.into_iter().next())
             .map(|violation| violation.field);
+        let quota = QuotaFailure::find(&details)
+            .and_then(|quota| quota.violations.into_iter().next())
+            .map(|violation| violation.subject);
         let kind = kind.unwrap_or_else(|| kind_of(status.code()));
-        Self { kind, message: status.message().to_owned(), retry_after, field }
+        Self { kind, message: status.message().to_owned(), retry_after, field, quota }
     }
 }
 
 impl From<ConvertError> for Fault {
     fn from(error: ConvertError) -> Self {
         let field = error.field().map(str::to_owned);
-        Self { kind: error.kind(), message: error.to_string(), retry_after: None, field }
+        Self { kind: error.kind(), message: error.to_string(), retry_after: None, field, quota: None }
     }
 }
 
 impl From<Fault> for Status {
     fn from(fault: Fault) -> Self {
-        let Fault { kind, message, retry_after, field } = fault;
+        let Fault { kind, message, retry_after, field, quota } = fault;
         let code: Code = code(kind);
         let retryable = kind.is_retryable().to_string();
         let info = ErrorInfo {
@@ -100,6 +114,10 @@ impl From<Fault> for Status {
         if let Some(field) = field {
             let violation = FieldViolation { field, description: message.clone() };
             details.push(BadRequest { field_violations: vec![violation] }.pack());
+        }
+        if let Some(subject) = quota {
+            let violation = QuotaViolation { subject, description: message.clone() };
+            details.push(QuotaFailure { violations: vec![violation] }.pack());
         }
         let status = rpc::Status { code: code.into(), message: message.clone(), details };
         Self::with_details(code, message, status.encode_to_vec().into())
@@ -124,6 +142,8 @@ mod tests {
             assert_eq!(status.code(), code(kind));
             assert_eq!(Fault::from_status(&status), fault);
         }
+        let full = Fault::new(ErrorKind::Overloaded, "a sentence").quota("calls");
+        assert_eq!(Fault::from_status(&Status::from(full.clone())), full);
         let fault = Fault::from(ConvertError::Missing { field: "terms" });
         assert_eq!(fault.field.as_deref(), Some("terms"));
         assert_eq!(Fault::from_status(&Status::from(fault.clone())), fault);

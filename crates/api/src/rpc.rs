@@ -48,6 +48,22 @@ pub(crate) struct FieldViolation {
     pub(crate) description: String,
 }
 
+/// `google.rpc.QuotaFailure`.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct QuotaFailure {
+    #[prost(message, repeated, tag = "1")]
+    pub(crate) violations: Vec<QuotaViolation>,
+}
+
+/// `google.rpc.QuotaFailure.Violation`.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct QuotaViolation {
+    #[prost(string, tag = "1")]
+    pub(crate) subject: String,
+    #[prost(string, tag = "2")]
+    pub(crate) description: String,
+}
+
 /// A message that travels in an `Any`.
 pub(crate) trait Detail: prost::Message + Default {
     /// Its name behind `type.googleapis.com/`.
@@ -78,4 +94,8 @@ impl Detail for RetryInfo {
 
 impl Detail for BadRequest {
     const NAME: &'static str = "google.rpc.BadRequest";
+}
+
+impl Detail for QuotaFailure {
+    const NAME: &'static str = "google.rpc.QuotaFailure";
 }

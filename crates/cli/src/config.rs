@@ -35,10 +35,8 @@ impl File {
     /// # Errors
     /// If it cannot be read, or says what nothing reads; the error names the line.
     pub(crate) fn read(path: &Path) -> Result<Self, CliError> {
-        let text = fs_err::read_to_string(path).map_err(|source| CliError::Settings {
-            path: path.to_path_buf(),
-            what: source.to_string(),
-        })?;
+        let text = fs_err::read_to_string(path)
+            .map_err(|source| CliError::Settings { path: path.to_path_buf(), what: source.to_string() })?;
         Self::parse(&text).map_err(|what| CliError::Settings { path: path.to_path_buf(), what })
     }
 
@@ -77,9 +75,12 @@ pub(crate) struct Settled {
 /// # Errors
 /// If a folder that may be indexed is not there, or half of TLS is named.
 pub(crate) fn settle(typed: ServeSettings, file: File) -> Result<Settled, CliError> {
-    let or = |typed: Vec<PathBuf>, file: Option<Vec<PathBuf>>| if typed.is_empty() { file.unwrap_or_default() } else { typed };
+    let or = |typed: Vec<PathBuf>, file: Option<Vec<PathBuf>>| {
+        if typed.is_empty() { file.unwrap_or_default() } else { typed }
+    };
     let folders = or(typed.allow_path, file.allow_path).into_iter();
-    let allowed = folders.map(|path| fs_err::canonicalize(&path).map_err(|source| CliError::Path { path, source }));
+    let allowed =
+        folders.map(|path| fs_err::canonicalize(&path).map_err(|source| CliError::Path { path, source }));
     let cert = typed.tls_cert.or(file.tls_cert);
     let key = typed.tls_key.or(file.tls_key);
     let tls = match (cert, key) {
@@ -149,22 +150,53 @@ pub(crate) fn show(environment: ServeSettings, file: File) -> Result<String, Cli
             None => writeln!(text, "# {help} ({from})\n# {name} ="),
         };
     };
-    let quoted = |value: &str| toml::Value::String(value.to_owned()).to_string();
+    // What JSON escapes, TOML reads.
+    let quoted = |value: &str| serde_json::Value::from(value).to_string();
     let path = |path: &Path| quoted(&path.to_string_lossy());
     let list = |items: Vec<String>| format!("[{}]", items.join(", "));
-    put("Address; one that other machines reach needs keys, and TLS or insecure", listen, "listen", Some(quoted(&settings.listen.to_string())));
+    put(
+        "Address; one that other machines reach needs keys, and TLS or insecure",
+        listen,
+        "listen",
+        Some(quoted(&settings.listen.to_string())),
+    );
     let files = settings.tls.as_ref();
     put("The certificate (PEM)", tls, "tls_cert", files.map(|tls| path(&tls.cert)));
     put("Its key (PEM)", tls, "tls_key", files.map(|tls| path(&tls.key)));
-    put("Roots of clients' certificates (PEM)", tls, "tls_client_ca", files.and_then(|tls| Some(path(tls.client_ca.as_deref()?))));
-    put("Answer other machines without encryption", insecure, "insecure", Some(settings.insecure.to_string()));
-    put("Ask for keys on an address of this machine too", require_key, "require_key", Some(settings.require_key.to_string()));
+    put(
+        "Roots of clients' certificates (PEM)",
+        tls,
+        "tls_client_ca",
+        files.and_then(|tls| Some(path(tls.client_ca.as_deref()?))),
+    );
+    put(
+        "Answer other machines without encryption",
+        insecure,
+        "insecure",
+        Some(settings.insecure.to_string()),
+    );
+    put(
+        "Ask for keys on an address of this machine too",
+        require_key,
+        "require_key",
+        Some(settings.require_key.to_string()),
+    );
     let hosts = settings.allowed_hosts.iter().map(|host| quoted(host)).collect();
     put("Further names by which the server is asked", allow_host, "allow_host", Some(list(hosts)));
     put("Below which path the page and HTTP lie", base, "base_path", Some(quoted(&settings.base_path)));
     let folders = settings.allowed_paths.iter().map(|folder| path(folder)).collect();
-    put("Folders whose files clients may have indexed by path", allow_path, "allow_path", Some(list(folders)));
-    put("Files decoded at a time; left out: one a core", jobs_from, "jobs", jobs.map(|jobs| jobs.to_string()));
+    put(
+        "Folders whose files clients may have indexed by path",
+        allow_path,
+        "allow_path",
+        Some(list(folders)),
+    );
+    put(
+        "Files decoded at a time; left out: one a core",
+        jobs_from,
+        "jobs",
+        jobs.map(|jobs| jobs.to_string()),
+    );
     text.push_str("\n[limits]\n");
     for limit in LIMITS {
         let is = |names: &[String]| names.iter().any(|name| name == limit.name);
@@ -196,14 +228,18 @@ mod tests {
 
     #[test]
     fn what_is_shown_is_read_back_as_the_same() {
-        let text = "tls_cert = \"/c\"\ntls_key = \"/k\"\nrequire_key = true\n[limits]\ncall_timeout_ms = 1234\n";
+        let text =
+            "tls_cert = \"/c\"\ntls_key = \"/k\"\nrequire_key = true\n[limits]\ncall_timeout_ms = 1234\n";
         let shown = show(ServeSettings::default(), File::parse(text).expect("reads")).expect("shows");
-        for line in ["require_key = true", "call_timeout_ms = 1234", "tls_cert = \"/c\"", "# tls_client_ca ="] {
+        for line in ["require_key = true", "call_timeout_ms = 1234", "tls_cert = \"/c\"", "# tls_client_ca ="]
+        {
             assert!(shown.lines().any(|known| known == line), "{line}\n{shown}");
         }
         assert!(shown.contains("(file)") && shown.contains("(default)"));
         let again = show(ServeSettings::default(), File::parse(&shown).expect("reads")).expect("shows");
-        let values = |text: &str| text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect::<Vec<_>>();
+        let values = |text: &str| {
+            text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect::<Vec<_>>()
+        };
         assert_eq!(values(&again), values(&shown));
         assert!(LIMITS.iter().all(|limit| shown.contains(limit.name)));
     }

@@ -22,6 +22,8 @@ fn exit_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
         return Some(match error {
             CliError::NoDataFolder
             | CliError::FolderOnly { .. }
+            | CliError::Settings { .. }
+            | CliError::HalfOfTls
             | CliError::OneClip
             | CliError::ClipOfStored
             | CliError::ClipOverVideo { .. }

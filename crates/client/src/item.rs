@@ -24,6 +24,10 @@ fn part(part: IngestPart) -> v1::IngestPart {
     let content = match part.content {
         IngestContent::Text(text) => Content::Text(text),
         IngestContent::Media(bytes) => Content::Media(v1::MediaInput::of(bytes)),
+        // One that cannot be read any more is sent empty, which the server refuses.
+        IngestContent::File(file) => {
+            Content::Media(v1::MediaInput::of(fs_err::read(file.path).unwrap_or_default().into()))
+        }
         IngestContent::Vector(values, track) => Content::Vector(v1::VectorPart {
             vector: Some(v1::Vector { values }),
             track: v1::Track::from(track).into(),

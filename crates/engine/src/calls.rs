@@ -7,30 +7,21 @@ use sensorium_embed::Image;
 use sensorium_media::Cancel;
 use sensorium_store::{all_assets, all_sources};
 use sensorium_types::{
-    AssetId, Change, Cursor, DeleteOutcome, DeleteSelector, FailedFile, FailureReason, FieldIndex, Filter,
-    IndexEvent, IndexRequest, IndexSummary, IngestItem, ItemOutcome, MediaPolicy, Page, PointKey, Problem,
-    QueryReply, QueryRequest, ReasonKind, SourceState, StatsReply, StoredAsset, TermInput, path_of,
+    AssetId, Change, Cursor, Curve, CurveRequest, DeleteOutcome, DeleteSelector, FailedFile, FieldIndex,
+    Filter, IndexEvent, IndexRequest, IndexSummary, IngestItem, ItemOutcome, Page, PointKey, Problem,
+    QueryReply, QueryRequest, SourceState, StatsReply, StoredAsset, Term, TermInput, path_of,
 };
 use tokio::sync::mpsc::UnboundedSender;
 
+use crate::EngineError;
 use crate::blocking::blocking;
 use crate::engine::Engine;
-use crate::index::{Setting, Stamp};
+use crate::index::Setting;
 use crate::ingest::Ingest;
-use crate::query::Sources;
-use crate::{EngineError, copies};
+use crate::query::{Sources, Standing};
 
 /// Assets deleted in one call of the store.
 const DELETE_BATCH: usize = 256;
-
-/// Where the bytes of an asset are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MediaFile {
-    /// The file.
-    pub path: PathBuf,
-    /// Its media type, if known.
-    pub mime: Option<String>,
-}
 
 impl Engine {
     /// Brings files and folders in (CONTRACTS.md section 2). Each file that is met has exactly one `Asset` event, after
@@ -79,7 +70,13 @@ impl Engine {
     /// Usage errors of the terms (CONTRACTS.md section 6), terms that cannot be decoded, unknown assets; text and media
     /// terms when the space is another bundle's.
     pub async fn query(&self, request: QueryRequest, cancel: Cancel) -> Result<QueryReply, EngineError> {
-        let needs_encoders = request.terms.iter().any(|term| match &term.input {
+        let sources = self.sources(&request.terms, request.raw)?;
+        Box::pin(crate::query::query(sources, request, cancel)).await
+    }
+
+    /// What a query of these terms has of the engine.
+    pub(crate) fn sources(&self, terms: &[Term], raw: bool) -> Result<Sources, EngineError> {
+        let needs_encoders = terms.iter().any(|term| match &term.input {
             TermInput::Text(_) | TermInput::TextIn(..) | TermInput::File(_) | TermInput::Bytes(_) => true,
             TermInput::Asset(_) | TermInput::Point(..) | TermInput::Vector(_) => false,
         });
@@ -87,19 +84,39 @@ impl Engine {
             self.check_space()?;
         }
         // As long as points lack hub values, and where the space is another bundle's, nothing is corrected.
-        let corrects = !request.raw && self.store.corrects();
+        let corrects = !raw && self.store.corrects();
         let calibration = self.space_mismatch().is_none().then(|| match corrects {
             true => self.encode.corrected_calibration(),
             false => self.encode.calibration(),
         });
-        let sources = Sources {
+        Ok(Sources {
             store: self.store(),
             encode: Arc::clone(&self.encode),
             decode: Arc::clone(&self.decode),
             calibration,
             corrects,
-        };
-        Box::pin(crate::query::query(sources, request, cancel)).await
+        })
+    }
+
+    /// The score of a query at every point of one asset. `cancel` ends the work early; it ends as well when nobody waits for the
+    /// answer any more.
+    ///
+    /// # Errors
+    /// [`EngineError::UnknownAsset`]; as [`Engine::query`].
+    pub async fn score_asset(
+        &self,
+        asset: &AssetId,
+        request: CurveRequest,
+        cancel: Cancel,
+    ) -> Result<Curve, EngineError> {
+        let CurveRequest { terms, raw } = request;
+        let sources = self.sources(&terms, raw)?;
+        Box::pin(Standing::new(sources, terms, cancel)).await?.curve(asset).await
+    }
+
+    /// Largest file that is read, in bytes.
+    pub fn max_media_bytes(&self) -> u64 {
+        self.decode.max_bytes()
     }
 
     /// Brings one item in.
@@ -310,72 +327,5 @@ impl Engine {
     pub async fn seal(&self) -> Result<(), EngineError> {
         self.check_writable()?;
         Ok(self.store.seal().await?)
-    }
-
-    /// The file that holds an asset's bytes: its copy, or a source that lies below an indexed root with size and time
-    /// unchanged (CONTRACTS.md section 3).
-    ///
-    /// # Errors
-    /// [`EngineError::UnknownAsset`]; [`EngineError::MediaAway`] if no such file is left.
-    pub async fn media(&self, asset: &AssetId) -> Result<MediaFile, EngineError> {
-        let found = self.store.get(std::slice::from_ref(asset), false).await?;
-        let Some(stored) = found.into_iter().next().flatten() else {
-            return Err(EngineError::UnknownAsset { asset: asset.clone() });
-        };
-        let mime = stored.record.facts.0.get("mime").and_then(|mime| mime.as_str()).map(str::to_owned);
-        if let (MediaPolicy::Copy, Some(hash)) = (stored.record.media, &stored.record.hash) {
-            let path = copies::path(&self.data_dir, hash);
-            if path.is_file() {
-                return Ok(MediaFile { path, mime });
-            }
-        }
-        for path in &stored.paths {
-            for (key, row) in all_sources(self.store.as_ref(), path).await? {
-                let is_its = row.state.asset() == Some(asset);
-                let path = path_of(&key.path);
-                let stamp = Stamp { bytes: row.bytes, mtime_ns: row.mtime_ns };
-                if is_its && fs_err::metadata(&path).is_ok_and(|found| Stamp::of(&found) == stamp) {
-                    return Ok(MediaFile { path, mime });
-                }
-            }
-        }
-        let reason = match (stored.record.media, stored.paths.is_empty()) {
-            (MediaPolicy::None | MediaPolicy::Reference, true) => {
-                FailureReason::new(ReasonKind::Moved, "its bytes were not kept")
-            }
-            (MediaPolicy::None | MediaPolicy::Reference | MediaPolicy::Copy, _) => {
-                FailureReason::new(ReasonKind::Moved, "")
-            }
-        };
-        Err(EngineError::MediaAway { asset: asset.clone(), reason })
-    }
-
-    /// A stretch of a video or of an audio clip (in milliseconds) as MP4, in a file that is gone when it is closed. `cancel` ends the
-    /// work, as it ends when nobody waits for it any more.
-    ///
-    /// # Errors
-    /// Those of [`Engine::media`]; [`EngineError::BadTerm`] if it cannot be cut.
-    pub async fn clip(
-        &self,
-        asset: &AssetId,
-        span: (u64, u64),
-        cancel: Cancel,
-    ) -> Result<std::fs::File, EngineError> {
-        let MediaFile { path, .. } = self.media(asset).await?;
-        let flag = cancel.clone();
-        let _ends_with_the_call = cancel.on_drop();
-        let term = format!("asset:{asset}");
-        blocking("cut a clip", move || {
-            let unwritten = |error: std::io::Error| EngineError::BadTerm {
-                term: term.clone(),
-                reason: FailureReason::new(ReasonKind::Unreadable, format!("write the clip: {error}")),
-            };
-            let folder = tempfile::tempdir().map_err(unwritten)?;
-            let target = folder.path().join("clip.mp4");
-            sensorium_media::cut_clip(&path, &[span], &target, &flag)
-                .map_err(|reason| EngineError::BadTerm { term: term.clone(), reason })?;
-            std::fs::File::open(&target).map_err(unwritten)
-        })
-        .await
     }
 }

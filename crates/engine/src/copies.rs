@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use sensorium_types::ContentHash;
+use sensorium_types::{ContentHash, HashedFile};
 
 use crate::EngineError;
 
@@ -29,14 +29,32 @@ pub(crate) fn keep(data_dir: &Path, hash: &ContentHash, bytes: &[u8]) -> Result<
     if path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() == bytes.len() as u64) {
         return Ok(());
     }
-    write(&path, bytes).map_err(|source| EngineError::Io { action: "keep a copy of the media", source })
+    write(&path, |file| file.write_all(bytes))
+        .map_err(|source| EngineError::Io { action: "keep a copy of the media", source })
 }
 
-fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+/// Keeps the bytes of a file; returns when they and their name are on stable storage.
+pub(crate) fn keep_file(data_dir: &Path, file: &HashedFile) -> Result<(), EngineError> {
+    let path = path(data_dir, &file.hash);
+    if path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() == file.bytes) {
+        return Ok(());
+    }
+    let copy = |to: &mut std::fs::File| {
+        let (mut from, _) = fs_err::File::open(&file.path)?.into_parts();
+        let copied = std::io::copy(&mut from, to)?;
+        if copied == file.bytes { Ok(()) } else { Err(std::io::Error::other("the file has another length")) }
+    };
+    write(&path, copy).map_err(|source| EngineError::Io { action: "keep a copy of the media", source })
+}
+
+fn write(
+    path: &Path,
+    content: impl FnOnce(&mut std::fs::File) -> std::io::Result<()>,
+) -> std::io::Result<()> {
     let folder = path.parent().unwrap_or(path);
     fs_err::create_dir_all(folder)?;
     let mut file = tempfile::Builder::new().suffix(UNFINISHED).tempfile_in(folder)?;
-    file.write_all(bytes)?;
+    content(file.as_file_mut())?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     // The name, and those of the two folders above, which may be new.

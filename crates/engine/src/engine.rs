@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use sensorium_media::PoolConfig;
 use sensorium_store::{Access, Database, EmptyStore, OpenFolder, Store};
-use sensorium_types::{CollectionSummary, ContentHash, MediaPolicy, SpaceInfo};
+use sensorium_types::{Alias, AliasChange, CollectionSummary, ContentHash, MediaPolicy, SpaceInfo};
 
 use crate::blocking::blocking;
 use crate::seams::{Decode, Encode, Encoders, Workers, encoder_spec};
@@ -147,6 +147,27 @@ impl Engine {
         Ok(listed)
     }
 
+    /// Other names of the data folder's collections, in order; none over a store that was made elsewhere.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub async fn aliases(&self) -> Result<Vec<Alias>, EngineError> {
+        match &self.database {
+            Some(database) => Ok(database.aliases().await?),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Changes aliases in order, all at one stroke or none.
+    ///
+    /// # Errors
+    /// If a name is none or is that of a collection, what it is to stand for is no collection, one that is to go is not there, or
+    /// the engine only reads.
+    pub async fn change_aliases(&self, changes: Vec<AliasChange>) -> Result<(), EngineError> {
+        self.check_writable()?;
+        Ok(self.database("keep aliases")?.change_aliases(changes).await?)
+    }
+
     /// Removes a collection with everything in it; `false` if there is none of this name.
     ///
     /// # Errors
@@ -234,6 +255,9 @@ async fn hold(
 pub(crate) async fn check_known(database: &dyn Database, name: &str) -> Result<(), EngineError> {
     let known = database.collections().await?;
     if known.is_empty() || name == DEFAULT_COLLECTION || known.iter().any(|info| info.name == name) {
+        return Ok(());
+    }
+    if database.aliases().await?.iter().any(|known| known.alias == name) {
         return Ok(());
     }
     let known = known.into_iter().map(|info| info.name).collect::<Vec<_>>().join(", ");

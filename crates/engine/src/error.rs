@@ -124,6 +124,20 @@ pub enum EngineError {
     /// User metadata that breaks the rules.
     #[error(transparent)]
     Payload(#[from] PayloadError),
+    /// An asset without sound.
+    #[error("there is nothing to hear in the asset {asset}")]
+    NothingToHear {
+        /// The asset.
+        asset: AssetId,
+    },
+    /// An asset of ready vectors that breaks a rule.
+    #[error("the asset {asset} {what}")]
+    ReadyAsset {
+        /// The asset.
+        asset: AssetId,
+        /// The rule.
+        what: &'static str,
+    },
     /// A text of a query without anything to read.
     #[error("a text of the query is blank: say what to look for")]
     BlankText,
@@ -344,6 +358,8 @@ impl EngineError {
             Self::Glob { .. }
             | Self::Metadata { .. }
             | Self::Payload(_)
+            | Self::NothingToHear { .. }
+            | Self::ReadyAsset { .. }
             | Self::BlankText
             | Self::NoPositiveTerm
             | Self::RerankTerms

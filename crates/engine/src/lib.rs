@@ -25,6 +25,10 @@
 //! | `captions` | images, videos and audio to words, videos to storyboards, captions as data: [`Captions`] |
 //! | `encode`, `vectors` | parts to points; sums and means |
 //! | [`export`] | moments as files for editors, players and tables |
+//! | `fields`, `upsert` | fields given to stored assets and taken from them; assets of ready vectors |
+//! | `embedding`, `peaks` | media as vectors, sounds as waveforms, nothing stored |
+//! | `media` | the bytes of stored assets |
+//! | `watch` | standing queries: [`Engine::watch`] |
 //! | `copies` | media bytes kept below the data folder |
 //! | `server_file` | `server.json`: which process serves a data folder |
 
@@ -34,13 +38,17 @@ mod captions;
 mod config;
 mod copies;
 mod data_folder;
+mod embedding;
 mod encode;
 mod engine;
 mod error;
 pub mod export;
+mod fields;
 mod index;
 mod ingest;
+mod media;
 mod moments;
+mod peaks;
 mod query;
 mod reembed;
 mod retry;
@@ -48,16 +56,19 @@ mod seams;
 mod server_file;
 mod term;
 mod upkeep;
+mod upsert;
 mod vectors;
 mod warning;
+mod watch;
 
-pub use calls::MediaFile;
 pub use captions::{CaptionOutcome, CaptionPace, Captions, CaptionsMade, CaptionsSummary};
 pub use config::{DEFAULT_COLLECTION, EngineConfig};
 pub use encode::input_of;
 pub use engine::{Engine, EngineParts, SpaceMismatch};
 pub use error::{EngineError, MetadataProblem};
 pub use index::{Found, MetaTable, find};
+pub use media::{MediaFile, OpenMedia};
+pub use peaks::Peaks;
 pub use query::LOG_PROB_AS_COSINE;
 pub use reembed::{
     Losses, ReembedEvent, ReembedPlan, ReembedState, ReembedSummary, Substitute, WithoutMedia,
@@ -66,6 +77,8 @@ pub use retry::{RetryPlan, RetryRun};
 pub use seams::{Captioned, Decode, Encode, OnPart, Pending, decoding_workers, encoder_spec};
 pub use server_file::{Served, ServerInfo, remove_server_info, running_server, served, write_server_info};
 pub use vectors::asking_vector;
+
+pub use watch::Watch;
 
 /// Stops a run when told to.
 pub use sensorium_media::Cancel;

@@ -38,6 +38,21 @@ pub(crate) fn normalize(vector: &mut [f32]) -> f32 {
     norm
 }
 
+/// A vector that a user gave, brought to L2 norm 1; `None` if it has another dimension, a number that is not finite, or only
+/// zeros.
+pub(crate) fn unit(mut vector: Vec<f32>, dim: usize) -> Option<Vec<f32>> {
+    if vector.len() != dim || !is_usable(&vector) {
+        return None;
+    }
+    // Scaled by its largest number first, so that no length over- or underflows.
+    let largest = vector.iter().fold(0.0_f32, |largest, x| largest.max(x.abs()));
+    for x in &mut vector {
+        *x /= largest;
+    }
+    normalize(&mut vector);
+    Some(vector)
+}
+
 /// The normalized mean of unit vectors; `None` of none, or where they cancel out.
 pub(crate) fn mean<'a>(vectors: impl IntoIterator<Item = &'a [f32]>) -> Option<Vec<f32>> {
     let mut sum = Vec::new();

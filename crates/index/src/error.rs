@@ -93,11 +93,48 @@ pub enum IndexError {
         /// The cursor received.
         cursor: String,
     },
+    /// A change so long ago that it is not known any more what came since.
+    #[error(
+        "what came after the change {asked} is known no more, only what came after {oldest}: ask a query for what there is, and go \
+         on from now"
+    )]
+    ChangeGone {
+        /// The change asked for.
+        asked: u64,
+        /// The oldest change that can be asked for.
+        oldest: u64,
+    },
+    /// A change that has not been.
+    #[error("the collection has had {newest} changes, and not yet the change {asked}")]
+    ChangeAhead {
+        /// The change asked for.
+        asked: u64,
+        /// The newest change.
+        newest: u64,
+    },
     /// There is no collection of this name.
     #[error("there is no collection {name:?}")]
     UnknownCollection {
         /// The name asked for.
         name: String,
+    },
+    /// A name that is to be an alias and is a collection's own.
+    #[error("{name:?} is the name of a collection, and cannot be an alias")]
+    AliasTaken {
+        /// The name.
+        name: String,
+    },
+    /// There is no alias of this name.
+    #[error("there is no alias {name:?}")]
+    UnknownAlias {
+        /// The name asked for.
+        name: String,
+    },
+    /// As many aliases as there can be.
+    #[error("there are {limit} aliases, and no more can be: take one away")]
+    TooManyAliases {
+        /// The bound.
+        limit: usize,
     },
     /// The collection is in use and cannot be dropped or repaired.
     #[error("the collection {name:?} is in use")]
@@ -182,7 +219,7 @@ pub enum IndexError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The caller gave up, or the deadline passed.
-    #[error("{}", match .stopped { Stopped::Cancelled => "the search was cancelled", Stopped::DeadlineExceeded => "the deadline of the search has passed" })]
+    #[error("{}", match .stopped { Stopped::Cancelled => "the call was cancelled", Stopped::DeadlineExceeded => "the deadline of the call has passed" })]
     Stopped {
         /// Which of the two.
         stopped: Stopped,
@@ -206,19 +243,22 @@ impl IndexError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::File { .. } | Self::Storage { .. } if self.is_disk_full() => ErrorKind::Overloaded,
-            Self::Locked { .. } | Self::InUse { .. } => ErrorKind::Conflict,
-            Self::ReadOnly { .. } | Self::NewerFormat { .. } | Self::TooManyFields { .. } => {
-                ErrorKind::FailedPrecondition
-            }
+            Self::Locked { .. } | Self::InUse { .. } | Self::AliasTaken { .. } => ErrorKind::Conflict,
+            Self::ReadOnly { .. }
+            | Self::NewerFormat { .. }
+            | Self::TooManyFields { .. }
+            | Self::TooManyAliases { .. }
+            | Self::ChangeGone { .. } => ErrorKind::FailedPrecondition,
             Self::Damaged { .. } => ErrorKind::Corrupt,
             Self::Storage { kind, .. } => *kind,
             Self::File { .. } | Self::Poisoned { .. } | Self::Hubs { .. } => ErrorKind::Unavailable,
             Self::Closing { .. } | Self::Stopped { stopped: Stopped::Cancelled } => ErrorKind::Cancelled,
             Self::Stopped { stopped: Stopped::DeadlineExceeded } => ErrorKind::DeadlineExceeded,
-            Self::UnknownCollection { .. } => ErrorKind::NotFound,
+            Self::UnknownCollection { .. } | Self::UnknownAlias { .. } => ErrorKind::NotFound,
             Self::TooManyOpen { .. } | Self::Full { .. } => ErrorKind::Overloaded,
             Self::CollectionName { .. }
             | Self::Cursor { .. }
+            | Self::ChangeAhead { .. }
             | Self::Dimension { .. }
             | Self::NotFinite { .. }
             | Self::NotUnit { .. }
@@ -259,9 +299,14 @@ impl IndexError {
             | Self::Poisoned { .. }
             | Self::CollectionName { .. }
             | Self::Cursor { .. }
+            | Self::ChangeGone { .. }
+            | Self::ChangeAhead { .. }
             | Self::FieldName { .. }
             | Self::TooManyFields { .. }
             | Self::UnknownCollection { .. }
+            | Self::AliasTaken { .. }
+            | Self::UnknownAlias { .. }
+            | Self::TooManyAliases { .. }
             | Self::InUse { .. }
             | Self::TooManyOpen { .. }
             | Self::Dimension { .. }

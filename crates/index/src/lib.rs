@@ -27,15 +27,15 @@ mod storage;
 
 pub use collection::Collection;
 pub use columns::Estimate;
-pub use database::{CollectionInfo, Database, MAX_COLLECTION_NAME_BYTES, MAX_OPEN_COLLECTIONS};
+pub use database::{CollectionInfo, Database, MAX_ALIASES, MAX_COLLECTION_NAME_BYTES, MAX_OPEN_COLLECTIONS};
 pub use error::IndexError;
 #[cfg(feature = "failpoints")]
 #[doc(hidden)]
 pub use failpoint::passed;
 pub use graph::{DEFAULT_EF, DEFAULT_EF_CONSTRUCT, DEFAULT_M, GraphParams, Layout};
 pub use options::{
-    DEFAULT_ASSET_FILE_CHANGES, DEFAULT_BLOCK_CACHE_BYTES, DEFAULT_CHECKED_AT_OPEN_BYTES,
-    DEFAULT_SEAL_POINTS, DEFAULT_SIDE_BY_SIDE_POINTS, DEFAULT_WRITE_BUFFER_BYTES, MemoryBudget, OpenOptions,
-    Planning, Tuning,
+    DEFAULT_ASSET_FILE_CHANGES, DEFAULT_BLOCK_CACHE_BYTES, DEFAULT_CHANGES_KEPT,
+    DEFAULT_CHECKED_AT_OPEN_BYTES, DEFAULT_SEAL_POINTS, DEFAULT_SIDE_BY_SIDE_POINTS,
+    DEFAULT_WRITE_BUFFER_BYTES, MemoryBudget, OpenOptions, Planning, Tuning,
 };
 pub use storage::has_writer;

@@ -18,6 +18,9 @@ pub const DEFAULT_CHECKED_AT_OPEN_BYTES: usize = 64 << 20;
 /// thread.
 pub const DEFAULT_SIDE_BY_SIDE_POINTS: usize = 50_000;
 
+/// Newest changes of a collection of which it is kept which assets they wrote: some 24 bytes each.
+pub const DEFAULT_CHANGES_KEPT: u64 = 1 << 20;
+
 /// How a database is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct OpenOptions {
@@ -71,6 +74,8 @@ pub struct Tuning {
     pub side_by_side_points: usize,
     /// By which codes graphs are walked; default [`Layout::ByRecall`].
     pub layout: Layout,
+    /// Newest changes of which it is kept which assets they wrote; default [`DEFAULT_CHANGES_KEPT`].
+    pub changes_kept: u64,
     /// The graph's bounds.
     pub graph: GraphParams,
 }
@@ -84,6 +89,7 @@ impl Default for Tuning {
             planning: Planning::ByCost,
             side_by_side_points: DEFAULT_SIDE_BY_SIDE_POINTS,
             layout: Layout::ByRecall,
+            changes_kept: DEFAULT_CHANGES_KEPT,
             graph: GraphParams::default(),
         }
     }

@@ -359,3 +359,48 @@ fn a_damaged_registration_is_told_to_readers_and_given_back_by_the_next_writer()
     let names: Vec<_> = database.collections().expect("lists").into_iter().map(|info| info.name).collect();
     assert_eq!(names, ["default", "other"]);
 }
+
+#[test]
+fn what_is_new_is_known_over_restarts_as_long_as_it_is_kept() {
+    let data = tempfile::tempdir().expect("folder");
+    let tuning = sensorium_index::Tuning { changes_kept: 32, ..eager() };
+    let mut random = Random(3);
+    let mut upsert = |name: &str| Change::Upsert {
+        asset: record(name, Modality::Image),
+        points: vec![point(Track::Image, 0, random.unit(DIM))],
+        source: None,
+    };
+    {
+        let (_database, collection) = open_tuned(data.path(), tuning);
+        collection.apply(vec![upsert("a"), upsert("b")]).expect("applies");
+        // The file of assets is written anew meanwhile, and with it go the notes of what changed.
+        (0..8).for_each(|at| drop(collection.apply(vec![upsert(&format!("c{at}"))]).expect("applies")));
+        collection.seal().expect("seals");
+    }
+    let (_database, collection) = open_tuned(data.path(), tuning);
+    let added = collection.added(1, 100).expect("tells");
+    assert_eq!((added.assets.len(), added.assets.first(), added.upto), (9, Some(&id("b")), 10));
+    assert_clean(&collection);
+    let error = collection.added(11, 1).expect_err("not yet");
+    assert_eq!(
+        (error.kind(), collection.added(10, 1).expect("nothing yet").upto),
+        (ErrorKind::InvalidArgument, 10)
+    );
+    (0..40).for_each(|at| drop(collection.apply(vec![upsert(&format!("d{at}"))]).expect("applies")));
+    let error = collection.added(17, 1).expect_err("too long ago");
+    assert_eq!(error.kind(), ErrorKind::FailedPrecondition);
+    assert!(error.to_string().contains("after 18"), "{error}");
+    assert_eq!(collection.added(18, 100).expect("tells").assets.len(), 32);
+    assert_clean(&collection);
+}
+
+#[test]
+fn a_verification_ends_when_nobody_waits_for_it() {
+    let data = tempfile::tempdir().expect("folder");
+    let (_database, collection) = open(data.path());
+    fill(&collection, 5, &mut Random(4));
+    let cancel = sensorium_types::Cancel::new();
+    assert_eq!(collection.verify_until(&cancel).expect("verifies"), []);
+    cancel.cancel();
+    assert_eq!(collection.verify_until(&cancel).expect_err("stopped").kind(), ErrorKind::Cancelled);
+}

@@ -68,7 +68,9 @@ impl Model {
                 }
             }
             Change::Delete { asset } => drop(self.0.remove(asset)),
-            Change::PutCaptions { .. } | Change::KeepCaptions { .. } => panic!("not made here"),
+            Change::PutCaptions { .. } | Change::DropMetadata { .. } | Change::KeepCaptions { .. } => {
+                panic!("not made here")
+            }
         }
     }
 

@@ -40,6 +40,9 @@ enum Step {
     RemoveSources {
         paths: Vec<u8>,
     },
+    Drop {
+        asset: u8,
+    },
     Merge {
         asset: u8,
         year: u16,
@@ -84,6 +87,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => path().prop_map(|path| Step::Fail { path }),
         1 => proptest::collection::vec(path(), 0..4).prop_map(|paths| Step::RemoveSources { paths }),
         2 => (asset(), 2000..2004_u16).prop_map(|(asset, year)| Step::Merge { asset, year }),
+        1 => asset().prop_map(|asset| Step::Drop { asset }),
         3 => (asset(), any::<u64>(), 0..3_u8)
             .prop_map(|(asset, seed, points)| Step::Captions { asset, seed, points }),
         2 => asset().prop_map(|asset| Step::Delete { asset }),
@@ -197,6 +201,11 @@ impl Model {
                 record.metadata.merge(metadata);
                 Some(Vec::new())
             }
+            Change::DropMetadata { asset, fields } => {
+                let (record, _) = self.assets.get_mut(asset)?;
+                record.metadata.take_away(fields);
+                Some(Vec::new())
+            }
             Change::PutCaptions { asset, hash, captions, points } => {
                 let (record, kept) = self.assets.get_mut(asset).filter(|(record, _)| record.hash == *hash)?;
                 record.facts.set(CAPTIONS_FIELD, captions.clone());
@@ -298,6 +307,7 @@ fn changes(step: &Step) -> Vec<Change> {
         | Step::Fail { .. }
         | Step::RemoveSources { .. }
         | Step::Merge { .. }
+        | Step::Drop { .. }
         | Step::Captions { .. }
         | Step::Delete { .. }
         | Step::Seal
@@ -325,6 +335,9 @@ fn change(step: &Step) -> Option<Change> {
             let mut metadata = Payload::new();
             metadata.set("year", *year);
             Change::MergeMetadata { asset: id(&name(*asset)), metadata }
+        }
+        Step::Drop { asset } => {
+            Change::DropMetadata { asset: id(&name(*asset)), fields: vec!["year".to_owned()] }
         }
         Step::Captions { asset, seed, points } => {
             let mut random = Random(*seed);

@@ -49,6 +49,9 @@ fn a_successor_is_hidden_until_it_steps_in() {
     }
     {
         let database = writer(data.path());
+        let first = database.open_collection("default").expect("opens").expect("there");
+        let changes = first.change();
+        drop(first);
         let next = database.begin_successor("default", &wider()).expect("goes on");
         assert_eq!(next.count(None).expect("counts"), 1, "what was written before is there");
         next.apply(vec![wide("b", &mut random)]).expect("applies");
@@ -56,6 +59,8 @@ fn a_successor_is_hidden_until_it_steps_in() {
         database.promote_successor("default").expect("steps in");
         let now = database.open_collection("default").expect("opens").expect("there");
         assert_eq!((now.space(), now.count(None).expect("counts")), (wider(), 2));
+        assert!(now.change() > changes, "those who know a number of the first go on from it");
+        assert!(now.added(changes, 9).expect("tells").assets.is_empty(), "nothing is new");
         assert_clean(&now);
         assert_eq!(folders(data.path()), 1, "the first is gone");
         let again = database.promote_successor("default").expect_err("nothing is left to do");

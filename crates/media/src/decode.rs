@@ -27,7 +27,7 @@ pub(crate) fn decode(
     let job = Job { path, mime, threads, spec, limits, deadline };
     by_family(opened, family, &job, sink).or_else(|refused| {
         let may_be_text = match refused.kind {
-            ReasonKind::Unsupported | ReasonKind::Corrupt | ReasonKind::DecoderMissing => true,
+            ReasonKind::Unsupported | ReasonKind::Corrupt | ReasonKind::DecoderMissing => !spec.only_audio,
             ReasonKind::TooLarge
             | ReasonKind::TimedOut
             | ReasonKind::Crashed
@@ -89,6 +89,9 @@ fn by_family(opened: Opened, family: Family, job: &Job, sink: &mut Sink) -> Resu
     };
     if opened.bytes > most {
         return Err(reason(ReasonKind::TooLarge, format!("{} bytes, at most {most}", opened.bytes)));
+    }
+    if job.spec.only_audio && !matches!(family, Family::Audio | Family::Container) {
+        return Err(reason(ReasonKind::Unsupported, "no audio"));
     }
     match family {
         Family::Jpeg => image::decode_jpeg(&opened.whole(most)?, job, sink),

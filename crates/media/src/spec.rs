@@ -56,6 +56,8 @@ pub struct EncoderSpec {
     pub video: VideoSpec,
     /// Cutting of texts.
     pub text: PassageSpec,
+    /// Only what is heard is wanted: frames of videos are not decoded, and what has no audio fails.
+    pub only_audio: bool,
 }
 
 impl Default for EncoderSpec {
@@ -67,6 +69,7 @@ impl Default for EncoderSpec {
             audio: WindowSpec { window_ms: 5_000, hop_ms: 2_500 },
             video: VideoSpec { fps: 1.0, window_ms: 10_000, max_frames_per_part: 4 },
             text: PassageSpec { max_words: 120, overlap_words: 20 },
+            only_audio: false,
         }
     }
 }

@@ -1,8 +1,4 @@
-//! What each call of `proto/` asks for: who may make it, and how long it may take.
-
-use std::time::Duration;
-
-use crate::Settings;
+//! Who may make each call of `proto/`.
 
 /// What a key is good for; each includes the ones before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
@@ -64,9 +60,6 @@ const WRITE: &[&str] = &[
     "PointsService/Upsert",
 ];
 
-/// Calls that take as long as they take: they end when they are done, or, but for deletion, when the caller leaves.
-const UNBOUNDED: &[&str] = &["AdminService/Optimize", "AdminService/Verify", "PointsService/Delete"];
-
 /// Who may make a call, by its service and name as in `QueryService/Query`: what is not named here is for admins.
 pub(crate) fn scope(rpc: &str) -> Scope {
     if READ.contains(&rpc) {
@@ -78,7 +71,15 @@ pub(crate) fn scope(rpc: &str) -> Scope {
     }
 }
 
-/// How long a call with one answer may take, with the arrival of its message.
-pub(crate) fn deadline(rpc: &str, settings: &Settings) -> Option<Duration> {
-    (!UNBOUNDED.contains(&rpc)).then_some(settings.request_timeout)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_named_is_for_admins() {
+        let scopes =
+            ["QueryService/Query", "PointsService/Upsert", "KeysService/ListKeys", "New/Call"].map(scope);
+        assert_eq!(scopes, [Scope::Read, Scope::Write, Scope::Admin, Scope::Admin]);
+        assert!(WRITE.iter().all(|rpc| !READ.contains(rpc)));
+    }
 }

@@ -27,7 +27,7 @@ pub(crate) async fn run(context: Context) {
 
 async fn work(context: &Context) {
     loop {
-        for name in context.opened().await {
+        for name in context.opened() {
             if let Err(error) = collection(context, &name).await {
                 tracing::warn!(collection = name, %error, "captions are not made");
             }
@@ -62,7 +62,7 @@ async fn missing(
     after: Option<&Cursor>,
 ) -> Result<Option<Missing>, EngineError> {
     let _turn = context.background().turn.lock().await;
-    match wants(context, name).await {
+    match wants(context, name) {
         Some(engine) => engine.captions_missing(after).await.map(Some),
         None => Ok(None),
     }
@@ -72,7 +72,7 @@ async fn missing(
 async fn one(context: &Context, name: &str, asset: &AssetId) -> Result<bool, EngineError> {
     let background = context.background();
     let _turn = background.turn.lock().await;
-    let Some(engine) = wants(context, name).await else { return Ok(false) };
+    let Some(engine) = wants(context, name) else { return Ok(false) };
     let watched = context.clone();
     let is_busy = Arc::new(move || watched.is_busy());
     let pace = CaptionPace { cancel: background.begin(), is_busy: Some(is_busy) };
@@ -87,8 +87,8 @@ async fn one(context: &Context, name: &str, asset: &AssetId) -> Result<bool, Eng
 }
 
 /// The collection, if it keeps captions and this bundle can make them.
-async fn wants(context: &Context, name: &str) -> Option<Arc<Engine>> {
-    let engine = context.opened_as(name).await?;
+fn wants(context: &Context, name: &str) -> Option<Arc<Engine>> {
+    let engine = context.opened_as(name)?;
     (engine.keeps_captions() && engine.space_mismatch().is_none()).then_some(engine)
 }
 

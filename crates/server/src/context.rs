@@ -1,31 +1,49 @@
 //! What all services share.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use sensorium_api::Fault;
 use sensorium_engine::{Cancel, Engine, EngineError};
-use sensorium_types::{CollectionSummary, ErrorKind};
-use tokio::sync::{Mutex, Semaphore, watch};
+use sensorium_types::{Alias, AliasChange, CollectionSummary, ErrorKind};
+use tokio::sync::{Mutex, OnceCell, OwnedSemaphorePermit, Semaphore, broadcast, watch};
 
 use crate::Settings;
 use crate::access::{Access, check_collection};
 use crate::fault::fault;
-use crate::gate::Gate;
+use crate::gate::{Gate, Place};
 use crate::metrics::Metrics;
+use crate::uploads::Uploads;
 
 /// Bytes of items are counted in units of this, for a semaphore counts to 32 bits.
 pub(crate) const BYTES_UNIT: usize = 1024;
+
+/// Standing queries at a time; more are answered RESOURCE_EXHAUSTED at once.
+const MAX_WATCHES: usize = 64;
+/// Collections that may be deleted before one who holds another for long has heard of it.
+const TOLD_OF_DROPPED: usize = 64;
+/// How often, and how long apart, a deletion is tried while those who hold the collection for long let go.
+const DROP_TRIES: (usize, Duration) = (40, Duration::from_millis(25));
 
 /// The open collections, the limits, and the sign to stop.
 #[derive(Debug, Clone)]
 pub(crate) struct Context(Arc<Shared>);
 
+/// A collection that is open, or is being opened: nobody waits for that but who asks for it.
+type Slot = OnceCell<Arc<Engine>>;
+
+/// Each alias with the collection that it stands for.
+type Aliases = Arc<BTreeMap<String, String>>;
+
 #[derive(Debug)]
 struct Shared {
     engine: Arc<Engine>,
-    others: Mutex<HashMap<String, Arc<Engine>>>,
+    others: std::sync::Mutex<HashMap<String, Arc<Slot>>>,
+    /// Other names of collections, once somebody asked for one.
+    aliases: Mutex<Option<Aliases>>,
     settings: Settings,
     access: Arc<Access>,
     metrics: Arc<Metrics>,
@@ -34,6 +52,11 @@ struct Shared {
     bytes: Arc<Semaphore>,
     calls: Gate,
     streams: Gate,
+    /// Places of standing queries.
+    watches: Arc<Semaphore>,
+    uploads: Uploads,
+    /// Tells the names of collections that are being deleted to those who hold them for long.
+    dropped: broadcast::Sender<String>,
     background: Background,
 }
 
@@ -75,14 +98,18 @@ impl Context {
     ) -> Self {
         let items = Arc::new(Semaphore::new(settings.max_items_in_flight));
         let bytes = Arc::new(Semaphore::new(settings.max_bytes_in_flight.div_ceil(BYTES_UNIT)));
-        let others = Mutex::default();
+        let others = std::sync::Mutex::default();
         let calls = Gate::new(settings.max_calls, "calls");
         let streams = Gate::new(settings.max_ingest_streams, "ingest streams");
         let background = Background::default();
         let metrics = Arc::default();
+        let uploads = Uploads::new(engine.data_dir(), engine.max_media_bytes());
+        let watches = Arc::new(Semaphore::new(MAX_WATCHES));
+        let (dropped, _) = broadcast::channel(TOLD_OF_DROPPED);
         let shared = Shared {
             engine,
             others,
+            aliases: Mutex::default(),
             settings,
             access,
             metrics,
@@ -91,6 +118,9 @@ impl Context {
             bytes,
             calls,
             streams,
+            watches,
+            uploads,
+            dropped,
             background,
         };
         Self(Arc::new(shared))
@@ -112,15 +142,16 @@ impl Context {
     }
 
     /// The collections that are open.
-    pub(crate) async fn opened(&self) -> Vec<String> {
+    pub(crate) fn opened(&self) -> Vec<String> {
         let own = self.0.engine.collection_name().to_owned();
-        let others = self.0.others.lock().await;
-        std::iter::once(own).chain(others.keys().cloned()).collect()
+        let others = self.others();
+        let open = others.iter().filter(|(_, slot)| slot.initialized()).map(|(name, _)| name.clone());
+        std::iter::once(own).chain(open).collect()
     }
 
     /// A collection, if it is open.
-    pub(crate) async fn opened_as(&self, name: &str) -> Option<Arc<Engine>> {
-        self.open(name).await
+    pub(crate) fn opened_as(&self, name: &str) -> Option<Arc<Engine>> {
+        self.open(name)
     }
 
     /// The server's own collection.
@@ -143,6 +174,11 @@ impl Context {
         &self.0.metrics
     }
 
+    /// Files that clients sent in pieces.
+    pub(crate) fn uploads(&self) -> &Uploads {
+        &self.0.uploads
+    }
+
     /// Turns true when the server stops.
     pub(crate) fn stopping(&self) -> watch::Receiver<bool> {
         self.0.stopping.clone()
@@ -160,8 +196,13 @@ impl Context {
 
     /// A collection that exists; an empty name means the server's own.
     pub(crate) async fn reader(&self, name: &str) -> Result<Arc<Engine>, Fault> {
+        if let Some(engine) = self.open(name) {
+            self.check(name)?;
+            return Ok(engine);
+        }
+        let name = &*self.own_name(name).await?;
         self.check(name)?;
-        if let Some(engine) = self.open(name).await {
+        if let Some(engine) = self.open(name) {
             return Ok(engine);
         }
         let known = self.collections().await?;
@@ -175,17 +216,66 @@ impl Context {
 
     /// A collection, made if it is missing; an empty name means the server's own.
     pub(crate) async fn writer(&self, name: &str) -> Result<Arc<Engine>, Fault> {
-        self.check(name)?;
-        if let Some(engine) = self.open(name).await {
+        if let Some(engine) = self.open(name) {
+            self.check(name)?;
             return Ok(engine);
         }
-        let mut others = self.0.others.lock().await;
-        if let Some(engine) = others.get(name) {
-            return Ok(Arc::clone(engine));
+        let name = &*self.own_name(name).await?;
+        self.check(name)?;
+        if let Some(engine) = self.open(name) {
+            return Ok(engine);
         }
-        let engine = self.0.engine.collection(name).await.map_err(|error| fault(&error))?;
-        others.insert(name.to_owned(), Arc::clone(&engine));
-        Ok(engine)
+        let slot = Arc::clone(self.others().entry(name.to_owned()).or_default());
+        let opened = slot.get_or_try_init(|| self.0.engine.collection(name)).await.cloned();
+        let mut others = self.others();
+        match opened {
+            Ok(engine) => {
+                // One who failed before may have taken it away.
+                others.entry(name.to_owned()).or_insert(slot);
+                Ok(engine)
+            }
+            Err(error) => {
+                if others.get(name).is_some_and(|slot| !slot.initialized()) {
+                    others.remove(name);
+                }
+                Err(fault(&error))
+            }
+        }
+    }
+
+    /// The collection's own name, where an alias may be meant.
+    pub(crate) async fn own_name<'a>(&self, name: &'a str) -> Result<Cow<'a, str>, Fault> {
+        let known = self.aliases().await?;
+        Ok(known.get(name).map_or(Cow::Borrowed(name), |own| Cow::Owned(own.clone())))
+    }
+
+    /// Each alias with the collection that it stands for.
+    pub(crate) async fn aliases(&self) -> Result<Aliases, Fault> {
+        let mut known = self.0.aliases.lock().await;
+        if let Some(known) = known.as_ref() {
+            return Ok(Arc::clone(known));
+        }
+        let read = self.0.engine.aliases().await.map_err(|error| fault(&error))?;
+        let read: Aliases =
+            Arc::new(read.into_iter().map(|Alias { alias, collection }| (alias, collection)).collect());
+        *known = Some(Arc::clone(&read));
+        Ok(read)
+    }
+
+    /// Changes aliases, all or none.
+    pub(crate) async fn change_aliases(
+        &self,
+        place: Option<Place>,
+        changes: Vec<AliasChange>,
+    ) -> Result<(), Fault> {
+        let shared = self.clone();
+        self.to_its_end(place, async move {
+            let mut known = shared.0.aliases.lock().await;
+            let changed = shared.0.engine.change_aliases(changes).await;
+            *known = None;
+            changed
+        })
+        .await
     }
 
     /// That the caller reaches a collection.
@@ -208,19 +298,65 @@ impl Context {
         // What is made in the background may hold it.
         self.0.background.end();
         let _turn = self.0.background.turn.lock().await;
-        let mut others = self.0.others.lock().await;
-        others.remove(name);
-        self.0.engine.drop_collection(name).await.map_err(|error| fault(&error))
+        self.others().remove(name);
+        let mut tries = if self.0.dropped.send(name.to_owned()).is_ok() { DROP_TRIES.0 } else { 0 };
+        loop {
+            match self.0.engine.drop_collection(name).await {
+                Err(error) if error.kind() == ErrorKind::Conflict && tries > 0 => {
+                    tries -= 1;
+                    tokio::time::sleep(DROP_TRIES.1).await;
+                }
+                dropped => {
+                    // Its aliases went with it.
+                    *self.0.aliases.lock().await = None;
+                    return dropped.map_err(|error| fault(&error));
+                }
+            }
+        }
     }
 
-    async fn open(&self, name: &str) -> Option<Arc<Engine>> {
+    /// Completes when a collection is deleted, for those who would else hold it.
+    pub(crate) async fn dropped(&self, name: &str) {
+        let mut names = self.0.dropped.subscribe();
+        loop {
+            match names.recv().await {
+                Ok(dropped) if dropped == name => return,
+                Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => {}
+                Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
+            }
+        }
+    }
+
+    /// A place among standing queries.
+    pub(crate) fn seat_of_watch(&self) -> Result<OwnedSemaphorePermit, Fault> {
+        Arc::clone(&self.0.watches).try_acquire_owned().map_err(|_| {
+            let message = format!("{MAX_WATCHES} queries stand already, the server's limit");
+            Fault::new(ErrorKind::Overloaded, message).quota("standing queries")
+        })
+    }
+
+    fn open(&self, name: &str) -> Option<Arc<Engine>> {
         if name.is_empty() || name == self.0.engine.collection_name() {
             return Some(Arc::clone(&self.0.engine));
         }
-        self.0.others.lock().await.get(name).cloned()
+        self.others().get(name).and_then(|slot| slot.get()).cloned()
     }
 
-    /// The engine's answer within the time that a call may take.
+    fn others(&self) -> MutexGuard<'_, HashMap<String, Arc<Slot>>> {
+        self.0.others.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The engine's answer to work that, once begun, is done whole: no deadline stops it half-way, nor that its caller left. It
+    /// keeps the call's place as long.
+    pub(crate) async fn to_its_end<T: Send + 'static>(
+        &self,
+        place: Option<Place>,
+        work: impl Future<Output = Result<T, EngineError>> + Send + 'static,
+    ) -> Result<T, Fault> {
+        to_its_end(place, work).await
+    }
+
+    /// The engine's answer within the time that a call may take, which ordinary reads have.
     pub(crate) async fn within<T>(
         &self,
         work: impl Future<Output = Result<T, EngineError>>,
@@ -233,5 +369,53 @@ impl Context {
                 Err(Fault::new(ErrorKind::DeadlineExceeded, message))
             }
         }
+    }
+}
+
+/// Does work on a task of its own, which nobody who leaves takes along.
+async fn to_its_end<T: Send + 'static>(
+    place: Option<Place>,
+    work: impl Future<Output = Result<T, EngineError>> + Send + 'static,
+) -> Result<T, Fault> {
+    let task = tokio::spawn(async move {
+        let _place = place;
+        work.await
+    });
+    match task.await {
+        Ok(answer) => answer.map_err(|error| fault(&error)),
+        Err(error) => {
+            tracing::error!(%error, "the task of a call died");
+            let message = "the task of the call died; what it was to do may be done in part";
+            Err(Fault::new(ErrorKind::Bug, message))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_to_be_done_whole_is_done_though_its_caller_leaves() {
+        let (begin, begun) = oneshot::channel();
+        let (go_on, told) = oneshot::channel::<()>();
+        let (end, ended) = oneshot::channel();
+        let work = async move {
+            begin.send(()).expect("awaited");
+            told.await.expect("told");
+            end.send(()).expect("awaited");
+            Ok(())
+        };
+        let call = tokio::spawn(to_its_end(None, work));
+        begun.await.expect("it begins");
+        call.abort();
+        assert!(call.await.expect_err("left").is_cancelled());
+        go_on.send(()).expect("it waits");
+        ended.await.expect("it ends");
+
+        let failed: Result<(), Fault> = to_its_end(None, async { Err(EngineError::ReadOnly) }).await;
+        assert_eq!(failed.expect_err("told").kind, ErrorKind::FailedPrecondition);
     }
 }

@@ -1,8 +1,8 @@
 //! The edge: what every request passes, by gRPC or by HTTP, before a service sees it.
 //!
 //! ```text
-//! request ─► its host and origin ─► which of both it is ─► gRPC: its deadline ─► services
-//!                                                      └─► HTTP: without the base path ─► routes
+//! request ─► its host and origin ─► its key ─► gRPC: the caller's deadline ─► services
+//!                                          └─► HTTP: without the base path ─► routes
 //! ```
 
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use tower::ServiceExt as _;
 use crate::Settings;
 use crate::access::{Access, Caller, scoped};
 use crate::body::held;
-use crate::calls::{Scope, deadline, scope};
+use crate::calls::{Scope, scope};
 use crate::http::{Named, Problem, is_call};
 use crate::metrics::Metrics;
 
@@ -78,13 +78,7 @@ impl Edge {
         response
     }
 
-    async fn pass(&self, request: Request<Body>, is_grpc: bool) -> Response<Body> {
-        // Streams of gRPC keep time by themselves.
-        let keeps_time = is_grpc && rpc(request.uri().path()).is_some_and(streams);
-        let mut request = match keeps_time {
-            true => request,
-            false => request.map(|body| in_time(body, self.settings.idle_timeout)),
-        };
+    async fn pass(&self, mut request: Request<Body>, is_grpc: bool) -> Response<Body> {
         let caller = self.access.caller(request.headers(), request.method());
         if let Err(fault) = self.check_origin(&request) {
             self.metrics.reject("origin");
@@ -122,12 +116,7 @@ impl Edge {
         if let Some(fault) = needed.and_then(|needed| caller.check(needed).err()) {
             return refused(fault, true);
         }
-        let own = rpc(path).and_then(|rpc| match streams(rpc) {
-            true => None,
-            false => deadline(rpc, &self.settings),
-        });
-        let asked = request.headers().get(GRPC_TIMEOUT).and_then(|text| grpc_timeout(text.to_str().ok()?));
-        let limit = own.into_iter().chain(asked).min();
+        let limit = request.headers().get(GRPC_TIMEOUT).and_then(|text| grpc_timeout(text.to_str().ok()?));
         let answered = self.grpc.clone().oneshot(request);
         let answered = match limit {
             None => answered.await,
@@ -145,7 +134,9 @@ impl Edge {
         }
     }
 
-    async fn answer_http(&self, mut request: Request<Body>) -> Response<Body> {
+    async fn answer_http(&self, request: Request<Body>) -> Response<Body> {
+        // The services of gRPC see by themselves to it that messages come in time.
+        let mut request = request.map(|body| in_time(body, self.settings.idle_timeout));
         match below(request.uri(), &self.settings.base_path) {
             Below::Root(uri) => *request.uri_mut() = uri,
             Below::Bare => {
@@ -219,11 +210,6 @@ fn is_grpc(headers: &HeaderMap) -> bool {
 /// `QueryService/Query` of the path of a call of ours.
 fn rpc(path: &str) -> Option<&str> {
     path.strip_prefix("/sensorium.v1.")
-}
-
-/// Calls that go on for long: they keep time by themselves.
-fn streams(rpc: &str) -> bool {
-    crate::http::is_streaming(rpc)
 }
 
 /// A refusal in the form of who asks.

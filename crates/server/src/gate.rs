@@ -43,7 +43,7 @@ impl Gate {
         let busy = |_| {
             let message =
                 format!("the server is busy with {} {}, its limit: ask again", self.limit, self.what);
-            Fault::new(ErrorKind::Overloaded, message).retry_after(RETRY_AFTER)
+            Fault::new(ErrorKind::Overloaded, message).retry_after(RETRY_AFTER).quota(self.what)
         };
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(busy)?;
         Ok(Place { _held: Arc::new(place) })
@@ -82,7 +82,8 @@ mod tests {
         let first = gate.call(Request::new(())).expect("let in");
         let status = gate.call(Request::new(())).expect_err("turned away");
         assert_eq!(status.code(), Code::ResourceExhausted);
-        assert_eq!(Fault::from_status(&status).retry_after, Some(RETRY_AFTER));
+        let fault = Fault::from_status(&status);
+        assert_eq!((fault.retry_after, fault.quota.as_deref()), (Some(RETRY_AFTER), Some("calls")));
         let (place, ()) = enter(first);
         assert!(gate.call(Request::new(())).is_err());
         drop(place);

@@ -35,6 +35,7 @@ mod serve;
 mod services;
 mod settings;
 mod tls;
+mod uploads;
 
 pub use access::{KeyFacts, KeyInfo, Keys, KeysError, NewKey};
 pub use calls::Scope;

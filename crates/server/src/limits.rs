@@ -83,12 +83,20 @@ pub const LIMITS: &[Limit] = &[
     count!(max_streams_of_connection, 1, "streams of HTTP/2 on one connection"),
     count!(max_limit, 1, "hits of a query, and assets named in a call"),
     time!(call_timeout, "call_timeout_ms", "time for the work of a call with one answer"),
-    time!(request_timeout, "request_timeout_ms", "time for such a call in all, with the arrival of its message"),
-    time!(header_timeout, "header_timeout_ms", "time for the head of a request, and for the handshake of TLS"),
+    time!(request_timeout, "request_timeout_ms", "time for the message of a call to arrive"),
+    time!(
+        header_timeout,
+        "header_timeout_ms",
+        "time for the head of a request, and for the handshake of TLS"
+    ),
     time!(idle_timeout, "idle_timeout_ms", "time between two pieces of a body, and two messages of a stream"),
     time!(idle_connection_timeout, "idle_connection_timeout_ms", "silence on a connection without a request"),
     time!(unread_timeout, "unread_timeout_ms", "time that an answer on a stream may stay unread"),
-    time!(keepalive_interval, "keepalive_interval_ms", "silence after which a connection of HTTP/2 is asked whether it lives"),
+    time!(
+        keepalive_interval,
+        "keepalive_interval_ms",
+        "silence after which a connection of HTTP/2 is asked whether it lives"
+    ),
     time!(keepalive_timeout, "keepalive_timeout_ms", "time to answer that"),
     time!(drain_timeout, "drain_timeout_ms", "time that calls in progress have when the server stops"),
 ];

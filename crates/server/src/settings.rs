@@ -27,9 +27,9 @@ pub const DEFAULT_MAX_BYTES_IN_FLIGHT: usize = 512 * 1024 * 1024;
 pub const DEFAULT_MAX_STREAMS_OF_CONNECTION: u32 = MAX_STREAMS_OF_CONNECTION;
 /// Most hits of a query and most assets named in a call.
 pub const DEFAULT_MAX_LIMIT: usize = 100_000;
-/// Time that a call other than a stream may take.
+/// Time that a call other than a stream may take: reads. What writes is done to its end, and `Verify` takes as long as it does.
 pub const DEFAULT_CALL_TIMEOUT: Duration = Duration::from_secs(60);
-/// Time that a call other than a stream may take in all, with the arrival of its request; it is then cut off.
+/// Time that the request of a call other than a stream may take to arrive.
 pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
 /// Time without a message after which an ingest stream is ended.
 pub const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(300);

@@ -2,6 +2,17 @@
 
 mod common;
 
+#[path = "calls/fields.rs"]
+mod fields;
+#[path = "calls/media.rs"]
+mod media;
+#[path = "calls/uploads.rs"]
+mod uploads;
+#[path = "calls/vectors.rs"]
+mod vectors;
+#[path = "calls/watch.rs"]
+mod watch;
+
 use std::time::Duration;
 
 use common::{FakeDecoder, Running, ask, file, send, vector};

@@ -139,3 +139,101 @@ async fn collections_are_made_listed_and_deleted() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn aliases_stand_for_collections_everywhere() {
+    let files = TemporaryDatabase::new();
+    let mut random = Seeded::new(11);
+    let (first, second) = (random.unit(384), random.unit(384));
+    let set = |alias: &str, collection_name: &str| v1::AliasChange {
+        change: Some(v1::alias_change::Change::Set(v1::SetAlias {
+            alias: alias.to_owned(),
+            collection_name: collection_name.to_owned(),
+        })),
+    };
+    served(files.data(), async |address| {
+        let client = client(&address).await;
+        let channel = Endpoint::from_shared(format!("http://{address}")).expect("an address");
+        let mut service = CollectionsServiceClient::new(channel.connect().await.expect("connects"));
+        let (one, two) = (client.with_collection("one"), client.with_collection("two"));
+        send(&one, vec![named("a", first.clone())]).await;
+        send(&two, vec![named("b", second.clone())]).await;
+        let change = |changes| v1::UpdateAliasesRequest { changes };
+        service
+            .update_aliases(change(vec![set("now", "one"), set("mine", "default")]))
+            .await
+            .expect("changes");
+        let now = client.with_collection("now");
+        let found = async || now.query(by_vector(first.clone())).await.expect("answers").hits.remove(0).asset;
+        assert_eq!(found().await.as_str(), "a");
+        send(&now, vec![named("c", second.clone())]).await;
+        assert_eq!(one.count(None).await.expect("counts"), 2, "written through the alias");
+        service.update_aliases(change(vec![set("now", "two")])).await.expect("moves");
+        assert_eq!(found().await.as_str(), "b");
+        assert_eq!(client.with_collection("mine").count(None).await.expect("counts"), 0);
+
+        let list =
+            |collection_name: &str| v1::ListAliasesRequest { collection_name: collection_name.to_owned() };
+        let all = service.list_aliases(list("")).await.expect("lists").into_inner().aliases;
+        let told: Vec<_> =
+            all.iter().map(|alias| (alias.alias.as_str(), alias.collection_name.as_str())).collect();
+        assert_eq!(told, [("mine", "default"), ("now", "two")]);
+        assert_eq!(service.list_aliases(list("one")).await.expect("lists").into_inner().aliases, []);
+        for (wrong, code) in [
+            (vec![set("one", "two")], Code::AlreadyExists),
+            (vec![set("new", "nobody")], Code::NotFound),
+            (vec![set("", "one")], Code::InvalidArgument),
+            (vec![v1::AliasChange::default()], Code::InvalidArgument),
+            (
+                vec![v1::AliasChange { change: Some(v1::alias_change::Change::Remove("nobody".to_owned())) }],
+                Code::NotFound,
+            ),
+        ] {
+            assert_eq!(service.update_aliases(change(wrong)).await.expect_err("refused").code(), code);
+        }
+        let drop = |name: &str| v1::DeleteCollectionRequest { collection_name: name.to_owned() };
+        let answer = service.delete_collection(drop("now")).await.expect("answers").into_inner();
+        assert!(!answer.deleted, "an alias is no collection");
+        assert!(service.delete_collection(drop("two")).await.expect("deletes").into_inner().deleted);
+        assert_eq!(now.count(None).await.expect_err("gone with it").kind(), ErrorKind::NotFound);
+    })
+    .await;
+    served(files.data(), async |address| {
+        assert_eq!(client(&address).await.with_collection("mine").count(None).await.expect("counts"), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_collection_that_is_watched_can_be_deleted() {
+    use sensorium_api::v1::query_service_client::QueryServiceClient;
+    let files = TemporaryDatabase::new();
+    let mut random = Seeded::new(12);
+    let vector = random.unit(384);
+    served(files.data(), async |address| {
+        let client = client(&address).await.with_collection("other");
+        send(&client, vec![named("a", vector.clone())]).await;
+        let channel = Endpoint::from_shared(format!("http://{address}")).expect("an address");
+        let channel = channel.connect().await.expect("connects");
+        let term = v1::Term {
+            input: Some(v1::term::Input::Vector(v1::Vector { values: vector.clone() })),
+            ..v1::Term::default()
+        };
+        let query = v1::QueryRequest {
+            collection_name: "other".to_owned(),
+            terms: vec![term],
+            ..v1::QueryRequest::default()
+        };
+        let request = v1::WatchRequest { query: Some(query), after_change: Some(0) };
+        let watch = QueryServiceClient::new(channel.clone()).watch(request).await;
+        let mut watch = watch.expect("stands").into_inner();
+        assert!(watch.message().await.expect("well").is_some());
+        let hits = watch.message().await.expect("well").expect("an answer").hits;
+        assert_eq!(hits.iter().map(|hit| hit.asset_id.as_str()).collect::<Vec<_>>(), ["a"]);
+        let drop = v1::DeleteCollectionRequest { collection_name: "other".to_owned() };
+        let dropped = CollectionsServiceClient::new(channel).delete_collection(drop).await;
+        assert!(dropped.expect("deletes").into_inner().deleted);
+        assert_eq!(watch.message().await.expect_err("it ends").code(), Code::NotFound);
+    })
+    .await;
+}

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sensorium_index::{Database, MemoryBudget, OpenOptions};
 use sensorium_store::{Access, OpenFolder, Storage, Store, StoreError};
-use sensorium_types::{CollectionSummary, Problem, SpaceInfo};
+use sensorium_types::{Alias, AliasChange, CollectionSummary, Problem, SpaceInfo};
 
 use crate::{IndexStore, blocking};
 
@@ -76,6 +76,14 @@ impl sensorium_store::Database for EmbeddedDatabase {
     async fn drop_collection(&self, name: &str) -> Result<bool, StoreError> {
         let name = name.to_owned();
         self.call(move |database| database.drop_collection(&name)).await
+    }
+
+    async fn aliases(&self) -> Result<Vec<Alias>, StoreError> {
+        self.call(Database::aliases).await
+    }
+
+    async fn change_aliases(&self, changes: Vec<AliasChange>) -> Result<(), StoreError> {
+        self.call(move |database| database.change_aliases(changes)).await
     }
 
     async fn successor(&self, name: &str) -> Result<Option<Arc<dyn Store>>, StoreError> {

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use sensorium_index::{Collection, IndexError};
 use sensorium_store::{Catalogue, Store, StoreError, Upkeep, VectorSearch};
 use sensorium_types::{
-    Applied, AssetId, Cancel, Change, CollectionStats, Cursor, FieldIndex, Filter, HubWeights, Page,
+    Added, Applied, AssetId, Cancel, Change, CollectionStats, Cursor, FieldIndex, Filter, HubWeights, Page,
     PointKey, Problem, ScoredPoint, SearchReply, SearchRequest, SourceKey, SourceRow, SpaceInfo, StoredAsset,
 };
 
@@ -134,7 +134,7 @@ impl Upkeep for IndexStore {
     }
 
     async fn verify(&self) -> Result<Vec<Problem>, StoreError> {
-        self.call(Collection::verify).await
+        self.call_until(|collection, cancel| collection.verify_until(cancel)).await
     }
 
     async fn repair(&self, dry_run: bool) -> Result<Vec<Problem>, StoreError> {
@@ -158,6 +158,10 @@ impl Store for IndexStore {
 
     fn change(&self) -> u64 {
         self.0.change()
+    }
+
+    async fn added(&self, after: u64, limit: usize) -> Result<Added, StoreError> {
+        self.call(move |collection| collection.added(after, limit)).await
     }
 
     async fn apply(&self, changes: Vec<Change>) -> Result<Vec<Applied>, StoreError> {

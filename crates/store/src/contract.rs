@@ -58,8 +58,10 @@ where
     writes::an_upsert_replaces(fresh().await).await;
     writes::a_delete_takes_all_of_an_asset(fresh().await).await;
     writes::metadata_merges_and_the_new_value_wins(fresh().await).await;
+    writes::metadata_is_taken_away(fresh().await).await;
     writes::changes_of_one_call_are_applied_in_order(fresh().await).await;
     writes::commits_are_numbered(fresh().await).await;
+    writes::what_is_new_is_told(fresh().await).await;
     sources::rows_below_a_path_end_at_a_slash(fresh().await).await;
     sources::an_asset_goes_with_its_last_source(fresh().await).await;
     sources::a_changed_file_takes_its_old_asset_away(fresh().await).await;

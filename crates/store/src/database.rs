@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sensorium_types::{CollectionSummary, HubBank, Problem, SpaceInfo};
+use sensorium_types::{Alias, AliasChange, CollectionSummary, HubBank, Problem, SpaceInfo};
 
 use crate::{Store, StoreError};
 
@@ -56,6 +56,13 @@ pub trait Database: Send + Sync + Debug {
 
     /// Removes a collection with everything in it; `false` if there is none of this name. Refused while anybody holds it.
     async fn drop_collection(&self, name: &str) -> Result<bool, StoreError>;
+
+    /// Other names of collections, in order. What is opened, verified or repaired by one is the collection that it stands for.
+    async fn aliases(&self) -> Result<Vec<Alias>, StoreError>;
+
+    /// Changes aliases in order, all at one stroke or none. A name is a collection's or an alias, never both; an alias goes with
+    /// its collection.
+    async fn change_aliases(&self, changes: Vec<AliasChange>) -> Result<(), StoreError>;
 
     /// The collection that is to take the place of another, if one was begun.
     async fn successor(&self, name: &str) -> Result<Option<Arc<dyn Store>>, StoreError>;

@@ -2,8 +2,9 @@
 
 use async_trait::async_trait;
 use sensorium_types::{
-    Applied, AssetId, Change, CollectionStats, Cursor, ErrorKind, FieldIndex, Filter, HubWeights, Page, Plan,
-    PointKey, Problem, ScoredPoint, SearchReply, SearchRequest, SourceKey, SourceRow, SpaceInfo, StoredAsset,
+    Added, Applied, AssetId, Change, CollectionStats, Cursor, ErrorKind, FieldIndex, Filter, HubWeights,
+    Page, Plan, PointKey, Problem, ScoredPoint, SearchReply, SearchRequest, SourceKey, SourceRow, SpaceInfo,
+    StoredAsset,
 };
 
 use crate::{Catalogue, Store, StoreError, Upkeep, VectorSearch};
@@ -121,6 +122,10 @@ impl Store for EmptyStore {
 
     fn change(&self) -> u64 {
         0
+    }
+
+    async fn added(&self, _: u64, _: usize) -> Result<Added, StoreError> {
+        Ok(Added::default())
     }
 
     async fn apply(&self, changes: Vec<Change>) -> Result<Vec<Applied>, StoreError> {

@@ -13,7 +13,7 @@ pub trait Upkeep: Send + Sync + Debug {
     /// Counts and sizes, as far as the store knows them.
     async fn stats(&self) -> Result<CollectionStats, StoreError>;
 
-    /// Walks everything stored and reports what is wrong.
+    /// Walks everything stored and reports what is wrong, as long as somebody waits for that.
     async fn verify(&self) -> Result<Vec<Problem>, StoreError>;
 
     /// Says what a repair would drop (`dry_run`), or does it and says what went.

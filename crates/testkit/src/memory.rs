@@ -7,8 +7,8 @@ use parking_lot::RwLock;
 use sensorium_store::contract::oracle;
 use sensorium_store::{Catalogue, Store, StoreError, Upkeep, VectorSearch};
 use sensorium_types::{
-    Applied, AssetId, AssetRecord, CAPTIONS_FIELD, Change, CollectionStats, Cursor, ErrorKind, FieldIndex,
-    FieldIndexState, Filter, HubWeights, Page, Plan, PointKey, PointRecord, Problem, ScoredPoint,
+    Added, Applied, AssetId, AssetRecord, CAPTIONS_FIELD, Change, CollectionStats, Cursor, ErrorKind,
+    FieldIndex, FieldIndexState, Filter, HubWeights, Page, Plan, PointKey, PointRecord, Problem, ScoredPoint,
     SearchReply, SearchRequest, SourceKey, SourceRow, SpaceInfo, Stopped, StoredAsset, SubQuery, Track,
 };
 
@@ -29,6 +29,8 @@ struct State {
     indexed: BTreeSet<String>,
     /// Changes that found what they name.
     change: u64,
+    /// Assets that changes wrote, by their numbers.
+    added: BTreeMap<u64, AssetId>,
 }
 
 impl MemoryStore {
@@ -76,6 +78,14 @@ impl State {
                 let applied = Applied { found: found.is_some(), ..Applied::default() };
                 if let Some((record, _)) = found {
                     record.metadata.merge(&metadata);
+                }
+                applied
+            }
+            Change::DropMetadata { asset, fields } => {
+                let found = self.assets.get_mut(&asset);
+                let applied = Applied { found: found.is_some(), ..Applied::default() };
+                if let Some((record, _)) = found {
+                    record.metadata.take_away(&fields);
                 }
                 applied
             }
@@ -316,12 +326,30 @@ impl Store for MemoryStore {
         self.state.read().change
     }
 
+    async fn added(&self, after: u64, limit: usize) -> Result<Added, StoreError> {
+        let state = self.state.read();
+        if after > state.change {
+            let message = format!("there was no change {after} yet");
+            return Err(StoreError { kind: ErrorKind::InvalidArgument, message, source: None });
+        }
+        let rows: Vec<_> = state.added.range(after + 1..).take(limit).collect();
+        let upto = if rows.len() < limit { state.change } else { rows.last().map_or(after, |(at, _)| **at) };
+        let mut assets: Vec<AssetId> = Vec::new();
+        for (_, asset) in rows {
+            if state.assets.contains_key(asset) && !assets.contains(asset) {
+                assets.push(asset.clone());
+            }
+        }
+        Ok(Added { assets, upto })
+    }
+
     async fn apply(&self, changes: Vec<Change>) -> Result<Vec<Applied>, StoreError> {
         let points = changes.iter().flat_map(|change| match change {
             Change::Upsert { points, .. } | Change::PutCaptions { points, .. } => points.as_slice(),
             Change::PutSource { .. }
             | Change::RemoveSources { .. }
             | Change::MergeMetadata { .. }
+            | Change::DropMetadata { .. }
             | Change::KeepCaptions { .. }
             | Change::Delete { .. } => &[],
         });
@@ -329,8 +357,20 @@ impl Store for MemoryStore {
         let mut state = self.state.write();
         let mut applied = Vec::with_capacity(changes.len());
         for change in changes {
+            let writes = match &change {
+                Change::Upsert { asset, .. } => Some(asset.id.clone()),
+                Change::PutSource { .. }
+                | Change::RemoveSources { .. }
+                | Change::MergeMetadata { .. }
+                | Change::DropMetadata { .. }
+                | Change::PutCaptions { .. }
+                | Change::KeepCaptions { .. }
+                | Change::Delete { .. } => None,
+            };
             let one = state.apply(change);
             state.change += u64::from(one.found);
+            let number = state.change;
+            state.added.extend(writes.map(|asset| (number, asset)));
             applied.push(one);
         }
         Ok(applied)

@@ -51,13 +51,22 @@ pub fn path_of(bytes: &[u8]) -> PathBuf {
     Path::new(OsStr::from_bytes(bytes)).to_path_buf()
 }
 
-/// Which assets are deleted.
+/// Which assets are deleted, or given other fields.
 #[derive(Debug, Clone, PartialEq)]
 pub enum DeleteSelector {
     /// These.
     Ids(Vec<AssetId>),
     /// All that meet this.
     Filter(Filter),
+}
+
+/// What a change of fields did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FieldsOutcome {
+    /// Assets that are other than before; those that had it so already are not counted.
+    pub changed: u64,
+    /// Assets named that are not there.
+    pub missing: Vec<AssetId>,
 }
 
 /// What a delete did.

@@ -21,6 +21,7 @@
 //! | `search.rs` | what is asked of a store: [`SearchRequest`] of [`SubQuery`]s, [`SearchReply`]; [`Page`], [`Cursor`] |
 //! | `query.rs`, `hit.rs`, `explain.rs` | [`QueryRequest`] to [`QueryReply`] of [`Hit`]s, and how it came about: [`Explain`] |
 //! | `ingest.rs`, `outcome.rs` | [`IngestItem`] to [`ItemOutcome`] |
+//! | `curve.rs` | the score of a query all along one asset: [`CurveRequest`] to [`Curve`]; media as vectors: [`Embedding`] |
 //! | `indexing.rs` | a run of `index`: [`IndexRequest`], [`IndexEvent`], [`IndexSummary`]; [`FailedFile`] |
 //! | `caption.rs` | media in words: [`CaptionRequest`], [`CaptionEvent`]; [`SummaryLength`] |
 //! | `asset.rs`, `stats.rs` | what is read: [`Asset`], [`StatsReply`]; [`DeleteSelector`] |
@@ -30,6 +31,7 @@
 mod asset;
 mod cancel;
 mod caption;
+mod curve;
 mod explain;
 mod filter;
 mod geo;
@@ -53,12 +55,13 @@ mod span;
 mod stats;
 mod text;
 
-pub use asset::{Asset, DeleteOutcome, DeleteSelector, path_of};
+pub use asset::{Asset, DeleteOutcome, DeleteSelector, FieldsOutcome, path_of};
 pub use cancel::{Cancel, CancelOnDrop, Stopped};
 pub use caption::{
     Caption, CaptionEvent, CaptionInput, CaptionOptions, CaptionParts, CaptionRequest, CaptionStrategy,
     CaptionToken, PartCaption, SummaryLength,
 };
+pub use curve::{Curve, CurvePoint, CurveRequest, Embedding};
 pub use explain::{Explain, ExplainedHit, ExplainedSearch, ExplainedStep, Fusion};
 pub use filter::{
     Comparison, Filter, FilterError, LOCATION_FIELD, Literal, MAX_FILTER_BYTES, MAX_FILTER_TERMS, Period,
@@ -66,9 +69,9 @@ pub use filter::{
 pub use geo::{Area, Circle, EARTH_RADIUS_M, GeoBox, GeoError, GeoPoint};
 pub use hit::{Hit, QueryReply, WEAK_SCORE};
 pub use hubs::{HubBank, HubValues, HubWeights};
-pub use id::{AssetId, ContentHash, IdError, PointKey, PointUuid};
+pub use id::{AssetId, ContentHash, ContentHasher, IdError, PointKey, PointUuid};
 pub use indexing::{FailedFile, FileOutcome, IndexEvent, IndexRequest, IndexSummary};
-pub use ingest::{IngestContent, IngestItem, IngestPart};
+pub use ingest::{HashedFile, IngestContent, IngestItem, IngestPart, ReadyAsset, ReadyOutcome};
 pub use kind::ErrorKind;
 pub use language::{Language, UnknownLanguage};
 pub use modality::{Content, Modality, Track, UnknownName};
@@ -82,9 +85,9 @@ pub use record::{
 };
 pub use score::{Calibration, CalibrationTable};
 pub use search::{
-    AssetHit, CollectionStats, CollectionSummary, Cursor, FieldIndex, FieldIndexState, FilterFacts,
-    MeasuredRecall, Page, Plan, Problem, ScoredPoint, SearchReply, SearchRequest, SpaceInfo, StoredAsset,
-    SubQuery,
+    Added, Alias, AliasChange, AssetHit, CollectionStats, CollectionSummary, Cursor, FieldIndex,
+    FieldIndexState, FilterFacts, MeasuredRecall, Page, Plan, Problem, ScoredPoint, SearchReply,
+    SearchRequest, SpaceInfo, StoredAsset, SubQuery,
 };
 pub use span::{Moment, Span};
 pub use stats::{CaptionCounts, StatsReply};

@@ -74,6 +74,13 @@ impl Payload {
         }
     }
 
+    /// Takes fields away, however the accents of their names are composed; `false` if there was none of them.
+    pub fn take_away(&mut self, fields: &[String]) -> bool {
+        let before = self.0.len();
+        self.0.retain(|known, _| !fields.iter().any(|name| same_text(known, name)));
+        self.0.len() < before
+    }
+
     /// Whether there are no fields.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -160,6 +160,13 @@ pub enum Change {
         /// The fields.
         metadata: Payload,
     },
+    /// Takes fields out of an asset's user metadata. Facts of the same names, which they hid, show again.
+    DropMetadata {
+        /// The asset.
+        asset: AssetId,
+        /// Names of the fields.
+        fields: Vec<String>,
+    },
     /// Writes captions of an asset over those it has: the fact [`CAPTIONS_FIELD`](crate::CAPTIONS_FIELD), and the points
     /// of [`Track::Caption`]. Nothing is found if there is no such asset, or its bytes are others by now.
     PutCaptions {

@@ -158,6 +158,15 @@ pub struct Page<T> {
     pub next: Option<Cursor>,
 }
 
+/// What is new in a collection.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Added {
+    /// Assets that were written with their points, in order of change.
+    pub assets: Vec<AssetId>,
+    /// The change up to which these are all.
+    pub upto: u64,
+}
+
 /// A collection of a database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CollectionSummary {
@@ -165,6 +174,24 @@ pub struct CollectionSummary {
     pub name: String,
     /// The space of its vectors.
     pub space: SpaceInfo,
+}
+
+/// Another name of a collection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alias {
+    /// The other name.
+    pub alias: String,
+    /// The collection's own.
+    pub collection: String,
+}
+
+/// One step of a change of aliases.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AliasChange {
+    /// Gives a collection another name. One that stands for another collection moves.
+    Set(Alias),
+    /// Takes a name away.
+    Remove(String),
 }
 
 /// Counts and sizes of a collection.

@@ -117,9 +117,11 @@ pub(crate) async fn run(command: Command, mut context: Context) -> anyhow::Resul
         Command::Verify => or_interrupt(Box::pin(verify::run(context))).await,
         Command::Repair(args) => or_interrupt(Box::pin(repair::run(args, context))).await,
         Command::Stats => or_interrupt(Box::pin(stats::run(context))).await,
-        Command::Version { .. } | Command::Config { .. } | Command::Formats | Command::Models { .. } | Command::Completions { .. } => {
-            Some(Ok(Exit::Done))
-        }
+        Command::Version { .. }
+        | Command::Config { .. }
+        | Command::Formats
+        | Command::Models { .. }
+        | Command::Completions { .. } => Some(Ok(Exit::Done)),
     };
     done.unwrap_or(Ok(Exit::Interrupted))
 }

@@ -135,12 +135,17 @@ impl Ingest {
 
     async fn keep_copies(&self, parts: &[IngestPart], hashes: &[ContentHash]) -> Result<(), EngineError> {
         for (part, hash) in parts.iter().zip(hashes) {
+            let (data_dir, hash) = (self.data_dir.clone(), *hash);
             let bytes: Arc<[u8]> = match &part.content {
                 IngestContent::Text(text) => text.as_bytes().into(),
                 IngestContent::Media(bytes) => Arc::clone(bytes),
+                IngestContent::File(file) => {
+                    let file = file.clone();
+                    blocking("keep a copy", move || copies::keep_file(&data_dir, &file)).await?;
+                    continue;
+                }
                 IngestContent::Vector(..) => continue,
             };
-            let (data_dir, hash) = (self.data_dir.clone(), *hash);
             blocking("keep a copy", move || copies::keep(&data_dir, &hash, &bytes)).await?;
         }
         Ok(())
@@ -226,6 +231,7 @@ fn hash_of(content: &IngestContent) -> ContentHash {
     match content {
         IngestContent::Text(text) => ContentHash::of(text.as_bytes()),
         IngestContent::Media(bytes) => ContentHash::of(bytes),
+        IngestContent::File(file) => file.hash,
         IngestContent::Vector(vector, _) => {
             let bytes: Vec<u8> = vector.iter().flat_map(|x| x.to_le_bytes()).collect();
             ContentHash::of(&bytes)
@@ -253,8 +259,9 @@ fn facts(parts: &[IngestPart], made: &[Made], hashes: &[ContentHash], modality: 
             facts.set("mime", mime.as_str());
         }
         let bytes = match &part.content {
-            IngestContent::Text(text) => Some(text.len()),
-            IngestContent::Media(bytes) => Some(bytes.len()),
+            IngestContent::Text(text) => Some(text.len() as u64),
+            IngestContent::Media(bytes) => Some(bytes.len() as u64),
+            IngestContent::File(file) => Some(file.bytes),
             IngestContent::Vector(..) => None,
         };
         if let Some(bytes) = bytes {

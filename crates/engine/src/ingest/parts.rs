@@ -1,9 +1,8 @@
 //! The parts of an item to points.
 
-use std::sync::Arc;
-
 use crate::encode::Feed;
 use crate::seams::{Decode, Encode};
+use crate::upsert::modality_of;
 use crate::{EngineError, vectors};
 use sensorium_embed::Priority;
 use sensorium_media::{Cancel, Head, MediaInput};
@@ -39,9 +38,10 @@ pub(super) fn make(
 ) -> Result<Result<Vec<Made>, FailureReason>, EngineError> {
     let mut made = Vec::with_capacity(parts.len());
     for IngestPart { name, content } in parts {
-        let bytes: Arc<[u8]> = match content {
-            IngestContent::Text(text) => text.into_bytes().into(),
-            IngestContent::Media(bytes) => bytes,
+        let input = match content {
+            IngestContent::Text(text) => MediaInput::Bytes(text.into_bytes().into()),
+            IngestContent::Media(bytes) => MediaInput::Bytes(bytes),
+            IngestContent::File(file) => MediaInput::Path(file.path),
             IngestContent::Vector(vector, track) => {
                 let point = given(encode.space().dim, vector, track)?;
                 let (modality, facts, points) = (modality_of(track), Payload::new(), vec![point]);
@@ -50,7 +50,7 @@ pub(super) fn make(
             }
         };
         let mut feed = Feed::new(encode, Priority::Bulk);
-        let (input, cancel) = (MediaInput::Bytes(bytes), Cancel::default());
+        let cancel = Cancel::default();
         let decoded = decode.decode_each(input, Priority::Bulk, &cancel, &mut |part| feed.push(part))?;
         let (Head { modality, mime, facts, warning }, encoding) = match feed.finish(decoded)? {
             Ok(sent) => sent,
@@ -62,23 +62,8 @@ pub(super) fn make(
     Ok(Ok(made))
 }
 
-fn given(expected: usize, mut vector: Vec<f32>, track: Track) -> Result<PointRecord, EngineError> {
+fn given(expected: usize, vector: Vec<f32>, track: Track) -> Result<PointRecord, EngineError> {
     let received = vector.len();
-    if received != expected
-        || !vectors::is_usable(&vector)
-        || vectors::normalize(&mut vector) < vectors::MIN_LENGTH
-    {
-        return Err(EngineError::BadVector { expected, received });
-    }
+    let vector = vectors::unit(vector, expected).ok_or(EngineError::BadVector { expected, received })?;
     Ok(PointRecord { track, ordinal: 0, span: None, vector, thumb: None })
-}
-
-/// What a vector on this track was made of.
-fn modality_of(track: Track) -> Modality {
-    match track {
-        Track::Video => Modality::Video,
-        Track::Audio => Modality::Audio,
-        Track::Image | Track::Fused => Modality::Image,
-        Track::Text | Track::Caption => Modality::Text,
-    }
 }

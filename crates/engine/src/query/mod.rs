@@ -21,10 +21,13 @@ mod rerank;
 mod rows;
 mod run;
 mod search;
+mod standing;
 mod terms;
 
 pub use rerank::LOG_PROB_AS_COSINE;
 
 pub(crate) use one::vector_of;
 pub(crate) use rerank::image;
+pub(crate) use rows::Shape;
 pub(crate) use run::{Sources, query};
+pub(crate) use standing::Standing;

@@ -129,6 +129,14 @@ impl QueryPart {
         self.calibrations.as_ref().and_then(|all| all.get(at)).copied()
     }
 
+    /// Whether points of this track are asked.
+    pub(super) const fn asks(&self, track: Track) -> bool {
+        match track {
+            Track::Caption => self.asks_captions,
+            Track::Video | Track::Audio | Track::Image | Track::Text | Track::Fused => true,
+        }
+    }
+
     /// The score that is shown, of a point of this track and its cosine, corrected where cosines are. A caption's is lower than that of a text with its words.
     pub(super) fn score(&self, track: Track, cosine: f32) -> Option<f32> {
         self.calibration(track.content()).map(|calibration| calibration.score(cosine) - handicap(track))

@@ -11,7 +11,7 @@ use crate::blocking::blocking;
 use crate::captions::show_caption;
 use crate::moments::{Found, Scored, moments};
 use sensorium_store::Store;
-use sensorium_types::{AssetId, Hit, Modality, Moment, Payload, ScoredPoint, StoredAsset, Track, path_of};
+use sensorium_types::{AssetId, Hit, Modality, Moment, Payload, ScoredPoint, StoredAsset, path_of};
 
 /// Paths looked at in one go.
 const PATHS_A_LOOK: usize = 1024;
@@ -31,13 +31,13 @@ pub(super) struct Row {
 
 /// What rows are made.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Shape {
+pub(crate) struct Shape {
     /// A row for each moment, not for each asset.
-    pub(super) every_moment: bool,
+    pub(crate) every_moment: bool,
     /// Rows with a lower score are dropped.
-    pub(super) min_score: Option<f32>,
+    pub(crate) min_score: Option<f32>,
     /// Most rows.
-    pub(super) limit: usize,
+    pub(crate) limit: usize,
 }
 
 /// Scores every point of the assets found and makes their rows, best first.
@@ -82,11 +82,38 @@ pub(super) async fn rows(
     Ok(rows)
 }
 
+/// The rows of assets that nobody searched for, in their order.
+pub(super) async fn rows_of(
+    store: &Arc<dyn Store>,
+    part: &QueryPart,
+    assets: Vec<(AssetId, Modality)>,
+    shape: Shape,
+) -> Result<Vec<Row>, EngineError> {
+    let ids: Vec<AssetId> = assets.iter().map(|(asset, _)| asset.clone()).collect();
+    let scored = store.score_assets(&part.vector, part.hubs, &ids).await?;
+    let mut rows = Vec::new();
+    for ((asset, modality), points) in assets.into_iter().zip(scored) {
+        for (best, moment) in of_asset(part, &points, shape.every_moment) {
+            let score = part.score(best.point.track, best.corrected);
+            rows.push(Row { asset: asset.clone(), modality, score, rank_by: best.score, best, moment });
+        }
+    }
+    if let Some(min) = shape.min_score {
+        rows.retain(|row| row.score.is_none_or(|score| score >= min));
+    }
+    rows.truncate(shape.limit);
+    Ok(rows)
+}
+
 /// The rows of an asset: its best point with the moment that this carries, or one for each moment.
-fn of_asset(part: &QueryPart, points: &[ScoredPoint], every_moment: bool) -> Vec<(Scored, Option<Moment>)> {
+pub(super) fn of_asset(
+    part: &QueryPart,
+    points: &[ScoredPoint],
+    every_moment: bool,
+) -> Vec<(Scored, Option<Moment>)> {
     let scored: Vec<Scored> = points
         .iter()
-        .filter(|scored| part.asks_captions || scored.point.track != Track::Caption)
+        .filter(|scored| part.asks(scored.point.track))
         .map(|ScoredPoint { point, cosine, corrected }| Scored {
             point: *point,
             score: part.rank_by(point.track, *corrected),

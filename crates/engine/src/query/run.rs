@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sensorium_store::Store;
 use sensorium_types::{
-    CalibrationTable, Cancel, Explain, Fusion, Language, QueryReply, QueryRequest, WEAK_SCORE,
+    CalibrationTable, Cancel, Explain, Fusion, Language, QueryReply, QueryRequest, Term, WEAK_SCORE,
 };
 
 use super::clock::Clock;
@@ -30,6 +30,17 @@ pub(crate) struct Sources {
     pub(crate) calibration: Option<CalibrationTable>,
     /// Whether cosines are corrected; the calibration is of such.
     pub(crate) corrects: bool,
+}
+
+/// That terms can be asked, as far as they tell before anything is encoded.
+pub(super) fn check(terms: &[Term]) -> Result<(), EngineError> {
+    if !terms.iter().any(|term| term.weight > 0.0) {
+        return Err(EngineError::NoPositiveTerm);
+    }
+    if terms.iter().any(|term| term.input.is_blank()) {
+        return Err(EngineError::BlankText);
+    }
+    Ok(())
 }
 
 /// Answers a query. A caller that goes away drops this future, and with it the work of other threads ends.
@@ -61,12 +72,7 @@ async fn steps(sources: Sources, request: QueryRequest, cancel: Cancel) -> Resul
         raw: _,
         explain,
     } = request;
-    if !terms.iter().any(|term| term.weight > 0.0) {
-        return Err(EngineError::NoPositiveTerm);
-    }
-    if terms.iter().any(|term| term.input.is_blank()) {
-        return Err(EngineError::BlankText);
-    }
+    check(&terms)?;
     let question = (rerank > 0).then(|| question(&terms, late)).transpose()?;
     let mut clock = Clock::start();
     let reader = Reader {
@@ -76,10 +82,7 @@ async fn steps(sources: Sources, request: QueryRequest, cancel: Cancel) -> Resul
         cancel: cancel.clone(),
     };
     let asker = Asker { store: Arc::clone(&store), encode, decode, cancel: cancel.clone() };
-    let mut asked = Vec::with_capacity(terms.len());
-    for term in terms {
-        asked.push(asker.ask(term).await?);
-    }
+    let asked = asker.ask_all(terms).await?;
     let other = asked.iter().filter(|term| term.weight > 0.0).filter_map(|term| term.language);
     if let (Some(_), Some(language)) = (&question, other.into_iter().find(|of| *of != Language::English)) {
         return Err(EngineError::RerankLanguage { language });

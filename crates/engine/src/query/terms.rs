@@ -44,6 +44,15 @@ pub(super) struct Asker {
 }
 
 impl Asker {
+    /// The vectors of terms, in order.
+    pub(super) async fn ask_all(&self, terms: Vec<Term>) -> Result<Vec<Asked>, EngineError> {
+        let mut asked = Vec::with_capacity(terms.len());
+        for term in terms {
+            asked.push(self.ask(term).await?);
+        }
+        Ok(asked)
+    }
+
     /// The vector of one term.
     pub(super) async fn ask(&self, term: Term) -> Result<Asked, EngineError> {
         let Term { weight, input } = term;
@@ -159,19 +168,9 @@ impl Asker {
         Ok((mean(chosen)?, track.content()))
     }
 
-    fn given(&self, mut vector: Vec<f32>) -> Result<Vec<f32>, EngineError> {
-        let expected = self.store.space().dim;
-        let wrong = EngineError::BadVector { expected, received: vector.len() };
-        if vector.len() != expected || !vectors::is_usable(&vector) {
-            return Err(wrong);
-        }
-        // Scaled by its largest number first, so that no length over- or underflows.
-        let largest = vector.iter().fold(0.0_f32, |largest, x| largest.max(x.abs()));
-        for x in &mut vector {
-            *x /= largest;
-        }
-        vectors::normalize(&mut vector);
-        Ok(vector)
+    fn given(&self, vector: Vec<f32>) -> Result<Vec<f32>, EngineError> {
+        let (expected, received) = (self.store.space().dim, vector.len());
+        vectors::unit(vector, expected).ok_or(EngineError::BadVector { expected, received })
     }
 }
 

@@ -42,6 +42,19 @@ pub trait Decode: Send + Sync + Debug {
         on_part: OnPart<'_>,
     ) -> Result<Result<Head, FailureReason>, EngineError>;
 
+    /// As [`Decode::decode_each`] for a query, but only what is heard.
+    ///
+    /// # Errors
+    /// As [`Decode::decode_each`].
+    fn hear(
+        &self,
+        input: MediaInput,
+        cancel: &Cancel,
+        on_part: OnPart<'_>,
+    ) -> Result<Result<Head, FailureReason>, EngineError> {
+        self.decode_each(input, Priority::Query, cancel, on_part)
+    }
+
     /// Largest file that is read, in bytes.
     fn max_bytes(&self) -> u64;
 }

@@ -22,5 +22,6 @@ pub fn encoder_spec(cutting: Cutting) -> EncoderSpec {
             max_words: cutting.text.max_words as usize,
             overlap_words: cutting.text.overlap_words as usize,
         },
+        only_audio: false,
     }
 }

@@ -44,9 +44,20 @@ struct Lane(Mutex<Option<Sender<Request>>>);
 #[derive(Debug)]
 struct Request {
     input: MediaInput,
-    priority: Priority,
+    want: Want,
     cancel: Cancel,
     reply: Sender<Reply>,
+}
+
+/// What is wanted of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Want {
+    /// All of it, as far as there is time.
+    Bulk,
+    /// All of it.
+    Query,
+    /// What is heard.
+    Audio,
 }
 
 /// What comes of it: parts, then the end.
@@ -82,12 +93,42 @@ impl Decode for Workers {
         cancel: &Cancel,
         on_part: OnPart<'_>,
     ) -> Result<Result<Head, FailureReason>, EngineError> {
-        let lane = match priority {
-            Priority::Bulk => &self.bulk,
-            Priority::Query => &self.query,
+        let want = match priority {
+            Priority::Bulk => Want::Bulk,
+            Priority::Query => Want::Query,
+        };
+        self.ask(input, want, cancel, on_part)
+    }
+
+    fn hear(
+        &self,
+        input: MediaInput,
+        cancel: &Cancel,
+        on_part: OnPart<'_>,
+    ) -> Result<Result<Head, FailureReason>, EngineError> {
+        self.ask(input, Want::Audio, cancel, on_part)
+    }
+
+    fn max_bytes(&self) -> u64 {
+        self.config.limits.max_bytes.max(self.config.limits.max_stream_bytes)
+    }
+}
+
+impl Workers {
+    /// Has a worker decode a file, and passes its parts on.
+    fn ask(
+        &self,
+        input: MediaInput,
+        want: Want,
+        cancel: &Cancel,
+        on_part: OnPart<'_>,
+    ) -> Result<Result<Head, FailureReason>, EngineError> {
+        let lane = match want {
+            Want::Bulk => &self.bulk,
+            Want::Query | Want::Audio => &self.query,
         };
         let (reply, replies) = bounded(PARTS_AHEAD);
-        let request = Request { input, priority, cancel: cancel.clone(), reply };
+        let request = Request { input, want, cancel: cancel.clone(), reply };
         let died = EngineError::Task { action: "decode a file" };
         if lane.requests(&self.config)?.send(request).is_err() {
             return Err(died);
@@ -109,10 +150,6 @@ impl Decode for Workers {
                 Err(RecvTimeoutError::Disconnected) => return Err(died),
             }
         }
-    }
-
-    fn max_bytes(&self) -> u64 {
-        self.config.limits.max_bytes.max(self.config.limits.max_stream_bytes)
     }
 }
 
@@ -148,15 +185,16 @@ fn spawn(body: impl FnOnce() + Send + 'static) -> Result<(), EngineError> {
 }
 
 fn serve(pool: &MediaPool, queue: &Receiver<Request>) {
-    while let Ok(Request { input, priority, cancel, reply }) = queue.recv() {
+    while let Ok(Request { input, want, cancel, reply }) = queue.recv() {
         let mut on_part = |part| {
             let gone = |_| FailureReason::new(ReasonKind::TimedOut, "nobody waits for it");
             reply.send(Reply::Part(part)).map_err(gone)
         };
-        let decoded = match priority {
-            Priority::Bulk => pool.decode_in_time(input, &cancel, &mut on_part),
+        let decoded = match want {
+            Want::Bulk => pool.decode_in_time(input, &cancel, &mut on_part),
+            Want::Audio => pool.hear_each(input, &cancel, &mut on_part),
             // A part of a file is of no use to a query: its mean would be that of the beginning.
-            Priority::Query => pool.decode_each(input, &cancel, &mut on_part),
+            Want::Query => pool.decode_each(input, &cancel, &mut on_part),
         };
         // Who asked may be gone; then nobody wants the answer.
         let _ = reply.send(Reply::End(decoded));

@@ -81,7 +81,10 @@ pub(super) fn check_change(change: &Change, space: &SpaceInfo) -> Result<(), Ind
             SourceState::Failed { metadata, .. } => Ok(metadata.check_user()?),
             SourceState::Indexed { .. } => Ok(()),
         },
-        Change::RemoveSources { .. } | Change::KeepCaptions { .. } | Change::Delete { .. } => Ok(()),
+        Change::RemoveSources { .. }
+        | Change::DropMetadata { .. }
+        | Change::KeepCaptions { .. }
+        | Change::Delete { .. } => Ok(()),
     }
 }
 

@@ -9,15 +9,16 @@ use sensorium_types::{
 };
 use serde_json::Value;
 
+use super::added;
 use super::core::Core;
 use super::segments::SegmentKind;
 use super::view::{SourceCounts, View};
 use crate::assets::{Entry, EntryRef, Point, Source};
 use crate::error::IndexError;
 use crate::storage::{
-    AssetOffset, AssetRow, Batch, ChangedRow, Family, HubRow, INDEXED_KEY, IndexedRow, KEEP_KEY, KeepRow,
-    NOTED_KEY, NotedRow, PointOffset, PointRow, Row as _, STATE_KEY, SourceValue, StateRow, TombRow,
-    asset_key, changed_key, encode_vector, hub_key, point_key, point_offset_key, source_key,
+    AddedRow, AssetOffset, AssetRow, Batch, ChangedRow, Family, HubRow, INDEXED_KEY, IndexedRow, KEEP_KEY,
+    KeepRow, NOTED_KEY, NotedRow, PointOffset, PointRow, Row as _, STATE_KEY, SourceValue, StateRow, TombRow,
+    added_key, asset_key, changed_key, encode_vector, hub_key, point_key, point_offset_key, source_key,
 };
 
 /// A point with its hub values, where there is a bank.
@@ -93,12 +94,26 @@ impl<'a> Draft<'a> {
     /// The batch with the state row, and what it does in memory once written.
     pub(super) fn finish(mut self) -> Result<(Batch, Effects, Applied), IndexError> {
         self.core.rocks.put(&mut self.batch, Family::Sys, STATE_KEY, &self.state.encode()?)?;
-        self.batch.is_change(self.state.operations);
+        let operation = self.state.operations;
+        if operation == self.view.state.operations + 1 {
+            self.batch.is_change(operation);
+        } else {
+            self.batch.counts_from(operation);
+        }
         self.note()?;
+        if let Some(end) = added::gone_at(operation, self.core.tuning.changes_kept) {
+            let (from, to) = (added_key(0), added_key(end));
+            self.core.rocks.delete_range(&mut self.batch, Family::Meta, &from, &to)?;
+        }
         let Self {
             batch, state, keep, indexed, sources, entries, ids, killed, pushed, hubs, applied, ..
         } = self;
         Ok((batch, Effects { state, keep, indexed, sources, entries, ids, killed, pushed, hubs }, applied))
+    }
+
+    /// Counts changes from this one on; it is above those before.
+    pub(super) const fn count_from(&mut self, operation: u64) {
+        self.state.operations = operation;
     }
 
     /// Notes what became of each asset that was touched, for those who open the collection from its file of assets.
@@ -158,6 +173,7 @@ impl<'a> Draft<'a> {
             self.kill_points(asset, &before.points)?;
         }
         let kept = self.add_points(asset, points)?;
+        self.put(Family::Meta, &added_key(self.state.operations), &AddedRow { asset: asset.0 }.encode()?)?;
         let row = AssetRow::new(&record)?;
         self.put(Family::Assets, &asset_key(asset), &row.encode()?)?;
         if known.is_none() {

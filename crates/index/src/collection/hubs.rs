@@ -63,6 +63,7 @@ fn points_of(change: &Change) -> &[PointRecord] {
         Change::PutSource { .. }
         | Change::RemoveSources { .. }
         | Change::MergeMetadata { .. }
+        | Change::DropMetadata { .. }
         | Change::KeepCaptions { .. }
         | Change::Delete { .. } => &[],
     }

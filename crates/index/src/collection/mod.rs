@@ -24,6 +24,7 @@
 //! | `files.rs`, `asset_files.rs`, `column_files.rs` | the upkeep of segment files, and of the files of assets and columns |
 //! | `verify/`, `repair.rs` | what is wrong, and what is dropped |
 
+mod added;
 mod asset_files;
 mod audit;
 mod auditor;
@@ -72,8 +73,9 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use sensorium_types::{
-    Applied, AssetId, Cancel, Change, CollectionStats, Cursor, FieldIndex, Filter, HubWeights, Page, Plan,
-    PointKey, Problem, ScoredPoint, SearchReply, SearchRequest, SourceKey, SourceRow, SpaceInfo, StoredAsset,
+    Added, Applied, AssetId, Cancel, Change, CollectionStats, Cursor, FieldIndex, Filter, HubWeights, Page,
+    Plan, PointKey, Problem, ScoredPoint, SearchReply, SearchRequest, SourceKey, SourceRow, SpaceInfo,
+    StoredAsset,
 };
 
 use self::commit::Committer;
@@ -124,6 +126,25 @@ impl Collection {
     /// Its change number: it grows by one with every commit, and is on disk with it.
     pub fn change(&self) -> u64 {
         self.core.view().state.operations
+    }
+
+    /// Assets that were written with their points after a change, by at most so many changes, in their order. One that was written
+    /// several times since may be given several times; one that is gone again is left out.
+    ///
+    /// # Errors
+    /// [`IndexError::ChangeGone`] if the change is so long ago that it is not known any more what came since;
+    /// [`IndexError::ChangeAhead`] if there was none of this number yet.
+    pub fn added(&self, after: u64, limit: usize) -> Result<Added, IndexError> {
+        added::added(&self.core, after, limit)
+    }
+
+    /// Counts changes from a number on, if there were not as many yet: that a collection in another's place goes on counting.
+    ///
+    /// # Errors
+    /// If the collection is open for reading, or the storage cannot be written.
+    pub fn count_from(&self, change: u64) -> Result<(), IndexError> {
+        self.core.check_writable("count changes")?;
+        self.core.writer.lock().count_from(&self.core, change)
     }
 
     /// Whether searches are corrected: there is a bank of this space, and every point has its values.
@@ -338,7 +359,15 @@ impl Collection {
     /// # Errors
     /// Only if nothing could be looked at; damage is reported, not an error.
     pub fn verify(&self) -> Result<Vec<Problem>, IndexError> {
-        verify::verify(&self.core)
+        self.verify_until(&Cancel::new())
+    }
+
+    /// As [`Collection::verify`], as long as somebody waits.
+    ///
+    /// # Errors
+    /// As [`Collection::verify`]; if it was cancelled.
+    pub fn verify_until(&self, cancel: &Cancel) -> Result<Vec<Problem>, IndexError> {
+        verify::verify(&self.core, cancel)
     }
 
     /// Says what it would drop or mend (`dry_run`), or does it and says what it did.

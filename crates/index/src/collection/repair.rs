@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use sensorium_types::{AssetId, Problem};
+use sensorium_types::{AssetId, Cancel, Problem};
 
 use super::core::Core;
 use super::load::Strictness;
@@ -23,7 +23,7 @@ const ROUNDS: usize = 4;
 pub(super) fn repair(core: &Core, dry_run: bool) -> Result<Vec<Problem>, IndexError> {
     let mut told = Vec::new();
     if dry_run {
-        told.extend(find(core)?.into_iter().map(|finding| finding.problem));
+        told.extend(find(core, &Cancel::new())?.into_iter().map(|finding| finding.problem));
         return Ok(told);
     }
     core.check_writable("repair")?;
@@ -31,7 +31,7 @@ pub(super) fn repair(core: &Core, dry_run: bool) -> Result<Vec<Problem>, IndexEr
     let mut writer = core.writer.lock();
     let mut hopeless = HashSet::new();
     for _ in 0..ROUNDS {
-        let found = find(core)?;
+        let found = find(core, &Cancel::new())?;
         let fresh: Vec<Finding> = found
             .into_iter()
             .filter(|finding| {

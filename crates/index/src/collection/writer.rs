@@ -58,6 +58,18 @@ impl Writer {
         self.sync_and_publish(core)
     }
 
+    /// Counts changes from a number on, if it has not come as far, and shows that to readers once it is on disk.
+    pub(super) fn count_from(&mut self, core: &Core, change: u64) -> Result<(), IndexError> {
+        if self.view.state.operations >= change {
+            return Ok(());
+        }
+        let mut draft = Draft::new(core, &self.view, PointOffset(0));
+        draft.count_from(change);
+        let drafted = draft.finish()?;
+        self.write(core, drafted)?;
+        self.sync_and_publish(core)
+    }
+
     /// Waits until all written changes are on disk, then shows them to readers.
     pub(super) fn sync_and_publish(&mut self, core: &Core) -> Result<(), IndexError> {
         core.rocks.sync().inspect_err(|error| core.poison(error))?;
@@ -109,6 +121,14 @@ fn plan(draft: &mut Draft<'_>, (change, values): ValuedChange) -> Result<bool, I
             let mut record = entry.record()?;
             record.metadata.merge(&metadata);
             record.metadata.check_user()?;
+            entry.row = Arc::new(AssetRow::new(&record)?);
+            draft.put_record(offset, entry)?;
+            Ok(true)
+        }
+        Change::DropMetadata { asset, fields } => {
+            let Some((offset, mut entry)) = draft.find(&asset)? else { return Ok(false) };
+            let mut record = entry.record()?;
+            record.metadata.take_away(&fields);
             entry.row = Arc::new(AssetRow::new(&record)?);
             draft.put_record(offset, entry)?;
             Ok(true)

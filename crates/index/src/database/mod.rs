@@ -1,5 +1,6 @@
 //! [`Database`]: a data folder with its collections.
 
+mod aliases;
 mod registry;
 mod rescue;
 mod succession;
@@ -8,9 +9,10 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use sensorium_types::{ErrorKind, HubBank, Problem, SpaceInfo};
 
+pub use self::aliases::MAX_ALIASES;
 pub use self::registry::CollectionInfo;
 use crate::collection::{Collection, OpenCollection, adopt, create, preview_lost, restore};
 use crate::error::IndexError;
@@ -41,6 +43,8 @@ pub struct Database {
 #[derive(Debug, Default)]
 struct Open {
     collections: HashMap<String, Held>,
+    /// Those that are being opened, for which nobody waits but who asks for them.
+    opening: HashMap<String, Arc<Mutex<()>>>,
     uses: u64,
 }
 
@@ -128,9 +132,9 @@ impl Database {
     /// [`IndexError::ReadOnly`] if it is missing and the database was opened for reading.
     pub fn create_or_open(&self, name: &str, space: &SpaceInfo) -> Result<Arc<Collection>, IndexError> {
         check_name(name)?;
-        let mut open = self.open.lock();
-        if let Some(info) = self.find(name)? {
-            return self.hold(&mut open, info);
+        let open = self.open.lock();
+        if let Some(info) = self.find_any(name)? {
+            return self.hold_apart(open, info);
         }
         if self.is_read_only() {
             return Err(IndexError::ReadOnly { action: "make a collection" });
@@ -145,7 +149,7 @@ impl Database {
             let _ = fs_err::remove_dir_all(&folder);
             return Err(error);
         }
-        self.hold(&mut open, CollectionInfo { name: name.to_owned(), uuid, space: space.clone() })
+        self.hold_apart(open, CollectionInfo { name: name.to_owned(), uuid, space: space.clone() })
     }
 
     /// Opens a collection if there is one of this name.
@@ -153,8 +157,8 @@ impl Database {
     /// # Errors
     /// If it is damaged or of a newer format, or [`MAX_OPEN_COLLECTIONS`] are in use.
     pub fn open_collection(&self, name: &str) -> Result<Option<Arc<Collection>>, IndexError> {
-        let mut open = self.open.lock();
-        self.find(name)?.map(|info| self.hold(&mut open, info)).transpose()
+        let open = self.open.lock();
+        self.find_any(name)?.map(|info| self.hold_apart(open, info)).transpose()
     }
 
     /// Removes a collection and everything in it; `false` if there is none of this name.
@@ -170,6 +174,7 @@ impl Database {
         close(&mut open, &info)?;
         self.drop_successor(&mut open, &info)?;
         registry::remove(&self.data, &info.uuid)?;
+        self.forget_aliases(name)?;
         Ok(true)
     }
 
@@ -179,13 +184,10 @@ impl Database {
     /// # Errors
     /// If the collection is of a newer format or nothing can be looked at.
     pub fn verify(&self, name: &str) -> Result<Option<Vec<Problem>>, IndexError> {
-        let mut open = self.open.lock();
-        let Some(info) = self.find(name)? else { return Ok(None) };
-        match self.hold(&mut open, info.clone()) {
-            Ok(collection) => {
-                drop(open);
-                collection.verify().map(Some)
-            }
+        let open = self.open.lock();
+        let Some(info) = self.find_any(name)? else { return Ok(None) };
+        match self.hold_apart(open, info.clone()) {
+            Ok(collection) => collection.verify().map(Some),
             Err(error) if error.kind() == ErrorKind::Corrupt => {
                 let lenient = self.collection(&info, true).open();
                 let rest = lenient.and_then(|collection| collection.verify());
@@ -213,7 +215,7 @@ impl Database {
             return Err(IndexError::ReadOnly { action: "repair" });
         }
         let mut open = self.open.lock();
-        let Some(info) = self.find(name)? else { return Ok(None) };
+        let Some(info) = self.find_any(name)? else { return Ok(None) };
         close(&mut open, &info)?;
         let folder = registry::root(&self.data).join(&info.uuid);
         if !dry_run {
@@ -254,6 +256,17 @@ impl Database {
         Ok(registry::list(&self.data)?.into_iter().find(|info| info.name == name))
     }
 
+    /// The collection of this name, or of this alias.
+    fn find_any(&self, name: &str) -> Result<Option<CollectionInfo>, IndexError> {
+        match self.find(name)? {
+            Some(info) => Ok(Some(info)),
+            None => match aliases::read(&self.data)?.get(name) {
+                Some(collection) => self.find(collection),
+                None => Ok(None),
+            },
+        }
+    }
+
     fn collection(&self, info: &CollectionInfo, lenient: bool) -> OpenCollection<'_> {
         OpenCollection {
             data: self.data.clone(),
@@ -269,41 +282,104 @@ impl Database {
         }
     }
 
-    /// The open collection, opened if it is not.
+    /// The open collection, opened if it is not, while nobody else may open any.
     fn hold(&self, open: &mut Open, info: CollectionInfo) -> Result<Arc<Collection>, IndexError> {
-        open.uses += 1;
-        let last_use = open.uses;
-        if let Some(held) = open.collections.get_mut(&info.uuid) {
-            held.last_use = last_use;
-            return Ok(Arc::clone(&held.collection));
+        if let Some(collection) = open.use_held(&info) {
+            return Ok(collection);
         }
-        if open.collections.len() >= MAX_OPEN_COLLECTIONS {
-            close_one(open)?;
+        if open.opening.contains_key(&info.uuid) {
+            return Err(IndexError::InUse { name: info.name });
         }
-        let collection = Arc::new(self.collection(&info, false).open()?);
+        drop(open.make_room()?);
+        let collection = self.open_now(&info)?;
+        open.take(info, &collection);
+        Ok(collection)
+    }
+
+    /// The open collection, opened if it is not; others go on being asked for meanwhile.
+    fn hold_apart(
+        &self,
+        mut open: MutexGuard<'_, Open>,
+        info: CollectionInfo,
+    ) -> Result<Arc<Collection>, IndexError> {
+        if let Some(collection) = open.use_held(&info) {
+            return Ok(collection);
+        }
+        // As long as it stands among those that are being opened, nobody takes it away.
+        let turn = Arc::clone(open.opening.entry(info.uuid.clone()).or_default());
+        drop(open);
+        let opened = {
+            let _one_opens_it = turn.lock();
+            self.open_in_turn(&info)
+        };
+        let mut open = self.open.lock();
+        // The last who waited for this turn; one of the two that are left is the table's own.
+        if Arc::strong_count(&turn) <= 2 {
+            open.opening.remove(&info.uuid);
+        }
+        opened
+    }
+
+    /// Opens a collection, unless whoever had the turn before has done so.
+    fn open_in_turn(&self, info: &CollectionInfo) -> Result<Arc<Collection>, IndexError> {
+        let closed = {
+            let mut open = self.open.lock();
+            if let Some(collection) = open.use_held(info) {
+                return Ok(collection);
+            }
+            open.make_room()?
+        };
+        drop(closed);
+        let collection = self.open_now(info)?;
+        self.open.lock().take(info.clone(), &collection);
+        Ok(collection)
+    }
+
+    fn open_now(&self, info: &CollectionInfo) -> Result<Arc<Collection>, IndexError> {
+        let collection = Arc::new(self.collection(info, false).open()?);
         if !self.is_read_only() {
             registry::upgrade(&registry::root(&self.data).join(&info.uuid))?;
         }
-        open.collections.insert(info.uuid, Held { collection: Arc::clone(&collection), last_use });
         Ok(collection)
+    }
+}
+
+impl Open {
+    /// The collection, if it is open.
+    fn use_held(&mut self, info: &CollectionInfo) -> Option<Arc<Collection>> {
+        self.uses += 1;
+        let held = self.collections.get_mut(&info.uuid)?;
+        held.last_use = self.uses;
+        Some(Arc::clone(&held.collection))
+    }
+
+    fn take(&mut self, info: CollectionInfo, collection: &Arc<Collection>) {
+        self.uses += 1;
+        let held = Held { collection: Arc::clone(collection), last_use: self.uses };
+        self.collections.insert(info.uuid, held);
+    }
+
+    /// Where as many are open as can be: the one that was asked for longest ago among those that nobody else holds. It closes
+    /// when it is dropped, which may take a while.
+    fn make_room(&mut self) -> Result<Option<Held>, IndexError> {
+        if self.collections.len() < MAX_OPEN_COLLECTIONS {
+            return Ok(None);
+        }
+        let idle = self.collections.iter().filter(|(_, held)| Arc::strong_count(&held.collection) == 1);
+        let oldest = idle.min_by_key(|(_, held)| held.last_use).map(|(uuid, _)| uuid.clone());
+        let uuid = oldest.ok_or(IndexError::TooManyOpen { limit: MAX_OPEN_COLLECTIONS })?;
+        Ok(self.collections.remove(&uuid))
     }
 }
 
 /// Closes a collection, if it is open and nobody else holds it.
 fn close(open: &mut Open, info: &CollectionInfo) -> Result<(), IndexError> {
-    if open.collections.get(&info.uuid).is_some_and(|held| Arc::strong_count(&held.collection) > 1) {
+    let is_held =
+        open.collections.get(&info.uuid).is_some_and(|held| Arc::strong_count(&held.collection) > 1);
+    if is_held || open.opening.contains_key(&info.uuid) {
         return Err(IndexError::InUse { name: info.name.clone() });
     }
     open.collections.remove(&info.uuid);
-    Ok(())
-}
-
-/// Closes the collection that was asked for longest ago among those that nobody else holds.
-fn close_one(open: &mut Open) -> Result<(), IndexError> {
-    let idle = open.collections.iter().filter(|(_, held)| Arc::strong_count(&held.collection) == 1);
-    let oldest = idle.min_by_key(|(_, held)| held.last_use).map(|(uuid, _)| uuid.clone());
-    let uuid = oldest.ok_or(IndexError::TooManyOpen { limit: MAX_OPEN_COLLECTIONS })?;
-    open.collections.remove(&uuid);
     Ok(())
 }
 
@@ -317,4 +393,78 @@ fn check_name(name: &str) -> Result<(), IndexError> {
         return Err(IndexError::CollectionName { name: name.to_owned(), limit });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use sensorium_types::{Alias, AliasChange};
+
+    use super::*;
+
+    #[test]
+    fn a_collection_that_is_being_opened_keeps_no_other_waiting() {
+        let data = tempfile::tempdir().expect("folder");
+        let space = SpaceInfo { id: "test".to_owned(), dim: 2, revision: "1".to_owned() };
+        {
+            let database = Database::open(data.path(), OpenOptions::default()).expect("opens");
+            ["slow", "quick"]
+                .iter()
+                .for_each(|name| drop(database.create_or_open(name, &space).expect("made")));
+        }
+        let database = Database::open(data.path(), OpenOptions::default()).expect("opens");
+        let slow = database.find("slow").expect("looks").expect("there");
+        // As one does who opens it.
+        let turn = Arc::clone(database.open.lock().opening.entry(slow.uuid.clone()).or_default());
+        let opening = turn.lock();
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| database.open_collection("slow").expect("opens"));
+            assert!(database.open_collection("quick").expect("opens").is_some());
+            assert!(matches!(database.drop_collection("slow"), Err(IndexError::InUse { .. })));
+            assert!(!waiting.is_finished());
+            drop(opening);
+            assert!(waiting.join().expect("no panic").is_some());
+        });
+        drop(turn);
+        assert!(database.open_collection("slow").expect("opens").is_some());
+        assert!(database.drop_collection("slow").expect("drops"));
+    }
+
+    #[test]
+    fn aliases_stand_for_collections() {
+        let data = tempfile::tempdir().expect("folder");
+        let space = SpaceInfo { id: "test".to_owned(), dim: 2, revision: "1".to_owned() };
+        let set = |alias: &str, collection: &str| {
+            AliasChange::Set(Alias { alias: alias.to_owned(), collection: collection.to_owned() })
+        };
+        let remove = |alias: &str| AliasChange::Remove(alias.to_owned());
+        {
+            let database = Database::open(data.path(), OpenOptions::default()).expect("opens");
+            ["one", "two"].iter().for_each(|name| drop(database.create_or_open(name, &space).expect("made")));
+            database.change_aliases(vec![set("now", "one"), set("then", "one")]).expect("changes");
+            database.change_aliases(vec![set("now", "two"), remove("then")]).expect("changes");
+            for (changes, kind) in [
+                (vec![remove("now"), set("two", "one")], ErrorKind::Conflict),
+                (vec![remove("now"), set("new", "nobody")], ErrorKind::NotFound),
+                (vec![remove("now"), set("new", "now")], ErrorKind::NotFound),
+                (vec![remove("now"), set("a/b", "one")], ErrorKind::InvalidArgument),
+                (vec![remove("now"), remove("then")], ErrorKind::NotFound),
+            ] {
+                assert_eq!(database.change_aliases(changes).expect_err("refused").kind(), kind);
+            }
+        }
+        let database = Database::open(data.path(), OpenOptions::default()).expect("opens");
+        let now = Alias { alias: "now".to_owned(), collection: "two".to_owned() };
+        assert_eq!(database.aliases().expect("lists"), [now], "what was refused changed nothing");
+        assert_eq!(database.create_or_open("now", &space).expect("opens").name(), "two", "nothing is made");
+        assert_eq!(database.open_collection("now").expect("opens").expect("there").name(), "two");
+        assert_eq!(database.verify("now").expect("looks"), Some(Vec::new()));
+        assert!(database.open_collection("then").expect("looks").is_none());
+        assert_eq!(database.collections().expect("lists").len(), 2);
+        assert!(!database.drop_collection("now").expect("looks"), "an alias is no collection");
+        assert!(database.drop_collection("two").expect("drops"));
+        assert!(database.aliases().expect("lists").is_empty(), "it goes with its collection");
+        fs_err::write(data.path().join("collections/aliases.json"), b"{").expect("writes");
+        assert_eq!(database.aliases().expect_err("damaged").kind(), ErrorKind::Corrupt);
+        assert!(database.open_collection("one").expect("its own name needs no alias").is_some());
+    }
 }

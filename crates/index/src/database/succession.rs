@@ -81,6 +81,9 @@ impl Database {
         let (Some(first), Some(successor)) = (self.find(name)?, self.find_successor(name)?) else {
             return Err(IndexError::UnknownCollection { name: name.to_owned() });
         };
+        // Those who know the first by a change number go on from it.
+        let change = self.hold(&mut open, first.clone())?.change();
+        self.hold(&mut open, successor.clone())?.count_from(change.saturating_add(1))?;
         let folder = registry::root(&self.data).join(&successor.uuid);
         let replaces = Replaces { uuid: first.uuid.clone(), done: true };
         registry::register(&folder, name, &successor.space, Some(replaces))?;

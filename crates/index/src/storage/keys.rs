@@ -105,6 +105,23 @@ pub(crate) fn changed_range(from: u64, to: u64) -> ([u8; 20], [u8; 20]) {
     (changed_key(from, AssetOffset(0)), changed_key(to, AssetOffset(0)))
 }
 
+/// What keys of assets that were written begin with, in `meta`.
+const ADDED: &[u8; 6] = b"added/";
+
+/// Key of the asset that a change wrote with its points, in `meta`.
+pub(crate) fn added_key(operation: u64) -> [u8; 14] {
+    let mut key = [0; 14];
+    let (head, tail) = key.split_at_mut(ADDED.len());
+    head.copy_from_slice(ADDED);
+    tail.copy_from_slice(&operation.to_be_bytes());
+    key
+}
+
+/// Reads a key of an asset that was written; `None` for another row of `meta`.
+pub(crate) fn decode_added_key(key: &[u8]) -> Option<u64> {
+    key.strip_prefix(ADDED)?.try_into().ok().map(u64::from_be_bytes)
+}
+
 /// Key in `graph`.
 pub(crate) fn chunk_key(generation: u64, chunk: u32) -> [u8; 12] {
     let mut key = [0; 12];
@@ -218,6 +235,14 @@ mod tests {
         for other in [&b"collection"[..], b"graph", b"keep", b"hubs/", b"hubs/12345"] {
             assert_eq!(decode_hub_key(other), None);
         }
+    }
+
+    #[test]
+    fn added_assets_lie_in_order_of_change() {
+        assert!(added_key(255) < added_key(256));
+        assert_eq!(decode_added_key(&added_key(7)), Some(7));
+        assert_eq!(decode_added_key(&changed_key(7, AssetOffset(1))), None);
+        assert_eq!(decode_changed_key(&added_key(7)), None);
     }
 
     #[test]

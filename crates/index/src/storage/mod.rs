@@ -37,19 +37,19 @@ mod wal;
 pub(crate) use asset_row::{AssetRow, AssetRowRef, modality_code, modality_of};
 pub(crate) use families::{Family, Recovery, SharedMemory};
 pub(crate) use keys::{
-    AssetOffset, PointOffset, asset_key, changed_key, changed_range, chunk_key, chunk_range,
-    decode_changed_key, decode_chunk_key, decode_hub_key, decode_offset_key, decode_point_key,
-    decode_source_key, hub_key, hub_range, point_key, point_offset_key, source_key,
+    AssetOffset, PointOffset, added_key, asset_key, changed_key, changed_range, chunk_key, chunk_range,
+    decode_added_key, decode_changed_key, decode_chunk_key, decode_hub_key, decode_offset_key,
+    decode_point_key, decode_source_key, hub_key, hub_range, point_key, point_offset_key, source_key,
 };
 pub(crate) use lock::WriterLock;
 pub use lock::has_writer;
 pub(crate) use mark::{FILE as MARK_FILE, HighWater};
 pub(crate) use rocks::{Access, Batch, Rocks, View as RocksView};
 pub(crate) use rows::{
-    ASSET_FILE_KEY, AssetFileRow, AssetTies, COLUMN_FILE_KEY, ChangedRow, ColumnFileRow, HubRow, INDEXED_KEY,
-    IndexedRow, KEEP_KEY, KeepRow, LOSS_KEY, LossRow, META_KEY, MetaRow, NOTED_KEY, NotedRow, OLD_GRAPH_KEY,
-    PointRow, RECALL_KEY, RecallPair, RecallRow, Row, SEGMENTS_KEY, STATE_KEY, SegmentRow, SegmentsRow,
-    SourceTie, SourceValue, StateRow, TombRow, content_code,
+    ASSET_FILE_KEY, AddedRow, AssetFileRow, AssetTies, COLUMN_FILE_KEY, ChangedRow, ColumnFileRow, HubRow,
+    INDEXED_KEY, IndexedRow, KEEP_KEY, KeepRow, LOSS_KEY, LossRow, META_KEY, MetaRow, NOTED_KEY, NotedRow,
+    OLD_GRAPH_KEY, PointRow, RECALL_KEY, RecallPair, RecallRow, Row, SEGMENTS_KEY, STATE_KEY, SegmentRow,
+    SegmentsRow, SourceTie, SourceValue, StateRow, TombRow, content_code,
 };
 pub(crate) use salvage::{Gap, copy_family, gaps, rebuild};
 pub(crate) use vector::{decode_vector, decode_vector_into, encode_vector};

@@ -220,6 +220,17 @@ impl<'a> ChangedRow<'a> {
     }
 }
 
+/// `meta/added/...`: which asset a change wrote with its points, for those who ask what is new. Version history: 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AddedRow {
+    /// Its offset.
+    pub(crate) asset: u32,
+}
+
+impl Row for AddedRow {
+    const VERSION: u8 = 1;
+}
+
 /// What hangs on an asset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct AssetTies<'a> {

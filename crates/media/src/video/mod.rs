@@ -49,6 +49,8 @@ const MAX_LENGTH_ERROR_MS: u64 = 1_000;
 pub(crate) fn decode(job: &Job, sink: &mut Sink) -> Result<Head, FailureReason> {
     let probe = probe(job.path)?;
     match (probe.size, &probe.audio) {
+        (Some(_), Some(_)) if job.spec.only_audio => audio::decode_container(job, probe, sink),
+        (Some(_), None) if job.spec.only_audio => Err(reason(ReasonKind::Unsupported, "no audio track")),
         (Some(size), _) => {
             check_sides(size.0, size.1, job.limits)?;
             video(job, probe, sink)

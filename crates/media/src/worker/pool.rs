@@ -125,7 +125,7 @@ impl MediaPool {
         cancel: &Cancel,
         on_part: &mut dyn FnMut(Part) -> Result<(), FailureReason>,
     ) -> Result<Head, FailureReason> {
-        self.decode_input(input, WhenUp::Fail, cancel, on_part)
+        self.decode_input(input, (WhenUp::Fail, false), cancel, on_part)
     }
 
     /// As [`MediaPool::decode_each`], but the time of the taker counts, and of a video or an audio clip whose time is
@@ -139,23 +139,36 @@ impl MediaPool {
         cancel: &Cancel,
         on_part: &mut dyn FnMut(Part) -> Result<(), FailureReason>,
     ) -> Result<Head, FailureReason> {
-        self.decode_input(input, WhenUp::Keep, cancel, on_part)
+        self.decode_input(input, (WhenUp::Keep, false), cancel, on_part)
+    }
+
+    /// As [`MediaPool::decode_each`], but only what is heard: frames of a video are not decoded.
+    ///
+    /// # Errors
+    /// As [`MediaPool::decode_each`]; if there is no audio.
+    pub fn hear_each(
+        &self,
+        input: MediaInput,
+        cancel: &Cancel,
+        on_part: &mut dyn FnMut(Part) -> Result<(), FailureReason>,
+    ) -> Result<Head, FailureReason> {
+        self.decode_input(input, (WhenUp::Fail, true), cancel, on_part)
     }
 
     fn decode_input(
         &self,
         input: MediaInput,
-        when_up: WhenUp,
+        ask: (WhenUp, bool),
         cancel: &Cancel,
         on_part: OnPart,
     ) -> Result<Head, FailureReason> {
         match input {
-            MediaInput::Path(path) => self.decode_path(&path, when_up, cancel, on_part),
+            MediaInput::Path(path) => self.decode_path(&path, ask, cancel, on_part),
             MediaInput::Bytes(bytes) => {
                 let failed = |error: std::io::Error| reason(ReasonKind::Unreadable, error.to_string());
                 let mut file = tempfile::NamedTempFile::with_prefix("sensorium-").map_err(failed)?;
                 file.write_all(&bytes).and_then(|()| file.flush()).map_err(failed)?;
-                self.decode_path(file.path(), when_up, cancel, on_part)
+                self.decode_path(file.path(), ask, cancel, on_part)
             }
         }
     }
@@ -163,7 +176,7 @@ impl MediaPool {
     fn decode_path(
         &self,
         path: &Path,
-        when_up: WhenUp,
+        (when_up, only_audio): (WhenUp, bool),
         cancel: &Cancel,
         on_part: OnPart,
     ) -> Result<Head, FailureReason> {
@@ -175,7 +188,7 @@ impl MediaPool {
         let (mut worker, alone) = self.take(cancel)?;
         let request = Request {
             path: path.as_os_str().as_bytes().to_vec(),
-            spec: self.config.spec.clone(),
+            spec: EncoderSpec { only_audio, ..self.config.spec.clone() },
             limits: self.config.limits.clone(),
             threads: if alone { self.config.workers.min(MAX_THREADS) } else { 1 },
             time: match when_up {

@@ -9,13 +9,17 @@ use sensorium_types::{
     PartCaption, SummaryLength,
 };
 
-use super::query::bytes;
+use super::query::{Media, media};
+use crate::uploads::Uploads;
 
 /// The nucleus where a request does not say.
 const DEFAULT_TOP_P: f32 = 0.9;
 
 /// Reads a request for one caption, with the name of its collection.
-pub(crate) fn caption_request(message: v1::CaptionRequest) -> Result<(String, CaptionRequest), ConvertError> {
+pub(crate) fn caption_request(
+    message: v1::CaptionRequest,
+    uploads: &Uploads,
+) -> Result<(String, CaptionRequest), ConvertError> {
     use v1::caption_request::Strategy as Asked;
     let v1::CaptionRequest { collection_name, input: received, max_tokens, strategy, each_part } = message;
     let strategy = match strategy {
@@ -27,7 +31,7 @@ pub(crate) fn caption_request(message: v1::CaptionRequest) -> Result<(String, Ca
     };
     let options = CaptionOptions { strategy, max_tokens: max_tokens.map(|most| most as usize) };
     let parts = if each_part { CaptionParts::Each } else { CaptionParts::Middle };
-    let request = CaptionRequest { input: input(received)?, parts, options };
+    let request = CaptionRequest { input: input(received, uploads)?, parts, options };
     Ok((collection_name, request))
 }
 
@@ -35,7 +39,10 @@ pub(crate) fn caption_request(message: v1::CaptionRequest) -> Result<(String, Ca
 pub(crate) type Summary = (String, CaptionInput, SummaryLength);
 
 /// Reads a request for the storyboard of a video.
-pub(crate) fn summarize_request(message: v1::SummarizeRequest) -> Result<Summary, ConvertError> {
+pub(crate) fn summarize_request(
+    message: v1::SummarizeRequest,
+    uploads: &Uploads,
+) -> Result<Summary, ConvertError> {
     use v1::summarize_request::Length;
     let v1::SummarizeRequest { collection_name, input: received, length } = message;
     let number = |field, expected, received: u64| ConvertError::Number {
@@ -53,14 +60,17 @@ pub(crate) fn summarize_request(message: v1::SummarizeRequest) -> Result<Summary
             .map(SummaryLength::TimeMs)
             .ok_or_else(|| number("time_ms", "above 0", time))?,
     };
-    Ok((collection_name, input(received)?, length))
+    Ok((collection_name, input(received, uploads)?, length))
 }
 
-fn input(message: Option<v1::CaptionInput>) -> Result<CaptionInput, ConvertError> {
+fn input(message: Option<v1::CaptionInput>, uploads: &Uploads) -> Result<CaptionInput, ConvertError> {
     use v1::caption_input::Input;
     let missing = ConvertError::Missing { field: "input" };
     Ok(match message.and_then(|message| message.input).ok_or(missing)? {
-        Input::Media(media) => CaptionInput::Bytes(bytes(media)?),
+        Input::Media(message) => match media(message, uploads)? {
+            Media::Bytes(bytes) => CaptionInput::Bytes(bytes),
+            Media::File(file) => CaptionInput::File(file.path),
+        },
         Input::AssetId(id) => CaptionInput::Asset(asset_id("input.asset_id", &id)?),
         Input::Point(point) => {
             let (asset, track, ordinal) = point_ref(&point)?;

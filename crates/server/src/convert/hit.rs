@@ -18,6 +18,11 @@ pub(crate) fn query_response(reply: QueryReply, offset: usize, without_payload: 
     }
 }
 
+/// Hits by themselves.
+pub(crate) fn query_response_hits(hits: &[Hit], without_payload: bool) -> Vec<v1::Hit> {
+    hits.iter().map(|hit| self::hit(hit, without_payload)).collect()
+}
+
 fn hit(hit: &Hit, without_payload: bool) -> v1::Hit {
     let Hit { rank, asset, score, cosine, modality, path, paths, moment, range, payload, point } = hit;
     v1::Hit {

@@ -4,13 +4,14 @@ use sensorium_api::convert::{asset_id, failure_of_error, payload, track, vector}
 use sensorium_api::{ConvertError, Fault, v1};
 use sensorium_types::{IngestContent, IngestItem, IngestPart, ItemOutcome};
 
-use super::query::bytes;
+use super::query::{self, Media};
+use crate::uploads::Uploads;
 
 /// Most parts of an item.
 const MAX_PARTS: usize = 256;
 
 /// Reads an item.
-pub(crate) fn item(message: v1::IngestItem) -> Result<IngestItem, ConvertError> {
+pub(crate) fn item(message: v1::IngestItem, uploads: &Uploads) -> Result<IngestItem, ConvertError> {
     let media = message.media_policy()?;
     let v1::IngestItem { sequence: _, asset_id: id, parts, fuse, payload: fields, media: _ } = message;
     if parts.len() > MAX_PARTS {
@@ -20,20 +21,23 @@ pub(crate) fn item(message: v1::IngestItem) -> Result<IngestItem, ConvertError> 
     metadata.check_user()?;
     Ok(IngestItem {
         id: if id.is_empty() { None } else { Some(asset_id("item.asset_id", &id)?) },
-        parts: parts.into_iter().map(part).collect::<Result<_, _>>()?,
+        parts: parts.into_iter().map(|message| part(message, uploads)).collect::<Result<_, _>>()?,
         fuse: fuse.into_iter().collect(),
         metadata,
         media,
     })
 }
 
-fn part(message: v1::IngestPart) -> Result<IngestPart, ConvertError> {
+fn part(message: v1::IngestPart, uploads: &Uploads) -> Result<IngestPart, ConvertError> {
     use v1::ingest_part::Content;
     let v1::IngestPart { name, content } = message;
     let content = match content.ok_or(ConvertError::Missing { field: "item.parts.content" })? {
         Content::Text(text) => IngestContent::Text(text),
         Content::Image(media) | Content::Audio(media) | Content::Video(media) | Content::Media(media) => {
-            IngestContent::Media(bytes(media)?)
+            match query::media(media, uploads)? {
+                Media::Bytes(bytes) => IngestContent::Media(bytes),
+                Media::File(file) => IngestContent::File(file),
+            }
         }
         Content::Vector(v1::VectorPart { vector: values, track: number }) => {
             let values = values.ok_or(ConvertError::Missing { field: "item.parts.vector.vector" })?;

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use sensorium_api::convert::{asset_id, filter, modalities, point_ref, vector};
 use sensorium_api::{ConvertError, v1};
-use sensorium_types::{DEFAULT_LIMIT, Language, QueryRequest, Term, TermInput};
+use sensorium_types::{DEFAULT_LIMIT, HashedFile, Language, QueryRequest, Term, TermInput};
 
 use crate::Settings;
+use crate::uploads::Uploads;
 
 /// Most terms in a query.
 const MAX_TERMS: usize = 64;
@@ -24,7 +25,10 @@ pub(crate) struct Asked {
 }
 
 /// Reads a query.
-pub(crate) fn query_request(message: v1::QueryRequest, settings: &Settings) -> Result<Asked, ConvertError> {
+pub(crate) fn query_request(
+    message: v1::QueryRequest,
+    (settings, uploads): (&Settings, &Uploads),
+) -> Result<Asked, ConvertError> {
     let v1::QueryRequest {
         collection_name,
         terms,
@@ -44,12 +48,7 @@ pub(crate) fn query_request(message: v1::QueryRequest, settings: &Settings) -> R
         rerank,
         raw,
     } = message;
-    if terms.is_empty() {
-        return Err(ConvertError::Missing { field: "terms" });
-    }
-    if terms.len() > MAX_TERMS {
-        return Err(ConvertError::TooMany { field: "terms", limit: MAX_TERMS, received: terms.len() });
-    }
+    let terms = self::terms(terms, uploads)?;
     let limit = limit.map_or(DEFAULT_LIMIT, |limit| limit as usize);
     let offset = offset as usize;
     let depth = limit.saturating_add(offset);
@@ -68,7 +67,7 @@ pub(crate) fn query_request(message: v1::QueryRequest, settings: &Settings) -> R
         });
     }
     let request = QueryRequest {
-        terms: terms.into_iter().map(term).collect::<Result<_, _>>()?,
+        terms,
         modalities: modalities(&received_modalities)?,
         filter: filter(tree, &filter_text)?,
         limit: depth,
@@ -85,6 +84,17 @@ pub(crate) fn query_request(message: v1::QueryRequest, settings: &Settings) -> R
     Ok(Asked { collection_name, using, offset, without_payload, request })
 }
 
+/// Reads the terms of a query.
+pub(crate) fn terms(terms: Vec<v1::Term>, uploads: &Uploads) -> Result<Vec<Term>, ConvertError> {
+    if terms.is_empty() {
+        return Err(ConvertError::Missing { field: "terms" });
+    }
+    if terms.len() > MAX_TERMS {
+        return Err(ConvertError::TooMany { field: "terms", limit: MAX_TERMS, received: terms.len() });
+    }
+    terms.into_iter().map(|message| term(message, uploads)).collect()
+}
+
 fn is_late(received: i32) -> Result<bool, ConvertError> {
     match v1::Fusion::try_from(received) {
         Ok(v1::Fusion::Unspecified | v1::Fusion::Early) => Ok(false),
@@ -93,13 +103,13 @@ fn is_late(received: i32) -> Result<bool, ConvertError> {
     }
 }
 
-fn term(message: v1::Term) -> Result<Term, ConvertError> {
+fn term(message: v1::Term, uploads: &Uploads) -> Result<Term, ConvertError> {
     use v1::term::Input;
     let input = match message.input.ok_or(ConvertError::Missing { field: "terms.input" })? {
         Input::Text(text) if message.language.is_empty() => TermInput::Text(text),
         Input::Text(text) => TermInput::TextIn(language(&message.language)?, text),
         Input::Image(media) | Input::Audio(media) | Input::Video(media) | Input::Media(media) => {
-            TermInput::Bytes(bytes(media)?)
+            media_term(media, uploads)?
         }
         Input::AssetId(id) => TermInput::Asset(asset_id("terms.asset_id", &id)?),
         Input::Point(point) => {
@@ -115,12 +125,27 @@ fn language(code: &str) -> Result<Language, ConvertError> {
     code.parse().map_err(|source| ConvertError::Language { field: "terms.language", source })
 }
 
-/// The bytes of a medium; nothing is fetched or read on behalf of a caller.
-pub(super) fn bytes(media: v1::MediaInput) -> Result<Arc<[u8]>, ConvertError> {
+/// What a medium is: its bytes, or an upload.
+#[derive(Debug)]
+pub(super) enum Media {
+    Bytes(Arc<[u8]>),
+    File(HashedFile),
+}
+
+/// A medium that asks.
+pub(super) fn media_term(message: v1::MediaInput, uploads: &Uploads) -> Result<TermInput, ConvertError> {
+    Ok(match media(message, uploads)? {
+        Media::Bytes(bytes) => TermInput::Bytes(bytes),
+        Media::File(file) => TermInput::File(file.path),
+    })
+}
+
+/// A medium; nothing is fetched on behalf of a caller, and nothing read but what callers have uploaded.
+pub(super) fn media(message: v1::MediaInput, uploads: &Uploads) -> Result<Media, ConvertError> {
     use v1::media_input::Source;
-    match media.source {
-        Some(Source::Data(data)) => Ok(data.as_ref().into()),
-        Some(Source::UploadId(_)) => Err(ConvertError::NotBuilt { what: "media by upload_id" }),
+    match message.source {
+        Some(Source::Data(data)) => Ok(Media::Bytes(data.as_ref().into())),
+        Some(Source::UploadId(id)) => uploads.file(&id).map(Media::File),
         Some(Source::Uri(_)) => Err(ConvertError::NotBuilt { what: "media by uri" }),
         None => Err(ConvertError::Missing { field: "media.data" }),
     }

@@ -22,7 +22,7 @@ use super::problem::Problem;
 use super::schema::method;
 use super::table::Route;
 use super::{App, caller};
-use crate::calls::{deadline, scope};
+use crate::calls::scope;
 use crate::context::BYTES_UNIT;
 
 /// Base64 of a message's bytes is longer by a third, and there is the rest of the message.
@@ -52,11 +52,7 @@ pub(super) async fn answer(route: &'static Route, app: App, request: Request) ->
         let answers = app.services.stream(&call, message, parts.extensions).await?;
         return Ok(events(answers));
     }
-    let answered = app.services.unary(&call, message, parts.extensions);
-    let answered = match deadline(route.rpc, app.context.settings()) {
-        None => answered.await?,
-        Some(limit) => tokio::time::timeout(limit, answered).await.map_err(|_| too_late(limit))??,
-    };
+    let answered = app.services.unary(&call, message, parts.extensions).await?;
     let answered = json::write(&answered);
     match missing(route, &answered) {
         Some(fault) => Err(fault.into()),
@@ -69,11 +65,6 @@ fn missing(route: &Route, answered: &Value) -> Option<Fault> {
     let asked = route.rpc == "PointsService/Get" && route.fills.is_some();
     let missing = answered.get("missing").filter(|_| asked)?.get(0)?;
     Some(Fault::new(ErrorKind::NotFound, format!("there is no asset {missing}")))
-}
-
-fn too_late(limit: std::time::Duration) -> Fault {
-    let message = format!("the call took longer than {} s", limit.as_secs_f64());
-    Fault::new(ErrorKind::DeadlineExceeded, message)
 }
 
 /// Calls whose messages carry media.

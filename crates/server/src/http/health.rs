@@ -27,8 +27,8 @@ pub(super) async fn metrics(State(app): State<App>, request: Request) -> Result<
     let asking = caller(request.extensions());
     asking.check(Scope::Read)?;
     let mut collections = Vec::new();
-    for name in app.context.opened().await {
-        if let Some(engine) = app.context.opened_as(&name).await.filter(|_| asking.reaches(&name)) {
+    for name in app.context.opened() {
+        if let Some(engine) = app.context.opened_as(&name).filter(|_| asking.reaches(&name)) {
             collections.push(app.context.within(engine.stats()).await?);
         }
     }

@@ -46,11 +46,6 @@ mod table;
 
 pub(crate) use problem::Problem;
 
-/// Whether messages of a call stream, either way.
-pub(crate) fn is_streaming(rpc: &str) -> bool {
-    schema::method(rpc).is_ok_and(|call| call.is_client_streaming() || call.is_server_streaming())
-}
-
 /// Whether there is such a call.
 pub(crate) fn is_call(rpc: &str) -> bool {
     schema::method(rpc).is_ok()

@@ -117,6 +117,7 @@ fn problem_schema() -> Value {
             "detail": { "type": "string", "description": "What happened, and what to do." },
             "code": { "type": "string", "description": "The gRPC code, as in NOT_FOUND." },
             "field": { "type": "string", "description": "The field that is wrong, as in terms[0].weight." },
+            "quota": { "type": "string", "description": "What there is too much of." },
             "retry_after_ms": { "type": "integer" },
         },
     })
@@ -218,14 +219,12 @@ fn special(schemas: &mut Schemas) -> Vec<(&'static str, &'static str, Value)> {
     media.extend(good("206", "A range of them.", bytes("application/octet-stream")));
     media.insert("304".to_owned(), json!({ "description": "They are as they were." }));
     media.insert("416".to_owned(), json!({ "description": "They have no such range." }));
-    let plain = |text: &str| json!({ "text/plain": { "schema": { "type": "string" } }, "x": text });
     let probe = |description: &str| {
         let mut answers =
             good("200", description, json!({ "text/plain": { "schema": { "type": "string" } } }));
         answers.insert("503".to_owned(), json!({ "description": "Not now." }));
         answers
     };
-    let _ = plain;
     vec![
         (
             "/v1/ingest",

@@ -31,7 +31,7 @@ impl Problem {
 
     /// What is said of it.
     pub(super) fn to_json(&self) -> Value {
-        let Fault { kind, message, retry_after, field } = &self.fault;
+        let Fault { kind, message, retry_after, field, quota } = &self.fault;
         let status = self.status();
         let mut object = Map::new();
         let mut put = |name: &str, value: Value| object.insert(name.to_owned(), value);
@@ -42,6 +42,9 @@ impl Problem {
         put("code", json!(code_name(*kind)));
         if let Some(field) = field {
             put("field", json!(field));
+        }
+        if let Some(quota) = quota {
+            put("quota", json!(quota));
         }
         if let Some(wait) = retry_after {
             put("retry_after_ms", json!(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)));

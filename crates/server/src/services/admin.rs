@@ -5,7 +5,6 @@ use sensorium_api::{PROTOCOL, v1};
 use sensorium_types::FailedFile;
 use tonic::{Request, Response, Status};
 
-use super::planned::not_built;
 use crate::context::Context;
 use crate::fault::fault;
 use crate::gate::enter;
@@ -73,15 +72,18 @@ impl v1::admin_service_server::AdminService for Service {
     ) -> Result<Response<v1::VerifyResponse>, Status> {
         let (_place, v1::VerifyRequest { collection_name }) = enter(request);
         let engine = self.context.reader(&collection_name).await?;
-        // Longer than other calls: it reads everything.
+        // It reads everything, as long as that takes and somebody waits for it.
         let problems = engine.verify().await.map_err(|error| fault(&error))?;
         Ok(Response::new(v1::VerifyResponse { problems: problems.into_iter().map(Into::into).collect() }))
     }
 
     async fn optimize(
         &self,
-        _: Request<v1::OptimizeRequest>,
+        request: Request<v1::OptimizeRequest>,
     ) -> Result<Response<v1::OptimizeResponse>, Status> {
-        Err(not_built("Optimize"))
+        let (place, v1::OptimizeRequest { collection_name }) = enter(request);
+        let engine = self.context.reader(&collection_name).await?;
+        self.context.to_its_end(place, async move { engine.seal().await }).await?;
+        Ok(Response::new(v1::OptimizeResponse { job_id: String::new() }))
     }
 }

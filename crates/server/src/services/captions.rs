@@ -126,7 +126,7 @@ impl v1::caption_service_server::CaptionService for Service {
                 CaptionEvent::Done(part) => captioned(part),
             })
         };
-        let (collection, request) = caption_request(message)?;
+        let (collection, request) = caption_request(message, self.context.uploads())?;
         self.start(place, (collection, Work::Caption(request)), answer).await
     }
 
@@ -139,7 +139,7 @@ impl v1::caption_service_server::CaptionService for Service {
             CaptionEvent::Piece(_) => None,
             CaptionEvent::Done(part) => Some(summarized(part)),
         };
-        let (collection, input, length) = summarize_request(message)?;
+        let (collection, input, length) = summarize_request(message, self.context.uploads())?;
         self.start(place, (collection, Work::Summarize(input, length)), answer).await
     }
 }

@@ -3,13 +3,16 @@
 use sensorium_api::convert::space;
 use sensorium_api::{ConvertError, v1};
 use sensorium_engine::Engine;
-use sensorium_types::SpaceInfo;
+use sensorium_types::{Alias, AliasChange, SpaceInfo};
 use tonic::{Request, Response, Status};
 
 use super::planned::not_built;
 use crate::access::check_collection;
 use crate::context::Context;
 use crate::gate::enter;
+
+/// Most steps of a change of aliases.
+const MAX_ALIAS_CHANGES: usize = 1000;
 
 /// `CollectionsService`.
 #[derive(Debug)]
@@ -51,6 +54,17 @@ fn captions(settings: Option<v1::CollectionSettings>) -> Result<Option<bool>, St
         return Err(not_built("settings of a collection other than captions"));
     }
     Ok(captions)
+}
+
+/// Reads one step of a change of aliases.
+fn alias_change(message: v1::AliasChange) -> Result<AliasChange, ConvertError> {
+    use v1::alias_change::Change;
+    match message.change.ok_or(ConvertError::Missing { field: "changes.change" })? {
+        Change::Set(v1::SetAlias { alias, collection_name }) => {
+            Ok(AliasChange::Set(Alias { alias, collection: collection_name }))
+        }
+        Change::Remove(alias) => Ok(AliasChange::Remove(alias)),
+    }
 }
 
 #[tonic::async_trait]
@@ -148,15 +162,29 @@ impl v1::collections_service_server::CollectionsService for Service {
 
     async fn update_aliases(
         &self,
-        _: Request<v1::UpdateAliasesRequest>,
+        request: Request<v1::UpdateAliasesRequest>,
     ) -> Result<Response<v1::UpdateAliasesResponse>, Status> {
-        Err(not_built("UpdateAliases"))
+        let (place, v1::UpdateAliasesRequest { changes }) = enter(request);
+        if changes.len() > MAX_ALIAS_CHANGES {
+            let (limit, received) = (MAX_ALIAS_CHANGES, changes.len());
+            return Err(ConvertError::TooMany { field: "changes", limit, received }.into());
+        }
+        let changes = changes.into_iter().map(alias_change).collect::<Result<Vec<_>, _>>()?;
+        self.context.change_aliases(place, changes).await?;
+        Ok(Response::new(v1::UpdateAliasesResponse {}))
     }
 
     async fn list_aliases(
         &self,
-        _: Request<v1::ListAliasesRequest>,
+        request: Request<v1::ListAliasesRequest>,
     ) -> Result<Response<v1::ListAliasesResponse>, Status> {
-        Err(not_built("ListAliases"))
+        let (_place, v1::ListAliasesRequest { collection_name }) = enter(request);
+        let known = self.context.aliases().await?;
+        let meant = known.iter().filter(|(_, of)| collection_name.is_empty() || **of == collection_name);
+        let alias = |(alias, of): (&String, &String)| v1::SetAlias {
+            alias: alias.clone(),
+            collection_name: of.clone(),
+        };
+        Ok(Response::new(v1::ListAliasesResponse { aliases: meant.map(alias).collect() }))
     }
 }

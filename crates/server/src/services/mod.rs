@@ -2,19 +2,23 @@
 
 mod admin;
 mod answers;
+mod arrival;
 mod captions;
 mod collections;
+mod embed;
 mod ingest;
 mod keys;
 mod planned;
 mod points;
 mod query;
+mod watch;
 
 use sensorium_api::v1;
 use tonic::service::Routes;
 use tonic::service::interceptor::InterceptedService;
 
 use self::answers::Answers;
+use self::arrival::Arrival;
 use crate::context::Context;
 
 /// Every service, behind its gate and its limit on messages.
@@ -22,12 +26,16 @@ pub(crate) fn routes(context: &Context) -> Routes {
     let settings = context.settings();
     let (large, small) = (settings.max_message_bytes, settings.max_small_message_bytes);
     let (calls, streams) = context.gates();
+    let arrival = settings.request_timeout;
 
     macro_rules! add {
         ($routes:expr, $module:ident :: $server:ident, $service:expr, $bytes:expr, $gate:expr) => {
-            $routes.add_service(InterceptedService::new(
-                v1::$module::$server::new($service).max_decoding_message_size($bytes),
-                $gate.clone(),
+            $routes.add_service(Arrival::new(
+                InterceptedService::new(
+                    v1::$module::$server::new($service).max_decoding_message_size($bytes),
+                    $gate.clone(),
+                ),
+                arrival,
             ))
         };
     }
@@ -62,7 +70,8 @@ pub(crate) fn routes(context: &Context) -> Routes {
         add!(routes, admin_service_server::AdminServiceServer, admin::Service::new(shared()), small, calls);
     let routes =
         add!(routes, keys_service_server::KeysServiceServer, keys::Service::new(shared()), small, calls);
-    let routes = add!(routes, embed_service_server::EmbedServiceServer, planned(), large, calls);
+    let routes =
+        add!(routes, embed_service_server::EmbedServiceServer, embed::Service::new(shared()), large, calls);
     let routes = add!(
         routes,
         caption_service_server::CaptionServiceServer,

@@ -18,13 +18,6 @@ pub(super) fn not_built(what: &'static str) -> Status {
 }
 
 #[tonic::async_trait]
-impl v1::embed_service_server::EmbedService for Planned {
-    async fn embed(&self, _: Request<v1::EmbedRequest>) -> Later<v1::EmbedResponse> {
-        Err(not_built("Embed"))
-    }
-}
-
-#[tonic::async_trait]
 impl v1::snapshots_service_server::SnapshotsService for Planned {
     async fn create_snapshot(
         &self,

@@ -1,14 +1,15 @@
 //! Finds assets.
 
-use sensorium_api::convert::{failure_of_error, filter};
+use sensorium_api::convert::{asset_id, failure_of_error, filter};
 use sensorium_api::{ConvertError, Fault, v1};
-use sensorium_types::{Cancel, Cursor, ErrorKind};
+use sensorium_engine::Engine;
+use sensorium_types::{Cancel, Cursor, CurveRequest, ErrorKind};
 use tonic::{Request, Response, Status};
 
-use super::Answers;
 use super::planned::not_built;
+use super::{Answers, watch};
 use crate::context::Context;
-use crate::convert::{Asked, query_request, query_response};
+use crate::convert::{Asked, query_request, query_response, score_asset_response, terms};
 use crate::gate::{Place, enter};
 
 /// Assets of a page where a scroll does not say.
@@ -36,15 +37,23 @@ impl Service {
         place: Option<Place>,
     ) -> Result<v1::QueryResponse, Fault> {
         let Asked { collection_name, using, offset, without_payload, request } =
-            query_request(message, self.context.settings())?;
+            query_request(message, (self.context.settings(), self.context.uploads()))?;
         let engine = self.context.reader(&collection_name).await?;
-        let space = engine.space().id;
-        if let Some(using) = using.filter(|using| *using != space) {
-            let message = format!("the collection has the space {space:?}, not {using:?}");
-            return Err(Fault::new(ErrorKind::NotFound, message));
-        }
+        check_space(&engine, using)?;
         let reply = self.context.within(engine.query(request, Cancel::new().keeping(place))).await?;
         Ok(query_response(reply, offset, without_payload))
+    }
+}
+
+/// That the collection has the space that is meant, if one is named.
+pub(super) fn check_space(engine: &Engine, using: Option<String>) -> Result<(), Fault> {
+    let space = engine.space().id;
+    match using.filter(|using| *using != space) {
+        Some(using) => {
+            let message = format!("the collection has the space {space:?}, not {using:?}");
+            Err(Fault::new(ErrorKind::NotFound, message))
+        }
+        None => Ok(()),
     }
 }
 
@@ -122,12 +131,20 @@ impl v1::query_service_server::QueryService for Service {
 
     async fn score_asset(
         &self,
-        _: Request<v1::ScoreAssetRequest>,
+        request: Request<v1::ScoreAssetRequest>,
     ) -> Result<Response<v1::ScoreAssetResponse>, Status> {
-        Err(not_built("ScoreAsset"))
+        let (place, v1::ScoreAssetRequest { collection_name, asset_id: id, terms: received, raw }) =
+            enter(request);
+        let asset = asset_id("asset_id", &id)?;
+        let request = CurveRequest { terms: terms(received, self.context.uploads())?, raw };
+        let engine = self.context.reader(&collection_name).await?;
+        let cancel = Cancel::new().keeping(place);
+        let curve = self.context.within(engine.score_asset(&asset, request, cancel)).await?;
+        Ok(Response::new(score_asset_response(&curve)))
     }
 
-    async fn watch(&self, _: Request<v1::WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
-        Err(not_built("Watch"))
+    async fn watch(&self, request: Request<v1::WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
+        let (place, message) = enter(request);
+        Ok(Response::new(watch::start(&self.context, place, message).await?))
     }
 }

@@ -1,6 +1,6 @@
 //! What must hold of upserts, deletes and merges.
 
-use sensorium_types::{Modality, Payload, Track};
+use sensorium_types::{Added, ErrorKind, Modality, Payload, Track};
 
 use super::Fresh;
 use super::samples::{Seeded, answers, ask, id, key, point, points, record, row, upsert};
@@ -119,6 +119,32 @@ pub async fn metadata_merges_and_the_new_value_wins(fresh: Fresh) {
     assert_eq!(read.into_iter().flatten().next().map(|asset| asset.record), Some(text));
 }
 
+/// Fields of the user's are taken away, and the facts that they hid show again.
+pub async fn metadata_is_taken_away(fresh: Fresh) {
+    let store = &fresh.store;
+    let space = store.space();
+    let mut text = record("text", Modality::Text, &space);
+    text.facts.set("title", "as found");
+    text.metadata.set("title", "as given");
+    text.metadata.set("kept", 1);
+    let vector = Seeded::new(5).unit(space.dim);
+    store.apply(vec![upsert(text.clone(), vec![point(Track::Text, 0, vector)])]).await.expect("applies");
+    let fields = || vec!["title".to_owned(), "absent".to_owned()];
+    let changes = vec![
+        Change::DropMetadata { asset: id("text"), fields: fields() },
+        Change::DropMetadata { asset: id("nobody"), fields: fields() },
+    ];
+    let applied = store.apply(changes).await.expect("applies");
+    assert_eq!(applied.iter().map(|applied| applied.found).collect::<Vec<_>>(), vec![true, false]);
+    let read = store.get(&[id("text")], false).await.expect("gets");
+    let payload = read.into_iter().flatten().next().map(|asset| asset.record.payload()).unwrap_or_default();
+    assert_eq!(payload.get("title").and_then(|title| title.as_str()), Some("as found"));
+    assert!(payload.get("kept").is_some());
+    let given = "title = \"as given\"".parse().expect("a filter");
+    assert_eq!(store.count(Some(&given)).await.expect("counts"), 0);
+    assert!(store.verify().await.expect("verifies").is_empty());
+}
+
 /// Later changes of a call see earlier ones.
 pub async fn changes_of_one_call_are_applied_in_order(fresh: Fresh) {
     let store = &fresh.store;
@@ -157,4 +183,47 @@ pub async fn commits_are_numbered(fresh: Fresh) {
     store.index_field("year", true).await.expect("indexes");
     assert_eq!(store.change(), begin + 4);
     assert_eq!(store.stats().await.expect("counts").change, begin + 4);
+}
+
+/// What is new since a change is told, page by page.
+pub async fn what_is_new_is_told(fresh: Fresh) {
+    let store = &fresh.store;
+    let space = store.space();
+    let mut seeded = Seeded::new(10);
+    let mut one = |name: &str| {
+        upsert(record(name, Modality::Image, &space), points(Modality::Image, space.dim, &mut seeded))
+    };
+    store.apply(vec![one("old")]).await.expect("applies");
+    let begin = store.change();
+    assert_eq!(store.added(begin, 9).await.expect("tells"), Added { assets: Vec::new(), upto: begin });
+    store.apply(vec![one("a"), one("b"), one("c")]).await.expect("applies");
+    let metadata = Payload::new();
+    let others = vec![
+        Change::Delete { asset: id("b") },
+        Change::MergeMetadata { asset: id("old"), metadata },
+        Change::PutSource { key: key("/m", "/m/a"), row: row(&id("a")) },
+    ];
+    store.apply(others).await.expect("applies");
+    let ids = |names: &[&str]| names.iter().map(|name| id(name)).collect::<Vec<_>>();
+    let all = store.added(begin, 9).await.expect("tells");
+    assert_eq!(
+        all,
+        Added { assets: ids(&["a", "c"]), upto: store.change() },
+        "what is gone or was there is not new"
+    );
+    let first = store.added(begin, 2).await.expect("tells");
+    assert_eq!(first, Added { assets: ids(&["a"]), upto: begin + 2 });
+    let rest = store.added(first.upto, 2).await.expect("tells");
+    assert_eq!((rest.assets, rest.upto), (ids(&["c"]), store.change()));
+    assert_eq!(store.added(begin, 0).await.expect("tells").upto, begin);
+    let now = store.change();
+    store.apply(vec![one("a"), one("a")]).await.expect("applies");
+    assert_eq!(
+        store.added(now, 9).await.expect("tells").assets,
+        ids(&["a"]),
+        "what is replaced is new, once a page"
+    );
+    let ahead = store.added(store.change() + 1, 9).await.expect_err("refused");
+    assert_eq!(ahead.kind, ErrorKind::InvalidArgument);
+    assert!(store.verify().await.expect("verifies").is_empty());
 }

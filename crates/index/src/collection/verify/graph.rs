@@ -12,9 +12,10 @@ use crate::assets::AssetFile;
 use crate::columns::ColumnFile;
 use crate::graph::{StoredGraph, assemble, decode};
 use crate::storage::{
-    ASSET_FILE_KEY, AssetFileRow, COLUMN_FILE_KEY, ChangedRow, ColumnFileRow, Family, HubRow, INDEXED_KEY,
-    IndexedRow, KEEP_KEY, KeepRow, META_KEY, NOTED_KEY, NotedRow, OLD_GRAPH_KEY, RECALL_KEY, RecallRow,
-    Row as _, SEGMENTS_KEY, SegmentRow, SegmentsRow, decode_changed_key, decode_chunk_key, decode_hub_key,
+    ASSET_FILE_KEY, AddedRow, AssetFileRow, COLUMN_FILE_KEY, ChangedRow, ColumnFileRow, Family, HubRow,
+    INDEXED_KEY, IndexedRow, KEEP_KEY, KeepRow, META_KEY, NOTED_KEY, NotedRow, OLD_GRAPH_KEY, RECALL_KEY,
+    RecallRow, Row as _, SEGMENTS_KEY, SegmentRow, SegmentsRow, decode_added_key, decode_changed_key,
+    decode_chunk_key, decode_hub_key,
 };
 
 impl Walk<'_> {
@@ -61,6 +62,11 @@ impl Walk<'_> {
                     walk.drop_row(Family::Meta, key, what);
                 }
             }
+            _ if decode_added_key(key).is_some() => {
+                if let Err(what) = AddedRow::decode(value) {
+                    walk.drop_row(Family::Meta, key, what);
+                }
+            }
             _ if decode_hub_key(key).is_some() => walk.hub(key, value),
             _ => {
                 let action = Action::DropRow(Family::Meta, key.to_vec());
@@ -76,7 +82,7 @@ impl Walk<'_> {
             }
             let file = segment_file::path(self.folder, row.generation);
             // One that is missing is written by the next writer, and one that was replaced meanwhile is removed: no damage.
-            if let Err(what) = segment_file::check(self.folder, row, || false)
+            if let Err(what) = segment_file::check(self.folder, row, || self.cancel.is_cancelled())
                 && file.exists()
             {
                 let place = file.display().to_string();

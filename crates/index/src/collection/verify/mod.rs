@@ -15,7 +15,7 @@ mod walk;
 
 use std::path::PathBuf;
 
-use sensorium_types::{AssetId, Problem};
+use sensorium_types::{AssetId, Cancel, Problem};
 
 use super::core::Core;
 use super::load::read_meta;
@@ -77,12 +77,12 @@ impl Finding {
 }
 
 /// Everything that is wrong with a collection.
-pub(super) fn verify(core: &Core) -> Result<Vec<Problem>, IndexError> {
-    Ok(find(core)?.into_iter().map(|finding| finding.problem).collect())
+pub(super) fn verify(core: &Core, cancel: &Cancel) -> Result<Vec<Problem>, IndexError> {
+    Ok(find(core, cancel)?.into_iter().map(|finding| finding.problem).collect())
 }
 
-/// Walks everything. Nothing is changed.
-pub(super) fn find(core: &Core) -> Result<Vec<Finding>, IndexError> {
+/// Walks everything, as long as it is not stopped. Nothing is changed.
+pub(super) fn find(core: &Core, cancel: &Cancel) -> Result<Vec<Finding>, IndexError> {
     let known = HighWater::read(&core.folder).ok().flatten().unwrap_or(0);
     // A reader's storage changes when it catches up, so that must wait; a writer walks a snapshot.
     let _still = core.read_only.then(|| core.writer.lock());
@@ -90,9 +90,12 @@ pub(super) fn find(core: &Core) -> Result<Vec<Finding>, IndexError> {
         core.rocks.catch_up()?;
     }
     let rocks = core.rocks.view();
-    let mut walk = Walk::new(&rocks, &core.space, &core.folder);
+    let mut walk = Walk::new(&rocks, &core.space, (&core.folder, cancel));
     check_meta(core, &mut walk)?;
     walk.all();
+    if let Some(stopped) = cancel.stopped() {
+        return Err(IndexError::Stopped { stopped });
+    }
     if core.read_only && walk.state().operations < known {
         let lost = known - walk.state().operations;
         walk.add(Finding::new(

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use roaring::RoaringBitmap;
-use sensorium_types::{AssetId, SpaceInfo, Track};
+use sensorium_types::{AssetId, Cancel, SpaceInfo, Track};
 
 use super::super::check::check_vector;
 use super::super::load::place;
@@ -37,6 +37,7 @@ pub(in super::super) struct Walk<'a> {
     pub(super) rocks: &'a RocksView<'a>,
     space: &'a SpaceInfo,
     pub(super) folder: &'a Path,
+    pub(super) cancel: &'a Cancel,
     state: StateRow,
     assets: BTreeMap<AssetOffset, Seen>,
     /// Points that have a row, and their assets.
@@ -50,11 +51,16 @@ pub(in super::super) struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     /// A walk that has not begun.
-    pub(super) fn new(rocks: &'a RocksView<'a>, space: &'a SpaceInfo, folder: &'a Path) -> Self {
+    pub(super) fn new(
+        rocks: &'a RocksView<'a>,
+        space: &'a SpaceInfo,
+        (folder, cancel): (&'a Path, &'a Cancel),
+    ) -> Self {
         Self {
             rocks,
             space,
             folder,
+            cancel,
             state: StateRow::default(),
             assets: BTreeMap::new(),
             owners: HashMap::new(),
@@ -105,8 +111,11 @@ impl<'a> Walk<'a> {
 
     /// Goes over a family; a part that cannot be read is a finding.
     pub(super) fn scan(&mut self, family: Family, mut each: impl FnMut(&mut Self, &[u8], &[u8])) {
-        let rocks = self.rocks;
+        let (rocks, cancel) = (self.rocks, self.cancel);
         let read: Result<(), IndexError> = rocks.scan(family, |key, value| {
+            if let Some(stopped) = cancel.stopped() {
+                return Err(IndexError::Stopped { stopped });
+            }
             each(self, key, value);
             Ok(())
         });

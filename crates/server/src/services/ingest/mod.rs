@@ -14,13 +14,13 @@
 mod paths;
 mod room;
 mod stream;
+mod upload;
 mod watermark;
 
 use sensorium_api::v1;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::answers::{Answers, answers};
-use super::planned::not_built;
 use crate::access::carry;
 use crate::context::Context;
 use crate::gate::{Place, enter};
@@ -61,9 +61,10 @@ impl v1::ingest_service_server::IngestService for Service {
 
     async fn upload(
         &self,
-        _: Request<Streaming<v1::UploadRequest>>,
+        request: Request<Streaming<v1::UploadRequest>>,
     ) -> Result<Response<v1::UploadResponse>, Status> {
-        Err(not_built("Upload"))
+        let (_place, messages) = enter(request);
+        Ok(Response::new(upload::receive(&self.context, messages).await?))
     }
 
     async fn index_paths(

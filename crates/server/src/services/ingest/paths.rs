@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use sensorium_api::{ConvertError, Fault, v1};
 use sensorium_engine::Engine;
 use sensorium_types::{Cancel, ErrorKind, IndexEvent, IndexRequest};
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
 use crate::context::{Context, stopped};
 use crate::convert::{index_event, index_request, index_summary};
@@ -16,14 +18,18 @@ use crate::services::answers::{AnswerSender, Unsent};
 type Sender = AnswerSender<v1::IndexPathsResponse>;
 
 /// Events of a run that wait for a client that reads slowly. The run does not wait for its client; where more of it is
-/// unread than this, it is ended.
+/// unread than this, or nothing was read for the idle timeout, it is ended.
 const MOST_UNREAD_EVENTS: usize = 100_000;
+/// How often they are counted.
+const COUNT_EVERY: Duration = Duration::from_millis(100);
 
 /// A run whose paths are allowed.
 #[derive(Debug)]
 pub(super) struct Run {
     engine: Arc<Engine>,
     request: IndexRequest,
+    /// How long a reader may pause while the run goes on.
+    patience: Duration,
 }
 
 /// Checks what is asked for.
@@ -43,7 +49,8 @@ pub(super) async fn prepare(context: &Context, message: v1::IndexPathsRequest) -
         path => Some(allowed(roots, path)?),
     };
     let engine = context.writer(&message.collection_name).await?;
-    Ok(Run { engine, request: index_request(message, paths, meta) })
+    let patience = context.settings().idle_timeout;
+    Ok(Run { engine, request: index_request(message, paths, meta), patience })
 }
 
 /// The path as asked for, if it lies below an allowed folder once links are followed.
@@ -64,12 +71,12 @@ impl Run {
     /// Runs, and tells what happens. A client that leaves, or a server that stops, ends the run; what is committed
     /// stays.
     pub(super) async fn go(self, answers: Sender, mut stopping: watch::Receiver<bool>) {
-        let Self { engine, request } = self;
+        let Self { engine, request, patience } = self;
         let cancel = Cancel::new();
         let _ends_with_the_call = cancel.on_drop();
         let (events, received) = mpsc::unbounded_channel();
         let run = engine.index(request, events, cancel.clone());
-        let telling = tell(received, &answers, cancel.clone());
+        let telling = tell(received, &answers, (patience, cancel.clone()));
         let stop = cancel.clone();
         let watching = async move {
             stopped(&mut stopping).await;
@@ -101,7 +108,11 @@ enum Told {
 }
 
 /// Passes events on until the run ends or the client leaves.
-async fn tell(mut events: mpsc::UnboundedReceiver<IndexEvent>, answers: &Sender, cancel: Cancel) -> Told {
+async fn tell(
+    mut events: mpsc::UnboundedReceiver<IndexEvent>,
+    answers: &Sender,
+    (patience, cancel): (Duration, Cancel),
+) -> Told {
     let ended = 'telling: loop {
         let event = tokio::select! {
             event = events.recv() => event,
@@ -109,13 +120,18 @@ async fn tell(mut events: mpsc::UnboundedReceiver<IndexEvent>, answers: &Sender,
         };
         let Some(event) = event else { return Told::All };
         let mut answer = index_event(event);
+        let since = Instant::now();
         loop {
-            match answers.send(answer).await {
+            let sent = tokio::select! {
+                sent = answers.send(answer) => sent,
+                () = too_many(&events) => break 'telling Told::Unread,
+            };
+            match sent {
                 Ok(()) => break,
                 Err(Unsent::Left) => break 'telling Told::Left,
                 // While the run goes on, a reader who pauses is waited for.
-                Err(Unsent::Unread(back)) if !events.is_closed() && events.len() < MOST_UNREAD_EVENTS => {
-                    answer = back;
+                Err(Unsent::Unread(back)) if !events.is_closed() && since.elapsed() < patience => {
+                    answer = back
                 }
                 Err(Unsent::Unread(_)) => break 'telling Told::Unread,
             }
@@ -125,10 +141,15 @@ async fn tell(mut events: mpsc::UnboundedReceiver<IndexEvent>, answers: &Sender,
     ended
 }
 
+/// Completes once more events wait than may.
+async fn too_many(events: &mpsc::UnboundedReceiver<IndexEvent>) {
+    while events.len() < MOST_UNREAD_EVENTS {
+        tokio::time::sleep(COUNT_EVERY).await;
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use futures::StreamExt;
 
     use super::*;
@@ -141,7 +162,8 @@ mod tests {
         let cancel = Cancel::default();
         let telling = {
             let cancel = cancel.clone();
-            tokio::spawn(async move { (tell(received, &sender, cancel).await, sender) })
+            let patience = Duration::from_secs(3600);
+            tokio::spawn(async move { (tell(received, &sender, (patience, cancel)).await, sender) })
         };
         (0..10).for_each(|files| events.send(event(files)).expect("received"));
         // Its patience of a millisecond is over many times when the reader comes back.
@@ -156,8 +178,18 @@ mod tests {
         let (events, received) = mpsc::unbounded_channel();
         (0..10).for_each(|files| events.send(event(files)).expect("received"));
         drop(events);
-        assert!(matches!(tell(received, &sender, cancel.clone()).await, Told::Unread));
+        let patience = Duration::from_secs(3600);
+        assert!(matches!(tell(received, &sender, (patience, cancel.clone())).await, Told::Unread));
         assert!(cancel.is_cancelled());
+
+        // One who pauses for too long ends a run that goes on.
+        let (sender, _unread) = crate::services::answers::answers(1, Duration::from_millis(1));
+        let (events, received) = mpsc::unbounded_channel();
+        let cancel = Cancel::default();
+        (0..10).for_each(|files| events.send(event(files)).expect("received"));
+        let told = tell(received, &sender, (Duration::from_millis(20), cancel.clone())).await;
+        assert!(matches!(told, Told::Unread));
+        assert!(cancel.is_cancelled() && events.is_closed());
     }
 
     #[test]

@@ -19,7 +19,9 @@ use super::watermark::Watermark;
 use crate::context::{Context, stopped};
 use crate::convert::{failed_item, item, item_result};
 use crate::fault::fault;
+use crate::metrics::Metrics;
 use crate::services::answers::{AnswerSender, Unsent};
+use crate::uploads::Uploads;
 
 /// How long a client waits before it sends an item again that found no room.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -75,6 +77,8 @@ async fn open<'a>(
     tracing::debug!(%collection_name, %idempotency_key, "ingest stream opened");
     let mut stream = Stream {
         engine: context.writer(&collection_name).await?,
+        uploads: context.uploads().clone(),
+        metrics: Arc::clone(context.metrics()),
         messages,
         answers,
         rooms: Rooms::new(context),
@@ -101,6 +105,8 @@ struct Finished {
 
 struct Stream<'a> {
     engine: Arc<Engine>,
+    uploads: Uploads,
+    metrics: Arc<Metrics>,
     messages: Streaming<v1::IngestRequest>,
     answers: &'a Sender,
     rooms: Rooms,
@@ -158,7 +164,7 @@ impl Stream<'_> {
         if !name.is_empty() {
             self.names.insert(name.clone());
         }
-        self.working.spawn(work(Arc::clone(&self.engine), message, name, room));
+        self.working.spawn(work((Arc::clone(&self.engine), self.uploads.clone()), message, name, room));
         Ok(())
     }
 
@@ -189,6 +195,7 @@ impl Stream<'_> {
 
     async fn result(&mut self, result: v1::IngestItemResult) -> Result<(), End> {
         let sequence = result.sequence;
+        self.metrics.item(outcome(result.state()));
         self.say(Answer::ItemResult(result)).await?;
         if let Some(sequence) = self.watermark.finish(sequence) {
             let change = self.engine.change();
@@ -206,10 +213,26 @@ impl Stream<'_> {
     }
 }
 
+/// What became of an item, as it is counted.
+const fn outcome(state: v1::ItemState) -> &'static str {
+    match state {
+        v1::ItemState::Indexed => "indexed",
+        v1::ItemState::Unchanged => "unchanged",
+        v1::ItemState::Failed => "failed",
+        v1::ItemState::Pruned => "pruned",
+        v1::ItemState::Unspecified => "unknown",
+    }
+}
+
 /// One item to its result, after the commit that makes it true.
-async fn work(engine: Arc<Engine>, message: v1::IngestItem, name: String, room: Room) -> Finished {
+async fn work(
+    (engine, uploads): (Arc<Engine>, Uploads),
+    message: v1::IngestItem,
+    name: String,
+    room: Room,
+) -> Finished {
     let sequence = message.sequence;
-    let outcome = match item(message) {
+    let outcome = match item(message, &uploads) {
         Ok(item) => engine.ingest(item).await.map_err(|error| fault(&error)),
         Err(error) => Err(error.into()),
     };
