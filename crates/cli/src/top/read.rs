@@ -68,8 +68,10 @@ fn sample(line: &str, kinds: &BTreeMap<&str, &str>, readings: &mut Readings) -> 
         (kinds.get(of) == Some(&"histogram")).then_some((of, suffix))
     });
     let Some((of, suffix)) = part else {
-        let series =
-            if kinds.get(name) == Some(&"counter") { Series::Counter(value) } else { Series::Gauge(value) };
+        // OpenMetrics declares a counter without the ending that its samples have.
+        let declared = [Some(name), name.strip_suffix("_total")];
+        let is_counter = declared.into_iter().flatten().any(|name| kinds.get(name) == Some(&"counter"));
+        let series = if is_counter { Series::Counter(value) } else { Series::Gauge(value) };
         readings.insert((name.to_owned(), shown(&labels)), series);
         return Some(());
     };
@@ -123,11 +125,12 @@ mod tests {
         let text = "# HELP calls_total Calls.\n# TYPE calls_total counter\ncalls_total{method=\"Query\",code=\"OK\"} 12\n\
                     # TYPE in_flight gauge\nin_flight 3\n\
                     # TYPE seconds histogram\nseconds_bucket{m=\"Q\",le=\"+Inf\"} 4\nseconds_bucket{m=\"Q\",le=\"0.1\"} 3\n\
-                    seconds_sum{m=\"Q\"} 0.5\nseconds_count{m=\"Q\"} 4\nuntyped{a=\"1}\\\"\\\\,\"} 7 1700000000\n";
+                    seconds_sum{m=\"Q\"} 0.5\nseconds_count{m=\"Q\"} 4\n# TYPE items counter\nitems_total 5\nuntyped{a=\"1}\\\"\\\\,\"} 7 1700000000\n";
         let of = |name: &str, labels: &str| (name.to_owned(), labels.to_owned());
         let expected = Readings::from([
             (of("calls_total", "method=Query code=OK"), Series::Counter(12.0)),
             (of("in_flight", ""), Series::Gauge(3.0)),
+            (of("items_total", ""), Series::Counter(5.0)),
             (of("seconds", "m=Q"), Series::Histogram(vec![(0.1, 3.0), (f64::INFINITY, 4.0)], 0.5)),
             (of("untyped", "a=1}\"\\,"), Series::Gauge(7.0)),
         ]);
