@@ -167,11 +167,15 @@ fn what_a_server_holds_is_verified_and_listed_by_it() {
 #[test]
 fn keys_and_certificates_are_looked_at_before_anything_is_sent() {
     let (client, held, media) = parts();
+    let made = held.json(&["keys", "create", "--scope", "read"]).remove(0)["key"].clone();
     let server = held.serve();
     let file = media.path().join("key");
-    fs_err::write(&file, "sk_1\n").expect("write");
+    fs_err::write(&file, format!("{}\n", made.as_str().expect("a key"))).expect("write");
     let key = ["--api-key-file", text(&file)];
     client.run(&at(&server, &[&["stats"][..], &key].concat())).expect_code(0);
+    fs_err::write(&file, "sns_unknown\n").expect("write");
+    let unknown = client.run(&at(&server, &[&["stats"][..], &key].concat())).expect_code(1);
+    assert!(unknown.stderr.contains("the key is unknown"), "{}", unknown.stderr);
     let told = |args: &[&str], code: i32| client.run(args).expect_code(code).stderr;
     let clear = told(&[&["stats", "--server", "http://192.0.2.1:1"][..], &key].concat(), 2);
     assert!(clear.contains("the API key is not sent") && clear.contains("https://"), "{clear}");
