@@ -110,6 +110,7 @@ impl Sensorium {
         command
             .args(args)
             .env_remove("SENSORIUM_BUNDLE")
+            .env_remove("SENSORIUM_API_KEY")
             .env("SENSORIUM_DATA", self.data.path())
             .env("NO_COLOR", "1")
             .stdin(Stdio::null());
@@ -166,6 +167,15 @@ impl Drop for Served {
         signal(&self.child, Signal::TERM);
         let _ = self.child.wait();
     }
+}
+
+/// Media that ffmpeg makes of these arguments.
+///
+/// # Panics
+/// If ffmpeg is not installed, or does not make it.
+pub fn made_by_ffmpeg(path: &Path, args: &[&str]) {
+    let done = Command::new("ffmpeg").args(["-nostdin", "-v", "error", "-y"]).args(args).arg(path).status();
+    assert!(done.expect("ffmpeg is installed").success(), "ffmpeg makes {}", path.display());
 }
 
 /// Sends a signal to a child that was not waited for yet.

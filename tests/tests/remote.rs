@@ -134,3 +134,57 @@ fn fields_are_indexed_in_the_data_folder_and_by_a_server() {
     let found = held.json(&at(&server, &["search", "food", "--filter", near]));
     assert_eq!(found.len(), 1, "{found:?}");
 }
+
+#[test]
+fn what_a_server_holds_is_verified_and_listed_by_it() {
+    let (client, held, media) = parts();
+    fs_err::write(media.path().join("broken.png"), b"\x89PNG\r\n\x1a\nnothing").expect("write");
+    held.run(&["index", text(media.path())]).expect_code(0);
+    held.run(&["index", text(media.path()), "--collection", "second"]).expect_code(0);
+    let here = |args: &[&str]| held.json(args);
+    let (collections, failures, problems) = (here(&["collections"]), here(&["failures"]), here(&["verify"]));
+    assert_eq!((collections.len(), failures.len()), (2, 1));
+
+    let server = held.serve();
+    // The same, asked from elsewhere, and through the server of the data folder.
+    for (asked, named) in [(&client, true), (&held, false)] {
+        let ask = |args: &[&str]| asked.json(&if named { at(&server, args) } else { args.to_vec() });
+        assert_eq!(ask(&["collections"]), collections);
+        assert_eq!(ask(&["failures"]), failures);
+        assert_eq!(ask(&["verify"]), problems);
+        assert_eq!(ask(&["failures", "--warnings"]), Vec::<Value>::new());
+    }
+    let unknown = client.run(&at(&server, &["collections", "--drop", "nowhere"])).expect_code(1);
+    assert!(unknown.stderr.contains("there is no collection \"nowhere\""), "{}", unknown.stderr);
+    client.run(&at(&server, &["collections", "--drop", "second"])).expect_code(0);
+    assert_eq!(client.json(&at(&server, &["collections"])).len(), 1);
+    for args in [&["failures", "--retry"][..], &["reembed"], &["repair"]] {
+        let refused = client.run(&at(&server, args)).expect_code(2);
+        assert!(refused.stderr.contains("works on this machine alone: "), "{}", refused.stderr);
+    }
+}
+
+#[test]
+fn keys_and_certificates_are_looked_at_before_anything_is_sent() {
+    let (client, held, media) = parts();
+    let made = held.json(&["keys", "create", "--scope", "read"]).remove(0)["key"].clone();
+    let server = held.serve();
+    let file = media.path().join("key");
+    fs_err::write(&file, format!("{}\n", made.as_str().expect("a key"))).expect("write");
+    let key = ["--api-key-file", text(&file)];
+    client.run(&at(&server, &[&["stats"][..], &key].concat())).expect_code(0);
+    fs_err::write(&file, "sns_unknown\n").expect("write");
+    let unknown = client.run(&at(&server, &[&["stats"][..], &key].concat())).expect_code(1);
+    assert!(unknown.stderr.contains("the key is unknown"), "{}", unknown.stderr);
+    let told = |args: &[&str], code: i32| client.run(args).expect_code(code).stderr;
+    let clear = told(&[&["stats", "--server", "http://192.0.2.1:1"][..], &key].concat(), 2);
+    assert!(clear.contains("the API key is not sent") && clear.contains("https://"), "{clear}");
+    let no_file = told(&at(&server, &["stats", "--api-key-file", "/nowhere/at/all"]), 1);
+    assert!(no_file.contains("/nowhere/at/all"), "{no_file}");
+    let no_certificate = told(&["stats", "--server", "https://127.0.0.1:1", "--ca", text(&file)], 2);
+    assert!(no_certificate.contains("BEGIN CERTIFICATE"), "{no_certificate}");
+    let mut command = client.command(&at(&server, &["stats"]));
+    let bad = command.env("SENSORIUM_API_KEY", "two words").output().expect("the command starts");
+    assert_eq!(bad.status.code(), Some(2));
+    assert!(!String::from_utf8_lossy(&bad.stderr).contains("two words"), "a key is not shown");
+}

@@ -4,7 +4,7 @@
 
 use std::sync::OnceLock;
 
-use sensorium_tests::{Sensorium, samples};
+use sensorium_tests::{Sensorium, made_by_ffmpeg, samples};
 use serde_json::{Value, json};
 
 /// The samples, indexed once for all tests of this file.
@@ -217,4 +217,62 @@ fn metadata_is_found_as_it_was_written() {
         }
     }
     drop(serve);
+}
+
+#[test]
+fn hits_become_moments_of_an_editor() {
+    let (sensorium, media) = (Sensorium::new(), tempfile::tempdir().expect("folder"));
+    let bars = ["-f", "lavfi", "-i", "testsrc=size=320x180:rate=30000/1001:duration=4"];
+    let tone = ["-f", "lavfi", "-i", "sine=frequency=600:duration=4"];
+    let coded = ["-pix_fmt", "yuv420p", "-timecode", "00:59:58;00"];
+    made_by_ffmpeg(&media.path().join("bars.mov"), &[&bars[..], &tone, &coded].concat());
+    fs_err::copy(samples().join("texts/cats.txt"), media.path().join("cats.txt")).expect("copy");
+    sensorium.index(media.path());
+    let found = sensorium.json(&["get", "--filter", "modality = \"video\""]);
+    assert_eq!(found[0]["payload"]["frame_rate"], "30000/1001");
+    assert_eq!(found[0]["payload"]["timecode"], "00:59:58;00");
+
+    let export = |name: &str| {
+        let path = media.path().join(name);
+        let text = path.to_str().expect("UTF-8").to_owned();
+        let run = sensorium.run(&["search", "a test pattern", "--export", &text]);
+        (run, fs_err::read_to_string(&path).unwrap_or_default())
+    };
+    let (run, list) = export("out.edl");
+    let told = run.expect_code(0).stderr;
+    assert!(told.contains("out.edl: 1 moment; 1 hit left out, which .edl does not hold"), "{told}");
+    assert!(list.contains("FCM: DROP FRAME\n\n001  BARS1    B     C        00:59:58;00 01:00:0"), "{list}");
+    assert!(list.contains("* FROM CLIP NAME: bars.mov\n"), "{list}");
+    let (_, timeline) = export("out.otio");
+    let timeline: Value = serde_json::from_str(&timeline).expect("JSON");
+    let clip = &timeline["tracks"]["children"][0]["children"][0];
+    assert_eq!(clip["source_range"]["start_time"]["value"], 107_832.0);
+    assert!(export("out.csv").1.starts_with("asset,modality,name,path,start_ms,"));
+    assert!(export("out.m3u8").1.contains("#EXTVLCOPT:start-time=0.000\n"));
+    assert!(export("out.vtt").1.starts_with("WEBVTT\n\n1\n00:00:00.000 --> 00:00:0"));
+    let (refused, nothing) = export("out.mp4");
+    assert!(refused.expect_code(2).stderr.contains(".edl, .otio, .csv"), "{nothing}");
+}
+
+#[test]
+fn a_term_is_printed_as_the_vector_by_which_it_asks() {
+    let sensorium = database();
+    let path = first_file("images", "jpg");
+    let id = sensorium.json(&["search", &path, "--limit", "1"]).remove(0)["asset"].clone();
+    let stored = format!("asset:{}", id.as_str().expect("an id"));
+    let rows = sensorium.json(&["embed", "a red rose", &path, &stored]);
+    assert_eq!(rows.len(), 3);
+    assert_eq!(rows[0]["term"], "a red rose");
+    let vector = |row: &Value| -> Vec<f64> {
+        row["vector"].as_array().expect("a list").iter().map(|x| x.as_f64().expect("a number")).collect()
+    };
+    for row in &rows {
+        assert_eq!(row["space"]["id"], "mini");
+        let length: f64 = vector(row).iter().map(|x| x * x).sum();
+        assert!((length - 1.0).abs() < 1e-4, "{length}");
+    }
+    let cosine: f64 = vector(&rows[1]).iter().zip(vector(&rows[2])).map(|(a, b)| a * b).sum();
+    assert!(cosine > 0.999, "a file and the asset that it is: {cosine}");
+    sensorium.run(&["embed", "vector:x.npy"]).expect_code(2);
+    sensorium.run(&["embed", " "]).expect_code(2);
 }

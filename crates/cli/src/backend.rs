@@ -267,8 +267,9 @@ pub(crate) async fn connect(setting: &Setting, url: &str) -> anyhow::Result<Clie
         (Some(_), false) => String::new(),
         (Some(_) | None, _) => setting.collection.clone(),
     };
-    // A server that was found in the data folder is on this machine, and certificates are for one that was named.
-    let ca = if setting.server.is_some() { setting.certificates()? } else { None };
+    // One that was found in the data folder, on this machine, may not be encrypted.
+    let is_clear = setting.server.is_none() && url.starts_with("http://");
+    let ca = if is_clear { None } else { setting.certificates()? };
     let options = Options { collection, key: setting.key()?, ca, ..Options::default() };
     Ok(Client::connect_with(url, options).await?)
 }

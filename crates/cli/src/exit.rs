@@ -32,6 +32,7 @@ fn exit_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
             | CliError::Filter(_)
             | CliError::Key { .. }
             | CliError::VectorTerm
+            | CliError::NoServer
             | CliError::ExportKind(_)
             | CliError::Export(_)
             | CliError::Id(_)

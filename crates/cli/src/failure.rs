@@ -191,6 +191,9 @@ pub(crate) enum CliError {
         /// Its process.
         pid: u32,
     },
+    /// A command for a server, and none is named or found.
+    #[error("no server: name one by --server, or the data folder of one that runs by --data")]
+    NoServer,
     /// A collection that is not there.
     #[error("there is no collection {name:?}")]
     NoCollection {

@@ -15,6 +15,7 @@
 //! | `output` | tables, JSON, the progress bar |
 //! | `contact`, `export` | hits as images, hits as moments for editors |
 //! | `npy` | vectors from files |
+//! | `top` | the metrics of a server as rows |
 //! | `failure`, `exit` | errors, and the exit code of each |
 
 mod args;
@@ -30,6 +31,7 @@ mod interrupt;
 mod npy;
 mod output;
 mod query;
+mod top;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -14,6 +14,7 @@
 //! | `admin`, `collections` | what a server is and holds |
 //! | `delete` | deleting assets |
 //! | `embed` | media to vectors |
+//! | `metrics` | what a server counts of itself |
 //! | `query`, `explain` | queries and their answers |
 //! | `asset` | stored assets |
 //! | `caption` | media to words |
@@ -39,6 +40,7 @@ mod ingest;
 mod item;
 mod key;
 mod keys;
+mod metrics;
 mod paths;
 mod query;
 mod retry;

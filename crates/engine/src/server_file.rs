@@ -2,6 +2,7 @@
 //!
 //! One process writes a data folder. A server that holds one leaves this file, so that commands find their way to it.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use rustix::process::{Pid, test_kill_process};
@@ -22,6 +23,28 @@ pub struct ServerInfo {
     pub address: String,
     /// Version of the protocol that it speaks.
     pub protocol: u32,
+    /// Whether it is to be spoken to by TLS.
+    #[serde(default)]
+    pub tls: bool,
+}
+
+impl ServerInfo {
+    /// The URL at which it is reached from this machine.
+    pub fn url(&self) -> String {
+        let scheme = if self.tls { "https" } else { "http" };
+        let address = match self.address.parse::<SocketAddr>() {
+            // It listens on every address of the machine; one of them is loopback.
+            Ok(address) if address.ip().is_unspecified() => {
+                let ip: IpAddr = match address.ip() {
+                    IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+                    IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+                };
+                SocketAddr::new(ip, address.port()).to_string()
+            }
+            Ok(_) | Err(_) => self.address.clone(),
+        };
+        format!("{scheme}://{address}")
+    }
 }
 
 /// What `server.json` of a data folder comes to.
@@ -108,9 +131,20 @@ mod tests {
     use super::*;
 
     fn announce(data_dir: &Path, pid: u32) -> ServerInfo {
-        let info = ServerInfo { pid, address: "127.0.0.1:7700".to_owned(), protocol: 1 };
+        let info = ServerInfo { pid, address: "127.0.0.1:7700".to_owned(), protocol: 1, tls: false };
         write_server_info(data_dir, &info).expect("written");
         info
+    }
+
+    #[test]
+    fn a_server_of_every_address_is_reached_by_loopback() {
+        let url =
+            |address: &str, tls| ServerInfo { pid: 1, address: address.to_owned(), protocol: 1, tls }.url();
+        assert_eq!(url("127.0.0.1:7700", false), "http://127.0.0.1:7700");
+        assert_eq!(url("0.0.0.0:7700", true), "https://127.0.0.1:7700");
+        assert_eq!(url("[::]:7700", true), "https://[::1]:7700");
+        let before = serde_json::from_str::<ServerInfo>(r#"{"pid":1,"address":"127.0.0.1:1","protocol":1}"#);
+        assert_eq!(before.map(|info| info.tls).ok(), Some(false));
     }
 
     fn writer(data_dir: &Path) -> Database {

@@ -69,6 +69,27 @@ fn a_video_gives_frames_and_audio() {
     assert!(thumb.starts_with(b"\xFF\xD8") && thumb.len() <= 12_000);
 }
 
+#[test]
+fn a_video_tells_its_exact_rate_and_its_own_timecode() {
+    let folder = folder();
+    let decoded = |name: &str, rate: &str, more: &[&str]| {
+        let source = format!("testsrc=size=320x180:rate={rate}:duration=2");
+        let args = [&["-f", "lavfi", "-i", source.as_str()][..], more, &["-pix_fmt", "yuv420p"]].concat();
+        let facts = decode(&made(&folder, name, &args)).expect("decodes").facts;
+        let text = |field: &str| facts.get(field).and_then(|value| value.as_str()).map(str::to_owned);
+        (text("frame_rate"), text("timecode"))
+    };
+    let some = |rate: &str, timecode: &str| (Some(rate.to_owned()), Some(timecode.to_owned()));
+    let timecode = ["-timecode", "01:00:00;02"];
+    assert_eq!(decoded("a.mov", "30000/1001", &timecode), some("30000/1001", "01:00:00;02"));
+    let timecode = ["-timecode", "10:00:00:00"];
+    assert_eq!(decoded("b.mp4", "24000/1001", &timecode), some("24000/1001", "10:00:00:00"));
+    // Matroska has its times in milliseconds and its timecode in a tag of the file.
+    assert_eq!(decoded("c.mkv", "24000/1001", &timecode), some("24000/1001", "10:00:00:00"));
+    let holes = ["-vf", "select='not(eq(mod(n,7),3))'", "-fps_mode", "vfr"];
+    assert_eq!(decoded("d.mp4", "30", &holes), (Some("30/1".to_owned()), None));
+}
+
 /// A video of three shots of two seconds.
 fn three_shots(folder: &tempfile::TempDir) -> PathBuf {
     let three = ["smptebars", "color=blue,noise=alls=60", "testsrc"].map(|source| {

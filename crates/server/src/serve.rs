@@ -62,7 +62,7 @@ pub async fn serve(
     let health = HealthReporter::new();
     let context = Context::new(Arc::clone(&engine), settings, Arc::clone(&access), stopping);
     let routes = with_own_services(routes(&context), &health)?;
-    let announced = Announced::new(engine.data_dir().to_path_buf(), address)?;
+    let announced = Announced::new(engine.data_dir().to_path_buf(), address, certificates.is_some())?;
     report(&health, ServingStatus::Serving).await;
     let captioner = tokio::spawn(crate::captioner::run(context.clone()));
     ready(address);
@@ -140,9 +140,9 @@ struct Announced {
 }
 
 impl Announced {
-    fn new(data_dir: PathBuf, address: SocketAddr) -> Result<Self, ServerError> {
+    fn new(data_dir: PathBuf, address: SocketAddr, tls: bool) -> Result<Self, ServerError> {
         let pid = std::process::id();
-        let info = ServerInfo { pid, address: address.to_string(), protocol: PROTOCOL };
+        let info = ServerInfo { pid, address: address.to_string(), protocol: PROTOCOL, tls };
         write_server_info(&data_dir, &info)?;
         Ok(Self { data_dir, pid })
     }

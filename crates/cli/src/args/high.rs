@@ -83,7 +83,7 @@ impl Setting {
             return Place::Server { url: url.clone(), named: true };
         }
         match self.server_here() {
-            Some(info) => Place::Server { url: format!("http://{}", info.address), named: false },
+            Some(info) => Place::Server { url: info.url(), named: false },
             None => Place::Folder,
         }
     }

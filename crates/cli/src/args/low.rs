@@ -112,6 +112,8 @@ pub(crate) enum Command {
     Reembed(Reembed),
     /// Counts and sizes
     Stats,
+    /// Show what a server is doing, until Ctrl-C
+    Top(Top),
     /// The bundles of models
     Models {
         /// What about them.
@@ -543,6 +545,17 @@ pub(crate) struct Reembed {
     /// Files decoded at a time [default: one a core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) jobs: Option<u16>,
+}
+
+/// `top`
+#[derive(Debug, Args)]
+pub(crate) struct Top {
+    /// Seconds from one reading to the next
+    #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub(crate) every: u32,
+    /// Readings after which it ends
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) count: Option<u32>,
 }
 
 /// `models`

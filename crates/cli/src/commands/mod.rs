@@ -21,6 +21,7 @@ mod serve;
 mod speaker;
 mod stats;
 mod summarize;
+mod top;
 mod upload;
 mod verify;
 mod version;
@@ -85,7 +86,8 @@ pub(crate) fn without_setting(
         | Command::Verify
         | Command::Repair(_)
         | Command::Reembed(_)
-        | Command::Stats => return Ok(Done::NotYet(command)),
+        | Command::Stats
+        | Command::Top(_) => return Ok(Done::NotYet(command)),
     }
     let _ = global;
     Ok(Done::Yes(Exit::Done))
@@ -116,6 +118,8 @@ pub(crate) async fn run(command: Command, mut context: Context) -> anyhow::Resul
         Command::Doctor => or_interrupt(Box::pin(doctor::run(context))).await,
         Command::Verify => or_interrupt(Box::pin(verify::run(context))).await,
         Command::Repair(args) => or_interrupt(Box::pin(repair::run(args, context))).await,
+        // Ctrl-C is how it ends.
+        Command::Top(args) => or_interrupt(Box::pin(top::run(args, context))).await.or(Some(Ok(Exit::Done))),
         Command::Stats => or_interrupt(Box::pin(stats::run(context))).await,
         Command::Version { .. }
         | Command::Config { .. }
