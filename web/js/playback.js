@@ -14,6 +14,7 @@ export class Playback {
     this.changed = changed;
     this.way = 'direct';
     this.abort = null;
+    this.target = null;
     this.offset = 0;
     this.end = Infinity;
     this.wanted = hit.moment?.start_ms ?? 0;
@@ -21,7 +22,9 @@ export class Playback {
     this.onError = () => this.failed();
     this.onMeta = () => this.opened();
     player.addEventListener('error', this.onError);
+    this.onSeeked = () => this.landed();
     player.addEventListener('loadedmetadata', this.onMeta);
+    player.addEventListener('seeked', this.onSeeked);
     player.src = media(hit.asset_id, collection);
     this.play();
   }
@@ -52,13 +55,25 @@ export class Playback {
     const to = Math.max(0, this.duration ? Math.min(ms, this.duration - 1) : ms);
     this.wanted = to;
     if (this.way === 'converted' && (to < this.offset || to > this.end)) this.convert(to);
-    else if (this.player.readyState > 0) this.player.currentTime = (to - this.offset) / 1000;
+    else if (this.player.readyState > 0) this.jump(to);
+  }
+
+  jump(to) {
+    this.target = to;
+    this.player.currentTime = Math.max(0, to - this.offset) / 1000;
+  }
+
+  /** A player that is paused while it seeks may land at the start: once more, then. */
+  landed() {
+    const target = this.target;
+    this.target = null;
+    if (typeof target === 'number' && Math.abs(this.time - target) > 700) this.player.currentTime = Math.max(0, target - this.offset) / 1000;
   }
 
   opened() {
     // A browser may open a container and have no decoder for what is in it.
     if (this.way === 'direct' && modality(this.hit) === 'video' && this.player.videoWidth === 0) return this.failed();
-    this.player.currentTime = Math.max(0, this.wanted - this.offset) / 1000;
+    this.jump(this.wanted);
     this.changed(this.way);
     return undefined;
   }
@@ -105,6 +120,7 @@ export class Playback {
   close() {
     this.player.removeEventListener('error', this.onError);
     this.player.removeEventListener('loadedmetadata', this.onMeta);
+    this.player.removeEventListener('seeked', this.onSeeked);
     this.abort?.abort();
     this.player.pause();
     release(this.player.src);
