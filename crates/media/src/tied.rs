@@ -55,10 +55,12 @@ pub(crate) fn execute(parent: &OsStr, program: &OsStr, args: &[OsString]) -> Exi
         return ExitCode::FAILURE;
     }
     let error = Command::new(program).args(args).exec();
-    let code = match error.kind() {
-        io::ErrorKind::NotFound => PROGRAM_MISSING,
-        io::ErrorKind::PermissionDenied => PROGRAM_REFUSED,
-        _ => return ExitCode::FAILURE,
+    let code = if error.kind() == io::ErrorKind::NotFound {
+        PROGRAM_MISSING
+    } else if error.kind() == io::ErrorKind::PermissionDenied {
+        PROGRAM_REFUSED
+    } else {
+        return ExitCode::FAILURE;
     };
     ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX))
 }
