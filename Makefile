@@ -27,7 +27,7 @@ export SENSORIUM_BIN := $(BIN)
 export SENSORIUM_BENCH_INDEX := $(TARGET)/release/sensorium-bench-index
 export DATA CACHE
 
-.PHONY: help setup weights build test test-page lint eval eval-public demo bench bench-index stress readme
+.PHONY: help setup weights build test test-page lint lint-deploy dist eval eval-public demo bench bench-index stress readme
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 20
@@ -60,6 +60,12 @@ lint: weights ## format, clippy, documentation, arrows, licences, duplicates, li
 	@RUSTDOCFLAGS="-D warnings" $(STEP) "lint: doc" cargo doc $(CARGO_FLAGS) --no-deps
 	@$(STEP) "lint: xtask check" cargo xtask check
 	@$(STEP) "lint: optional tools" scripts/lint_optional.sh
+
+lint-deploy: ## deploy/, each kind of file by its own tool; what cannot be had is skipped aloud
+	@$(STEP) "lint-deploy" scripts/lint_deploy.sh "$(CACHE)"
+
+dist: weights ## dist/: a tar.gz and a .deb that need ffmpeg alone; PROFILE=release builds faster, CHROOT=1 tries the .deb too
+	@$(STEP) dist scripts/dist.sh
 
 eval: build ## the quality bars on $(DATA), then every figure beside the model card's; UPDATE=1 writes them there
 	@$(STEP) eval scripts/eval.sh "$(DATA)"

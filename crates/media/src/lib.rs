@@ -23,7 +23,7 @@
 //! | `worker/` | the protocol, the child's side, the pool |
 //! | `sandbox/` | what a worker, and what it runs, may not do: network, files, calls |
 //! | `tied.rs`, `complaints.rs` | other programs that live no longer than this one, and what they say of themselves |
-//! | `formats.rs` | what this build decodes, and whether its helpers are installed |
+//! | `formats.rs`, `doctor.rs` | what this build decodes; whether its helpers are installed and its workers shut in |
 
 mod audio;
 mod blank;
@@ -32,6 +32,7 @@ mod dates;
 mod deadline;
 mod decode;
 mod decoded;
+mod doctor;
 mod ffmpeg;
 mod formats;
 mod head;
@@ -50,7 +51,8 @@ mod video;
 mod worker;
 
 pub use decoded::{Decoded, Head, Part, PartContent, Rgb};
-pub use formats::{Check, FormatRow, doctor, formats};
+pub use doctor::{Check, doctor};
+pub use formats::{FormatRow, formats};
 pub use limits::Limits;
 pub use resize::{crop_resize, resize_rgb};
 pub use sandbox::{LayerReport, SandboxReport, Tried, try_sandbox};

@@ -10,12 +10,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::process::{
-    Resource, Rlimit, Signal, getpid, getppid, set_parent_process_death_signal, setrlimit,
-};
-
-use crate::Limits;
-use crate::sandbox::{Sandbox, THIS_PROGRAM};
+use rustix::process::{Signal, getpid, getppid, set_parent_process_death_signal};
 
 /// The hidden subcommand that turns the binary into a worker. It must be the first argument.
 pub const WORKER_SUBCOMMAND: &str = "worker-decode";
@@ -23,6 +18,10 @@ pub const WORKER_SUBCOMMAND: &str = "worker-decode";
 pub(crate) const EXEC: &str = "exec";
 /// As [`EXEC`], for who is in no sandbox: `confined PARENT FILE PROGRAM ARGS..`; the program reads that file alone.
 pub(crate) const CONFINED: &str = "confined";
+/// Its argument that makes it try what its sandbox must refuse: `try GIVEN OTHER FOLDER ADDRESS`.
+pub(crate) const TRY: &str = "try";
+/// This program, also when its file has been replaced since.
+pub(crate) const THIS_PROGRAM: &str = "/proc/self/exe";
 /// Exit code for a program that is not there, as a shell has it.
 pub(crate) const PROGRAM_MISSING: i32 = 127;
 /// Exit code for a program that may not be run, as a shell has it.
@@ -30,9 +29,6 @@ pub(crate) const PROGRAM_REFUSED: i32 = 126;
 /// Variables that a worker and what it runs may see. All else, keys of services among it, stays with who starts them.
 pub(crate) const KEPT_VARIABLES: [&str; 7] =
     ["PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "RUST_BACKTRACE"];
-/// Memory that the ffmpeg of a clip may write: a frame of 120 million pixels and the encoder's dozen.
-const CLIP_MEMORY_BYTES: u64 = 4 << 30;
-
 /// Whether this binary can start itself as a worker.
 static IS_WORKER_PROGRAM: AtomicBool = AtomicBool::new(false);
 
@@ -55,29 +51,14 @@ pub(crate) fn execute(parent: &OsStr, program: &OsStr, args: &[OsString]) -> Exi
         return ExitCode::FAILURE;
     }
     let error = Command::new(program).args(args).exec();
-    let code = match error.kind() {
-        io::ErrorKind::NotFound => PROGRAM_MISSING,
-        io::ErrorKind::PermissionDenied => PROGRAM_REFUSED,
-        _ => return ExitCode::FAILURE,
+    let code = if error.kind() == io::ErrorKind::NotFound {
+        PROGRAM_MISSING
+    } else if error.kind() == io::ErrorKind::PermissionDenied {
+        PROGRAM_REFUSED
+    } else {
+        return ExitCode::FAILURE;
     };
     ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX))
-}
-
-/// As [`execute`], in a sandbox of its own.
-pub(crate) fn execute_confined(parent: &OsStr, file: &Path, program: &OsStr, args: &[OsString]) -> ExitCode {
-    let limits = [
-        (Resource::Data, CLIP_MEMORY_BYTES),
-        (Resource::Nofile, Limits::MAX_OPEN_FILES),
-        (Resource::Fsize, 0),
-        (Resource::Core, 0),
-    ];
-    let limited = limits.into_iter().all(|(resource, most)| {
-        setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) }).is_ok()
-    });
-    if !limited || Sandbox::enter().only(file).is_err() {
-        return ExitCode::FAILURE;
-    }
-    execute(parent, program, args)
 }
 
 /// A command without variables that nobody decoding needs.

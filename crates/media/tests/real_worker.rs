@@ -1,7 +1,5 @@
 //! The pool with the real worker: the binary that `SENSORIUM_BIN` names.
 
-#![expect(clippy::print_stderr, reason = "what is skipped is told")]
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;

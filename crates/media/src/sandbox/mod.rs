@@ -32,7 +32,6 @@ mod trial;
 use std::io;
 use std::path::Path;
 
-pub(crate) use programs::THIS_PROGRAM;
 pub use report::{LayerReport, SandboxReport, Tried, try_sandbox};
 pub(crate) use trial::trial;
 

@@ -3,6 +3,8 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
+use crate::tied::THIS_PROGRAM;
+
 /// Where systems keep programs and libraries.
 const SYSTEM: [&str; 9] =
     ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix/store", "/gnu/store", "/opt/homebrew"];
@@ -21,8 +23,6 @@ const FACTS: [&str; 10] = [
 ];
 /// What is written to be forgotten.
 pub(super) const NOWHERE: &str = "/dev/null";
-/// This program, also when its file has been replaced since.
-pub(crate) const THIS_PROGRAM: &str = "/proc/self/exe";
 /// Programs that decoding runs.
 const HELPERS: [&str; 2] = ["ffmpeg", "ffprobe"];
 

@@ -8,9 +8,7 @@ use std::process::Stdio;
 use serde::{Deserialize, Serialize};
 
 use super::Given;
-use super::trial::TRY;
-use crate::Check;
-use crate::tied::{WORKER_SUBCOMMAND, bare};
+use crate::tied::{TRY, WORKER_SUBCOMMAND, bare};
 
 /// What a worker found out about its sandbox.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,41 +41,10 @@ pub struct Tried {
     pub answer: String,
 }
 
-impl SandboxReport {
-    /// As rows of `sensorium doctor`. A layer that the kernel does not give is told, and is no fault: decoding works without.
-    pub(crate) fn checks(&self) -> Vec<Check> {
-        let mut checks: Vec<Check> = self.layers.iter().map(LayerReport::check).collect();
-        let broken: Vec<String> = self.needed.iter().filter(|tried| !tried.done).map(Tried::told).collect();
-        if !broken.is_empty() {
-            let detail = format!("decoding does not work within it: {}", broken.join("; "));
-            checks.push(Check { name: "sandbox".to_owned(), ok: false, detail });
-        }
-        checks
-    }
-}
-
 impl LayerReport {
     /// What should have been refused, and was not.
     pub fn holes(&self) -> impl Iterator<Item = &Tried> {
         self.tried.iter().filter(|tried| tried.done)
-    }
-
-    fn check(&self) -> Check {
-        let holes: Vec<String> = self.holes().map(Tried::told).collect();
-        let (ok, detail) = match (&self.given, holes.is_empty()) {
-            (Ok(how), true) => (true, how.clone()),
-            // It is said to be in force, and is not: that is wrong.
-            (Ok(how), false) => (false, format!("{how}; and yet a worker can: {}", holes.join("; "))),
-            (Err(why), true) => (true, format!("not in force: {why}; other layers refuse what it would")),
-            (Err(why), false) => (true, format!("NOT in force: {why}; a worker can: {}", holes.join("; "))),
-        };
-        Check { name: format!("sandbox: {}", self.name), ok, detail }
-    }
-}
-
-impl Tried {
-    fn told(&self) -> String {
-        format!("{} ({})", self.what, self.answer)
     }
 }
 

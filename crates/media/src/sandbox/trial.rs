@@ -14,10 +14,8 @@ use rustix::thread::UnshareFlags;
 
 use super::report::{LayerReport, SandboxReport, Tried};
 use super::{Sandbox, kernel};
-use crate::tied::{KEPT_VARIABLES, child_that_dies_with_us};
+use crate::tied::{KEPT_VARIABLES, PROGRAM_MISSING, TRY, child_that_dies_with_us};
 
-/// The argument of a worker that makes it try: `try GIVEN OTHER FOLDER ADDRESS`.
-pub(super) const TRY: &str = "try";
 /// How long an answer from the network is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -162,7 +160,7 @@ fn ffmpeg(what: &str, args: &[OsString]) -> Option<Tried> {
     }
     let output = command.stdin(Stdio::null()).output();
     if let Ok(output) = &output
-        && output.status.code() == Some(crate::tied::PROGRAM_MISSING)
+        && output.status.code() == Some(PROGRAM_MISSING)
     {
         return None;
     }

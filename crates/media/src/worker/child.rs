@@ -10,12 +10,13 @@ use std::process::ExitCode;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use sensorium_types::ReasonKind;
 
+use super::confined::execute_confined;
 use super::protocol::{Reply, Request, Told, receive, send};
 use crate::deadline::Deadline;
 use crate::decode::decode;
 use crate::sandbox::{Sandbox, trial};
 use crate::sink::{Output, Sink};
-use crate::tied::{CONFINED, EXEC, die_with_parent, execute, execute_confined};
+use crate::tied::{CONFINED, EXEC, die_with_parent, execute};
 use crate::{Limits, reason};
 
 /// Stack of the thread that decodes a file, as much as a main thread has.

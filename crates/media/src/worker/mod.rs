@@ -14,11 +14,13 @@
 //! | --- | --- |
 //! | `protocol.rs` | messages and their framing |
 //! | `child.rs` | the worker's side |
+//! | `confined.rs` | ffmpeg for who is no worker |
 //! | `process.rs` | one worker as its parent sees it |
 //! | `spawner.rs` | the thread that starts workers |
 //! | `pool.rs` | the pool |
 
 mod child;
+mod confined;
 mod pool;
 mod process;
 mod protocol;
