@@ -61,9 +61,9 @@ impl Edge {
         let begun = Instant::now();
         let _in_flight = self.metrics.begin();
         let is_grpc = is_grpc(request.headers());
-        let called = is_grpc
-            .then(|| rpc(request.uri().path()).filter(|rpc| is_call(rpc)).unwrap_or("other").to_owned());
-        let response = self.pass(request, is_grpc).await;
+        let caller = self.access.caller(request.headers(), request.method());
+        let called = rpc(request.uri().path()).filter(|rpc| is_grpc && is_call(rpc)).map(str::to_owned);
+        let response = self.pass(request, &caller, is_grpc).await;
         let code = match is_grpc {
             true => response
                 .headers()
@@ -73,13 +73,15 @@ impl Edge {
             false => response.status().as_u16().to_string(),
         };
         let named = response.extensions().get::<Named>().map(|named| named.0.clone());
-        let method = called.or(named).unwrap_or_else(|| "other".to_owned());
-        self.metrics.end(&method, &code, begun.elapsed());
+        let call = called.or(named).unwrap_or_else(|| "other".to_owned());
+        self.metrics.end(&call, &code, begun.elapsed());
+        if is_call(&call) && scope(&call) == Scope::Admin {
+            self.access.audit.note(&caller, &call, &code);
+        }
         response
     }
 
-    async fn pass(&self, mut request: Request<Body>, is_grpc: bool) -> Response<Body> {
-        let caller = self.access.caller(request.headers(), request.method());
+    async fn pass(&self, mut request: Request<Body>, caller: &Caller, is_grpc: bool) -> Response<Body> {
         if let Err(fault) = self.check_origin(&request) {
             self.metrics.reject("origin");
             return refused(fault, is_grpc);
@@ -87,7 +89,7 @@ impl Edge {
         if let Caller::Nobody(_) = caller {
             self.metrics.reject("key");
         }
-        let turn = match self.access.turn(&caller) {
+        let turn = match self.access.turn(caller) {
             Ok(turn) => turn,
             Err(fault) => {
                 self.metrics.reject("quota");
@@ -97,7 +99,7 @@ impl Edge {
         request.extensions_mut().insert(caller.clone());
         let answered = async {
             match is_grpc {
-                true => self.answer_grpc(request, &caller).await,
+                true => self.answer_grpc(request, caller).await,
                 false => self.answer_http(request).await,
             }
         };
@@ -285,7 +287,7 @@ mod tests {
 
     fn edge(data: &tempfile::TempDir, settings: Settings) -> Edge {
         let keys = Arc::new(Keys::open(data.path()).expect("opens"));
-        let access = Arc::new(Access::new(keys, &settings));
+        let access = Arc::new(Access::new(keys, data.path(), &settings));
         Edge::new(Router::new(), Router::new(), access, Arc::default(), &settings)
     }
 

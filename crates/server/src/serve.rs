@@ -53,7 +53,7 @@ pub async fn serve(
     }
     let certificates = settings.tls.as_ref().map(Certificates::read).transpose()?;
     let tls = certificates.as_ref().map(Certificates::acceptor).transpose()?;
-    let access = Arc::new(Access::new(keys, &settings));
+    let access = Arc::new(Access::new(keys, engine.data_dir(), &settings));
     let failed = |source| ServerError::Listen { address: asked, source };
     let listener = TcpListener::bind(asked).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;

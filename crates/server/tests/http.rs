@@ -7,7 +7,7 @@ mod common;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
-use common::{FakeDecoder, Fixture, Running};
+use common::{FakeDecoder, Fixture, HANG, Running};
 use sensorium_client::{Client, Options};
 use sensorium_server::{Keys, NewKey, Scope, Settings, TlsFiles};
 use serde_json::{Value, json};
@@ -467,4 +467,140 @@ async fn calls_are_encrypted_where_there_is_a_certificate() {
     };
     let started = sensorium_server::serve(fixture.engine.clone(), settings, |_| {}, async {}).await;
     assert!(started.is_err_and(|error| error.to_string().contains("not that of the certificate")));
+}
+
+#[tokio::test]
+async fn nothing_of_an_address_reaches_the_file_system_and_no_call_downloads() {
+    let server = Running::new().await;
+    let address = server.address;
+    for path in ["..%2F..%2Fetc%2Fpasswd", "%2Fetc%2Fpasswd", "..", "%00", "%2e%2e%2f%2e%2e%2fetc%2fhostname"]
+    {
+        for what in ["/media", "/thumbnail", ""] {
+            let answer = ask(address, &format!("GET /v1/assets/{path}{what}")).await;
+            assert!([400, 404].contains(&answer.status), "{path}{what}: {}", answer.status);
+            assert!(!answer.text().contains("root:"));
+        }
+    }
+    for path in ["/../Cargo.toml", "/%2e%2e/Cargo.toml", "/js/..%2f..%2fCargo.toml", "//etc/passwd"] {
+        assert_eq!(ask(address, &format!("GET {path}")).await.status, 404, "{path}");
+    }
+    for uri in ["http://127.0.0.1:1/x.jpg", "http://169.254.169.254/latest", "file:///etc/passwd"] {
+        let query = json!({ "terms": [{ "image": { "uri": uri } }] });
+        let answer = post(address, "/v1/query", &query).await;
+        assert_ne!(answer.status, 200, "{uri}: {}", answer.text());
+        assert!(!answer.text().contains("root:"));
+    }
+    server.end().await;
+}
+
+#[tokio::test]
+async fn the_page_comes_with_a_policy_that_runs_its_own_files_alone() {
+    let server = Running::new().await;
+    let page = ask(server.address, "GET /?q=dog").await;
+    assert_eq!((page.status, page.headers["content-type"].as_str()), (200, "text/html; charset=utf-8"));
+    let policy = &page.headers["content-security-policy"];
+    assert!(policy.contains("default-src 'none'") && policy.contains("script-src 'self'"), "{policy}");
+    assert!(!policy.contains("unsafe") && policy.contains("frame-ancestors 'none'"), "{policy}");
+    let again = ask_with(server.address, "GET /", &[("if-none-match", &page.headers["etag"])], b"").await;
+    assert_eq!(again.status, 304);
+    let script = ask(server.address, "GET /js/app.js").await;
+    assert_eq!(script.headers["content-type"], "text/javascript; charset=utf-8");
+    server.end().await;
+}
+
+#[tokio::test]
+async fn slow_heads_and_idle_connections_are_ended_and_others_are_served() {
+    let short = std::time::Duration::from_millis(300);
+    let settings = Settings { header_timeout: short, idle_connection_timeout: short, ..Settings::default() };
+    let server = Running::with(settings, FakeDecoder::default()).await;
+    let address = server.address;
+    let mut slow = Vec::new();
+    for sent in ["", "G", "GET /livez HTTP/1.1\r\nhost: ", "PRI * HTTP/2.0\r\n\r\n"] {
+        let mut stream = TcpStream::connect(address).await.expect("connects");
+        stream.write_all(sent.as_bytes()).await.expect("sends");
+        slow.push(stream);
+    }
+    assert_eq!(ask(address, "GET /livez").await.status, 200);
+    for mut stream in slow {
+        // It ends, with or without a word.
+        let mut rest = Vec::new();
+        let ended = tokio::time::timeout(HANG, stream.read_to_end(&mut rest)).await;
+        assert!(ended.is_ok(), "a connection stays open");
+    }
+    server.end().await;
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_request_cost_their_connection_alone() {
+    let seed: u64 = std::env::var("SENSORIUM_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(7);
+    println!("seed {seed}");
+    let mut random = sensorium_testkit::Seeded::new(seed);
+    let server = Running::new().await;
+    let address = server.address;
+    let starts: [&[u8]; 5] = [
+        b"",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"POST /v1/query HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n",
+        b"POST /sensorium.v1.QueryService/Query HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/grpc\r\ncontent-length: 400\r\n\r\n",
+        b"\x16\x03\x01",
+    ];
+    for round in 0..100 {
+        let mut bytes = starts[round % starts.len()].to_vec();
+        bytes.extend((0..400).map(|_| (random.below(256) & 0xff) as u8));
+        let mut stream = TcpStream::connect(address).await.expect("connects");
+        // Whoever is refused early may not get to send all.
+        let _ = stream.write_all(&bytes).await;
+        let _ = stream.shutdown().await;
+        let mut answer = Vec::new();
+        let ended = tokio::time::timeout(HANG, stream.read_to_end(&mut answer)).await;
+        assert!(ended.is_ok(), "round {round}: no end");
+    }
+    assert_eq!(ask(address, "GET /livez").await.status, 200);
+    assert_eq!(post(address, "/v1/count", &json!({})).await.json(), json!({ "count": 0 }));
+    server.end().await;
+}
+
+#[tokio::test]
+async fn many_idle_connections_hold_up_nobody() {
+    let server = Running::new().await;
+    let address = server.address;
+    let mut idle = Vec::new();
+    for _ in 0..200 {
+        idle.push(TcpStream::connect(address).await.expect("connects"));
+    }
+    assert_eq!(ask(address, "GET /v1/info").await.status, 200);
+    drop(idle);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn what_admins_do_is_written_down_and_what_is_counted_is_told() {
+    let server = Running::new().await;
+    let address = server.address;
+    let body = json!({ "scope": "read" }).to_string();
+    ask_with(address, "POST /v1/keys", &[("content-type", "application/json")], body.as_bytes()).await;
+    ask_with(
+        address,
+        "POST /v1/keys",
+        &[("content-type", "application/json"), ("authorization", "Bearer x")],
+        b"{}",
+    )
+    .await;
+    ask(address, "GET /v1/info").await;
+    let log = fs_err::read_to_string(server.fixture.engine.data_dir().join("audit.jsonl")).expect("written");
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let seen: Vec<_> = lines.iter().map(|line| (&line["key"], &line["call"], &line["code"])).collect();
+    let call = json!("KeysService/CreateKey");
+    assert_eq!(seen, [(&json!("anyone"), &call, &json!("200")), (&json!(null), &call, &json!("401"))]);
+    let text = ask(address, "GET /metrics").await.text();
+    for part in [
+        "sensorium_calls_total{method=\"KeysService/CreateKey\",code=\"200\"} 1",
+        "sensorium_calls_total{method=\"AdminService/Info\",code=\"200\"} 1",
+        "sensorium_assets{collection=\"default\"} 0",
+        "process_open_fds ",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+    assert!(text.ends_with("# EOF\n"));
+    server.end().await;
 }

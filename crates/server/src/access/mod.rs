@@ -6,8 +6,10 @@
 //! | `keys` | [`Keys`]: the keys of a data folder, kept as hashes |
 //! | `caller` | who asks, and whether it may |
 //! | `sessions` | browsers that logged in |
+//! | `audit` | what admins did |
 //! | `quota` | how much one key may ask at a time |
 
+use std::path::Path;
 use std::sync::Arc;
 
 use http::header::{AUTHORIZATION, COOKIE, ORIGIN};
@@ -16,11 +18,13 @@ use sensorium_api::Fault;
 
 use crate::Settings;
 
+mod audit;
 mod caller;
 mod keys;
 mod quota;
 mod sessions;
 
+pub(crate) use audit::AuditLog;
 pub(crate) use caller::{Caller, carry, check_collection, scoped};
 pub use keys::{KeyFacts, KeyInfo, Keys, KeysError, NewKey};
 pub(crate) use quota::{Quotas, Turn};
@@ -36,15 +40,18 @@ pub(crate) struct Access {
     pub(crate) keys: Arc<Keys>,
     pub(crate) sessions: Sessions,
     quotas: Quotas,
+    /// What admins did.
+    pub(crate) audit: AuditLog,
     /// Whether nobody is answered without a key.
     pub(crate) is_required: bool,
 }
 
 impl Access {
-    pub(crate) fn new(keys: Arc<Keys>, settings: &Settings) -> Self {
+    pub(crate) fn new(keys: Arc<Keys>, data_dir: &Path, settings: &Settings) -> Self {
         let quotas = Quotas::new(settings.max_calls_of_key, settings.calls_of_key_a_second);
         let is_required = settings.require_key || !settings.listen.ip().is_loopback();
-        Self { keys, sessions: Sessions::default(), quotas, is_required }
+        let audit = AuditLog::new(data_dir);
+        Self { keys, sessions: Sessions::default(), quotas, audit, is_required }
     }
 
     /// Who a request is of: who its key says; where it has none, who its cookie says, which only browsers send.
@@ -98,7 +105,7 @@ mod tests {
         };
         let (info, key) = keys.create(new).expect("made");
         let settings = Settings { require_key: true, ..Settings::default() };
-        let access = Access::new(keys, &settings);
+        let access = Access::new(keys, data.path(), &settings);
         let cookie = format!("sensorium_session={}", access.sessions.begin(&info.id).expect("begins"));
         let bearer = format!("Bearer {key}");
         let asked = |pairs: &[(http::HeaderName, &str)], method: Method| {
@@ -118,7 +125,7 @@ mod tests {
         assert!(matches!(asked(&[(COOKIE, &cookie), (ORIGIN, "http://x")], Method::POST), Caller::Key(_)));
         access.keys.revoke(&info.id).expect("revoked");
         assert!(matches!(asked(&[(COOKIE, &cookie)], Method::GET), Caller::Nobody(NEEDED)));
-        let open = Access::new(Arc::clone(&access.keys), &Settings::default());
+        let open = Access::new(Arc::clone(&access.keys), data.path(), &Settings::default());
         assert!(matches!(open.caller(&HeaderMap::new(), &Method::GET), Caller::Anyone));
     }
 }

@@ -21,15 +21,21 @@ use super::parameters::{fill, parse, put};
 use super::problem::Problem;
 use super::schema::method;
 use super::table::Route;
-use super::{App, caller};
+use super::{App, Named, caller};
 use crate::calls::scope;
 use crate::context::BYTES_UNIT;
 
 /// Base64 of a message's bytes is longer by a third, and there is the rest of the message.
 const JSON_GROWTH: usize = 2;
 
-/// Answers a request of a route.
-pub(super) async fn answer(route: &'static Route, app: App, request: Request) -> Result<Response, Problem> {
+/// Answers a request of a route, and says which call it was.
+pub(super) async fn named(route: &'static Route, app: App, request: Request) -> Response {
+    let mut response = answer(route, app, request).await.into_response();
+    response.extensions_mut().insert(Named(route.rpc.to_owned()));
+    response
+}
+
+async fn answer(route: &'static Route, app: App, request: Request) -> Result<Response, Problem> {
     let (mut parts, body) = request.into_parts();
     caller(&parts.extensions).check(scope(route.rpc))?;
     let call = method(route.rpc)?;

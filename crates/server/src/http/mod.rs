@@ -70,7 +70,7 @@ pub(crate) fn router(context: &Context, services: Router) -> Router {
     for route in table::ROUTES {
         let answers = {
             let app = app.clone();
-            move |request: Request| answer::answer(route, app.clone(), request)
+            move |request: Request| answer::named(route, app.clone(), request)
         };
         router = router.route(route.path, verb(route.verb, answers));
     }
@@ -94,14 +94,16 @@ pub(crate) fn router(context: &Context, services: Router) -> Router {
         .with_state(app)
 }
 
-/// The route that answered, as its table or the router names it: a name among few, for what is counted.
+/// What answered, for what is counted: the call, or the route where it is none; a name among few.
 #[derive(Debug, Clone)]
 pub(crate) struct Named(pub(crate) String);
 
 async fn named(route: MatchedPath, request: Request, next: Next) -> Response {
     let name = Named(format!("{} {}", request.method(), route.as_str()));
     let mut response = next.run(request).await;
-    response.extensions_mut().insert(name);
+    if response.extensions().get::<Named>().is_none() {
+        response.extensions_mut().insert(name);
+    }
     response
 }
 
