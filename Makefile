@@ -27,7 +27,7 @@ export SENSORIUM_BIN := $(BIN)
 export SENSORIUM_BENCH_INDEX := $(TARGET)/release/sensorium-bench-index
 export DATA CACHE
 
-.PHONY: help setup weights build test test-page lint lint-deploy dist eval eval-public demo bench bench-index stress readme
+.PHONY: help setup weights build test test-page lint lint-deploy dist eval eval-public demo bench bench-index bench-service stress readme
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 20
@@ -79,6 +79,9 @@ demo: build ## indexes real media (or DIR=...) and asks a dozen questions
 bench: build ## speed, beside peers, with machine and commit
 	@$(STEP) "bench: set-up" scripts/setup.sh libvips-tools python3-venv
 	@$(STEP) bench scripts/bench.sh
+
+bench-service: build ## a server under load: what it adds to a query, many clients, ingest, the size of the collection
+	@$(STEP) bench-service cargo bench --profile release --locked -p sensorium-benches --bench load --bench service --bench cancel
 
 bench-index: build ## the index beside libraries and databases from PyPI; ENCODE=1 first encodes real media, hours of a core
 	@$(STEP) "bench-index: set-up" scripts/setup.sh python3-venv

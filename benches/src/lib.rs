@@ -2,6 +2,7 @@
 
 pub mod images;
 pub mod mixed;
+pub mod server;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -90,6 +90,14 @@ pub enum ConvertError {
         /// What was received.
         id: String,
     },
+    /// What this server does not take, and what it takes instead.
+    #[error("{field}: {instead}")]
+    NotTaken {
+        /// The field.
+        field: &'static str,
+        /// What to do.
+        instead: &'static str,
+    },
     /// Planned, and not built yet.
     #[error("{what} is planned and not built yet")]
     NotBuilt {
@@ -111,7 +119,8 @@ impl ConvertError {
             | Self::Filter(_)
             | Self::Payload(_)
             | Self::TooMany { .. }
-            | Self::TooLong { .. } => ErrorKind::InvalidArgument,
+            | Self::TooLong { .. }
+            | Self::NotTaken { .. } => ErrorKind::InvalidArgument,
             Self::UnknownUpload { .. } => ErrorKind::NotFound,
             Self::NotBuilt { .. } => ErrorKind::Unimplemented,
         }
@@ -128,7 +137,8 @@ impl ConvertError {
             | Self::Geo { field, .. }
             | Self::TooMany { field, .. }
             | Self::UnknownUpload { field, .. }
-            | Self::TooLong { field, .. } => Some(field),
+            | Self::TooLong { field, .. }
+            | Self::NotTaken { field, .. } => Some(field),
             Self::Filter(_) => Some("filter"),
             Self::Payload(_) => Some("payload"),
             Self::NotBuilt { .. } => None,

@@ -230,7 +230,7 @@ async fn what_is_planned_says_so() {
     let input = Some(v1::term::Input::Media(v1::MediaInput { source }));
     let by_uri =
         v1::QueryRequest { terms: vec![v1::Term { input, ..Default::default() }], ..Default::default() };
-    assert_eq!(queries.query(by_uri).await.expect_err("planned").code(), Code::Unimplemented);
+    assert_eq!(queries.query(by_uri).await.expect_err("refused").code(), Code::InvalidArgument);
     server.end().await;
 }
 

@@ -146,7 +146,10 @@ pub(super) fn media(message: v1::MediaInput, uploads: &Uploads) -> Result<Media,
     match message.source {
         Some(Source::Data(data)) => Ok(Media::Bytes(data.as_ref().into())),
         Some(Source::UploadId(id)) => uploads.file(&id).map(Media::File),
-        Some(Source::Uri(_)) => Err(ConvertError::NotBuilt { what: "media by uri" }),
+        Some(Source::Uri(_)) => Err(ConvertError::NotTaken {
+            field: "uri",
+            instead: "this server fetches nothing: send the bytes, or an upload",
+        }),
         None => Err(ConvertError::Missing { field: "media.data" }),
     }
 }

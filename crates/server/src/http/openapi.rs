@@ -215,8 +215,13 @@ fn special(schemas: &mut Schemas) -> Vec<(&'static str, &'static str, Value)> {
     });
     let track = json!({ "name": "track", "in": "query", "required": false, "schema": { "type": "string" },
                         "description": "video, audio, image, text, fused or caption; left out: the asset's main track." });
-    let mut media = good("200", "The bytes.", bytes("application/octet-stream"));
-    media.extend(good("206", "A range of them.", bytes("application/octet-stream")));
+    let any = || {
+        let kinds = ["image/*", "video/*", "audio/*", "text/plain", "application/octet-stream"];
+        let kinds = kinds.map(|kind| (kind.to_owned(), json!({ "schema": { "type": "string" } })));
+        Value::Object(Map::from_iter(kinds))
+    };
+    let mut media = good("200", "The bytes.", any());
+    media.extend(good("206", "A range of them.", any()));
     media.insert("304".to_owned(), json!({ "description": "They are as they were." }));
     media.insert("416".to_owned(), json!({ "description": "They have no such range." }));
     let probe = |description: &str| {
@@ -272,6 +277,58 @@ fn special(schemas: &mut Schemas) -> Vec<(&'static str, &'static str, Value)> {
             }),
         ),
         (
+            "/v1/export",
+            "post",
+            json!({
+                "operationId": "Export", "tags": ["Query"],
+                "description": "Writes moments as a file for editors, players and tables, as `search --export` does.",
+                "parameters": [collection_parameter()],
+                "requestBody": { "required": true, "content": { "application/json": { "schema": export_schema() } } },
+                "responses": with_failures(good("200", "The file.", json!({
+                    "text/plain": { "schema": { "type": "string" } }, "text/csv": { "schema": { "type": "string" } },
+                    "text/vtt": { "schema": { "type": "string" } }, "audio/x-mpegurl": { "schema": { "type": "string" } },
+                    "application/json": { "schema": {} },
+                }))),
+            }),
+        ),
+        (
+            "/v1/session",
+            "get",
+            json!({
+                "operationId": "GetSession", "tags": ["Keys"],
+                "description": "What the caller may do, and whether a key is needed; `scope` is null for nobody.", "security": [{}],
+                "responses": with_failures(good("200", "That.", json!({ "application/json": { "schema": { "type": "object" } } }))),
+            }),
+        ),
+        (
+            "/v1/session",
+            "post",
+            json!({
+                "operationId": "BeginSession", "tags": ["Keys"], "description": "Gives a browser a cookie that stands for a key.",
+                "security": [{}],
+                "requestBody": { "required": true, "content": { "application/json": { "schema": {
+                    "type": "object", "required": ["key"], "properties": { "key": { "type": "string" } },
+                } } } },
+                "responses": with_failures(good("200", "The cookie is set.", json!({ "application/json": { "schema": { "type": "object" } } }))),
+            }),
+        ),
+        (
+            "/v1/session",
+            "delete",
+            json!({
+                "operationId": "EndSession", "tags": ["Keys"], "description": "Ends the session of the cookie.", "security": [{}],
+                "responses": with_failures(Map::from_iter([("204".to_owned(), json!({ "description": "It is ended." }))])),
+            }),
+        ),
+        (
+            "/metrics",
+            "get",
+            json!({
+                "operationId": "Metrics", "tags": ["Health"], "description": "Counters and gauges, as OpenMetrics.",
+                "responses": with_failures(good("200", "They.", json!({ "application/openmetrics-text": { "schema": { "type": "string" } } }))),
+            }),
+        ),
+        (
             "/livez",
             "get",
             json!({
@@ -288,6 +345,22 @@ fn special(schemas: &mut Schemas) -> Vec<(&'static str, &'static str, Value)> {
             }),
         ),
     ]
+}
+
+fn export_schema() -> Value {
+    let ms = json!({ "type": "integer", "minimum": 0 });
+    let hit = json!({
+        "type": "object", "required": ["asset_id"], "properties": {
+            "asset_id": { "type": "string" }, "score": { "type": "number" },
+            "moment": { "type": "object", "required": ["start_ms", "end_ms"], "properties": { "start_ms": ms, "end_ms": ms } },
+        },
+    });
+    json!({
+        "type": "object", "required": ["format", "hits"], "additionalProperties": false, "properties": {
+            "format": { "type": "string", "enum": ["edl", "otio", "csv", "m3u", "vtt"] },
+            "hits": { "type": "array", "items": hit, "maxItems": 10_000 },
+        },
+    })
 }
 
 fn said(field: &FieldDescriptor) -> Option<String> {

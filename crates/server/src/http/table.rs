@@ -49,6 +49,8 @@ pub(super) const ROUTES: &[Route] = &[
     get("/v1/collections/{name}", "CollectionsService/DeleteCollection")
         .verb("DELETE")
         .fills("name", "collection_name"),
+    get("/v1/aliases", "CollectionsService/ListAliases"),
+    post("/v1/aliases", "CollectionsService/UpdateAliases"),
     get("/v1/fields", "CollectionsService/ListFieldIndexes"),
     post("/v1/fields", "CollectionsService/CreateFieldIndex"),
     get("/v1/fields/{field}", "CollectionsService/DeleteFieldIndex").verb("DELETE").fills("field", "field"),

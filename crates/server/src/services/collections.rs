@@ -6,7 +6,6 @@ use sensorium_engine::Engine;
 use sensorium_types::{Alias, AliasChange, SpaceInfo};
 use tonic::{Request, Response, Status};
 
-use super::planned::not_built;
 use crate::access::check_collection;
 use crate::context::Context;
 use crate::gate::enter;
@@ -51,7 +50,8 @@ fn captions(settings: Option<v1::CollectionSettings>) -> Result<Option<bool>, St
     let settings = settings.unwrap_or_default();
     let captions = settings.captions;
     if settings != (v1::CollectionSettings { captions, ..v1::CollectionSettings::default() }) {
-        return Err(not_built("settings of a collection other than captions"));
+        let instead = "of these, captions alone can be set";
+        return Err(ConvertError::NotTaken { field: "settings", instead }.into());
     }
     Ok(captions)
 }

@@ -1,0 +1,235 @@
+//! What a server adds to a query, by gRPC and by JSON; what becomes of 1, 8, 64 and 256 clients; and ingest through it beside the
+//! command, from the same files.
+//!
+//! `SENSORIUM_BENCH_ASSETS` sets the size of the collection (default 100,000), `SENSORIUM_BENCH_KEEP` a folder in which it is kept for
+//! the next run.
+
+#![expect(clippy::expect_used, reason = "a bench stops at its first error")]
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use futures::StreamExt as _;
+use sensorium_benches::mixed::{self, TEXTS};
+use sensorium_benches::server::Server;
+use sensorium_benches::{bundle, files, index_folder, median, report};
+use sensorium_client::{Client, Options, Retry};
+use sensorium_types::{ErrorKind, IngestItem, MediaPolicy, QueryRequest, Term, TermInput};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+const ASSETS: usize = 100_000;
+/// Queries by which what a server adds is measured, by each way and by turns.
+const QUERIES: usize = 400;
+/// How long each number of clients asks.
+const LADDER: Duration = Duration::from_secs(6);
+const CLIENTS: [usize; 4] = [1, 8, 64, 256];
+/// JPEGs that are brought in.
+const JPEGS: usize = 1_000;
+const STREAMS: [usize; 2] = [1, 8];
+
+fn main() {
+    let assets =
+        std::env::var("SENSORIUM_BENCH_ASSETS").ok().and_then(|count| count.parse().ok()).unwrap_or(ASSETS);
+    let bundle = bundle();
+    let temporary = tempfile::tempdir().expect("temporary folder");
+    let folder =
+        std::env::var_os("SENSORIUM_BENCH_KEEP").map_or_else(|| temporary.path().to_owned(), PathBuf::from);
+    let data = folder.join(format!("load-{assets}"));
+    mixed::fill(&data, assets, &bundle);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("runtime");
+    let server = Server::start(&data);
+    runtime.block_on(added(&server, assets));
+    for clients in CLIENTS {
+        runtime.block_on(ladder(&server, clients, assets));
+    }
+    report("service_memory_under_load", json!({ "assets": assets, "rss_anon_mb": server.anonymous_mb() }));
+    drop(server);
+
+    let media = temporary.path().join("media");
+    make_jpegs(&media);
+    let local = temporary.path().join("local");
+    let (summary, took) = index_folder(local, media.clone(), Arc::clone(&bundle));
+    assert_eq!(summary.indexed, JPEGS as u64, "{summary:?}");
+    let local_rate = JPEGS as f64 / took.as_secs_f64();
+    for streams in STREAMS {
+        let rate =
+            runtime.block_on(ingest(&temporary.path().join(format!("streams-{streams}")), &media, streams));
+        report(
+            "service_ingest",
+            json!({ "jpegs": JPEGS, "streams": streams, "a_second": rate, "local_a_second": local_rate, "over_local": rate / local_rate }),
+        );
+    }
+}
+
+fn request(text: &str, explain: bool) -> QueryRequest {
+    let input = TermInput::Text(text.to_owned());
+    QueryRequest { terms: vec![Term { weight: 1.0, input }], explain, ..QueryRequest::default() }
+}
+
+/// The time from a query to its answer less that of its encoding and of its search, as the answer tells them.
+async fn added(server: &Server, assets: usize) {
+    let client = server.client().await;
+    let mut http = Http::connect(&server.url).await;
+    let (mut grpc, mut by_json) = (Vec::new(), Vec::new());
+    let (mut grpc_whole, mut json_whole) = (Vec::new(), Vec::new());
+    for number in 0..QUERIES + 20 {
+        let text = TEXTS.get(number % TEXTS.len()).expect("a text");
+        let begun = Instant::now();
+        let reply = client.query(request(text, true)).await.expect("answers");
+        let took = begun.elapsed().as_secs_f64() * 1e3;
+        let steps = reply.explain.expect("explained").steps;
+        let own: f64 = steps.iter().filter(|step| is_own(&step.name)).map(|step| step.seconds * 1e3).sum();
+        let body = json!({ "terms": [{ "text": text }], "explain": true }).to_string();
+        let begun = Instant::now();
+        let answer = http.post("/v1/query", &body).await;
+        let json_took = begun.elapsed().as_secs_f64() * 1e3;
+        let answer: Value = serde_json::from_slice(&answer).expect("JSON");
+        let steps = answer.pointer("/explain/steps").and_then(Value::as_array).expect("explained").clone();
+        let own_json: f64 = steps
+            .iter()
+            .filter(|step| step.get("name").and_then(Value::as_str).is_some_and(is_own))
+            .filter_map(|step| step.get("seconds").and_then(Value::as_f64))
+            .sum::<f64>()
+            * 1e3;
+        if number >= 20 {
+            grpc.push(took - own);
+            by_json.push(json_took - own_json);
+            grpc_whole.push(took);
+            json_whole.push(json_took);
+        }
+    }
+    report(
+        "service_added",
+        json!({
+            "assets": assets, "grpc_added_ms": median(grpc), "json_added_ms": median(by_json),
+            "grpc_ms": median(grpc_whole), "json_ms": median(json_whole),
+        }),
+    );
+}
+
+/// Encoding and search are a query's own; all else is what serving adds.
+fn is_own(step: &str) -> bool {
+    step == "encode terms" || step == "search"
+}
+
+/// So many clients that ask one query after another.
+async fn ladder(server: &Server, clients: usize, assets: usize) {
+    let turned_away = Arc::new(AtomicUsize::new(0));
+    let until = Instant::now() + LADDER;
+    let mut asking = tokio::task::JoinSet::new();
+    for client in 0..clients {
+        let options = Options { retry: Retry { attempts: 1, ..Retry::default() }, ..Options::default() };
+        let connected = Client::connect_with(&server.url, options).await.expect("connects");
+        let turned_away = Arc::clone(&turned_away);
+        asking.spawn(async move {
+            let mut times = Vec::new();
+            for number in client.. {
+                if Instant::now() >= until {
+                    break;
+                }
+                let text = TEXTS.get(number % TEXTS.len()).expect("a text");
+                let begun = Instant::now();
+                match connected.query(request(text, false)).await {
+                    Ok(_) => times.push(begun.elapsed().as_secs_f64() * 1e3),
+                    Err(error) => {
+                        assert_eq!(error.kind(), ErrorKind::Overloaded, "{error}");
+                        turned_away.fetch_add(1, Ordering::Relaxed);
+                        tokio::time::sleep(Duration::from_millis(50)).await;
+                    }
+                }
+            }
+            times
+        });
+    }
+    let mut times: Vec<f64> = asking.join_all().await.into_iter().flatten().collect();
+    times.sort_by(f64::total_cmp);
+    let at = |share: f64| times.get(((times.len() - 1) as f64 * share) as usize).copied().unwrap_or(f64::NAN);
+    report(
+        "service_clients",
+        json!({
+            "assets": assets, "clients": clients, "queries_a_second": times.len() as f64 / LADDER.as_secs_f64(),
+            "median_ms": at(0.5), "p99_ms": at(0.99), "turned_away": turned_away.load(Ordering::Relaxed),
+        }),
+    );
+}
+
+/// JPEGs of the samples, each another by what follows its end mark.
+fn make_jpegs(folder: &Path) {
+    fs_err::create_dir_all(folder).expect("a folder");
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../samples/images");
+    let originals = files(&samples, "jpg", usize::MAX).expect("samples");
+    for number in 0..JPEGS {
+        let mut bytes = fs_err::read(originals.get(number % originals.len()).expect("one")).expect("reads");
+        bytes.extend_from_slice(format!("{number:08}").as_bytes());
+        fs_err::write(folder.join(format!("{number:04}.jpg")), bytes).expect("writes");
+    }
+}
+
+/// Images a second through so many streams.
+async fn ingest(data: &Path, media: &Path, streams: usize) -> f64 {
+    let server = Server::start(data);
+    // The encoders are loaded by the first.
+    server.client().await.query(request("a dog", false)).await.expect("answers");
+    let all = files(media, "jpg", usize::MAX).expect("files");
+    let begun = Instant::now();
+    let mut sending = tokio::task::JoinSet::new();
+    for part in all.chunks(all.len().div_ceil(streams)) {
+        let (client, part) = (server.client().await, part.to_vec());
+        sending.spawn(async move {
+            let items = futures::stream::iter(part).map(|path| {
+                let bytes = fs_err::read(path).expect("reads");
+                IngestItem { media: MediaPolicy::None, ..IngestItem::of_bytes(bytes) }
+            });
+            let mut outcomes = client.ingest(items);
+            let mut indexed = 0;
+            while let Some(outcome) = outcomes.next().await {
+                outcome.expect("an outcome");
+                indexed += 1;
+            }
+            indexed
+        });
+    }
+    let indexed: usize = sending.join_all().await.into_iter().sum();
+    assert_eq!(indexed, JPEGS);
+    JPEGS as f64 / begun.elapsed().as_secs_f64()
+}
+
+/// A connection of HTTP/1.1 that is kept.
+struct Http {
+    stream: TcpStream,
+    host: String,
+}
+
+impl Http {
+    async fn connect(url: &str) -> Self {
+        let host = url.trim_start_matches("http://").to_owned();
+        let stream = TcpStream::connect(&host).await.expect("connects");
+        stream.set_nodelay(true).expect("sets");
+        Self { stream, host }
+    }
+
+    async fn post(&mut self, path: &str, body: &str) -> Vec<u8> {
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            self.host,
+            body.len()
+        );
+        self.stream.write_all(head.as_bytes()).await.expect("sends");
+        let mut bytes = Vec::new();
+        loop {
+            self.stream.read_buf(&mut bytes).await.expect("reads");
+            let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
+            let head = String::from_utf8_lossy(bytes.get(..end).expect("a head")).to_lowercase();
+            let length =
+                head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
+            let length = length.expect("a length");
+            if bytes.len() >= end + 4 + length {
+                return bytes.split_off(end + 4);
+            }
+        }
+    }
+}
