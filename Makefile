@@ -27,7 +27,7 @@ export SENSORIUM_BIN := $(BIN)
 export SENSORIUM_BENCH_INDEX := $(TARGET)/release/sensorium-bench-index
 export DATA CACHE
 
-.PHONY: help setup weights build test test-page lint lint-deploy dist eval eval-public demo bench bench-index bench-service stress readme
+.PHONY: help setup weights build test test-clients test-page lint lint-deploy dist eval eval-public demo bench bench-index bench-service stress readme
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 20
@@ -50,6 +50,10 @@ test: build ## all tests, on samples/ alone
 	@$(STEP) "test: arithmetic of bench-index" python3 scripts/test_bench_index.py
 	@$(STEP) "test: examples of README" python3 scripts/readme.py --check
 	@$(STEP) "test: page" scripts/test_page.sh --present
+
+test-clients: build ## public clients against a server of the samples: grpcio by reflection, curl, schemathesis
+	@$(STEP) "test-clients: set-up" scripts/setup.sh python3-venv curl
+	@$(STEP) test-clients scripts/clients.sh
 
 test-page: build ## the page in headless Chromium, which it installs where it may
 	@$(STEP) "test-page: browser" scripts/test_page.sh

@@ -162,6 +162,13 @@ pub struct Served {
     child: Child,
 }
 
+impl Served {
+    /// The process of the server.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+}
+
 impl Drop for Served {
     fn drop(&mut self) {
         signal(&self.child, Signal::TERM);

@@ -174,7 +174,7 @@ mod tests {
         let rows = rows(&now, Some((&before, Duration::from_secs(2))));
         let shown: Vec<(&str, &Shown)> = rows.iter().map(|row| (row.name.as_str(), &row.shown)).collect();
         // Of 20 calls 10 took up to 0.1 s and 10 up to 1 s: 99 in 100 lie below 0.1 + 0.9 x 9.8 / 10.
-        let spread = Shown::Spread { per_second: Some(10.0), median: 0.1, p99: 0.1 + 0.9 * 0.98 };
+        let spread = Shown::Spread { per_second: Some(10.0), median: 0.1, p99: 0.1 + 0.9 * ((20.0 * 0.99 - 10.0) / 10.0) };
         let rate = Shown::Rate { total: 30.0, per_second: Some(10.0) };
         assert_eq!(
             shown,
@@ -198,8 +198,8 @@ mod tests {
         assert_eq!(
             lines,
             [
-                "call_seconds                      -/s  median 50.0 ms, p99 99.0 ms",
-                "calls_total  method=Query         -/s  10",
+                "call_seconds                       -/s  median 50.0 ms, p99 99.0 ms",
+                "calls_total  method=Query          -/s  10",
                 "disk_bytes                 2.0 MB",
             ]
         );
