@@ -112,7 +112,7 @@ export function Tile({ hit, index, count, box, collection, current, chosen, play
   const badge = hit.moment ? span(hit.moment.start_ms, hit.moment.end_ms) : plays && length ? time(length) : '';
   const said = caption(hit);
   const style = { left: `${box.left}px`, top: `${box.top}px`, width: `${box.width}px` };
-  return html`<li class=${`tile ${kind}${chosen ? ' chosen' : ''}`} style=${style} aria-posinset=${index + 1} aria-setsize=${count}>
+  return html`<li class=${`tile ${kind} ${grade(hit.score) === 'chance' ? 'faded' : ''}${chosen ? ' chosen' : ''}`} style=${style} aria-posinset=${index + 1} aria-setsize=${count}>
     <a class="tile-media" href=${write({ ...route.get(), hit: hit.asset_id, at: place(hit) })} style=${{ height: `${box.height}px` }} data-index=${index} tabindex=${current ? 0 : -1}
       aria-label=${spoken(hit, index)} draggable="false" onClick=${open} onFocus=${() => onFocus(index)} onPointerEnter=${enter} onPointerLeave=${leave}>
       <${Picture} hit=${hit} collection=${collection} />
