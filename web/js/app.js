@@ -18,10 +18,10 @@ import './prefs.js';
 
 function Bar({ state, onHelp, onSettings }) {
   const { list } = useStore(collections);
-  const { info, required, scope } = useStore(server);
+  const { info, required, scope, reach } = useStore(server);
   const own = info?.collection_name ?? 'default';
   const here = state.collection || own;
-  const names = [...new Set([own, here, ...list.map(({ name }) => name)])];
+  const names = [...new Set([...(reach.length > 0 ? reach : [own]), here, ...list.map(({ name }) => name)])];
   const to = (view) => (event) => {
     if (event.metaKey || event.ctrlKey || event.shiftKey) return;
     event.preventDefault();
@@ -46,14 +46,19 @@ function Bar({ state, onHelp, onSettings }) {
 function App() {
   const state = useStore(route);
   const { up, locked } = useStore(link);
-  const { ready, info, problem } = useStore(server);
+  const { ready, info, problem, reach } = useStore(server);
   const [over, setOver] = useState('');
   useEffect(() => {
     meet();
   }, []);
+  // A key that reaches some collections alone begins in one of them.
+  const shut = info && reach.length > 0 && !reach.includes(state.collection || info.collection_name);
   useEffect(() => {
-    if (info) learnFields(state.collection);
-  }, [info, state.collection]);
+    if (shut) go({ collection: reach[0], hit: '', at: '' }, { replace: true });
+  }, [shut]);
+  useEffect(() => {
+    if (info && !shut) learnFields(state.collection);
+  }, [info, shut, state.collection]);
   useEffect(() => {
     document.title = state.view === 'library' ? 'Library · Sensorium' : state.q ? `${state.q} · Sensorium` : 'Sensorium';
   }, [state.view, state.q]);
@@ -83,7 +88,7 @@ function App() {
   }, []);
   let view = html`<main class="waiting" aria-busy="true"><h1 class="unseen">Sensorium</h1></main>`;
   if (locked) view = html`<${Login} onIn=${() => run({ force: true })} />`;
-  else if (info) view = state.view === 'library' ? html`<${Library} />` : html`<${Search} />`;
+  else if (info && !shut) view = state.view === 'library' ? html`<${Library} />` : html`<${Search} />`;
   else if (ready && problem) view = html`<main class="waiting"><h1 class="unseen">Sensorium</h1><div class="nothing bad" role="alert"><${Icon} name="warning" size=${28} /><h2>That did not work</h2><p>${problem}</p><button type="button" class="button" onClick=${meet}>Try again</button></div></main>`;
   return html`<${Bar} state=${state} onHelp=${() => setOver('help')} onSettings=${() => setOver('settings')} />
     <div role="alert">${!up && html`<p class="gone"><${Icon} name="warning" size=${16} />The server does not answer. Trying again…</p>`}</div>

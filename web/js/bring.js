@@ -16,7 +16,7 @@ const ROWS = 200;
 function Row({ item }) {
   const busy = item.state === 'sending' || item.state === 'reading';
   return html`<li class=${`job ${item.state}`}>
-    <span class="job-name" title=${item.name}>${item.asset ? html`<a href=${linkTo({ view: 'search', collection: item.collection, q: '', terms: [], filter: '', modalities: [], min: null, hit: item.asset, at: '' })}>${item.name}</a>` : item.name}</span>
+    <span class="job-name" title=${item.name}>${item.asset && (item.state === 'indexed' || item.state === 'unchanged') ? html`<a href=${linkTo({ view: 'search', collection: item.collection, q: '', terms: [], filter: '', modalities: [], min: null, hit: item.asset, at: '' })}>${item.name}</a>` : item.name}</span>
     <span class="job-size">${bytes(item.size)}</span>
     <span class="job-state">${STATES[item.state]}${item.state === 'indexed' && item.points > 0 ? `, ${plural(item.points, 'point')}` : ''}</span>
     <span class="job-act">

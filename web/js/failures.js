@@ -7,23 +7,25 @@ import { say } from './say.js';
 
 const ROWS = 200;
 
-function Table({ files, onRetry, trying }) {
+function Table({ files, onRetry, trying, admin }) {
   return html`<ul class="failures">${files.slice(0, ROWS).map((file) => html`<li key=${file.path}>
     <div class="failure-head"><code title=${file.path}>${file.path}</code>
-      <${IconButton} name="retry" size=${16} disabled=${trying !== ''} label=${`Try ${file.path} again`} onClick=${() => onRetry(file.path)} /></div>
+      ${admin && html`<${IconButton} name="retry" size=${16} disabled=${trying !== ''} label=${`Try ${file.path} again`} onClick=${() => onRetry(file.path)} />`}</div>
     <p>${file.failure?.message ?? 'no reason is known'}</p>
     <p class="quiet">${[bare(file.failure?.reason ?? file.failure?.error), file.tries ? plural(file.tries, 'try', 'tries') : '', bytes(file.bytes), file.failure?.retryable ? 'may work later' : ''].filter(Boolean).join(' · ')}</p>
   </li>`)}</ul>${files.length > ROWS && html`<p class="quiet">and ${files.length - ROWS} more</p>`}`;
 }
 
-export function Failures({ collection, changed }) {
+export function Failures({ collection, changed, admin }) {
   const [lists, setLists] = useState({ failed: null, warned: null });
+  const [error, setError] = useState('');
   const [warnings, setWarnings] = useState(false);
   const [trying, setTrying] = useState('');
   const [again, setAgain] = useState(0);
   useEffect(() => {
     let gone = false;
-    const ask = (flag, name) => call('GET', 'v1/failures', { params: { collection, warnings: flag || undefined } }).then((found) => !gone && setLists((before) => ({ ...before, [name]: found.files ?? [] })), () => !gone && setLists((before) => ({ ...before, [name]: [] })));
+    const ask = (flag, name) => call('GET', 'v1/failures', { params: { collection, warnings: flag || undefined } }).then((found) => !gone && setLists((before) => ({ ...before, [name]: found.files ?? [] })), (problem) => !gone && setError(problem.message));
+    setError('');
     ask(false, 'failed');
     ask(true, 'warned');
     return () => {
@@ -47,6 +49,7 @@ export function Failures({ collection, changed }) {
     <div class="segments" role="group" aria-label="Which files">
       <button type="button" aria-pressed=${!warnings} onClick=${() => setWarnings(false)}>Failed <b>${lists.failed?.length ?? ''}</b></button>
       <button type="button" aria-pressed=${warnings} onClick=${() => setWarnings(true)}>In, with a warning <b>${lists.warned?.length ?? ''}</b></button></div>
-    ${files.length === 0 ? html`<p class="quiet"><${Icon} name="check" size=${16} /> ${warnings ? 'No file has a warning.' : 'Every file could be read.'}</p>` : html`<${Table} files=${files} onRetry=${retry} trying=${trying} />`}
+    ${error && html`<p class="bad" role="alert">${error}</p>`}
+    ${error || !(warnings ? lists.warned : lists.failed) ? null : files.length === 0 ? html`<p class="quiet"><${Icon} name="check" size=${16} /> ${warnings ? 'No file has a warning.' : 'Every file could be read.'}</p>` : html`<${Table} files=${files} onRetry=${retry} trying=${trying} admin=${admin} />`}
   </section>`;
 }

@@ -2,7 +2,7 @@
 import { assetAddress } from './api.js';
 import { bare, score, span, time } from './format.js';
 
-const SEEN = { video: 'seen', image: 'seen', audio: 'heard', text: 'read', caption: 'by its caption', fused: 'as a whole' };
+const SEEN = { video: 'seen', image: 'seen', audio: 'heard', text: 'read', caption: 'captioned', fused: 'as a whole' };
 const NAMES = { image: 'Image', video: 'Video', audio: 'Audio', text: 'Text' };
 
 export function modality(hit) {

@@ -1,8 +1,8 @@
 // Bringing files in: a queue of uploads, each with its progress and its outcome.
 import { ApiError, link, upload } from './api.js';
-import { bare } from './format.js';
+import { bare, bytes } from './format.js';
 import { forget } from './searcher.js';
-import { loadCollections } from './server.js';
+import { loadCollections, server } from './server.js';
 import { store } from './store.js';
 
 const SIDE_BY_SIDE = 3;
@@ -88,7 +88,8 @@ link.watch(({ up }) => up && pump());
 
 /** Puts files at the end of the queue. */
 export function bringIn(files, collection, payload) {
-  const items = files.map((file) => ({ id: next++, file, name: file.webkitRelativePath || file.name, size: file.size, collection, payload, state: 'waiting', progress: 0, tries: 0, notBefore: 0, message: '' }));
+  const most = server.get().info?.max_message_bytes || Infinity;
+  const items = files.map((file) => ({ id: next++, file, name: file.webkitRelativePath || file.name, size: file.size, collection, payload, state: file.size > most ? 'failed' : 'waiting', progress: 0, tries: 0, notBefore: 0, message: file.size > most ? `larger than this server takes from a page (${bytes(most)}); index it on the server's machine` : '' }));
   queue.set({ items: [...queue.get().items, ...items] });
   pump();
 }

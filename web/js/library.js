@@ -20,7 +20,7 @@ export function Library() {
       ? html`<${Ingest} collection=${collection} onChange=${touch} />`
       : html`<p class="quiet"><${Icon} name="key" size=${16} /> Your key may read. To bring media in, log in with one that may write.</p>`}
     <${Collections} changed=${changed} onChange=${touch} admin=${may('admin', who)} />
-    <${Failures} collection=${collection} changed=${changed} />
+    <${Failures} collection=${collection} changed=${changed} admin=${may('admin', who)} />
     ${may('admin', who) && html`<${Keys} />`}
   </main>`;
 }

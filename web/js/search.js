@@ -186,7 +186,7 @@ export function Search() {
     <div class="status-row"><${Status} list=${list} state=${state} total=${total} />
       ${list.status === 'done' && list.weak && list.hits.length > 0 && html`<p class="weak" role="status"><${Icon} name="warning" size=${16} />Nothing matches well: even the best is no better than chance.</p>`}</div>
     <${Nothing} list=${list} state=${state} />
-    <div class=${list.weak ? 'hits weakly' : 'hits'}><${Grid} list=${list} collection=${state.collection} onOpen=${open} control=${control} /></div>
+    <div class="hits"><${Grid} list=${list} collection=${state.collection} onOpen=${open} control=${control} /></div>
     ${list.paging && html`<p class="paging" role="status">More…</p>`}
     ${chosen.size > 0 && html`<${Picked} />`}
     <${DropZones} combinable=${asks(state)} />

@@ -5,7 +5,7 @@ import { store } from './store.js';
 
 const SCOPES = ['read', 'write', 'admin'];
 
-export const server = store({ ready: false, info: null, scope: '', required: false, problem: '' });
+export const server = store({ ready: false, info: null, scope: '', reach: [], required: false, problem: '' });
 export const collections = store({ list: [], loaded: false, error: '' });
 
 /** Whether the key at hand may do something of this scope. */
@@ -31,7 +31,7 @@ export async function meet() {
     }
     // Without keys everybody on this machine may do everything.
     const scope = String(session.scope || (session.required ? '' : 'admin')).toLowerCase().replace(/^scope_/, '');
-    server.set({ scope, required: session.required === true, problem: '' });
+    server.set({ scope, reach: session.collections ?? [], required: session.required === true, problem: '' });
     if (session.required && !scope) {
       link.set({ locked: true });
       server.set({ ready: true });

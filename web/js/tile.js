@@ -83,7 +83,7 @@ function Passage({ hit, collection }) {
 function Picture({ hit, collection }) {
   const [lost, setLost] = useState(false);
   const kind = modality(hit);
-  if (kind === 'text') return html`<${Passage} hit=${hit} collection=${collection} />`;
+  if (kind === 'text') return null;
   if (lost) return html`<span class="tile-blank"><${Icon} name=${kind === 'audio' ? 'audio' : kind} size=${34} /></span>`;
   return html`<img class=${kind === 'audio' ? 'tile-image wave' : 'tile-image'} src=${thumbnail(hit, collection)} alt="" decoding="async" draggable="false" onError=${() => setLost(true)} />`;
 }
@@ -112,7 +112,7 @@ export function Tile({ hit, index, count, box, collection, current, chosen, play
   const badge = hit.moment ? span(hit.moment.start_ms, hit.moment.end_ms) : plays && length ? time(length) : '';
   const said = caption(hit);
   const style = { left: `${box.left}px`, top: `${box.top}px`, width: `${box.width}px` };
-  return html`<li class=${`tile ${kind}${chosen ? ' chosen' : ''}`} style=${style} aria-posinset=${index + 1} aria-setsize=${count}>
+  return html`<li class=${`tile ${kind} ${grade(hit.score) === 'chance' ? 'faded' : ''}${chosen ? ' chosen' : ''}`} style=${style} aria-posinset=${index + 1} aria-setsize=${count}>
     <a class="tile-media" href=${write({ ...route.get(), hit: hit.asset_id, at: place(hit) })} style=${{ height: `${box.height}px` }} data-index=${index} tabindex=${current ? 0 : -1}
       aria-label=${spoken(hit, index)} draggable="false" onClick=${open} onFocus=${() => onFocus(index)} onPointerEnter=${enter} onPointerLeave=${leave}>
       <${Picture} hit=${hit} collection=${collection} />
@@ -120,6 +120,7 @@ export function Tile({ hit, index, count, box, collection, current, chosen, play
         <span class="tile-progress" style=${{ transform: `scaleX(${progress})` }}></span>`}
       ${badge && html`<span class="tile-badge"><${Icon} name=${kind === 'audio' ? 'audio' : 'play'} size=${11} filled=${kind === 'video'} />${badge}</span>`}
     </a>
+    ${kind === 'text' && html`<div class="tile-words" style=${{ height: `${box.height}px` }}><${Passage} hit=${hit} collection=${collection} /></div>`}
     <label class="tile-pick"><input type="checkbox" tabindex="-1" checked=${chosen} aria-label=${`Select ${name(hit)}`} onClick=${(event) => onPick(index, event.shiftKey)} /></label>
     <div class="tile-lines">
       <p class="tile-name"><span class="tile-title" title=${hit.path || name(hit)}>${name(hit)}</span>

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
-import { start } from './stub.mjs';
+import { CSP, start } from './stub.mjs';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../..');
 export const SAMPLES = join(ROOT, 'samples');
@@ -98,11 +98,21 @@ export async function closeBrowser() {
   browser = null;
 }
 
+/** The files of the page as they lie in web/, in place of those that the binary was built with. */
+async function fromDisk(context, url) {
+  const { origin } = new URL(url);
+  await context.route((at) => at.origin === origin && /\/(?:(?:js|css|vendor)\/[\w.-]+|favicon\.svg)?$/.test(at.pathname), (route) => {
+    const path = new URL(route.request().url()).pathname.replace(/^\/media(?=\/)/, '').slice(1) || 'index.html';
+    return route.fulfill({ path: join(ROOT, 'web', path), headers: { 'content-security-policy': CSP } });
+  });
+}
+
 /** A fresh page; `check` fails where it saw what it must not see. */
 export async function open(url, { width = 1280, height = 820, ...options } = {}) {
   browser ??= await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--autoplay-policy=no-user-gesture-required', '--force-color-profile=srgb'] });
   const context = await browser.newContext({ viewport: { width, height }, ...options });
   context.setDefaultTimeout(20_000);
+  if (REAL && process.env.PAGE_FRESH) await fromDisk(context, url);
   const page = await context.newPage();
   const wrong = [];
   const origin = new URL(url).origin;
