@@ -204,7 +204,8 @@ fn http(server: &Served, request: &str, kind: &str, body: &[u8]) -> (u16, Vec<u8
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).expect("reads");
     let end = answer.windows(4).position(|four| four == b"\r\n\r\n").expect("a head");
-    let status = String::from_utf8_lossy(&answer[..end]).split(' ').nth(1).and_then(|status| status.parse().ok());
+    let status =
+        String::from_utf8_lossy(&answer[..end]).split(' ').nth(1).and_then(|status| status.parse().ok());
     (status.expect("a status"), answer[end + 4..].to_vec())
 }
 
@@ -222,7 +223,8 @@ fn taken(server: &Served) -> (f64, usize, usize) {
 
 /// Brings a file in, asks, deletes it again: what a media team does all day, in small.
 fn one_round(server: &Served, number: usize) {
-    let mut body = b"--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.jpg\"\r\n\r\n".to_vec();
+    let mut body =
+        b"--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.jpg\"\r\n\r\n".to_vec();
     body.extend(fs_err::read(samples().join("images/pizza.jpg")).expect("reads"));
     body.extend(format!("{number:08}\r\n--x--\r\n").as_bytes());
     let (status, answer) = http(server, "POST /v1/ingest", "multipart/form-data; boundary=x", &body);
@@ -244,7 +246,8 @@ fn one_round(server: &Served, number: usize) {
 #[test]
 #[ignore = "twenty minutes: make stress runs it"]
 fn a_server_stays_as_it_is_under_mixed_load() {
-    let seconds = std::env::var("SENSORIUM_SOAK_SECONDS").ok().and_then(|seconds| seconds.parse().ok()).unwrap_or(1200);
+    let seconds =
+        std::env::var("SENSORIUM_SOAK_SECONDS").ok().and_then(|seconds| seconds.parse().ok()).unwrap_or(1200);
     let held = Sensorium::new();
     held.index(&samples().join("images"));
     let server = held.serve();
@@ -272,11 +275,15 @@ fn a_server_stays_as_it_is_under_mixed_load() {
     let covariance = mean(&|seen| (seen.0 - at) * (seen.1.0 - kib));
     let slope = covariance / mean(&|seen| (seen.0 - at).powi(2)).max(1e-9) * 600.0 / kib;
     let most = |of: &dyn Fn(&(usize, usize)) -> usize| {
-        let values: Vec<_> = warm.iter().map(|(_, (_, descriptors, threads))| of(&(*descriptors, *threads))).collect();
+        let values: Vec<_> =
+            warm.iter().map(|(_, (_, descriptors, threads))| of(&(*descriptors, *threads))).collect();
         (values.iter().min().copied().unwrap_or(0), values.iter().max().copied().unwrap_or(0))
     };
     let (descriptors, threads) = (most(&|counts| counts.0), most(&|counts| counts.1));
-    println!("{rounds} rounds in {seconds} s; memory {kib:.0} KiB, {:.2} % in 10 minutes; descriptors {descriptors:?}, threads {threads:?}", slope * 100.0);
+    println!(
+        "{rounds} rounds in {seconds} s; memory {kib:.0} KiB, {:.2} % in 10 minutes; descriptors {descriptors:?}, threads {threads:?}",
+        slope * 100.0
+    );
     assert!(slope < 0.01, "memory grows");
     assert!(descriptors.1 - descriptors.0 <= 16 && threads.1 - threads.0 <= 8, "{descriptors:?} {threads:?}");
 }

@@ -174,7 +174,11 @@ mod tests {
         let rows = rows(&now, Some((&before, Duration::from_secs(2))));
         let shown: Vec<(&str, &Shown)> = rows.iter().map(|row| (row.name.as_str(), &row.shown)).collect();
         // Of 20 calls 10 took up to 0.1 s and 10 up to 1 s: 99 in 100 lie below 0.1 + 0.9 x 9.8 / 10.
-        let spread = Shown::Spread { per_second: Some(10.0), median: 0.1, p99: 0.1 + 0.9 * ((20.0 * 0.99 - 10.0) / 10.0) };
+        let spread = Shown::Spread {
+            per_second: Some(10.0),
+            median: 0.1,
+            p99: 0.1 + 0.9 * ((20.0 * 0.99 - 10.0) / 10.0),
+        };
         let rate = Shown::Rate { total: 30.0, per_second: Some(10.0) };
         assert_eq!(
             shown,

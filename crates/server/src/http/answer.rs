@@ -41,7 +41,7 @@ async fn answer(route: &'static Route, app: App, request: Request) -> Result<Res
     let call = method(route.rpc)?;
     let descriptor = call.input();
     let mut object = match route.has_body {
-        true => read_body(&app, &parts.headers, body, takes_media(route)).await?,
+        true => read_body(&app, &parts.headers, body, WITH_MEDIA.contains(&route.rpc)).await?,
         false => Map::new(),
     };
     let parameters = parse(parts.uri.query())?;
@@ -74,9 +74,15 @@ fn missing(route: &Route, answered: &Value) -> Option<Fault> {
 }
 
 /// Calls whose messages carry media.
-fn takes_media(route: &Route) -> bool {
-    ["QueryService", "EmbedService", "CaptionService"].iter().any(|service| route.rpc.starts_with(service))
-}
+const WITH_MEDIA: [&str; 7] = [
+    "CaptionService/Caption",
+    "CaptionService/Summarize",
+    "EmbedService/Embed",
+    "QueryService/Query",
+    "QueryService/QueryBatch",
+    "QueryService/ScoreAsset",
+    "QueryService/Watch",
+];
 
 /// JSON as an answer.
 pub(super) fn of_json(value: &Value) -> Response {
