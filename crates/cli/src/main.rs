@@ -84,7 +84,7 @@ fn run(args: &[OsString]) -> anyhow::Result<Exit> {
         },
     };
     let environment = Environment::read();
-    start_log(environment.log.as_deref());
+    start_log(environment.log.as_deref(), environment.log_format.as_deref() == Some("json"));
     let mut out = Out::new(cli.global.json, environment.no_color);
     let command = match (cli.version, cli.command) {
         (true, _) => Command::Version { long: cli.long },
@@ -123,8 +123,12 @@ fn told(error: &clap::Error, args: &[OsString]) -> Exit {
     }
 }
 
-fn start_log(filter: Option<&str>) {
+fn start_log(filter: Option<&str>, as_json: bool) {
     let filter =
         EnvFilter::try_new(filter.unwrap_or(DEFAULT_LOG)).unwrap_or_else(|_| EnvFilter::new(DEFAULT_LOG));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| LogLines).with_target(false).init();
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| LogLines);
+    match as_json {
+        true => lines.json().flatten_event(true).init(),
+        false => lines.with_target(false).init(),
+    }
 }

@@ -28,6 +28,11 @@ struct Method {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Stage {
+    stage: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Outcome {
     outcome: &'static str,
 }
@@ -43,7 +48,9 @@ pub(crate) struct Metrics {
     registry: Registry,
     calls: Family<Call, Counter>,
     seconds: Family<Method, Histogram>,
+    stages: Family<Stage, Histogram>,
     in_flight: Gauge,
+    bytes: Gauge,
     items: Family<Outcome, Counter>,
     rejected: Family<Reason, Counter>,
 }
@@ -56,13 +63,21 @@ impl Default for Metrics {
         let histogram: fn() -> Histogram = || Histogram::new(exponential_buckets(0.001, 2.0, BUCKETS));
         let seconds = Family::new_with_constructor(histogram);
         registry.register("call_seconds", "Time from a request to the head of its answer", seconds.clone());
+        let stages = Family::new_with_constructor(histogram);
+        registry.register("stage_seconds", "Time of the steps of queries", stages.clone());
+        let bytes = Gauge::default();
+        registry.register(
+            "ingest_bytes_in_flight",
+            "Bytes of items and messages that are worked on",
+            bytes.clone(),
+        );
         let in_flight = Gauge::default();
         registry.register("calls_in_flight", "Requests whose answers are not begun", in_flight.clone());
         let items = Family::default();
         registry.register("ingest_items", "Items of ingest, by what became of them", items.clone());
         let rejected = Family::default();
         registry.register("rejected", "Requests that were turned away", rejected.clone());
-        Self { registry, calls, seconds, in_flight, items, rejected }
+        Self { registry, calls, seconds, stages, in_flight, bytes, items, rejected }
     }
 }
 
@@ -88,6 +103,16 @@ impl Metrics {
         let call = Call { method: method.to_owned(), code: code.to_owned() };
         self.calls.get_or_create(&call).inc();
         self.seconds.get_or_create(&Method { method: method.to_owned() }).observe(took.as_secs_f64());
+    }
+
+    /// Counts a step of a query. `stage` is one of few.
+    pub(crate) fn stage(&self, stage: &str, seconds: f64) {
+        self.stages.get_or_create(&Stage { stage: stage.to_owned() }).observe(seconds);
+    }
+
+    /// Takes note of the bytes that are worked on.
+    pub(crate) fn bytes_in_flight(&self, bytes: usize) {
+        self.bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
     }
 
     /// Counts what was turned away before anything looked at it.

@@ -584,6 +584,8 @@ pub(crate) struct Environment {
     pub(crate) api_key: Option<Result<ApiKey, BadKey>>,
     /// `SENSORIUM_LOG`: what is logged, for instance `debug`.
     pub(crate) log: Option<String>,
+    /// `SENSORIUM_LOG_FORMAT`: `json` for an object a line.
+    pub(crate) log_format: Option<String>,
 }
 
 impl Environment {
@@ -599,6 +601,7 @@ impl Environment {
             no_color: path("NO_COLOR").is_some(),
             api_key: text("SENSORIUM_API_KEY").map(|key| ApiKey::new(&key)),
             log: text("SENSORIUM_LOG"),
+            log_format: text("SENSORIUM_LOG_FORMAT"),
         }
     }
 }

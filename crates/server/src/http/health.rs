@@ -8,6 +8,7 @@ use http::header::CONTENT_TYPE;
 use super::problem::Problem;
 use super::{App, caller};
 use crate::calls::Scope;
+use crate::context::BYTES_UNIT;
 
 /// The process answers.
 pub(super) async fn live() -> &'static str {
@@ -32,6 +33,9 @@ pub(super) async fn metrics(State(app): State<App>, request: Request) -> Result<
             collections.push(app.context.within(engine.stats()).await?);
         }
     }
+    let all = app.context.settings().max_bytes_in_flight.div_ceil(BYTES_UNIT);
+    let used = all.saturating_sub(app.context.bytes().available_permits());
+    app.context.metrics().bytes_in_flight(used.saturating_mul(BYTES_UNIT));
     let text = app.context.metrics().text(&collections);
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     Ok(([(CONTENT_TYPE, kind)], text).into_response())
