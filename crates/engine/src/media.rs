@@ -103,7 +103,7 @@ impl Engine {
             let target = folder.path().join("clip.mp4");
             sensorium_media::cut_clip(&path, &[span], &target, &flag)
                 .map_err(|reason| EngineError::BadTerm { term: term.clone(), reason })?;
-            std::fs::File::open(&target).map_err(unwritten)
+            Ok(fs_err::File::open(&target).map_err(unwritten)?.into_parts().0)
         })
         .await
     }
@@ -116,7 +116,7 @@ fn open(path: &std::path::Path, stamp: Option<Stamp>) -> Option<(File, u64)> {
     let (file, _) = opened.into_parts();
     let metadata = file.metadata().ok()?;
     let is_it = metadata.is_file() && stamp.is_none_or(|stamp| Stamp::of(&metadata) == stamp);
-    is_it.then(|| (file, metadata.len()))
+    if is_it { Some((file, metadata.len())) } else { None }
 }
 
 /// Why there are no bytes.

@@ -268,6 +268,15 @@ impl Context {
         place: Option<Place>,
         changes: Vec<AliasChange>,
     ) -> Result<(), Fault> {
+        let known = self.aliases().await?;
+        for change in &changes {
+            let (alias, of) = match change {
+                AliasChange::Set(Alias { alias, collection }) => (alias, Some(collection)),
+                AliasChange::Remove(alias) => (alias, None),
+            };
+            // A key reaches the aliases of the collections that it reaches.
+            known.get(alias).into_iter().chain(of).try_for_each(|collection| self.check(collection))?;
+        }
         let shared = self.clone();
         self.to_its_end(place, async move {
             let mut known = shared.0.aliases.lock().await;

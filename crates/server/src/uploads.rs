@@ -195,10 +195,8 @@ impl Drop for Receiving {
 
 fn unwritten(error: std::io::Error) -> Fault {
     use std::io::ErrorKind as Io;
-    let kind = match error.kind() {
-        Io::StorageFull | Io::QuotaExceeded => ErrorKind::Overloaded,
-        _ => ErrorKind::Unavailable,
-    };
+    let is_full = matches!(error.kind(), Io::StorageFull | Io::QuotaExceeded);
+    let kind = if is_full { ErrorKind::Overloaded } else { ErrorKind::Unavailable };
     Fault::new(kind, format!("keep an upload: {error}"))
 }
 

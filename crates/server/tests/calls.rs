@@ -246,6 +246,39 @@ async fn a_message_above_the_limit_is_refused() {
 }
 
 #[tokio::test]
+async fn messages_may_be_packed_and_count_as_what_they_are() {
+    use tonic::codec::CompressionEncoding::{Gzip, Zstd};
+    let settings = Settings { max_message_bytes: 100_000, ..Settings::default() };
+    let server = Running::with(settings, FakeDecoder::default()).await;
+    let client = server.client().await;
+    send(&client, vec![file("image dog")]).await;
+    let query = |text: &str| v1::QueryRequest {
+        terms: vec![v1::Term { input: Some(v1::term::Input::Text(text.to_owned())), ..Default::default() }],
+        ..Default::default()
+    };
+    for (encoding, name) in [(Gzip, "gzip"), (Zstd, "zstd")] {
+        let mut service = QueryServiceClient::new(server.channel().await)
+            .send_compressed(encoding)
+            .accept_compressed(encoding);
+        let answer = service.query(query("dog")).await.expect("answers");
+        let told = answer.metadata().get("grpc-encoding").map(|name| name.as_bytes().to_vec());
+        assert_eq!(told.as_deref(), Some(name.as_bytes()));
+        assert_eq!(answer.into_inner().hits.len(), 1);
+        // Some hundred bytes on the wire.
+        let status = service.query(query(&"x".repeat(1 << 20))).await.expect_err("too large");
+        assert!(
+            matches!(status.code(), Code::OutOfRange | Code::ResourceExhausted | Code::Internal),
+            "{status:?}"
+        );
+        assert!(service.query(query("dog")).await.is_ok());
+    }
+    let mut plain = QueryServiceClient::new(server.channel().await);
+    let answer = plain.query(query("dog")).await.expect("answers");
+    assert!(answer.metadata().get("grpc-encoding").is_none());
+    server.end().await;
+}
+
+#[tokio::test]
 async fn a_call_that_takes_too_long_is_ended() {
     let settings = Settings { call_timeout: Duration::from_millis(50), ..Settings::default() };
     let server = Running::with(settings, FakeDecoder::held()).await;

@@ -180,7 +180,9 @@ impl v1::collections_service_server::CollectionsService for Service {
     ) -> Result<Response<v1::ListAliasesResponse>, Status> {
         let (_place, v1::ListAliasesRequest { collection_name }) = enter(request);
         let known = self.context.aliases().await?;
-        let meant = known.iter().filter(|(_, of)| collection_name.is_empty() || **of == collection_name);
+        let meant = known.iter().filter(|(_, of)| {
+            (collection_name.is_empty() || **of == collection_name) && check_collection(of).is_ok()
+        });
         let alias = |(alias, of): (&String, &String)| v1::SetAlias {
             alias: alias.clone(),
             collection_name: of.clone(),

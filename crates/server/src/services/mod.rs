@@ -14,6 +14,7 @@ mod query;
 mod watch;
 
 use sensorium_api::v1;
+use tonic::codec::CompressionEncoding;
 use tonic::service::Routes;
 use tonic::service::interceptor::InterceptedService;
 
@@ -32,7 +33,13 @@ pub(crate) fn routes(context: &Context) -> Routes {
         ($routes:expr, $module:ident :: $server:ident, $service:expr, $bytes:expr, $gate:expr) => {
             $routes.add_service(Arrival::new(
                 InterceptedService::new(
-                    v1::$module::$server::new($service).max_decoding_message_size($bytes),
+                    // What a message is unpacked to counts for its limit; answers are packed for those who ask for it.
+                    v1::$module::$server::new($service)
+                        .max_decoding_message_size($bytes)
+                        .accept_compressed(CompressionEncoding::Gzip)
+                        .accept_compressed(CompressionEncoding::Zstd)
+                        .send_compressed(CompressionEncoding::Gzip)
+                        .send_compressed(CompressionEncoding::Zstd),
                     $gate.clone(),
                 ),
                 arrival,
