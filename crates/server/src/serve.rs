@@ -14,6 +14,7 @@ use std::time::Duration;
 use sensorium_api::{DESCRIPTOR_SET, PROTOCOL};
 use sensorium_engine::{Engine, ServerInfo, remove_server_info, write_server_info};
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tonic::service::Routes;
@@ -74,9 +75,10 @@ pub async fn serve(
     let server = connections::serve(listener, edge, context.settings(), tls, context.stopping());
     let mut upkeep = JoinSet::new();
     upkeep.spawn(save_uses(Arc::clone(&access)));
-    if let Some(certificates) = certificates {
-        upkeep.spawn(certificates.keep_current());
-    }
+    match certificates {
+        Some(certificates) => upkeep.spawn(certificates.keep_current()),
+        None => upkeep.spawn(heed_no_hangup()),
+    };
     let end = async {
         shutdown.await;
         tracing::info!("the server stops");
@@ -110,6 +112,14 @@ async fn save_uses(access: Arc<Access>) {
                 Err(error) => tracing::warn!(%error, "uses of keys are not written"),
             }
         }
+    }
+}
+
+/// SIGHUP is to have things read anew, and never to end the server: without certificates there is nothing to read.
+async fn heed_no_hangup() {
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+    while hangup.recv().await.is_some() {
+        tracing::info!("SIGHUP: there is no certificate to be read anew");
     }
 }
 
