@@ -138,7 +138,9 @@ async fn ladder(server: &Server, clients: usize, assets: usize) {
                     Err(error) => {
                         assert_eq!(error.kind(), ErrorKind::Overloaded, "{error}");
                         turned_away.fetch_add(1, Ordering::Relaxed);
-                        tokio::time::sleep(Duration::from_millis(50)).await;
+                        // As a client does that heeds what it is told.
+                        let told = error.refusal().and_then(|fault| fault.retry_after);
+                        tokio::time::sleep(told.unwrap_or(Duration::from_millis(50))).await;
                     }
                 }
             }

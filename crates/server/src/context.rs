@@ -51,6 +51,7 @@ struct Shared {
     items: Arc<Semaphore>,
     bytes: Arc<Semaphore>,
     calls: Gate,
+    queries: Gate,
     streams: Gate,
     /// Places of standing queries.
     watches: Arc<Semaphore>,
@@ -100,6 +101,7 @@ impl Context {
         let bytes = Arc::new(Semaphore::new(settings.max_bytes_in_flight.div_ceil(BYTES_UNIT)));
         let others = std::sync::Mutex::default();
         let calls = Gate::new(settings.max_calls, "calls");
+        let queries = Gate::new(settings.max_queries, "queries");
         let streams = Gate::new(settings.max_ingest_streams, "ingest streams");
         let background = Background::default();
         let metrics = Arc::default();
@@ -117,6 +119,7 @@ impl Context {
             items,
             bytes,
             calls,
+            queries,
             streams,
             watches,
             uploads,
@@ -129,6 +132,11 @@ impl Context {
     /// The gate of calls, and that of ingest streams.
     pub(crate) fn gates(&self) -> (Gate, Gate) {
         (self.0.calls.clone(), self.0.streams.clone())
+    }
+
+    /// The gate of queries, which all want the same cores: with many more at a time none is answered sooner.
+    pub(crate) fn queries(&self) -> &Gate {
+        &self.0.queries
     }
 
     /// Whether somebody waits for an answer.

@@ -72,6 +72,7 @@ macro_rules! time {
 pub const LIMITS: &[Limit] = &[
     count!(max_connections, 1, "connections at a time; more wait"),
     count!(max_calls, 1, "calls other than ingest that run at a time; more are turned away"),
+    count!(max_queries, 1, "queries that are worked on at a time; more are turned away"),
     count!(max_calls_of_key, 1, "calls of one key that run at a time"),
     count!(calls_of_key_a_second, 1, "calls that one key begins in a second"),
     count!(max_ingest_streams, 1, "ingest streams at a time"),

@@ -42,10 +42,12 @@ impl Service {
             query_request(message, (self.context.settings(), self.context.uploads()))?;
         let engine = self.context.reader(&collection_name).await?;
         check_space(&engine, using)?;
+        let turn = self.context.queries().enter_now()?;
         let is_told = request.explain;
         // Steps are timed anyhow, and told with what explains; that of a long list is not made for them alone.
         let request = QueryRequest { explain: is_told || request.limit <= TIMED_LIMIT, ..request };
-        let mut reply = self.context.within(engine.query(request, Cancel::new().keeping(place))).await?;
+        let mut reply =
+            self.context.within(engine.query(request, Cancel::new().keeping((place, turn)))).await?;
         for step in reply.explain.iter().flat_map(|explain| &explain.steps) {
             self.context.metrics().stage(&step.name, step.seconds);
         }
@@ -147,7 +149,8 @@ impl v1::query_service_server::QueryService for Service {
         let asset = asset_id("asset_id", &id)?;
         let request = CurveRequest { terms: terms(received, self.context.uploads())?, raw };
         let engine = self.context.reader(&collection_name).await?;
-        let cancel = Cancel::new().keeping(place);
+        let turn = self.context.queries().enter_now()?;
+        let cancel = Cancel::new().keeping((place, turn));
         let curve = self.context.within(engine.score_asset(&asset, request, cancel)).await?;
         Ok(Response::new(score_asset_response(&curve)))
     }
