@@ -16,7 +16,7 @@ pub const DEFAULT_MAX_SMALL_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
 pub const DEFAULT_MAX_CALLS: usize = 64;
 /// Queries that are worked on at a time, for each core; more are answered RESOURCE_EXHAUSTED at once. They share the cores, so that with
 /// more of them each takes longer and all of them no less.
-pub const DEFAULT_MAX_QUERIES_OF_CORE: usize = 6;
+pub const DEFAULT_MAX_QUERIES_OF_CORE: usize = 3;
 /// Ingest streams that are open at a time; more are answered RESOURCE_EXHAUSTED at once.
 pub const DEFAULT_MAX_INGEST_STREAMS: usize = 8;
 /// Items of one stream that are worked on at a time; more are not read meanwhile.
