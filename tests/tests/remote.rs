@@ -145,7 +145,7 @@ fn what_a_server_holds_is_verified_and_listed_by_it() {
     let (collections, failures, problems) = (here(&["collections"]), here(&["failures"]), here(&["verify"]));
     assert_eq!((collections.len(), failures.len()), (2, 1));
 
-    let server = held.serve();
+    let server = held.serve_with(&["--allow-path", text(media.path())]);
     // The same, asked from elsewhere, and through the server of the data folder.
     for (asked, named) in [(&client, true), (&held, false)] {
         let ask = |args: &[&str]| asked.json(&if named { at(&server, args) } else { args.to_vec() });
@@ -158,7 +158,11 @@ fn what_a_server_holds_is_verified_and_listed_by_it() {
     assert!(unknown.stderr.contains("there is no collection \"nowhere\""), "{}", unknown.stderr);
     client.run(&at(&server, &["collections", "--drop", "second"])).expect_code(0);
     assert_eq!(client.json(&at(&server, &["collections"])).len(), 1);
-    for args in [&["failures", "--retry"][..], &["reembed"], &["repair"]] {
+    fs_err::copy(samples().join("images/piano.png"), media.path().join("broken.png")).expect("copy");
+    let again = client.json(&at(&server, &["failures", "--retry"]));
+    assert_eq!(again.first().map(|file| &file["state"]), Some(&Value::from("indexed")), "{again:?}");
+    assert_eq!(client.json(&at(&server, &["failures"])), Vec::<Value>::new());
+    for args in [&["reembed"][..], &["repair"]] {
         let refused = client.run(&at(&server, args)).expect_code(2);
         assert!(refused.stderr.contains("works on this machine alone: "), "{}", refused.stderr);
     }
@@ -187,4 +191,23 @@ fn keys_and_certificates_are_looked_at_before_anything_is_sent() {
     let bad = command.env("SENSORIUM_API_KEY", "two words").output().expect("the command starts");
     assert_eq!(bad.status.code(), Some(2));
     assert!(!String::from_utf8_lossy(&bad.stderr).contains("two words"), "a key is not shown");
+}
+
+#[test]
+fn a_server_gives_the_vectors_that_the_data_folder_gives() {
+    let (client, held, media) = parts();
+    held.run(&["index", text(media.path())]).expect_code(0);
+    let image = media.path().join("pizza.jpg");
+    let id = held.json(&["search", text(&image), "--limit", "1"]).remove(0)["asset"].clone();
+    let stored = format!("asset:{}", id.as_str().expect("an id"));
+    let point = format!("{stored}#0");
+    let embed = ["embed", "a slice of pizza", "ein Hund am Strand", text(&image), &stored, &point];
+    let here = held.json(&embed);
+    let server = held.serve();
+    assert_eq!(client.json(&at(&server, &embed)), here);
+    let gone = client.run(&at(&server, &["embed", "asset:nobody"])).expect_code(1);
+    assert!(gone.stderr.contains("there is no asset nobody"), "{}", gone.stderr);
+    let seen = client.json(&at(&server, &["top", "--count", "1"])).remove(0);
+    let metrics = seen["metrics"].as_array().expect("a list");
+    assert!(metrics.iter().any(|row| row["name"] == "assets" && row["value"] == 3.0), "{metrics:?}");
 }
