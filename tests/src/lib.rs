@@ -136,7 +136,12 @@ impl Sensorium {
 
     /// Starts a server of this database on a free port.
     pub fn serve(&self) -> Served {
-        let mut child = self.spawn(&["serve", "--listen", "127.0.0.1:0", "--json"]);
+        self.serve_with(&[])
+    }
+
+    /// The same with more options.
+    pub fn serve_with(&self, more: &[&str]) -> Served {
+        let mut child = self.spawn(&[&["serve", "--listen", "127.0.0.1:0", "--json"], more].concat());
         let mut first = String::new();
         let stdout = child.stdout.take().expect("piped");
         BufReader::new(stdout).read_line(&mut first).expect("a line");

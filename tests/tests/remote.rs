@@ -148,7 +148,7 @@ fn what_a_server_holds_is_verified_and_listed_by_it() {
     let (collections, failures, problems) = (here(&["collections"]), here(&["failures"]), here(&["verify"]));
     assert_eq!((collections.len(), failures.len()), (2, 1));
 
-    let server = held.serve();
+    let server = held.serve_with(&["--allow-path", text(media.path())]);
     // The same, asked from elsewhere, and through the server of the data folder.
     for (asked, named) in [(&client, true), (&held, false)] {
         let ask = |args: &[&str]| asked.json(&if named { at(&server, args) } else { args.to_vec() });
@@ -161,7 +161,11 @@ fn what_a_server_holds_is_verified_and_listed_by_it() {
     assert!(unknown.stderr.contains("there is no collection \"nowhere\""), "{}", unknown.stderr);
     client.run(&at(&server, &["collections", "--drop", "second"])).expect_code(0);
     assert_eq!(client.json(&at(&server, &["collections"])).len(), 1);
-    for args in [&["failures", "--retry"][..], &["reembed"], &["repair"]] {
+    fs_err::copy(samples().join("images/piano.png"), media.path().join("broken.png")).expect("copy");
+    let again = client.json(&at(&server, &["failures", "--retry"]));
+    assert_eq!(again.first().map(|file| &file["state"]), Some(&Value::from("indexed")), "{again:?}");
+    assert_eq!(client.json(&at(&server, &["failures"])), Vec::<Value>::new());
+    for args in [&["reembed"][..], &["repair"]] {
         let refused = client.run(&at(&server, args)).expect_code(2);
         assert!(refused.stderr.contains("works on this machine alone: "), "{}", refused.stderr);
     }
@@ -192,6 +196,7 @@ fn keys_and_certificates_are_looked_at_before_anything_is_sent() {
     assert!(!String::from_utf8_lossy(&bad.stderr).contains("two words"), "a key is not shown");
 }
 
+<<<<<<< HEAD
 /// One request of HTTP on a connection of its own: the status and the body.
 fn http(server: &Served, request: &str, kind: &str, body: &[u8]) -> (u16, Vec<u8>) {
     let host = server.url.trim_start_matches("http://");
@@ -286,4 +291,23 @@ fn a_server_stays_as_it_is_under_mixed_load() {
     );
     assert!(slope < 0.01, "memory grows");
     assert!(descriptors.1 - descriptors.0 <= 16 && threads.1 - threads.0 <= 8, "{descriptors:?} {threads:?}");
+=======
+#[test]
+fn a_server_gives_the_vectors_that_the_data_folder_gives() {
+    let (client, held, media) = parts();
+    held.run(&["index", text(media.path())]).expect_code(0);
+    let image = media.path().join("pizza.jpg");
+    let id = held.json(&["search", text(&image), "--limit", "1"]).remove(0)["asset"].clone();
+    let stored = format!("asset:{}", id.as_str().expect("an id"));
+    let point = format!("{stored}#0");
+    let embed = ["embed", "a slice of pizza", "ein Hund am Strand", text(&image), &stored, &point];
+    let here = held.json(&embed);
+    let server = held.serve();
+    assert_eq!(client.json(&at(&server, &embed)), here);
+    let gone = client.run(&at(&server, &["embed", "asset:nobody"])).expect_code(1);
+    assert!(gone.stderr.contains("there is no asset nobody"), "{}", gone.stderr);
+    let seen = client.json(&at(&server, &["top", "--count", "1"])).remove(0);
+    let metrics = seen["metrics"].as_array().expect("a list");
+    assert!(metrics.iter().any(|row| row["name"] == "assets" && row["value"] == 3.0), "{metrics:?}");
+>>>>>>> cli
 }

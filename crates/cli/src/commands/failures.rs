@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 
+use sensorium_client::Client;
 use sensorium_engine::{Access, RetryPlan};
 use sensorium_types::{FileOutcome, IndexSummary, ItemOutcome, ItemState};
 
 use super::{Context, index};
+use crate::args::high::Place;
 use crate::args::low::Failures;
-use crate::backend::Backend;
+use crate::backend::{Backend, connect};
 use crate::failure::Exit;
 use crate::interrupt::or_interrupt;
 use crate::output::{Out, json, note, words};
@@ -15,9 +17,13 @@ use crate::output::{Out, json, note, words};
 /// Lists the failures or the warnings, or tries all of both again.
 pub(super) async fn run(args: Failures, context: &mut Context) -> anyhow::Result<Exit> {
     if args.retry {
-        let why = "servers have no call for it: stop the server, and run this on its data folder";
-        context.setting.folder_only("failures --retry", why)?;
-        return Box::pin(retry(context)).await;
+        return match context.setting.place() {
+            Place::Server { url, .. } => {
+                let client = connect(&context.setting, &url).await?;
+                Box::pin(retry_on_server(&client, &mut context.out)).await
+            }
+            Place::Folder => Box::pin(retry(context)).await,
+        };
     }
     let listed = or_interrupt(Box::pin(list(args.warnings, context))).await;
     listed.unwrap_or(Ok(Exit::Interrupted))
@@ -48,7 +54,6 @@ async fn list(warnings: bool, context: &mut Context) -> anyhow::Result<Exit> {
 
 /// Indexes the files again, each below the PATH that it was met under.
 async fn retry(context: &mut Context) -> anyhow::Result<Exit> {
-    context.setting.not_served()?;
     if !context.setting.data_dir.exists() {
         note("no failures");
         return Ok(Exit::Done);
@@ -72,6 +77,18 @@ async fn retry(context: &mut Context) -> anyhow::Result<Exit> {
     index::finish(Some(all), false, &mut context.out)
 }
 
+/// Has a server index the files again, each by itself: one that the server may not read, or that is gone, stays listed.
+async fn retry_on_server(client: &Client, out: &mut Out) -> anyhow::Result<Exit> {
+    let listed = client.failures().await?.into_iter().chain(client.warnings().await?);
+    // An asset whose media is gone has no path, and is named in its place.
+    let paths: Vec<PathBuf> = listed.map(|file| file.path).filter(|path| path.is_absolute()).collect();
+    if paths.is_empty() {
+        note("no failures");
+    }
+    let summary = Box::pin(index::again_by_server(client, paths, out)).await?;
+    index::finish(summary, false, out)
+}
+
 /// Tells of failed files that are gone.
 fn forgotten(paths: Vec<PathBuf>, out: &mut Out) -> anyhow::Result<IndexSummary> {
     let mut summary = IndexSummary::default();
@@ -89,7 +106,8 @@ fn forgotten(paths: Vec<PathBuf>, out: &mut Out) -> anyhow::Result<IndexSummary>
     Ok(summary)
 }
 
-fn sum(a: IndexSummary, b: IndexSummary) -> IndexSummary {
+/// The counts of two runs.
+pub(super) fn sum(a: IndexSummary, b: IndexSummary) -> IndexSummary {
     IndexSummary {
         indexed: a.indexed + b.indexed,
         unchanged: a.unchanged + b.unchanged,

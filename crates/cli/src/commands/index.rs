@@ -1,6 +1,7 @@
 //! `index`: files and folders into the collection.
 
 use std::future::Future;
+use std::path::PathBuf;
 
 use futures::StreamExt;
 use sensorium_client::{Client, ClientError, IndexReply};
@@ -8,13 +9,13 @@ use sensorium_engine::{Access, EngineError, MetaTable};
 use sensorium_types::{Cancel, ErrorKind, IndexEvent, IndexRequest, IndexSummary};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
-use super::{Context, captions, upload};
+use super::{Context, captions, failures, upload};
 use crate::args::low::{Index, Switch};
 use crate::backend::Backend;
 use crate::failure::Exit;
 use crate::interrupt::{or_cancel, or_interrupt};
 use crate::output::progress::{Progress, sentence, unused};
-use crate::output::{Out, json, note};
+use crate::output::{Out, json, note, words};
 
 /// Brings files and folders in.
 pub(super) async fn run(args: Index, context: &mut Context) -> anyhow::Result<Exit> {
@@ -115,6 +116,38 @@ async fn remote(
             }
             (result, _) => result,
         }
+    };
+    let summary = or_interrupt(Box::pin(work)).await;
+    show.end();
+    summary.transpose()
+}
+
+/// Has a server index files of its machine again that failed or have a warning; `None` if it was dropped midway. Each is
+/// asked for alone, so that one that it refuses keeps none of the others.
+pub(super) async fn again_by_server(
+    client: &Client,
+    paths: Vec<PathBuf>,
+    out: &mut Out,
+) -> anyhow::Result<Option<IndexSummary>> {
+    let mut show = Show::new();
+    let work = async {
+        let mut all = IndexSummary::default();
+        for path in paths {
+            let request =
+                IndexRequest { paths: vec![path.clone()], retry_all: true, ..IndexRequest::default() };
+            match by_paths(client, request, &mut show, out).await {
+                Ok(summary) => all = failures::sum(all, summary),
+                Err(error) if may_not_read(&error) => {
+                    let path = words::path(&path, None);
+                    note(&format!(
+                        "{path}: it is gone, or the server may not read it (see `serve --allow-path`)"
+                    ));
+                    all.failed += 1;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(all)
     };
     let summary = or_interrupt(Box::pin(work)).await;
     show.end();
