@@ -196,7 +196,25 @@ fn keys_and_certificates_are_looked_at_before_anything_is_sent() {
     assert!(!String::from_utf8_lossy(&bad.stderr).contains("two words"), "a key is not shown");
 }
 
-<<<<<<< HEAD
+#[test]
+fn a_server_gives_the_vectors_that_the_data_folder_gives() {
+    let (client, held, media) = parts();
+    held.run(&["index", text(media.path())]).expect_code(0);
+    let image = media.path().join("pizza.jpg");
+    let id = held.json(&["search", text(&image), "--limit", "1"]).remove(0)["asset"].clone();
+    let stored = format!("asset:{}", id.as_str().expect("an id"));
+    let point = format!("{stored}#0");
+    let embed = ["embed", "a slice of pizza", "ein Hund am Strand", text(&image), &stored, &point];
+    let here = held.json(&embed);
+    let server = held.serve();
+    assert_eq!(client.json(&at(&server, &embed)), here);
+    let gone = client.run(&at(&server, &["embed", "asset:nobody"])).expect_code(1);
+    assert!(gone.stderr.contains("there is no asset nobody"), "{}", gone.stderr);
+    let seen = client.json(&at(&server, &["top", "--count", "1"])).remove(0);
+    let metrics = seen["metrics"].as_array().expect("a list");
+    assert!(metrics.iter().any(|row| row["name"] == "assets" && row["value"] == 3.0), "{metrics:?}");
+}
+
 /// One request of HTTP on a connection of its own: the status and the body.
 fn http(server: &Served, request: &str, kind: &str, body: &[u8]) -> (u16, Vec<u8>) {
     let host = server.url.trim_start_matches("http://");
@@ -291,23 +309,4 @@ fn a_server_stays_as_it_is_under_mixed_load() {
     );
     assert!(slope < 0.01, "memory grows");
     assert!(descriptors.1 - descriptors.0 <= 16 && threads.1 - threads.0 <= 8, "{descriptors:?} {threads:?}");
-=======
-#[test]
-fn a_server_gives_the_vectors_that_the_data_folder_gives() {
-    let (client, held, media) = parts();
-    held.run(&["index", text(media.path())]).expect_code(0);
-    let image = media.path().join("pizza.jpg");
-    let id = held.json(&["search", text(&image), "--limit", "1"]).remove(0)["asset"].clone();
-    let stored = format!("asset:{}", id.as_str().expect("an id"));
-    let point = format!("{stored}#0");
-    let embed = ["embed", "a slice of pizza", "ein Hund am Strand", text(&image), &stored, &point];
-    let here = held.json(&embed);
-    let server = held.serve();
-    assert_eq!(client.json(&at(&server, &embed)), here);
-    let gone = client.run(&at(&server, &["embed", "asset:nobody"])).expect_code(1);
-    assert!(gone.stderr.contains("there is no asset nobody"), "{}", gone.stderr);
-    let seen = client.json(&at(&server, &["top", "--count", "1"])).remove(0);
-    let metrics = seen["metrics"].as_array().expect("a list");
-    assert!(metrics.iter().any(|row| row["name"] == "assets" && row["value"] == 3.0), "{metrics:?}");
->>>>>>> cli
 }
