@@ -63,6 +63,7 @@ lint: weights ## format, clippy, documentation, arrows, licences, duplicates, li
 	@$(STEP) "lint: clippy" cargo clippy $(CARGO_FLAGS) --all-targets -- -D warnings
 	@RUSTDOCFLAGS="-D warnings" $(STEP) "lint: doc" cargo doc $(CARGO_FLAGS) --no-deps
 	@$(STEP) "lint: xtask check" cargo xtask check
+	@$(STEP) "lint: names in deploy and pages" python3 scripts/lint_deploy.py
 	@$(STEP) "lint: optional tools" scripts/lint_optional.sh
 
 lint-deploy: ## deploy/, each kind of file by its own tool; what cannot be had is skipped aloud

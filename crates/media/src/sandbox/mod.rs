@@ -45,6 +45,8 @@ pub(crate) struct Sandbox {
     network: Given,
     rights: Given,
     files: Given,
+    /// What may be read besides a file.
+    allowed: files::Allowed,
     calls: Given,
 }
 
@@ -55,10 +57,10 @@ impl Sandbox {
         let descriptors = descriptors::close();
         let network = network::leave();
         let rights = rights::give_up();
-        let files = files::shut();
+        let (files, allowed) = files::shut();
         // Last: the others make calls that are refused from then on.
         let calls = calls::refuse();
-        Self { descriptors, network, rights, files, calls }
+        Self { descriptors, network, rights, files, allowed, calls }
     }
 
     /// From here on this thread, and whatever it starts, can read this one file besides programs and libraries.
@@ -67,14 +69,14 @@ impl Sandbox {
     /// If the kernel gave the layer of files to this process and now refuses it.
     pub(crate) fn only(&self, file: &Path) -> io::Result<()> {
         match &self.files {
-            Ok(_) => files::only(file),
+            Ok(_) => files::only(file, &self.allowed),
             Err(_) => Ok(()),
         }
     }
 
     /// Every layer by its name.
     fn layers(&self) -> [(&'static str, &Given); 5] {
-        let Self { descriptors, network, rights, files, calls } = self;
+        let Self { descriptors, network, rights, files, allowed: _, calls } = self;
         [
             ("network", network),
             ("files", files),

@@ -87,24 +87,28 @@ fn calls(given: &Path) -> Vec<Tried> {
     ]
 }
 
-/// Whether anything is open besides the three pipes, and the list of what is open.
+/// Whether anything can be read or written through a descriptor besides the three pipes. The sandbox holds some of its own that name
+/// places and open nothing.
 fn descriptors() -> Tried {
-    let open = fs_err::read_dir("/proc/self/fd").map(|entries| {
-        let links = entries.flatten().filter(|entry| {
-            let number = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok());
-            number.is_none_or(|number| number > 2)
-        });
-        let targets = links.filter_map(|entry| fs_err::read_link(entry.path()).ok());
-        targets
-            .filter(|target| !target.ends_with("fd"))
-            .map(|target| target.display().to_string())
-            .collect::<Vec<_>>()
+    let usable = fs_err::read_dir("/proc/self/fd").map(|entries| {
+        let numbers = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        numbers.filter(|number| *number > 2 && opens_something(*number)).count()
     });
-    let found = open.and_then(|open| match open.as_slice() {
-        [] => Err(io::Error::other("nothing is open")),
-        [..] => Ok(()),
+    let found = usable.and_then(|usable| match usable {
+        0 => Err(io::Error::other("there is none")),
+        _ => Ok(usable),
     });
     tried("use a descriptor that was left open", found)
+}
+
+/// Whether a descriptor that is still open is no mere name of a place. That of the listing itself is closed by now, or lists.
+fn opens_something(number: u32) -> bool {
+    let lists =
+        fs_err::read_link(format!("/proc/self/fd/{number}")).is_ok_and(|target| target.ends_with("fd"));
+    let facts = fs_err::read_to_string(format!("/proc/self/fdinfo/{number}")).unwrap_or_default();
+    let flags =
+        facts.lines().find_map(|line| u32::from_str_radix(line.strip_prefix("flags:")?.trim(), 8).ok());
+    !lists && flags.is_some_and(|flags| flags & libc::O_PATH.cast_unsigned() == 0)
 }
 
 fn rights() -> Vec<Tried> {

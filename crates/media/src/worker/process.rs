@@ -23,6 +23,13 @@ pub(super) const TICK: Duration = Duration::from_millis(10);
 const LAST_WORDS: Duration = Duration::from_millis(500);
 /// Most of a worker's standard error that is kept.
 const MAX_COMPLAINT_BYTES: usize = 2048;
+/// Settings of the C library's heap: one for all threads, which keeps what a file needed for the next. Each file has a thread of its own,
+/// and would else ask the kernel for all of its memory anew.
+const HEAP: [(&str, &str); 3] = [
+    ("MALLOC_ARENA_MAX", "1"),
+    ("MALLOC_MMAP_THRESHOLD_", "33554432"),
+    ("MALLOC_TRIM_THRESHOLD_", "67108864"),
+];
 
 /// A worker and its pipes. Killed, with its whole process group, when dropped.
 #[derive(Debug)]
@@ -60,6 +67,7 @@ impl Worker {
     pub(super) fn start(program: &Path) -> io::Result<Self> {
         let mut child = bare(program)
             .arg(WORKER_SUBCOMMAND)
+            .envs(HEAP)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
