@@ -227,21 +227,36 @@ fn http(server: &Served, request: &str, kind: &str, body: &[u8]) -> (u16, Vec<u8
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).expect("reads");
     let end = answer.windows(4).position(|four| four == b"\r\n\r\n").expect("a head");
-    let status =
-        String::from_utf8_lossy(&answer[..end]).split(' ').nth(1).and_then(|status| status.parse().ok());
-    (status.expect("a status"), answer[end + 4..].to_vec())
+    let (head, body) = answer.split_at(end + 4);
+    let status = String::from_utf8_lossy(head).split(' ').nth(1).and_then(|status| status.parse().ok());
+    (status.expect("a status"), body.to_vec())
 }
 
-/// What a server takes: resident memory in KiB, descriptors, threads.
-fn taken(server: &Served) -> (f64, usize, usize) {
-    let pid = server.pid();
-    let status = fs_err::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
-    let field = |name: &str| {
-        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a field");
-        line.split_whitespace().next().and_then(|number| number.parse::<usize>().ok()).expect("a number")
-    };
-    let descriptors = fs_err::read_dir(format!("/proc/{pid}/fd")).expect("it runs").count();
-    (field("VmRSS:") as f64, descriptors, field("Threads:"))
+/// What a server takes.
+#[derive(Debug)]
+struct Taken {
+    /// Seconds since the start.
+    at: f64,
+    resident_kib: f64,
+    descriptors: usize,
+    threads: usize,
+}
+
+impl Taken {
+    fn now(server: &Served, begun: Instant) -> Self {
+        let pid = server.pid();
+        let status = fs_err::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+        let field = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a field");
+            line.split_whitespace().next().and_then(|number| number.parse::<u32>().ok()).expect("a number")
+        };
+        Self {
+            at: begun.elapsed().as_secs_f64(),
+            resident_kib: field("VmRSS:").into(),
+            descriptors: fs_err::read_dir(format!("/proc/{pid}/fd")).expect("it runs").count(),
+            threads: field("Threads:") as usize,
+        }
+    }
 }
 
 /// Brings a file in, asks, deletes it again: what a media team does all day, in small.
@@ -253,7 +268,7 @@ fn one_round(server: &Served, number: usize) {
     let (status, answer) = http(server, "POST /v1/ingest", "multipart/form-data; boundary=x", &body);
     assert_eq!(status, 200, "{}", String::from_utf8_lossy(&answer));
     let answer: Value = serde_json::from_slice(&answer).expect("JSON");
-    let id = answer["results"][0]["asset_id"].as_str().expect("an id");
+    let id = answer.pointer("/results/0/asset_id").and_then(Value::as_str).expect("an id");
     for text in ["a pizza", "a dog on the grass", "waves"] {
         let query = format!("{{\"terms\":[{{\"text\":\"{text}\"}}]}}");
         let (status, answer) = http(server, "POST /v1/query", "application/json", query.as_bytes());
@@ -287,22 +302,21 @@ fn a_server_stays_as_it_is_under_mixed_load() {
         rounds += 1;
         std::thread::sleep(pause);
         if rounds.is_multiple_of(20) {
-            seen.push((begun.elapsed().as_secs_f64(), taken(&server)));
+            seen.push(Taken::now(&server, begun));
         }
     }
     // The first third warms up. Memory: a straight line through the rest, by least squares.
     let warm: Vec<_> = seen.split_off(seen.len() / 3);
     let count = warm.len() as f64;
-    let mean = |of: &dyn Fn(&(f64, (f64, usize, usize))) -> f64| warm.iter().map(of).sum::<f64>() / count;
-    let (at, kib) = (mean(&|seen| seen.0), mean(&|seen| seen.1.0));
-    let covariance = mean(&|seen| (seen.0 - at) * (seen.1.0 - kib));
-    let slope = covariance / mean(&|seen| (seen.0 - at).powi(2)).max(1e-9) * 600.0 / kib;
-    let most = |of: &dyn Fn(&(usize, usize)) -> usize| {
-        let values: Vec<_> =
-            warm.iter().map(|(_, (_, descriptors, threads))| of(&(*descriptors, *threads))).collect();
-        (values.iter().min().copied().unwrap_or(0), values.iter().max().copied().unwrap_or(0))
+    let mean = |of: &dyn Fn(&Taken) -> f64| warm.iter().map(of).sum::<f64>() / count;
+    let (at, kib) = (mean(&|taken| taken.at), mean(&|taken| taken.resident_kib));
+    let covariance = mean(&|taken| (taken.at - at) * (taken.resident_kib - kib));
+    let slope = covariance / mean(&|taken| (taken.at - at).powi(2)).max(1e-9) * 600.0 / kib;
+    let range = |of: fn(&Taken) -> usize| {
+        let values = || warm.iter().map(of);
+        (values().min().unwrap_or(0), values().max().unwrap_or(0))
     };
-    let (descriptors, threads) = (most(&|counts| counts.0), most(&|counts| counts.1));
+    let (descriptors, threads) = (range(|taken| taken.descriptors), range(|taken| taken.threads));
     println!(
         "{rounds} rounds in {seconds} s; memory {kib:.0} KiB, {:.2} % in 10 minutes; descriptors {descriptors:?}, threads {threads:?}",
         slope * 100.0

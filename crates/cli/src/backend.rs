@@ -24,7 +24,7 @@ pub(crate) enum Backend {
     /// The data folder.
     Folder(Arc<Engine>),
     /// A server.
-    Server(Client),
+    Server(Box<Client>),
 }
 
 impl Backend {
@@ -35,7 +35,7 @@ impl Backend {
     pub(crate) async fn open(setting: &Setting, access: Access, jobs: Option<u16>) -> anyhow::Result<Self> {
         match setting.place() {
             Place::Folder => Ok(Self::Folder(setting.open(access, jobs).await?)),
-            Place::Server { url, .. } => Ok(Self::Server(connect(setting, &url).await?)),
+            Place::Server { url, .. } => Ok(Self::Server(Box::new(connect(setting, &url).await?))),
         }
     }
 

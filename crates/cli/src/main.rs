@@ -96,7 +96,7 @@ fn run(args: &[OsString]) -> anyhow::Result<Exit> {
     };
     let command = match commands::without_setting(command, &cli.global, &environment, &mut out)? {
         commands::Done::Yes(exit) => return Ok(exit),
-        commands::Done::NotYet(command) => command,
+        commands::Done::NotYet(command) => *command,
     };
     let setting = Setting::new(&cli.global, &environment)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

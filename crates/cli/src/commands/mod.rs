@@ -49,7 +49,7 @@ pub(crate) enum Done {
     /// It ended so.
     Yes(Exit),
     /// It needs more.
-    NotYet(Command),
+    NotYet(Box<Command>),
 }
 
 /// Runs the commands that need no data folder and no runtime.
@@ -87,7 +87,7 @@ pub(crate) fn without_setting(
         | Command::Repair(_)
         | Command::Reembed(_)
         | Command::Stats
-        | Command::Top(_) => return Ok(Done::NotYet(command)),
+        | Command::Top(_) => return Ok(Done::NotYet(Box::new(command))),
     }
     let _ = global;
     Ok(Done::Yes(Exit::Done))

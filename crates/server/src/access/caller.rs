@@ -114,12 +114,10 @@ mod tests {
         assert!(allowed(key(Scope::Read, &[]), "films").await);
         assert!(allowed(key(Scope::Read, &["films"]), "films").await);
         assert!(!allowed(key(Scope::Admin, &["films"]), "photos").await);
-        let carried = scoped(Caller::Anyone, async {
-            tokio::spawn(carry(async { check_collection("films").is_ok() }))
-        });
-        assert!(carried.await.await.expect("runs"));
-        let lost =
-            scoped(Caller::Anyone, async { tokio::spawn(async { check_collection("films").is_ok() }) });
-        assert!(!lost.await.await.expect("runs"));
+        let check = || async { check_collection("films").is_ok() };
+        let carried = scoped(Caller::Anyone, async { tokio::spawn(carry(check())).await });
+        assert!(carried.await.expect("runs"));
+        let lost = scoped(Caller::Anyone, async { tokio::spawn(check()).await });
+        assert!(!lost.await.expect("runs"));
     }
 }

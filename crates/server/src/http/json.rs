@@ -122,9 +122,10 @@ fn read_any(descriptor: &MessageDescriptor, json: &Value, path: &str) -> Result<
         let mut message = DynamicMessage::new(descriptor.clone());
         if let Some(field) = descriptor.get_field_by_name(name) {
             let path = joined(path, name);
-            let value = match json {
-                Value::Null => prost_reflect::Value::EnumNumber(0),
-                json => read_field(&field, json, &path)?,
+            let value = if json.is_null() {
+                prost_reflect::Value::EnumNumber(0)
+            } else {
+                read_field(&field, json, &path)?
             };
             message.try_set_field(&field, value).map_err(|error| wrong(&path, error))?;
         }
@@ -246,6 +247,7 @@ fn of_number(number: &Number) -> Option<i128> {
     whole.or_else(|| number.as_f64().filter(|n| n.fract() == 0.0 && n.abs() < 1e18).map(|n| n as i128))
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "all but lists and maps are single values")]
 fn write_field(field: &FieldDescriptor, value: &prost_reflect::Value) -> Value {
     use prost_reflect::Value as Held;
     match value {

@@ -408,12 +408,12 @@ impl Schemas {
         if field.is_list() {
             return json!({ "type": "array", "items": one(self, &field.kind()) });
         }
-        match field.kind() {
-            Kind::Message(entry) if field.is_map() => {
-                json!({ "type": "object", "additionalProperties": one(self, &entry.map_entry_value_field().kind()) })
-            }
-            kind => one(self, &kind),
+        let kind = field.kind();
+        if let (true, Kind::Message(entry)) = (field.is_map(), &kind) {
+            let value = one(self, &entry.map_entry_value_field().kind());
+            return json!({ "type": "object", "additionalProperties": value });
         }
+        one(self, &kind)
     }
 
     fn kind(&mut self, kind: &Kind, is_parameter: bool) -> Value {

@@ -91,8 +91,8 @@ fn fill_collection(
         return put_collection(object, value);
     }
     let queries = object.get_mut("queries").and_then(Value::as_array_mut);
-    let queries = queries.into_iter().flatten().filter_map(Value::as_object_mut);
-    queries.map(|query| put_collection(query, value)).collect()
+    let mut queries = queries.into_iter().flatten().filter_map(Value::as_object_mut);
+    queries.try_for_each(|query| put_collection(query, value))
 }
 
 fn put_collection(object: &mut Map<String, Value>, value: &str) -> Result<(), Problem> {
