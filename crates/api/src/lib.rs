@@ -22,6 +22,9 @@ pub use error::ConvertError;
 pub use fault::{DOMAIN, Fault};
 pub use window::{MAX_STREAMS_OF_CONNECTION, STREAM_WINDOW_BYTES, connection_window_bytes};
 
+/// What every message can do; `prost` is named here alone.
+pub use prost::Message;
+
 /// Version of the protocol, as `server.json` and `AdminService.Info` give it. It rises when an old client would err.
 pub const PROTOCOL: u32 = 1;
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use sensorium_server::{DEFAULT_LISTEN, LIMITS, Limit, Settings, TlsFiles};
 use serde::Deserialize;
 
-use crate::args::low::{ServeSettings, base_path};
+use crate::args::serve::{ServeSettings, base_path};
 use crate::failure::CliError;
 
 /// A settings file.

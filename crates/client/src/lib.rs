@@ -22,6 +22,7 @@
 //! | `paths` | [`IndexReply`]: files that the server itself reads |
 //! | `file` | files whose bytes it is sent |
 //! | `retry` | when a call is tried again |
+//! | `options` | [`Options`]: how a client behaves |
 //! | `keys` | the keys of a server |
 //! | `error` | [`ClientError`] |
 
@@ -41,16 +42,18 @@ mod item;
 mod key;
 mod keys;
 mod metrics;
+mod options;
 mod paths;
 mod query;
 mod retry;
 mod session;
 
 pub use admin::Info;
-pub use client::{Client, DEFAULT_CALL_TIMEOUT, DEFAULT_CONNECT_TIMEOUT, DEFAULT_MAX_REPLY_BYTES, Options};
+pub use client::Client;
 pub use embed::Embedded;
 pub use error::ClientError;
 pub use key::{ApiKey, BadKey};
+pub use options::{DEFAULT_CALL_TIMEOUT, DEFAULT_CONNECT_TIMEOUT, DEFAULT_MAX_REPLY_BYTES, Options};
 pub use paths::IndexReply;
 pub use retry::{DEFAULT_ATTEMPTS, DEFAULT_FIRST_WAIT, Retry};
 

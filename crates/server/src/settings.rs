@@ -4,8 +4,6 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::TlsFiles;
-
 use sensorium_api::{DEFAULT_MAX_MESSAGE_BYTES, MAX_STREAMS_OF_CONNECTION};
 
 /// Where a server listens unless it is told.
@@ -54,6 +52,17 @@ pub const DEFAULT_HEADER_TIMEOUT: Duration = Duration::from_secs(20);
 pub const DEFAULT_IDLE_CONNECTION_TIMEOUT: Duration = Duration::from_secs(120);
 /// Time that calls in progress have when the server stops.
 pub const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The files of TLS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate and those between it and a root, as PEM.
+    pub cert: PathBuf,
+    /// Its key, as PEM.
+    pub key: PathBuf,
+    /// Roots of clients' certificates, as PEM: whoever has none of them is refused. None: clients need no certificate.
+    pub client_ca: Option<PathBuf>,
+}
 
 /// How a server runs.
 #[derive(Debug, Clone)]

@@ -2,7 +2,7 @@
 //!
 //! A file that cannot be read any more, or holds something else, is told and the certificate before stays in use.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
@@ -15,21 +15,10 @@ use rustls::{RootCertStore, ServerConfig};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_rustls::TlsAcceptor;
 
-use crate::ServerError;
+use crate::{ServerError, TlsFiles};
 
 /// How often files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
-
-/// The files of TLS.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TlsFiles {
-    /// The certificate and those between it and a root, as PEM.
-    pub cert: PathBuf,
-    /// Its key, as PEM.
-    pub key: PathBuf,
-    /// Roots of clients' certificates, as PEM: whoever has none of them is refused. None: clients need no certificate.
-    pub client_ca: Option<PathBuf>,
-}
 
 /// What a certificate is read from, and what is in use.
 #[derive(Debug)]

@@ -7,4 +7,5 @@
 pub(crate) mod dash;
 pub(crate) mod high;
 pub(crate) mod low;
+pub(crate) mod serve;
 pub(crate) mod task;

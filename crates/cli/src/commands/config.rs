@@ -2,7 +2,8 @@
 
 use clap::Parser as _;
 
-use crate::args::low::{Cli, Command, Config, ServeSettings};
+use crate::args::low::{Cli, Command};
+use crate::args::serve::{Config, ServeSettings};
 use crate::config::{File, settle, show};
 use crate::output::{Out, note};
 

@@ -69,7 +69,7 @@ async fn retry(context: &mut Context) -> anyhow::Result<Exit> {
         let Some(summary) = Box::pin(index::local(work, &mut context.out)).await? else {
             return Ok(Exit::Interrupted);
         };
-        all = sum(all, summary);
+        all = index::sum(all, summary);
         if all.interrupted {
             break;
         }
@@ -104,19 +104,4 @@ fn forgotten(paths: Vec<PathBuf>, out: &mut Out) -> anyhow::Result<IndexSummary>
         }
     }
     Ok(summary)
-}
-
-/// The counts of two runs.
-pub(super) fn sum(a: IndexSummary, b: IndexSummary) -> IndexSummary {
-    IndexSummary {
-        indexed: a.indexed + b.indexed,
-        unchanged: a.unchanged + b.unchanged,
-        failed: a.failed + b.failed,
-        pruned: a.pruned + b.pruned,
-        warned: a.warned + b.warned,
-        points: a.points + b.points,
-        seconds: a.seconds + b.seconds,
-        interrupted: a.interrupted || b.interrupted,
-        metadata_unused: a.metadata_unused + b.metadata_unused,
-    }
 }

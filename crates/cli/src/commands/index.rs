@@ -9,7 +9,7 @@ use sensorium_engine::{Access, EngineError, MetaTable};
 use sensorium_types::{Cancel, ErrorKind, IndexEvent, IndexRequest, IndexSummary};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
-use super::{Context, captions, failures, upload};
+use super::{Context, captions, upload};
 use crate::args::low::{Index, Switch};
 use crate::backend::Backend;
 use crate::failure::Exit;
@@ -136,7 +136,7 @@ pub(super) async fn again_by_server(
             let request =
                 IndexRequest { paths: vec![path.clone()], retry_all: true, ..IndexRequest::default() };
             match by_paths(client, request, &mut show, out).await {
-                Ok(summary) => all = failures::sum(all, summary),
+                Ok(summary) => all = sum(all, summary),
                 Err(error) if may_not_read(&error) => {
                     let path = words::path(&path, None);
                     note(&format!(
@@ -204,6 +204,21 @@ impl Show {
         for line in self.progress.end() {
             note(&line);
         }
+    }
+}
+
+/// The counts of two runs.
+pub(super) fn sum(a: IndexSummary, b: IndexSummary) -> IndexSummary {
+    IndexSummary {
+        indexed: a.indexed + b.indexed,
+        unchanged: a.unchanged + b.unchanged,
+        failed: a.failed + b.failed,
+        pruned: a.pruned + b.pruned,
+        warned: a.warned + b.warned,
+        points: a.points + b.points,
+        seconds: a.seconds + b.seconds,
+        interrupted: a.interrupted || b.interrupted,
+        metadata_unused: a.metadata_unused + b.metadata_unused,
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::Context;
 use crate::args::high::Place;
-use crate::args::low::{CreateKey, KeyScope, Keys as Command};
+use crate::args::serve::{CreateKey, KeyScope, Keys as Command};
 use crate::backend::connect;
 use crate::failure::Exit;
 use crate::output::{note, words};

@@ -6,7 +6,7 @@ use sensorium_engine::Access;
 use serde_json::json;
 
 use super::Context;
-use crate::args::low::Serve;
+use crate::args::serve::Serve;
 use crate::config::{File, Settled, settle};
 use crate::failure::Exit;
 use crate::interrupt::stop_signal;

@@ -3,9 +3,8 @@
 use bytes::Buf as _;
 use http::Extensions;
 use http::uri::PathAndQuery;
-use prost::Message as _;
 use prost_reflect::{DynamicMessage, MessageDescriptor, MethodDescriptor};
-use sensorium_api::Fault;
+use sensorium_api::{Fault, Message as _};
 use sensorium_types::ErrorKind;
 use tonic::client::Grpc;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};

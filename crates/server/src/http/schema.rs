@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use prost_reflect::{DescriptorPool, DynamicMessage, MethodDescriptor};
-use sensorium_api::{DOCUMENTED_SET, Fault};
+use sensorium_api::{DOCUMENTED_SET, Fault, Message};
 use sensorium_types::ErrorKind;
 
 /// The package of every message.
@@ -43,7 +43,7 @@ pub(super) fn comment(file: &prost_reflect::FileDescriptor, path: &[i32]) -> Opt
 ///
 /// # Errors
 /// If the descriptions are not those that the type was made of.
-pub(super) fn dynamic(message: &impl prost::Message, name: &str) -> Result<DynamicMessage, Fault> {
+pub(super) fn dynamic(message: &impl Message, name: &str) -> Result<DynamicMessage, Fault> {
     let unknown = || Fault::new(ErrorKind::Bug, format!("there is no message {name}"));
     let descriptor = POOL.get_message_by_name(&format!("{PACKAGE}.{name}")).ok_or_else(unknown)?;
     DynamicMessage::decode(descriptor, message.encode_to_vec().as_slice())

@@ -11,6 +11,7 @@ mod keys;
 mod planned;
 mod points;
 mod query;
+mod space;
 mod watch;
 
 use sensorium_api::v1;

@@ -2,11 +2,11 @@
 
 use sensorium_api::convert::{asset_id, failure_of_error, filter};
 use sensorium_api::{ConvertError, Fault, v1};
-use sensorium_engine::Engine;
-use sensorium_types::{Cancel, Cursor, CurveRequest, ErrorKind, QueryRequest};
+use sensorium_types::{Cancel, Cursor, CurveRequest, QueryRequest};
 use tonic::{Request, Response, Status};
 
 use super::planned::not_built;
+use super::space::check_space;
 use super::{Answers, watch};
 use crate::context::Context;
 use crate::convert::{Asked, query_request, query_response, score_asset_response, terms};
@@ -53,18 +53,6 @@ impl Service {
         }
         reply.explain = reply.explain.filter(|_| is_told);
         Ok(query_response(reply, offset, without_payload))
-    }
-}
-
-/// That the collection has the space that is meant, if one is named.
-pub(super) fn check_space(engine: &Engine, using: Option<String>) -> Result<(), Fault> {
-    let space = engine.space().id;
-    match using.filter(|using| *using != space) {
-        Some(using) => {
-            let message = format!("the collection has the space {space:?}, not {using:?}");
-            Err(Fault::new(ErrorKind::NotFound, message))
-        }
-        None => Ok(()),
     }
 }
 

@@ -9,6 +9,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::answers::{AnswerSender, Answers, Unsent, answers};
+use super::space::check_space;
 use crate::context::{Context, stopped};
 use crate::convert::{Asked, query_request, query_response_hits};
 use crate::fault::fault;
@@ -46,7 +47,7 @@ pub(super) async fn start(
     }
     let seat = context.seat_of_watch()?;
     let engine = context.reader(&collection_name).await?;
-    super::query::check_space(&engine, using)?;
+    check_space(&engine, using)?;
     let cancel = Cancel::new().keeping(place.clone());
     let watch = context.within(engine.watch(request, after_change, cancel)).await?;
     // It is no call that others wait for any more.
