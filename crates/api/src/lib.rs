@@ -24,6 +24,8 @@ pub use window::{MAX_STREAMS_OF_CONNECTION, STREAM_WINDOW_BYTES, connection_wind
 
 /// What every message can do; `prost` is named here alone.
 pub use prost::Message;
+/// Messages that are known at run time, by their descriptions.
+pub use prost_reflect as reflect;
 
 /// Version of the protocol, as `server.json` and `AdminService.Info` give it. It rises when an old client would err.
 pub const PROTOCOL: u32 = 1;

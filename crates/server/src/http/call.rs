@@ -3,7 +3,7 @@
 use bytes::Buf as _;
 use http::Extensions;
 use http::uri::PathAndQuery;
-use prost_reflect::{DynamicMessage, MessageDescriptor, MethodDescriptor};
+use sensorium_api::reflect::{DynamicMessage, MessageDescriptor, MethodDescriptor};
 use sensorium_api::{Fault, Message as _};
 use sensorium_types::ErrorKind;
 use tonic::client::Grpc;

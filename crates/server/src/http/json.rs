@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use base64::engine::{DecodePaddingMode, general_purpose};
 use bytes::Bytes;
-use prost_reflect::{
+use sensorium_api::reflect::{
     DynamicMessage, EnumDescriptor, FieldDescriptor, Kind, MapKey, MessageDescriptor, ReflectMessage as _,
 };
 use sensorium_api::{Fault, v1};
@@ -123,7 +123,7 @@ fn read_any(descriptor: &MessageDescriptor, json: &Value, path: &str) -> Result<
         if let Some(field) = descriptor.get_field_by_name(name) {
             let path = joined(path, name);
             let value = if json.is_null() {
-                prost_reflect::Value::EnumNumber(0)
+                sensorium_api::reflect::Value::EnumNumber(0)
             } else {
                 read_field(&field, json, &path)?
             };
@@ -136,7 +136,11 @@ fn read_any(descriptor: &MessageDescriptor, json: &Value, path: &str) -> Result<
     Ok(message)
 }
 
-fn read_field(field: &FieldDescriptor, json: &Value, path: &str) -> Result<prost_reflect::Value, Fault> {
+fn read_field(
+    field: &FieldDescriptor,
+    json: &Value,
+    path: &str,
+) -> Result<sensorium_api::reflect::Value, Fault> {
     if field.is_list() {
         let Value::Array(items) = json else {
             return Err(wrong(path, format!("expected an array, received {}", what(json))));
@@ -145,7 +149,7 @@ fn read_field(field: &FieldDescriptor, json: &Value, path: &str) -> Result<prost
             .iter()
             .enumerate()
             .map(|(at, item)| read_one(&field.kind(), item, &format!("{path}[{at}]")));
-        return Ok(prost_reflect::Value::List(items.collect::<Result<_, _>>()?));
+        return Ok(sensorium_api::reflect::Value::List(items.collect::<Result<_, _>>()?));
     }
     if !field.is_map() {
         return read_one(&field.kind(), json, path);
@@ -158,11 +162,11 @@ fn read_field(field: &FieldDescriptor, json: &Value, path: &str) -> Result<prost
     let entries = entries
         .iter()
         .map(|(key, json)| Ok((MapKey::String(key.clone()), read_one(&kind, json, &joined(path, key))?)));
-    Ok(prost_reflect::Value::Map(entries.collect::<Result<_, Fault>>()?))
+    Ok(sensorium_api::reflect::Value::Map(entries.collect::<Result<_, Fault>>()?))
 }
 
-fn read_one(kind: &Kind, json: &Value, path: &str) -> Result<prost_reflect::Value, Fault> {
-    use prost_reflect::Value as Read;
+fn read_one(kind: &Kind, json: &Value, path: &str) -> Result<sensorium_api::reflect::Value, Fault> {
+    use sensorium_api::reflect::Value as Read;
     let expected = |expected: &str| wrong(path, format!("expected {expected}, received {}", what(json)));
     Ok(match kind {
         Kind::Message(descriptor) => Read::Message(read_message(descriptor, json, path)?),
@@ -248,8 +252,8 @@ fn of_number(number: &Number) -> Option<i128> {
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "all but lists and maps are single values")]
-fn write_field(field: &FieldDescriptor, value: &prost_reflect::Value) -> Value {
-    use prost_reflect::Value as Held;
+fn write_field(field: &FieldDescriptor, value: &sensorium_api::reflect::Value) -> Value {
+    use sensorium_api::reflect::Value as Held;
     match value {
         Held::List(items) => Value::Array(items.iter().map(|item| write_one(&field.kind(), item)).collect()),
         Held::Map(entries) => {
@@ -267,8 +271,8 @@ fn write_field(field: &FieldDescriptor, value: &prost_reflect::Value) -> Value {
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "lists and maps are written by the caller")]
-fn write_one(kind: &Kind, value: &prost_reflect::Value) -> Value {
-    use prost_reflect::Value as Held;
+fn write_one(kind: &Kind, value: &sensorium_api::reflect::Value) -> Value {
+    use sensorium_api::reflect::Value as Held;
     match value {
         Held::Bool(value) => Value::Bool(*value),
         Held::I32(number) => Value::from(*number),

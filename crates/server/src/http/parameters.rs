@@ -1,6 +1,6 @@
 //! Parameters of an address, as fields of a message.
 
-use prost_reflect::{Kind, MessageDescriptor};
+use sensorium_api::reflect::{Kind, MessageDescriptor};
 use serde_json::{Map, Value};
 
 use super::problem::Problem;
@@ -41,7 +41,7 @@ pub(super) fn find<'a>(parameters: &'a [(String, String)], name: &str) -> Option
 }
 
 /// Whether a field can be told by a parameter.
-pub(super) fn is_simple(field: &prost_reflect::FieldDescriptor) -> bool {
+pub(super) fn is_simple(field: &sensorium_api::reflect::FieldDescriptor) -> bool {
     !field.is_map() && !matches!(field.kind(), Kind::Message(_) | Kind::Bytes)
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use prost_reflect::{DescriptorPool, DynamicMessage, MethodDescriptor};
+use sensorium_api::reflect::{DescriptorPool, DynamicMessage, MethodDescriptor};
 use sensorium_api::{DOCUMENTED_SET, Fault, Message};
 use sensorium_types::ErrorKind;
 
@@ -30,7 +30,7 @@ pub(super) fn method(rpc: &str) -> Result<MethodDescriptor, Fault> {
 }
 
 /// What a comment of the protos says of a thing: its leading comment, without the marks.
-pub(super) fn comment(file: &prost_reflect::FileDescriptor, path: &[i32]) -> Option<String> {
+pub(super) fn comment(file: &sensorium_api::reflect::FileDescriptor, path: &[i32]) -> Option<String> {
     let proto = file.file_descriptor_proto();
     let info = proto.source_code_info.as_ref()?;
     let comment = info.location.iter().find(|location| location.path == path)?.leading_comments.as_deref()?;

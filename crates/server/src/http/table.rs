@@ -79,7 +79,7 @@ pub(super) const ROUTES: &[Route] = &[
 
 #[cfg(test)]
 mod tests {
-    use prost_reflect::{Kind, MessageDescriptor};
+    use sensorium_api::reflect::{Kind, MessageDescriptor};
 
     use super::super::schema::method;
     use super::*;
