@@ -111,7 +111,7 @@ async function fromDisk(context, url) {
 export async function open(url, { width = 1280, height = 820, ...options } = {}) {
   browser ??= await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--autoplay-policy=no-user-gesture-required', '--force-color-profile=srgb'] });
   const context = await browser.newContext({ viewport: { width, height }, ...options });
-  context.setDefaultTimeout(20_000);
+  context.setDefaultTimeout(60_000);
   if (REAL && process.env.PAGE_FRESH) await fromDisk(context, url);
   const page = await context.newPage();
   const wrong = [];
