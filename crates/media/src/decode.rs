@@ -225,6 +225,30 @@ mod tests {
     }
 
     #[test]
+    fn what_is_only_heard_has_no_frames_and_lies_at_the_same_times() {
+        let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../samples");
+        let spec = EncoderSpec { only_audio: true, ..EncoderSpec::default() };
+        let parts = |name: &str, spec: &EncoderSpec| {
+            let limits = Limits::default();
+            collect(1000, |sink| decode(&samples.join(name), (1, Deadline::never()), (spec, &limits), sink))
+        };
+        let (head, heard) = parts("clips/mountains.mp4", &spec).expect("it has audio");
+        assert_eq!(head.modality, sensorium_types::Modality::Audio);
+        let (_, all) = parts("clips/mountains.mp4", &EncoderSpec::default()).expect("decodes");
+        let of_audio = |parts: Vec<crate::Part>| -> Vec<_> {
+            let audio = parts.into_iter().filter(|part| part.track == sensorium_types::Track::Audio);
+            audio.map(|part| (part.ordinal, part.span, part.content)).collect()
+        };
+        assert!(heard.iter().all(|part| part.track == sensorium_types::Track::Audio) && !heard.is_empty());
+        assert!(all.len() > heard.len(), "there are frames");
+        assert_eq!(of_audio(heard), of_audio(all));
+        for name in ["clips/goldfish.gif", "images/beach.jpg", "index.jsonl"] {
+            assert_eq!(parts(name, &spec).expect_err(name).kind, ReasonKind::Unsupported, "{name}");
+        }
+        assert!(!parts("sounds/engine.mp3", &spec).expect("it is audio").1.is_empty());
+    }
+
+    #[test]
     fn a_charset_declared_behind_a_long_comment_is_found() {
         let mut file = tempfile::NamedTempFile::new().expect("a file");
         let page =

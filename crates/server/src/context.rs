@@ -25,6 +25,8 @@ pub(crate) const BYTES_UNIT: usize = 1024;
 const MAX_WATCHES: usize = 64;
 /// Collections that may be deleted before one who holds another for long has heard of it.
 const TOLD_OF_DROPPED: usize = 64;
+/// How often it is looked whether calls are done when the server stops.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// How often, and how long apart, a deletion is tried while those who hold the collection for long let go.
 const DROP_TRIES: (usize, Duration) = (40, Duration::from_millis(25));
 
@@ -142,6 +144,13 @@ impl Context {
     /// Whether somebody waits for an answer.
     pub(crate) fn is_busy(&self) -> bool {
         !(self.0.calls.is_empty() && self.0.streams.is_empty())
+    }
+
+    /// Completes once nothing works for any call, not even for one whose caller has left.
+    pub(crate) async fn done(&self) {
+        while self.is_busy() {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
     }
 
     /// The work that is done while nobody asks for anything.

@@ -73,6 +73,11 @@ pub async fn serve(
     let metrics = Arc::clone(context.metrics());
     let edge = Arc::new(Edge::new(grpc, http, Arc::clone(&access), metrics, context.settings()));
     let server = connections::serve(listener, edge, context.settings(), tls, context.stopping());
+    // What writes goes on though its caller has left.
+    let server = async {
+        server.await;
+        context.done().await;
+    };
     let mut upkeep = JoinSet::new();
     upkeep.spawn(save_uses(Arc::clone(&access)));
     match certificates {
