@@ -25,7 +25,9 @@ async function keep(page, name) {
 {
   const { page, check } = await open(`${server.url}?q=a+city+at+night`, { width: SIZE.width + BAR, height: SIZE.height, colorScheme: 'dark' });
   await settled(page);
+  const peaks = page.waitForResponse((response) => response.url().includes('/peaks'));
   await openHit(page, 'day_out.mkv');
+  await (await peaks).finished();
   await page.waitForSelector('.key.video');
   await page.waitForFunction(() => document.querySelector('dialog video').currentTime > 0);
   await page.keyboard.press('Space');
