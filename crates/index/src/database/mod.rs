@@ -287,7 +287,7 @@ impl Database {
         if let Some(collection) = open.use_held(&info) {
             return Ok(collection);
         }
-        if open.opening.contains_key(&info.uuid) {
+        if open.is_being_opened(&info) {
             return Err(IndexError::InUse { name: info.name });
         }
         drop(open.make_room()?);
@@ -308,16 +308,8 @@ impl Database {
         // As long as it stands among those that are being opened, nobody takes it away.
         let turn = Arc::clone(open.opening.entry(info.uuid.clone()).or_default());
         drop(open);
-        let opened = {
-            let _one_opens_it = turn.lock();
-            self.open_in_turn(&info)
-        };
-        let mut open = self.open.lock();
-        // The last who waited for this turn; one of the two that are left is the table's own.
-        if Arc::strong_count(&turn) <= 2 {
-            open.opening.remove(&info.uuid);
-        }
-        opened
+        let _one_opens_it = turn.lock();
+        self.open_in_turn(&info)
     }
 
     /// Opens a collection, unless whoever had the turn before has done so.
@@ -353,6 +345,12 @@ impl Open {
         Some(Arc::clone(&held.collection))
     }
 
+    /// Whether somebody opens the collection, or waits for who does. Turns that nobody holds any more are forgotten.
+    fn is_being_opened(&mut self, info: &CollectionInfo) -> bool {
+        self.opening.retain(|_, turn| Arc::strong_count(turn) > 1);
+        self.opening.contains_key(&info.uuid)
+    }
+
     fn take(&mut self, info: CollectionInfo, collection: &Arc<Collection>) {
         self.uses += 1;
         let held = Held { collection: Arc::clone(collection), last_use: self.uses };
@@ -376,7 +374,7 @@ impl Open {
 fn close(open: &mut Open, info: &CollectionInfo) -> Result<(), IndexError> {
     let is_held =
         open.collections.get(&info.uuid).is_some_and(|held| Arc::strong_count(&held.collection) > 1);
-    if is_held || open.opening.contains_key(&info.uuid) {
+    if is_held || open.is_being_opened(info) {
         return Err(IndexError::InUse { name: info.name.clone() });
     }
     open.collections.remove(&info.uuid);

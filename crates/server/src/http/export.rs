@@ -66,7 +66,7 @@ pub(super) async fn export(State(app): State<App>, request: Request) -> Result<R
         let path = stored.paths.iter().map(|path| path_of(path)).next();
         let span = hit.moment.as_ref().map(|moment| (moment.start_ms, moment.end_ms));
         let record = &stored.record;
-        let moment = ExportMoment::new(record.id.as_str(), record.modality, path, &record.facts, span);
+        let moment = ExportMoment::new(record.id.as_str(), record.modality, path, &record.payload(), span);
         Some(ExportMoment { score: hit.score, ..moment })
     });
     let moments: Vec<_> = moments.collect();

@@ -13,6 +13,7 @@ use http::header::{
 };
 use http::{HeaderValue, Method, StatusCode};
 use sensorium_api::{Fault, v1};
+use sensorium_engine::OpenMedia;
 use sensorium_types::{AssetId, Cancel, ErrorKind};
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
@@ -104,8 +105,10 @@ pub(super) async fn media(
     let (id, parameters) = asked(&path, &request)?;
     only(&parameters, &[])?;
     let place = app.context.gates().0.enter_now()?;
-    let (file, mime) = find_media(&app, &id, &parameters).await?;
-    let mut opened = File::open(&file).await.map_err(|error| away(&id, &error))?;
+    let asset = asset_of(&id)?;
+    let engine = app.context.reader(find(&parameters, COLLECTION).unwrap_or_default()).await?;
+    let OpenMedia { file, mime, .. } = app.context.within(engine.open_media(&asset)).await?;
+    let mut opened = File::from_std(file);
     let facts = opened.metadata().await.map_err(|error| away(&id, &error))?;
     let length = facts.len();
     let changed = facts.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
@@ -148,19 +151,6 @@ pub(super) async fn media(
         *answer.body_mut() = chunks(opened, count, place);
     }
     Ok(answer)
-}
-
-/// The file of an asset and its media type.
-async fn find_media(
-    app: &App,
-    id: &str,
-    parameters: &[(String, String)],
-) -> Result<(std::path::PathBuf, Option<String>), Problem> {
-    let asset = asset_of(id)?;
-    let collection = find(parameters, COLLECTION).unwrap_or_default();
-    let engine = app.context.reader(collection).await?;
-    let found = app.context.within(engine.media(&asset)).await?;
-    Ok((found.path, found.mime))
 }
 
 fn asset_of(id: &str) -> Result<AssetId, Problem> {
