@@ -151,7 +151,7 @@ fn what_a_killed_server_left_is_told_once_and_ignored() {
     assert_eq!(found.len(), 1);
     let told = sensorium.run(&["search", "a picture"]).expect_code(0);
     assert!(!told.stderr.contains("left by"), "a server that lives is found: {}", told.stderr);
-    let held = sensorium.run(&["failures", "--retry"]).expect_code(1);
+    let held = sensorium.run(&["repair", "--yes"]).expect_code(1);
     assert!(held.stderr.contains("a server holds this data folder"), "{}", held.stderr);
 }
 

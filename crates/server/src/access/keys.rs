@@ -345,7 +345,7 @@ mod tests {
         assert!(keys.is_empty());
         let new = NewKey { collections: vec!["films".to_owned()], ..asked(Scope::Write) };
         let (info, key) = keys.create(new).expect("made");
-        let secret = key.rsplit_once('_').expect("parts").1;
+        let secret = key.splitn(3, '_').nth(2).expect("parts");
         assert_eq!(URL_SAFE_NO_PAD.decode(secret).expect("base64").len(), SECRET_BYTES);
         let found = keys.find(&key).expect("known");
         assert_eq!(
