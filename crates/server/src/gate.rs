@@ -32,9 +32,7 @@ impl Gate {
     pub(crate) fn is_empty(&self) -> bool {
         self.places.available_permits() >= self.limit
     }
-}
 
-impl Gate {
     /// A place, if there is one.
     ///
     /// # Errors

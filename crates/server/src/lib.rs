@@ -1,21 +1,28 @@
-//! The gRPC service of Sensorium: an [`Engine`](sensorium_engine::Engine) on a socket.
+//! The service of Sensorium: an [`Engine`](sensorium_engine::Engine) on a socket, by gRPC and by HTTP, with a page.
 //!
 //! ```text
-//! socket ─► limits of HTTP/2 ─► gate (how many calls at a time) ─► service ─► convert ─► Engine
-//!                                                                     └─ health v1, reflection v1 and v1alpha
+//! socket ─► connection (TLS, limits) ─► edge (host, origin, key) ─► gRPC: gate ─► service ─► convert ─► Engine
+//!                                                              └─► HTTP: route ─► JSON as a message ─┘
 //! ```
 //!
 //! | module | holds |
 //! | --- | --- |
 //! | `serve` | [`serve`]: start, `server.json`, the drain at the end |
-//! | `settings` | [`Settings`] and every limit with its named default |
+//! | `settings`, `limits` | [`Settings`] with their defaults, and every limit by name: [`LIMITS`] |
+//! | `connections`, `tls`, `body` | HTTP/1.1 and HTTP/2 on one port; certificates; bodies that hold a place |
+//! | `edge` | what every request passes |
+//! | `access`, `calls` | keys, sessions, quotas, the audit log; who may make which call |
+//! | `http` | routes, JSON, forms, media, the page |
 //! | `gate` | how many calls are let in at a time |
 //! | `context` | what all services share: the open collections, limits, the sign to stop |
 //! | `services` | one file a service of `proto/sensorium/v1` |
+//! | `uploads` | files that clients sent in pieces |
 //! | `convert` | messages to and from the words of the engine |
+//! | `metrics` | what is counted |
+//! | `captioner` | captions that are made while nobody asks |
 //! | `fault` | an engine's error as a status |
 //!
-//! It listens on loopback addresses only, for calls are not authenticated yet.
+//! On an address other than loopback it answers with TLS, or where it is told not to, and to keys alone.
 
 mod access;
 mod body;
