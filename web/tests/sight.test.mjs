@@ -16,6 +16,8 @@ after(async () => {
 });
 
 async function noViolation(page, where) {
+  // What is fading in has less contrast for a moment.
+  await page.evaluate(() => Promise.allSettled(document.getAnimations().map((animation) => animation.finished)));
   await page.evaluate(axe);
   const violations = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }).then((result) => result.violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => `${node.target} ${node.failureSummary}`).slice(0, 4).join(' | ')}`)));
   assert.deepEqual(violations, [], where);
