@@ -275,7 +275,12 @@ weights = []
 preprocess = []
 cut = {{ window_ms = 10000, fps = 1.0 }}
 
-{caption}{hubs}{rows}
+{caption}# Names alone ("dog") are asked of images in these sentences besides; they are no part of the revision.
+[names]
+words = 3
+image = ["a photo of {{}}"]
+
+{hubs}{rows}
 [selftest]
 file = "selftest.safetensors"
 max_abs = 2e-3

@@ -3,6 +3,8 @@
 //! The command is named by `SENSORIUM_BIN`, which `make test` sets after `make build`; without it every test fails
 //! with a sentence that says so.
 
+mod mutated;
+
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -12,6 +14,7 @@ use std::time::Duration;
 use rustix::process::{Pid, kill_process};
 use serde_json::Value;
 
+pub use mutated::{mutate, small_samples};
 /// What [`signal`] sends.
 pub use rustix::process::Signal;
 

@@ -2,13 +2,10 @@
 
 #![expect(clippy::indexing_slicing, reason = "a test may panic; JSON is indexed by name")]
 
-use std::path::{Path, PathBuf};
-
 use sensorium_testkit::seed;
-use sensorium_tests::{Seeded, Sensorium, samples};
+use sensorium_tests::{Seeded, Sensorium, mutate, samples, small_samples};
 
 const MUTATIONS: usize = 2000;
-const LARGEST_SAMPLE_BYTES: u64 = 60_000;
 const SEED: u64 = 11;
 
 #[test]
@@ -39,53 +36,4 @@ fn mutated_samples_are_indexed_or_recorded() {
     let failed = summary["failed"].as_u64().expect("a count");
     assert!(indexed > 0 && failed > 0, "the mutations reach both outcomes: {summary}");
     assert_eq!(sensorium.json(&["verify"])[0]["ok"], true);
-}
-
-fn small_samples(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs_err::read_dir(folder).expect("samples/").map(|entry| entry.expect("entry")) {
-            let path = entry.path();
-            let metadata = entry.metadata().expect("metadata");
-            if metadata.is_dir() {
-                folders.push(path);
-            } else if metadata.len() <= LARGEST_SAMPLE_BYTES && is_media(&path) {
-                found.push(path);
-            }
-        }
-    }
-    found.sort();
-    found
-}
-
-fn is_media(path: &Path) -> bool {
-    let suffix = path.extension().and_then(|s| s.to_str()).unwrap_or("");
-    !matches!(suffix, "" | "py" | "md" | "txt" | "html" | "jsonl" | "json")
-}
-
-/// One of: flipped bits, a cut, a run of 0xFF (length fields), a spliced copy of another place.
-fn mutate(bytes: &mut Vec<u8>, random: &mut Seeded) {
-    let length = bytes.len();
-    match random.below(4) {
-        0 => {
-            for _ in 0..=random.below(16) {
-                let at = random.below(length);
-                bytes[at] ^= 1 << random.below(8);
-            }
-        }
-        1 => bytes.truncate(random.below(length)),
-        2 => {
-            let at = random.below(length);
-            let end = (at + 1 + random.below(8)).min(length);
-            bytes[at..end].fill(0xFF);
-        }
-        _ => {
-            let from = random.below(length);
-            let end = (from + 1 + random.below(64)).min(length);
-            let piece = bytes[from..end].to_vec();
-            let at = random.below(length - piece.len() + 1);
-            bytes[at..at + piece.len()].copy_from_slice(&piece);
-        }
-    }
 }

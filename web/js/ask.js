@@ -28,9 +28,10 @@ export async function termsOf(state) {
   return Promise.all(terms.map(messageOf));
 }
 
-/** The request for some hits of a state. */
+/** The request for some hits of a state; without numbers, for whatever comes. */
 export async function requestOf(state, offset, limit) {
-  const request = { terms: await termsOf(state), limit, offset };
+  const request = { terms: await termsOf(state) };
+  if (limit !== undefined) Object.assign(request, { limit, offset });
   if (state.modalities.length > 0) request.modalities = state.modalities.map((name) => `MODALITY_${name.toUpperCase()}`);
   if (state.filter.trim()) request.filter_text = state.filter.trim();
   if (state.min !== null) request.score_threshold = state.min;

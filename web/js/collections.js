@@ -21,7 +21,7 @@ function states(stats) {
   return list;
 }
 
-function Row({ one, stats, current, admin, onChange, onDelete }) {
+function Row({ one, stats, aliases, current, admin, onChange, onDelete }) {
   const captions = stats?.captions_made !== undefined;
   const toggle = async () => {
     try {
@@ -33,7 +33,7 @@ function Row({ one, stats, current, admin, onChange, onDelete }) {
     }
   };
   return html`<li class=${current ? 'collection current' : 'collection'}>
-    <div class="collection-head"><h3>${one.name}</h3>
+    <div class="collection-head"><h3>${one.name}${aliases.length > 0 && html`<span class="quiet"> also called ${aliases.join(', ')}</span>`}</h3>
       <button type="button" class="button small" onClick=${() => go({ view: 'search', collection: askedName(one.name), hit: '', at: '' })}><${Icon} name="search" size=${15} />Search in it</button>
       ${admin && html`<${IconButton} name="trash" size=${16} label=${`Delete the collection ${one.name}`} onClick=${() => onDelete(one.name)} />`}</div>
     ${stats && html`<dl class="figures">
@@ -53,6 +53,7 @@ export function Collections({ changed, onChange, admin }) {
   const { list, loaded, error } = useStore(collections);
   const here = useStore(route, (state) => state.collection);
   const [stats, setStats] = useState({});
+  const [aliases, setAliases] = useState([]);
   const [name, setName] = useState('');
   const [doomed, setDoomed] = useState('');
   useEffect(() => {
@@ -60,6 +61,7 @@ export function Collections({ changed, onChange, admin }) {
   }, [changed]);
   useEffect(() => {
     let gone = false;
+    call('GET', 'v1/aliases').then((found) => !gone && setAliases(found.aliases ?? []), () => {});
     for (const one of list) {
       call('GET', 'v1/stats', { params: { collection: one.name } }).then((found) => !gone && setStats((before) => ({ ...before, [one.name]: found })), () => {});
     }
@@ -92,7 +94,7 @@ export function Collections({ changed, onChange, admin }) {
   return html`<section class="card" aria-labelledby="collections"><h2 id="collections">Collections</h2>
     ${error && html`<p class="bad" role="alert">${error}</p>`}
     ${loaded && list.length === 0 && !error && html`<p class="quiet">None yet. The first is made when something is brought in.</p>`}
-    <ul class="collections">${list.map((one) => html`<${Row} key=${one.name} one=${one} stats=${stats[one.name]} current=${askedName(one.name) === here} admin=${admin} onChange=${onChange} onDelete=${setDoomed} />`)}</ul>
+    <ul class="collections">${list.map((one) => html`<${Row} key=${one.name} one=${one} stats=${stats[one.name]} aliases=${aliases.filter(({ collection_name: of }) => of === one.name).map(({ alias }) => alias)} current=${askedName(one.name) === here} admin=${admin} onChange=${onChange} onDelete=${setDoomed} />`)}</ul>
     ${admin && html`<form class="bring-row" onSubmit=${create}><label class="field"><span>New collection</span><input value=${name} onInput=${(event) => setName(event.target.value)} autocomplete="off" placeholder="rushes" /></label><button type="submit" class="button" disabled=${!name.trim()}>Make it</button></form>`}
     ${doomed && html`<${Confirm} title=${`Delete ${doomed}?`} word=${doomed} action="Delete" onNo=${() => setDoomed('')} onYes=${remove}>
       <p>Everything in it goes: vectors, fields, thumbnails, and the copies of media that were sent to it. Files that were indexed where they lie stay.</p></${Confirm}>`}

@@ -5,6 +5,7 @@ import { Failures } from './failures.js';
 import { Icon } from './icons.js';
 import { Ingest } from './bring.js';
 import { Keys } from './keys.js';
+import { Recent } from './recent.js';
 import { may, server } from './server.js';
 import { route } from './address.js';
 import { useStore } from './store.js';
@@ -19,6 +20,7 @@ export function Library() {
     ${may('write', who)
       ? html`<${Ingest} collection=${collection} onChange=${touch} />`
       : html`<p class="quiet"><${Icon} name="key" size=${16} /> Your key may read. To bring media in, log in with one that may write.</p>`}
+    <${Recent} collection=${collection} changed=${changed} />
     <${Collections} changed=${changed} onChange=${touch} admin=${may('admin', who)} />
     <${Failures} collection=${collection} changed=${changed} admin=${may('admin', who)} />
     ${may('admin', who) && html`<${Keys} />`}

@@ -8,6 +8,7 @@ import { droppedFiles } from './files.js';
 import { Grid } from './grid.js';
 import { hitKey, hitOf, place, termOf } from './hits.js';
 import { Picked } from './picked.js';
+import { Standing } from './standing.js';
 import { QueryError } from './ask.js';
 import { found, more, run } from './searcher.js';
 import { copyText, pick, picked } from './selection.js';
@@ -183,7 +184,7 @@ export function Search() {
     <h1 class="unseen">Search</h1>
     <${Box} onDown=${() => list.hits.length > 0 && control.current?.focus(control.current.current())} />
     <${Toolbar} />
-    <div class="status-row"><${Status} list=${list} state=${state} total=${total} />
+    <div class="status-row"><${Status} list=${list} state=${state} total=${total} /><${Standing} list=${list} />
       ${list.status === 'done' && list.weak && list.hits.length > 0 && html`<p class="weak" role="status"><${Icon} name="warning" size=${16} />Nothing matches well: even the best is no better than chance.</p>`}</div>
     <${Nothing} list=${list} state=${state} />
     <div class="hits"><${Grid} list=${list} collection=${state.collection} onOpen=${open} control=${control} /></div>

@@ -25,6 +25,25 @@ test('collections have counts and sizes', async () => {
   await check();
 });
 
+test('what came in last stands first, whoever brought it', async () => {
+  const { page, check } = await open(`${server.url}?view=library`);
+  await page.waitForSelector('.recent a');
+  assert.equal((await page.$$('.recent a')).length, 12);
+  await page.evaluate(async (bytes) => {
+    const form = new FormData();
+    form.append('file', new File([new Uint8Array(bytes)], 'the latest pizza.jpg'));
+    await fetch('v1/ingest', { method: 'POST', body: form });
+  }, [...image, 9]);
+  await page.reload();
+  await page.waitForSelector('.recent a');
+  if (REAL) assert.match(await page.textContent('.recent li'), /the latest pizza\.jpg/);
+  await page.click('.recent-foot button');
+  await page.waitForFunction(() => document.querySelectorAll('.recent a').length > 12);
+  await page.click('.recent a');
+  await page.waitForSelector('dialog.viewer[open]');
+  await check();
+});
+
 test('of two files the broken one says why, the other is in and found', async () => {
   const { page, check } = await open(`${server.url}?view=library`);
   await page.waitForSelector('#bring-files', { state: 'attached' });

@@ -1,7 +1,9 @@
 // Search: the first query, a file that is dropped or pasted, terms, filters, the cut-off, and the way back.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { closeBrowser, drop, names, open, search, serve, settled, shot } from './harness.mjs';
+import { closeBrowser, drop, names, open, REAL, SAMPLES, search, serve, settled, shot } from './harness.mjs';
 
 let server;
 before(async () => {
@@ -202,3 +204,23 @@ async function openFirst(page) {
   await page.click('.tile-media');
   await page.waitForSelector('dialog.viewer[open]');
 }
+
+test('what comes in while a query is shown is announced, and shown when asked', async () => {
+  const { page, check } = await open(`${server.url}?q=a+pizza`);
+  await settled(page);
+  // The query stands once its stream has said where it begins.
+  await page.waitForTimeout(500);
+  const image = readFileSync(join(SAMPLES, 'images/pizza.jpg'));
+  await page.evaluate(async (bytes) => {
+    const form = new FormData();
+    form.append('file', new File([new Uint8Array(bytes)], 'a new pizza.jpg'));
+    await fetch('v1/ingest', { method: 'POST', body: form });
+  }, [...image, 7]);
+  await page.waitForSelector('.standing button');
+  assert.match(await page.textContent('.standing'), /Show 1 new match/);
+  await page.click('.standing button');
+  await settled(page);
+  await page.waitForSelector('.standing', { state: 'detached' });
+  if (REAL) assert.ok((await names(page)).includes('a new pizza.jpg'));
+  await check();
+});

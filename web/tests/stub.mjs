@@ -56,7 +56,7 @@ function likeness(asset, terms) {
 /** The server; `options`: key (one that is asked for), many (so many hits for everything), delay (of queries, in ms), base (path). */
 export async function start(options = {}) {
   const assets = load();
-  const state = { options, keys: [], failures: [], ingested: [], aliveSince: Date.now(), requests: [], captions: true };
+  const state = { options, keys: [], failures: [], ingested: [], aliveSince: Date.now(), requests: [], captions: true, standing: new Set() };
   mkdirSync(CACHE, { recursive: true });
   const hitOf = (asset, score, rank) => {
     const spans = parts(asset);
@@ -133,6 +133,13 @@ export async function start(options = {}) {
       case 'GET /v1/collections': return json({ collections: [{ name: 'default', space: { id: 'mini', dim: 384, revision: 'stub' } }, { name: 'rushes', space: { id: 'mini', dim: 384, revision: 'stub' } }] });
       case 'GET /v1/stats': return json({ collection_name: url.searchParams.get('collection') || 'default', space: { id: 'mini', dim: 384, revision: 'stub' }, assets: assets.length, points: 121, sources_indexed: assets.length, sources_failed: state.failures.length, points_in_graph: 0, bytes_on_disk: 917788, bytes_in_memory: 153009, captions_made: 35, captions_missing: 0, points_without_hubs: 0, recall: [] });
       case 'GET /v1/failures': return json({ files: url.searchParams.get('warnings') ? [] : state.failures });
+      case 'GET /v1/aliases': return json({ aliases: [{ alias: 'media', collection_name: 'default' }] });
+      case 'POST /v1/watch': {
+        response.writeHead(200, { 'content-type': 'text/event-stream' });
+        response.write('data: {"change":1}\n\n');
+        state.standing.add(response);
+        return response.on('close', () => state.standing.delete(response));
+      }
       case 'GET /v1/fields': return json({ indexes: [] });
       case 'POST /v1/count': return json({ count: assets.length });
       case 'GET /v1/keys': return json({ keys: state.keys });
@@ -142,7 +149,8 @@ export async function start(options = {}) {
         return json({ id, key: `sk_${'0'.repeat(64)}` });
       }
       case 'POST /v1/scroll': {
-        const { limit = 100, after = '' } = body();
+        const { limit = 100, after = '', newest_first: newest } = body();
+        if (newest && body().filter_text) return problem(400, 'newest_first: the newest assets are listed without a filter', 'INVALID_ARGUMENT');
         const list = assets.filter((asset) => meets(asset, body()) && asset.id > after).sort((one, other) => (one.id < other.id ? -1 : 1));
         return json({ assets: list.slice(0, limit).map((asset) => ({ asset_id: asset.id, modality: `MODALITY_${asset.kind.toUpperCase()}`, content_hash: asset.id, payload: asset.payload, points: [], paths: [asset.path], media: 'MEDIA_POLICY_REFERENCE', space_revision: 'stub' })), next_after: list.length > limit ? list[limit - 1].id : '' });
       }
@@ -174,6 +182,7 @@ export async function start(options = {}) {
         const start = raw.indexOf('\r\n\r\n', raw.indexOf('filename=')) + 4;
         const broken = raw.indexOf('\r\n--', start) - start < 1000;
         if (broken) return json({ results: [{ name, sequence: 1, asset_id: '', state: 'ITEM_STATE_FAILED', points: 0, failure: { reason: 'REASON_KIND_CORRUPT', detail: '', message: 'corrupt: the JPEG ends before its first row', retryable: false } }] });
+        for (const one of state.standing) one.write(`data: ${JSON.stringify({ change: 2, hits: [hitOf(assets[0], 5, 1)] })}\n\n`);
         return json({ results: [{ name, sequence: 1, asset_id: assets[0].id, modality: 'MODALITY_IMAGE', points: 1, state: 'ITEM_STATE_INDEXED' }] });
       }
       case 'POST /v1/export': return options.export === false ? problem(404, 'no such page') : (response.writeHead(200, { 'content-type': 'text/plain', 'content-disposition': `attachment; filename="moments.${body().format}"` }), response.end(`${body().hits.length} hits as ${body().format}\n`));

@@ -154,6 +154,7 @@ impl Client {
             limit: Some(limit),
             after: from.map(|from| from.as_str().to_owned()).unwrap_or_default(),
             with_vectors,
+            newest_first: false,
         };
         let call = || async { self.queries().scroll(self.request(message.clone())).await };
         let v1::ScrollResponse { assets, next_after } = self.options.retry.call(call).await?;

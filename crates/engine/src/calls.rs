@@ -274,6 +274,19 @@ impl Engine {
         Ok(self.store.scroll(filter, from, limit, with_vectors).await?)
     }
 
+    /// A page of the assets that came or were replaced last, the latest first, as far back as changes are kept, from a cursor on.
+    ///
+    /// # Errors
+    /// If the store fails, or the cursor is of another listing.
+    pub async fn newest(
+        &self,
+        from: Option<&Cursor>,
+        limit: usize,
+        with_vectors: bool,
+    ) -> Result<Page<StoredAsset>, EngineError> {
+        Ok(self.store.newest(from, limit, with_vectors).await?)
+    }
+
     /// Live assets that meet the filter.
     ///
     /// # Errors

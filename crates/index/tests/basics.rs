@@ -5,8 +5,8 @@ mod common;
 use common::*;
 use sensorium_index::{Database, IndexError, OpenOptions};
 use sensorium_types::{
-    Change, ErrorKind, FailureReason, HubWeights, Modality, Payload, Plan, PointKey, PointRecord, ReasonKind,
-    SourceRow, SourceState, Span, Track,
+    Change, ErrorKind, FailureReason, Modality, Payload, Plan, PointKey, PointRecord, ReasonKind, SourceRow,
+    SourceState, Span, SubQuery, Track,
 };
 
 fn axis(at: usize) -> Vec<f32> {
@@ -43,9 +43,8 @@ fn what_is_written_is_read_back_also_after_reopening() {
         let key = |track, ordinal| PointKey { asset: id("video"), track, ordinal };
         assert_eq!(collection.thumbs(&[key(Track::Audio, 1)]).expect("reads"), [Some(vec![1, 2, 3])]);
         assert_eq!(collection.thumbs(&[key(Track::Video, 0)]).expect("reads"), [None]);
-        let scores = collection
-            .score_assets(&axis(1), HubWeights::default(), &[id("video"), id("none")])
-            .expect("scores");
+        let scores =
+            collection.score_assets(&[SubQuery::of(axis(1))], &[id("video"), id("none")]).expect("scores");
         let cosines: Vec<_> = scores[0].iter().map(|scored| scored.cosine).collect();
         assert_eq!(cosines, [0.0, 1.0, 0.0]);
         assert!(scores[1].is_empty());
@@ -319,7 +318,7 @@ fn vectors_come_back_bit_by_bit_and_cosines_are_right_to_four_digits() {
         assert_eq!(stored.collect::<Vec<_>>(), vectors);
         let page = collection.scroll(None, None, 100, true).expect("reads");
         assert!(page.items.iter().map(|asset| &asset.vectors[0]).eq(&vectors));
-        let scores = collection.score_assets(&query, HubWeights::default(), &names).expect("scores");
+        let scores = collection.score_assets(&[SubQuery::of(query.clone())], &names).expect("scores");
         let scores: Vec<f32> = scores.iter().map(|points| points[0].cosine).collect();
         for (score, vector) in scores.iter().zip(&vectors) {
             let exact: f64 = vector.iter().zip(&query).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();

@@ -121,7 +121,8 @@ fn assert_corrected(
         assert_eq!(hit.asset.as_str(), *name);
     }
     assert_eq!(found.len(), 20);
-    let scored = collection.score_assets(&query, weights, &[found[3].asset.clone()]).expect("scores");
+    let ask = SubQuery { hubs: weights, ..SubQuery::of(query.clone()) };
+    let scored = collection.score_assets(&[ask], &[found[3].asset.clone()]).expect("scores");
     assert!((scored[0][0].corrected - found[3].corrected).abs() < 1e-6);
     assert!((scored[0][0].cosine - found[3].cosine).abs() < 1e-6);
 }

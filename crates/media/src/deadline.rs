@@ -5,33 +5,40 @@ use std::time::{Duration, Instant};
 /// As good as never: a year.
 const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// The time that a file may take, its waits for those who take its parts included.
+/// The time that a decoder may take: so long without anything new, and so long in all.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Deadline {
-    start: Instant,
-    time: Duration,
+    stall: Duration,
+    /// When something new came last.
+    moved: Instant,
+    end: Instant,
 }
 
 impl Deadline {
-    /// This long from now.
-    pub(crate) fn within(time: Duration) -> Self {
-        Self { start: Instant::now(), time: time.min(FAR) }
+    /// From now on: at most `stall` without anything new, and `time` in all.
+    pub(crate) fn within(stall: Duration, time: Duration) -> Self {
+        let now = Instant::now();
+        Self { stall: stall.min(FAR), moved: now, end: now + time.min(FAR) }
     }
 
     /// No deadline to speak of.
-    #[cfg(test)]
     pub(crate) fn never() -> Self {
-        Self::within(FAR)
+        Self::within(FAR, FAR)
     }
 
-    /// Of the same time, the first `share` of `of`.
-    pub(crate) fn first(self, share: u32, of: u32) -> Self {
-        Self { time: self.time.saturating_mul(share) / of.max(1), ..self }
+    /// Something new came.
+    pub(crate) fn moved(&mut self, now: Instant) {
+        self.moved = now;
     }
 
-    /// The moment itself.
+    /// Waited for somebody else: that does not count.
+    pub(crate) fn waited(&mut self, time: Duration) {
+        self.end += time;
+    }
+
+    /// The moment itself, if nothing new comes until then.
     pub(crate) fn moment(self) -> Instant {
-        self.start + self.time
+        self.end.min(self.moved + self.stall)
     }
 }
 
@@ -46,9 +53,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_share_of_the_time_ends_before_it() {
-        let deadline = Deadline::within(Duration::from_secs(30));
-        assert_eq!(deadline.first(2, 3).moment() + Duration::from_secs(10), deadline.moment());
+    fn what_comes_puts_the_end_off_but_not_for_ever() {
+        let second = Duration::from_secs(1);
+        let mut deadline = Deadline::within(second * 30, second * 40);
+        let start = deadline.moment() - second * 30;
+        deadline.moved(start + second * 5);
+        assert_eq!(deadline.moment(), start + second * 35);
+        deadline.moved(start + second * 20);
+        assert_eq!(deadline.moment(), start + second * 40);
+        deadline.waited(second * 7);
+        assert_eq!(deadline.moment(), start + second * 47);
         assert!(Deadline::never().moment() > deadline.moment());
     }
 }

@@ -7,24 +7,23 @@ use std::path::Path;
 use rustix::fs::{FileType, Mode, OFlags};
 use sensorium_types::{FailureReason, ReasonKind};
 
-use crate::deadline::Deadline;
 use crate::head::{DEEP_HEAD_BYTES, HEAD_BYTES};
 use crate::job::Job;
 use crate::sink::Sink;
 use crate::sniff::{self, Sniffed};
 use crate::{EncoderSpec, Family, Head, Limits, audio, image, reason, text, video};
 
-/// Opens, sniffs and decodes one file, with so many threads and until this deadline. A text may begin as media does, so
+/// Opens, sniffs and decodes one file, with so many threads. A text may begin as media does, so
 /// what a decoder refuses is tried as text.
 pub(crate) fn decode(
     path: &Path,
-    (threads, deadline): (usize, Deadline),
+    threads: usize,
     (spec, limits): (&EncoderSpec, &Limits),
     sink: &mut Sink,
 ) -> Result<Head, FailureReason> {
     let opened = Opened::new(path)?;
     let Sniffed { mime, family, .. } = opened.sniffed;
-    let job = Job { path, mime, threads, spec, limits, deadline };
+    let job = Job { path, mime, threads, spec, limits };
     by_family(opened, family, &job, sink).or_else(|refused| {
         let may_be_text = match refused.kind {
             ReasonKind::Unsupported | ReasonKind::Corrupt | ReasonKind::DecoderMissing => !spec.only_audio,
@@ -151,7 +150,7 @@ mod tests {
 
     fn decoded(path: &Path) -> Result<Head, FailureReason> {
         let defaults = (&EncoderSpec::default(), &Limits::default());
-        collect(100, |sink| decode(path, (1, Deadline::never()), defaults, sink)).map(|(head, _)| head)
+        collect(100, |sink| decode(path, 1, defaults, sink)).map(|(head, _)| head)
     }
 
     #[test]
@@ -230,7 +229,7 @@ mod tests {
         let spec = EncoderSpec { only_audio: true, ..EncoderSpec::default() };
         let parts = |name: &str, spec: &EncoderSpec| {
             let limits = Limits::default();
-            collect(1000, |sink| decode(&samples.join(name), (1, Deadline::never()), (spec, &limits), sink))
+            collect(1000, |sink| decode(&samples.join(name), 1, (spec, &limits), sink))
         };
         let (head, heard) = parts("clips/mountains.mp4", &spec).expect("it has audio");
         assert_eq!(head.modality, sensorium_types::Modality::Audio);
@@ -263,8 +262,8 @@ mod tests {
         io::Write::write_all(&mut file, &[b'a'; 6000]).expect("writes");
         let limits = Limits { max_text_bytes: 5000, ..Limits::default() };
         let spec = EncoderSpec::default();
-        let failed = collect(1, |sink| decode(file.path(), (1, Deadline::never()), (&spec, &limits), sink))
-            .expect_err("too large");
+        let failed =
+            collect(1, |sink| decode(file.path(), 1, (&spec, &limits), sink)).expect_err("too large");
         assert_eq!(failed.kind, ReasonKind::TooLarge);
     }
 }

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use crate::deadline::Deadline;
 use crate::{EncoderSpec, Limits};
 
 /// A file with what is asked of its decoder.
@@ -18,6 +17,4 @@ pub(crate) struct Job<'a> {
     pub spec: &'a EncoderSpec,
     /// What it may cost.
     pub limits: &'a Limits,
-    /// When its decoder stops of itself, to keep what it has.
-    pub deadline: Deadline,
 }

@@ -30,10 +30,10 @@ pub struct Limits {
     pub max_parts: usize,
     /// See [`Limits::MAX_ASSET_BYTES`].
     pub max_asset_bytes: u64,
-    /// See [`Limits::DEADLINE`].
-    pub deadline: Duration,
-    /// See [`Limits::DEADLINE_PER_MEGABYTE`].
-    pub deadline_per_megabyte: Duration,
+    /// See [`Limits::MAX_STALL`].
+    pub max_stall: Duration,
+    /// See [`Limits::MAX_TIME`].
+    pub max_time: Duration,
     /// See [`Limits::MAX_MEMORY_BYTES`].
     pub max_memory_bytes: u64,
     /// See [`Limits::MAX_ADDRESS_SPACE_BYTES`].
@@ -68,10 +68,10 @@ impl Limits {
     /// Most bytes of pixels, samples and texts that [`MediaPool::decode`](crate::MediaPool::decode) collects for one
     /// asset: 2 GiB. [`MediaPool::decode_each`](crate::MediaPool::decode_each) collects nothing.
     pub const MAX_ASSET_BYTES: u64 = 2 << 30;
-    /// Wall time of a small file.
-    pub const DEADLINE: Duration = Duration::from_secs(30);
-    /// Wall time on top of [`Limits::DEADLINE`] for each megabyte of a file, so that a long video has its time.
-    pub const DEADLINE_PER_MEGABYTE: Duration = Duration::from_secs(4);
+    /// Wall time that may bring nothing new: of a video or audio no later moment, of any other file nothing at all.
+    pub const MAX_STALL: Duration = Duration::from_secs(60);
+    /// Wall time of any file, whatever it brings.
+    pub const MAX_TIME: Duration = Duration::from_secs(24 * 3600);
     /// Writable memory of a worker, and of each ffmpeg that it runs: 448 MiB.
     pub const MAX_MEMORY_BYTES: u64 = 448 << 20;
     /// Address space of a worker, and of each ffmpeg that it runs: 2 GiB, most of it programs mapped from disk.
@@ -81,18 +81,12 @@ impl Limits {
     /// Open files of a worker.
     pub const MAX_OPEN_FILES: u64 = 64;
 
-    /// The time at the end of a deadline in which a worker gives what it has: an eighth of it, at most this.
+    /// The time at the end of another in which a worker gives what it has: an eighth of it, at most this.
     pub const LAST_WORDS: Duration = Duration::from_secs(10);
 
-    /// The time that a worker may take, of the time after which it is killed.
-    pub(crate) fn time_to_decode(deadline: Duration) -> Duration {
-        deadline.saturating_sub((deadline / 8).min(Self::LAST_WORDS))
-    }
-
-    /// The deadline of a file of this size, from its first byte to the vector of its last part.
-    pub fn deadline_of(&self, bytes: u64) -> Duration {
-        let megabytes = u32::try_from(bytes >> 20).unwrap_or(u32::MAX);
-        self.deadline.saturating_add(self.deadline_per_megabyte.saturating_mul(megabytes))
+    /// The time after which a worker stops of itself, of the time after which it is killed.
+    pub(crate) fn before_last_words(time: Duration) -> Duration {
+        time.saturating_sub((time / 8).min(Self::LAST_WORDS))
     }
 }
 
@@ -110,8 +104,8 @@ impl Default for Limits {
             max_animation_frames: Self::MAX_ANIMATION_FRAMES,
             max_parts: Self::MAX_PARTS,
             max_asset_bytes: Self::MAX_ASSET_BYTES,
-            deadline: Self::DEADLINE,
-            deadline_per_megabyte: Self::DEADLINE_PER_MEGABYTE,
+            max_stall: Self::MAX_STALL,
+            max_time: Self::MAX_TIME,
             max_memory_bytes: Self::MAX_MEMORY_BYTES,
             max_address_space_bytes: Self::MAX_ADDRESS_SPACE_BYTES,
             max_cpu_seconds: Self::MAX_CPU_SECONDS,
@@ -125,12 +119,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn larger_files_have_more_time() {
-        let limits = Limits::default();
-        assert_eq!(limits.deadline_of(1000), Limits::DEADLINE);
-        assert_eq!(limits.deadline_of(10 << 20), Limits::DEADLINE + 10 * Limits::DEADLINE_PER_MEGABYTE);
-        assert!(limits.deadline_of(u64::MAX) > Limits::DEADLINE);
-        assert_eq!(Limits::time_to_decode(Duration::from_secs(32)), Duration::from_secs(28));
-        assert_eq!(Limits::time_to_decode(Duration::from_secs(1000)), Duration::from_secs(990));
+    fn a_worker_has_time_to_give_what_it_has() {
+        assert_eq!(Limits::before_last_words(Duration::from_secs(32)), Duration::from_secs(28));
+        assert_eq!(Limits::before_last_words(Duration::from_secs(1000)), Duration::from_secs(990));
     }
 }

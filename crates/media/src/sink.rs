@@ -1,8 +1,14 @@
-//! Where decoders put parts as they come, so that a worker never holds a whole video.
+//! Where decoders put parts as they come, so that a worker never holds a whole video; and how long the next may take.
+
+use std::time::{Duration, Instant};
 
 use sensorium_types::{FailureReason, Span, Track};
 
+use crate::deadline::Deadline;
 use crate::{Head, Part, PartContent};
+
+/// How often it is told that a stream goes on, between its parts.
+const SIGN: Duration = Duration::from_secs(1);
 
 /// What decoders put out.
 #[derive(Debug)]
@@ -11,6 +17,8 @@ pub(crate) enum Output {
     Begun(Head),
     /// One part.
     Part(Part),
+    /// A later moment of a stream was decoded; its part is not complete yet.
+    GoesOn,
 }
 
 /// Who takes it.
@@ -21,11 +29,32 @@ pub(crate) struct Sink<'a> {
     emit: &'a mut Emit<'a>,
     max_parts: usize,
     counts: [usize; Track::ALL.len()],
+    deadline: Deadline,
+    told: Instant,
 }
 
 impl<'a> Sink<'a> {
-    pub(crate) fn new(emit: &'a mut Emit<'a>, max_parts: usize) -> Self {
-        Self { emit, max_parts, counts: [0; Track::ALL.len()] }
+    pub(crate) fn new(emit: &'a mut Emit<'a>, max_parts: usize, deadline: Deadline) -> Self {
+        Self { emit, max_parts, counts: [0; Track::ALL.len()], deadline, told: Instant::now() }
+    }
+
+    /// When a decoder is to stop of itself, if nothing new comes until then.
+    pub(crate) fn until(&self) -> Instant {
+        self.deadline.moment()
+    }
+
+    /// A later moment of a stream was decoded.
+    ///
+    /// # Errors
+    /// If nobody takes parts any more.
+    pub(crate) fn goes_on(&mut self) -> Result<(), FailureReason> {
+        let now = Instant::now();
+        self.deadline.moved(now);
+        if now.duration_since(self.told) >= SIGN {
+            self.told = now;
+            (self.emit)(Output::GoesOn)?;
+        }
+        Ok(())
     }
 
     /// Says what a stream is, before its first part. Parts of a stream that runs out of time are kept only if it was
@@ -54,7 +83,11 @@ impl<'a> Sink<'a> {
         }
         let ordinal = u32::try_from(*count).unwrap_or(u32::MAX);
         *count += 1;
-        (self.emit)(Output::Part(Part { track, ordinal, span, content, thumb }))
+        (self.emit)(Output::Part(Part { track, ordinal, span, content, thumb }))?;
+        // However long its taker took.
+        self.told = Instant::now();
+        self.deadline.moved(self.told);
+        Ok(())
     }
 
     /// Parts of a track so far.
@@ -79,21 +112,49 @@ pub(crate) fn collect<T>(
     max_parts: usize,
     decode: impl FnOnce(&mut Sink) -> Result<T, FailureReason>,
 ) -> Result<(T, Vec<Part>), FailureReason> {
+    collect_until(Deadline::never(), max_parts, decode)
+}
+
+/// The parts that a decoder puts out within a time.
+#[cfg(test)]
+pub(crate) fn collect_until<T>(
+    deadline: Deadline,
+    max_parts: usize,
+    decode: impl FnOnce(&mut Sink) -> Result<T, FailureReason>,
+) -> Result<(T, Vec<Part>), FailureReason> {
     let mut parts = Vec::new();
     let mut emit = |output| {
         match output {
             Output::Part(part) => parts.push(part),
-            Output::Begun(_) => {}
+            Output::Begun(_) | Output::GoesOn => {}
         }
         Ok(())
     };
-    let decoded = decode(&mut Sink::new(&mut emit, max_parts))?;
+    let decoded = decode(&mut Sink::new(&mut emit, max_parts, deadline))?;
     Ok((decoded, parts))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_new_puts_the_end_off_and_is_told_now_and_then() {
+        let (stall, mut signs) = (Duration::from_secs(3600), 0);
+        let mut emit = |output| {
+            signs += usize::from(matches!(output, Output::GoesOn));
+            Ok(())
+        };
+        let mut sink = Sink::new(&mut emit, 9, Deadline::within(stall, stall * 9));
+        let first = sink.until();
+        while sink.until() <= first + SIGN {
+            sink.goes_on().expect("taken");
+        }
+        let before = sink.until();
+        sink.put(Track::Text, None, PartContent::Text(String::new()), None).expect("taken");
+        assert!(sink.until() > before);
+        assert!((1..=2).contains(&signs), "{signs} signs in little more than one time");
+    }
 
     #[test]
     fn each_track_is_numbered_and_bounded() {

@@ -255,25 +255,28 @@ fn parts_come_one_by_one_and_a_taker_may_stop() {
 }
 
 #[test]
-fn what_came_of_a_video_in_its_time_is_kept() {
+fn a_slow_taker_gets_every_part() {
     let folder = folder();
     let video = three_shots(&folder);
-    let deadline = std::time::Duration::from_secs(5);
-    let pool = pool_with(1, Limits { deadline, ..Limits::default() });
+    let max_stall = std::time::Duration::from_secs(5);
+    let pool = pool_with(1, Limits { max_stall, ..Limits::default() });
     let mut taken = Vec::new();
     let mut slow = |part: sensorium_media::Part| {
         taken.push(part.ordinal);
-        std::thread::sleep(deadline);
+        std::thread::sleep(if part.ordinal == 0 { max_stall } else { std::time::Duration::ZERO });
         Ok(())
     };
-    let kept = pool.decode_in_time(MediaInput::Path(video.clone()), &Cancel::new(), &mut slow).expect("kept");
-    assert_eq!((kept.modality, kept.mime.as_str()), (Modality::Video, "video/x-matroska"));
-    assert_eq!(kept.facts.get("width"), Some(&320.into()));
-    let warning = kept.warning.expect("a warning").to_string();
-    assert!(warning.starts_with("timed out: kept up to 00:00:0"), "{warning}");
-    assert_eq!(taken, [0]);
-    let whole = pool.decode(MediaInput::Path(video), &Cancel::new()).expect("another worker");
-    assert_eq!((whole.warning, whole.parts.len()), (None, 3));
+    let head = pool.decode_in_time(MediaInput::Path(video), &Cancel::new(), &mut slow).expect("decodes");
+    assert_eq!((head.modality, head.warning, taken), (Modality::Video, None, vec![0, 1, 2]));
+}
+
+#[test]
+fn no_file_takes_longer_than_any_may() {
+    let folder = folder();
+    let video = three_shots(&folder);
+    let pool = pool_with(1, Limits { max_time: std::time::Duration::ZERO, ..Limits::default() });
+    let late = pool.decode_in_time(MediaInput::Path(video), &Cancel::new(), &mut |_| Ok(()));
+    assert_eq!(late.expect_err("no time at all").kind, ReasonKind::TimedOut);
 }
 
 /// A program that leaves a descriptor open and then becomes the worker, as a careless service manager would.

@@ -32,13 +32,13 @@ impl Script {
         self.folder.path().join("worker")
     }
 
-    fn pool(&self, workers: usize, deadline: Duration) -> MediaPool {
-        MediaPool::new(config(&self.program(), workers, deadline)).expect("a pool")
+    fn pool(&self, workers: usize, max_stall: Duration) -> MediaPool {
+        MediaPool::new(config(&self.program(), workers, max_stall)).expect("a pool")
     }
 }
 
-fn config(program: &Path, workers: usize, deadline: Duration) -> PoolConfig {
-    let limits = Limits { deadline, ..Limits::default() };
+fn config(program: &Path, workers: usize, max_stall: Duration) -> PoolConfig {
+    let limits = Limits { max_stall, ..Limits::default() };
     PoolConfig { worker_program: program.to_owned(), workers, limits, spec: EncoderSpec::default() }
 }
 
@@ -46,7 +46,7 @@ fn decode(pool: &MediaPool, cancel: &Cancel) -> FailureReason {
     pool.decode(MediaInput::Bytes(Arc::from(b"a text".as_slice())), cancel).expect_err("no real worker")
 }
 
-/// A deadline that no test waits for: longer than anything takes that does not hang.
+/// A time that no test waits for: longer than anything takes that does not hang.
 const LONG: Duration = Duration::from_secs(600);
 
 /// Waits until this holds.
@@ -75,13 +75,13 @@ fn an_exit_and_nonsense_are_crashes_too() {
         decode(&Script::new("exit 3").pool(1, LONG), &Cancel::new()).to_string(),
         "decoder crashed (exit code 3)"
     );
-    // Told at once, and not by the deadline.
+    // Told at once, and not when its time is up.
     let nonsense = Script::new("echo 'not a message at all'; exec sleep 3600");
     assert_eq!(decode(&nonsense.pool(1, LONG), &Cancel::new()).kind, ReasonKind::Crashed);
 }
 
 #[test]
-fn a_deadline_kills_the_worker_and_what_it_runs() {
+fn a_worker_that_says_nothing_is_killed_and_what_it_runs() {
     let script = Script::new(
         "sleep 3600 & echo $! >\"$0.part\"; mv \"$0.part\" \"$0.pid\"; cat >/dev/null; sleep 3600",
     );

@@ -139,6 +139,15 @@ async fn assets_are_read_counted_and_deleted() {
     expected.sort();
     assert_eq!(listed, expected);
 
+    let last = send(&client, vec![file("image fox")]).await.remove(0).asset.expect("named");
+    let newest = v1::ScrollRequest { newest_first: true, limit: Some(3), ..Default::default() };
+    let page =
+        QueryServiceClient::new(server.channel().await).scroll(newest).await.expect("lists").into_inner();
+    let listed: Vec<_> = page.assets.iter().map(|asset| asset.asset_id.as_str()).collect();
+    assert_eq!((listed.len(), listed[0]), (3, last.as_str()));
+    assert!(!page.next_after.is_empty());
+    client.delete(DeleteSelector::Ids(vec![last])).await.expect("deletes");
+
     let stats = client.stats().await.expect("stats");
     assert_eq!((stats.counts.assets, stats.collection.as_str()), (4, "default"));
     let outcome = client.delete(DeleteSelector::Ids(asked.to_vec())).await.expect("deletes");
@@ -331,6 +340,10 @@ async fn a_filter_above_its_limit_is_refused_by_every_door() {
         vec![v1::Term { input, ..v1::Term::default() }]
     };
 
+    let newest =
+        v1::ScrollRequest { newest_first: true, filter_text: "year = 1".to_owned(), ..Default::default() };
+    let both = queries.scroll(newest).await.expect_err("refused");
+    assert!(both.message().contains("without a filter"), "{both:?}");
     let fits = v1::CountRequest { filter_text: text(MAX_FILTER_BYTES), ..v1::CountRequest::default() };
     assert_eq!(queries.count(fits).await.expect("counts").into_inner().count, 0);
     let mut refused = Vec::new();

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use sensorium_index::{Collection, IndexError};
 use sensorium_store::{Catalogue, Store, StoreError, Upkeep, VectorSearch};
 use sensorium_types::{
-    Added, Applied, AssetId, Cancel, Change, CollectionStats, Cursor, FieldIndex, Filter, HubWeights, Page,
-    PointKey, Problem, ScoredPoint, SearchReply, SearchRequest, SourceKey, SourceRow, SpaceInfo, StoredAsset,
+    Added, Applied, AssetId, Cancel, Change, CollectionStats, Cursor, FieldIndex, Filter, Page, PointKey,
+    Problem, ScoredPoint, SearchReply, SearchRequest, SourceKey, SourceRow, SpaceInfo, StoredAsset, SubQuery,
 };
 
 use crate::blocking;
@@ -63,12 +63,11 @@ impl VectorSearch for IndexStore {
 
     async fn score_assets(
         &self,
-        vector: &[f32],
-        hubs: HubWeights,
+        queries: &[SubQuery],
         assets: &[AssetId],
     ) -> Result<Vec<Vec<ScoredPoint>>, StoreError> {
-        let (vector, assets) = (vector.to_vec(), assets.to_vec());
-        self.call(move |collection| collection.score_assets(&vector, hubs, &assets)).await
+        let (queries, assets) = (queries.to_vec(), assets.to_vec());
+        self.call(move |collection| collection.score_assets(&queries, &assets)).await
     }
 }
 
@@ -100,6 +99,16 @@ impl Catalogue for IndexStore {
             collection.scroll_until((filter.as_ref(), from.as_ref()), limit, with_vectors, cancel)
         })
         .await
+    }
+
+    async fn newest(
+        &self,
+        from: Option<&Cursor>,
+        limit: usize,
+        with_vectors: bool,
+    ) -> Result<Page<StoredAsset>, StoreError> {
+        let from = from.cloned();
+        self.call(move |collection| collection.newest(from.as_ref(), limit, with_vectors)).await
     }
 
     async fn sources(

@@ -15,7 +15,7 @@ const SOURCES_PAGE: usize = 10_000;
 /// Assets, their sources (also those that failed) and thumbnails.
 ///
 /// # Contract
-/// - A listing gives everything that was there from its first page to its last once, in any order. What comes or goes meanwhile
+/// - A listing gives everything that was there from its first page to its last once, in any order unless it is told. What comes or goes meanwhile
 ///   may be given or not.
 /// - A cursor is good for the listing that gave it, with the same filter or path; one that the store cannot read is
 ///   [`ErrorKind::InvalidArgument`](sensorium_types::ErrorKind::InvalidArgument).
@@ -35,6 +35,15 @@ pub trait Catalogue: Send + Sync + Debug {
     async fn scroll(
         &self,
         filter: Option<&Filter>,
+        from: Option<&Cursor>,
+        limit: usize,
+        with_vectors: bool,
+    ) -> Result<Page<StoredAsset>, StoreError>;
+
+    /// At most `limit` assets that were written with their points, of the latest change first, from a cursor on, as far back as the
+    /// store knows. One that was written several times may be given again on a later page.
+    async fn newest(
+        &self,
         from: Option<&Cursor>,
         limit: usize,
         with_vectors: bool,

@@ -62,6 +62,7 @@ where
     writes::changes_of_one_call_are_applied_in_order(fresh().await).await;
     writes::commits_are_numbered(fresh().await).await;
     writes::what_is_new_is_told(fresh().await).await;
+    writes::the_newest_are_listed_first(fresh().await).await;
     sources::rows_below_a_path_end_at_a_slash(fresh().await).await;
     sources::an_asset_goes_with_its_last_source(fresh().await).await;
     sources::a_changed_file_takes_its_old_asset_away(fresh().await).await;

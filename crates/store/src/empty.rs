@@ -2,9 +2,9 @@
 
 use async_trait::async_trait;
 use sensorium_types::{
-    Added, Applied, AssetId, Change, CollectionStats, Cursor, ErrorKind, FieldIndex, Filter, HubWeights,
-    Page, Plan, PointKey, Problem, ScoredPoint, SearchReply, SearchRequest, SourceKey, SourceRow, SpaceInfo,
-    StoredAsset,
+    Added, Applied, AssetId, Change, CollectionStats, Cursor, ErrorKind, FieldIndex, Filter, Page, Plan,
+    PointKey, Problem, ScoredPoint, SearchReply, SearchRequest, SourceKey, SourceRow, SpaceInfo, StoredAsset,
+    SubQuery,
 };
 
 use crate::{Catalogue, Store, StoreError, Upkeep, VectorSearch};
@@ -39,8 +39,7 @@ impl VectorSearch for EmptyStore {
 
     async fn score_assets(
         &self,
-        _: &[f32],
-        _: HubWeights,
+        _: &[SubQuery],
         assets: &[AssetId],
     ) -> Result<Vec<Vec<ScoredPoint>>, StoreError> {
         Ok(assets.iter().map(|_| Vec::new()).collect())
@@ -64,6 +63,10 @@ impl Catalogue for EmptyStore {
         _: usize,
         _: bool,
     ) -> Result<Page<StoredAsset>, StoreError> {
+        Ok(Page { items: Vec::new(), next: None })
+    }
+
+    async fn newest(&self, _: Option<&Cursor>, _: usize, _: bool) -> Result<Page<StoredAsset>, StoreError> {
         Ok(Page { items: Vec::new(), next: None })
     }
 

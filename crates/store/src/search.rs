@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use async_trait::async_trait;
-use sensorium_types::{AssetId, HubWeights, ScoredPoint, SearchReply, SearchRequest, SpaceInfo};
+use sensorium_types::{AssetId, ScoredPoint, SearchReply, SearchRequest, SpaceInfo, SubQuery};
 
 use crate::StoreError;
 
@@ -24,12 +24,11 @@ pub trait VectorSearch: Send + Sync + Debug {
     /// [`ErrorKind::DeadlineExceeded`](sensorium_types::ErrorKind::DeadlineExceeded).
     async fn search(&self, request: SearchRequest) -> Result<Vec<SearchReply>, StoreError>;
 
-    /// Cosines of the vector with every point of each asset, in order of track and ordinal, as they are and corrected;
-    /// unknown assets give an empty list.
+    /// Cosines with every point of each asset, in order of track and ordinal, as they are and corrected: a point is compared with
+    /// the first of the sub-queries that asks its track, if one does. Unknown assets give an empty list.
     async fn score_assets(
         &self,
-        vector: &[f32],
-        hubs: HubWeights,
+        queries: &[SubQuery],
         assets: &[AssetId],
     ) -> Result<Vec<Vec<ScoredPoint>>, StoreError>;
 }

@@ -1,6 +1,6 @@
 //! A store in memory: slow, plain, and by the contract.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use async_trait::async_trait;
 use parking_lot::RwLock;
@@ -8,7 +8,7 @@ use sensorium_store::contract::oracle;
 use sensorium_store::{Catalogue, Store, StoreError, Upkeep, VectorSearch};
 use sensorium_types::{
     Added, Applied, AssetId, AssetRecord, CAPTIONS_FIELD, Change, CollectionStats, Cursor, ErrorKind,
-    FieldIndex, FieldIndexState, Filter, HubWeights, Page, Plan, PointKey, PointRecord, Problem, ScoredPoint,
+    FieldIndex, FieldIndexState, Filter, Page, Plan, PointKey, PointRecord, Problem, ScoredPoint,
     SearchReply, SearchRequest, SourceKey, SourceRow, SpaceInfo, Stopped, StoredAsset, SubQuery, Track,
 };
 
@@ -201,18 +201,22 @@ impl VectorSearch for MemoryStore {
 
     async fn score_assets(
         &self,
-        vector: &[f32],
-        _: HubWeights,
+        queries: &[SubQuery],
         assets: &[AssetId],
     ) -> Result<Vec<Vec<ScoredPoint>>, StoreError> {
-        self.check(vector)?;
+        queries.iter().try_for_each(|query| self.check(&query.vector))?;
         let state = self.state.read();
         let score = |point: &PointRecord| {
-            let cosine = oracle::cosine(vector, &point.vector);
-            ScoredPoint { point: oracle::info(point), cosine, corrected: cosine }
+            let query = queries.iter().find(|query| query.asks(point.track))?;
+            let cosine = oracle::cosine(&query.vector, &point.vector);
+            Some(ScoredPoint { point: oracle::info(point), cosine, corrected: cosine })
         };
-        let points =
-            |asset| state.assets.get(asset).map_or_else(Vec::new, |(_, p)| p.iter().map(score).collect());
+        let points = |asset| {
+            state
+                .assets
+                .get(asset)
+                .map_or_else(Vec::new, |(_, points)| points.iter().filter_map(score).collect())
+        };
         Ok(assets.iter().map(points).collect())
     }
 }
@@ -248,6 +252,19 @@ impl Catalogue for MemoryStore {
             state.assets.values().filter(|(asset, _)| filter.is_none_or(|f| f.matches(&asset.payload())));
         let stored = matching.map(|(record, points)| state.stored(record, points, with_vectors));
         page(stored, from, limit)
+    }
+
+    async fn newest(
+        &self,
+        from: Option<&Cursor>,
+        limit: usize,
+        with_vectors: bool,
+    ) -> Result<Page<StoredAsset>, StoreError> {
+        let state = self.state.read();
+        let mut seen = HashSet::new();
+        let known =
+            state.added.values().rev().filter_map(|id| state.assets.get(id).filter(|_| seen.insert(id)));
+        page(known.map(|(record, points)| state.stored(record, points, with_vectors)), from, limit)
     }
 
     async fn sources(

@@ -34,6 +34,11 @@ impl SubQuery {
     pub const fn of(vector: Vec<f32>) -> Self {
         Self { vector, tracks: Vec::new(), hubs: HubWeights([0.0; 3]), from: None }
     }
+
+    /// Whether points of this track are asked.
+    pub fn asks(&self, track: Track) -> bool {
+        self.tracks.is_empty() || self.tracks.contains(&track)
+    }
 }
 
 /// A search for the assets whose points are nearest to vectors: some sub-queries of the same assets, each answered by itself.

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sensorium_engine::Access;
 use serde_json::json;
 
@@ -18,6 +19,7 @@ pub(super) async fn run(args: Serve, context: &mut Context) -> anyhow::Result<Ex
     context.setting.not_served()?;
     let file = args.config.as_deref().map(File::read).transpose()?;
     let settled = settle(args.settings, file.unwrap_or_default())?;
+    raise_descriptors();
     let engine = context.setting.open(Access::Write, settled.jobs).await?;
     let Settled { settings, .. } = settled;
     let scheme = if settings.tls.is_some() { "https" } else { "http" };
@@ -35,4 +37,12 @@ pub(super) async fn run(args: Serve, context: &mut Context) -> anyhow::Result<Ex
     };
     Box::pin(sensorium_server::serve(engine, settings, ready, stop_signal())).await?;
     Ok(Exit::Done)
+}
+
+/// As many open files as the system lets this process have: most shells and service managers give 1,024 until they are asked,
+/// and connections and tables take more. Workers have a limit of their own.
+fn raise_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    // Below what is allowed anyway nothing is refused; if it were, the server runs with what it has.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }

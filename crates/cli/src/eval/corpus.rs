@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use sensorium_embed::{Bundle, Captioner, EmbedError, Input, Memory};
 use sensorium_engine::{Access, Cancel, DEFAULT_COLLECTION, Engine};
 use sensorium_types::{
-    AssetId, CalibrationTable, Content, FileOutcome, HubValues, IndexEvent, IndexRequest, Modality, PointKey,
-    Track,
+    AssetId, CalibrationTable, Content, FileOutcome, HubValues, IndexEvent, IndexRequest, Language, Modality,
+    PointKey, Track,
 };
 use tempfile::TempDir;
 use tokio::sync::mpsc::unbounded_channel;
@@ -55,7 +55,7 @@ pub(super) struct Corpus {
     /// What the caption decoder sees of images.
     memories: HashMap<AssetId, Memory>,
     /// Vectors of the texts that asked so far.
-    texts: Mutex<HashMap<String, Vec<f32>>>,
+    texts: Mutex<HashMap<String, ReadText>>,
     bundle: Arc<Bundle>,
     notes: Vec<String>,
 }
@@ -146,11 +146,35 @@ impl Corpus {
             .collect();
         for batch in new.chunks(TEXTS_A_BATCH) {
             let inputs: Vec<Input> = batch.iter().map(|text| Input::Text((*text).to_owned())).collect();
-            let encoded = self.bundle.embed(&inputs)?;
-            known.extend(batch.iter().map(|text| (*text).to_owned()).zip(encoded));
+            for (text, numbers) in batch.iter().zip(self.bundle.embed(&inputs)?) {
+                let for_images = self.for_images(text, &numbers)?;
+                known.insert((*text).to_owned(), ReadText { numbers, for_images });
+            }
         }
-        let numbers = texts.iter().filter_map(|text| known.get(text.as_ref()).cloned());
-        valued(&self.bundle, numbers.map(|numbers| (Content::Text, numbers)).collect())
+        let read: Vec<ReadText> = texts.iter().filter_map(|text| known.get(text.as_ref()).cloned()).collect();
+        let vectors =
+            valued(&self.bundle, read.iter().map(|text| (Content::Text, text.numbers.clone())).collect())?;
+        let with = |(vector, text): (Vector, ReadText)| Vector { for_images: text.for_images, ..vector };
+        Ok(vectors.into_iter().zip(read).map(with).collect())
+    }
+
+    /// The numbers by which a name alone asks images, as a search has them: the mean with those of its sentences.
+    fn for_images(&self, text: &str, numbers: &[f32]) -> anyhow::Result<Option<Vec<f32>>> {
+        let sentences = match self.bundle.language(text)? {
+            Language::English => self.bundle.sentences(text),
+            Language::German | Language::French | Language::Czech => Vec::new(),
+        };
+        if sentences.is_empty() {
+            return Ok(None);
+        }
+        let inputs: Vec<Input> = sentences.into_iter().map(Input::Text).collect();
+        let mut sum = numbers.to_vec();
+        for encoded in self.bundle.embed(&inputs)? {
+            sum.iter_mut().zip(&encoded).for_each(|(sum, number)| *sum += number);
+        }
+        let length = sum.iter().map(|number| number * number).sum::<f32>().sqrt();
+        sum.iter_mut().for_each(|number| *number /= length);
+        Ok(Some(sum))
     }
 
     /// What turns corrected cosines into scores.
@@ -319,6 +343,13 @@ async fn vectors(engine: &Engine, bundle: &Arc<Bundle>) -> anyhow::Result<HashMa
 }
 
 /// Vectors with their hub values, as the index keeps them.
+/// A text that was read once for all tasks.
+#[derive(Debug, Clone)]
+struct ReadText {
+    numbers: Vec<f32>,
+    for_images: Option<Vec<f32>>,
+}
+
 fn valued(bundle: &Arc<Bundle>, vectors: Vec<(Content, Vec<f32>)>) -> anyhow::Result<Vec<Vector>> {
     let values = match bundle.hubs() {
         Some(hubs) => {
@@ -328,7 +359,9 @@ fn valued(bundle: &Arc<Bundle>, vectors: Vec<(Content, Vec<f32>)>) -> anyhow::Re
         None => vec![HubValues::default(); vectors.len()],
     };
     let vectors = vectors.into_iter().zip(values);
-    Ok(vectors.map(|((content, numbers), hubs)| Vector { content, numbers, hubs }).collect())
+    Ok(vectors
+        .map(|((content, numbers), hubs)| Vector { content, numbers, for_images: None, hubs })
+        .collect())
 }
 
 /// What a file that failed seems to be: by its first bytes, else by its suffix, so that it stays in its gallery.

@@ -10,6 +10,8 @@ pub(super) struct Vector {
     pub(super) content: Content,
     /// Its numbers, of L2 norm 1.
     pub(super) numbers: Vec<f32>,
+    /// Those by which it asks images, where they are others: of a name alone.
+    pub(super) for_images: Option<Vec<f32>>,
     /// What its cosines with queries are lowered by.
     pub(super) hubs: HubValues,
 }
@@ -18,7 +20,11 @@ pub(super) struct Vector {
 pub(super) fn best(query: &Vector, points: &[Vector], calibration: &CalibrationTable) -> Option<f32> {
     let weights = HubWeights::of_sum(&[(1.0, Some(query.content))], 1.0);
     let scores = points.iter().map(|point| {
-        let cosine = dot(&query.numbers, &point.numbers) - weights.amount(point.hubs);
+        let numbers = match (&query.for_images, point.content) {
+            (Some(numbers), Content::Image) => numbers,
+            (Some(_) | None, _) => &query.numbers,
+        };
+        let cosine = dot(numbers, &point.numbers) - weights.amount(point.hubs);
         // A bundle without this pair ranks by cosine, as a search does.
         calibration.get(query.content, point.content).map_or(cosine, |pair| pair.score(cosine))
     });
@@ -50,6 +56,7 @@ mod tests {
         let vector = |content, numbers: [f32; 2]| Vector {
             content,
             numbers: numbers.to_vec(),
+            for_images: None,
             hubs: HubValues::default(),
         };
         let query = vector(Content::Text, [1.0, 0.0]);

@@ -4,6 +4,7 @@ use sensorium_types::{Calibration, CalibrationTable, Content, Language, Modality
 use serde::Serialize;
 
 use super::manifest::{EncoderRow, GeneratorRow, HubsRow, Manifest, Operation, ResizeMode};
+use super::names::Names;
 use crate::EmbedError;
 
 /// Words of a text passage, where the bundle says nothing.
@@ -149,6 +150,7 @@ pub(super) struct Facts {
     /// The same, of corrected cosines where a pair is corrected.
     pub(super) corrected: CalibrationTable,
     pub(super) cutting: Cutting,
+    pub(super) names: Names,
 }
 
 impl Facts {
@@ -192,7 +194,8 @@ impl Facts {
             hubs: hubs(manifest)?,
         };
         let (calibration, corrected) = calibration(manifest)?;
-        Ok(Self { info, space, calibration, corrected, cutting: cutting(manifest)? })
+        let names = Names::new(manifest.names.as_ref())?;
+        Ok(Self { info, space, calibration, corrected, cutting: cutting(manifest)?, names })
     }
 }
 

@@ -31,6 +31,17 @@ pub(super) struct Manifest {
     pub(super) generators: Vec<GeneratorRow>,
     #[serde(default)]
     pub(super) hubs: Vec<HubsRow>,
+    /// How names alone are asked.
+    pub(super) names: Option<NamesRow>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NamesRow {
+    /// Most words of a name.
+    pub(super) words: usize,
+    /// Sentences in which it is asked of images, with `{}` for the name and its article.
+    pub(super) image: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]

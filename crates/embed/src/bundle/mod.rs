@@ -7,6 +7,7 @@
 //! | `files.rs` | [`BundleFiles`]: where bytes come from |
 //! | `load.rs` | from manifest and files to an encoder or the caption decoder |
 //! | `lazy.rs` | what loads at first use |
+//! | `names.rs` | sentences in which names alone are asked |
 //! | `hubs.rs` | hub values of points, from the bundle's reference queries |
 //! | `selftest.rs` | stored inputs and expected vectors |
 
@@ -16,6 +17,7 @@ mod hubs;
 mod lazy;
 mod load;
 mod manifest;
+mod names;
 mod selftest;
 
 use std::sync::Arc;
@@ -127,6 +129,12 @@ impl Bundle {
     /// What makes the hub values of points; `None` if the bundle corrects nothing. Its vectors load at their first use.
     pub fn hubs(self: &Arc<Self>) -> Option<Arc<dyn HubBank>> {
         BundleHubs::new(Arc::clone(self)).map(|hubs| -> Arc<dyn HubBank> { Arc::new(hubs) })
+    }
+
+    /// The sentences in which a text that is a name alone is asked of images besides; none for any other text. English, as the first
+    /// text encoder reads.
+    pub fn sentences(&self, text: &str) -> Vec<String> {
+        self.facts.names.sentences(text)
     }
 
     fn banks(&self) -> Result<Arc<Banks>, EmbedError> {

@@ -76,6 +76,7 @@ mod tests {
         let asked = |weight: &f32| Asked {
             weight: *weight,
             vector: vec![1.0, 0.0],
+            for_images: None,
             content: Some(Content::Text),
             asset: None,
             identical: None,

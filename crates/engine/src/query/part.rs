@@ -1,6 +1,6 @@
 //! What is asked of the store: a vector, and what turns its cosines into scores.
 
-use sensorium_types::{AssetId, Calibration, CalibrationTable, Content, HubWeights, Track};
+use sensorium_types::{AssetId, Calibration, CalibrationTable, Content, HubWeights, SubQuery, Track};
 
 use super::terms::Asked;
 use crate::{EngineError, vectors};
@@ -20,17 +20,26 @@ pub(super) struct QueryPart {
     pub(super) term: Option<usize>,
     /// How much its list counts in late fusion.
     pub(super) weight: f32,
-    /// The vector, of L2 norm 1.
-    pub(super) vector: Vec<f32>,
+    /// What is compared with points of every content that has none of its own.
+    aim: Aim,
+    /// What is compared with images, where that is another.
+    for_images: Option<Aim>,
     /// The asset that is the question itself, byte for byte. It comes first, whatever its score: of a sound that asks, the
     /// images that fit best can lie further above their chance than the sound itself lies above that of sounds.
     pub(super) identical: Option<AssetId>,
     /// Whether captions are asked: the question is in words, and captions are kept.
     pub(super) asks_captions: bool,
-    /// How its cosines are corrected.
-    pub(super) hubs: HubWeights,
     /// What it was made of, where that is one content.
     pub(super) from: Option<Content>,
+}
+
+/// A vector with what turns its cosines into scores.
+#[derive(Debug, Clone)]
+pub(super) struct Aim {
+    /// The vector, of L2 norm 1.
+    pub(super) vector: Vec<f32>,
+    /// How its cosines are corrected.
+    pub(super) hubs: HubWeights,
     /// Calibration for each content, in the order of [`Content::ALL`]; `None` where scores mean nothing.
     calibrations: Option<[Calibration; 3]>,
 }
@@ -65,68 +74,87 @@ impl QueryParts {
             return Err(EngineError::NoPositiveTerm);
         }
         let is_text = |term: &Asked| term.content == Some(Content::Text);
-        let hubs = |terms: &[(f32, Option<Content>)], length| match corrects {
-            true => HubWeights::of_sum(terms, length),
-            false => HubWeights::default(),
-        };
         let exclude = terms.iter().filter_map(|term| term.asset.clone()).collect();
+        let aims = |terms: &[(f32, &Asked)]| -> Result<(Aim, Option<Aim>), EngineError> {
+            let aim = Aim::of_sum(terms, Asked::plain, corrects, table)?;
+            let is_another = terms.iter().any(|(_, term)| term.for_images.is_some());
+            let for_images = is_another.then(|| Aim::of_sum(terms, Asked::for_images, corrects, table));
+            let for_images = for_images.transpose()?;
+            Ok((aim, for_images))
+        };
         let parts = if late && terms.len() > 1 {
             let alone = |(at, term): (usize, &Asked)| {
-                let calibrations = calibrations(&[(1.0, term.content)], 1.0, table);
-                let (vector, identical) = (term.vector.clone(), term.identical.clone());
-                let asks_captions = keeps_captions && is_text(term);
-                let hubs = hubs(&[(1.0, term.content)], 1.0);
-                QueryPart {
-                    term: Some(at),
-                    weight: term.weight,
-                    vector,
-                    identical,
-                    asks_captions,
-                    hubs,
-                    from: term.content,
-                    calibrations,
-                }
+                let (aim, for_images) = aims(&[(1.0, term)])?;
+                let (term, weight, asked) = (Some(at), term.weight, term);
+                let asks_captions = keeps_captions && is_text(asked);
+                let (identical, from) = (asked.identical.clone(), asked.content);
+                Ok(QueryPart { term, weight, aim, for_images, identical, asks_captions, from })
             };
-            terms.iter().enumerate().map(alone).collect()
+            terms.iter().enumerate().map(alone).collect::<Result<_, EngineError>>()?
         } else {
-            let mut vector = Vec::new();
-            for term in &terms {
-                vectors::add(&mut vector, term.weight, &term.vector);
-            }
-            let length = vectors::normalize(&mut vector);
-            if length < vectors::MIN_LENGTH {
-                return Err(EngineError::EmptySum { length });
-            }
-            let weights: Vec<_> = terms.iter().map(|term| (term.weight, term.content)).collect();
-            let calibrations = calibrations(&weights, length, table);
+            let all: Vec<_> = terms.iter().map(|term| (term.weight, term)).collect();
+            let (aim, for_images) = aims(&all)?;
             let identical = match terms.as_slice() {
                 [alone] => alone.identical.clone(),
                 _ => None,
             };
             let asks_captions = keeps_captions && terms.iter().all(is_text);
-            let hubs = hubs(&weights, length);
             let from = terms.first().and_then(|first| first.content);
             let from = from.filter(|_| terms.iter().all(|term| term.content == from));
-            vec![QueryPart {
-                term: None,
-                weight: 1.0,
-                vector,
-                identical,
-                asks_captions,
-                hubs,
-                from,
-                calibrations,
-            }]
+            vec![QueryPart { term: None, weight: 1.0, aim, for_images, identical, asks_captions, from }]
         };
         Ok(Self { parts, exclude })
     }
 }
 
+impl Aim {
+    /// The normalized sum of the terms' vectors.
+    fn of_sum(
+        terms: &[(f32, &Asked)],
+        vector_of: impl Fn(&Asked) -> &[f32],
+        corrects: bool,
+        table: Option<&CalibrationTable>,
+    ) -> Result<Self, EngineError> {
+        let mut vector = Vec::new();
+        for (weight, term) in terms {
+            vectors::add(&mut vector, *weight, vector_of(term));
+        }
+        let length = vectors::normalize(&mut vector);
+        if length < vectors::MIN_LENGTH {
+            return Err(EngineError::EmptySum { length });
+        }
+        let weights: Vec<_> = terms.iter().map(|(weight, term)| (*weight, term.content)).collect();
+        let hubs = if corrects { HubWeights::of_sum(&weights, length) } else { HubWeights::default() };
+        Ok(Self { vector, hubs, calibrations: calibrations(&weights, length, table) })
+    }
+}
+
 impl QueryPart {
+    /// What is compared with points of this content.
+    pub(super) fn aim(&self, content: Content) -> &Aim {
+        match (&self.for_images, content) {
+            (Some(aim), Content::Image) => aim,
+            (Some(_) | None, _) => &self.aim,
+        }
+    }
+
+    /// What is asked of the points of named assets: all that there are, each by what is compared with its content.
+    pub(super) fn sub_queries(&self) -> Vec<SubQuery> {
+        let sub_query = |aim: &Aim, tracks| SubQuery {
+            tracks,
+            hubs: aim.hubs,
+            from: self.from,
+            ..SubQuery::of(aim.vector.clone())
+        };
+        let of_images = Track::ALL.into_iter().filter(|track| track.content() == Content::Image);
+        let for_images = self.for_images.iter().map(|aim| sub_query(aim, of_images.clone().collect()));
+        for_images.chain([sub_query(&self.aim, Vec::new())]).collect()
+    }
+
     /// The calibration of points of this content.
     pub(super) fn calibration(&self, content: Content) -> Option<Calibration> {
         let at = Content::ALL.iter().position(|other| *other == content)?;
-        self.calibrations.as_ref().and_then(|all| all.get(at)).copied()
+        self.aim(content).calibrations.as_ref().and_then(|all| all.get(at)).copied()
     }
 
     /// Whether points of this track are asked.
@@ -185,7 +213,15 @@ mod tests {
     const ONE: Make = Make { late: false, keeps_captions: true, corrects: false };
 
     fn asked(weight: f32, vector: &[f32], content: Option<Content>) -> Asked {
-        Asked { weight, vector: vector.to_vec(), content, asset: None, identical: None, language: None }
+        Asked {
+            weight,
+            vector: vector.to_vec(),
+            for_images: None,
+            content,
+            asset: None,
+            identical: None,
+            language: None,
+        }
     }
 
     fn table() -> CalibrationTable {
@@ -208,7 +244,8 @@ mod tests {
         let parts = QueryParts::new(terms, ONE, Some(&table())).expect("parts");
         let [part] = parts.parts.as_slice() else { panic!("one part") };
         let length = 5.0_f32.sqrt();
-        assert!((part.vector[0] - 2.0 / length).abs() < 1e-6 && (part.vector[1] + 1.0 / length).abs() < 1e-6);
+        let vector = &part.aim(Content::Audio).vector;
+        assert!((vector[0] - 2.0 / length).abs() < 1e-6 && (vector[1] + 1.0 / length).abs() < 1e-6);
         let calibration = part.calibration(Content::Audio).expect("calibrated");
         assert!((calibration.mean - (2.0 * 0.3 - 0.1) / length).abs() < 1e-6);
         assert!((calibration.deviation - (0.04_f32 + 0.01).sqrt() / length).abs() < 1e-6);
@@ -220,6 +257,27 @@ mod tests {
         let parts = QueryParts::new(terms, ONE, Some(&table())).expect("parts");
         assert_eq!(parts.parts[0].score(Track::Image, 0.5), None);
         assert!(parts.parts[0].rank_by(Track::Image, 0.5) > parts.parts[0].rank_by(Track::Text, 0.4));
+    }
+
+    #[test]
+    fn a_name_alone_asks_images_by_a_vector_of_their_own() {
+        let name = Asked { for_images: Some(vec![0.6, 0.8]), ..asked(1.0, &[1.0, 0.0], Some(Content::Text)) };
+        let phrase = asked(1.0, &[0.0, 1.0], Some(Content::Text));
+        let parts = QueryParts::new(vec![name.clone()], ONE, Some(&table())).expect("parts").parts;
+        assert_eq!(parts[0].aim(Content::Image).vector, [0.6, 0.8]);
+        for content in [Content::Audio, Content::Text] {
+            assert_eq!(parts[0].aim(content).vector, [1.0, 0.0]);
+        }
+        let asked = parts[0].sub_queries();
+        assert_eq!(asked.iter().map(|query| query.vector[0]).collect::<Vec<_>>(), [0.6, 1.0]);
+        assert!(asked[0].tracks.contains(&Track::Video) && !asked[0].tracks.contains(&Track::Audio));
+        assert!(asked[1].tracks.is_empty(), "of all others");
+        let sum = QueryParts::new(vec![name, phrase.clone()], ONE, Some(&table())).expect("parts").parts;
+        let [first, second] = [0.6_f32, 1.8].map(|x| x / (0.36_f32 + 3.24).sqrt());
+        let vector = &sum[0].aim(Content::Image).vector;
+        assert!((vector[0] - first).abs() < 1e-6 && (vector[1] - second).abs() < 1e-6, "{vector:?}");
+        let plain = QueryParts::new(vec![phrase], ONE, Some(&table())).expect("parts").parts;
+        assert_eq!(plain[0].sub_queries().len(), 1);
     }
 
     #[test]
@@ -252,10 +310,10 @@ mod tests {
         let of = |make| QueryParts::new(terms(), make, None).expect("parts").parts;
         let corrected = Make { corrects: true, ..Make::default() };
         // The sum is (2, 0): of length 2. Sounds do not ask, and the given vector takes nothing off.
-        assert_eq!(of(corrected)[0].hubs, HubWeights([-0.5, 0.0, 1.0]));
-        let alone: Vec<_> = of(Make { late: true, ..corrected }).iter().map(|part| part.hubs).collect();
+        assert_eq!(of(corrected)[0].aim.hubs, HubWeights([-0.5, 0.0, 1.0]));
+        let alone: Vec<_> = of(Make { late: true, ..corrected }).iter().map(|part| part.aim.hubs).collect();
         assert_eq!(alone, [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0; 3]].map(HubWeights));
-        assert!(of(Make::default())[0].hubs.is_none());
+        assert!(of(Make::default())[0].aim.hubs.is_none());
     }
 
     #[test]

@@ -57,7 +57,7 @@ pub(super) async fn rows(
         if assets.is_empty() {
             continue;
         }
-        let scored = store.score_assets(&part.vector, part.hubs, &assets).await?;
+        let scored = store.score_assets(&part.sub_queries(), &assets).await?;
         points.extend(assets.into_iter().zip(scored));
     }
     let mut rows = Vec::new();
@@ -90,7 +90,7 @@ pub(super) async fn rows_of(
     shape: Shape,
 ) -> Result<Vec<Row>, EngineError> {
     let ids: Vec<AssetId> = assets.iter().map(|(asset, _)| asset.clone()).collect();
-    let scored = store.score_assets(&part.vector, part.hubs, &ids).await?;
+    let scored = store.score_assets(&part.sub_queries(), &ids).await?;
     let mut rows = Vec::new();
     for ((asset, modality), points) in assets.into_iter().zip(scored) {
         for (best, moment) in of_asset(part, &points, shape.every_moment) {

@@ -49,11 +49,10 @@ pub(super) async fn search(
 ) -> Result<(Vec<Found>, Option<FilterFacts>), EngineError> {
     let asks: Vec<Vec<Ask>> = parts.iter().map(asks).collect();
     let queries = parts.iter().zip(&asks).flat_map(|(part, asks)| {
-        asks.iter().map(|ask| SubQuery {
-            vector: part.vector.clone(),
-            tracks: ask.tracks.clone(),
-            hubs: part.hubs,
-            from: part.from,
+        asks.iter().map(|ask| {
+            let aim = part.aim(ask.content);
+            let (tracks, hubs, from) = (ask.tracks.clone(), aim.hubs, part.from);
+            SubQuery { tracks, hubs, from, ..SubQuery::of(aim.vector.clone()) }
         })
     });
     let Scope { modalities, filter, exclude, limit, exact, cancel } = scope;
@@ -79,7 +78,7 @@ fn merge(part: &QueryPart, answers: impl Iterator<Item = (Content, SearchReply)>
             let score = part.score(hit.point.track, hit.corrected);
             let rank_by = part.rank_by(hit.point.track, hit.corrected);
             let (asset, point, cosine) = (hit.asset.clone(), hit.point, hit.cosine);
-            let corrected = (!part.hubs.is_none()).then_some(hit.corrected);
+            let corrected = (!part.aim(content).hubs.is_none()).then_some(hit.corrected);
             hits.push(ExplainedHit { rank, asset: asset.clone(), point, cosine, corrected, score });
             let candidate = Candidate { hit, rank_by };
             match best.entry(asset) {

@@ -35,7 +35,7 @@ impl Standing {
     /// The score at every point of an asset.
     pub(crate) async fn curve(&self, asset: &AssetId) -> Result<Curve, EngineError> {
         let (store, part) = (&self.sources.store, &self.part);
-        let scored = store.score_assets(&part.vector, part.hubs, std::slice::from_ref(asset)).await?;
+        let scored = store.score_assets(&part.sub_queries(), std::slice::from_ref(asset)).await?;
         let scored = scored.into_iter().next().unwrap_or_default();
         if scored.is_empty()
             && store.get(std::slice::from_ref(asset), false).await?.iter().all(Option::is_none)

@@ -23,6 +23,8 @@ pub(super) struct Asked {
     pub(super) weight: f32,
     /// Its vector, of L2 norm 1.
     pub(super) vector: Vec<f32>,
+    /// The vector by which it asks images, where that is another: of a name alone.
+    pub(super) for_images: Option<Vec<f32>>,
     /// What the vector was made of; `None` for one that the user gave.
     pub(super) content: Option<Content>,
     /// The stored asset that it was taken from.
@@ -31,6 +33,25 @@ pub(super) struct Asked {
     pub(super) identical: Option<AssetId>,
     /// The language in which it was read, if it is a text.
     pub(super) language: Option<Language>,
+}
+
+impl Asked {
+    /// The vector by which it asks.
+    pub(super) fn plain(&self) -> &[f32] {
+        &self.vector
+    }
+
+    /// The vector by which it asks images.
+    pub(super) fn for_images(&self) -> &[f32] {
+        self.for_images.as_deref().unwrap_or(&self.vector)
+    }
+}
+
+/// A text that was read.
+struct ReadText {
+    vector: Vec<f32>,
+    for_images: Option<Vec<f32>>,
+    language: Language,
 }
 
 /// What turns terms into vectors.
@@ -59,17 +80,17 @@ impl Asker {
         if !weight.is_finite() || weight == 0.0 {
             return Err(EngineError::BadWeight);
         }
-        let mut identical = None;
-        let mut read_in = None;
+        let (mut identical, mut read_in, mut for_images) = (None, None, None);
         let (vector, content, asset) = match input {
             TermInput::Text(text) => {
-                let (vector, language) = self.text(text, None).await?;
-                read_in = Some(language);
-                (vector, Some(Content::Text), None)
+                let read = self.text(text, None).await?;
+                (read_in, for_images) = (Some(read.language), read.for_images);
+                (read.vector, Some(Content::Text), None)
             }
             TermInput::TextIn(language, text) => {
-                read_in = Some(language);
-                (self.text(text, read_in).await?.0, Some(Content::Text), None)
+                let read = self.text(text, Some(language)).await?;
+                (read_in, for_images) = (Some(language), read.for_images);
+                (read.vector, Some(Content::Text), None)
             }
             TermInput::File(path) => {
                 let name = path.display().to_string();
@@ -92,20 +113,27 @@ impl Asker {
             }
             TermInput::Vector(vector) => (self.given(vector)?, None, None),
         };
-        Ok(Asked { weight, vector, content, asset, identical, language: read_in })
+        Ok(Asked { weight, vector, for_images, content, asset, identical, language: read_in })
     }
 
-    /// The vector of a text, and the language in which it was read.
-    async fn text(&self, text: String, given: Option<Language>) -> Result<(Vec<f32>, Language), EngineError> {
+    /// The vector of a text, and the language in which it was read. A name alone is read in its sentences too, in one batch.
+    async fn text(&self, text: String, given: Option<Language>) -> Result<ReadText, EngineError> {
         let (encode, cancel) = (Arc::clone(&self.encode), self.cancel.clone());
         blocking("encode a text", move || {
-            let (language, input) = match given {
-                Some(language) => (language, Input::TextIn(language, text)),
-                None => (encode.language(&text)?, Input::Text(text)),
+            let language = match given {
+                Some(language) => language,
+                None => encode.language(&text)?,
             };
-            let vectors = encode.submit(vec![input], Priority::Query)?.wait(&cancel)?;
+            let sentences = if language == Language::English { encode.sentences(&text) } else { Vec::new() };
+            let inputs = std::iter::once(text).chain(sentences).map(|text| Input::TextIn(language, text));
+            let vectors = encode.submit(inputs.collect(), Priority::Query)?.wait(&cancel)?;
+            let for_images = if vectors.len() > 1 {
+                Some(mean(vectors.iter().map(|vector| vector.as_slice()))?)
+            } else {
+                None
+            };
             let vector = vectors.into_iter().next().ok_or(EngineError::Task { action: "encode a text" })?;
-            Ok((vector, language))
+            Ok(ReadText { vector, for_images, language })
         })
         .await
     }

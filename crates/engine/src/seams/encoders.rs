@@ -70,6 +70,10 @@ impl Encode for Encoders {
         Ok(self.bundle.language(text)?)
     }
 
+    fn sentences(&self, text: &str) -> Vec<String> {
+        self.bundle.sentences(text)
+    }
+
     fn submit(&self, inputs: Vec<Input>, priority: Priority) -> Result<Box<dyn Pending>, EngineError> {
         Ok(Box::new(OnTheWay(self.encoder()?.submit(inputs, priority)?)))
     }

@@ -86,6 +86,12 @@ pub trait Encode: Send + Sync + Debug {
         Ok(Language::English)
     }
 
+    /// The sentences in which an English text that is a name alone is asked of images besides; none for any other text.
+    fn sentences(&self, text: &str) -> Vec<String> {
+        let _ = text;
+        Vec::new()
+    }
+
     /// Queues inputs. Blocks while the queue is full for bulk work.
     ///
     /// # Errors

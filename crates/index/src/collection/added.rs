@@ -1,4 +1,4 @@
-//! Which assets are new since some change.
+//! Which assets are new since some change, and which came last.
 //!
 //! Each change that writes an asset with its points leaves a row in `meta`, in order of change. Rows of the newest changes are
 //! kept, so that one who comes back after a while finds what came meanwhile.
@@ -6,9 +6,10 @@
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
-use sensorium_types::{Added, AssetId};
+use sensorium_types::{Added, AssetId, Cursor, Page, StoredAsset};
 
 use super::core::Core;
+use super::read;
 use crate::error::IndexError;
 use crate::storage::{AddedRow, AssetOffset, Family, Row as _, added_key, decode_added_key};
 
@@ -55,6 +56,44 @@ pub(super) fn added(core: &Core, after: u64, limit: usize) -> Result<Added, Inde
         Ok(ControlFlow::Break(()))
     })?;
     Ok(Added { assets, upto })
+}
+
+/// A page of the assets that came last, of the latest change first; a cursor is the change of the page's last. What is gone again is
+/// left out.
+pub(super) fn newest(
+    core: &Core,
+    from: Option<&Cursor>,
+    limit: usize,
+    with_vectors: bool,
+) -> Result<Page<StoredAsset>, IndexError> {
+    let last = |cursor: &Cursor| {
+        let cursor = cursor.as_str();
+        cursor.parse().map_err(|_| IndexError::Cursor { cursor: cursor.to_owned() })
+    };
+    let view = core.view();
+    let latest = view.state.operations;
+    let latest = from.map(last).transpose()?.map_or(latest, |last: u64| last.saturating_sub(1).min(latest));
+    let (mut ids, mut seen, mut next) = (Vec::new(), HashSet::new(), None);
+    let mut last = latest;
+    core.rocks.view().scan_back(Family::Meta, &added_key(latest), |key, value| {
+        let Some(change) = decode_added_key(key) else { return Ok(ControlFlow::Break(())) };
+        let row = AddedRow::decode(value).map_err(|what| IndexError::damaged("meta added", what))?;
+        if !seen.insert(row.asset) {
+            return Ok(ControlFlow::Continue(()));
+        }
+        let Some(entry) = view.assets.get(AssetOffset(row.asset)) else {
+            return Ok(ControlFlow::Continue(()));
+        };
+        if ids.len() >= limit {
+            next = Some(Cursor::new(last.to_string()));
+            return Ok(ControlFlow::Break(()));
+        }
+        ids.push(entry.asset_id()?);
+        last = change;
+        Ok(ControlFlow::Continue(()))
+    })?;
+    let items = ids.iter().filter_map(|id| read::stored(core, &view, id, with_vectors).transpose());
+    Ok(Page { items: items.collect::<Result<_, _>>()?, next })
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ use super::core::Core;
 use super::query;
 use super::segments::SegmentKind;
 use super::task::{Task, start};
+use super::view::View;
 use crate::error::IndexError;
 use crate::storage::{Batch, Family, RECALL_KEY, RecallRow, Row as _};
 
@@ -125,22 +126,35 @@ fn audit(core: &Core, query: &SubQuery) -> Result<(), IndexError> {
             continue;
         }
         let ef = core.auditor.ef(query.from, kind, default);
-        let request = |exact| SearchRequest {
-            queries: vec![SubQuery { tracks: tracks.clone(), ..query.clone() }],
-            limit: NEAREST,
-            exact,
-            ef: Some(ef),
-            cancel: Cancel::new().until(Instant::now() + PATIENCE),
-            ..SearchRequest::default()
-        };
-        let walked = query::search(core, &view, &request(false))?.pop();
-        let Some(walked) = walked.filter(|reply| reply.plan == Plan::Graph) else { continue };
-        let exact = query::search(core, &view, &request(true))?.pop();
-        let nearest = exact.map(|reply| reply.hits).unwrap_or_default();
-        let figure = (nearest.len(), found(&nearest, &walked.hits));
+        let query = SubQuery { tracks, ..query.clone() };
+        let until = Instant::now() + PATIENCE;
+        let Some(walked) = ask(core, &view, &query, (NEAREST, Some(ef)), until)? else { continue };
+        let nearest = ask(core, &view, &query, (NEAREST, None), until)?.unwrap_or_default();
+        let figure = (nearest.len(), found(&nearest, &walked));
         core.auditor.take((query.from, kind), figure, ef, default);
     }
     Ok(())
+}
+
+/// So many of the nearest: through graphs with this beam, `None` where a scan was chosen; without one, exactly.
+pub(super) fn ask(
+    core: &Core,
+    view: &View,
+    query: &SubQuery,
+    (limit, ef): (usize, Option<usize>),
+    until: Instant,
+) -> Result<Option<Vec<AssetHit>>, IndexError> {
+    let request = SearchRequest {
+        queries: vec![query.clone()],
+        limit,
+        exact: ef.is_none(),
+        ef,
+        cancel: Cancel::new().until(until),
+        ..SearchRequest::default()
+    };
+    let reply = query::search(core, view, &request)?.pop();
+    let reply = reply.filter(|reply| ef.is_none() || reply.plan == Plan::Graph);
+    Ok(reply.map(|reply| reply.hits))
 }
 
 /// How many of the nearest were found. One that is as near as the last of them is as good.

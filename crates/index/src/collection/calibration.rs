@@ -8,12 +8,11 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use sensorium_types::{AssetHit, AssetId, Cancel, Content, Plan, SearchRequest, SubQuery, Track};
+use sensorium_types::{AssetHit, AssetId, Content, SubQuery, Track};
 
-use super::audit::found;
+use super::audit::{self, found};
 use super::auditor::{NEAREST, WIDEST, is_enough};
 use super::core::Core;
-use super::query;
 use super::segments::SegmentKind;
 use super::tail::RowRef;
 use super::view::View;
@@ -85,20 +84,8 @@ fn calibrate_pair(
     let ask = |asking: &Asking, ef: Option<usize>| -> Result<Option<Vec<AssetHit>>, IndexError> {
         let query =
             SubQuery { tracks: tracks.clone(), from: Some(from), ..SubQuery::of(asking.vector.clone()) };
-        let request = SearchRequest {
-            queries: vec![query],
-            limit: NEAREST + 1,
-            exact: ef.is_none(),
-            ef,
-            cancel: Cancel::new().until(until),
-            ..SearchRequest::default()
-        };
-        let reply = query::search(core, view, &request)?.pop();
-        let reply = reply.filter(|reply| ef.is_none() || reply.plan == Plan::Graph);
-        Ok(reply.map(|reply| {
-            let others = reply.hits.into_iter().filter(|hit| hit.asset != asking.asset);
-            others.take(NEAREST).collect()
-        }))
+        let hits = audit::ask(core, view, &query, (NEAREST + 1, ef), until)?;
+        Ok(hits.map(|hits| hits.into_iter().filter(|hit| hit.asset != asking.asset).take(NEAREST).collect()))
     };
     let default = core.tuning.graph.ef;
     let begun_at = core.auditor.ef(Some(from), kind, default);

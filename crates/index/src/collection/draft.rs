@@ -67,6 +67,8 @@ pub(super) struct Effects {
     killed: Vec<(SegmentKind, PointOffset)>,
     pushed: Vec<(SegmentKind, Pushed)>,
     hubs: Vec<(SegmentKind, PointOffset, HubValues)>,
+    /// Whether a graph is being built.
+    builds: bool,
 }
 
 impl<'a> Draft<'a> {
@@ -105,10 +107,11 @@ impl<'a> Draft<'a> {
             let (from, to) = (added_key(0), added_key(end));
             self.core.rocks.delete_range(&mut self.batch, Family::Meta, &from, &to)?;
         }
-        let Self {
-            batch, state, keep, indexed, sources, entries, ids, killed, pushed, hubs, applied, ..
-        } = self;
-        Ok((batch, Effects { state, keep, indexed, sources, entries, ids, killed, pushed, hubs }, applied))
+        let Self { batch, state, keep, indexed, sources, entries, ids, applied, .. } = self;
+        let Self { killed, pushed, hubs, building_below, .. } = self;
+        let builds = building_below > PointOffset(0);
+        let effects = Effects { state, keep, indexed, sources, entries, ids, killed, pushed, hubs, builds };
+        Ok((batch, effects, applied))
     }
 
     /// Counts changes from this one on; it is above those before.
@@ -393,6 +396,9 @@ impl Effects {
         for (kind, point) in self.killed {
             view.segments_mut(kind).kill(point);
             view.hubs.forget(point);
+        }
+        if !self.builds {
+            view.sweep_tails();
         }
         for (kind, Pushed { point, asset, track, vector }) in &self.pushed {
             view.segments_mut(*kind).tail.push(*point, *asset, *track, vector);

@@ -73,14 +73,13 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use sensorium_types::{
-    Added, Applied, AssetId, Cancel, Change, CollectionStats, Cursor, FieldIndex, Filter, HubWeights, Page,
-    Plan, PointKey, Problem, ScoredPoint, SearchReply, SearchRequest, SourceKey, SourceRow, SpaceInfo,
-    StoredAsset,
+    Added, Applied, AssetId, Cancel, Change, CollectionStats, Cursor, FieldIndex, Filter, Page, Plan,
+    PointKey, Problem, ScoredPoint, SearchReply, SearchRequest, SourceKey, SourceRow, SpaceInfo, StoredAsset,
+    SubQuery,
 };
 
 use self::commit::Committer;
 use self::core::Core;
-use self::hubs::Correction;
 use self::job::Job;
 use crate::columns::Estimate;
 use crate::error::IndexError;
@@ -206,26 +205,23 @@ impl Collection {
         Ok(replies)
     }
 
-    /// Cosines of the vector with every point of each asset, in order of track and ordinal; unknown assets give an
-    /// empty list.
+    /// Cosines with every point of each asset, in order of track and ordinal: a point is compared with the first of the sub-queries
+    /// that asks its track, if one does. Unknown assets give an empty list.
     ///
     /// # Errors
-    /// If the vector breaks the rules of the space.
+    /// If a vector breaks the rules of the space.
     pub fn score_assets(
         &self,
-        vector: &[f32],
-        hubs: HubWeights,
+        queries: &[SubQuery],
         assets: &[AssetId],
     ) -> Result<Vec<Vec<ScoredPoint>>, IndexError> {
-        check::check_vector(vector, self.core.space.dim)?;
+        for query in queries {
+            check::check_vector(&query.vector, self.core.space.dim)?;
+        }
         let view = files::trusted(&self.core, &Cancel::new())?;
-        let correction = Correction::new(&self.core, &view, hubs);
-        let scores = assets.iter().map(|id| {
-            view.asset(id)
-                .map(|entry| query::score(&view, vector, correction, entry.points()))
-                .unwrap_or_default()
-        });
-        Ok(scores.collect())
+        let scorer = query::Scorer::new(&self.core, &view, queries);
+        let points = |id| view.asset(id).map(|entry| scorer.score(entry.points())).unwrap_or_default();
+        Ok(assets.iter().map(points).collect())
     }
 
     /// Assets by id; `None` for unknown ones.
@@ -330,6 +326,20 @@ impl Collection {
     ) -> Result<Page<StoredAsset>, IndexError> {
         let ask = read::Scroll { filter, from, limit, with_vectors, cancel };
         read::scroll(&self.core, &self.core.view(), ask)
+    }
+
+    /// A page of assets that were written with their points, of the latest change first, from a cursor on, as far back as changes are
+    /// kept. One that was written several times may be given again on a later page.
+    ///
+    /// # Errors
+    /// If the storage cannot be read, a row is damaged, or the cursor is none of such a listing.
+    pub fn newest(
+        &self,
+        from: Option<&Cursor>,
+        limit: usize,
+        with_vectors: bool,
+    ) -> Result<Page<StoredAsset>, IndexError> {
+        added::newest(&self.core, from, limit, with_vectors)
     }
 
     /// A page of source rows below a path (`path` starts with it at a `/`, or equals it), in order of key, from a cursor on; an

@@ -12,6 +12,8 @@ const MAX_PARTS: usize = 8;
 const DEAD_SHARE: usize = 5;
 /// Fewest dead rows that are worth a rebuild.
 const MIN_DEAD: usize = 64;
+/// Fewest dead rows of a tail that are worth a copy of its others.
+const MIN_DEAD_OF_TAIL: usize = 512;
 
 /// What is known of a sealed segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +42,11 @@ pub(super) fn due(tail: usize, parts: &[PartFacts], seal_points: usize) -> Optio
     let stale = |part: &PartFacts| part.dead > part.rows / DEAD_SHARE && part.dead >= MIN_DEAD;
     let stale: Vec<usize> = (0..).zip(parts).filter(|(_, part)| stale(part)).map(|(at, _)| at).collect();
     (!stale.is_empty()).then_some(Job { tail: false, parts: stale })
+}
+
+/// Whether a tail is worth a copy without its dead rows: once half of it is dead, so that a row is copied about once.
+pub(super) const fn is_stale(tail: usize, dead: usize) -> bool {
+    dead >= MIN_DEAD_OF_TAIL && dead >= tail / 2
 }
 
 /// Everything of one kind in one segment; `None` if it is so already.
@@ -106,6 +113,12 @@ mod tests {
         assert_eq!(due(0, &[PartFacts { dead: 200, ..stale }], 100), None);
         assert_eq!(due(0, &[PartFacts { rows: 100, dead: 63 }], 100), None);
         assert_eq!(due(0, &[PartFacts { rows: 100, dead: 0 }, stale], 100), job(false, &[1]));
+    }
+
+    #[test]
+    fn a_tail_is_copied_once_half_of_it_is_dead() {
+        assert!(is_stale(1024, 512) && is_stale(512, 512));
+        assert!(!is_stale(1026, 512) && !is_stale(600, 511));
     }
 
     #[test]

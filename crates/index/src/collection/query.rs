@@ -262,21 +262,32 @@ impl<'a> Search<'a> {
     }
 }
 
-/// Cosines of a vector with every point of an asset, as they are and corrected.
-pub(super) fn score(
-    view: &View,
-    query: &[f32],
-    correction: Option<Correction<'_>>,
-    points: impl Iterator<Item = Point>,
-) -> Vec<ScoredPoint> {
-    let query = VectorQuery::new(query);
-    let scored = points.filter_map(|point| {
-        let row = view.find(point.track, point.offset)?;
-        let cosine = row.vector.cosine(&query) + 0.0;
-        let lowered = correction.map_or(0.0, |correction| correction.amount(point.offset));
-        Some(ScoredPoint { point: point.info(), cosine, corrected: cosine - lowered })
-    });
-    scored.collect()
+/// Compares points of known assets with sub-queries, each with the first that asks its track.
+pub(super) struct Scorer<'a> {
+    view: &'a View,
+    asked: Vec<(&'a SubQuery, VectorQuery, Option<Correction<'a>>)>,
+}
+
+impl<'a> Scorer<'a> {
+    /// Of these sub-queries, whose vectors were checked.
+    pub(super) fn new(core: &'a Core, view: &'a View, queries: &'a [SubQuery]) -> Self {
+        let ready = |query: &'a SubQuery| {
+            (query, VectorQuery::new(&query.vector), Correction::new(core, view, query.hubs))
+        };
+        Self { view, asked: queries.iter().map(ready).collect() }
+    }
+
+    /// Cosines with every point of an asset, as they are and corrected.
+    pub(super) fn score(&self, points: impl Iterator<Item = Point>) -> Vec<ScoredPoint> {
+        let scored = points.filter_map(|point| {
+            let (_, query, correction) = self.asked.iter().find(|(query, ..)| query.asks(point.track))?;
+            let row = self.view.find(point.track, point.offset)?;
+            let cosine = row.vector.cosine(query) + 0.0;
+            let lowered = correction.map_or(0.0, |correction| correction.amount(point.offset));
+            Some(ScoredPoint { point: point.info(), cosine, corrected: cosine - lowered })
+        });
+        scored.collect()
+    }
 }
 
 mod scan;

@@ -110,8 +110,9 @@ impl Segments {
 
     /// Takes note that a point died.
     pub(crate) fn kill(&mut self, point: PointOffset) {
-        if let Some(part) = self.parts.iter_mut().find(|part| part.sealed.has(point)) {
-            part.dead += 1;
+        match self.parts.iter_mut().find(|part| part.sealed.has(point)) {
+            Some(part) => part.dead += 1,
+            None => self.tail.kill(point),
         }
     }
 

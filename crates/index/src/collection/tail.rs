@@ -100,17 +100,29 @@ pub(crate) struct Tail {
     dim: usize,
     blocks: Vec<Arc<Block>>,
     rows: usize,
+    /// Of them, those that died.
+    dead: usize,
 }
 
 impl Tail {
     /// An empty tail of vectors of this dimension.
     pub(crate) const fn new(dim: usize) -> Self {
-        Self { dim, blocks: Vec::new(), rows: 0 }
+        Self { dim, blocks: Vec::new(), rows: 0, dead: 0 }
     }
 
     /// How many points it holds, dead ones included.
     pub(crate) const fn len(&self) -> usize {
         self.rows
+    }
+
+    /// How many of its points died.
+    pub(crate) const fn dead(&self) -> usize {
+        self.dead
+    }
+
+    /// Takes note that a point died.
+    pub(crate) fn kill(&mut self, point: PointOffset) {
+        self.dead += usize::from(self.has(point));
     }
 
     /// Bytes in memory.
@@ -165,7 +177,7 @@ impl Tail {
         block.row(u32::try_from(block.points.binary_search(&point.0).ok()?).ok()?)
     }
 
-    /// The points of the tail that are wanted.
+    /// The points of the tail that are wanted; none of them counts as dead.
     pub(crate) fn with(&self, wanted: impl Fn(PointOffset) -> bool) -> Self {
         let mut kept = Self::new(self.dim);
         for row in self.rows().filter(|row| wanted(row.point)) {

@@ -7,6 +7,7 @@ use roaring::RoaringBitmap;
 use sensorium_types::{AssetId, Track};
 
 use super::hub_table::HubTable;
+use super::policy::is_stale;
 use super::segments::{SegmentKind, Segments};
 use super::tail::RowRef;
 use crate::assets::{AssetTable, EntryRef, Names};
@@ -118,6 +119,23 @@ impl View {
     /// The point with this offset, of whatever kind.
     pub(crate) fn find_any(&self, point: PointOffset) -> Option<RowRef<'_>> {
         self.all_segments().find_map(|segments| segments.find(point))
+    }
+
+    /// Lets dead points of tails go where they are many. Not while a graph is built of them: it may hold them.
+    pub(crate) fn sweep_tails(&mut self) {
+        for kind in SegmentKind::ALL {
+            let tail = &self.segments(kind).tail;
+            if !is_stale(tail.len(), tail.dead()) {
+                continue;
+            }
+            let mut dead = (*self.dead).clone();
+            tail.rows().filter(|row| self.is_dead(row.point)).for_each(|row| {
+                dead.remove(row.point.0);
+            });
+            let kept = tail.with(|point| !self.is_dead(point));
+            self.segments_mut(kind).tail = kept;
+            self.dead = Arc::new(dead);
+        }
     }
 
     /// What names its sealed segments on disk.

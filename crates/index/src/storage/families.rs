@@ -10,8 +10,9 @@ use rocksdb::{
 
 use crate::options::MemoryBudget;
 
-/// Bytes of one family's memtable before it is written out.
-const WRITE_BUFFER_BYTES: usize = 16 << 20;
+/// Bytes of one family's memtable before it is written out. Small, so that memory stays as it is while little is written; most
+/// families are written in order of key, and their tables sink to lower levels without being written again.
+const WRITE_BUFFER_BYTES: usize = 4 << 20;
 /// Bytes of write-ahead logs at which the quietest families are written out, so that old logs can go.
 const MAX_WAL_BYTES: u64 = 256 << 20;
 /// Bytes after which a file being written is handed to the disk.

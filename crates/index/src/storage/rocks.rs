@@ -384,6 +384,26 @@ impl View<'_> {
         &self,
         family: Family,
         from: &[u8],
+        each: impl FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, IndexError>,
+    ) -> Result<(), IndexError> {
+        self.walk(family, |rows| rows.seek(from), |rows| rows.next(), each)
+    }
+
+    /// The keys from one back to the first, until it is told to stop.
+    pub(crate) fn scan_back(
+        &self,
+        family: Family,
+        from: &[u8],
+        each: impl FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, IndexError>,
+    ) -> Result<(), IndexError> {
+        self.walk(family, |rows| rows.seek_for_prev(from), |rows| rows.prev(), each)
+    }
+
+    fn walk(
+        &self,
+        family: Family,
+        begin: impl FnOnce(&mut DBRawIterator<'_>),
+        step: impl Fn(&mut DBRawIterator<'_>),
         mut each: impl FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, IndexError>,
     ) -> Result<(), IndexError> {
         let mut options = ReadOptions::default();
@@ -395,12 +415,12 @@ impl View<'_> {
             Some(snapshot) => snapshot.raw_iterator_cf_opt(family, options),
             None => self.rocks.database.raw_iterator_cf_opt(family, options),
         };
-        rows.seek(from);
+        begin(&mut rows);
         while let Some((key, value)) = rows.item() {
             if each(key, value)?.is_break() {
                 return Ok(());
             }
-            rows.next();
+            step(&mut rows);
         }
         rows.status().map_err(|error| storage_error("read", &self.rocks.path, error))
     }

@@ -1,6 +1,7 @@
 //! Samples as they stream by, to audio parts.
 
 use std::ops::Range;
+use std::time::Instant;
 
 use sensorium_types::{FailureReason, Span, Track};
 
@@ -54,6 +55,11 @@ impl<'a, 'b> Cutter<'a, 'b> {
         self.position() >= self.most || self.sink.is_full(Track::Audio)
     }
 
+    /// When the decoder is to stop of itself, if no sample comes.
+    pub(crate) fn until(&self) -> Instant {
+        self.sink.until()
+    }
+
     /// Goes on at this sample of the timeline, if that lies ahead. A hole that fits into a window is silence; a longer one
     /// ends what was before it, and costs nothing.
     pub(crate) fn skip_to(&mut self, position: u64) -> Result<(), FailureReason> {
@@ -81,7 +87,10 @@ impl<'a, 'b> Cutter<'a, 'b> {
         self.first.extend(samples.iter().take(room));
         self.pending.extend_from_slice(samples);
         let block = samples_of(BLOCK_SECONDS * 1000, self.spec.sample_rate_hz);
-        if self.pending.len() >= block { self.cut(false) } else { Ok(()) }
+        if self.pending.len() >= block {
+            self.cut(false)?;
+        }
+        if samples.is_empty() { Ok(()) } else { self.sink.goes_on() }
     }
 
     /// Puts out the rest. With `keep_one`, an audio clip that is silent throughout keeps its first window. Gives its

@@ -57,7 +57,7 @@ pub(super) fn decode(job: &Job, cutter: &mut Cutter) -> Result<Heard, FailureRea
             facts.set("codec", link.decoder.codec_info().short_name);
         }
         claimed_ms = claimed_ms.zip(link.length_ms).map(|(before, length)| before + length);
-        let end = packets(format.as_mut(), link, job, &mut mixer, cutter, &mut facts)?;
+        let end = packets(format.as_mut(), link, &mut mixer, cutter, &mut facts)?;
         if !matches!(end, End::Link) {
             break end;
         }
@@ -145,7 +145,6 @@ enum End {
 fn packets(
     format: &mut dyn FormatReader,
     link: Link,
-    job: &Job,
     mixer: &mut Mixer,
     cutter: &mut Cutter,
     facts: &mut Payload,
@@ -165,7 +164,7 @@ fn packets(
         if cutter.is_full() {
             return Ok(End::Full);
         }
-        if Instant::now() >= job.deadline.moment() {
+        if Instant::now() >= cutter.until() {
             return if mixer.is_empty() { Err(stopped(0, None)) } else { Ok(End::Stopped) };
         }
         let packet = match format.next_packet() {

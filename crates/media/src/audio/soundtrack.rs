@@ -81,7 +81,7 @@ pub(crate) fn stream(
         if cutter.is_full() {
             return Ok(None);
         }
-        let (at, packet) = match samples.next(job.deadline.moment()) {
+        let (at, packet) = match samples.next(cutter.until()) {
             Ok(next) => next,
             Err(stop) => break stop,
         };

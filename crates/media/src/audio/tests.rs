@@ -1,7 +1,6 @@
 use std::io::Write;
 
 use super::*;
-use crate::deadline::Deadline;
 use crate::sink::collect;
 use crate::{EncoderSpec, Limits, PartContent};
 
@@ -27,17 +26,7 @@ fn decoded(bytes: &[u8]) -> Result<(Head, Vec<crate::Part>), FailureReason> {
     file.write_all(bytes).expect("writes");
     let (spec, limits) = (EncoderSpec::default(), Limits::default());
     collect(100, |sink| {
-        decode(
-            &Job {
-                path: file.path(),
-                mime: "audio/wav",
-                threads: 1,
-                spec: &spec,
-                limits: &limits,
-                deadline: Deadline::never(),
-            },
-            sink,
-        )
+        decode(&Job { path: file.path(), mime: "audio/wav", threads: 1, spec: &spec, limits: &limits }, sink)
     })
 }
 

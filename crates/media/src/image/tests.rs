@@ -10,14 +10,7 @@ fn spec() -> EncoderSpec {
 }
 
 fn job<'a>(mime: &'static str, spec: &'a EncoderSpec, limits: &'a Limits) -> Job<'a> {
-    Job {
-        path: std::path::Path::new("absent"),
-        mime,
-        threads: 1,
-        spec,
-        limits,
-        deadline: crate::deadline::Deadline::never(),
-    }
+    Job { path: std::path::Path::new("absent"), mime, threads: 1, spec, limits }
 }
 
 fn jpeg(bytes: &[u8]) -> Result<(Head, Vec<crate::Part>), FailureReason> {

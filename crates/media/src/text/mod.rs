@@ -66,14 +66,8 @@ mod tests {
 
     fn decoded(bytes: &[u8]) -> Result<(Head, Vec<String>), FailureReason> {
         let (spec, limits) = (EncoderSpec::default(), Limits::default());
-        let job = Job {
-            path: Path::new("absent"),
-            mime: "text/plain",
-            threads: 1,
-            spec: &spec,
-            limits: &limits,
-            deadline: crate::deadline::Deadline::never(),
-        };
+        let job =
+            Job { path: Path::new("absent"), mime: "text/plain", threads: 1, spec: &spec, limits: &limits };
         let (head, parts) = collect(100, |sink| decode(bytes, &job, sink))?;
         let texts = parts.into_iter().map(|part| match part.content {
             PartContent::Text(text) => text,

@@ -9,7 +9,6 @@ use sensorium_types::{FailureReason, ReasonKind};
 
 use super::SCAN_STEP_MS;
 use super::parts::{BlankPart, MAX_STAND_MS, PartMaker};
-use crate::deadline::Deadline;
 use crate::ffmpeg::{Probe, Stop, Timed, Transparency, VideoStream, cut_short, is_of_time, steady, stopped};
 use crate::job::Job;
 use crate::sink::Sink;
@@ -121,19 +120,14 @@ impl Scanned {
 ///
 /// # Errors
 /// If nobody takes parts any more. What is wrong with the video is told in [`Scanned::trouble`].
-pub(super) fn scan(
-    job: &Job,
-    probe: &Probe,
-    deadline: Deadline,
-    sink: &mut Sink,
-) -> Result<Scanned, FailureReason> {
+pub(super) fn scan(job: &Job, probe: &Probe, sink: &mut Sink) -> Result<Scanned, FailureReason> {
     let Some(stream) = &probe.video else {
         return Ok(Scanned::none(reason(ReasonKind::Unsupported, "there is no moving image")));
     };
-    let scanned = scan_stream(job, (probe, stream), deadline, sink)?;
+    let scanned = scan_stream(job, (probe, stream), sink)?;
     match (stream.transparency.without_decoder(), &scanned.trouble) {
         (Some(transparency), Some(trouble)) if trouble.kind == ReasonKind::DecoderMissing => {
-            scan_stream(job, (probe, &VideoStream { transparency, ..stream.clone() }), deadline, sink)
+            scan_stream(job, (probe, &VideoStream { transparency, ..stream.clone() }), sink)
         }
         (Some(_) | None, Some(_) | None) => Ok(scanned),
     }
@@ -142,7 +136,6 @@ pub(super) fn scan(
 fn scan_stream(
     job: &Job,
     (probe, stream): (&Probe, &VideoStream),
-    deadline: Deadline,
     sink: &mut Sink,
 ) -> Result<Scanned, FailureReason> {
     let none = Scanned::none;
@@ -155,7 +148,7 @@ fn scan_stream(
         if maker.is_full() {
             break None;
         }
-        match frames.next(deadline.moment()) {
+        match frames.next(maker.until()) {
             Ok((at_ms, frame)) => maker.push(frame, at_ms)?,
             Err(stop) => break Some(stop),
         }

@@ -40,8 +40,6 @@ pub(crate) use still::still;
 const SCAN_STEP_MS: u64 = 250;
 /// Frames as they are, one after the other.
 const RAW_RGB: [&str; 5] = ["-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"];
-/// Of the time of a video with audio, its frames may take the first 2 of 3 thirds.
-const SHARE_OF_FRAMES: (u32, u32) = (2, 3);
 /// A container's length is believed if it is this close to what was decoded, in milliseconds.
 const MAX_LENGTH_ERROR_MS: u64 = 1_000;
 
@@ -64,14 +62,12 @@ fn video(job: &Job, mut probe: Probe, sink: &mut Sink) -> Result<Head, FailureRe
     let (mime, facts) = (job.mime.replace("audio/", "video/"), std::mem::take(&mut probe.facts));
     let mut head = Head { modality: Modality::Video, mime, facts, warning: None };
     sink.begin(&head)?;
-    let deadline = match probe.audio {
-        Some(_) => job.deadline.first(SHARE_OF_FRAMES.0, SHARE_OF_FRAMES.1),
-        None => job.deadline,
-    };
-    let scanned = scan(job, &probe, deadline, sink)?;
+    let scanned = scan(job, &probe, sink)?;
     let (mut end_ms, mut is_whole) = (scanned.end_ms, scanned.is_whole);
     let mut troubles: Vec<FailureReason> = scanned.trouble.into_iter().collect();
     if let Some(audio) = &probe.audio {
+        // Frames that ended late leave the audio its own time.
+        sink.goes_on()?;
         let claimed_ms = claimed_ms(audio.end_ms, &probe, job).filter(|_| audio.end_ms.is_some());
         let mut cutter = Cutter::new(job.spec, job.limits, sink);
         let heard = audio::stream(job, (&probe, audio), claimed_ms, &mut cutter);

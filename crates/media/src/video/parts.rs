@@ -3,6 +3,8 @@
 //! A frame stands until the next one is shown. Nothing here counts frames: they may come four times a second, or once in
 //! ten.
 
+use std::time::Instant;
+
 use sensorium_types::{FailureReason, Span, Track};
 
 use super::SCAN_STEP_MS;
@@ -106,9 +108,15 @@ impl<'a, 'b> PartMaker<'a, 'b> {
         self.sink.is_full(Track::Video)
     }
 
+    /// When the decoder is to stop of itself, if no frame of a later moment comes.
+    pub(super) fn until(&self) -> Instant {
+        self.sink.until()
+    }
+
     /// Takes a frame that is shown from this moment on, no earlier than the one before.
     pub(super) fn push(&mut self, frame: &Rgb, at_ms: u64) -> Result<(), FailureReason> {
         let at_ms = at_ms.max(self.last_ms.unwrap_or(0));
+        let is_later = self.last_ms.is_none_or(|last| at_ms > last);
         let is_cut = self.finder.is_cut(Likeness::of(frame), at_ms);
         match self.last_ms.replace(at_ms) {
             Some(last) if at_ms - last > MAX_STAND_MS => {
@@ -130,7 +138,7 @@ impl<'a, 'b> PartMaker<'a, 'b> {
             window.next_ms = window.start_ms + slot * slot_ms + slot_ms / 2;
             Self::keep(window, self.spec, frame, at_ms)?;
         }
-        Ok(())
+        if is_later { self.sink.goes_on() } else { Ok(()) }
     }
 
     /// Ends the window at this moment if it is full.

@@ -14,7 +14,7 @@ use super::frames::{Frames, scan};
 use crate::deadline::Deadline;
 use crate::ffmpeg::{Probe, Stop, Transparency, VideoStream, probe};
 use crate::job::Job;
-use crate::sink::collect;
+use crate::sink::{collect, collect_until};
 use crate::{EncoderSpec, Head, Limits, Part, PartContent};
 
 /// How far from a player's a time may be, in milliseconds.
@@ -186,23 +186,23 @@ fn player(path: &Path) -> Player {
     }
 }
 
-fn with_job<T>(path: &Path, deadline: Deadline, work: impl FnOnce(&Job) -> T) -> T {
+fn with_job<T>(path: &Path, work: impl FnOnce(&Job) -> T) -> T {
     let (spec, limits) = (EncoderSpec::default(), Limits::default());
-    work(&Job { path, mime: "video/mp4", threads: 1, spec: &spec, limits: &limits, deadline })
+    work(&Job { path, mime: "video/mp4", threads: 1, spec: &spec, limits: &limits })
 }
 
 fn decoded(path: &Path) -> Result<(Head, Vec<Part>), FailureReason> {
-    with_job(path, Deadline::never(), |job| collect(1000, |sink| decode(job, sink)))
+    with_job(path, |job| collect(1000, |sink| decode(job, sink)))
 }
 
 /// The frames that are looked at: when, and whether they are white.
 fn scanned(path: &Path) -> Vec<(u64, bool)> {
-    with_job(path, Deadline::never(), |job| {
+    with_job(path, |job| {
         let probe = probe(path).expect("a video");
         let stream = probe.video.as_ref().expect("a stream");
         let mut frames = Frames::open(job, &probe, stream).expect("opens");
         let mut found = Vec::new();
-        let until = job.deadline.moment();
+        let until = Deadline::never().moment();
         loop {
             match frames.next(until) {
                 Ok((at_ms, frame)) => found.push((at_ms, frame.pixels[0] > 128)),
@@ -525,8 +525,10 @@ fn a_deadline_keeps_what_was_decoded() {
         duration_ms: 7_000,
         ..Probe::default()
     };
-    let (scanned, parts) = with_job(&path, Deadline::within(Duration::from_secs(5)), |job| {
-        collect(100, |sink| scan(job, &probe, job.deadline, sink)).expect("scans")
+    let far = Duration::from_secs(3600);
+    let (scanned, parts) = with_job(&path, |job| {
+        let stalls = Deadline::within(Duration::from_secs(5), far);
+        collect_until(stalls, 100, |sink| scan(job, &probe, sink)).expect("scans")
     });
     drop(over);
     writer.join().expect("writes");
@@ -537,7 +539,9 @@ fn a_deadline_keeps_what_was_decoded() {
         "{trouble}"
     );
     assert!(!scanned.is_whole && !parts.is_empty());
-    let late =
-        with_job(&whole, Deadline::within(Duration::ZERO), |job| collect(100, |sink| decode(job, sink)));
-    assert_eq!(late.expect_err("no time at all").kind, ReasonKind::TimedOut);
+    for (stall, time) in [(Duration::ZERO, far), (far, Duration::ZERO)] {
+        let none = Deadline::within(stall, time);
+        let late = with_job(&whole, |job| collect_until(none, 100, |sink| decode(job, sink)));
+        assert_eq!(late.expect_err("no time at all").kind, ReasonKind::TimedOut);
+    }
 }

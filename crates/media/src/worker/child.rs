@@ -69,7 +69,7 @@ fn serve(sandbox: &Sandbox, input: &mut impl Read, output: &mut (impl Write + Se
 
 /// Decodes one file; its parts are sent as they come.
 fn answer(sandbox: &Sandbox, request: &Request, output: &mut impl Write) -> io::Result<()> {
-    let Request { path, spec, limits, threads, time } = request;
+    let Request { path, spec, limits, threads, stops } = request;
     let path = Path::new(OsStr::from_bytes(path));
     if let Err(error) = sandbox.only(path) {
         return send(output, &Reply::Failed(reason(ReasonKind::Crashed, format!("its sandbox: {error}"))));
@@ -78,13 +78,14 @@ fn answer(sandbox: &Sandbox, request: &Request, output: &mut impl Write) -> io::
         let reply = match put {
             Output::Begun(head) => Told::try_from(head).map(Reply::Begun),
             Output::Part(part) => Ok(Reply::Part(part)),
+            Output::GoesOn => Ok(Reply::GoesOn),
         };
         let gone = |error: io::Error| reason(ReasonKind::Crashed, error.to_string());
         reply.and_then(|reply| send(output, &reply)).map_err(gone)
     };
-    let mut sink = Sink::new(&mut emit, limits.max_parts);
-    let at_most = (*threads, Deadline::within(*time));
-    let decoded = catch_unwind(AssertUnwindSafe(|| decode(path, at_most, (spec, limits), &mut sink)));
+    let deadline = stops.map_or_else(Deadline::never, |(stall, time)| Deadline::within(stall, time));
+    let mut sink = Sink::new(&mut emit, limits.max_parts, deadline);
+    let decoded = catch_unwind(AssertUnwindSafe(|| decode(path, *threads, (spec, limits), &mut sink)));
     match decoded {
         Ok(Ok(head)) => send(output, &Reply::Done(head.try_into()?)),
         Ok(Err(failed)) => send(output, &Reply::Failed(failed)),

@@ -4,7 +4,6 @@ use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 use sensorium_types::{Cancel, FailureReason, ReasonKind};
@@ -18,8 +17,6 @@ use crate::{Decoded, EncoderSpec, Head, Limits, Part, reason};
 const FILES_A_WORKER: usize = 2_000;
 /// Most threads of a video's decoder while no other file is decoded.
 const MAX_THREADS: usize = 2;
-/// The time of a worker that need not look at the clock.
-const UNTIL_KILLED: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// What a pool needs.
 #[derive(Debug, Clone)]
@@ -91,7 +88,7 @@ impl MediaPool {
         Ok(Self { config, state, freed: Condvar::new(), spawner })
     }
 
-    /// Decodes one file within its deadline and collects its parts.
+    /// Decodes one file and collects its parts; it fails where nothing new comes for too long.
     ///
     /// # Errors
     /// The typed reason why it was not decoded. A worker that dies costs this file only.
@@ -113,9 +110,9 @@ impl MediaPool {
         Ok(Decoded { modality, mime, facts, warning, parts })
     }
 
-    /// Decodes one file within its deadline and gives its parts as they come, in order of track and ordinal; what the
-    /// file is becomes known at its end. A slow taker slows the decoder and does not use up the deadline. If the file
-    /// fails, parts that were given are void.
+    /// Decodes one file and gives its parts as they come, in order of track and ordinal; what the file is becomes known
+    /// at its end. It fails where nothing new comes for [`Limits::max_stall`], or has not ended after
+    /// [`Limits::max_time`], in which the time of a slow taker does not count. If it fails, parts that were given are void.
     ///
     /// # Errors
     /// The typed reason why it was not decoded, or the taker's own, which stops the file.
@@ -128,8 +125,8 @@ impl MediaPool {
         self.decode_input(input, (WhenUp::Fail, false), cancel, on_part)
     }
 
-    /// As [`MediaPool::decode_each`], but the time of the taker counts, and of a video or an audio clip whose time is
-    /// up what came in it stands; its head has a warning that says up to where.
+    /// As [`MediaPool::decode_each`], but of a video or an audio clip whose time is up what came in it stands; its head
+    /// has a warning that says up to where.
     ///
     /// # Errors
     /// As [`MediaPool::decode_each`].
@@ -183,21 +180,21 @@ impl MediaPool {
         if cancel.is_cancelled() {
             return Err(interrupted());
         }
-        let bytes = fs_err::metadata(path).map_or(0, |metadata| metadata.len());
-        let time = self.config.limits.deadline_of(bytes);
+        let Limits { max_stall, max_time, .. } = self.config.limits;
         let (mut worker, alone) = self.take(cancel)?;
         let request = Request {
             path: path.as_os_str().as_bytes().to_vec(),
             spec: EncoderSpec { only_audio, ..self.config.spec.clone() },
             limits: self.config.limits.clone(),
             threads: if alone { self.config.workers.min(MAX_THREADS) } else { 1 },
-            time: match when_up {
-                WhenUp::Keep => Limits::time_to_decode(time),
-                // It does not know how long its parts wait to be taken.
-                WhenUp::Fail => UNTIL_KILLED,
+            stops: match when_up {
+                WhenUp::Keep => {
+                    Some((Limits::before_last_words(max_stall), Limits::before_last_words(max_time)))
+                }
+                WhenUp::Fail => None,
             },
         };
-        match worker.decode(&request, (time, when_up), cancel, on_part) {
+        match worker.decode(&request, when_up, cancel, on_part) {
             Outcome::Fit(decoded) => {
                 self.give_back(Some(worker).filter(|worker| worker.files < FILES_A_WORKER));
                 decoded

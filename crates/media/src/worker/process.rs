@@ -13,9 +13,9 @@ use sensorium_types::{Cancel, FailureReason, Modality, ReasonKind, Span, Track};
 
 use super::protocol::{Reply, Request, receive, send};
 use crate::complaints::Complaints;
-use crate::deadline::clock;
+use crate::deadline::{Deadline, clock};
 use crate::tied::{WORKER_SUBCOMMAND, bare};
-use crate::{Head, Part, reason};
+use crate::{Head, Limits, Part, reason};
 
 /// How often a wait for a worker looks at the cancel flag: nobody sees who sets it, so the work of a caller who has left goes on so long.
 pub(super) const TICK: Duration = Duration::from_millis(10);
@@ -54,9 +54,9 @@ pub(super) enum Outcome {
 /// What becomes of a stream when its time is up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WhenUp {
-    /// The parts that came of a stream stand, with a warning that says up to where. The time of who takes them counts.
+    /// The parts that came of a stream stand, with a warning that says up to where.
     Keep,
-    /// It fails. Only the time of the decoder counts, as it does of what is no stream.
+    /// It fails.
     Fail,
 }
 
@@ -84,22 +84,23 @@ impl Worker {
         matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// Decodes one file within the time.
+    /// Decodes one file. Only the time of the worker counts, never that of who takes its parts.
     pub(super) fn decode(
         &mut self,
         request: &Request,
-        (time, when_up): (Duration, WhenUp),
+        when_up: WhenUp,
         cancel: &Cancel,
         on_part: OnPart,
     ) -> Outcome {
-        let mut deadline = Instant::now() + time;
+        let Limits { max_stall, max_time, .. } = request.limits;
+        let mut deadline = Deadline::within(max_stall, max_time);
         self.files += 1;
         if send(&mut self.input, request).is_err() {
             return Outcome::Dead(Err(self.cause_of_death()));
         }
         let mut kept = Kept::default();
         loop {
-            let mut reader = Waiting { worker: self, deadline, cancel, stopped: None };
+            let mut reader = Waiting { worker: self, deadline: deadline.moment(), cancel, stopped: None };
             let reply = receive::<Reply>(&mut reader);
             match reader.stopped {
                 Some(Stopped::OutOfTime) => {
@@ -115,16 +116,15 @@ impl Worker {
             }
             match reply {
                 Ok(Some(Reply::Begun(told))) => kept.head = Some(told.into()),
+                Ok(Some(Reply::GoesOn)) => deadline.moved(Instant::now()),
                 Ok(Some(Reply::Part(part))) => {
                     let (before, place) = (Instant::now(), (part.track, part.span));
                     if let Err(stopped) = on_part(part) {
                         return Outcome::Dead(Err(stopped));
                     }
                     kept.last = Some(place);
-                    // Where nothing could be kept, the taker's time would only make files fail.
-                    if when_up == WhenUp::Fail || kept.head.is_none() {
-                        deadline += before.elapsed();
-                    }
+                    deadline.waited(before.elapsed());
+                    deadline.moved(Instant::now());
                 }
                 Ok(Some(Reply::Done(told))) => return Outcome::Fit(Ok(told.into())),
                 Ok(Some(Reply::Failed(failed))) => return Outcome::Fit(Err(failed)),
@@ -298,17 +298,27 @@ mod tests {
 
     /// A worker that says these replies, whatever it is asked, and then nothing more.
     fn saying(replies: &[Reply]) -> (tempfile::TempDir, Worker) {
+        saying_in_turn(&[replies])
+    }
+
+    /// As [`saying`], with half a second behind each of these.
+    fn saying_in_turn(turns: &[&[Reply]]) -> (tempfile::TempDir, Worker) {
         let folder = tempfile::tempdir().expect("a folder");
-        let (said, program) = (folder.path().join("said"), folder.path().join("worker"));
-        let mut wire = Vec::new();
-        for reply in replies {
-            send(&mut wire, reply).expect("encodes");
+        let program = folder.path().join("worker");
+        let mut script = "#!/bin/sh\n".to_owned();
+        for (number, replies) in turns.iter().enumerate() {
+            let (said, mut wire) = (folder.path().join(format!("said-{number}")), Vec::new());
+            for reply in *replies {
+                send(&mut wire, reply).expect("encodes");
+            }
+            fs_err::write(&said, wire).expect("written");
+            script += &format!("cat '{}'; sleep 0.5\n", said.display());
         }
-        fs_err::write(&said, wire).expect("written");
+        script += "exec sleep 60\n";
         // Written by a child: see the tests with scripts.
         let written = Command::new("sh")
             .args(["-c", "printf '%s' \"$1\" > \"$2\" && chmod 755 \"$2\"", "sh"])
-            .arg(format!("#!/bin/sh\ncat '{}'\nexec sleep 60\n", said.display()))
+            .arg(script)
             .arg(&program)
             .status()
             .expect("sh starts");
@@ -324,17 +334,17 @@ mod tests {
         Part { track: Track::Video, ordinal, span, content, thumb: None }
     }
 
-    fn decode(worker: &mut Worker, time: Duration, when_up: WhenUp, on_part: OnPart) -> Outcome {
-        worker.decode(&request(time), (time, when_up), &Cancel::new(), on_part)
+    fn decode(worker: &mut Worker, stall: Duration, when_up: WhenUp, on_part: OnPart) -> Outcome {
+        worker.decode(&request(stall), when_up, &Cancel::new(), on_part)
     }
 
-    fn request(time: Duration) -> Request {
+    fn request(max_stall: Duration) -> Request {
         Request {
             path: b"video".to_vec(),
             spec: crate::EncoderSpec::default(),
-            limits: crate::Limits::default(),
+            limits: Limits { max_stall, ..Limits::default() },
             threads: 1,
-            time,
+            stops: None,
         }
     }
 
@@ -350,7 +360,7 @@ mod tests {
                 let (_folder, mut worker) = saying(&replies);
                 let (cancel, mut taken) = (Cancel::new(), 0);
                 let time = Duration::from_secs(600);
-                let outcome = worker.decode(&request(time), (time, WhenUp::Keep), &cancel, &mut |_| {
+                let outcome = worker.decode(&request(time), WhenUp::Keep, &cancel, &mut |_| {
                     taken += 1;
                     if taken == last {
                         cancel.cancel();
@@ -367,31 +377,62 @@ mod tests {
         Reply::Begun(head(Modality::Video).try_into().expect("encodes"))
     }
 
+    fn done() -> Reply {
+        Reply::Done(head(Modality::Video).try_into().expect("encodes"))
+    }
+
     #[test]
-    fn the_time_of_the_taker_counts_where_what_it_took_is_kept() {
-        for (when_up, is_stream, parts) in
-            [(WhenUp::Keep, true, 1), (WhenUp::Keep, false, 2), (WhenUp::Fail, true, 2)]
-        {
-            let done = Reply::Done(head(Modality::Video).try_into().expect("encodes"));
+    fn the_time_of_the_taker_does_not_count() {
+        for (when_up, is_stream) in [(WhenUp::Keep, true), (WhenUp::Keep, false), (WhenUp::Fail, true)] {
             let first = is_stream.then(begun).into_iter();
-            let replies: Vec<Reply> = first.chain((0..2).map(part).map(Reply::Part)).chain([done]).collect();
+            let replies: Vec<Reply> =
+                first.chain((0..2).map(part).map(Reply::Part)).chain([done()]).collect();
             let (_folder, mut worker) = saying(&replies);
-            let time = Duration::from_secs(2);
+            let stall = Duration::from_secs(2);
             let mut taken = 0;
-            let outcome = decode(&mut worker, time, when_up, &mut |_| {
+            let outcome = decode(&mut worker, stall, when_up, &mut |_| {
                 taken += 1;
-                if taken == 1 {
-                    std::thread::sleep(time);
-                }
+                std::thread::sleep(stall);
                 Ok(())
             });
-            assert_eq!(taken, parts, "{when_up:?}, a stream: {is_stream}");
-            let warning = match outcome {
-                Outcome::Dead(decoded) | Outcome::Fit(decoded) => decoded.expect("decoded").warning,
-            };
-            let expected = (parts == 1).then_some("timed out: kept up to 00:00:10");
-            assert_eq!(warning.map(|reason| reason.to_string()).as_deref(), expected);
+            let Outcome::Fit(Ok(decoded)) = outcome else { panic!("out of time") };
+            assert_eq!((taken, decoded.warning), (2, None), "{when_up:?}, a stream: {is_stream}");
         }
+    }
+
+    #[test]
+    fn a_stream_that_goes_on_is_waited_for_and_one_that_stalls_is_not() {
+        let (opening, signs) = ([begun(), Reply::Part(part(0))], [const { Reply::GoesOn }; 1]);
+        let stall = Duration::from_secs(3);
+        // Ten half seconds are longer than it may say nothing.
+        let turns = || std::iter::once(&opening[..]).chain(std::iter::repeat_n(&signs[..], 10));
+        let (_folder, mut worker) = saying_in_turn(&turns().chain([&[done()][..]]).collect::<Vec<_>>());
+        let Outcome::Fit(Ok(whole)) = decode(&mut worker, stall, WhenUp::Keep, &mut |_| Ok(())) else {
+            panic!("it went on")
+        };
+        assert_eq!(whole.warning, None);
+        for (when_up, expected) in [
+            (WhenUp::Keep, Ok("timed out: kept up to 00:00:10".to_owned())),
+            (WhenUp::Fail, Err("timed out".to_owned())),
+        ] {
+            let (_folder, mut worker) = saying_in_turn(&turns().collect::<Vec<_>>());
+            let Outcome::Dead(stalled) = decode(&mut worker, stall, when_up, &mut |_| Ok(())) else {
+                panic!("it stalled")
+            };
+            let warning = |head: Head| head.warning.map(|reason| reason.to_string()).unwrap_or_default();
+            assert_eq!(stalled.map(warning).map_err(|reason| reason.to_string()), expected);
+        }
+    }
+
+    #[test]
+    fn no_stream_goes_on_for_longer_than_any_file_may() {
+        let signs = [const { Reply::GoesOn }; 1];
+        let (_folder, mut worker) = saying_in_turn(&[&signs[..]; 40]);
+        let limits = Limits { max_time: Duration::from_secs(1), ..Limits::default() };
+        let request = Request { limits, ..request(Limits::MAX_STALL) };
+        let outcome = worker.decode(&request, WhenUp::Fail, &Cancel::new(), &mut |_| Ok(()));
+        let Outcome::Dead(Err(failed)) = outcome else { panic!("it goes on") };
+        assert_eq!(failed.kind, ReasonKind::TimedOut);
     }
 
     #[test]

@@ -23,8 +23,9 @@ pub(super) struct Request {
     pub limits: Limits,
     /// Threads that a video's decoder may use.
     pub threads: usize,
-    /// Time that it may take. Not long after, the worker is killed.
-    pub time: Duration,
+    /// When a decoder stops of itself, and gives what it has of a stream: after so long without anything new, and after so
+    /// long in all. `None` if it need not look at the clock: not long after, the worker is killed.
+    pub stops: Option<(Duration, Duration)>,
 }
 
 /// What a worker says of a file: its parts as they come, then what it is; or, perhaps after some parts, a failure. Of a
@@ -35,6 +36,8 @@ pub(super) enum Reply {
     Begun(Told),
     /// One part.
     Part(Part),
+    /// A later moment of a stream was decoded.
+    GoesOn,
     /// The end of the file.
     Done(Told),
     /// It could not be decoded.

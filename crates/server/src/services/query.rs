@@ -98,9 +98,23 @@ impl v1::query_service_server::QueryService for Service {
         request: Request<v1::ScrollRequest>,
     ) -> Result<Response<v1::ScrollResponse>, Status> {
         let (_place, message) = enter(request);
-        let v1::ScrollRequest { collection_name, filter: tree, filter_text, limit, after, with_vectors } =
-            message;
+        let v1::ScrollRequest {
+            collection_name,
+            filter: tree,
+            filter_text,
+            limit,
+            after,
+            with_vectors,
+            newest_first,
+        } = message;
         let filter = filter(tree, &filter_text)?;
+        if newest_first && filter.is_some() {
+            return Err(ConvertError::NotTaken {
+                field: "newest_first",
+                instead: "the newest assets are listed without a filter",
+            }
+            .into());
+        }
         let limit = limit.map_or(DEFAULT_PAGE, |limit| limit as usize);
         if !(1..=MAX_PAGE).contains(&limit) {
             let (expected, received) = ("from 1 to 1000", limit.to_string());
@@ -108,7 +122,13 @@ impl v1::query_service_server::QueryService for Service {
         }
         let from = (!after.is_empty()).then(|| Cursor::new(after));
         let engine = self.context.reader(&collection_name).await?;
-        let page = engine.scroll(filter.as_ref(), from.as_ref(), limit, with_vectors);
+        let page = async {
+            if newest_first {
+                engine.newest(from.as_ref(), limit, with_vectors).await
+            } else {
+                engine.scroll(filter.as_ref(), from.as_ref(), limit, with_vectors).await
+            }
+        };
         let page = self.context.within(page).await?;
         Ok(Response::new(v1::ScrollResponse {
             assets: page.items.iter().map(v1::Asset::from).collect(),

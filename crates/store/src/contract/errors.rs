@@ -1,6 +1,6 @@
 //! What is refused, and by which kind of error.
 
-use sensorium_types::{Change, Cursor, ErrorKind, HubWeights, Modality, Track};
+use sensorium_types::{Change, Cursor, ErrorKind, Modality, SubQuery, Track};
 
 use super::Fresh;
 use super::samples::{Seeded, ask, id, key, point, record, row, upsert};
@@ -26,7 +26,7 @@ pub async fn vectors_that_break_the_rules_are_refused(fresh: Fresh) {
     for bad in [short, endless, long] {
         let invalid = Some(ErrorKind::InvalidArgument);
         assert_eq!(kind(store.search(ask(bad.clone())).await), invalid);
-        assert_eq!(kind(store.score_assets(&bad, HubWeights::default(), &[id("good")]).await), invalid);
+        assert_eq!(kind(store.score_assets(&[SubQuery::of(bad.clone())], &[id("good")]).await), invalid);
         let put = |name: &str, vector: &[f32]| {
             upsert(record(name, Modality::Image, &space), vec![point(Track::Image, 0, vector.to_vec())])
         };

@@ -114,7 +114,26 @@ pub async fn points_of_assets_are_scored(fresh: Fresh) {
     // Weights of a correction mean nothing to a store that has no values of points.
     assert!(!store.corrects());
     let hubs = HubWeights([0.5, 0.25, 1.0]);
-    let scored = store.score_assets(&query, hubs, &ids).await.expect("scores");
+    let other = Seeded::new(26).unit(store.space().dim);
+    let of_images = SubQuery { tracks: vec![Track::Image], ..SubQuery::of(other.clone()) };
+    let all = SubQuery { hubs, ..SubQuery::of(query.clone()) };
+    let apart = store.score_assets(&[of_images.clone(), all.clone()], &ids).await.expect("scores");
+    let of_image = |scored: &&ScoredPoint| scored.point.track == Track::Image;
+    let (mut images, mut others) = (0, 0);
+    for (asset, scored) in ids.iter().zip(&apart) {
+        let points = model.get(asset).map_or([].as_slice(), |(_, points)| points);
+        for found in scored {
+            let point = points.iter().find(|point| oracle::info(point) == found.point).expect("its point");
+            let asked = if of_image(&found) { &other } else { &query };
+            assert!((found.cosine - oracle::cosine(asked, &point.vector)).abs() < 1e-4);
+        }
+        images += scored.iter().filter(of_image).count();
+        others += scored.iter().filter(|scored| !of_image(scored)).count();
+    }
+    assert!(images > 0 && others > 0, "both kinds are there");
+    let only = store.score_assets(&[of_images], &ids).await.expect("scores");
+    assert_eq!(only.iter().map(Vec::len).sum::<usize>(), images, "what nobody asks has no score");
+    let scored = store.score_assets(&[all], &ids).await.expect("scores");
     assert_eq!(scored.len(), ids.len());
     for (asset, scored) in ids.iter().zip(scored) {
         let mut points: Vec<&PointRecord> =

@@ -1,10 +1,9 @@
 //! What must hold of upserts, deletes and merges.
 
-use sensorium_types::{Added, ErrorKind, Modality, Payload, Track};
+use sensorium_types::{Added, Change, Cursor, ErrorKind, Modality, Page, Payload, StoredAsset, Track};
 
 use super::Fresh;
 use super::samples::{Seeded, answers, ask, id, key, point, points, record, row, upsert};
-use sensorium_types::Change;
 
 /// Every reader answers on a store without assets.
 pub async fn an_empty_store_answers(fresh: Fresh) {
@@ -183,6 +182,39 @@ pub async fn commits_are_numbered(fresh: Fresh) {
     store.index_field("year", true).await.expect("indexes");
     assert_eq!(store.change(), begin + 4);
     assert_eq!(store.stats().await.expect("counts").change, begin + 4);
+}
+
+/// What came last is listed first, page by page.
+pub async fn the_newest_are_listed_first(fresh: Fresh) {
+    let store = &fresh.store;
+    let space = store.space();
+    let mut seeded = Seeded::new(12);
+    let mut one = |name: &str| {
+        upsert(record(name, Modality::Image, &space), points(Modality::Image, space.dim, &mut seeded))
+    };
+    let names = |page: &Page<StoredAsset>| {
+        page.items.iter().map(|asset| asset.record.id.as_str().to_owned()).collect::<Vec<_>>()
+    };
+    let none = store.newest(None, 9, false).await.expect("lists");
+    assert_eq!((names(&none), none.next), (Vec::new(), None));
+    store.apply(vec![one("a"), one("b"), one("c"), one("d"), one("e")]).await.expect("applies");
+    store.apply(vec![Change::Delete { asset: id("d") }, one("b")]).await.expect("applies");
+    let all = store.newest(None, 9, true).await.expect("lists");
+    assert_eq!((names(&all), &all.next), (["b", "e", "c", "a"].map(str::to_owned).to_vec(), &None));
+    assert!(all.items.iter().all(|asset| !asset.vectors.is_empty()), "vectors were asked for");
+    let first = store.newest(None, 2, false).await.expect("lists");
+    assert_eq!(names(&first), ["b", "e"]);
+    assert!(first.items.iter().all(|asset| asset.vectors.is_empty()));
+    let (mut next, mut listed) = (first.next.clone(), names(&first));
+    while let Some(from) = next {
+        let page = store.newest(Some(&from), 2, false).await.expect("lists");
+        // One that was written twice may come twice.
+        listed.extend(names(&page).into_iter().filter(|name| name != "b"));
+        next = page.next;
+    }
+    assert_eq!(listed, ["b", "e", "c", "a"]);
+    let wrong = store.newest(Some(&Cursor::new("an asset")), 2, false).await.expect_err("no cursor of it");
+    assert_eq!(wrong.kind, ErrorKind::InvalidArgument);
 }
 
 /// What is new since a change is told, page by page.

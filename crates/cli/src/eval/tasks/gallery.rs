@@ -80,7 +80,12 @@ mod tests {
     #[test]
     fn rows_with_the_same_bytes_and_files_that_fail_are_members_of_their_own() {
         let asset = AssetId::new("the same bytes").expect("an id");
-        let vectors = [Vector { content: Content::Image, numbers: vec![1.0], hubs: HubValues::default() }];
+        let vectors = [Vector {
+            content: Content::Image,
+            numbers: vec![1.0],
+            for_images: None,
+            hubs: HubValues::default(),
+        }];
         let items = [
             item("a.png", "a sheep", "sheep", Some(&asset)),
             item("b.png", "a lamb", "lamb", Some(&asset)),

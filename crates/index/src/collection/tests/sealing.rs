@@ -1,5 +1,6 @@
 //! What sealing leaves: tables past the log, nodes that points of the same vector share.
 
+use super::super::segments::Segments;
 use super::*;
 
 #[test]
@@ -63,4 +64,40 @@ fn of_assets_with_the_same_vector_each_is_found_that_lives_and_meets_the_filter(
             assert_eq!(same(&walked), same(&exact), "{limit}");
         }
     }
+}
+
+#[test]
+fn a_tail_from_which_most_is_deleted_keeps_little_and_answers_as_before() {
+    let data = tempfile::tempdir().expect("folder");
+    let database = database(data.path());
+    let collection = collection(&database);
+    let gone = |number: u32| Change::Delete { asset: AssetId::new(&name(number)).expect("valid") };
+    let rows = |collection: &Collection| {
+        let view = collection.core.view();
+        view.all_segments().map(Segments::rows).sum::<usize>()
+    };
+    // One in eight stays.
+    for from in (0..16_000).step_by(8) {
+        collection.apply((from..from + 8).map(change).collect()).expect("applies");
+        collection.apply((from + 1..from + 8).map(gone).collect()).expect("applies");
+    }
+    let live = 2000;
+    assert!(rows(&collection) <= 2 * live + 8, "{} rows of {live} that live", rows(&collection));
+    assert!(collection.core.view().dead.len() as usize <= rows(&collection) - live);
+    let request = SearchRequest { limit: 3000, ..SearchRequest::nearest(vector(3), 1) };
+    let all = |collection: &Collection| {
+        let reply = collection.search(&request).expect("searches").remove(0);
+        reply.hits.into_iter().map(|hit| hit.asset).collect::<Vec<_>>()
+    };
+    let found = all(&collection);
+    assert_eq!(found.len(), live);
+    assert_eq!(collection.verify().expect("walks"), []);
+    // What dies while a graph is built is left to its publication.
+    collection.core.writer.lock().building_below = Some(PointOffset(u32::MAX));
+    let before = rows(&collection);
+    collection.apply((0..16_000).step_by(8).map(gone).collect()).expect("applies");
+    assert_eq!((rows(&collection), all(&collection).len()), (before, 0));
+    collection.core.writer.lock().building_below = None;
+    collection.apply((0..8).map(change).collect()).expect("applies");
+    assert_eq!((rows(&collection), all(&collection).len()), (8, 8));
 }

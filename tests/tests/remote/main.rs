@@ -1,9 +1,12 @@
-//! Commands through a server that may not read the files itself: bytes, metadata, thumbnails.
+//! Commands through a server that may not read the files itself: bytes, metadata, thumbnails; and a server by HTTP, for
+//! long and under abuse.
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+mod abuse;
+mod frames;
+mod http;
+mod soak;
+
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use sensorium_tests::{Sensorium, Served, samples};
 use serde_json::Value;
@@ -213,114 +216,4 @@ fn a_server_gives_the_vectors_that_the_data_folder_gives() {
     let seen = client.json(&at(&server, &["top", "--count", "1"])).remove(0);
     let metrics = seen["metrics"].as_array().expect("a list");
     assert!(metrics.iter().any(|row| row["name"] == "assets" && row["value"] == 3.0), "{metrics:?}");
-}
-
-/// One request of HTTP on a connection of its own: the status and the body.
-fn http(server: &Served, request: &str, kind: &str, body: &[u8]) -> (u16, Vec<u8>) {
-    let host = server.url.trim_start_matches("http://");
-    let mut stream = TcpStream::connect(host).expect("connects");
-    let length = body.len();
-    let head = format!(
-        "{request} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n"
-    );
-    stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body)).expect("sends");
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).expect("reads");
-    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").expect("a head");
-    let (head, body) = answer.split_at(end + 4);
-    let status = String::from_utf8_lossy(head).split(' ').nth(1).and_then(|status| status.parse().ok());
-    (status.expect("a status"), body.to_vec())
-}
-
-/// What a server takes.
-#[derive(Debug)]
-struct Taken {
-    /// Seconds since the start.
-    at: f64,
-    resident_kib: f64,
-    descriptors: usize,
-    threads: usize,
-}
-
-impl Taken {
-    fn now(server: &Served, begun: Instant) -> Self {
-        let pid = server.pid();
-        let status = fs_err::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
-        let field = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a field");
-            line.split_whitespace().next().and_then(|number| number.parse::<u32>().ok()).expect("a number")
-        };
-        Self {
-            at: begun.elapsed().as_secs_f64(),
-            resident_kib: field("VmRSS:").into(),
-            descriptors: fs_err::read_dir(format!("/proc/{pid}/fd")).expect("it runs").count(),
-            threads: field("Threads:") as usize,
-        }
-    }
-}
-
-/// Brings a file in, asks, deletes it again: what a media team does all day, in small.
-fn one_round(server: &Served, number: usize) {
-    let mut body =
-        b"--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.jpg\"\r\n\r\n".to_vec();
-    body.extend(fs_err::read(samples().join("images/pizza.jpg")).expect("reads"));
-    body.extend(format!("{number:08}\r\n--x--\r\n").as_bytes());
-    let (status, answer) = http(server, "POST /v1/ingest", "multipart/form-data; boundary=x", &body);
-    assert_eq!(status, 200, "{}", String::from_utf8_lossy(&answer));
-    let answer: Value = serde_json::from_slice(&answer).expect("JSON");
-    let id = answer.pointer("/results/0/asset_id").and_then(Value::as_str).expect("an id");
-    for text in ["a pizza", "a dog on the grass", "waves"] {
-        let query = format!("{{\"terms\":[{{\"text\":\"{text}\"}}]}}");
-        let (status, answer) = http(server, "POST /v1/query", "application/json", query.as_bytes());
-        assert_eq!(status, 200, "{}", String::from_utf8_lossy(&answer));
-    }
-    // One in eight stays.
-    if !number.is_multiple_of(8) {
-        assert_eq!(http(server, &format!("DELETE /v1/assets/{id}"), "text/plain", b"").0, 200);
-    }
-}
-
-/// Twenty minutes at four fifths of what one client can ask; `SENSORIUM_SOAK_SECONDS` says otherwise.
-#[test]
-#[ignore = "twenty minutes: make stress runs it"]
-fn a_server_stays_as_it_is_under_mixed_load() {
-    let seconds =
-        std::env::var("SENSORIUM_SOAK_SECONDS").ok().and_then(|seconds| seconds.parse().ok()).unwrap_or(1200);
-    let held = Sensorium::new();
-    held.index(&samples().join("images"));
-    let server = held.serve();
-    let begun = Instant::now();
-    let mut rounds = 0;
-    while begun.elapsed() < Duration::from_secs(10) {
-        one_round(&server, rounds);
-        rounds += 1;
-    }
-    let pause = begun.elapsed() / u32::try_from(rounds).expect("few") / 4;
-    let (total, mut seen) = (Duration::from_secs(seconds), Vec::new());
-    while begun.elapsed() < total {
-        one_round(&server, rounds);
-        rounds += 1;
-        std::thread::sleep(pause);
-        if rounds.is_multiple_of(20) {
-            seen.push(Taken::now(&server, begun));
-        }
-    }
-    // The first third warms up. Memory: a straight line through the rest, by least squares.
-    let warm: Vec<_> = seen.split_off(seen.len() / 3);
-    let count = warm.len() as f64;
-    let mean = |of: &dyn Fn(&Taken) -> f64| warm.iter().map(of).sum::<f64>() / count;
-    let (at, kib) = (mean(&|taken| taken.at), mean(&|taken| taken.resident_kib));
-    let covariance = mean(&|taken| (taken.at - at) * (taken.resident_kib - kib));
-    let slope = covariance / mean(&|taken| (taken.at - at).powi(2)).max(1e-9) * 600.0 / kib;
-    let range = |of: fn(&Taken) -> usize| {
-        let values = || warm.iter().map(of);
-        (values().min().unwrap_or(0), values().max().unwrap_or(0))
-    };
-    let (descriptors, threads) = (range(|taken| taken.descriptors), range(|taken| taken.threads));
-    println!(
-        "{rounds} rounds in {seconds} s; memory {kib:.0} KiB, {:.2} % in 10 minutes; descriptors {descriptors:?}, threads {threads:?}",
-        slope * 100.0
-    );
-    assert!(slope < 0.01, "memory grows");
-    assert!(descriptors.1 - descriptors.0 <= 16 && threads.1 - threads.0 <= 8, "{descriptors:?} {threads:?}");
 }

@@ -1,0 +1,115 @@
+//! A server under mixed load for long: what it takes does not grow.
+
+use std::time::{Duration, Instant};
+
+use sensorium_tests::{Sensorium, Served, samples};
+use serde_json::Value;
+
+use crate::http::{ask, ingest, query};
+
+/// What a server takes.
+#[derive(Debug)]
+struct Taken {
+    /// Seconds since the start.
+    at: f64,
+    resident_kib: f64,
+    /// Of it, what is no file's.
+    anonymous_kib: f64,
+    descriptors: usize,
+    threads: usize,
+}
+
+impl Taken {
+    fn now(server: &Served, begun: Instant) -> Self {
+        let pid = server.pid();
+        let status = fs_err::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+        let field = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a field");
+            line.split_whitespace().next().and_then(|number| number.parse::<u32>().ok()).expect("a number")
+        };
+        Self {
+            at: begun.elapsed().as_secs_f64(),
+            resident_kib: field("VmRSS:").into(),
+            anonymous_kib: field("RssAnon:").into(),
+            descriptors: fs_err::read_dir(format!("/proc/{pid}/fd")).expect("it runs").count(),
+            threads: field("Threads:") as usize,
+        }
+    }
+}
+
+/// Brings a file in, asks, deletes it again: what a media team does all day, in small.
+fn one_round(server: &Served, number: usize) {
+    let mut image = fs_err::read(samples().join("images/pizza.jpg")).expect("reads");
+    image.extend(format!("{number:08}").as_bytes());
+    let answer = ingest(server, "a.jpg", &image, &[]);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let answer = answer.json();
+    let id = answer.pointer("/results/0/asset_id").and_then(Value::as_str).expect("an id");
+    for text in ["a pizza", "a dog on the grass", "waves"] {
+        let answer = query(server, text, &[]);
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+    // One in eight stays.
+    if !number.is_multiple_of(8) {
+        assert_eq!(ask(server, &format!("DELETE /v1/assets/{id}"), &[], b"").status, 200);
+    }
+}
+
+/// How much a value grows in 10 minutes by a straight line through what was seen (least squares), as a share of its mean.
+fn slope(seen: &[Taken], of: fn(&Taken) -> f64) -> f64 {
+    let mean = |of: &dyn Fn(&Taken) -> f64| seen.iter().map(of).sum::<f64>() / seen.len() as f64;
+    let (at, value) = (mean(&|taken| taken.at), mean(&of));
+    let covariance = mean(&|taken| (taken.at - at) * (of(taken) - value));
+    covariance / mean(&|taken| (taken.at - at).powi(2)).max(1e-9) * 600.0 / value
+}
+
+/// Twenty minutes at four fifths of what one client can ask; `SENSORIUM_SOAK_SECONDS` says otherwise.
+#[test]
+#[ignore = "twenty minutes: make stress runs it"]
+fn a_server_stays_as_it_is_under_mixed_load() {
+    let seconds =
+        std::env::var("SENSORIUM_SOAK_SECONDS").ok().and_then(|seconds| seconds.parse().ok()).unwrap_or(1200);
+    let held = Sensorium::new();
+    held.index(&samples().join("images"));
+    let server = held.serve();
+    let begun = Instant::now();
+    let mut rounds = 0;
+    while begun.elapsed() < Duration::from_secs(10) {
+        one_round(&server, rounds);
+        rounds += 1;
+    }
+    let pause = begun.elapsed() / u32::try_from(rounds).expect("few") / 4;
+    let (total, mut seen) = (Duration::from_secs(seconds), Vec::new());
+    while begun.elapsed() < total {
+        one_round(&server, rounds);
+        rounds += 1;
+        std::thread::sleep(pause);
+        if rounds.is_multiple_of(20) {
+            let taken = Taken::now(&server, begun);
+            if rounds.is_multiple_of(200) {
+                println!("{taken:?}");
+            }
+            seen.push(taken);
+        }
+    }
+    // The first third warms up.
+    let warm: Vec<_> = seen.split_off(seen.len() / 3);
+    let last = warm.last().expect("a long run");
+    let (resident, anonymous) =
+        (slope(&warm, |taken| taken.resident_kib), slope(&warm, |taken| taken.anonymous_kib));
+    let range = |of: fn(&Taken) -> usize| {
+        let values = || warm.iter().map(of);
+        (values().min().unwrap_or(0), values().max().unwrap_or(0))
+    };
+    let (descriptors, threads) = (range(|taken| taken.descriptors), range(|taken| taken.threads));
+    println!(
+        "{rounds} rounds in {seconds} s; resident {:.0} KiB, {:+.2} % in 10 minutes, of which anonymous {:.0} KiB, {:+.2} %; \
+         descriptors {descriptors:?}, threads {threads:?}",
+        last.resident_kib,
+        resident * 100.0,
+        last.anonymous_kib,
+        anonymous * 100.0
+    );
+    assert!(resident < 0.01, "memory grows");
+    assert!(descriptors.1 - descriptors.0 <= 16 && threads.1 - threads.0 <= 8, "{descriptors:?} {threads:?}");
+}
