@@ -1,5 +1,7 @@
 //! Media that are damaged as files on disks and wires are.
 
+#![expect(clippy::indexing_slicing, reason = "for tests, which may panic; places are drawn below the length")]
+
 use std::path::{Path, PathBuf};
 
 use crate::Seeded;

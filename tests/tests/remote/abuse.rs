@@ -1,6 +1,8 @@
 //! A server that is abused from all sides: nothing is read that was not allowed, its memory stays within bounds, and
 //! others are served meanwhile.
 
+#![expect(clippy::indexing_slicing, reason = "a test may panic")]
+
 use std::io::Write as _;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
