@@ -81,8 +81,8 @@ async fn added(server: &Server, assets: usize) {
         let begun = Instant::now();
         let reply = client.query(request(text, true)).await.expect("answers");
         let took = begun.elapsed().as_secs_f64() * 1e3;
-        let steps = reply.explain.expect("explained").steps;
-        let own: f64 = steps.iter().filter(|step| is_own(&step.name)).map(|step| step.seconds * 1e3).sum();
+        let steps = reply.steps;
+        let own: f64 = steps.iter().filter(|step| is_own(&step.stage)).map(|step| step.seconds * 1e3).sum();
         let body = json!({ "terms": [{ "text": text }], "explain": true }).to_string();
         let begun = Instant::now();
         let answer = http.post("/v1/query", &body).await;
@@ -113,7 +113,7 @@ async fn added(server: &Server, assets: usize) {
 
 /// Encoding and search are a query's own; all else is what serving adds.
 fn is_own(step: &str) -> bool {
-    step == "encode terms" || step == "search"
+    step == "encode" || step == "search"
 }
 
 /// So many clients that ask one query after another.

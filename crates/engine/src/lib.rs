@@ -29,6 +29,7 @@
 //! | `embedding`, `peaks` | media as vectors, sounds as waveforms, nothing stored |
 //! | `media` | the bytes of stored assets |
 //! | `watch` | standing queries: [`Engine::watch`] |
+//! | `figures`, `stages` | what is counted, and how long ingest takes |
 //! | `copies` | media bytes kept below the data folder |
 //! | `server_file` | `server.json`: which process serves a data folder |
 
@@ -44,6 +45,7 @@ mod engine;
 mod error;
 pub mod export;
 mod fields;
+mod figures;
 mod index;
 mod ingest;
 mod media;
@@ -54,6 +56,7 @@ mod reembed;
 mod retry;
 mod seams;
 mod server_file;
+mod stages;
 mod term;
 mod upkeep;
 mod upsert;

@@ -8,7 +8,7 @@ use sensorium_index::{Collection, IndexError};
 use sensorium_store::{Catalogue, Store, StoreError, Upkeep, VectorSearch};
 use sensorium_types::{
     Added, Applied, AssetId, Cancel, Change, CollectionStats, Cursor, FieldIndex, Filter, HubWeights, Page,
-    PointKey, Problem, ScoredPoint, SearchReply, SearchRequest, SourceKey, SourceRow, SpaceInfo, StoredAsset,
+    PointKey, Problem, ScoredPoint, SearchReply, SearchRequest, SourceKey, SourceRow, SpaceInfo, StorageFigures, StoredAsset,
 };
 
 use crate::blocking;
@@ -131,6 +131,10 @@ impl Upkeep for IndexStore {
 
     async fn stats(&self) -> Result<CollectionStats, StoreError> {
         self.call(Collection::stats).await
+    }
+
+    async fn figures(&self) -> Result<StorageFigures, StoreError> {
+        self.call(Collection::figures).await
     }
 
     async fn verify(&self) -> Result<Vec<Problem>, StoreError> {

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use sensorium_store::Store;
 use sensorium_types::{
-    CalibrationTable, Cancel, Explain, Fusion, Language, QueryReply, QueryRequest, Term, WEAK_SCORE,
+    CalibrationTable, Cancel, Explain, Fusion, Language, QueryReply, QueryRequest, StageClock, Term, WEAK_SCORE,
 };
 
-use super::clock::Clock;
 use super::fusion::fuse;
 use super::part::{Make, QueryParts};
 use super::rerank::{Reader, question};
@@ -74,7 +73,7 @@ async fn steps(sources: Sources, request: QueryRequest, cancel: Cancel) -> Resul
     } = request;
     check(&terms)?;
     let question = (rerank > 0).then(|| question(&terms, late)).transpose()?;
-    let mut clock = Clock::start();
+    let mut clock = StageClock::start();
     let reader = Reader {
         store: Arc::clone(&store),
         encode: Arc::clone(&encode),
@@ -87,7 +86,7 @@ async fn steps(sources: Sources, request: QueryRequest, cancel: Cancel) -> Resul
     if let (Some(_), Some(language)) = (&question, other.into_iter().find(|of| *of != Language::English)) {
         return Err(EngineError::RerankLanguage { language });
     }
-    clock.step("encode terms");
+    clock.step("encode");
 
     let languages = asked
         .iter()
@@ -113,16 +112,17 @@ async fn steps(sources: Sources, request: QueryRequest, cancel: Cancel) -> Resul
     let found = fuse(&parts, lists, shown);
     let min_score = if all { None } else { min_score };
     let mut rows = rows(&store, &parts, found, Shape { every_moment, min_score, limit: shown }).await?;
-    clock.step("score points and make moments");
+    clock.step("score");
     if let (Some(question), Some(part)) = (question, parts.first()) {
         reader.rerank(question, part, &mut rows, rerank).await?;
-        clock.step("read the best images");
+        clock.step("rerank");
     }
     rows.truncate(limit);
 
     let hits = hits(&store, rows).await?;
-    clock.step("read fields");
+    clock.step("hydrate");
     let best = hits.iter().filter_map(|hit| hit.score).max_by(f32::total_cmp);
-    let explain = explain.then(|| Explain { fusion, languages, filter, searches, steps: clock.into_steps() });
-    Ok(QueryReply { hits, weak: best.is_some_and(|best| best < WEAK_SCORE), explain })
+    let explain = explain.then(|| Explain { fusion, languages, filter, searches });
+    let weak = best.is_some_and(|best| best < WEAK_SCORE);
+    Ok(QueryReply { hits, weak, steps: clock.into_times(), explain })
 }
