@@ -48,6 +48,8 @@ METRICS = {
     "sensorium_disk_bytes": {"collection"},
     "sensorium_memory_bytes": {"collection"},
     "sensorium_rejected_total": {"reason"},
+    "sensorium_spans_sent_total": set(),
+    "sensorium_spans_dropped_total": {"reason"},
     "process_resident_memory_bytes": set(),
     "process_resident_anonymous_bytes": set(),
     "process_resident_file_bytes": set(),

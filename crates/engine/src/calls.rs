@@ -71,8 +71,21 @@ impl Engine {
     /// Usage errors of the terms (CONTRACTS.md section 6), terms that cannot be decoded, unknown assets; text and media
     /// terms when the space is another bundle's.
     pub async fn query(&self, request: QueryRequest, cancel: Cancel) -> Result<QueryReply, EngineError> {
+        self.query_timed(request, cancel, &StageTimes::default()).await
+    }
+
+    /// [`Engine::query`], which tells how long each stage took as it ends, also of a query that is given up.
+    ///
+    /// # Errors
+    /// As [`Engine::query`].
+    pub async fn query_timed(
+        &self,
+        request: QueryRequest,
+        cancel: Cancel,
+        times: &StageTimes,
+    ) -> Result<QueryReply, EngineError> {
         let sources = self.sources(&request.terms, request.raw)?;
-        Box::pin(crate::query::query(sources, request, cancel)).await
+        Box::pin(crate::query::query(sources, request, (cancel, times.clone()))).await
     }
 
     /// What a query of these terms has of the engine.

@@ -12,6 +12,7 @@ use sensorium_types::{
     Track,
 };
 use serde_json::Value;
+use tracing::{Instrument as _, debug_span};
 
 use super::FUSE_FIELD;
 use super::parts::{self, Made};
@@ -57,7 +58,7 @@ impl Ingest {
             several => ContentHash::of_parts(several),
         };
         let id = item.id.clone().unwrap_or_else(|| AssetId::from_content(&hash));
-        let known = self.known(&id, &hash, &mut item.metadata).await;
+        let known = self.known(&id, &hash, &mut item.metadata).instrument(debug_span!("read")).await;
         self.times.add(READ, begun.elapsed());
         let tries = match known? {
             Known::Whole(outcome) => return Ok(outcome),
@@ -85,8 +86,9 @@ impl Ingest {
         }
         let points = points(made, &item.fuse)?;
         let begun = Instant::now();
+        let committing = debug_span!("commit");
         if item.media == MediaPolicy::Copy {
-            self.keep_copies(&item.parts, &hashes).await?;
+            self.keep_copies(&item.parts, &hashes).instrument(committing.clone()).await?;
         }
         let asset = AssetRecord {
             id: id.clone(),
@@ -98,7 +100,8 @@ impl Ingest {
             media: item.media,
             from_source: false,
         };
-        let applied = self.store.apply(vec![Change::Upsert { asset, points, source: None }]).await?;
+        let change = Change::Upsert { asset, points, source: None };
+        let applied = self.store.apply(vec![change]).instrument(committing).await?;
         self.times.add(COMMIT, begun.elapsed());
         let points = applied.iter().map(|applied| applied.points_written as u64).sum();
         let (asset, modality, state) = (Some(id), Some(modality), ItemState::Indexed);

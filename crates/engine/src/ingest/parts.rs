@@ -7,6 +7,8 @@ use crate::stages::{DECODE, ENCODE};
 use crate::{EngineError, vectors};
 use std::time::Instant;
 
+use tracing::debug_span;
+
 use sensorium_embed::Priority;
 use sensorium_media::{Cancel, Head, MediaInput};
 use sensorium_types::{FailureReason, IngestContent, IngestPart, Modality, Payload, PointRecord, StageTimes, Track};
@@ -56,13 +58,15 @@ pub(super) fn make(
         let mut feed = Feed::new(encode, Priority::Bulk);
         let cancel = Cancel::default();
         let begun = Instant::now();
+        let decoding = debug_span!("decode").entered();
         let decoded = decode.decode_each(input, Priority::Bulk, &cancel, &mut |part| feed.push(part))?;
+        drop(decoding);
         times.add(DECODE, begun.elapsed().saturating_sub(feed.waited()));
         let (Head { modality, mime, facts, warning }, encoding) = match feed.finish(decoded)? {
             Ok(sent) => sent,
             Err(reason) => return Ok(Err(reason)),
         };
-        let (points, waited) = encoding.wait_timed();
+        let (points, waited) = debug_span!("encode").in_scope(|| encoding.wait_timed());
         times.add(ENCODE, waited);
         let points = points?;
         made.push(Made { name, modality, mime: Some(mime), facts, points, warning });

@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use sensorium_store::Store;
 use sensorium_types::{
-    CalibrationTable, Cancel, Explain, Fusion, Language, QueryReply, QueryRequest, StageClock, Term, WEAK_SCORE,
+    CalibrationTable, Cancel, Explain, Fusion, Language, QueryReply, QueryRequest, StageClock, StageTimes, Term,
+    WEAK_SCORE,
 };
+
+use tracing::{Instrument as _, debug_span};
 
 use super::fusion::fuse;
 use super::part::{Make, QueryParts};
@@ -46,16 +49,21 @@ pub(super) fn check(terms: &[Term]) -> Result<(), EngineError> {
 pub(crate) async fn query(
     sources: Sources,
     request: QueryRequest,
-    cancel: Cancel,
+    (cancel, times): (Cancel, StageTimes),
 ) -> Result<QueryReply, EngineError> {
     let ends_with_the_query = cancel.on_drop();
-    let reply = steps(sources, request, cancel).await;
+    let reply = steps(sources, request, cancel, StageClock::start(times)).await;
     // It has ended by itself; another request may share the flag.
     ends_with_the_query.disarm();
     reply
 }
 
-async fn steps(sources: Sources, request: QueryRequest, cancel: Cancel) -> Result<QueryReply, EngineError> {
+async fn steps(
+    sources: Sources,
+    request: QueryRequest,
+    cancel: Cancel,
+    mut clock: StageClock,
+) -> Result<QueryReply, EngineError> {
     let Sources { store, encode, decode, corrects, calibration } = sources;
     let QueryRequest {
         terms,
@@ -73,7 +81,6 @@ async fn steps(sources: Sources, request: QueryRequest, cancel: Cancel) -> Resul
     } = request;
     check(&terms)?;
     let question = (rerank > 0).then(|| question(&terms, late)).transpose()?;
-    let mut clock = StageClock::start();
     let reader = Reader {
         store: Arc::clone(&store),
         encode: Arc::clone(&encode),
@@ -81,7 +88,7 @@ async fn steps(sources: Sources, request: QueryRequest, cancel: Cancel) -> Resul
         cancel: cancel.clone(),
     };
     let asker = Asker { store: Arc::clone(&store), encode, decode, cancel: cancel.clone() };
-    let asked = asker.ask_all(terms).await?;
+    let asked = asker.ask_all(terms).instrument(debug_span!("encode")).await?;
     let other = asked.iter().filter(|term| term.weight > 0.0).filter_map(|term| term.language);
     if let (Some(_), Some(language)) = (&question, other.into_iter().find(|of| *of != Language::English)) {
         return Err(EngineError::RerankLanguage { language });
@@ -103,7 +110,7 @@ async fn steps(sources: Sources, request: QueryRequest, cancel: Cancel) -> Resul
     };
     let exact = exact || all;
     let scope = Scope { modalities, filter, exclude, limit: depth, exact, cancel: cancel.clone() };
-    let (found, filter) = search(&store, &parts, scope).await?;
+    let (found, filter) = search(&store, &parts, scope).instrument(debug_span!("search")).await?;
     let (lists, searches): (Vec<_>, Vec<_>) =
         found.into_iter().map(|found| (found.candidates, found.explained)).unzip();
     let searches = searches.into_iter().flatten().collect();
@@ -111,15 +118,16 @@ async fn steps(sources: Sources, request: QueryRequest, cancel: Cancel) -> Resul
 
     let found = fuse(&parts, lists, shown);
     let min_score = if all { None } else { min_score };
-    let mut rows = rows(&store, &parts, found, Shape { every_moment, min_score, limit: shown }).await?;
+    let shape = Shape { every_moment, min_score, limit: shown };
+    let mut rows = rows(&store, &parts, found, shape).instrument(debug_span!("score")).await?;
     clock.step("score");
     if let (Some(question), Some(part)) = (question, parts.first()) {
-        reader.rerank(question, part, &mut rows, rerank).await?;
+        reader.rerank(question, part, &mut rows, rerank).instrument(debug_span!("rerank")).await?;
         clock.step("rerank");
     }
     rows.truncate(limit);
 
-    let hits = hits(&store, rows).await?;
+    let hits = hits(&store, rows).instrument(debug_span!("hydrate")).await?;
     clock.step("hydrate");
     let best = hits.iter().filter_map(|hit| hit.score).max_by(f32::total_cmp);
     let explain = explain.then(|| Explain { fusion, languages, filter, searches });

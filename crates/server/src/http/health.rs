@@ -39,7 +39,12 @@ pub(super) async fn metrics(State(app): State<App>, request: Request) -> Result<
     let used = all.saturating_sub(app.context.bytes().available_permits());
     app.context.metrics().bytes_in_flight(used.saturating_mul(BYTES_UNIT));
     let engine = app.context.engine();
-    let scrape = Scrape { collections, engine: engine.figures(), shared: engine.shared_figures() };
+    let scrape = Scrape {
+        collections,
+        engine: engine.figures(),
+        shared: engine.shared_figures(),
+        spans: app.context.settings().traces.figures(),
+    };
     let text = app.context.metrics().text(scrape);
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     Ok(([(CONTENT_TYPE, kind)], text).into_response())

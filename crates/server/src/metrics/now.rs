@@ -4,6 +4,7 @@
 use sensorium_types::{EngineFigures, SharedFigures, StatsReply, StorageFigures, WorkerFigures};
 
 use super::text::{Labels, Text};
+use crate::trace::SpanFigures;
 
 /// Collections that have samples of their own; the rest are summed.
 const MAX_LABELLED: usize = 50;
@@ -20,6 +21,8 @@ pub(crate) struct Scrape {
     pub(crate) engine: EngineFigures,
     /// What collections share.
     pub(crate) shared: SharedFigures,
+    /// Spans on their way to a collector.
+    pub(crate) spans: Option<SpanFigures>,
 }
 
 impl Scrape {
@@ -36,6 +39,9 @@ impl Scrape {
         }
         shared(&mut text, &self.shared);
         engine(&mut text, &self.engine);
+        if let Some(figures) = self.spans {
+            spans(&mut text, figures);
+        }
         process(&mut text);
         text.finish()
     }
@@ -172,6 +178,17 @@ fn engine(text: &mut Text, figures: &EngineFigures) {
     for (stage, seconds) in ingest_seconds {
         let help = "Time of the stages of ingest";
         text.histogram("sensorium_ingest_stage_seconds", help, &[("stage", stage)], seconds);
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+fn spans(text: &mut Text, figures: SpanFigures) {
+    let SpanFigures { sent, no_room, not_taken, of_long_trace } = figures;
+    text.counter("sensorium_spans_sent", "Spans that the collector of traces has", &[], sent as f64);
+    let dropped = [("queue", no_room), ("collector", not_taken), ("long_trace", of_long_trace)];
+    for (reason, spans) in dropped {
+        let help = "Spans that were dropped: the queue was full, the collector took none, or their trace had too many";
+        text.counter("sensorium_spans_dropped", help, &[("reason", reason)], spans as f64);
     }
 }
 

@@ -16,7 +16,7 @@ use tonic::codegen::{Bytes, Service, http};
 use tonic::server::NamedService;
 
 /// Paths of calls whose messages come as long as their clients like; they see to that themselves.
-const STREAMS: [&str; 2] = ["/sensorium.v1.IngestService/Ingest", "/sensorium.v1.IngestService/Upload"];
+pub(crate) const STREAMS: [&str; 2] = ["/sensorium.v1.IngestService/Ingest", "/sensorium.v1.IngestService/Upload"];
 
 /// A service whose calls must arrive in time.
 #[derive(Debug, Clone)]

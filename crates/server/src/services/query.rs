@@ -11,6 +11,7 @@ use super::{Answers, watch};
 use crate::context::Context;
 use crate::convert::{Asked, query_request, query_response, score_asset_response, terms};
 use crate::gate::{Place, enter};
+use crate::trace::stage_times;
 
 /// Assets of a page where a scroll does not say.
 const DEFAULT_PAGE: usize = 100;
@@ -41,7 +42,8 @@ impl Service {
         let engine = self.context.reader(&collection_name).await?;
         check_space(&engine, using)?;
         let turn = self.context.queries().enter_now()?;
-        let reply = self.context.within(engine.query(request, Cancel::new().keeping((place, turn)))).await?;
+        let (cancel, times) = (Cancel::new().keeping((place, turn)), stage_times());
+        let reply = self.context.within(engine.query_timed(request, cancel, &times)).await?;
         self.context.metrics().query(&reply.steps);
         Ok(query_response(reply, offset, without_payload))
     }
