@@ -45,7 +45,7 @@ mod tls;
 mod trace;
 mod uploads;
 
-pub use access::{KeyFacts, KeyInfo, Keys, KeysError, NewKey};
+pub use access::{DEFAULT_GRACE_HOURS, KeyFacts, KeyInfo, Keys, KeysError, NewKey};
 pub use calls::Scope;
 pub use error::ServerError;
 pub use limits::{LIMITS, Limit};

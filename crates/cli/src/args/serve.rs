@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use sensorium_server::Limit;
+use sensorium_server::{DEFAULT_GRACE_HOURS, Limit};
 
 use super::traces::TraceSettings;
 
@@ -131,7 +131,7 @@ pub(crate) struct CreateKey {
     #[arg(long, value_name = "ID")]
     pub(crate) replace: Option<String>,
     /// Hours that the key before is good still
-    #[arg(long, value_name = "N", default_value_t = 24, requires = "replace")]
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_GRACE_HOURS, requires = "replace")]
     pub(crate) grace_hours: u32,
 }
 

@@ -28,6 +28,9 @@ const SECRET_BYTES: usize = 32;
 const MAX_KEYS: usize = 10_000;
 /// Most letters of a name.
 const MAX_NAME: usize = 200;
+/// Hours that a key is good still whose place another took, unless it is told.
+pub const DEFAULT_GRACE_HOURS: u32 = 24;
+const HOUR: Duration = Duration::from_secs(3600);
 /// How old the latest use of a key on disk may be.
 const SAVE_USES_EVERY: Duration = Duration::from_secs(60);
 
@@ -93,6 +96,22 @@ pub struct NewKey {
     pub lifetime: Option<Duration>,
     /// A key that this one takes the place of, and for how long that one is good still.
     pub replaces: Option<(String, Duration)>,
+}
+
+impl NewKey {
+    /// A key as people ask for it: how long it is good in days, and the one whose place it takes with the hours that that one is good
+    /// still ([`DEFAULT_GRACE_HOURS`] where they are not told).
+    pub fn of(
+        scope: Scope,
+        (name, collections): (String, Vec<String>),
+        expires_days: Option<u32>,
+        replaces: Option<(String, Option<u32>)>,
+    ) -> Self {
+        let lifetime = expires_days.map(|days| (HOUR * 24).saturating_mul(days));
+        let grace = |hours: Option<u32>| HOUR.saturating_mul(hours.unwrap_or(DEFAULT_GRACE_HOURS));
+        let replaces = replaces.map(|(id, hours)| (id, grace(hours)));
+        Self { name, scope, collections, lifetime, replaces }
+    }
 }
 
 /// What is known of a key, but for the key.
