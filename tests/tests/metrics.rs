@@ -51,7 +51,8 @@ fn a_server_counts_its_queues_stages_workers_and_storage() {
     let running = value("workers", "priority=bulk state=idle") + value("workers", "priority=bulk state=busy");
     assert!(running >= 1.0 && running <= value("workers_limit", "priority=bulk"));
     assert!(value("storage_memtable_bytes", "collection=default") > 0.0);
-    let asked = value("column_hits_total", "collection=default") + value("column_misses_total", "collection=default");
+    let asked =
+        value("column_hits_total", "collection=default") + value("column_misses_total", "collection=default");
     assert!(asked >= 2.0, "{asked}");
     assert!(value("block_cache_limit_bytes", "") >= 1e6);
     let (anonymous, all) =

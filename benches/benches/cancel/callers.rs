@@ -146,7 +146,8 @@ fn as_json(Asked { request, filter }: &Asked) -> String {
         }
     };
     let terms: Vec<Value> = request.terms.iter().map(|term| input(&term.input)).collect();
-    json!({ "terms": terms, "filter_text": filter, "limit": request.limit, "rerank": request.rerank }).to_string()
+    json!({ "terms": terms, "filter_text": filter, "limit": request.limit, "rerank": request.rerank })
+        .to_string()
 }
 
 /// Asks, leaves after a while, and gives the milliseconds until the place is free.

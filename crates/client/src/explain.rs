@@ -23,7 +23,9 @@ pub(crate) fn explain(message: v1::Explain) -> Result<(Explain, Vec<StageTime>),
         filter,
         searches: searches.into_iter().map(search).collect::<Result<_, _>>()?,
     };
-    let steps = steps.into_iter().map(|v1::ExplainedStep { name, seconds }| StageTime { stage: name.into(), seconds });
+    let steps = steps
+        .into_iter()
+        .map(|v1::ExplainedStep { name, seconds }| StageTime { stage: name.into(), seconds });
     Ok((told, steps.collect()))
 }
 

@@ -10,5 +10,7 @@ pub(crate) async fn blocking<T: Send + 'static>(
     body: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
 ) -> Result<T, EngineError> {
     let span = Span::current();
-    tokio::task::spawn_blocking(move || span.in_scope(body)).await.map_err(|_| EngineError::Task { action })?
+    tokio::task::spawn_blocking(move || span.in_scope(body))
+        .await
+        .map_err(|_| EngineError::Task { action })?
 }

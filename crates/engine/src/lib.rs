@@ -31,6 +31,7 @@
 //! | `watch` | standing queries: [`Engine::watch`] |
 //! | `figures`, `stages` | what is counted, and how long ingest takes |
 //! | `copies` | media bytes kept below the data folder |
+//! | `replace` | files that are never there in part |
 //! | `server_file` | `server.json`: which process serves a data folder |
 
 mod blocking;
@@ -53,6 +54,7 @@ mod moments;
 mod peaks;
 mod query;
 mod reembed;
+mod replace;
 mod retry;
 mod seams;
 mod server_file;
@@ -76,6 +78,7 @@ pub use query::LOG_PROB_AS_COSINE;
 pub use reembed::{
     Losses, ReembedEvent, ReembedPlan, ReembedState, ReembedSummary, Substitute, WithoutMedia,
 };
+pub use replace::{FOR_ALL, OWNER_ONLY, replace_file};
 pub use retry::{RetryPlan, RetryRun};
 pub use seams::{Captioned, Decode, Encode, OnPart, Pending, decoding_workers, encoder_spec};
 pub use server_file::{Served, ServerInfo, remove_server_info, running_server, served, write_server_info};

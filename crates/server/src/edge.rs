@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::Body;
 use axum::response::IntoResponse as _;
-use futures::StreamExt as _;
 use http::header::{CONTENT_TYPE, HOST, ORIGIN};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri};
@@ -22,7 +21,7 @@ use tower::ServiceExt as _;
 
 use crate::Settings;
 use crate::access::{Access, Caller, scoped};
-use crate::body::held;
+use crate::body::{Timed, Timing, held};
 use crate::calls::{Scope, scope};
 use crate::http::{Named, Problem, is_call};
 use crate::metrics::Metrics;
@@ -65,7 +64,8 @@ impl Edge {
         let is_grpc = is_grpc(request.headers());
         let caller = self.access.caller(request.headers(), request.method());
         let called = rpc(request.uri().path()).filter(|rpc| is_grpc && is_call(rpc)).map(str::to_owned);
-        let trace = RequestTrace::new(request.headers(), |trace, asked| self.settings.traces.keeps(trace, asked));
+        let trace =
+            RequestTrace::new(request.headers(), |trace, asked| self.settings.traces.keeps(trace, asked));
         let mut response = trace.of(self.pass(request, &caller, is_grpc)).await;
         if let Some(own) = trace.own.header() {
             response.headers_mut().insert(TRACEPARENT, own);
@@ -239,15 +239,10 @@ fn in_time(body: Body, idle: Duration) -> Body {
     if http_body::Body::is_end_stream(&body) {
         return body;
     }
-    let pieces = tokio_stream::StreamExt::timeout(body.into_data_stream(), idle);
-    let pieces = pieces.map(move |piece| match piece {
-        Ok(piece) => piece.map_err(std::io::Error::other),
-        Err(_) => {
-            let message = format!("nothing came for {} s", idle.as_secs_f64());
-            Err(std::io::Error::new(std::io::ErrorKind::TimedOut, message))
-        }
-    });
-    Body::from_stream(pieces)
+    Body::new(Timed::new(body, Timing::Pieces, idle, |idle| {
+        let message = format!("nothing came for {} s", idle.as_secs_f64());
+        axum::Error::new(std::io::Error::new(std::io::ErrorKind::TimedOut, message))
+    }))
 }
 
 /// A time as gRPC tells it: up to eight digits and a unit.

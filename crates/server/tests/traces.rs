@@ -11,8 +11,12 @@ use std::time::{Duration, Instant};
 
 use common::{FakeDecoder, HANG, Running, until};
 use http_client::{ask, ask_with, ingest};
-use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
-use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
+    TraceService, TraceServiceServer,
+};
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
@@ -95,7 +99,8 @@ impl Collector {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let collector = Self::default();
-        let server = tonic::transport::Server::builder().add_service(TraceServiceServer::new(collector.clone()));
+        let server =
+            tonic::transport::Server::builder().add_service(TraceServiceServer::new(collector.clone()));
         tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
         (collector, address)
     }
@@ -110,7 +115,9 @@ impl Collector {
             let name = name.and_then(|pair| pair.value.as_ref()?.value.clone());
             assert_eq!(name, Some(Any::StringValue("a-service".to_owned())));
             for span in spans.scope_spans.iter().flat_map(|scope| &scope.spans) {
-                assert!(span.end_time_unix_nano >= span.start_time_unix_nano && span.start_time_unix_nano > 0);
+                assert!(
+                    span.end_time_unix_nano >= span.start_time_unix_nano && span.start_time_unix_nano > 0
+                );
                 traces.entry(span.trace_id.clone()).or_default().push(span.clone());
             }
         }
@@ -161,11 +168,15 @@ async fn a_collector_sees_the_stages_of_a_query_and_of_an_item_below_their_reque
     request.metadata_mut().insert("traceparent", parent);
     let answer = client.query(request).await.expect("answers");
     let own = answer.metadata().get("traceparent").expect("told").to_str().expect("text").to_owned();
-    assert!(own.starts_with(&format!("00-{TRACE}-")) && own.ends_with("-01") && !own.contains(PARENT), "{own}");
+    assert!(
+        own.starts_with(&format!("00-{TRACE}-")) && own.ends_with("-01") && !own.contains(PARENT),
+        "{own}"
+    );
 
     // Who asks says that nobody keeps it.
     let body = json!({ "terms": [{ "text": "dog" }] }).to_string();
-    let headers = [("content-type", "application/json"), ("traceparent", &*format!("00-{}-{PARENT}-00", "a".repeat(32)))];
+    let not_kept = format!("00-{}-{PARENT}-00", "a".repeat(32));
+    let headers = [("content-type", "application/json"), ("traceparent", not_kept.as_str())];
     let unkept = ask_with(server.address, "POST /v1/query", &headers, body.as_bytes()).await;
     assert_eq!(unkept.status, 200);
     assert!(unkept.headers["traceparent"].ends_with("-00"), "{:?}", unkept.headers);
@@ -183,7 +194,8 @@ async fn a_collector_sees_the_stages_of_a_query_and_of_an_item_below_their_reque
     assert_eq!(hex(&root.span_id), own.split('-').nth(2).expect("a span"));
     assert_eq!(below(spans, root), ["receive", "encode", "search", "score", "hydrate"]);
     let inside = |span: &Span| {
-        span.start_time_unix_nano >= root.start_time_unix_nano && span.end_time_unix_nano <= root.end_time_unix_nano
+        span.start_time_unix_nano >= root.start_time_unix_nano
+            && span.end_time_unix_nano <= root.end_time_unix_nano
     };
     assert!(spans.iter().all(inside), "{spans:#?}");
 
@@ -191,7 +203,10 @@ async fn a_collector_sees_the_stages_of_a_query_and_of_an_item_below_their_reque
     let root = spans.iter().find(|span| span.parent_span_id.is_empty()).expect("a request");
     assert_eq!(root.name, "QueryService/Query");
     let stages = below(spans, root);
-    assert!(["receive", "encode", "search", "score", "hydrate"].iter().all(|stage| stages.contains(stage)), "{stages:?}");
+    assert!(
+        ["receive", "encode", "search", "score", "hydrate"].iter().all(|stage| stages.contains(stage)),
+        "{stages:?}"
+    );
     assert_eq!(of(&"a".repeat(32)), None);
 
     let trace = brought.headers["traceparent"].split('-').nth(1).expect("a trace");
@@ -203,10 +218,14 @@ async fn a_collector_sees_the_stages_of_a_query_and_of_an_item_below_their_reque
     assert_eq!(below(spans, item), ["read", "decode", "encode", "commit"]);
 
     let slow = log.lines("a slow request");
-    let line = slow.iter().find(|line| line["span"]["trace_id"] == TRACE).unwrap_or_else(|| panic!("{slow:#?}"));
+    let line =
+        slow.iter().find(|line| line["span"]["trace_id"] == TRACE).unwrap_or_else(|| panic!("{slow:#?}"));
     assert_eq!((&line["method"], &line["code"]), (&json!("QueryService/Query"), &json!("0")));
     let stages = line["stages"].as_str().expect("stages");
-    assert!(stages.starts_with("encode ") && stages.contains(", search ") && stages.ends_with(" ms"), "{stages}");
+    assert!(
+        stages.starts_with("encode ") && stages.contains(", search ") && stages.ends_with(" ms"),
+        "{stages}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -236,7 +255,10 @@ async fn a_collector_that_is_away_costs_spans_and_nothing_else() {
     let told = ask(server.address, "GET /metrics").await.text();
     let dropped = |text: &str, reason: &str| -> f64 {
         let start = format!("sensorium_spans_dropped_total{{reason=\"{reason}\"}} ");
-        let line = text.lines().find_map(|line| line.strip_prefix(&start)).unwrap_or_else(|| panic!("{reason}: {text}"));
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(&start))
+            .unwrap_or_else(|| panic!("{reason}: {text}"));
         line.parse().expect("a number")
     };
     assert!(dropped(&told, "queue") > 0.0);

@@ -8,7 +8,8 @@ use sensorium_index::{Collection, IndexError};
 use sensorium_store::{Catalogue, Store, StoreError, Upkeep, VectorSearch};
 use sensorium_types::{
     Added, Applied, AssetId, Cancel, Change, CollectionStats, Cursor, FieldIndex, Filter, HubWeights, Page,
-    PointKey, Problem, ScoredPoint, SearchReply, SearchRequest, SourceKey, SourceRow, SpaceInfo, StorageFigures, StoredAsset,
+    PointKey, Problem, ScoredPoint, SearchReply, SearchRequest, SourceKey, SourceRow, SpaceInfo,
+    StorageFigures, StoredAsset,
 };
 
 use crate::blocking;

@@ -10,6 +10,7 @@ const COUNTS: [f64; 11] = bounds(1.0);
 /// A spread's sum is kept in millionths.
 const MILLION: f64 = 1e6;
 
+#[expect(clippy::indexing_slicing, reason = "below the length, and looked at when it is compiled")]
 const fn bounds<const N: usize>(first: f64) -> [f64; N] {
     let mut bounds = [first; N];
     let mut at = 1;

@@ -76,7 +76,8 @@ mod tests {
         other.add("encode", Duration::from_millis(250));
         times.add("decode", Duration::from_millis(250));
         let expected = [("decode", 0.75), ("encode", 0.25)];
-        let read: Vec<_> = times.read().into_iter().map(|time| (time.stage.into_owned(), time.seconds)).collect();
+        let read: Vec<_> =
+            times.read().into_iter().map(|time| (time.stage.into_owned(), time.seconds)).collect();
         assert_eq!(read, expected.map(|(stage, seconds)| (stage.to_owned(), seconds)));
     }
 

@@ -220,10 +220,25 @@ pub(crate) fn show(environment: ServeSettings, file: File) -> Result<String, Cli
             None => writeln!(text, "# {help} ({from})\n# {name} ="),
         };
     };
-    put("Spans of requests: the collector, by OTLP over gRPC", endpoint, "traces.endpoint", traces.endpoint.as_deref().map(quoted));
+    put(
+        "Spans of requests: the collector, by OTLP over gRPC",
+        endpoint,
+        "traces.endpoint",
+        traces.endpoint.as_deref().map(quoted),
+    );
     put("The name under which they stand", service, "traces.service", traces.service.as_deref().map(quoted));
-    put("Which traces are kept, as OpenTelemetry names it", sampler, "traces.sampler", traces.sampler.as_deref().map(quoted));
-    put("The share that a sampler with `ratio` keeps", sampler_arg, "traces.sampler_arg", traces.sampler_arg.map(|share| format!("{share:?}")));
+    put(
+        "Which traces are kept, as OpenTelemetry names it",
+        sampler,
+        "traces.sampler",
+        traces.sampler.as_deref().map(quoted),
+    );
+    put(
+        "The share that a sampler with `ratio` keeps",
+        sampler_arg,
+        "traces.sampler_arg",
+        traces.sampler_arg.map(|share| format!("{share:?}")),
+    );
     text.push_str("\n[limits]\n");
     for limit in LIMITS {
         let is = |names: &[String]| names.iter().any(|name| name == limit.name);

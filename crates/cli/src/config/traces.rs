@@ -50,9 +50,9 @@ pub(super) fn export(typed: &TraceSettings, file: &TracesFile) -> Result<Option<
         ));
     }
     let mut sampler = match sampler {
-        Some(name) => {
-            name.parse::<Sampler>().map_err(|names| format!("there is no sampler {name:?} of traces: {names}"))?
-        }
+        Some(name) => name
+            .parse::<Sampler>()
+            .map_err(|names| format!("there is no sampler {name:?} of traces: {names}"))?,
         None => Sampler::default(),
     };
     if let Some(text) = text(&typed.traces_sampler_arg).filter(|text| text.parse::<f64>().is_err()) {
@@ -129,7 +129,8 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said() {
         let of = |change: fn(&mut TraceSettings)| {
-            let mut typed = TraceSettings { traces_endpoint: text("http://h:4317"), ..TraceSettings::default() };
+            let mut typed =
+                TraceSettings { traces_endpoint: text("http://h:4317"), ..TraceSettings::default() };
             change(&mut typed);
             export(&typed, &TracesFile::default()).expect_err("wrong")
         };

@@ -83,8 +83,10 @@ pub(crate) fn object(explain: &Explain, steps: &[StageTime]) -> Value {
             })
         })
         .collect();
-    let steps: Vec<Value> =
-        steps.iter().map(|StageTime { stage, seconds }| json!({ "name": stage, "seconds": seconds })).collect();
+    let steps: Vec<Value> = steps
+        .iter()
+        .map(|StageTime { stage, seconds }| json!({ "name": stage, "seconds": seconds }))
+        .collect();
     let languages: Vec<Value> = explain
         .languages
         .iter()

@@ -250,7 +250,8 @@ mod tests {
 
     #[test]
     fn what_one_looks_at_first_comes_first_and_the_rest_is_left_out() {
-        let text = format!("{BEFORE}# TYPE sensorium_calls_in_flight gauge\nsensorium_calls_in_flight 2\nother 1\n");
+        let text =
+            format!("{BEFORE}# TYPE sensorium_calls_in_flight gauge\nsensorium_calls_in_flight 2\nother 1\n");
         let rows = important(rows(&read(&text), None));
         let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
         assert_eq!(names, ["calls_in_flight", "calls_total", "call_seconds", "disk_bytes"]);

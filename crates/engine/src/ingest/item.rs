@@ -8,8 +8,8 @@ use std::time::Instant;
 use sensorium_store::Store;
 use sensorium_types::{
     AssetId, AssetRecord, Change, ContentHash, FailureReason, IngestContent, IngestItem, IngestPart,
-    ItemFailure, ItemOutcome, ItemState, MediaPolicy, Modality, Payload, PointRecord, StageTimes, StoredAsset,
-    Track,
+    ItemFailure, ItemOutcome, ItemState, MediaPolicy, Modality, Payload, PointRecord, StageTimes,
+    StoredAsset, Track,
 };
 use serde_json::Value;
 use tracing::{Instrument as _, debug_span};

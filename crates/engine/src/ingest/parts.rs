@@ -2,8 +2,8 @@
 
 use crate::encode::Feed;
 use crate::seams::{Decode, Encode};
-use crate::upsert::modality_of;
 use crate::stages::{DECODE, ENCODE};
+use crate::upsert::modality_of;
 use crate::{EngineError, vectors};
 use std::time::Instant;
 
@@ -11,7 +11,9 @@ use tracing::debug_span;
 
 use sensorium_embed::Priority;
 use sensorium_media::{Cancel, Head, MediaInput};
-use sensorium_types::{FailureReason, IngestContent, IngestPart, Modality, Payload, PointRecord, StageTimes, Track};
+use sensorium_types::{
+    FailureReason, IngestContent, IngestPart, Modality, Payload, PointRecord, StageTimes, Track,
+};
 
 /// A part with its points.
 #[derive(Debug)]

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use sensorium_store::Store;
 use sensorium_types::{
-    CalibrationTable, Cancel, Explain, Fusion, Language, QueryReply, QueryRequest, StageClock, StageTimes, Term,
-    WEAK_SCORE,
+    CalibrationTable, Cancel, Explain, Fusion, Language, QueryReply, QueryRequest, StageClock, StageTimes,
+    Term, WEAK_SCORE,
 };
 
 use tracing::{Instrument as _, debug_span};

@@ -10,7 +10,9 @@ use sensorium_embed::{
     Batcher, BatcherConfig, Bundle, DecoderOptions, EmbedError, Image, Input, Priority, TextScores, Ticket,
     until_cancelled,
 };
-use sensorium_types::{CalibrationTable, Cancel, Caption, EncoderFigures, HubBank, Language, Modality, SpaceInfo};
+use sensorium_types::{
+    CalibrationTable, Cancel, Caption, EncoderFigures, HubBank, Language, Modality, SpaceInfo,
+};
 
 use super::{Captioned, Encode, Pending};
 use crate::EngineError;

@@ -13,7 +13,8 @@ use std::sync::Arc;
 use sensorium_embed::{DecoderOptions, EmbedError, Image, Input, Priority, TextScores};
 use sensorium_media::{Cancel, Head, MediaInput, Part};
 use sensorium_types::{
-    CalibrationTable, Caption, EncoderFigures, FailureReason, HubBank, Language, Modality, SpaceInfo, WorkerFigures,
+    CalibrationTable, Caption, EncoderFigures, FailureReason, HubBank, Language, Modality, SpaceInfo,
+    WorkerFigures,
 };
 
 use crate::EngineError;

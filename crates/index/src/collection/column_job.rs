@@ -36,10 +36,7 @@ impl ColumnJob {
 
     /// How often each was so.
     pub(super) fn figures(&self) -> CacheFigures {
-        CacheFigures {
-            hits: self.hits.load(Ordering::Relaxed),
-            misses: self.misses.load(Ordering::Relaxed),
-        }
+        CacheFigures { hits: self.hits.load(Ordering::Relaxed), misses: self.misses.load(Ordering::Relaxed) }
     }
 
     /// Whether the column of an indexed field did not fit.

@@ -3,11 +3,11 @@
 //! One block cache and one write-buffer manager serve every collection of the database, so that the storage engine's
 //! memory is one number ([`crate::MemoryBudget`]).
 
+use rocksdb::statistics::{StatsLevel, Ticker};
 use rocksdb::{
     BlockBasedOptions, Cache, DBCompressionType, DBRecoveryMode, InfoLogger, LogLevel, Options,
     WriteBufferManager,
 };
-use rocksdb::statistics::{StatsLevel, Ticker};
 use sensorium_types::{CacheFigures, SharedFigures};
 
 use crate::options::MemoryBudget;

@@ -23,7 +23,8 @@ impl Rocks {
             values.sum::<Option<u64>>()
         };
         let whole = |name: &PropName| self.number(Family::Sys, name);
-        let stalls = Family::ALL.into_iter().map(|family| self.text(family, STALLS).as_deref().and_then(stalls));
+        let stalls =
+            Family::ALL.into_iter().map(|family| self.text(family, STALLS).as_deref().and_then(stalls));
         StorageFigures {
             writes_stopped: whole(IS_WRITE_STOPPED).map(|stopped| stopped != 0),
             delayed_bytes_a_second: whole(ACTUAL_DELAYED_WRITE_RATE),
@@ -62,7 +63,10 @@ mod tests {
         let memory = SharedMemory::new(MemoryBudget::default());
         let rocks = Rocks::create(folder.path(), &memory).expect("made");
         let before = rocks.figures();
-        assert_eq!((before.writes_stopped, before.stalls, before.background_errors), (Some(false), Some(0), Some(0)));
+        assert_eq!(
+            (before.writes_stopped, before.stalls, before.background_errors),
+            (Some(false), Some(0), Some(0))
+        );
         assert_eq!((before.running_flushes, before.running_compactions), (Some(0), Some(0)));
         assert_eq!((before.delayed_bytes_a_second, before.pending_compaction_bytes), (Some(0), Some(0)));
         let mut batch = Batch::default();

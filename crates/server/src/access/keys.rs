@@ -3,8 +3,6 @@
 //! A key is `sns_`, its id, and 256 random bits. The file holds a BLAKE3 hash of it: who reads the file cannot ask with it. (Slow hashes
 //! are for passwords, which can be guessed.) The file is written anew as a whole, under the lock of the data folder.
 
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,6 +10,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
+use sensorium_engine::{OWNER_ONLY, replace_file};
 use sensorium_types::ErrorKind;
 use serde::{Deserialize, Serialize};
 
@@ -310,24 +309,12 @@ impl Keys {
         Ok(())
     }
 
-    /// Writes the file: under another name, synced, then renamed, readable by its owner alone.
+    /// Writes the file, readable by its owner alone.
     fn write(&self, table: &Table) -> Result<(), KeysError> {
         let failed = |source| KeysError::File { action: "write", path: self.path.clone(), source };
         let bytes = serde_json::to_vec_pretty(table)
             .map_err(|source| KeysError::Damaged { path: self.path.clone(), source })?;
-        let new = self.path.with_extension("json.new");
-        let write = || -> std::io::Result<()> {
-            let mut file =
-                std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-            file.write_all(&bytes)?;
-            file.sync_all()?;
-            fs_err::rename(&new, &self.path)?;
-            match self.path.parent() {
-                Some(folder) => fs_err::File::open(folder)?.sync_all(),
-                None => Ok(()),
-            }
-        };
-        write().map_err(failed)
+        replace_file(&self.path, &bytes, OWNER_ONLY).map_err(failed)
     }
 }
 

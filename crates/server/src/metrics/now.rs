@@ -61,8 +61,11 @@ fn counts(text: &mut Text, labels: Labels<'_>, stats: &StatsReply, is_labelled: 
     }
     // Shares cannot be summed.
     for known in counts.recall.iter().filter(|known| is_labelled && known.nearest > 0) {
-        let labels: Vec<_> =
-            labels.iter().copied().chain([("from", known.from.as_str()), ("of", known.of.as_str())]).collect();
+        let labels: Vec<_> = labels
+            .iter()
+            .copied()
+            .chain([("from", known.from.as_str()), ("of", known.of.as_str())])
+            .collect();
         let help = "Share of the nearest that searches through graphs find";
         text.gauge("sensorium_recall", help, &labels, known.found as f64 / known.nearest as f64);
     }
@@ -123,7 +126,8 @@ fn of_storage(text: &mut Text, labels: Labels<'_>, storage: &StorageFigures) {
 
 #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
 fn shared(text: &mut Text, figures: &SharedFigures) {
-    let SharedFigures { block_cache_bytes, block_cache_limit_bytes, block_cache, stall_microseconds } = figures;
+    let SharedFigures { block_cache_bytes, block_cache_limit_bytes, block_cache, stall_microseconds } =
+        figures;
     if let Some(bytes) = block_cache_bytes {
         text.gauge("sensorium_block_cache_bytes", "Bytes of blocks that are kept", &[], *bytes as f64);
     }
@@ -202,7 +206,11 @@ fn process(text: &mut Text) {
     let memory = [
         ("process_resident_memory_bytes", "Resident memory", "VmRSS:"),
         ("process_resident_anonymous_bytes", "Resident memory without a file behind it", "RssAnon:"),
-        ("process_resident_file_bytes", "Resident memory of mapped files, given back when others need it", "RssFile:"),
+        (
+            "process_resident_file_bytes",
+            "Resident memory of mapped files, given back when others need it",
+            "RssFile:",
+        ),
     ];
     for (name, help, line) in memory {
         if let Some(kib) = field(line) {
@@ -268,7 +276,9 @@ mod tests {
         let text = Scrape { collections, ..Scrape::default() }.text();
         assert!(text.contains("sensorium_storage_writes_stopped{collection=\"default\"} 1\n"));
         assert!(text.contains("sensorium_column_hits_total{collection=\"default\"} 3\n"));
-        for absent in ["memory_bytes{", "memtable", "block_cache", "encoder", "worker", "ingest_stage", "stall"] {
+        for absent in
+            ["memory_bytes{", "memtable", "block_cache", "encoder", "worker", "ingest_stage", "stall"]
+        {
             assert!(!text.contains(absent), "{absent}\n{text}");
         }
     }

@@ -68,7 +68,8 @@ impl Exporter {
         let metadata = headers
             .iter()
             .map(|(name, value)| {
-                let name = name.to_ascii_lowercase().parse().map_err(|_| wrong(format!("the header {name:?}")))?;
+                let name =
+                    name.to_ascii_lowercase().parse().map_err(|_| wrong(format!("the header {name:?}")))?;
                 let of = || wrong(format!("the value of the header {name}"));
                 let value = value.parse().map_err(|_| of())?;
                 Ok((name, value))
@@ -177,7 +178,11 @@ impl Sender {
                 self.queue.not_taken(count);
                 if !std::mem::replace(&mut self.is_away, true) {
                     let (code, message) = (status.code(), status.message());
-                    tracing::warn!(?code, message, "the collector of traces takes no spans; they are dropped until it does");
+                    tracing::warn!(
+                        ?code,
+                        message,
+                        "the collector of traces takes no spans; they are dropped until it does"
+                    );
                 }
             }
         }

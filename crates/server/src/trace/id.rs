@@ -127,7 +127,7 @@ fn random() -> u64 {
         // Without it ids are those of the time, which is enough to tell them apart.
         if getrandom::fill(&mut seed).is_err() {
             let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-            seed = since.map_or(1, |since| since.subsec_nanos().into()).to_ne_bytes();
+            seed = since.map_or(1, |since| u64::from(since.subsec_nanos())).to_ne_bytes();
         }
         AtomicU64::new(u64::from_ne_bytes(seed))
     });

@@ -56,11 +56,14 @@ struct Kept {
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for SpanLayer {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         let Some(span) = context.span(id) else { return };
-        let mut fields = Fields::default();
-        attributes.record(&mut fields);
+        let fields = || {
+            let mut fields = Fields::default();
+            attributes.record(&mut fields);
+            fields
+        };
         let name = attributes.metadata().name();
         let kept = if name == REQUEST {
-            fields.request()
+            fields().request()
         } else {
             span.parent().and_then(|parent| {
                 let extensions = parent.extensions();
@@ -70,7 +73,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for SpanLayer {
                     self.0.of_long_trace();
                     return None;
                 }
-                Some(kept.below(name, std::mem::take(&mut fields.attributes)))
+                Some(kept.below(name, fields().attributes))
             })
         };
         if let Some(kept) = kept {
@@ -183,7 +186,9 @@ impl Fields {
             "method" => self.method = Some(text),
             _ => {
                 // Codes of gRPC and HTTP that are the server's fault.
-                self.has_failed |= name == "code" && (matches!(&*text, "2" | "13" | "14" | "15") || text.starts_with('5') && text.len() == 3);
+                self.has_failed |= name == "code"
+                    && (matches!(&*text, "2" | "13" | "14" | "15")
+                        || text.starts_with('5') && text.len() == 3);
                 self.attribute(name, Value::StringValue(text));
             }
         }

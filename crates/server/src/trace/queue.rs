@@ -103,7 +103,9 @@ mod tests {
         queue.put(Span::default());
         assert_eq!(queue.figures(), SpanFigures::default(), "nobody wants it");
         let mut spans = queue.open(2, Sampler::default());
-        assert!(queue.is_on() && queue.keeps(TraceId::new(), None) && !queue.keeps(TraceId::new(), Some(false)));
+        assert!(
+            queue.is_on() && queue.keeps(TraceId::new(), None) && !queue.keeps(TraceId::new(), Some(false))
+        );
         for _ in 0..5 {
             queue.put(Span::default());
         }

@@ -88,7 +88,10 @@ mod tests {
     #[test]
     fn stages_are_told_in_one_line() {
         let stage = |stage: &'static str, seconds| StageTime { stage: stage.into(), seconds };
-        assert_eq!(told(&[stage("encode", 0.0123), stage("search", 1.5)]), "encode 12.3 ms, search 1500.0 ms");
+        assert_eq!(
+            told(&[stage("encode", 0.0123), stage("search", 1.5)]),
+            "encode 12.3 ms, search 1500.0 ms"
+        );
         assert_eq!(told(&[]), "");
     }
 

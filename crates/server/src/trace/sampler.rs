@@ -21,8 +21,7 @@ impl Default for Sampler {
 }
 
 /// The names that there are.
-const NAMES: &str =
-    "always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off or parentbased_traceidratio";
+const NAMES: &str = "always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off or parentbased_traceidratio";
 
 impl FromStr for Sampler {
     type Err = String;
@@ -72,7 +71,10 @@ mod tests {
         assert_eq!(of("parentbased_always_on"), Sampler::default());
         assert_eq!((kept(of("always_on"), Some(false)), kept(of("always_off"), Some(true))), (4_000, 0));
         assert_eq!(kept(of("parentbased_always_on"), Some(false)), 0);
-        assert_eq!((kept(of("parentbased_always_off"), Some(true)), kept(of("parentbased_always_off"), None)), (4_000, 0));
+        assert_eq!(
+            (kept(of("parentbased_always_off"), Some(true)), kept(of("parentbased_always_off"), None)),
+            (4_000, 0)
+        );
         let quarter = of("traceidratio").with_share(0.25);
         for asked in [None, Some(true), Some(false)] {
             assert!((800..1_200).contains(&kept(quarter, asked)), "{asked:?}");
