@@ -13,13 +13,11 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
 use sensorium_benches::mixed::{self, TEXTS};
-use sensorium_benches::server::Server;
+use sensorium_benches::server::{Http, Server};
 use sensorium_benches::{bundle, files, index_folder, median, report};
 use sensorium_client::{Client, Options, Retry};
 use sensorium_types::{ErrorKind, IngestItem, MediaPolicy, QueryRequest, Term, TermInput};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
 const ASSETS: usize = 100_000;
 /// Queries by which what a server adds is measured, by each way and by turns.
@@ -81,11 +79,11 @@ async fn added(server: &Server, assets: usize) {
         let begun = Instant::now();
         let reply = client.query(request(text, true)).await.expect("answers");
         let took = begun.elapsed().as_secs_f64() * 1e3;
-        let steps = reply.explain.expect("explained").steps;
-        let own: f64 = steps.iter().filter(|step| is_own(&step.name)).map(|step| step.seconds * 1e3).sum();
+        let steps = reply.steps;
+        let own: f64 = steps.iter().filter(|step| is_own(&step.stage)).map(|step| step.seconds * 1e3).sum();
         let body = json!({ "terms": [{ "text": text }], "explain": true }).to_string();
         let begun = Instant::now();
-        let answer = http.post("/v1/query", &body).await;
+        let (_, answer) = http.post("/v1/query", &body).await;
         let json_took = begun.elapsed().as_secs_f64() * 1e3;
         let answer: Value = serde_json::from_slice(&answer).expect("JSON");
         let steps = answer.pointer("/explain/steps").and_then(Value::as_array).expect("explained").clone();
@@ -113,7 +111,7 @@ async fn added(server: &Server, assets: usize) {
 
 /// Encoding and search are a query's own; all else is what serving adds.
 fn is_own(step: &str) -> bool {
-    step == "encode terms" || step == "search"
+    step == "encode" || step == "search"
 }
 
 /// So many clients that ask one query after another.
@@ -200,40 +198,4 @@ async fn ingest(data: &Path, media: &Path, streams: usize) -> f64 {
     let indexed: usize = sending.join_all().await.into_iter().sum();
     assert_eq!(indexed, JPEGS);
     JPEGS as f64 / begun.elapsed().as_secs_f64()
-}
-
-/// A connection of HTTP/1.1 that is kept.
-struct Http {
-    stream: TcpStream,
-    host: String,
-}
-
-impl Http {
-    async fn connect(url: &str) -> Self {
-        let host = url.trim_start_matches("http://").to_owned();
-        let stream = TcpStream::connect(&host).await.expect("connects");
-        stream.set_nodelay(true).expect("sets");
-        Self { stream, host }
-    }
-
-    async fn post(&mut self, path: &str, body: &str) -> Vec<u8> {
-        let head = format!(
-            "POST {path} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-            self.host,
-            body.len()
-        );
-        self.stream.write_all(head.as_bytes()).await.expect("sends");
-        let mut bytes = Vec::new();
-        loop {
-            self.stream.read_buf(&mut bytes).await.expect("reads");
-            let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
-            let head = String::from_utf8_lossy(bytes.get(..end).expect("a head")).to_lowercase();
-            let length =
-                head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
-            let length = length.expect("a length");
-            if bytes.len() >= end + 4 + length {
-                return bytes.split_off(end + 4);
-            }
-        }
-    }
 }

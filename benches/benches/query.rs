@@ -77,9 +77,9 @@ async fn measure(engine: &Engine, store: &dyn Store, bundle: &Bundle, assets: us
             let (text, vector) = (TEXTS.get(at).expect("a text"), vectors.get(at).expect("a vector"));
             let reply = engine.query(request(text, filter), Cancel::new()).await.expect("answers");
             assert!(!reply.hits.is_empty(), "{filter:?}");
-            let steps = reply.explain.expect("is told").steps;
+            let steps = reply.steps;
             let took = |encodes: bool| {
-                let steps = steps.iter().filter(|step| (step.name == "encode terms") == encodes);
+                let steps = steps.iter().filter(|step| (step.stage == "encode") == encodes);
                 steps.map(|step| step.seconds * 1e3).sum::<f64>()
             };
             let mut walked = 0.0;
@@ -98,7 +98,7 @@ async fn measure(engine: &Engine, store: &dyn Store, bundle: &Bundle, assets: us
             if number >= WARM {
                 whole.push(took(false));
                 steps.iter().for_each(|step| {
-                    parts.entry(step.name.clone()).or_default().push(step.seconds * 1e3);
+                    parts.entry(step.stage.to_string()).or_default().push(step.seconds * 1e3);
                 });
                 encoding.push(took(true));
                 walks.push(walked);
@@ -119,7 +119,7 @@ async fn measure(engine: &Engine, store: &dyn Store, bundle: &Bundle, assets: us
 fn request(text: &str, filter: Option<&str>) -> QueryRequest {
     let filter = filter.map(parsed);
     let term = Term { weight: 1.0, input: TermInput::Text(text.to_owned()) };
-    QueryRequest { terms: vec![term], filter, explain: true, ..QueryRequest::default() }
+    QueryRequest { terms: vec![term], filter, ..QueryRequest::default() }
 }
 
 fn parsed(filter: &str) -> Filter {

@@ -7,6 +7,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use sensorium_client::Client;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::worker_program;
 
@@ -24,9 +26,18 @@ impl Server {
     /// # Panics
     /// If it does not start.
     pub fn start(data: &Path) -> Self {
+        Self::start_with(data, &[])
+    }
+
+    /// Starts it with more options.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub fn start_with(data: &Path, more: &[&str]) -> Self {
         let mut child = Command::new(worker_program())
             .args(["serve", "--listen", "127.0.0.1:0", "--json", "--data"])
             .arg(data)
+            .args(more)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -36,6 +47,11 @@ impl Server {
         let ready: serde_json::Value = serde_json::from_str(&first).expect("the server is ready");
         let address = ready.get("address").and_then(serde_json::Value::as_str).expect("an address");
         Self { url: format!("http://{address}"), child }
+    }
+
+    /// Host and port.
+    pub fn host(&self) -> &str {
+        self.url.trim_start_matches("http://")
     }
 
     /// A client of it.
@@ -62,5 +78,59 @@ impl Drop for Server {
         // It may have ended by itself; then there is nothing to stop.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// A connection of HTTP/1.1 that is kept.
+#[derive(Debug)]
+pub struct Http {
+    stream: TcpStream,
+    host: String,
+}
+
+impl Http {
+    /// Connects to `http://HOST:PORT`.
+    ///
+    /// # Panics
+    /// If nobody answers.
+    pub async fn connect(url: &str) -> Self {
+        let host = url.trim_start_matches("http://").to_owned();
+        let stream = TcpStream::connect(&host).await.expect("connects");
+        stream.set_nodelay(true).expect("sets");
+        Self { stream, host }
+    }
+
+    /// Sends JSON and does not wait for its answer.
+    ///
+    /// # Panics
+    /// If it cannot be sent.
+    pub async fn send(&mut self, path: &str, body: &str) {
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            self.host,
+            body.len()
+        );
+        self.stream.write_all(head.as_bytes()).await.expect("sends");
+    }
+
+    /// Sends JSON; the status and what is answered.
+    ///
+    /// # Panics
+    /// If the connection ends, or the answer has no length.
+    pub async fn post(&mut self, path: &str, body: &str) -> (u16, Vec<u8>) {
+        self.send(path, body).await;
+        let mut bytes = Vec::new();
+        loop {
+            assert!(self.stream.read_buf(&mut bytes).await.expect("reads") > 0, "the connection ended");
+            let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
+            let head = String::from_utf8_lossy(bytes.get(..end).expect("a head")).to_lowercase();
+            let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+            let length =
+                head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
+            let length = length.expect("a length");
+            if bytes.len() >= end + 4 + length {
+                return (status, bytes.split_off(end + 4));
+            }
+        }
     }
 }

@@ -1,7 +1,9 @@
-//! Lists the files of the page (`web/`), which the program holds as they are.
+//! Lists the files of the page (`web/`), which the program holds as they are, each with the tag by which a browser asks whether it
+//! has changed.
 
 use std::error::Error;
 use std::fmt::Write as _;
+use std::hash::{DefaultHasher, Hasher as _};
 use std::path::{Path, PathBuf};
 
 /// Folders of `web/` that are not served.
@@ -29,7 +31,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         let Some((_, mime)) = TYPES.iter().find(|(known, _)| *known == suffix) else { continue };
         let name = file.strip_prefix(&web)?.to_str().ok_or("a file name that is not UTF-8")?;
         let path = fs_err::canonicalize(&file)?;
-        writeln!(list, "    File {{ path: {name:?}, mime: {mime:?}, bytes: include_bytes!({path:?}) }},")?;
+        // As a header has it. Nobody but us makes these files, so that any hash tells them apart.
+        let mut hasher = DefaultHasher::new();
+        hasher.write(&fs_err::read(&path)?);
+        let tag = format!("\"{:016x}\"", hasher.finish());
+        writeln!(
+            list,
+            "    File {{ path: {name:?}, mime: {mime:?}, tag: {tag:?}, bytes: include_bytes!({path:?}) }},"
+        )?;
     }
     list.push(']');
     fs_err::write(PathBuf::from(std::env::var("OUT_DIR")?).join("page.rs"), list)?;

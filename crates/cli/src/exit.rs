@@ -24,6 +24,7 @@ fn exit_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
             | CliError::FolderOnly { .. }
             | CliError::Settings { .. }
             | CliError::HalfOfTls
+            | CliError::Traces { .. }
             | CliError::OneClip
             | CliError::ClipOfStored
             | CliError::ClipOverVideo { .. }

@@ -70,6 +70,12 @@ pub(crate) enum CliError {
     /// A certificate without its key, or the other way round.
     #[error("TLS needs both a certificate and its key: --tls-cert and --tls-key")]
     HalfOfTls,
+    /// What is said of traces is wrong.
+    #[error("{what}")]
+    Traces {
+        /// What is wrong, and what would be right.
+        what: String,
+    },
     /// The path of this program is not known, and so none to start workers with.
     #[error("find the program of the decoding workers")]
     OwnProgram {

@@ -39,8 +39,11 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::ErrorKind;
 use sensorium_media::{WORKER_SUBCOMMAND, this_is_the_worker_program, worker_main};
+use sensorium_server::Traces;
 use sensorium_types::printable;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _, Registry};
 
 use crate::args::dash;
 use crate::args::high::Setting;
@@ -52,6 +55,8 @@ use crate::output::{LogLines, Out, note, notes};
 
 /// What is logged where `SENSORIUM_LOG` says nothing.
 const DEFAULT_LOG: &str = "error";
+/// The same of a server, which has nobody before it who sees what happens.
+const DEFAULT_LOG_OF_SERVER: &str = "warn";
 
 fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
@@ -84,7 +89,13 @@ fn run(args: &[OsString]) -> anyhow::Result<Exit> {
         },
     };
     let environment = Environment::read();
-    start_log(environment.log.as_deref(), environment.log_format.as_deref() == Some("json"));
+    let default_log = match &cli.command {
+        Some(Command::Serve(_)) => DEFAULT_LOG_OF_SERVER,
+        Some(_) | None => DEFAULT_LOG,
+    };
+    let log = environment.log.as_deref().unwrap_or(default_log);
+    let traces = Traces::default();
+    start_log(log, environment.log_format.as_deref() == Some("json"), &traces);
     let mut out = Out::new(cli.global.json, environment.no_color);
     let command = match (cli.version, cli.command) {
         (true, _) => Command::Version { long: cli.long },
@@ -100,7 +111,7 @@ fn run(args: &[OsString]) -> anyhow::Result<Exit> {
     };
     let setting = Setting::new(&cli.global, &environment)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let result = runtime.block_on(commands::run(command, Context { setting, out }));
+    let result = runtime.block_on(commands::run(command, Context { setting, out, traces }));
     // Work that was dropped midway must not hold the command up.
     runtime.shutdown_background();
     result
@@ -123,12 +134,12 @@ fn told(error: &clap::Error, args: &[OsString]) -> Exit {
     }
 }
 
-fn start_log(filter: Option<&str>, as_json: bool) {
-    let filter =
-        EnvFilter::try_new(filter.unwrap_or(DEFAULT_LOG)).unwrap_or_else(|_| EnvFilter::new(DEFAULT_LOG));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| LogLines);
-    match as_json {
-        true => lines.json().flatten_event(true).init(),
-        false => lines.with_target(false).init(),
-    }
+fn start_log(filter: &str, as_json: bool, traces: &Traces) {
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new(DEFAULT_LOG));
+    let lines = tracing_subscriber::fmt::layer().with_writer(|| LogLines);
+    let lines = match as_json {
+        true => lines.json().flatten_event(true).with_filter(filter).boxed(),
+        false => lines.with_target(false).with_filter(filter).boxed(),
+    };
+    Registry::default().with(lines).with(traces.layer()).init();
 }

@@ -3,12 +3,12 @@
 use sensorium_api::convert::asset_id;
 use sensorium_api::{ConvertError, v1};
 use sensorium_types::{
-    Calibration, Content, Explain, ExplainedHit, ExplainedSearch, ExplainedStep, FilterFacts, Fusion, Plan,
-    PointInfo,
+    Calibration, Content, Explain, ExplainedHit, ExplainedSearch, FilterFacts, Fusion, Plan, PointInfo,
+    StageTime,
 };
 
-/// Reads how an answer came about.
-pub(crate) fn explain(message: v1::Explain) -> Result<Explain, ConvertError> {
+/// Reads how an answer came about, and how long each step took.
+pub(crate) fn explain(message: v1::Explain) -> Result<(Explain, Vec<StageTime>), ConvertError> {
     let fusion = match message.fusion() {
         v1::Fusion::Late => Fusion::Late,
         v1::Fusion::Early | v1::Fusion::Unspecified => Fusion::Early,
@@ -17,16 +17,16 @@ pub(crate) fn explain(message: v1::Explain) -> Result<Explain, ConvertError> {
     let filter = filter.map(|v1::ExplainedFilter { at_least, likely, at_most, matches, asked }| {
         FilterFacts { at_least, likely, at_most, matches, asked }
     });
-    Ok(Explain {
+    let told = Explain {
         fusion,
         languages: languages.into_iter().map(|read| (read.term as usize, read.language)).collect(),
         filter,
         searches: searches.into_iter().map(search).collect::<Result<_, _>>()?,
-        steps: steps
-            .into_iter()
-            .map(|v1::ExplainedStep { name, seconds }| ExplainedStep { name, seconds })
-            .collect(),
-    })
+    };
+    let steps = steps
+        .into_iter()
+        .map(|v1::ExplainedStep { name, seconds }| StageTime { stage: name.into(), seconds });
+    Ok((told, steps.collect()))
 }
 
 fn search(message: v1::ExplainedSearch) -> Result<ExplainedSearch, ConvertError> {
@@ -68,7 +68,7 @@ mod tests {
             languages: vec![v1::ExplainedLanguage { term: 1, language: "xx".to_owned() }],
             ..Default::default()
         };
-        let told = explain(message).expect("told");
+        let (told, _) = explain(message).expect("told");
         assert_eq!((told.fusion, told.languages), (Fusion::Early, vec![(1, "xx".to_owned())]));
         let places: Vec<_> = told.searches.iter().map(|search| (search.content, search.plan)).collect();
         assert_eq!(places, [(None, None)]);

@@ -86,11 +86,9 @@ pub(crate) fn number(count: usize) -> u32 {
 /// Reads an answer.
 pub(crate) fn query_reply(message: v1::QueryResponse) -> Result<QueryReply, ConvertError> {
     let v1::QueryResponse { hits, weak, explain: told } = message;
-    Ok(QueryReply {
-        hits: hits.into_iter().map(hit).collect::<Result<_, _>>()?,
-        weak,
-        explain: told.map(explain).transpose()?,
-    })
+    let (explain, steps) = told.map(explain).transpose()?.unzip();
+    let hits = hits.into_iter().map(hit).collect::<Result<_, _>>()?;
+    Ok(QueryReply { hits, weak, steps: steps.unwrap_or_default(), explain })
 }
 
 fn hit(message: v1::Hit) -> Result<Hit, ConvertError> {

@@ -9,7 +9,7 @@ use sensorium_store::{all_assets, all_sources};
 use sensorium_types::{
     AssetId, Change, Cursor, Curve, CurveRequest, DeleteOutcome, DeleteSelector, FailedFile, FieldIndex,
     Filter, IndexEvent, IndexRequest, IndexSummary, IngestItem, ItemOutcome, Page, PointKey, Problem,
-    QueryReply, QueryRequest, SourceState, StatsReply, StoredAsset, Term, TermInput, path_of,
+    QueryReply, QueryRequest, SourceState, StageTimes, StatsReply, StoredAsset, Term, TermInput, path_of,
 };
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -56,6 +56,7 @@ impl Engine {
             decode: Arc::clone(&self.decode),
             data_dir: self.data_dir.clone(),
             jobs: self.jobs,
+            stages: Arc::clone(&self.stages),
         };
         let summary = Box::pin(crate::index::index(setting, request, only, events, cancel.clone())).await?;
         // A bundle that corrects may have come since: a short run would leave its background work undone.
@@ -70,8 +71,21 @@ impl Engine {
     /// Usage errors of the terms (CONTRACTS.md section 6), terms that cannot be decoded, unknown assets; text and media
     /// terms when the space is another bundle's.
     pub async fn query(&self, request: QueryRequest, cancel: Cancel) -> Result<QueryReply, EngineError> {
+        self.query_timed(request, cancel, &StageTimes::default()).await
+    }
+
+    /// [`Engine::query`], which tells how long each stage took as it ends, also of a query that is given up.
+    ///
+    /// # Errors
+    /// As [`Engine::query`].
+    pub async fn query_timed(
+        &self,
+        request: QueryRequest,
+        cancel: Cancel,
+        times: &StageTimes,
+    ) -> Result<QueryReply, EngineError> {
         let sources = self.sources(&request.terms, request.raw)?;
-        Box::pin(crate::query::query(sources, request, cancel)).await
+        Box::pin(crate::query::query(sources, request, (cancel, times.clone()))).await
     }
 
     /// What a query of these terms has of the engine.
@@ -125,6 +139,18 @@ impl Engine {
     /// If the item breaks a rule, the space is another bundle's, or the store fails. Bytes that cannot be decoded are
     /// an outcome, not an error.
     pub async fn ingest(&self, item: IngestItem) -> Result<ItemOutcome, EngineError> {
+        self.ingest_timed(item, &StageTimes::default()).await
+    }
+
+    /// [`Engine::ingest`], and how long each stage took, also of an item that fails.
+    ///
+    /// # Errors
+    /// As [`Engine::ingest`].
+    pub async fn ingest_timed(
+        &self,
+        item: IngestItem,
+        times: &StageTimes,
+    ) -> Result<ItemOutcome, EngineError> {
         self.check_writable()?;
         self.check_space()?;
         let ingest = Ingest {
@@ -132,8 +158,11 @@ impl Engine {
             encode: Arc::clone(&self.encode),
             decode: Arc::clone(&self.decode),
             data_dir: self.data_dir.clone(),
+            times: times.clone(),
         };
-        Box::pin(ingest.item(item)).await
+        let outcome = Box::pin(ingest.item(item)).await;
+        self.stages.item(&times.read());
+        outcome
     }
 
     /// Assets by id; `None` for unknown ones.

@@ -9,6 +9,7 @@
 //! at a time; what stays of the rest until it is written is a vector, a span and a thumbnail for each part.
 
 use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 use sensorium_embed::{Image, Input, Priority};
 use sensorium_media::{Head, Part, PartContent};
@@ -54,6 +55,8 @@ pub(crate) struct Encoding {
     failed: Option<EngineError>,
     /// What ends the waiting.
     cancel: Cancel,
+    /// How long the encoders were waited for.
+    waited: Duration,
 }
 
 impl<'a> Feed<'a> {
@@ -117,6 +120,11 @@ impl<'a> Feed<'a> {
         Ok(self.sent)
     }
 
+    /// How long the encoders were waited for so far.
+    pub(crate) const fn waited(&self) -> Duration {
+        self.sent.waited
+    }
+
     fn send(&mut self) -> Result<(), EngineError> {
         let most = match self.priority {
             Priority::Bulk => BULK_REQUESTS,
@@ -125,13 +133,23 @@ impl<'a> Feed<'a> {
         while self.sent.requests.len() >= most {
             self.sent.wait_for_oldest()?;
         }
-        let request = self.encode.submit(std::mem::take(&mut self.inputs), self.priority)?;
+        let begun = Instant::now();
+        let request = self.encode.submit(std::mem::take(&mut self.inputs), self.priority);
+        self.sent.waited += begun.elapsed();
+        let request = request?;
         self.sent.requests.push_back(request);
         Ok(())
     }
 }
 
 impl Encoding {
+    /// Waits for the vectors, and tells how long the encoders were waited for in all.
+    pub(crate) fn wait_timed(self) -> (Result<Vec<PointRecord>, EngineError>, Duration) {
+        let begun = Instant::now();
+        let before = self.waited;
+        (self.wait(), before + begun.elapsed())
+    }
+
     /// Waits for the vectors.
     pub(crate) fn wait(mut self) -> Result<Vec<PointRecord>, EngineError> {
         if let Some(error) = self.failed {
@@ -158,7 +176,10 @@ impl Encoding {
 
     fn wait_for_oldest(&mut self) -> Result<(), EngineError> {
         if let Some(oldest) = self.requests.pop_front() {
-            self.vectors.extend(oldest.wait(&self.cancel)?);
+            let begun = Instant::now();
+            let vectors = oldest.wait(&self.cancel);
+            self.waited += begun.elapsed();
+            self.vectors.extend(vectors?);
         }
         Ok(())
     }

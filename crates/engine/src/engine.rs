@@ -11,6 +11,7 @@ use sensorium_types::{Alias, AliasChange, CollectionSummary, ContentHash, MediaP
 
 use crate::blocking::blocking;
 use crate::seams::{Decode, Encode, Encoders, Workers, encoder_spec};
+use crate::stages::Stages;
 use crate::{DEFAULT_COLLECTION, EngineConfig, EngineError, copies, server_file};
 
 /// Field of an asset's facts that names the copies of its parts, where it has more than one.
@@ -56,6 +57,8 @@ pub struct Engine {
     pub(crate) decode: Arc<dyn Decode>,
     pub(crate) jobs: usize,
     pub(crate) access: Access,
+    /// How long the stages of ingest take, in all collections.
+    pub(crate) stages: Arc<Stages>,
     /// One run of `index` at a time.
     pub(crate) indexing: tokio::sync::Mutex<()>,
     /// The data folder's collections; `None` over a store that was made elsewhere.
@@ -95,6 +98,7 @@ impl Engine {
             decode,
             jobs,
             access,
+            stages: Arc::default(),
             indexing: tokio::sync::Mutex::default(),
             database: Some(database),
         }))
@@ -111,6 +115,7 @@ impl Engine {
             decode,
             jobs: jobs.max(1),
             access,
+            stages: Arc::default(),
             indexing: tokio::sync::Mutex::default(),
             database: None,
         })
@@ -132,6 +137,7 @@ impl Engine {
             decode: Arc::clone(&self.decode),
             jobs: self.jobs,
             access: self.access,
+            stages: Arc::clone(&self.stages),
             indexing: tokio::sync::Mutex::default(),
             database: Some(database),
         }))

@@ -29,7 +29,9 @@
 //! | `embedding`, `peaks` | media as vectors, sounds as waveforms, nothing stored |
 //! | `media` | the bytes of stored assets |
 //! | `watch` | standing queries: [`Engine::watch`] |
+//! | `figures`, `stages` | what is counted, and how long ingest takes |
 //! | `copies` | media bytes kept below the data folder |
+//! | `replace` | files that are never there in part |
 //! | `server_file` | `server.json`: which process serves a data folder |
 
 mod blocking;
@@ -44,6 +46,7 @@ mod engine;
 mod error;
 pub mod export;
 mod fields;
+mod figures;
 mod index;
 mod ingest;
 mod media;
@@ -51,9 +54,11 @@ mod moments;
 mod peaks;
 mod query;
 mod reembed;
+mod replace;
 mod retry;
 mod seams;
 mod server_file;
+mod stages;
 mod term;
 mod upkeep;
 mod upsert;
@@ -73,6 +78,7 @@ pub use query::LOG_PROB_AS_COSINE;
 pub use reembed::{
     Losses, ReembedEvent, ReembedPlan, ReembedState, ReembedSummary, Substitute, WithoutMedia,
 };
+pub use replace::{FOR_ALL, OWNER_ONLY, replace_file};
 pub use retry::{RetryPlan, RetryRun};
 pub use seams::{Captioned, Decode, Encode, OnPart, Pending, decoding_workers, encoder_spec};
 pub use server_file::{Served, ServerInfo, remove_server_info, running_server, served, write_server_info};

@@ -10,6 +10,7 @@ use sensorium_store::Storage;
 use serde::{Deserialize, Serialize};
 
 use crate::EngineError;
+use crate::replace::{FOR_ALL, replace_file};
 
 /// Name of the file in the data folder.
 const FILE_NAME: &str = "server.json";
@@ -84,9 +85,7 @@ pub fn write_server_info(data_dir: &Path, info: &ServerInfo) -> Result<(), Engin
     let failed = |source| EngineError::Io { action: "write server.json", source };
     let text = serde_json::to_vec(info).map_err(|error| failed(std::io::Error::other(error)))?;
     fs_err::create_dir_all(data_dir).map_err(failed)?;
-    let temporary = data_dir.join(format!("{FILE_NAME}.{}", info.pid));
-    fs_err::write(&temporary, text).map_err(failed)?;
-    fs_err::rename(&temporary, file(data_dir)).map_err(failed)
+    replace_file(&file(data_dir), &text, FOR_ALL).map_err(failed)
 }
 
 /// Takes the file away, if it speaks of the process `pid`.

@@ -257,6 +257,8 @@ async fn sub_queries_ask_each_term_alone() {
             "{name} by its own sub-query"
         );
     }
+    let steps: Vec<_> = reply.steps.iter().map(|step| &*step.stage).collect();
+    assert_eq!(steps, ["encode", "search", "score", "hydrate"]);
     let explain = reply.explain.expect("explained");
     assert_eq!(explain.fusion, Fusion::Late);
     assert_eq!(explain.searches.len(), 6, "two sub-queries, three contents");
@@ -264,7 +266,6 @@ async fn sub_queries_ask_each_term_alone() {
     assert!(
         explain.searches.iter().all(|search| search.hits.iter().enumerate().all(|(at, h)| h.rank == at + 1))
     );
-    assert_eq!(explain.steps.len(), 4);
     assert_eq!(explain.languages, [(0, "en".to_owned()), (1, "cs".to_owned())]);
 }
 
@@ -339,8 +340,7 @@ async fn reranked_images_take_the_places_of_images() {
     let reply = fixture.engine.query(request.clone(), Cancel::new()).await.expect("answers");
     assert_eq!(names(&reply.hits), ["meant.jpg", "near.jpg"], "the limit counts what is shown");
     assert_eq!((reply.hits[0].rank, reply.hits[0].score), (1, plain[2].score), "the score is the vector's");
-    let explain = reply.explain.expect("explained");
-    assert!(explain.steps.iter().any(|step| step.name == "read the best images"));
+    assert!(reply.steps.iter().any(|step| step.stage == "rerank"));
     let shallow = fixture
         .engine
         .query(QueryRequest { rerank: 2, ..request }, Cancel::new())

@@ -10,6 +10,7 @@ use sensorium_api::Fault;
 use sensorium_engine::{Cancel, Engine, EngineError};
 use sensorium_types::{Alias, AliasChange, CollectionSummary, ErrorKind};
 use tokio::sync::{Mutex, OnceCell, OwnedSemaphorePermit, Semaphore, broadcast, watch};
+use tracing::Instrument as _;
 
 use crate::Settings;
 use crate::access::{Access, check_collection};
@@ -403,10 +404,11 @@ async fn to_its_end<T: Send + 'static>(
     place: Option<Place>,
     work: impl Future<Output = Result<T, EngineError>> + Send + 'static,
 ) -> Result<T, Fault> {
-    let task = tokio::spawn(async move {
+    let work = async move {
         let _place = place;
         work.await
-    });
+    };
+    let task = tokio::spawn(work.in_current_span());
     match task.await {
         Ok(answer) => answer.map_err(|error| fault(&error)),
         Err(error) => {

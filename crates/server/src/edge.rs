@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::Body;
 use axum::response::IntoResponse as _;
-use futures::StreamExt as _;
 use http::header::{CONTENT_TYPE, HOST, ORIGIN};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri};
@@ -22,10 +21,12 @@ use tower::ServiceExt as _;
 
 use crate::Settings;
 use crate::access::{Access, Caller, scoped};
-use crate::body::held;
+use crate::body::{Timed, Timing, held};
 use crate::calls::{Scope, scope};
 use crate::http::{Named, Problem, is_call};
 use crate::metrics::Metrics;
+use crate::services::STREAMS;
+use crate::trace::{RequestTrace, TRACEPARENT};
 
 /// The header by which a client of gRPC tells how long it waits.
 const GRPC_TIMEOUT: &str = "grpc-timeout";
@@ -63,7 +64,12 @@ impl Edge {
         let is_grpc = is_grpc(request.headers());
         let caller = self.access.caller(request.headers(), request.method());
         let called = rpc(request.uri().path()).filter(|rpc| is_grpc && is_call(rpc)).map(str::to_owned);
-        let response = self.pass(request, &caller, is_grpc).await;
+        let trace =
+            RequestTrace::new(request.headers(), |trace, asked| self.settings.traces.keeps(trace, asked));
+        let mut response = trace.of(self.pass(request, &caller, is_grpc)).await;
+        if let Some(own) = trace.own.header() {
+            response.headers_mut().insert(TRACEPARENT, own);
+        }
         let code = match is_grpc {
             true => response
                 .headers()
@@ -74,7 +80,9 @@ impl Edge {
         };
         let named = response.extensions().get::<Named>().map(|named| named.0.clone());
         let call = called.or(named).unwrap_or_else(|| "other".to_owned());
-        self.metrics.end(&call, &code, begun.elapsed());
+        let took = begun.elapsed();
+        self.metrics.end(&call, &code, took);
+        trace.end(&call, &code, took, self.settings.slow_request);
         // Few calls are for admins: that is seen without looking names up.
         if scope(&call) == Scope::Admin && is_call(&call) {
             self.access.audit.note(&caller, &call, &code);
@@ -120,7 +128,10 @@ impl Edge {
             return refused(fault, true);
         }
         let limit = request.headers().get(GRPC_TIMEOUT).and_then(|text| grpc_timeout(text.to_str().ok()?));
-        let answered = self.grpc.clone().oneshot(request);
+        // It is read until its message is there, which of a stream is its end.
+        let is_stream = STREAMS.contains(&request.uri().path());
+        let receiving = (!is_stream).then(|| tracing::debug_span!("receive"));
+        let answered = self.grpc.clone().oneshot(request.map(|body| held(body, receiving)));
         let answered = match limit {
             None => answered.await,
             Some(limit) => match tokio::time::timeout(limit, answered).await {
@@ -228,15 +239,10 @@ fn in_time(body: Body, idle: Duration) -> Body {
     if http_body::Body::is_end_stream(&body) {
         return body;
     }
-    let pieces = tokio_stream::StreamExt::timeout(body.into_data_stream(), idle);
-    let pieces = pieces.map(move |piece| match piece {
-        Ok(piece) => piece.map_err(std::io::Error::other),
-        Err(_) => {
-            let message = format!("nothing came for {} s", idle.as_secs_f64());
-            Err(std::io::Error::new(std::io::ErrorKind::TimedOut, message))
-        }
-    });
-    Body::from_stream(pieces)
+    Body::new(Timed::new(body, Timing::Pieces, idle, |idle| {
+        let message = format!("nothing came for {} s", idle.as_secs_f64());
+        axum::Error::new(std::io::Error::new(std::io::ErrorKind::TimedOut, message))
+    }))
 }
 
 /// A time as gRPC tells it: up to eight digits and a unit.

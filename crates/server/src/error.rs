@@ -33,6 +33,12 @@ pub enum ServerError {
         /// What is wrong.
         what: String,
     },
+    /// Spans cannot be sent as it is said.
+    #[error("traces cannot be sent: {what}")]
+    Traces {
+        /// What is wrong.
+        what: String,
+    },
     /// The keys cannot be read.
     #[error(transparent)]
     Keys(#[from] KeysError),
@@ -57,7 +63,9 @@ impl ServerError {
     /// What the caller can do.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::NotEncrypted { .. } | Self::NoKey { .. } | Self::Tls { .. } => ErrorKind::InvalidArgument,
+            Self::NotEncrypted { .. } | Self::NoKey { .. } | Self::Tls { .. } | Self::Traces { .. } => {
+                ErrorKind::InvalidArgument
+            }
             Self::Keys(error) => error.kind(),
             Self::Listen { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse => {
                 ErrorKind::Conflict

@@ -18,7 +18,7 @@
 //! | `services` | one file a service of `proto/sensorium/v1` |
 //! | `uploads` | files that clients sent in pieces |
 //! | `convert` | messages to and from the words of the engine |
-//! | `metrics` | what is counted |
+//! | `metrics`, `trace` | what is counted; what is told of a single request |
 //! | `captioner` | captions that are made while nobody asks |
 //! | `fault` | an engine's error as a status |
 //!
@@ -42,9 +42,10 @@ mod serve;
 mod services;
 mod settings;
 mod tls;
+mod trace;
 mod uploads;
 
-pub use access::{KeyFacts, KeyInfo, Keys, KeysError, NewKey};
+pub use access::{DEFAULT_GRACE_HOURS, KeyFacts, KeyInfo, Keys, KeysError, NewKey};
 pub use calls::Scope;
 pub use error::ServerError;
 pub use limits::{LIMITS, Limit};
@@ -56,7 +57,10 @@ pub use settings::{
     DEFAULT_MAX_CALLS_OF_KEY, DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_INGEST_STREAMS,
     DEFAULT_MAX_ITEMS_IN_FLIGHT, DEFAULT_MAX_ITEMS_OF_STREAM, DEFAULT_MAX_LIMIT, DEFAULT_MAX_QUERIES_OF_CORE,
     DEFAULT_MAX_SMALL_MESSAGE_BYTES, DEFAULT_MAX_STREAMS_OF_CONNECTION, DEFAULT_REQUEST_TIMEOUT,
-    DEFAULT_UNREAD_TIMEOUT, Settings, TlsFiles,
+    DEFAULT_SLOW_REQUEST, DEFAULT_UNREAD_TIMEOUT, Settings, TlsFiles,
+};
+pub use trace::{
+    DEFAULT_MAX_SPANS_WAITING, DEFAULT_SERVICE_NAME, DEFAULT_SPANS_EVERY, Export, Sampler, Traces,
 };
 
 /// Most bytes in a message that carries media.

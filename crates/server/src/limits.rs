@@ -100,6 +100,13 @@ pub const LIMITS: &[Limit] = &[
     ),
     time!(keepalive_timeout, "keepalive_timeout_ms", "time to answer that"),
     time!(drain_timeout, "drain_timeout_ms", "time that calls in progress have when the server stops"),
+    count!(max_spans_waiting, 1, "spans that wait for the collector of traces; more are dropped"),
+    time!(spans_every, "spans_every_ms", "time between two messages to the collector of traces"),
+    time!(
+        slow_request,
+        "slow_request_ms",
+        "time from which on a request is logged with the times of its stages"
+    ),
 ];
 
 #[cfg(test)]

@@ -59,6 +59,8 @@ pub async fn serve(
     let listener = TcpListener::bind(asked).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
 
+    let (traces, pace) = (settings.traces.clone(), (settings.max_spans_waiting, settings.spans_every));
+    let sending = settings.export.as_ref().map(|to| traces.start(to, pace)).transpose()?;
     let (stop, stopping) = watch::channel(false);
     let health = HealthReporter::new();
     let context = Context::new(Arc::clone(&engine), settings, Arc::clone(&access), stopping);
@@ -101,6 +103,9 @@ pub async fn serve(
     drop(upkeep);
     if let Err(error) = access.keys.save_uses() {
         tracing::warn!(%error, "uses of keys are not written");
+    }
+    if let Some(sending) = sending {
+        sending.end().await;
     }
     Ok(())
 }

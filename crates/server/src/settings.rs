@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use sensorium_api::{DEFAULT_MAX_MESSAGE_BYTES, MAX_STREAMS_OF_CONNECTION};
 
+use crate::trace::{DEFAULT_MAX_SPANS_WAITING, DEFAULT_SPANS_EVERY, Export, Traces};
+
 /// Where a server listens unless it is told.
 pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7700);
 /// Most bytes in a message that carries no media: an id list, a filter, a scroll.
@@ -52,6 +54,9 @@ pub const DEFAULT_HEADER_TIMEOUT: Duration = Duration::from_secs(20);
 pub const DEFAULT_IDLE_CONNECTION_TIMEOUT: Duration = Duration::from_secs(120);
 /// Time that calls in progress have when the server stops.
 pub const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Time from a request to the head of its answer from which on it is logged with the times of its stages.
+pub const DEFAULT_SLOW_REQUEST: Duration = Duration::from_secs(1);
 
 /// The files of TLS.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,6 +130,16 @@ pub struct Settings {
     pub idle_connection_timeout: Duration,
     /// [`DEFAULT_DRAIN_TIMEOUT`]
     pub drain_timeout: Duration,
+    /// [`DEFAULT_SLOW_REQUEST`]
+    pub slow_request: Duration,
+    /// [`DEFAULT_MAX_SPANS_WAITING`]
+    pub max_spans_waiting: usize,
+    /// [`DEFAULT_SPANS_EVERY`]
+    pub spans_every: Duration,
+    /// Where the spans of requests are sent; none: nowhere.
+    pub export: Option<Export>,
+    /// The spans, if their layer is a part of the process's subscriber.
+    pub traces: Traces,
 }
 
 impl Default for Settings {
@@ -159,6 +174,11 @@ impl Default for Settings {
             header_timeout: DEFAULT_HEADER_TIMEOUT,
             idle_connection_timeout: DEFAULT_IDLE_CONNECTION_TIMEOUT,
             drain_timeout: DEFAULT_DRAIN_TIMEOUT,
+            slow_request: DEFAULT_SLOW_REQUEST,
+            max_spans_waiting: DEFAULT_MAX_SPANS_WAITING,
+            spans_every: DEFAULT_SPANS_EVERY,
+            export: None,
+            traces: Traces::default(),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sensorium_index::{Database, MemoryBudget, OpenOptions};
 use sensorium_store::{Access, OpenFolder, Storage, Store, StoreError};
-use sensorium_types::{Alias, AliasChange, CollectionSummary, Problem, SpaceInfo};
+use sensorium_types::{Alias, AliasChange, CollectionSummary, Problem, SharedFigures, SpaceInfo};
 
 use crate::{IndexStore, blocking};
 
@@ -61,6 +61,10 @@ impl sensorium_store::Database for EmbeddedDatabase {
     async fn collections(&self) -> Result<Vec<CollectionSummary>, StoreError> {
         let listed = self.call(Database::collections).await?.into_iter();
         Ok(listed.map(|info| CollectionSummary { name: info.name, space: info.space }).collect())
+    }
+
+    fn figures(&self) -> SharedFigures {
+        self.0.figures()
     }
 
     async fn open(&self, name: &str) -> Result<Option<Arc<dyn Store>>, StoreError> {

@@ -15,12 +15,14 @@ pub use store::IndexStore;
 use sensorium_index::IndexError;
 use sensorium_store::StoreError;
 use sensorium_types::ErrorKind;
+use tracing::Span;
 
-/// Runs what blocks on a thread for it.
+/// Runs what blocks on a thread for it, within the span that the caller is in.
 async fn blocking<T: Send + 'static>(
     body: impl FnOnce() -> Result<T, IndexError> + Send + 'static,
 ) -> Result<T, StoreError> {
-    let done = tokio::task::spawn_blocking(body).await;
+    let span = Span::current();
+    let done = tokio::task::spawn_blocking(move || span.in_scope(body)).await;
     done.map_err(|error| StoreError {
         kind: ErrorKind::Bug,
         message: "a task of the index died".to_owned(),

@@ -8,7 +8,8 @@ use sensorium_index::{Collection, IndexError};
 use sensorium_store::{Catalogue, Store, StoreError, Upkeep, VectorSearch};
 use sensorium_types::{
     Added, Applied, AssetId, Cancel, Change, CollectionStats, Cursor, FieldIndex, Filter, Page, PointKey,
-    Problem, ScoredPoint, SearchReply, SearchRequest, SourceKey, SourceRow, SpaceInfo, StoredAsset, SubQuery,
+    Problem, ScoredPoint, SearchReply, SearchRequest, SourceKey, SourceRow, SpaceInfo, StorageFigures,
+    StoredAsset, SubQuery,
 };
 
 use crate::blocking;
@@ -140,6 +141,10 @@ impl Upkeep for IndexStore {
 
     async fn stats(&self) -> Result<CollectionStats, StoreError> {
         self.call(Collection::stats).await
+    }
+
+    async fn figures(&self) -> Result<StorageFigures, StoreError> {
+        self.call(Collection::figures).await
     }
 
     async fn verify(&self) -> Result<Vec<Problem>, StoreError> {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sensorium_types::{Alias, AliasChange, CollectionSummary, HubBank, Problem, SpaceInfo};
+use sensorium_types::{Alias, AliasChange, CollectionSummary, HubBank, Problem, SharedFigures, SpaceInfo};
 
 use crate::{Store, StoreError};
 
@@ -47,6 +47,11 @@ pub trait Storage: Send + Sync + Debug {
 pub trait Database: Send + Sync + Debug {
     /// Every collection.
     async fn collections(&self) -> Result<Vec<CollectionSummary>, StoreError>;
+
+    /// What the collections share, as far as that is known.
+    fn figures(&self) -> SharedFigures {
+        SharedFigures::default()
+    }
 
     /// Opens a collection; `None` if there is none of this name.
     async fn open(&self, name: &str) -> Result<Option<Arc<dyn Store>>, StoreError>;

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use async_trait::async_trait;
-use sensorium_types::{CollectionStats, FieldIndex, Problem};
+use sensorium_types::{CollectionStats, FieldIndex, Problem, StorageFigures};
 
 use crate::StoreError;
 
@@ -12,6 +12,11 @@ use crate::StoreError;
 pub trait Upkeep: Send + Sync + Debug {
     /// Counts and sizes, as far as the store knows them.
     async fn stats(&self) -> Result<CollectionStats, StoreError>;
+
+    /// What the storage does at this moment, and did, as far as the store knows it; it costs little.
+    async fn figures(&self) -> Result<StorageFigures, StoreError> {
+        Ok(StorageFigures::default())
+    }
 
     /// Walks everything stored and reports what is wrong, as long as somebody waits for that.
     async fn verify(&self) -> Result<Vec<Problem>, StoreError>;

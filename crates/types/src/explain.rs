@@ -34,8 +34,6 @@ pub struct Explain {
     pub filter: Option<FilterFacts>,
     /// Every search of the store.
     pub searches: Vec<ExplainedSearch>,
-    /// Time of each step, in order.
-    pub steps: Vec<ExplainedStep>,
 }
 
 /// One search of the store.
@@ -70,13 +68,4 @@ pub struct ExplainedHit {
     pub corrected: Option<f32>,
     /// Its calibrated score.
     pub score: Option<f32>,
-}
-
-/// Time of one step.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ExplainedStep {
-    /// What was done.
-    pub name: String,
-    /// How long it took, in seconds.
-    pub seconds: f64,
 }

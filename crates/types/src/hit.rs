@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::{AssetId, Explain, Modality, Moment, Payload, PointInfo};
+use crate::{AssetId, Explain, Modality, Moment, Payload, PointInfo, StageTime};
 
 /// A best score below this is called weak: it lies within what random pairs reach.
 pub const WEAK_SCORE: f32 = 3.0;
@@ -41,6 +41,8 @@ pub struct QueryReply {
     pub hits: Vec<Hit>,
     /// Whether even the best hit's score is below [`WEAK_SCORE`].
     pub weak: bool,
+    /// How long each step took, in order. A server tells it with [`QueryReply::explain`] alone.
+    pub steps: Vec<StageTime>,
     /// How it came about, if that was asked for.
     pub explain: Option<Explain>,
 }

@@ -25,6 +25,8 @@
 //! | `indexing.rs` | a run of `index`: [`IndexRequest`], [`IndexEvent`], [`IndexSummary`]; [`FailedFile`] |
 //! | `caption.rs` | media in words: [`CaptionRequest`], [`CaptionEvent`]; [`SummaryLength`] |
 //! | `asset.rs`, `stats.rs` | what is read: [`Asset`], [`StatsReply`]; [`DeleteSelector`] |
+//! | `figures.rs` | what those who work count for those who watch: [`Spread`]s, and readings of them |
+//! | `stage.rs` | [`StageTime`]: how long a step of a request took |
 //! | `cancel.rs` | [`Cancel`]: what stops work, a flag and a deadline |
 //! | `kind.rs` | [`ErrorKind`]: what a caller can do about an error |
 
@@ -33,6 +35,7 @@ mod cancel;
 mod caption;
 mod curve;
 mod explain;
+mod figures;
 mod filter;
 mod geo;
 mod hit;
@@ -52,6 +55,7 @@ mod record;
 mod score;
 mod search;
 mod span;
+mod stage;
 mod stats;
 mod text;
 
@@ -62,7 +66,11 @@ pub use caption::{
     CaptionToken, PartCaption, SummaryLength,
 };
 pub use curve::{Curve, CurvePoint, CurveRequest, Embedding};
-pub use explain::{Explain, ExplainedHit, ExplainedSearch, ExplainedStep, Fusion};
+pub use explain::{Explain, ExplainedHit, ExplainedSearch, Fusion};
+pub use figures::{
+    CacheFigures, EncoderFigures, EngineFigures, SharedFigures, Spread, SpreadReading, StorageFigures,
+    WorkerFigures,
+};
 pub use filter::{
     Comparison, Filter, FilterError, LOCATION_FIELD, Literal, MAX_FILTER_BYTES, MAX_FILTER_TERMS, Period,
 };
@@ -90,5 +98,6 @@ pub use search::{
     SearchRequest, SpaceInfo, StoredAsset, SubQuery,
 };
 pub use span::{Moment, Span};
+pub use stage::{StageClock, StageTime, StageTimes};
 pub use stats::{CaptionCounts, StatsReply};
 pub use text::{compare_text, is_blank, nfc, printable, same_text};

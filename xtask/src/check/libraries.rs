@@ -3,7 +3,7 @@
 use super::metadata::Metadata;
 
 /// A library (or every library whose name starts so, with `*`) and the crates that may name it.
-const HOMES: [(&str, &[&str]); 24] = [
+const HOMES: [(&str, &[&str]); 25] = [
     ("rocksdb", &["index"]),
     ("hnsw_rs", &["index"]),
     ("tantivy", &["index"]),
@@ -27,6 +27,7 @@ const HOMES: [(&str, &[&str]); 24] = [
     ("protox", &["api"]),
     ("tonic*", &["api", "client", "server"]),
     ("axum*", &["server"]),
+    ("opentelemetry*", &["server"]),
     ("clap*", &["cli"]),
     ("indicatif", &["cli"]),
 ];

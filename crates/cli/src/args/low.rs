@@ -420,6 +420,9 @@ pub(crate) struct Top {
     /// Readings after which it ends
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) count: Option<u32>,
+    /// Every metric, and not the most important ones alone; --json tells every one anyhow
+    #[arg(long)]
+    pub(crate) all: bool,
 }
 
 /// `models`

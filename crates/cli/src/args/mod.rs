@@ -9,3 +9,4 @@ pub(crate) mod high;
 pub(crate) mod low;
 pub(crate) mod serve;
 pub(crate) mod task;
+pub(crate) mod traces;

@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use sensorium_server::Limit;
+use sensorium_server::{DEFAULT_GRACE_HOURS, Limit};
+
+use super::traces::TraceSettings;
 
 /// `serve`
 #[derive(Debug, Args)]
@@ -50,6 +52,9 @@ pub(crate) struct ServeSettings {
     /// Files decoded at a time [default: one a core]
     #[arg(long, value_name = "N", env = "SENSORIUM_JOBS", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) jobs: Option<u16>,
+    /// Where the spans of requests are sent.
+    #[command(flatten)]
+    pub(crate) traces: TraceSettings,
     /// A limit, as in max_calls=128; `sensorium config show` lists them (may be repeated)
     #[arg(long, value_name = "NAME=N", env = "SENSORIUM_LIMIT", value_delimiter = ',', value_parser = limit)]
     pub(crate) limit: Vec<(String, u64)>,
@@ -126,7 +131,7 @@ pub(crate) struct CreateKey {
     #[arg(long, value_name = "ID")]
     pub(crate) replace: Option<String>,
     /// Hours that the key before is good still
-    #[arg(long, value_name = "N", default_value_t = 24, requires = "replace")]
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_GRACE_HOURS, requires = "replace")]
     pub(crate) grace_hours: u32,
 }
 

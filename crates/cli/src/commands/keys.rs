@@ -1,8 +1,6 @@
 //! `keys`: by which a server knows its callers. With a server running they are changed through it, by an admin's key; without one in
 //! the data folder, under its lock.
 
-use std::time::Duration;
-
 use sensorium_client::{Client, v1};
 use sensorium_engine::Access;
 use sensorium_server::{KeyInfo, Keys, NewKey, Scope};
@@ -14,8 +12,6 @@ use crate::args::serve::{CreateKey, KeyScope, Keys as Command};
 use crate::backend::connect;
 use crate::failure::Exit;
 use crate::output::{note, words};
-
-const HOUR: Duration = Duration::from_secs(3600);
 
 /// Makes, lists or revokes keys.
 pub(super) async fn run(command: Command, context: &mut Context) -> anyhow::Result<Exit> {
@@ -80,9 +76,8 @@ async fn in_folder(command: Command, context: &mut Context) -> anyhow::Result<Ex
                 KeyScope::Write => Scope::Write,
                 KeyScope::Admin => Scope::Admin,
             };
-            let lifetime = expires_days.map(|days| (HOUR * 24).saturating_mul(days));
-            let replaces = replace.map(|id| (id, HOUR.saturating_mul(grace_hours)));
-            let new = NewKey { name, scope, collections: reach, lifetime, replaces };
+            let replaces = replace.map(|id| (id, Some(grace_hours)));
+            let new = NewKey::of(scope, (name, reach), expires_days, replaces);
             let (info, key) = keys.create(new)?;
             show_new(context, &info.id, &key)?;
         }

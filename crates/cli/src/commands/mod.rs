@@ -26,6 +26,7 @@ mod upload;
 mod verify;
 mod version;
 
+use sensorium_server::Traces;
 use sensorium_types::{AssetId, Filter};
 
 use crate::args::high::Setting;
@@ -41,6 +42,8 @@ pub(crate) struct Context {
     pub(crate) setting: Setting,
     /// Standard output.
     pub(crate) out: Out,
+    /// The spans of this process.
+    pub(crate) traces: Traces,
 }
 
 /// Whether a command was done without a data folder.

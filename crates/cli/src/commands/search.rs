@@ -45,13 +45,13 @@ pub(super) async fn run(args: Search, context: &mut Context) -> anyhow::Result<E
         raw: args.raw,
         explain: args.explain,
     };
-    let QueryReply { hits, weak, explain } = backend.search(request).await?;
+    let QueryReply { hits, weak, steps, explain } = backend.search(request).await?;
     show(&hits, context)?;
     if let Some(told) = explain {
         if context.out.is_json() {
-            context.out.object(&explain::object(&told))?;
+            context.out.object(&explain::object(&told, &steps))?;
         } else {
-            for line in explain::lines(&told) {
+            for line in explain::lines(&told, &steps) {
                 context.out.line(&words::printable(&line))?;
             }
         }

@@ -4,11 +4,12 @@ use std::net::SocketAddr;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sensorium_engine::Access;
+use sensorium_server::Settings;
 use serde_json::json;
 
 use super::Context;
 use crate::args::serve::Serve;
-use crate::config::{File, Settled, settle};
+use crate::config::{File, settle};
 use crate::failure::Exit;
 use crate::interrupt::stop_signal;
 use crate::output::note;
@@ -21,7 +22,7 @@ pub(super) async fn run(args: Serve, context: &mut Context) -> anyhow::Result<Ex
     let settled = settle(args.settings, file.unwrap_or_default())?;
     raise_descriptors();
     let engine = context.setting.open(Access::Write, settled.jobs).await?;
-    let Settled { settings, .. } = settled;
+    let settings = Settings { traces: context.traces.clone(), ..settled.settings };
     let scheme = if settings.tls.is_some() { "https" } else { "http" };
     let base_path = settings.base_path.clone();
     let (folder, out) = (context.setting.data_dir.display().to_string(), &mut context.out);

@@ -12,7 +12,7 @@ use crate::args::low::Top;
 use crate::backend::connect;
 use crate::failure::{CliError, Exit};
 use crate::output::Out;
-use crate::top::{Readings, Row, Shown, lines, read, rows};
+use crate::top::{Readings, Row, Shown, important, lines, read, rows};
 
 /// Where a terminal begins to be written anew, and how what follows is taken away.
 const HOME: &str = "\u{1b}[H\u{1b}[2J";
@@ -29,7 +29,9 @@ pub(super) async fn run(args: Top, context: &mut Context) -> anyhow::Result<Exit
         let now = read(&client.metrics().await?);
         let at = Instant::now();
         let earlier = before.as_ref().map(|(readings, then)| (readings, at - *then));
-        show(&url, &rows(&now, earlier), &mut context.out)?;
+        let rows = rows(&now, earlier);
+        let is_all = args.all || context.out.is_json();
+        show(&url, &if is_all { rows } else { important(rows) }, &mut context.out)?;
         before = Some((now, at));
         left = left.map(|left| left.saturating_sub(1));
         if left == Some(0) {

@@ -1,7 +1,7 @@
 //! How an answer came about, for people and for scripts.
 
 use sensorium_types::{
-    Calibration, Content, Explain, ExplainedHit, ExplainedSearch, ExplainedStep, FilterFacts, Language, Plan,
+    Calibration, Content, Explain, ExplainedHit, ExplainedSearch, FilterFacts, Language, Plan, StageTime,
 };
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use super::json::number;
 const UNKNOWN: &str = "unknown";
 
 /// Lines for people.
-pub(crate) fn lines(explain: &Explain) -> Vec<String> {
+pub(crate) fn lines(explain: &Explain, steps: &[StageTime]) -> Vec<String> {
     let mut lines = vec![format!("fusion: {}", explain.fusion.name())];
     for (term, language) in &explain.languages {
         // A newer server may know more languages.
@@ -47,14 +47,14 @@ pub(crate) fn lines(explain: &Explain) -> Vec<String> {
             lines.push(format!("  {rank:>3}  {score:>6}  cosine {cosine:.3}{corrected}  asset:{asset}"));
         }
     }
-    for ExplainedStep { name, seconds } in &explain.steps {
-        lines.push(format!("{name}: {:.1} ms", seconds * 1000.0));
+    for StageTime { stage, seconds } in steps {
+        lines.push(format!("{stage}: {:.1} ms", seconds * 1000.0));
     }
     lines
 }
 
 /// An object for scripts.
-pub(crate) fn object(explain: &Explain) -> Value {
+pub(crate) fn object(explain: &Explain, steps: &[StageTime]) -> Value {
     let searches: Vec<Value> = explain
         .searches
         .iter()
@@ -83,10 +83,9 @@ pub(crate) fn object(explain: &Explain) -> Value {
             })
         })
         .collect();
-    let steps: Vec<Value> = explain
-        .steps
+    let steps: Vec<Value> = steps
         .iter()
-        .map(|ExplainedStep { name, seconds }| json!({ "name": name, "seconds": seconds }))
+        .map(|StageTime { stage, seconds }| json!({ "name": stage, "seconds": seconds }))
         .collect();
     let languages: Vec<Value> = explain
         .languages
@@ -143,10 +142,10 @@ mod tests {
                     score: Some(3.0),
                 }],
             }],
-            steps: vec![ExplainedStep { name: "search".to_owned(), seconds: 0.0015 }],
         };
+        let steps = [StageTime { stage: "search".into(), seconds: 0.0015 }];
         assert_eq!(
-            lines(&explain),
+            lines(&explain, &steps),
             [
                 "fusion: early",
                 "term 2 read as Czech",
@@ -156,8 +155,8 @@ mod tests {
                 "search: 1.5 ms",
             ]
         );
-        assert!(object(&explain).get("explain").is_some());
+        assert!(object(&explain, &steps).get("explain").is_some());
         let newer = Explain { languages: vec![(0, "xx".to_owned())], ..explain };
-        assert_eq!(lines(&newer).get(1).map(String::as_str), Some("term 1 read as xx"));
+        assert_eq!(lines(&newer, &steps).get(1).map(String::as_str), Some("term 1 read as xx"));
     }
 }

@@ -8,4 +8,4 @@ mod read;
 mod rows;
 
 pub(crate) use read::{Readings, read};
-pub(crate) use rows::{Row, Shown, lines, rows};
+pub(crate) use rows::{Row, Shown, important, lines, rows};

@@ -11,6 +11,36 @@ const PREFIX: &str = "sensorium_";
 const BYTES: &str = "_bytes";
 const SECONDS: &str = "_seconds";
 
+/// What one looks at first, in the order in which it is shown.
+const IMPORTANT: [&str; 26] = [
+    "calls_in_flight",
+    "calls_total",
+    "rejected_total",
+    "call_seconds",
+    "query_stage_seconds",
+    "ingest_items_total",
+    "ingest_bytes_in_flight",
+    "ingest_stage_seconds",
+    "encoder_queue_inputs",
+    "encoder_refused_total",
+    "encoder_wait_seconds",
+    "encoder_batch_inputs",
+    "workers",
+    "worker_ends_total",
+    "storage_writes_stopped",
+    "storage_stall_seconds_total",
+    "storage_pending_compaction_bytes",
+    "block_cache_hits_total",
+    "block_cache_misses_total",
+    "assets",
+    "points",
+    "recall",
+    "disk_bytes",
+    "memory_bytes",
+    "process_resident_anonymous_bytes",
+    "process_resident_file_bytes",
+];
+
 /// One metric.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Row {
@@ -58,6 +88,15 @@ pub(crate) fn rows(now: &Readings, before: Option<(&Readings, Duration)>) -> Vec
         })
     };
     now.iter().filter_map(row).collect()
+}
+
+/// The rows that one looks at first.
+pub(crate) fn important(mut rows: Vec<Row>) -> Vec<Row> {
+    let place = |row: &Row| IMPORTANT.iter().position(|name| *name == row.name);
+    rows.retain(|row| place(row).is_some());
+    // Those of one metric stay in the order of their labels.
+    rows.sort_by_key(place);
+    rows
 }
 
 /// `None` for what never happened.
@@ -207,6 +246,15 @@ mod tests {
                 "disk_bytes                 2.0 MB",
             ]
         );
+    }
+
+    #[test]
+    fn what_one_looks_at_first_comes_first_and_the_rest_is_left_out() {
+        let text =
+            format!("{BEFORE}# TYPE sensorium_calls_in_flight gauge\nsensorium_calls_in_flight 2\nother 1\n");
+        let rows = important(rows(&read(&text), None));
+        let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
+        assert_eq!(names, ["calls_in_flight", "calls_total", "call_seconds", "disk_bytes"]);
     }
 
     #[test]

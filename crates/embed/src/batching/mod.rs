@@ -9,6 +9,7 @@
 mod planner;
 mod priority;
 mod queue;
+mod tally;
 mod worker;
 
 pub use priority::Priority;

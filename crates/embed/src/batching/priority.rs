@@ -8,3 +8,13 @@ pub enum Priority {
     /// Indexing: waits for room.
     Bulk,
 }
+
+impl Priority {
+    /// Its name in what is counted.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Query => "query",
+            Self::Bulk => "bulk",
+        }
+    }
+}

@@ -3,13 +3,14 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
-use sensorium_types::Cancel;
+use sensorium_types::{Cancel, EncoderFigures};
 
 use super::planner::{self, Entry};
 use super::priority::Priority;
+use super::tally::Tally;
 use crate::{EmbedError, Embedding, Input};
 
 /// Time between two looks of one who waits at whether he is still to.
@@ -23,6 +24,8 @@ pub(super) struct Chunk {
     pub(super) first: usize,
     pub(super) cost: u64,
     pub(super) priority: Priority,
+    /// When it was sent.
+    pub(super) since: Instant,
     pub(super) reply: Arc<Reply>,
 }
 
@@ -110,6 +113,7 @@ pub(super) struct Queue {
     state: Mutex<QueueState>,
     changed: Condvar,
     bound: u64,
+    tally: Tally,
 }
 
 #[derive(Debug, Default)]
@@ -121,7 +125,7 @@ struct QueueState {
 
 impl Queue {
     pub(super) fn new(bound: u64) -> Self {
-        Self { state: Mutex::default(), changed: Condvar::new(), bound }
+        Self { state: Mutex::default(), changed: Condvar::new(), bound, tally: Tally::default() }
     }
 
     /// Takes a chunk in. Bulk waits for room; a query is refused where there is none. A chunk larger than the bound gets in
@@ -142,7 +146,10 @@ impl Queue {
                 continue;
             }
             match chunk.priority {
-                Priority::Query => return Err(EmbedError::Overloaded),
+                Priority::Query => {
+                    self.tally.refuse();
+                    return Err(EmbedError::Overloaded);
+                }
                 Priority::Bulk => self.changed.wait(&mut state),
             }
         }
@@ -173,8 +180,27 @@ impl Queue {
             batch.reverse();
             state.cost = state.chunks.iter().map(|chunk| chunk.cost).sum();
             self.changed.notify_all();
+            self.tally.begin(&batch);
             return Some(batch);
         }
+    }
+
+    /// Takes note of how long a batch took.
+    pub(super) fn encoded(&self, took: Duration) {
+        self.tally.end(took);
+    }
+
+    /// What it counted, and who waits.
+    pub(super) fn figures(&self) -> EncoderFigures {
+        let waiting = {
+            let state = self.state.lock();
+            let of = |priority| {
+                let chunks = state.chunks.iter().filter(|chunk| chunk.priority == priority);
+                chunks.map(|chunk| chunk.inputs.len() as u64).sum()
+            };
+            (of(Priority::Query), of(Priority::Bulk))
+        };
+        self.tally.read(waiting)
     }
 
     /// Refuses new chunks and fails those that wait.
@@ -204,7 +230,7 @@ mod tests {
 
     fn chunk(cost: u64, priority: Priority, reply: &Arc<Reply>) -> Chunk {
         let inputs = vec![Input::Text(String::new())];
-        Chunk { inputs, first: 0, cost, priority, reply: Arc::clone(reply) }
+        Chunk { inputs, first: 0, cost, priority, since: Instant::now(), reply: Arc::clone(reply) }
     }
 
     #[test]
@@ -219,6 +245,25 @@ mod tests {
         let batch = queue.next_batch(100).unwrap();
         assert_eq!(batch.len(), 1);
         assert_eq!(batch[0].priority, Priority::Query);
+    }
+
+    #[test]
+    fn what_waits_and_what_was_refused_is_counted() {
+        let queue = Queue::new(10);
+        let reply = Reply::new(3);
+        queue.push(chunk(4, Priority::Bulk, &reply)).unwrap();
+        queue.push(chunk(4, Priority::Query, &reply)).unwrap();
+        assert!(queue.push(chunk(5, Priority::Query, &reply)).is_err());
+        let figures = queue.figures();
+        assert_eq!((figures.waiting, figures.refused), (vec![("query", 1), ("bulk", 1)], 1));
+        assert_eq!(figures.batch_inputs.total(), 0);
+        queue.next_batch(100).unwrap();
+        queue.encoded(Duration::from_millis(1));
+        let figures = queue.figures();
+        assert_eq!(figures.waiting, [("query", 0), ("bulk", 0)]);
+        assert_eq!((figures.batch_inputs.total(), figures.batch_seconds.total()), (1, 1));
+        assert!((figures.batch_inputs.sum - 2.0).abs() < 1e-9);
+        assert!(figures.wait_seconds.iter().all(|(_, wait)| wait.total() == 1));
     }
 
     #[test]

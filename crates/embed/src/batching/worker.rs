@@ -3,8 +3,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Instant;
 
-use sensorium_types::Cancel;
+use sensorium_types::{Cancel, EncoderFigures};
 
 use super::Priority;
 use super::queue::{Chunk, Queue, Reply, Ticket};
@@ -58,6 +59,11 @@ impl Batcher {
         &self.bundle
     }
 
+    /// What the queue counted, and who waits in it.
+    pub fn figures(&self) -> EncoderFigures {
+        self.queue.figures()
+    }
+
     /// Queues inputs. Bulk work waits here for room in the queue.
     ///
     /// # Errors
@@ -68,7 +74,7 @@ impl Batcher {
         let reply = Reply::new(inputs.len());
         // From here on a failure must take its chunks back out, which dropping the ticket does.
         let ticket = Ticket::new(Arc::clone(&reply));
-        let mut first = 0;
+        let (mut first, since) = (0, Instant::now());
         for (inputs, cost) in cut(inputs, self.batch_cost) {
             let chunk_first = first;
             first += inputs.len();
@@ -77,6 +83,7 @@ impl Batcher {
                 first: chunk_first,
                 cost,
                 priority,
+                since,
                 reply: Arc::clone(&reply),
             })?;
         }
@@ -112,7 +119,9 @@ fn cut(inputs: Vec<Input>, budget: u64) -> Vec<(Vec<Input>, u64)> {
 
 fn run(bundle: &Bundle, queue: &Queue, batch_cost: u64) {
     while let Some(batch) = queue.next_batch(batch_cost) {
+        let begun = Instant::now();
         encode(bundle, batch);
+        queue.encoded(begun.elapsed());
     }
 }
 

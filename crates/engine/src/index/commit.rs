@@ -1,9 +1,12 @@
 //! The end of a run's pipeline: changes to the store, events after them.
 
+use std::time::Instant;
+
 use super::job::{Found, Ready, is_news};
 use super::report::Told;
 use super::shared::{Outcome, Run};
 use crate::EngineError;
+use crate::stages::COMMIT;
 use sensorium_types::{AssetId, FailureReason, ItemState, Modality, Payload};
 use tokio::sync::mpsc::Receiver;
 
@@ -32,8 +35,15 @@ async fn write(run: &Run, batch: Vec<Ready>) -> Result<Vec<Ready>, EngineError> 
         written.push((own.len(), told, settles));
         changes.extend(own);
     }
-    let mut applied =
-        if changes.is_empty() { Vec::new() } else { run.store.apply(changes).await? }.into_iter();
+    let mut applied = if changes.is_empty() {
+        Vec::new()
+    } else {
+        let begun = Instant::now();
+        let applied = run.store.apply(changes).await?;
+        run.stages.time(COMMIT, begun.elapsed());
+        applied
+    }
+    .into_iter();
     let mut next = Vec::new();
     for (count, mut told, settles) in written {
         told.points = applied.by_ref().take(count).map(|applied| applied.points_written as u64).sum();

@@ -17,6 +17,7 @@ use super::report::Reporter;
 use super::rows::Rows;
 use crate::EngineError;
 use crate::seams::{Decode, Encode};
+use crate::stages::Stages;
 
 /// A run with its store, encoders and decoders.
 #[derive(Debug)]
@@ -37,6 +38,7 @@ pub(super) struct Run {
     pub(super) again: HashSet<AssetId>,
     pub(super) space_revision: String,
     pub(super) jobs: usize,
+    pub(super) stages: Arc<Stages>,
     pub(super) reporter: Reporter,
     /// Assets on their way, with the files of the same bytes that wait for them.
     pub(super) in_flight: Mutex<HashMap<AssetId, Vec<Job>>>,

@@ -22,6 +22,7 @@ use super::shared::Run;
 use crate::EngineError;
 use crate::blocking::blocking;
 use crate::seams::{Decode, Encode};
+use crate::stages::Stages;
 use crate::warning::warned;
 
 /// Sources taken away in one change.
@@ -38,6 +39,7 @@ pub(crate) struct Setting {
     pub(crate) decode: Arc<dyn Decode>,
     pub(crate) data_dir: PathBuf,
     pub(crate) jobs: usize,
+    pub(crate) stages: Arc<Stages>,
 }
 
 /// Brings files and folders in: of what lies below the PATHs `only` these, as they are walked (none: all).
@@ -89,6 +91,7 @@ pub(crate) async fn index(
         again,
         space_revision,
         jobs: setting.jobs.max(1),
+        stages: setting.stages,
         reporter: Reporter::new(events),
         in_flight: Mutex::default(),
         failed: Mutex::default(),

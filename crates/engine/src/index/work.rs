@@ -2,6 +2,7 @@
 //! the last vectors.
 
 use std::collections::hash_map::Entry;
+use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender};
 use sensorium_embed::Priority;
@@ -15,6 +16,7 @@ use super::rows::is_of_the_path;
 use super::shared::{Outcome, Run};
 use crate::EngineError;
 use crate::encode::{Encoding, Feed, is_of_the_file, reason_of};
+use crate::stages::{DECODE, ENCODE, READ};
 use crate::warning::Warning;
 
 /// A file whose parts are with the encoders.
@@ -78,7 +80,9 @@ pub(super) fn assemble_all(run: &Run, encoding: &Receiver<Encoded>, ready: &mpsc
             continue;
         }
         let Encoded { job, seen, encoding } = encoded;
-        let outcome = match encoding.wait() {
+        let (points, waited) = encoding.wait_timed();
+        run.stages.time(ENCODE, waited);
+        let outcome = match points {
             Ok(points) => Ok(job.new_asset(&run.rows, seen, points, &run.space_revision)),
             Err(error) if is_of_the_file(&error) => {
                 Ok(job.failed(&run.rows, reason_of(&error), Some(AssetId::from_content(&seen.hash))))
@@ -99,7 +103,10 @@ fn advance(run: &Run, job: Job) -> Result<Next, EngineError> {
         let merge = is_news(&job.metadata, &stored.record.metadata);
         return Ok(Next::Commit(job.known(&run.rows, found(stored.record), merge, None)));
     }
-    let hash = match hash_file(&job.path, job.stamp, &run.cancel) {
+    let begun = Instant::now();
+    let hash = hash_file(&job.path, job.stamp, &run.cancel);
+    run.stages.time(READ, begun.elapsed());
+    let hash = match hash {
         Ok(Some(hash)) => hash,
         Ok(None) => return Ok(Next::Nowhere),
         Err(reason) => return Ok(Next::Commit(job.failed_alone(&run.rows, reason))),
@@ -152,7 +159,9 @@ fn decode(run: &Run, job: Job, hash: ContentHash, before: Option<Before>) -> Res
     let asset = AssetId::from_content(&hash);
     let mut feed = Feed::new(run.encode.as_ref(), Priority::Bulk);
     let input = MediaInput::Path(job.path.clone());
+    let begun = Instant::now();
     let decoded = run.decode.decode_each(input, Priority::Bulk, &run.cancel, &mut |part| feed.push(part))?;
+    run.stages.time(DECODE, begun.elapsed().saturating_sub(feed.waited()));
     if run.cancel.is_cancelled() {
         return Ok(Next::Nowhere);
     }

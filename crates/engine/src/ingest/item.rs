@@ -3,13 +3,16 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use sensorium_store::Store;
 use sensorium_types::{
     AssetId, AssetRecord, Change, ContentHash, FailureReason, IngestContent, IngestItem, IngestPart,
-    ItemFailure, ItemOutcome, ItemState, MediaPolicy, Modality, Payload, PointRecord, StoredAsset, Track,
+    ItemFailure, ItemOutcome, ItemState, MediaPolicy, Modality, Payload, PointRecord, StageTimes,
+    StoredAsset, Track,
 };
 use serde_json::Value;
+use tracing::{Instrument as _, debug_span};
 
 use super::FUSE_FIELD;
 use super::parts::{self, Made};
@@ -17,6 +20,7 @@ use crate::blocking::blocking;
 use crate::engine::PARTS_FIELD;
 use crate::index::{MAX_TRIES, is_news};
 use crate::seams::{Decode, Encode};
+use crate::stages::{COMMIT, READ};
 use crate::warning::Warning;
 use crate::{EngineError, copies, vectors};
 
@@ -27,6 +31,8 @@ pub(crate) struct Ingest {
     pub(crate) encode: Arc<dyn Encode>,
     pub(crate) decode: Arc<dyn Decode>,
     pub(crate) data_dir: PathBuf,
+    /// How long its stages take.
+    pub(crate) times: StageTimes,
 }
 
 /// What is known of content that comes in.
@@ -44,6 +50,7 @@ enum Known {
 impl Ingest {
     /// Brings an item in.
     pub(crate) async fn item(&self, item: IngestItem) -> Result<ItemOutcome, EngineError> {
+        let begun = Instant::now();
         let mut item = check(item)?;
         let hashes: Vec<ContentHash> = item.parts.iter().map(|part| hash_of(&part.content)).collect();
         let hash = match hashes.as_slice() {
@@ -51,15 +58,17 @@ impl Ingest {
             several => ContentHash::of_parts(several),
         };
         let id = item.id.clone().unwrap_or_else(|| AssetId::from_content(&hash));
-        let tries = match self.known(&id, &hash, &mut item.metadata).await? {
+        let known = self.known(&id, &hash, &mut item.metadata).instrument(debug_span!("read")).await;
+        self.times.add(READ, begun.elapsed());
+        let tries = match known? {
             Known::Whole(outcome) => return Ok(outcome),
             Known::Not { tries } => tries,
         };
 
-        let (encode, decode, parts) =
-            (Arc::clone(&self.encode), Arc::clone(&self.decode), item.parts.clone());
+        let (encode, decode) = (Arc::clone(&self.encode), Arc::clone(&self.decode));
+        let (parts, times) = (item.parts.clone(), self.times.clone());
         let made = blocking("decode and encode an item", move || {
-            parts::make(encode.as_ref(), decode.as_ref(), parts)
+            parts::make(encode.as_ref(), decode.as_ref(), parts, &times)
         })
         .await?;
         let made = match made {
@@ -76,8 +85,10 @@ impl Ingest {
             facts.set(FUSE_FIELD, written_fuse(&item.parts, &item.fuse));
         }
         let points = points(made, &item.fuse)?;
+        let begun = Instant::now();
+        let committing = debug_span!("commit");
         if item.media == MediaPolicy::Copy {
-            self.keep_copies(&item.parts, &hashes).await?;
+            self.keep_copies(&item.parts, &hashes).instrument(committing.clone()).await?;
         }
         let asset = AssetRecord {
             id: id.clone(),
@@ -89,7 +100,9 @@ impl Ingest {
             media: item.media,
             from_source: false,
         };
-        let applied = self.store.apply(vec![Change::Upsert { asset, points, source: None }]).await?;
+        let change = Change::Upsert { asset, points, source: None };
+        let applied = self.store.apply(vec![change]).instrument(committing).await?;
+        self.times.add(COMMIT, begun.elapsed());
         let points = applied.iter().map(|applied| applied.points_written as u64).sum();
         let (asset, modality, state) = (Some(id), Some(modality), ItemState::Indexed);
         Ok(ItemOutcome { asset, modality, points, state, failure: warning.map(ItemFailure::from) })
@@ -172,7 +185,7 @@ pub(crate) fn product(
 ) -> Result<Result<Product, FailureReason>, EngineError> {
     let part = |(at, bytes)| IngestPart { name: name_of(at), content: IngestContent::Media(bytes) };
     let parts: Vec<IngestPart> = bytes.into_iter().enumerate().map(part).collect();
-    let made = match parts::make(encode, decode, parts.clone())? {
+    let made = match parts::make(encode, decode, parts.clone(), &StageTimes::default())? {
         Ok(made) => made,
         Err(reason) => return Ok(Err(reason)),
     };

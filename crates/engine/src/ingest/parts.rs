@@ -2,11 +2,18 @@
 
 use crate::encode::Feed;
 use crate::seams::{Decode, Encode};
+use crate::stages::{DECODE, ENCODE};
 use crate::upsert::modality_of;
 use crate::{EngineError, vectors};
+use std::time::Instant;
+
+use tracing::debug_span;
+
 use sensorium_embed::Priority;
 use sensorium_media::{Cancel, Head, MediaInput};
-use sensorium_types::{FailureReason, IngestContent, IngestPart, Modality, Payload, PointRecord, Track};
+use sensorium_types::{
+    FailureReason, IngestContent, IngestPart, Modality, Payload, PointRecord, StageTimes, Track,
+};
 
 /// A part with its points.
 #[derive(Debug)]
@@ -35,6 +42,7 @@ pub(super) fn make(
     encode: &dyn Encode,
     decode: &dyn Decode,
     parts: Vec<IngestPart>,
+    times: &StageTimes,
 ) -> Result<Result<Vec<Made>, FailureReason>, EngineError> {
     let mut made = Vec::with_capacity(parts.len());
     for IngestPart { name, content } in parts {
@@ -51,12 +59,18 @@ pub(super) fn make(
         };
         let mut feed = Feed::new(encode, Priority::Bulk);
         let cancel = Cancel::default();
+        let begun = Instant::now();
+        let decoding = debug_span!("decode").entered();
         let decoded = decode.decode_each(input, Priority::Bulk, &cancel, &mut |part| feed.push(part))?;
+        drop(decoding);
+        times.add(DECODE, begun.elapsed().saturating_sub(feed.waited()));
         let (Head { modality, mime, facts, warning }, encoding) = match feed.finish(decoded)? {
             Ok(sent) => sent,
             Err(reason) => return Ok(Err(reason)),
         };
-        let points = encoding.wait()?;
+        let (points, waited) = debug_span!("encode").in_scope(|| encoding.wait_timed());
+        times.add(ENCODE, waited);
+        let points = points?;
         made.push(Made { name, modality, mime: Some(mime), facts, points, warning });
     }
     Ok(Ok(made))

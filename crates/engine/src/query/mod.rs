@@ -11,7 +11,6 @@
 //! A list over several contents is ranked by calibrated scores, never by raw cosine, which would put one content on top
 //! (CONTRACTS.md section 6).
 
-mod clock;
 #[cfg(test)]
 mod corrected;
 mod fusion;

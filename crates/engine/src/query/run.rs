@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use sensorium_store::Store;
 use sensorium_types::{
-    CalibrationTable, Cancel, Explain, Fusion, Language, QueryReply, QueryRequest, Term, WEAK_SCORE,
+    CalibrationTable, Cancel, Explain, Fusion, Language, QueryReply, QueryRequest, StageClock, StageTimes,
+    Term, WEAK_SCORE,
 };
 
-use super::clock::Clock;
+use tracing::{Instrument as _, debug_span};
+
 use super::fusion::fuse;
 use super::part::{Make, QueryParts};
 use super::rerank::{Reader, question};
@@ -47,16 +49,21 @@ pub(super) fn check(terms: &[Term]) -> Result<(), EngineError> {
 pub(crate) async fn query(
     sources: Sources,
     request: QueryRequest,
-    cancel: Cancel,
+    (cancel, times): (Cancel, StageTimes),
 ) -> Result<QueryReply, EngineError> {
     let ends_with_the_query = cancel.on_drop();
-    let reply = steps(sources, request, cancel).await;
+    let reply = steps(sources, request, cancel, StageClock::start(times)).await;
     // It has ended by itself; another request may share the flag.
     ends_with_the_query.disarm();
     reply
 }
 
-async fn steps(sources: Sources, request: QueryRequest, cancel: Cancel) -> Result<QueryReply, EngineError> {
+async fn steps(
+    sources: Sources,
+    request: QueryRequest,
+    cancel: Cancel,
+    mut clock: StageClock,
+) -> Result<QueryReply, EngineError> {
     let Sources { store, encode, decode, corrects, calibration } = sources;
     let QueryRequest {
         terms,
@@ -74,7 +81,6 @@ async fn steps(sources: Sources, request: QueryRequest, cancel: Cancel) -> Resul
     } = request;
     check(&terms)?;
     let question = (rerank > 0).then(|| question(&terms, late)).transpose()?;
-    let mut clock = Clock::start();
     let reader = Reader {
         store: Arc::clone(&store),
         encode: Arc::clone(&encode),
@@ -82,12 +88,12 @@ async fn steps(sources: Sources, request: QueryRequest, cancel: Cancel) -> Resul
         cancel: cancel.clone(),
     };
     let asker = Asker { store: Arc::clone(&store), encode, decode, cancel: cancel.clone() };
-    let asked = asker.ask_all(terms).await?;
+    let asked = asker.ask_all(terms).instrument(debug_span!("encode")).await?;
     let other = asked.iter().filter(|term| term.weight > 0.0).filter_map(|term| term.language);
     if let (Some(_), Some(language)) = (&question, other.into_iter().find(|of| *of != Language::English)) {
         return Err(EngineError::RerankLanguage { language });
     }
-    clock.step("encode terms");
+    clock.step("encode");
 
     let languages = asked
         .iter()
@@ -104,7 +110,7 @@ async fn steps(sources: Sources, request: QueryRequest, cancel: Cancel) -> Resul
     };
     let exact = exact || all;
     let scope = Scope { modalities, filter, exclude, limit: depth, exact, cancel: cancel.clone() };
-    let (found, filter) = search(&store, &parts, scope).await?;
+    let (found, filter) = search(&store, &parts, scope).instrument(debug_span!("search")).await?;
     let (lists, searches): (Vec<_>, Vec<_>) =
         found.into_iter().map(|found| (found.candidates, found.explained)).unzip();
     let searches = searches.into_iter().flatten().collect();
@@ -112,17 +118,19 @@ async fn steps(sources: Sources, request: QueryRequest, cancel: Cancel) -> Resul
 
     let found = fuse(&parts, lists, shown);
     let min_score = if all { None } else { min_score };
-    let mut rows = rows(&store, &parts, found, Shape { every_moment, min_score, limit: shown }).await?;
-    clock.step("score points and make moments");
+    let shape = Shape { every_moment, min_score, limit: shown };
+    let mut rows = rows(&store, &parts, found, shape).instrument(debug_span!("score")).await?;
+    clock.step("score");
     if let (Some(question), Some(part)) = (question, parts.first()) {
-        reader.rerank(question, part, &mut rows, rerank).await?;
-        clock.step("read the best images");
+        reader.rerank(question, part, &mut rows, rerank).instrument(debug_span!("rerank")).await?;
+        clock.step("rerank");
     }
     rows.truncate(limit);
 
-    let hits = hits(&store, rows).await?;
-    clock.step("read fields");
+    let hits = hits(&store, rows).instrument(debug_span!("hydrate")).await?;
+    clock.step("hydrate");
     let best = hits.iter().filter_map(|hit| hit.score).max_by(f32::total_cmp);
-    let explain = explain.then(|| Explain { fusion, languages, filter, searches, steps: clock.into_steps() });
-    Ok(QueryReply { hits, weak: best.is_some_and(|best| best < WEAK_SCORE), explain })
+    let explain = explain.then(|| Explain { fusion, languages, filter, searches });
+    let weak = best.is_some_and(|best| best < WEAK_SCORE);
+    Ok(QueryReply { hits, weak, steps: clock.into_times(), explain })
 }

@@ -10,7 +10,9 @@ use sensorium_embed::{
     Batcher, BatcherConfig, Bundle, DecoderOptions, EmbedError, Image, Input, Priority, TextScores, Ticket,
     until_cancelled,
 };
-use sensorium_types::{CalibrationTable, Cancel, Caption, HubBank, Language, Modality, SpaceInfo};
+use sensorium_types::{
+    CalibrationTable, Cancel, Caption, EncoderFigures, HubBank, Language, Modality, SpaceInfo,
+};
 
 use super::{Captioned, Encode, Pending};
 use crate::EngineError;
@@ -76,6 +78,10 @@ impl Encode for Encoders {
 
     fn submit(&self, inputs: Vec<Input>, priority: Priority) -> Result<Box<dyn Pending>, EngineError> {
         Ok(Box::new(OnTheWay(self.encoder()?.submit(inputs, priority)?)))
+    }
+
+    fn figures(&self) -> Option<EncoderFigures> {
+        self.encoder.lock().as_ref().map(|encoder| encoder.figures())
     }
 
     fn caption_revision(&self) -> Option<String> {

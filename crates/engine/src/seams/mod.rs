@@ -12,7 +12,10 @@ use std::sync::Arc;
 
 use sensorium_embed::{DecoderOptions, EmbedError, Image, Input, Priority, TextScores};
 use sensorium_media::{Cancel, Head, MediaInput, Part};
-use sensorium_types::{CalibrationTable, Caption, FailureReason, HubBank, Language, Modality, SpaceInfo};
+use sensorium_types::{
+    CalibrationTable, Caption, EncoderFigures, FailureReason, HubBank, Language, Modality, SpaceInfo,
+    WorkerFigures,
+};
 
 use crate::EngineError;
 
@@ -57,6 +60,11 @@ pub trait Decode: Send + Sync + Debug {
 
     /// Largest file that is read, in bytes.
     fn max_bytes(&self) -> u64;
+
+    /// What workers there are, by whom they serve; those that were never used are left out.
+    fn figures(&self) -> Vec<(&'static str, WorkerFigures)> {
+        Vec::new()
+    }
 }
 
 /// Parts to vectors, and to words.
@@ -97,6 +105,11 @@ pub trait Encode: Send + Sync + Debug {
     /// # Errors
     /// If the queue is full for a query, or the encoders cannot be loaded.
     fn submit(&self, inputs: Vec<Input>, priority: Priority) -> Result<Box<dyn Pending>, EngineError>;
+
+    /// What the queue of the encoders counted; `None` where there is none, or it was never used.
+    fn figures(&self) -> Option<EncoderFigures> {
+        None
+    }
 
     /// The bundle that makes captions, as the space's revision names it; `None` if it makes none.
     fn caption_revision(&self) -> Option<String> {

@@ -4,7 +4,7 @@
 //! started it. So all workers are started, and fed, by threads that live as long as the pool: a thread of the runtime
 //! that ends when it has nothing to do would take its worker along, in the middle of another's file.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use parking_lot::Mutex;
 use sensorium_embed::Priority;
 use sensorium_media::{Cancel, Head, MediaError, MediaInput, MediaPool, Part, PoolConfig};
-use sensorium_types::{FailureReason, ReasonKind};
+use sensorium_types::{FailureReason, ReasonKind, WorkerFigures};
 
 use super::{Decode, OnPart};
 use crate::EngineError;
@@ -38,7 +38,14 @@ pub(crate) struct Workers {
 
 /// The way to the threads of one pool. They end when it closes.
 #[derive(Debug, Default)]
-struct Lane(Mutex<Option<Sender<Request>>>);
+struct Lane(Mutex<Option<Started>>);
+
+/// A pool that was started. It lives as long as its threads.
+#[derive(Debug, Clone)]
+struct Started {
+    requests: Sender<Request>,
+    pool: Weak<MediaPool>,
+}
 
 /// A file to decode.
 #[derive(Debug)]
@@ -76,12 +83,18 @@ impl Workers {
 impl Lane {
     fn requests(&self, config: &PoolConfig) -> Result<Sender<Request>, EngineError> {
         let mut slot = self.0.lock();
-        if let Some(requests) = slot.as_ref() {
-            return Ok(requests.clone());
+        if let Some(started) = slot.as_ref() {
+            return Ok(started.requests.clone());
         }
-        let requests = start(config)?;
-        *slot = Some(requests.clone());
+        let started = start(config)?;
+        let requests = started.requests.clone();
+        *slot = Some(started);
         Ok(requests)
+    }
+
+    fn figures(&self) -> Option<WorkerFigures> {
+        let pool = self.0.lock().as_ref()?.pool.upgrade()?;
+        Some(pool.figures())
     }
 }
 
@@ -111,6 +124,11 @@ impl Decode for Workers {
 
     fn max_bytes(&self) -> u64 {
         self.config.limits.max_bytes.max(self.config.limits.max_stream_bytes)
+    }
+
+    fn figures(&self) -> Vec<(&'static str, WorkerFigures)> {
+        let lanes = [(Priority::Bulk, &self.bulk), (Priority::Query, &self.query)];
+        lanes.into_iter().filter_map(|(priority, lane)| Some((priority.name(), lane.figures()?))).collect()
     }
 }
 
@@ -154,7 +172,7 @@ impl Workers {
 }
 
 /// Starts the pool and a thread for each of its workers; the first thread makes the pool, which starts a worker.
-fn start(config: &PoolConfig) -> Result<Sender<Request>, EngineError> {
+fn start(config: &PoolConfig) -> Result<Started, EngineError> {
     let (requests, queue) = unbounded();
     let (made, pool) = bounded::<Result<Arc<MediaPool>, MediaError>>(1);
     let (first_config, first_queue) = (config.clone(), queue.clone());
@@ -168,12 +186,12 @@ fn start(config: &PoolConfig) -> Result<Sender<Request>, EngineError> {
             let _ = made.send(Err(error));
         }
     })?;
-    let pool = pool.recv().map_err(|_| EngineError::Task { action: "start decoding workers" })??;
+    let first = pool.recv().map_err(|_| EngineError::Task { action: "start decoding workers" })??;
     for _ in 1..config.workers {
-        let (pool, queue) = (Arc::clone(&pool), queue.clone());
+        let (pool, queue) = (Arc::clone(&first), queue.clone());
         spawn(move || serve(&pool, &queue))?;
     }
-    Ok(requests)
+    Ok(Started { requests, pool: Arc::downgrade(&first) })
 }
 
 fn spawn(body: impl FnOnce() + Send + 'static) -> Result<(), EngineError> {

@@ -46,8 +46,10 @@ pub(super) struct Met {
 /// If it was cancelled.
 pub(super) fn matching(core: &Core, view: &View, asked: Asked<'_>) -> Result<Met, IndexError> {
     if note(core, view, asked.filter).1 {
+        core.columns.hit();
         return settle(view, asked);
     }
+    core.columns.miss();
     let matcher = Matcher::new(asked.filter);
     let mut met = Met::default();
     for (asset, entry) in view.assets.iter(asked.modalities) {
@@ -71,7 +73,11 @@ pub(super) fn has_columns(core: &Core, view: &View, filter: &Filter) -> bool {
 pub(super) fn known(core: &Core, view: &View, filter: &Filter) -> Option<Bits> {
     let asked = Asked { filter, modalities: ModalitySet::ALL, cancel: &Cancel::new() };
     // Nobody stops it.
-    if note(core, view, filter).0 { settle(view, asked).ok().map(|met| met.assets) } else { None }
+    if !note(core, view, filter).0 {
+        return None;
+    }
+    core.columns.hit();
+    settle(view, asked).ok().map(|met| met.assets)
 }
 
 /// How many assets meet a filter, without asking any.

@@ -74,8 +74,8 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::Mutex;
 use sensorium_types::{
     Added, Applied, AssetId, Cancel, Change, CollectionStats, Cursor, FieldIndex, Filter, Page, Plan,
-    PointKey, Problem, ScoredPoint, SearchReply, SearchRequest, SourceKey, SourceRow, SpaceInfo, StoredAsset,
-    SubQuery,
+    PointKey, Problem, ScoredPoint, SearchReply, SearchRequest, SourceKey, SourceRow, SpaceInfo,
+    StorageFigures, StoredAsset, SubQuery,
 };
 
 use self::commit::Committer;
@@ -362,6 +362,14 @@ impl Collection {
     /// If the collection's folder cannot be read.
     pub fn stats(&self) -> Result<CollectionStats, IndexError> {
         stats::stats(&self.core)
+    }
+
+    /// What the storage does at this moment, and how often columns were of use. Nothing is read from disk.
+    ///
+    /// # Errors
+    /// None today.
+    pub fn figures(&self) -> Result<StorageFigures, IndexError> {
+        Ok(stats::figures(&self.core))
     }
 
     /// Walks everything stored and reports what is wrong.

@@ -102,6 +102,7 @@ impl<'a> Selection<'a> {
             let kept = request.ef.unwrap_or(core.tuning.graph.ef).max(request.limit);
             let searches = request.queries.len();
             if let Some(lazy) = LazyFilter::new(view, (filter, modalities), (searches, kept)) {
+                core.columns.miss();
                 let tally = all();
                 return Ok(Self {
                     matching: Matching::Asked(lazy),

@@ -1,6 +1,6 @@
-//! Counts and sizes.
+//! Counts and sizes, and what the storage does.
 
-use sensorium_types::CollectionStats;
+use sensorium_types::{CollectionStats, StorageFigures};
 
 use super::core::Core;
 use super::open::folder_bytes;
@@ -26,4 +26,13 @@ pub(super) fn stats(core: &Core) -> Result<CollectionStats, IndexError> {
         change: view.state.operations,
         recall: core.auditor.figures(core.tuning.graph.ef),
     })
+}
+
+/// What the storage does, and how often columns were of use.
+pub(super) fn figures(core: &Core) -> StorageFigures {
+    StorageFigures {
+        columns: Some(core.columns.figures()),
+        column_bytes: Some(core.view().columns.bytes() as u64),
+        ..core.rocks.figures()
+    }
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parking_lot::{Mutex, MutexGuard};
-use sensorium_types::{ErrorKind, HubBank, Problem, SpaceInfo};
+use sensorium_types::{ErrorKind, HubBank, Problem, SharedFigures, SpaceInfo};
 
 pub use self::aliases::MAX_ALIASES;
 pub use self::registry::CollectionInfo;
@@ -115,6 +115,11 @@ impl Database {
     /// Whether the database was opened for reading.
     pub const fn is_read_only(&self) -> bool {
         self.lock.is_none()
+    }
+
+    /// What all collections take of memory, and what became of it.
+    pub fn figures(&self) -> SharedFigures {
+        self.memory.figures()
     }
 
     /// Every collection, in order of name.

@@ -3,10 +3,12 @@
 //! One block cache and one write-buffer manager serve every collection of the database, so that the storage engine's
 //! memory is one number ([`crate::MemoryBudget`]).
 
+use rocksdb::statistics::{StatsLevel, Ticker};
 use rocksdb::{
     BlockBasedOptions, Cache, DBCompressionType, DBRecoveryMode, InfoLogger, LogLevel, Options,
     WriteBufferManager,
 };
+use sensorium_types::{CacheFigures, SharedFigures};
 
 use crate::options::MemoryBudget;
 
@@ -144,6 +146,9 @@ pub(crate) enum Recovery {
 pub(crate) struct SharedMemory {
     cache: Cache,
     write_buffers: WriteBufferManager,
+    cache_limit: usize,
+    /// Holds the counters of every RocksDB that is opened with a copy of it.
+    counted: Options,
 }
 
 impl std::fmt::Debug for SharedMemory {
@@ -156,15 +161,35 @@ impl SharedMemory {
     /// Memory within a budget.
     pub(crate) fn new(budget: MemoryBudget) -> Self {
         let cache = Cache::new_lru_cache(budget.block_cache_bytes);
+        let mut counted = Options::default();
+        counted.enable_statistics();
+        // Counters alone, each an addition to a number of the core's own: no times, no histograms.
+        counted.set_statistics_level(StatsLevel::ExceptHistogramOrTimers);
         Self {
             cache,
+            cache_limit: budget.block_cache_bytes,
+            counted,
             write_buffers: WriteBufferManager::new_write_buffer_manager(budget.write_buffer_bytes, false),
+        }
+    }
+
+    /// What all collections take and did.
+    pub(crate) fn figures(&self) -> SharedFigures {
+        let count = |ticker| self.counted.get_ticker_count(ticker);
+        SharedFigures {
+            block_cache_bytes: Some(self.cache.get_usage() as u64),
+            block_cache_limit_bytes: Some(self.cache_limit as u64),
+            block_cache: Some(CacheFigures {
+                hits: count(Ticker::BlockCacheHit),
+                misses: count(Ticker::BlockCacheMiss),
+            }),
+            stall_microseconds: Some(count(Ticker::StallMicros)),
         }
     }
 
     /// The options of a whole RocksDB.
     pub(super) fn database_options(&self, secondary: bool, recovery: Recovery) -> Options {
-        let mut options = Options::default();
+        let mut options = self.counted.clone();
         // Where a file of RocksDB is lost, making a database anew would sweep the tables that are left.
         options.create_if_missing(false);
         options.create_missing_column_families(false);

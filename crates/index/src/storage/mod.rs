@@ -16,6 +16,7 @@
 //! | `rows.rs`, `asset_row.rs` | the records themselves |
 //! | `vector.rs` | vectors, bit by bit in fewer bytes |
 //! | `rocks.rs` | [`Rocks`]: the one place that names the `rocksdb` crate's handles |
+//! | `figures.rs` | what a RocksDB tells of itself |
 //! | `mark.rs` | the high-water mark |
 //! | `lock.rs` | the lock of the one that writes a data folder |
 //! | `wal.rs`, `torn.rs` | the write-ahead log as bytes, and its end after a power loss |
@@ -24,6 +25,7 @@
 mod asset_row;
 mod codec;
 mod families;
+mod figures;
 mod keys;
 mod lock;
 mod mark;

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use rocksdb::properties::PropName;
 use rocksdb::{
     ColumnFamily, ColumnFamilyDescriptor, CompactOptions, DB, DBRawIterator, IngestExternalFileOptions,
     ReadOptions, Snapshot, SstFileWriter, WriteBatch, WriteOptions,
@@ -321,6 +322,16 @@ impl Rocks {
         options: ReadOptions,
     ) -> Result<DBRawIterator<'_>, IndexError> {
         Ok(self.database.raw_iterator_cf_opt(self.family(family)?, options))
+    }
+
+    /// A property that is a number; `None` where RocksDB does not tell it.
+    pub(super) fn number(&self, family: Family, name: &PropName) -> Option<u64> {
+        self.database.property_int_value_cf(self.family(family).ok()?, name).ok().flatten()
+    }
+
+    /// A property that is a text.
+    pub(super) fn text(&self, family: Family, name: &str) -> Option<String> {
+        self.database.property_value_cf(self.family(family).ok()?, name).ok().flatten()
     }
 
     /// Reads what the writer wrote since; for [`Access::Read`].

@@ -4,11 +4,12 @@ use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::{Condvar, Mutex};
-use sensorium_types::{Cancel, FailureReason, ReasonKind};
+use sensorium_types::{Cancel, FailureReason, ReasonKind, WorkerFigures};
 
-use super::process::{OnPart, Outcome, TICK, WhenUp, Worker};
+use super::process::{Death, OnPart, Outcome, TICK, WhenUp, Worker};
 use super::protocol::Request;
 use super::spawner::Spawner;
 use crate::{Decoded, EncoderSpec, Head, Limits, Part, reason};
@@ -64,6 +65,16 @@ pub struct MediaPool {
     state: Mutex<State>,
     freed: Condvar,
     spawner: Spawner,
+    tally: Tally,
+}
+
+/// What became of workers.
+#[derive(Debug, Default)]
+struct Tally {
+    started: AtomicU64,
+    timed_out: AtomicU64,
+    cancelled: AtomicU64,
+    died: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -85,7 +96,26 @@ impl MediaPool {
         let spawner = Spawner::new(config.worker_program.clone()).map_err(cannot)?;
         let first = spawner.start().map_err(cannot)?;
         let state = Mutex::new(State { idle: vec![first], busy: 0 });
-        Ok(Self { config, state, freed: Condvar::new(), spawner })
+        let tally = Tally { started: AtomicU64::new(1), ..Tally::default() };
+        Ok(Self { config, state, freed: Condvar::new(), spawner, tally })
+    }
+
+    /// How many workers run, and what became of those before them.
+    pub fn figures(&self) -> WorkerFigures {
+        let (idle, busy) = {
+            let state = self.state.lock();
+            (state.idle.len() as u64, state.busy as u64)
+        };
+        let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        WorkerFigures {
+            most: self.config.workers as u64,
+            running: idle + busy,
+            busy,
+            started: of(&self.tally.started),
+            timed_out: of(&self.tally.timed_out),
+            cancelled: of(&self.tally.cancelled),
+            died: of(&self.tally.died),
+        }
     }
 
     /// Decodes one file and collects its parts; it fails where nothing new comes for too long.
@@ -199,7 +229,13 @@ impl MediaPool {
                 self.give_back(Some(worker).filter(|worker| worker.files < FILES_A_WORKER));
                 decoded
             }
-            Outcome::Dead(decoded) => {
+            Outcome::Dead(why, decoded) => {
+                let count = match why {
+                    Death::OutOfTime => &self.tally.timed_out,
+                    Death::Unwanted => &self.tally.cancelled,
+                    Death::Died => &self.tally.died,
+                };
+                count.fetch_add(1, Ordering::Relaxed);
                 drop(worker);
                 self.give_back(None);
                 decoded
@@ -228,6 +264,7 @@ impl MediaPool {
             self.give_back(None);
             reason(ReasonKind::Crashed, format!("no worker can be started: {error}"))
         })?;
+        self.tally.started.fetch_add(1, Ordering::Relaxed);
         Ok((worker, alone))
     }
 

@@ -48,7 +48,18 @@ pub(super) enum Outcome {
     Fit(Result<Head, FailureReason>),
     /// The worker is dead or in the middle of something, and must be dropped. What it gave of a stream in its time may
     /// be kept.
-    Dead(Result<Head, FailureReason>),
+    Dead(Death, Result<Head, FailureReason>),
+}
+
+/// Why a worker is of no use any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Death {
+    /// The file's time was up.
+    OutOfTime,
+    /// Nobody wants the file any more.
+    Unwanted,
+    /// It died by itself.
+    Died,
 }
 
 /// What becomes of a stream when its time is up.
@@ -96,7 +107,7 @@ impl Worker {
         let mut deadline = Deadline::within(max_stall, max_time);
         self.files += 1;
         if send(&mut self.input, request).is_err() {
-            return Outcome::Dead(Err(self.cause_of_death()));
+            return Outcome::Dead(Death::Died, Err(self.cause_of_death()));
         }
         let mut kept = Kept::default();
         loop {
@@ -104,13 +115,15 @@ impl Worker {
             let reply = receive::<Reply>(&mut reader);
             match reader.stopped {
                 Some(Stopped::OutOfTime) => {
-                    return Outcome::Dead(match when_up {
+                    let left = match when_up {
                         WhenUp::Keep => kept.out_of_time(),
                         WhenUp::Fail => Err(reason(ReasonKind::TimedOut, "")),
-                    });
+                    };
+                    return Outcome::Dead(Death::OutOfTime, left);
                 }
                 Some(Stopped::Cancelled) => {
-                    return Outcome::Dead(Err(reason(ReasonKind::TimedOut, "interrupted")));
+                    let interrupted = reason(ReasonKind::TimedOut, "interrupted");
+                    return Outcome::Dead(Death::Unwanted, Err(interrupted));
                 }
                 None => {}
             }
@@ -120,7 +133,7 @@ impl Worker {
                 Ok(Some(Reply::Part(part))) => {
                     let (before, place) = (Instant::now(), (part.track, part.span));
                     if let Err(stopped) = on_part(part) {
-                        return Outcome::Dead(Err(stopped));
+                        return Outcome::Dead(Death::Unwanted, Err(stopped));
                     }
                     kept.last = Some(place);
                     deadline.waited(before.elapsed());
@@ -129,7 +142,7 @@ impl Worker {
                 Ok(Some(Reply::Done(told))) => return Outcome::Fit(Ok(told.into())),
                 Ok(Some(Reply::Failed(failed))) => return Outcome::Fit(Err(failed)),
                 // The pipe closed, or what came through it is no message: either way the worker is done for.
-                Ok(None) | Err(_) => return Outcome::Dead(Err(self.cause_of_death())),
+                Ok(None) | Err(_) => return Outcome::Dead(Death::Died, Err(self.cause_of_death())),
             }
         }
     }
@@ -367,7 +380,7 @@ mod tests {
                     }
                     Ok(())
                 });
-                let Outcome::Dead(Err(stopped)) = outcome else { panic!("it goes on") };
+                let Outcome::Dead(_, Err(stopped)) = outcome else { panic!("it goes on") };
                 assert_eq!((stopped.detail.as_str(), taken), ("interrupted", last), "{track:?}");
             }
         }
@@ -416,7 +429,7 @@ mod tests {
             (WhenUp::Fail, Err("timed out".to_owned())),
         ] {
             let (_folder, mut worker) = saying_in_turn(&turns().collect::<Vec<_>>());
-            let Outcome::Dead(stalled) = decode(&mut worker, stall, when_up, &mut |_| Ok(())) else {
+            let Outcome::Dead(_, stalled) = decode(&mut worker, stall, when_up, &mut |_| Ok(())) else {
                 panic!("it stalled")
             };
             let warning = |head: Head| head.warning.map(|reason| reason.to_string()).unwrap_or_default();
@@ -431,7 +444,7 @@ mod tests {
         let limits = Limits { max_time: Duration::from_secs(1), ..Limits::default() };
         let request = Request { limits, ..request(Limits::MAX_STALL) };
         let outcome = worker.decode(&request, WhenUp::Fail, &Cancel::new(), &mut |_| Ok(()));
-        let Outcome::Dead(Err(failed)) = outcome else { panic!("it goes on") };
+        let Outcome::Dead(_, Err(failed)) = outcome else { panic!("it goes on") };
         assert_eq!(failed.kind, ReasonKind::TimedOut);
     }
 

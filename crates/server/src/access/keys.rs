@@ -3,8 +3,6 @@
 //! A key is `sns_`, its id, and 256 random bits. The file holds a BLAKE3 hash of it: who reads the file cannot ask with it. (Slow hashes
 //! are for passwords, which can be guessed.) The file is written anew as a whole, under the lock of the data folder.
 
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,6 +10,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
+use sensorium_engine::{OWNER_ONLY, replace_file};
 use sensorium_types::ErrorKind;
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +27,9 @@ const SECRET_BYTES: usize = 32;
 const MAX_KEYS: usize = 10_000;
 /// Most letters of a name.
 const MAX_NAME: usize = 200;
+/// Hours that a key is good still whose place another took, unless it is told.
+pub const DEFAULT_GRACE_HOURS: u32 = 24;
+const HOUR: Duration = Duration::from_secs(3600);
 /// How old the latest use of a key on disk may be.
 const SAVE_USES_EVERY: Duration = Duration::from_secs(60);
 
@@ -93,6 +95,22 @@ pub struct NewKey {
     pub lifetime: Option<Duration>,
     /// A key that this one takes the place of, and for how long that one is good still.
     pub replaces: Option<(String, Duration)>,
+}
+
+impl NewKey {
+    /// A key as people ask for it: how long it is good in days, and the one whose place it takes with the hours that that one is good
+    /// still ([`DEFAULT_GRACE_HOURS`] where they are not told).
+    pub fn of(
+        scope: Scope,
+        (name, collections): (String, Vec<String>),
+        expires_days: Option<u32>,
+        replaces: Option<(String, Option<u32>)>,
+    ) -> Self {
+        let lifetime = expires_days.map(|days| (HOUR * 24).saturating_mul(days));
+        let grace = |hours: Option<u32>| HOUR.saturating_mul(hours.unwrap_or(DEFAULT_GRACE_HOURS));
+        let replaces = replaces.map(|(id, hours)| (id, grace(hours)));
+        Self { name, scope, collections, lifetime, replaces }
+    }
 }
 
 /// What is known of a key, but for the key.
@@ -291,24 +309,12 @@ impl Keys {
         Ok(())
     }
 
-    /// Writes the file: under another name, synced, then renamed, readable by its owner alone.
+    /// Writes the file, readable by its owner alone.
     fn write(&self, table: &Table) -> Result<(), KeysError> {
         let failed = |source| KeysError::File { action: "write", path: self.path.clone(), source };
         let bytes = serde_json::to_vec_pretty(table)
             .map_err(|source| KeysError::Damaged { path: self.path.clone(), source })?;
-        let new = self.path.with_extension("json.new");
-        let write = || -> std::io::Result<()> {
-            let mut file =
-                std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-            file.write_all(&bytes)?;
-            file.sync_all()?;
-            fs_err::rename(&new, &self.path)?;
-            match self.path.parent() {
-                Some(folder) => fs_err::File::open(folder)?.sync_all(),
-                None => Ok(()),
-            }
-        };
-        write().map_err(failed)
+        replace_file(&self.path, &bytes, OWNER_ONLY).map_err(failed)
     }
 }
 

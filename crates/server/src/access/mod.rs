@@ -26,7 +26,7 @@ mod sessions;
 
 pub(crate) use audit::AuditLog;
 pub(crate) use caller::{Caller, carry, check_collection, scoped};
-pub use keys::{KeyFacts, KeyInfo, Keys, KeysError, NewKey};
+pub use keys::{DEFAULT_GRACE_HOURS, KeyFacts, KeyInfo, Keys, KeysError, NewKey};
 pub(crate) use quota::{Quotas, Turn};
 pub(crate) use sessions::{Sessions, in_header, set_cookie};
 

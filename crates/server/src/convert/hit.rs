@@ -5,16 +5,16 @@ use std::path::Path;
 use sensorium_api::convert::payload_fields;
 use sensorium_api::v1;
 use sensorium_types::{
-    Explain, ExplainedHit, ExplainedSearch, ExplainedStep, FilterFacts, Fusion, Hit, QueryReply,
+    Explain, ExplainedHit, ExplainedSearch, FilterFacts, Fusion, Hit, QueryReply, StageTime,
 };
 
 /// The answer without its first `offset` hits.
 pub(crate) fn query_response(reply: QueryReply, offset: usize, without_payload: bool) -> v1::QueryResponse {
-    let QueryReply { hits, weak, explain } = reply;
+    let QueryReply { hits, weak, steps, explain } = reply;
     v1::QueryResponse {
         hits: hits.into_iter().skip(offset).map(|hit| self::hit(&hit, without_payload)).collect(),
         weak,
-        explain: explain.map(self::explain),
+        explain: explain.map(|told| self::explain(told, steps)),
     }
 }
 
@@ -40,8 +40,8 @@ fn hit(hit: &Hit, without_payload: bool) -> v1::Hit {
     }
 }
 
-fn explain(explain: Explain) -> v1::Explain {
-    let Explain { fusion, languages, filter, searches, steps } = explain;
+fn explain(explain: Explain, steps: Vec<StageTime>) -> v1::Explain {
+    let Explain { fusion, languages, filter, searches } = explain;
     let fusion = match fusion {
         Fusion::Early => v1::Fusion::Early,
         Fusion::Late => v1::Fusion::Late,
@@ -58,7 +58,7 @@ fn explain(explain: Explain) -> v1::Explain {
         searches: searches.into_iter().map(search).collect(),
         steps: steps
             .into_iter()
-            .map(|ExplainedStep { name, seconds }| v1::ExplainedStep { name, seconds })
+            .map(|StageTime { stage, seconds }| v1::ExplainedStep { name: stage.into_owned(), seconds })
             .collect(),
         languages: languages
             .into_iter()

@@ -15,6 +15,7 @@ use sensorium_api::reflect::DynamicMessage;
 use sensorium_types::ErrorKind;
 use serde_json::{Map, Value};
 use tonic::Streaming;
+use tracing::{Instrument as _, debug_span};
 
 use super::json;
 use super::parameters::{fill, parse, put};
@@ -41,7 +42,11 @@ async fn answer(route: &'static Route, app: App, request: Request) -> Result<Res
     let call = method(route.rpc)?;
     let descriptor = call.input();
     let mut object = match route.has_body {
-        true => read_body(&app, &parts.headers, body, WITH_MEDIA.contains(&route.rpc)).await?,
+        true => {
+            let takes_media = WITH_MEDIA.contains(&route.rpc);
+            let reading = read_body(&app, &parts.headers, body, takes_media);
+            reading.instrument(debug_span!("receive")).await?
+        }
         false => Map::new(),
     };
     let parameters = parse(parts.uri.query())?;

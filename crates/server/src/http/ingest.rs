@@ -15,6 +15,7 @@ use sensorium_types::ErrorKind;
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
+use tracing::{Instrument as _, debug_span};
 use v1::ingest_request::Message as Asked;
 use v1::ingest_response::Message as Answered;
 
@@ -148,7 +149,7 @@ async fn feed(
                 }
                 let name = base_name(part.file_name().unwrap_or_default());
                 let sequence = outcomes.names.len() as u64 + 1;
-                let bytes = read_file(part, limit).await?;
+                let bytes = read_file(part, limit).instrument(debug_span!("receive")).await?;
                 outcomes.names.push(name.clone());
                 match bytes {
                     Some(bytes) => {

@@ -1,22 +1,21 @@
 //! How long the message of a call may take to arrive. How long its answer may take is each call's own matter.
 
 use std::convert::Infallible;
-use std::future::Future;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http_body::Frame;
 use sensorium_api::Fault;
 use sensorium_types::ErrorKind;
-use tokio::time::{Sleep, sleep};
 use tonic::Status;
 use tonic::body::Body;
-use tonic::codegen::{Bytes, Service, http};
+use tonic::codegen::{Service, http};
 use tonic::server::NamedService;
 
+use crate::body::{Timed, Timing};
+
 /// Paths of calls whose messages come as long as their clients like; they see to that themselves.
-const STREAMS: [&str; 2] = ["/sensorium.v1.IngestService/Ingest", "/sensorium.v1.IngestService/Upload"];
+pub(crate) const STREAMS: [&str; 2] =
+    ["/sensorium.v1.IngestService/Ingest", "/sensorium.v1.IngestService/Upload"];
 
 /// A service whose calls must arrive in time.
 #[derive(Debug, Clone)]
@@ -52,50 +51,24 @@ where
             return self.service.call(request);
         }
         let limit = self.limit;
-        let timed = |body| Body::new(Timed { body, limit, end: Box::pin(sleep(limit)) });
+        let timed = |body| Body::new(Timed::new(body, Timing::Whole, limit, late));
         self.service.call(request.map(timed))
     }
 }
 
-/// A body that fails once its time is up.
-struct Timed {
-    body: Body,
-    limit: Duration,
-    end: Pin<Box<Sleep>>,
-}
-
-impl http_body::Body for Timed {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
-            return Poll::Ready(frame);
-        }
-        if self.end.as_mut().poll(context).is_pending() {
-            return Poll::Pending;
-        }
-        let message = format!("the request did not arrive within {} s", self.limit.as_secs_f64());
-        Poll::Ready(Some(Err(Fault::new(ErrorKind::DeadlineExceeded, message).into())))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> http_body::SizeHint {
-        self.body.size_hint()
-    }
+fn late(limit: Duration) -> Status {
+    let message = format!("the request did not arrive within {} s", limit.as_secs_f64());
+    Fault::new(ErrorKind::DeadlineExceeded, message).into()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::future::poll_fn;
+    use std::future::{Future, poll_fn};
+    use std::pin::Pin;
 
+    use http_body::Frame;
     use tonic::Code;
+    use tonic::codegen::Bytes;
 
     use super::*;
 

@@ -7,6 +7,7 @@ use sensorium_engine::{Engine, EngineError};
 use sensorium_types::{CaptionEvent, CaptionInput, CaptionRequest, SummaryLength};
 use tokio::sync::mpsc::{self, UnboundedSender};
 use tonic::{Request, Response, Status};
+use tracing::Instrument as _;
 
 use super::answers::{AnswerSender, Answers, Unsent, answers};
 use crate::context::{Context, stopped};
@@ -56,10 +57,11 @@ impl Service {
         self.context.within(engine.check_captions()).await?;
         let context = self.context.clone();
         let (sender, answers) = answers(UNREAD_ANSWERS, context.settings().unread_timeout);
-        tokio::spawn(async move {
+        let telling = async move {
             let _place = place;
             run(context, engine, work, sender, answer).await;
-        });
+        };
+        tokio::spawn(telling.in_current_span());
         Ok(Response::new(answers))
     }
 }

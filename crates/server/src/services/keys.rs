@@ -1,7 +1,6 @@
 //! Keys: makes, lists and revokes them.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use sensorium_api::{ConvertError, Fault, v1};
 use tonic::{Request, Response, Status};
@@ -10,10 +9,6 @@ use crate::access::{KeyInfo, Keys, KeysError, NewKey};
 use crate::calls::Scope;
 use crate::context::Context;
 use crate::gate::enter;
-
-const HOUR: Duration = Duration::from_secs(3600);
-/// Hours that a key is good still whose place another took.
-const GRACE_HOURS: u32 = 24;
 
 /// `KeysService`.
 #[derive(Debug)]
@@ -78,14 +73,8 @@ impl v1::keys_service_server::KeysService for Service {
         let (_place, message) = enter(request);
         let v1::CreateKeyRequest { scope: asked, name, collections, expires_days, replaces, grace_hours } =
             message;
-        let grace = HOUR.saturating_mul(grace_hours.unwrap_or(GRACE_HOURS));
-        let new = NewKey {
-            name,
-            scope: scope(asked)?,
-            collections,
-            lifetime: expires_days.map(|days| (HOUR * 24).saturating_mul(days)),
-            replaces: (!replaces.is_empty()).then_some((replaces, grace)),
-        };
+        let replaces = (!replaces.is_empty()).then_some((replaces, grace_hours));
+        let new = NewKey::of(scope(asked)?, (name, collections), expires_days, replaces);
         let (info, key) = self.change(move |keys| keys.create(new)).await?;
         tracing::info!(target: "audit", key = %info.id, scope = info.scope.name(), "a key was made");
         Ok(Response::new(v1::CreateKeyResponse { id: info.id, key }))

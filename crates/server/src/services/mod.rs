@@ -21,6 +21,7 @@ use tonic::service::interceptor::InterceptedService;
 
 use self::answers::Answers;
 use self::arrival::Arrival;
+pub(crate) use self::arrival::STREAMS;
 use crate::context::Context;
 
 /// Every service, behind its gate and its limit on messages.

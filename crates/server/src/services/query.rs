@@ -2,7 +2,7 @@
 
 use sensorium_api::convert::{asset_id, failure_of_error, filter};
 use sensorium_api::{ConvertError, Fault, v1};
-use sensorium_types::{Cancel, Cursor, CurveRequest, QueryRequest};
+use sensorium_types::{Cancel, Cursor, CurveRequest};
 use tonic::{Request, Response, Status};
 
 use super::planned::not_built;
@@ -11,13 +11,12 @@ use super::{Answers, watch};
 use crate::context::Context;
 use crate::convert::{Asked, query_request, query_response, score_asset_response, terms};
 use crate::gate::{Place, enter};
+use crate::trace::stage_times;
 
 /// Assets of a page where a scroll does not say.
 const DEFAULT_PAGE: usize = 100;
 /// Most assets of a page.
 const MAX_PAGE: usize = 1000;
-/// Most hits of a query whose steps are counted though nobody asked how it came about.
-const TIMED_LIMIT: usize = 100;
 /// Most queries of a batch.
 const MAX_BATCH: usize = 64;
 
@@ -43,15 +42,9 @@ impl Service {
         let engine = self.context.reader(&collection_name).await?;
         check_space(&engine, using)?;
         let turn = self.context.queries().enter_now()?;
-        let is_told = request.explain;
-        // Steps are timed anyhow, and told with what explains; that of a long list is not made for them alone.
-        let request = QueryRequest { explain: is_told || request.limit <= TIMED_LIMIT, ..request };
-        let mut reply =
-            self.context.within(engine.query(request, Cancel::new().keeping((place, turn)))).await?;
-        for step in reply.explain.iter().flat_map(|explain| &explain.steps) {
-            self.context.metrics().stage(&step.name, step.seconds);
-        }
-        reply.explain = reply.explain.filter(|_| is_told);
+        let (cancel, times) = (Cancel::new().keeping((place, turn)), stage_times());
+        let reply = self.context.within(engine.query_timed(request, cancel, &times)).await?;
+        self.context.metrics().query(&reply.steps);
         Ok(query_response(reply, offset, without_payload))
     }
 }

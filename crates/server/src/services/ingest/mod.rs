@@ -19,6 +19,7 @@ mod watermark;
 
 use sensorium_api::v1;
 use tonic::{Request, Response, Status, Streaming};
+use tracing::Instrument as _;
 
 use super::answers::{Answers, answers};
 use crate::access::carry;
@@ -52,10 +53,11 @@ impl v1::ingest_service_server::IngestService for Service {
         let (place, messages) = enter(request);
         let context = self.context.clone();
         let (sender, answers) = answers(UNREAD_ANSWERS, context.settings().unread_timeout);
-        tokio::spawn(carry(async move {
+        let taking = carry(async move {
             let _place: Option<Place> = place;
             stream::run(context, messages, sender).await;
-        }));
+        });
+        tokio::spawn(taking.in_current_span());
         Ok(Response::new(answers))
     }
 
@@ -75,10 +77,11 @@ impl v1::ingest_service_server::IngestService for Service {
         let run = paths::prepare(&self.context, message).await?;
         let (sender, answers) = answers(UNREAD_ANSWERS, self.context.settings().unread_timeout);
         let stopping = self.context.stopping();
-        tokio::spawn(async move {
+        let running = async move {
             let _place: Option<Place> = place;
             run.go(sender, stopping).await;
-        });
+        };
+        tokio::spawn(running.in_current_span());
         Ok(Response::new(answers))
     }
 }

@@ -8,11 +8,12 @@ use sensorium_api::v1::ingest_request::Message as Asked;
 use sensorium_api::v1::ingest_response::Message as Answer;
 use sensorium_api::{Fault, v1};
 use sensorium_engine::Engine;
-use sensorium_types::ErrorKind;
+use sensorium_types::{ErrorKind, StageTimes};
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 use tonic::{Code, Streaming};
+use tracing::{Instrument as _, debug_span};
 
 use super::room::{Room, Rooms};
 use super::watermark::Watermark;
@@ -21,6 +22,7 @@ use crate::convert::{failed_item, item, item_result};
 use crate::fault::fault;
 use crate::metrics::Metrics;
 use crate::services::answers::{AnswerSender, Unsent};
+use crate::trace::told;
 use crate::uploads::Uploads;
 
 /// How long a client waits before it sends an item again that found no room.
@@ -164,7 +166,9 @@ impl Stream<'_> {
         if !name.is_empty() {
             self.names.insert(name.clone());
         }
-        self.working.spawn(work((Arc::clone(&self.engine), self.uploads.clone()), message, name, room));
+        let item = debug_span!("item", sequence);
+        let work = work((Arc::clone(&self.engine), self.uploads.clone()), message, name, room);
+        self.working.spawn(work.instrument(item));
         Ok(())
     }
 
@@ -232,10 +236,12 @@ async fn work(
     room: Room,
 ) -> Finished {
     let sequence = message.sequence;
+    let times = StageTimes::default();
     let outcome = match item(message, &uploads) {
-        Ok(item) => engine.ingest(item).await.map_err(|error| fault(&error)),
+        Ok(item) => engine.ingest_timed(item, &times).await.map_err(|error| fault(&error)),
         Err(error) => Err(error.into()),
     };
+    tracing::debug!(stages = %told(&times.read()), "an item is done");
     drop(room);
     let result = match outcome {
         Ok(outcome) => item_result(sequence, &outcome, engine.change()),

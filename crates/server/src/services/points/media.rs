@@ -6,6 +6,7 @@ use std::io::{Read, Seek, SeekFrom};
 use sensorium_api::{ConvertError, Fault, v1};
 use sensorium_engine::OpenMedia;
 use sensorium_types::ErrorKind;
+use tracing::Instrument as _;
 
 use crate::context::{Context, stopped};
 use crate::gate::Place;
@@ -40,7 +41,7 @@ pub(super) fn send(
     let left = length.map_or(behind, |length| length.min(behind));
     let (sender, answers) = answers(UNREAD_PIECES, context.settings().unread_timeout);
     let mut stopping = context.stopping();
-    tokio::spawn(async move {
+    let sending = async move {
         let _place = place;
         let reading = pieces(file, (offset, left), first, &sender);
         let ended = tokio::select! {
@@ -54,7 +55,8 @@ pub(super) fn send(
             Err(End::Unread) => sender.end_unread(),
             Err(End::Told(fault)) => sender.end(fault),
         }
-    });
+    };
+    tokio::spawn(sending.in_current_span());
     Ok(answers)
 }
 

@@ -1,7 +1,14 @@
-//! What is counted, for Prometheus: calls by method and code, their times, what was turned away, items, and at each scrape what
-//! collections hold and what the process takes.
+//! What is counted, for Prometheus.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | this one | what the server counts itself: calls by method and code, their times, what was turned away, items |
+//! | `now` | what is asked for at each scrape: of collections, encoders, workers, storage and process |
+//! | `text` | how that is written |
 
-use std::fmt::Write as _;
+mod now;
+mod text;
+
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -11,10 +18,14 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
-use sensorium_types::StatsReply;
+use sensorium_types::StageTime;
+
+pub(crate) use now::Scrape;
 
 /// Buckets of times: from a millisecond, each twice the one before, to half a minute.
 const BUCKETS: u16 = 16;
+/// Buckets of the times of stages: from a tenth of a millisecond.
+const FINE_BUCKETS: u16 = 19;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Call {
@@ -63,8 +74,9 @@ impl Default for Metrics {
         let histogram: fn() -> Histogram = || Histogram::new(exponential_buckets(0.001, 2.0, BUCKETS));
         let seconds = Family::new_with_constructor(histogram);
         registry.register("call_seconds", "Time from a request to the head of its answer", seconds.clone());
-        let stages = Family::new_with_constructor(histogram);
-        registry.register("stage_seconds", "Time of the steps of queries", stages.clone());
+        let fine: fn() -> Histogram = || Histogram::new(exponential_buckets(0.0001, 2.0, FINE_BUCKETS));
+        let stages = Family::new_with_constructor(fine);
+        registry.register("query_stage_seconds", "Time of the stages of queries", stages.clone());
         let bytes = Gauge::default();
         registry.register(
             "ingest_bytes_in_flight",
@@ -105,9 +117,11 @@ impl Metrics {
         self.seconds.get_or_create(&Method { method: method.to_owned() }).observe(took.as_secs_f64());
     }
 
-    /// Counts a step of a query. `stage` is one of few.
-    pub(crate) fn stage(&self, stage: &str, seconds: f64) {
-        self.stages.get_or_create(&Stage { stage: stage.to_owned() }).observe(seconds);
+    /// Counts the stages of a query, of which there are few.
+    pub(crate) fn query(&self, stages: &[StageTime]) {
+        for StageTime { stage, seconds } in stages {
+            self.stages.get_or_create(&Stage { stage: stage.clone().into_owned() }).observe(*seconds);
+        }
     }
 
     /// Takes note of the bytes that are worked on.
@@ -126,7 +140,7 @@ impl Metrics {
     }
 
     /// Everything, in the text form of Prometheus.
-    pub(crate) fn text(&self, collections: &[StatsReply]) -> String {
+    pub(crate) fn text(&self, scrape: Scrape) -> String {
         let mut text = String::new();
         if let Err(error) = encode(&mut text, &self.registry) {
             tracing::error!(%error, "metrics cannot be written");
@@ -134,94 +148,10 @@ impl Metrics {
         // What is asked for at this moment goes before the end mark.
         let end = text.rfind("# EOF").unwrap_or(text.len());
         text.truncate(end);
-        let mut now = Now::default();
-        for stats in collections {
-            now.collection(stats);
-        }
-        now.process();
-        text.push_str(&now.finish());
+        text.push_str(&scrape.text());
         text.push_str("# EOF\n");
         text
     }
-}
-
-/// Gauges that are asked for at each scrape, each name with its samples.
-#[derive(Debug, Default)]
-struct Now(Vec<(&'static str, &'static str, Vec<String>)>);
-
-impl Now {
-    fn put(&mut self, name: &'static str, help: &'static str, labels: &str, value: f64) {
-        let sample =
-            if labels.is_empty() { format!("{name} {value}") } else { format!("{name}{{{labels}}} {value}") };
-        match self.0.iter_mut().find(|(known, ..)| *known == name) {
-            Some((_, _, samples)) => samples.push(sample),
-            None => self.0.push((name, help, vec![sample])),
-        }
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
-    fn collection(&mut self, stats: &StatsReply) {
-        let collection = format!("collection=\"{}\"", escaped(&stats.collection));
-        let counts = &stats.counts;
-        self.put("sensorium_assets", "Assets", &collection, counts.assets as f64);
-        self.put("sensorium_points", "Points", &collection, counts.points as f64);
-        if let Some(bytes) = counts.bytes_on_disk {
-            self.put("sensorium_disk_bytes", "Bytes on disk", &collection, bytes as f64);
-        }
-        if let Some(bytes) = counts.bytes_in_memory {
-            self.put(
-                "sensorium_memory_bytes",
-                "Bytes of memory without a file behind them",
-                &collection,
-                bytes as f64,
-            );
-        }
-        for known in counts.recall.iter().filter(|known| known.nearest > 0) {
-            let labels =
-                format!("{collection},from=\"{}\",of=\"{}\"", escaped(&known.from), escaped(&known.of));
-            let recall = known.found as f64 / known.nearest as f64;
-            self.put(
-                "sensorium_recall",
-                "Share of the nearest that searches through graphs find",
-                &labels,
-                recall,
-            );
-        }
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
-    fn process(&mut self) {
-        let status = fs_err::read_to_string("/proc/self/status").unwrap_or_default();
-        let field = |name: &str| -> Option<u64> {
-            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-            line.split_whitespace().next()?.parse().ok()
-        };
-        if let Some(kib) = field("VmRSS:") {
-            self.put("process_resident_memory_bytes", "Resident memory", "", kib as f64 * 1024.0);
-        }
-        if let Some(threads) = field("Threads:") {
-            self.put("process_threads", "Threads", "", threads as f64);
-        }
-        if let Ok(descriptors) = fs_err::read_dir("/proc/self/fd") {
-            self.put("process_open_fds", "Open descriptors", "", descriptors.count() as f64);
-        }
-    }
-
-    fn finish(self) -> String {
-        let mut text = String::new();
-        for (name, help, samples) in self.0 {
-            // A `String` takes whatever is written.
-            let _ = writeln!(text, "# HELP {name} {help}.\n# TYPE {name} gauge");
-            for sample in samples {
-                let _ = writeln!(text, "{sample}");
-            }
-        }
-        text
-    }
-}
-
-fn escaped(label: &str) -> String {
-    label.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
 #[cfg(test)]
@@ -235,20 +165,21 @@ mod tests {
         metrics.end("QueryService/Query", "OK", Duration::from_millis(3));
         metrics.reject("origin");
         metrics.item("indexed");
-        let text = metrics.text(&[]);
+        metrics.query(&[StageTime { stage: "search".into(), seconds: 0.001 }]);
+        let text = metrics.text(Scrape::default());
         for line in [
             "sensorium_calls_in_flight 1",
             "sensorium_calls_total{method=\"QueryService/Query\",code=\"OK\"} 1",
             "sensorium_call_seconds_count{method=\"QueryService/Query\"} 1",
             "sensorium_rejected_total{reason=\"origin\"} 1",
             "sensorium_ingest_items_total{outcome=\"indexed\"} 1",
+            "sensorium_query_stage_seconds_count{stage=\"search\"} 1",
         ] {
             assert!(text.lines().any(|known| known == line), "{line}\n{text}");
         }
         assert!(text.contains("process_resident_memory_bytes ") && text.ends_with("# EOF\n"));
         assert_eq!(text.matches("# EOF").count(), 1);
         drop(in_flight);
-        assert!(metrics.text(&[]).contains("sensorium_calls_in_flight 0"));
-        assert_eq!(escaped("a\"b\\c\n"), "a\\\"b\\\\c\\n");
+        assert!(metrics.text(Scrape::default()).contains("sensorium_calls_in_flight 0"));
     }
 }

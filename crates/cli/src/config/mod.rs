@@ -1,5 +1,7 @@
 //! Settings of a server: a TOML file, before it the environment, before both what is typed.
 
+mod traces;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -25,6 +27,8 @@ pub(crate) struct File {
     base_path: Option<String>,
     allow_path: Option<Vec<PathBuf>>,
     jobs: Option<u16>,
+    #[serde(default)]
+    traces: traces::TracesFile,
     #[serde(default)]
     limits: BTreeMap<String, u64>,
 }
@@ -90,7 +94,9 @@ pub(crate) fn settle(typed: ServeSettings, file: File) -> Result<Settled, CliErr
         (None, None) => None,
         (Some(_), None) | (None, Some(_)) => return Err(CliError::HalfOfTls),
     };
+    let export = traces::export(&typed.traces, &file.traces).map_err(|what| CliError::Traces { what })?;
     let mut settings = Settings {
+        export,
         listen: typed.listen.or(file.listen).unwrap_or(DEFAULT_LISTEN),
         tls,
         insecure: typed.insecure || file.insecure.unwrap_or(false),
@@ -138,6 +144,16 @@ pub(crate) fn show(environment: ServeSettings, file: File) -> Result<String, Cli
         has(!environment.allow_path.is_empty(), file.allow_path.is_some()),
         has(environment.jobs.is_some(), file.jobs.is_some()),
     ];
+    let of_traces = {
+        let (typed, filed) = (&environment.traces, &file.traces);
+        [
+            has(typed.traces_endpoint.is_some(), filed.endpoint.is_some()),
+            has(typed.traces_service.is_some(), filed.service.is_some()),
+            has(typed.traces_sampler.is_some(), filed.sampler.is_some()),
+            has(typed.traces_sampler_arg.is_some(), filed.sampler_arg.is_some()),
+        ]
+    };
+    let traces = traces::merged(&environment.traces, &file.traces);
     let typed: Vec<String> = environment.limit.iter().map(|(name, _)| name.clone()).collect();
     let filed: Vec<String> = file.limits.keys().cloned().collect();
     let Settled { settings, jobs } = settle(environment, file)?;
@@ -196,6 +212,32 @@ pub(crate) fn show(environment: ServeSettings, file: File) -> Result<String, Cli
         jobs_from,
         "jobs",
         jobs.map(|jobs| jobs.to_string()),
+    );
+    let [endpoint, service, sampler, sampler_arg] = of_traces;
+    let mut put = |help: &str, from: &str, name: &str, value: Option<String>| {
+        let _ = match value {
+            Some(value) => writeln!(text, "# {help} ({from})\n{name} = {value}"),
+            None => writeln!(text, "# {help} ({from})\n# {name} ="),
+        };
+    };
+    put(
+        "Spans of requests: the collector, by OTLP over gRPC",
+        endpoint,
+        "traces.endpoint",
+        traces.endpoint.as_deref().map(quoted),
+    );
+    put("The name under which they stand", service, "traces.service", traces.service.as_deref().map(quoted));
+    put(
+        "Which traces are kept, as OpenTelemetry names it",
+        sampler,
+        "traces.sampler",
+        traces.sampler.as_deref().map(quoted),
+    );
+    put(
+        "The share that a sampler with `ratio` keeps",
+        sampler_arg,
+        "traces.sampler_arg",
+        traces.sampler_arg.map(|share| format!("{share:?}")),
     );
     text.push_str("\n[limits]\n");
     for limit in LIMITS {
