@@ -5,7 +5,7 @@ use crate::graph::{GraphParams, Layout};
 /// Bytes of the block cache that all collections share.
 pub const DEFAULT_BLOCK_CACHE_BYTES: usize = 64 << 20;
 /// Bytes of memtables that all collections share before the fullest is written out.
-pub const DEFAULT_WRITE_BUFFER_BYTES: usize = 32 << 20;
+pub const DEFAULT_WRITE_BUFFER_BYTES: usize = 16 << 20;
 /// Points of a growing tail that make the optimizer seal it.
 pub const DEFAULT_SEAL_POINTS: usize = 20_000;
 

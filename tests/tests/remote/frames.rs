@@ -39,7 +39,7 @@ fn field(name: &str, value: &str) -> Vec<u8> {
 }
 
 /// The head of a call of gRPC.
-fn head(server: &Served, path: &str, encoding: &str) -> Vec<u8> {
+fn head(server: &Served, path: &str, more: &[(&str, &str)]) -> Vec<u8> {
     let fields = [
         (":method", "POST"),
         (":scheme", "http"),
@@ -47,9 +47,8 @@ fn head(server: &Served, path: &str, encoding: &str) -> Vec<u8> {
         (":authority", server.url.trim_start_matches("http://")),
         ("content-type", "application/grpc"),
         ("te", "trailers"),
-        ("grpc-encoding", encoding),
     ];
-    fields.iter().flat_map(|(name, value)| field(name, value)).collect()
+    fields.iter().chain(more).flat_map(|(name, value)| field(name, value)).collect()
 }
 
 fn begun(server: &Served) -> TcpStream {
@@ -68,11 +67,11 @@ pub(crate) enum Ended {
 }
 
 /// Sends one packed message, of at most a window's bytes, and waits for the end of the call.
-pub(crate) fn call(server: &Served, path: &str, encoding: &str, packed: &[u8]) -> Ended {
+pub(crate) fn call(server: &Served, path: &str, headers: &[(&str, &str)], packed: &[u8]) -> Ended {
     let mut stream = begun(server);
     let length = u32::try_from(packed.len()).expect("short").to_be_bytes();
     let message = [&[1], &length[..], packed].concat();
-    let mut sent = frame(HEADERS, END_HEADERS, 1, &head(server, path, encoding));
+    let mut sent = frame(HEADERS, END_HEADERS, 1, &head(server, path, headers));
     let mut pieces = message.chunks(MAX_FRAME_BYTES).peekable();
     while let Some(piece) = pieces.next() {
         let flags = if pieces.peek().is_none() { END_STREAM } else { 0 };
@@ -97,7 +96,7 @@ pub(crate) fn call(server: &Served, path: &str, encoding: &str, packed: &[u8]) -
 
 /// What breaks the rules of HTTP/2, or uses them to make work.
 fn malformed(server: &Served, random: &mut Seeded) -> Vec<Vec<u8>> {
-    let head = head(server, "/sensorium.v1.QueryService/Query", "identity");
+    let head = head(server, "/sensorium.v1.QueryService/Query", &[]);
     let open = |stream| frame(HEADERS, END_HEADERS, stream, &head);
     let resets = (0..500).flat_map(|call| {
         let stream = 2 * call + 1;

@@ -15,6 +15,8 @@ use crate::options::MemoryBudget;
 /// Bytes of one family's memtable before it is written out. Small, so that memory stays as it is while little is written; most
 /// families are written in order of key, and their tables sink to lower levels without being written again.
 const WRITE_BUFFER_BYTES: usize = 4 << 20;
+/// Bytes that a memtable takes at a time. They count at once for what all collections may take together, and each has ten families.
+const ARENA_BLOCK_BYTES: usize = 64 << 10;
 /// Bytes of write-ahead logs at which the quietest families are written out, so that old logs can go.
 const MAX_WAL_BYTES: u64 = 256 << 20;
 /// Bytes after which a file being written is handed to the disk.
@@ -128,6 +130,7 @@ impl Family {
         options.set_block_based_table_factory(&table);
         options.set_compression_type(self.compression());
         options.set_write_buffer_size(WRITE_BUFFER_BYTES);
+        options.set_arena_block_size(ARENA_BLOCK_BYTES);
         options.set_optimize_filters_for_hits(self == Self::Vectors);
         options
     }
