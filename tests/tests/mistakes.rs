@@ -54,7 +54,7 @@ fn mistakes_of_the_command_line_exit_with_2() {
     assert_told(&sensorium, &["search", "x", "--contact-sheet", "a.gif"], 2, &[".html or .png"]);
     assert_told(
         &sensorium,
-        &["reembed", "--server", "http://127.0.0.1:1"],
+        &["repair", "--server", "http://127.0.0.1:1"],
         2,
         &["works on this machine alone"],
     );

@@ -90,8 +90,17 @@ export function media(id, collection) {
   return assetAddress(collection, id, 'media');
 }
 
-export function clip(id, collection, start, end) {
-  return assetAddress(collection, id, 'clip', { start_ms: Math.max(0, Math.floor(start)), end_ms: Math.ceil(end) });
+/** Types of images that every browser of today shows. */
+const SHOWN = /^image\/(jpeg|png|apng|gif|webp|avif|bmp|x-icon|vnd\.microsoft\.icon)$/;
+
+/** Whether a browser shows an image of this type as it is; one of an unknown type is tried. */
+export function shows(mime) {
+  return typeof mime !== 'string' || SHOWN.test(mime);
+}
+
+/** An image as a JPEG, which the server makes of it. */
+export function preview(id, collection) {
+  return assetAddress(collection, id, 'preview');
 }
 
 /** A stored asset as a hit that nothing was asked for. */

@@ -2,7 +2,7 @@
 import { html, useEffect, useRef, useState } from './html.js';
 import { Icon, IconButton } from './icons.js';
 import { Details } from './details.js';
-import { hitKey, media, modality, modalityName, name, clip, thumbnail } from './hits.js';
+import { hitKey, media, modality, modalityName, name, preview, shows, thumbnail } from './hits.js';
 import { cut, words } from './passages.js';
 import { Playback } from './playback.js';
 import { Timeline, useCourse } from './timeline.js';
@@ -11,8 +11,9 @@ import { prefs } from './prefs.js';
 import { useStore } from './store.js';
 
 function Still({ hit, collection }) {
-  // What the browser cannot show is asked for converted, and is shown small where even that fails.
-  const ways = [media(hit.asset_id, collection), clip(hit.asset_id, collection, 0, 1000)];
+  // What browsers do not show is asked for converted, and is shown small where even that fails.
+  const ways = [media(hit.asset_id, collection), preview(hit.asset_id, collection)];
+  if (!shows(hit.payload?.mime)) ways.reverse();
   const [way, setWay] = useState(0);
   const [ready, setReady] = useState(false);
   useEffect(() => {

@@ -44,11 +44,19 @@ test('what the browser cannot play is converted', async () => {
   await check();
 });
 
-test('an image that the browser cannot show has its preview', async () => {
+test('an image that the browser cannot show is converted in its full size', async () => {
   const { page, check } = await open(`${server.url}?q=the+planet+Saturn&m=image`);
   await settled(page);
+  const asked = [];
+  page.on('request', (request) => asked.push(new URL(request.url()).pathname.split('/').pop()));
   await openHit(page, 'planet.tiff');
-  await page.waitForFunction(() => [...document.querySelectorAll('.still img')].some((image) => image.complete && image.naturalWidth > 0));
+  const shown = await page.waitForFunction(() => {
+    const image = document.querySelector('.still img.still-full:not(.coming)');
+    return image?.complete && image.naturalWidth > 0 && [image.naturalWidth, image.naturalHeight];
+  }).then((handle) => handle.jsonValue());
+  assert.deepEqual(shown, [240, 240], 'as large as it is');
+  assert.ok(asked.includes('preview') && !asked.includes('media'), `asked for ${asked}`);
+  await shot(page, 'converted-image');
   await check();
 });
 

@@ -208,6 +208,7 @@ export async function start(options = {}) {
         if (asset.kind === 'audio') return file(request, response, made(`${asset.id}.jpg`, ['-i', asset.path, '-filter_complex', 'color=white:320x80[b];[0:a]showwavespic=s=320x80:colors=#28466e[w];[b][w]overlay', '-frames:v', '1']), 'image/jpeg');
         return file(request, response, made(`${asset.id}-${ordinal}.jpg`, [...(seconds > 0 ? ['-ss', String(seconds)] : []), '-i', asset.path, '-frames:v', '1', '-vf', 'scale=320:-2']), 'image/jpeg');
       }
+      case 'preview': return file(request, response, made(`${asset.id}-preview.jpg`, ['-i', asset.path, '-frames:v', '1']), 'image/jpeg');
       case 'clip': {
         const [from, to] = [Number(searchParams.get('start_ms')), Number(searchParams.get('end_ms'))];
         const kind = asset.kind === 'audio' ? 'm4a' : 'mp4';

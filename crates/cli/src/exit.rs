@@ -25,6 +25,7 @@ fn exit_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
             | CliError::Settings { .. }
             | CliError::HalfOfTls
             | CliError::Traces { .. }
+            | CliError::AllowUri(_)
             | CliError::OneClip
             | CliError::ClipOfStored
             | CliError::ClipOverVideo { .. }
@@ -48,6 +49,7 @@ fn exit_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
             | CliError::TooLargeToSend { .. }
             | CliError::Clip { .. }
             | CliError::Served { .. }
+            | CliError::ServerLeft
             | CliError::NoCollection { .. } => Exit::Error,
         });
     }

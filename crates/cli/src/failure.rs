@@ -76,6 +76,12 @@ pub(crate) enum CliError {
         /// What is wrong, and what would be right.
         what: String,
     },
+    /// A server that said nothing more.
+    #[error("the server ended the run without a last word: run it again, it goes on from there")]
+    ServerLeft,
+    /// A place that is none, or that is never fetched from.
+    #[error("--allow-uri")]
+    AllowUri(#[source] sensorium_server::AllowError),
     /// The path of this program is not known, and so none to start workers with.
     #[error("find the program of the decoding workers")]
     OwnProgram {

@@ -4,11 +4,10 @@ use std::path::PathBuf;
 
 use sensorium_api::convert::space_info;
 use sensorium_api::v1;
-use sensorium_types::{
-    CaptionCounts, FailedFile, FailureReason, ItemFailure, Problem, ReasonKind, StatsReply,
-};
+use sensorium_types::{CaptionCounts, FailedFile, Problem, StatsReply};
 use tonic::Request;
 
+use crate::reembed::reason;
 use crate::{Client, ClientError};
 
 /// What a server is.
@@ -90,13 +89,5 @@ impl Client {
 
 fn failed_file(message: v1::FailedFile) -> FailedFile {
     let v1::FailedFile { path, failure, tries, bytes } = message;
-    let failure = ItemFailure::from(failure.unwrap_or_default());
-    let reason = match failure {
-        ItemFailure::Bytes(reason) => reason,
-        // A reason that only a newer server knows; its sentence is kept.
-        ItemFailure::Item { message, .. } | ItemFailure::Unknown { message, .. } => {
-            FailureReason::new(ReasonKind::Unsupported, message)
-        }
-    };
-    FailedFile { path: PathBuf::from(path), reason, tries, bytes }
+    FailedFile { path: PathBuf::from(path), reason: reason(failure.unwrap_or_default()), tries, bytes }
 }

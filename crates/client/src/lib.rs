@@ -20,6 +20,7 @@
 //! | `caption` | media to words |
 //! | `ingest`, `session`, `item` | a stream of items to a stream of their outcomes |
 //! | `paths` | [`IndexReply`]: files that the server itself reads |
+//! | `reembed` | collections that are brought to the server's bundle |
 //! | `file` | files whose bytes it is sent |
 //! | `retry` | when a call is tried again |
 //! | `options` | [`Options`]: how a client behaves |
@@ -45,6 +46,7 @@ mod metrics;
 mod options;
 mod paths;
 mod query;
+mod reembed;
 mod retry;
 mod session;
 
@@ -55,6 +57,7 @@ pub use error::ClientError;
 pub use key::{ApiKey, BadKey};
 pub use options::{DEFAULT_CALL_TIMEOUT, DEFAULT_CONNECT_TIMEOUT, DEFAULT_MAX_REPLY_BYTES, Options};
 pub use paths::IndexReply;
+pub use reembed::{ReembedOrder, ReembedReply};
 pub use retry::{DEFAULT_ATTEMPTS, DEFAULT_FIRST_WAIT, Retry};
 
 /// The messages, for what has no typed form of its own.

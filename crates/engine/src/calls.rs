@@ -47,7 +47,7 @@ impl Engine {
         events: UnboundedSender<IndexEvent>,
         cancel: Cancel,
     ) -> Result<IndexSummary, EngineError> {
-        self.check_writable()?;
+        let _writes = self.begin_write()?;
         self.check_space()?;
         let _one_at_a_time = self.indexing.lock().await;
         let setting = Setting {
@@ -151,7 +151,7 @@ impl Engine {
         item: IngestItem,
         times: &StageTimes,
     ) -> Result<ItemOutcome, EngineError> {
-        self.check_writable()?;
+        let _writes = self.begin_write()?;
         self.check_space()?;
         let ingest = Ingest {
             store: self.store(),
@@ -182,7 +182,7 @@ impl Engine {
     /// # Errors
     /// If the engine only reads, or the store fails.
     pub async fn delete(&self, selector: DeleteSelector) -> Result<DeleteOutcome, EngineError> {
-        self.check_writable()?;
+        let _writes = self.begin_write()?;
         let mut outcome = DeleteOutcome::default();
         match selector {
             DeleteSelector::Ids(ids) => {
@@ -283,9 +283,7 @@ impl Engine {
     /// # Errors
     /// If the engine only reads, or the store cannot be repaired.
     pub async fn repair(&self, dry_run: bool) -> Result<Vec<Problem>, EngineError> {
-        if !dry_run {
-            self.check_writable()?;
-        }
+        let _writes = if dry_run { None } else { Some(self.begin_write()?) };
         Ok(self.store.repair(dry_run).await?)
     }
 
@@ -329,7 +327,7 @@ impl Engine {
     /// # Errors
     /// If the engine only reads, too many fields are indexed, or the store fails.
     pub async fn index_field(&self, field: &str, wanted: bool) -> Result<bool, EngineError> {
-        self.check_writable()?;
+        let _writes = self.begin_write()?;
         Ok(self.store.index_field(field, wanted).await?)
     }
 
@@ -367,7 +365,7 @@ impl Engine {
     /// # Errors
     /// If the store fails.
     pub async fn seal(&self) -> Result<(), EngineError> {
-        self.check_writable()?;
+        let _writes = self.begin_write()?;
         Ok(self.store.seal().await?)
     }
 }

@@ -12,6 +12,7 @@ use sensorium_types::{Alias, AliasChange, CollectionSummary, ContentHash, MediaP
 use crate::blocking::blocking;
 use crate::seams::{Decode, Encode, Encoders, Workers, encoder_spec};
 use crate::stages::Stages;
+use crate::writing::{Writer, Writing};
 use crate::{DEFAULT_COLLECTION, EngineConfig, EngineError, copies, server_file};
 
 /// Field of an asset's facts that names the copies of its parts, where it has more than one.
@@ -61,6 +62,8 @@ pub struct Engine {
     pub(crate) stages: Arc<Stages>,
     /// One run of `index` at a time.
     pub(crate) indexing: tokio::sync::Mutex<()>,
+    /// Who may write.
+    pub(crate) writing: Writing,
     /// The data folder's collections; `None` over a store that was made elsewhere.
     database: Option<Arc<dyn Database>>,
 }
@@ -100,6 +103,7 @@ impl Engine {
             access,
             stages: Arc::default(),
             indexing: tokio::sync::Mutex::default(),
+            writing: Writing::default(),
             database: Some(database),
         }))
     }
@@ -117,6 +121,7 @@ impl Engine {
             access,
             stages: Arc::default(),
             indexing: tokio::sync::Mutex::default(),
+            writing: Writing::default(),
             database: None,
         })
     }
@@ -139,6 +144,7 @@ impl Engine {
             access: self.access,
             stages: Arc::clone(&self.stages),
             indexing: tokio::sync::Mutex::default(),
+            writing: Writing::default(),
             database: Some(database),
         }))
     }
@@ -220,6 +226,15 @@ impl Engine {
             Access::Write => Ok(()),
             Access::Read => Err(EngineError::ReadOnly),
         }
+    }
+
+    /// Begins to write to the collection.
+    ///
+    /// # Errors
+    /// If the engine only reads, or the collection is made anew, or was.
+    pub(crate) fn begin_write(&self) -> Result<Writer, EngineError> {
+        self.check_writable()?;
+        self.writing.begin().ok_or_else(|| EngineError::MadeAnew { collection: self.collection.clone() })
     }
 
     /// That the bundle encodes into the collection's space.

@@ -64,6 +64,14 @@ pub enum EngineError {
     /// A write through an engine opened for reading.
     #[error("the database is open for reading only")]
     ReadOnly,
+    /// The collection is being made anew, or has been since it was opened.
+    #[error(
+        "the collection {collection:?} is made anew (sensorium reembed), and takes no changes until its end: ask again"
+    )]
+    MadeAnew {
+        /// The collection.
+        collection: String,
+    },
     /// A PATH to index that is not there.
     #[error("{}: no such file or folder", path.display())]
     PathMissing {
@@ -342,7 +350,7 @@ impl EngineError {
         match self {
             Self::Store(error) => error.kind,
             Self::Embed(error) => error.kind(),
-            Self::Media(_) => ErrorKind::Unavailable,
+            Self::Media(_) | Self::MadeAnew { .. } => ErrorKind::Unavailable,
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => ErrorKind::NotFound,
             Self::Io { .. } => ErrorKind::Unavailable,
             Self::UnknownCollection { .. }

@@ -70,7 +70,7 @@ impl Engine {
     }
 
     async fn edit(&self, selector: DeleteSelector, edit: Edit) -> Result<FieldsOutcome, EngineError> {
-        self.check_writable()?;
+        let _writes = self.begin_write()?;
         let mut outcome = FieldsOutcome::default();
         match selector {
             DeleteSelector::Ids(mut ids) => {

@@ -20,7 +20,7 @@
 //! | `index` | a folder to assets: [`Engine::index`] |
 //! | `query` | terms to hits: [`Engine::query`] |
 //! | `moments` | which neighbouring points make a moment (CONTRACTS.md section 6) |
-//! | `reembed` | a collection to another bundle: [`ReembedPlan`], [`ReembedEvent`] |
+//! | `reembed` | a collection to another bundle: [`Reembedding`] |
 //! | `ingest` | items from a network: [`Engine::ingest`] |
 //! | `captions` | images, videos and audio to words, videos to storyboards, captions as data: [`Captions`] |
 //! | `encode`, `vectors` | parts to points; sums and means |
@@ -65,6 +65,7 @@ mod upsert;
 mod vectors;
 mod warning;
 mod watch;
+mod writing;
 
 pub use captions::{CaptionOutcome, CaptionPace, Captions, CaptionsMade, CaptionsSummary};
 pub use config::{DEFAULT_COLLECTION, EngineConfig};
@@ -75,12 +76,13 @@ pub use index::{Found, MetaTable, find};
 pub use media::{MediaFile, OpenMedia};
 pub use peaks::Peaks;
 pub use query::LOG_PROB_AS_COSINE;
-pub use reembed::{
-    Losses, ReembedEvent, ReembedPlan, ReembedState, ReembedSummary, Substitute, WithoutMedia,
-};
+pub use reembed::Reembedding;
 pub use replace::{FOR_ALL, OWNER_ONLY, replace_file};
 pub use retry::{RetryPlan, RetryRun};
 pub use seams::{Captioned, Decode, Encode, OnPart, Pending, decoding_workers, encoder_spec};
+pub use sensorium_types::{
+    Losses, ReembedEvent, ReembedPlan, ReembedState, ReembedSummary, Substitute, WithoutMedia,
+};
 pub use server_file::{Served, ServerInfo, remove_server_info, running_server, served, write_server_info};
 pub use vectors::asking_vector;
 

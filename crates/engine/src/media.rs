@@ -2,11 +2,12 @@
 
 use std::fs::File;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use fs_err::os::unix::fs::OpenOptionsExt;
-use sensorium_media::Cancel;
+use sensorium_media::{Cancel, MediaInput};
 use sensorium_store::all_sources;
-use sensorium_types::{AssetId, FailureReason, MediaPolicy, ReasonKind, StoredAsset, path_of};
+use sensorium_types::{AssetId, FailureReason, MediaPolicy, ReasonKind, StoredAsset, Track, path_of};
 
 use crate::blocking::blocking;
 use crate::engine::{Engine, PARTS_FIELD};
@@ -77,6 +78,32 @@ impl Engine {
         let reason = FailureReason::new(ReasonKind::Moved, "");
         let (file, bytes) = opened.ok_or(EngineError::MediaAway { asset: asset.clone(), reason })?;
         Ok(OpenMedia { file, bytes, mime })
+    }
+
+    /// An image as a JPEG that every browser shows, its longest side at most `side` pixels. It is kept nowhere; `cancel` ends the work, as
+    /// it ends when nobody waits for it any more.
+    ///
+    /// # Errors
+    /// Those of [`Engine::media`]; [`EngineError::BadTerm`] if it is no image, or cannot be decoded.
+    pub async fn preview(&self, asset: &AssetId, side: u32, cancel: Cancel) -> Result<Vec<u8>, EngineError> {
+        let input = MediaInput::Path(self.media(asset).await?.path);
+        let decode = Arc::clone(&self.decode);
+        let ends_with_the_call = cancel.on_drop();
+        let shown = blocking("show an image", move || {
+            let mut jpeg = None;
+            let decoded = decode.show(input, side, &cancel, &mut |part| {
+                if part.track == Track::Image && jpeg.is_none() {
+                    jpeg = part.thumb;
+                }
+                Ok(())
+            })?;
+            Ok(decoded.map(|_| jpeg))
+        })
+        .await;
+        ends_with_the_call.disarm();
+        let refused = |reason| EngineError::BadTerm { term: format!("asset:{asset}"), reason };
+        let nothing = || refused(FailureReason::new(ReasonKind::Unsupported, "no image"));
+        shown?.map_err(refused)?.ok_or_else(nothing)
     }
 
     /// A stretch of a video or of an audio clip (in milliseconds) as MP4, in a file that is gone when it is closed. `cancel` ends the

@@ -74,7 +74,7 @@ impl Engine {
     /// # Errors
     /// If the engine only reads, or the store fails.
     pub async fn forget(&self, gone: Vec<SourceKey>) -> Result<Vec<PathBuf>, EngineError> {
-        self.check_writable()?;
+        let _writes = self.begin_write()?;
         let paths = gone.iter().map(|key| path_of(&key.path)).collect();
         if !gone.is_empty() {
             self.store.apply(vec![Change::RemoveSources { keys: gone }]).await?;

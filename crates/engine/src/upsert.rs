@@ -17,7 +17,7 @@ impl Engine {
     /// # Errors
     /// If an asset breaks a rule, the engine only reads, or the store fails: then assets before may have been written.
     pub async fn upsert(&self, assets: Vec<ReadyAsset>) -> Result<ReadyOutcome, EngineError> {
-        self.check_writable()?;
+        let _writes = self.begin_write()?;
         let space = self.store.space();
         let mut changes = Vec::with_capacity(assets.len());
         for asset in assets {

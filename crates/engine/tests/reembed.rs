@@ -93,8 +93,8 @@ async fn a_collection_comes_over_whole_into_a_space_of_another_dimension() {
     let files = TemporaryDatabase::new();
     fill(files.data()).await;
     let engine = open(files.data(), Access::Write).await;
-    let plan = engine.plan_reembed(&Cancel::default()).await.expect("plans");
-    assert_eq!((plan.assets, plan.done, plan.pending()), (3, 0, 3));
+    let plan = engine.plan_reembed(&Cancel::default()).await.expect("plans").plan;
+    assert_eq!((plan.assets, plan.done, plan.pending, plan.losses()), (3, 0, 3, 3));
     assert!(plan.without_media.iter().all(|lacking| lacking.substitute == Substitute::Nothing));
     assert_eq!(plan.without_media[0].path, Some(PathBuf::from("/gone/a.jpg")));
 
@@ -130,7 +130,7 @@ async fn a_collection_comes_over_whole_into_a_space_of_another_dimension() {
     let term = Term { weight: 1.0, input: TermInput::Asset(id("a")) };
     let query = QueryRequest { terms: vec![term], ..QueryRequest::default() };
     assert!(matches!(engine.query(query, Cancel::new()).await, Err(EngineError::MediaAway { .. })));
-    let plan = engine.plan_reembed(&Cancel::default()).await.expect("plans");
+    let plan = engine.plan_reembed(&Cancel::default()).await.expect("plans").plan;
     assert!(plan.is_done());
     assert_eq!(plan.without_media.len(), 2, "they still wait");
 }
@@ -141,10 +141,43 @@ async fn an_engine_that_reads_plans_and_writes_nothing() {
     fill(files.data()).await;
     let engine = open(files.data(), Access::Read).await;
     let plan = engine.plan_reembed(&Cancel::default()).await.expect("plans");
-    assert_eq!(plan.pending(), 3);
+    assert_eq!(plan.plan.pending, 3);
     let (events, _told) = tokio::sync::mpsc::unbounded_channel();
     let refused = engine.reembed(plan, Losses::All, events, Cancel::default()).await;
     assert!(matches!(refused, Err(EngineError::ReadOnly)));
     let collections = fs_err::read_dir(files.data().join("collections")).expect("lists").count();
     assert_eq!(collections, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_written_after_the_plan_comes_over_and_nothing_is_written_to_what_was_replaced() {
+    let files = TemporaryDatabase::new();
+    fill(files.data()).await;
+    let engine = open(files.data(), Access::Write).await;
+    let planned = engine.plan_reembed(&Cancel::default()).await.expect("plans");
+    let ids = |name: &str| DeleteSelector::Ids(vec![id(name)]);
+    engine.delete(ids("c")).await.expect("deletes");
+    let mut fields = sensorium_types::Payload::new();
+    fields.set("tag", "later");
+    engine.set_payload(ids("b"), fields.clone()).await.expect("sets");
+    let (events, _told) = tokio::sync::mpsc::unbounded_channel();
+    let summary = engine.reembed(planned, Losses::Listed, events, Cancel::default()).await.expect("runs");
+    assert!(summary.finished, "{summary:?}");
+
+    // Who holds what was replaced reads it, and writes no more.
+    assert_eq!((engine.space(), engine.count(None).await.expect("counts")), (old_space(), 2));
+    let refused = engine.set_payload(ids("b"), fields).await.expect_err("replaced");
+    assert!(matches!(refused, EngineError::MadeAnew { .. }), "{refused}");
+    assert!(engine.delete(ids("a")).await.is_err());
+    let now = engine.collection("default").await.expect("opens");
+    assert_eq!((now.space(), now.count(None).await.expect("counts")), (now.bundle_space(), 2));
+    let later = now.count(Some(&"tag = \"later\"".parse().expect("a filter"))).await.expect("counts");
+    assert_eq!(later, 1);
+    let folders = || fs_err::read_dir(files.data().join("collections")).expect("lists").count();
+    assert!(!now.clear_replaced().await.expect("looks"), "it is read still");
+    assert_eq!(folders(), 2);
+    drop(engine);
+    assert!(now.clear_replaced().await.expect("removes"));
+    assert_eq!(folders(), 1);
+    now.delete(ids("a")).await.expect("deletes");
 }

@@ -26,7 +26,9 @@ pub(crate) fn decode(
     let job = Job { path, mime, threads, spec, limits };
     by_family(opened, family, &job, sink).or_else(|refused| {
         let may_be_text = match refused.kind {
-            ReasonKind::Unsupported | ReasonKind::Corrupt | ReasonKind::DecoderMissing => !spec.only_audio,
+            ReasonKind::Unsupported | ReasonKind::Corrupt | ReasonKind::DecoderMissing => {
+                !spec.only_audio && spec.preview_side.is_none()
+            }
             ReasonKind::TooLarge
             | ReasonKind::TimedOut
             | ReasonKind::Crashed
@@ -92,6 +94,9 @@ fn by_family(opened: Opened, family: Family, job: &Job, sink: &mut Sink) -> Resu
     if job.spec.only_audio && !matches!(family, Family::Audio | Family::Container) {
         return Err(reason(ReasonKind::Unsupported, "no audio"));
     }
+    if job.spec.preview_side.is_some() && matches!(family, Family::Audio | Family::Container | Family::Text) {
+        return Err(reason(ReasonKind::Unsupported, "no image"));
+    }
     match family {
         Family::Jpeg => image::decode_jpeg(&opened.whole(most)?, job, sink),
         Family::Still => image::decode_still(&opened.whole(most)?, job, sink),
@@ -99,8 +104,8 @@ fn by_family(opened: Opened, family: Family, job: &Job, sink: &mut Sink) -> Resu
         Family::MaybeAnimated => {
             let bytes = opened.whole(most)?;
             match image::frames(&bytes, job.mime, limits)? {
-                Some(moving) => video::animation(moving, job, sink),
-                None => image::decode_still(&bytes, job, sink),
+                Some(moving) if job.spec.preview_side.is_none() => video::animation(moving, job, sink),
+                Some(_) | None => image::decode_still(&bytes, job, sink),
             }
         }
         Family::Heif => video::still(&opened.whole(most)?, job, sink),

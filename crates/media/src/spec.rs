@@ -58,6 +58,9 @@ pub struct EncoderSpec {
     pub text: PassageSpec,
     /// Only what is heard is wanted: frames of videos are not decoded, and what has no audio fails.
     pub only_audio: bool,
+    /// An image is wanted to be looked at: in place of a thumbnail it gives a JPEG whose longest side is at most so many pixels, and
+    /// what is no image fails.
+    pub preview_side: Option<u32>,
 }
 
 impl Default for EncoderSpec {
@@ -70,6 +73,7 @@ impl Default for EncoderSpec {
             video: VideoSpec { fps: 1.0, window_ms: 10_000, max_frames_per_part: 4 },
             text: PassageSpec { max_words: 120, overlap_words: 20 },
             only_audio: false,
+            preview_side: None,
         }
     }
 }

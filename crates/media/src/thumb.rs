@@ -1,4 +1,4 @@
-//! Thumbnails: JPEG, longest side at most 320 px, at most 12 kB; waveforms for audio.
+//! Thumbnails: JPEG, longest side at most 320 px, at most 12 kB; waveforms for audio; images to be looked at.
 
 use turbojpeg::{Compressor, Image, PixelFormat, Subsamp};
 
@@ -10,16 +10,29 @@ pub(crate) const THUMB_SIDE: u32 = 320;
 pub(crate) const THUMB_BYTES: usize = 12_000;
 /// Qualities that are tried until the thumbnail is small enough; then its sides are halved.
 const QUALITIES: [i32; 4] = [80, 65, 50, 30];
+/// Most bytes of an image that is to be looked at.
+pub(crate) const PREVIEW_BYTES: usize = 8 << 20;
+/// Qualities that are tried for it.
+const PREVIEW_QUALITIES: [i32; 3] = [88, 75, 50];
 const WAVE: (u32, u32) = (320, 80);
 
 /// A thumbnail of an image; `None` only if it cannot be encoded.
 pub(crate) fn thumbnail(image: &Rgb) -> Option<Vec<u8>> {
-    let mut side = THUMB_SIDE;
+    squeezed(image, THUMB_SIDE, (&QUALITIES, THUMB_BYTES))
+}
+
+/// An image to be looked at, its longest side at most `side`; `None` only if it cannot be encoded.
+pub(crate) fn preview(image: &Rgb, side: u32) -> Option<Vec<u8>> {
+    squeezed(image, side, (&PREVIEW_QUALITIES, PREVIEW_BYTES))
+}
+
+/// The image as a JPEG of at most so many bytes, in the first of these qualities that gives it; else smaller.
+fn squeezed(image: &Rgb, mut side: u32, (qualities, bytes): (&[i32], usize)) -> Option<Vec<u8>> {
     while side >= 20 {
         let small = fit_inside(image, side)?;
-        for quality in QUALITIES {
-            let jpeg = encode(&small, quality)?;
-            if jpeg.len() <= THUMB_BYTES {
+        for quality in qualities {
+            let jpeg = encode(&small, *quality)?;
+            if jpeg.len() <= bytes {
                 return Some(jpeg);
             }
         }
@@ -102,6 +115,16 @@ mod tests {
         assert!(thumb.len() <= THUMB_BYTES, "{}", thumb.len());
         let header = turbojpeg::read_header(&thumb).expect("a JPEG");
         assert!(header.width.max(header.height) <= 320);
+    }
+
+    #[test]
+    fn an_image_to_be_looked_at_is_as_large_as_was_asked_and_never_enlarged() {
+        let image = Rgb { width: 900, height: 300, pixels: vec![90; 900 * 300 * 3] };
+        for (side, expected) in [(600, (600, 200)), (2048, (900, 300))] {
+            let jpeg = preview(&image, side).expect("encodes");
+            let header = turbojpeg::read_header(&jpeg).expect("a JPEG");
+            assert_eq!((header.width, header.height), expected);
+        }
     }
 
     #[test]

@@ -9,12 +9,13 @@ use std::time::Duration;
 use sensorium_api::Fault;
 use sensorium_engine::{Cancel, Engine, EngineError};
 use sensorium_types::{Alias, AliasChange, CollectionSummary, ErrorKind};
-use tokio::sync::{Mutex, OnceCell, OwnedSemaphorePermit, Semaphore, broadcast, watch};
+use tokio::sync::{Mutex, OnceCell, OwnedSemaphorePermit, Semaphore, SemaphorePermit, broadcast, watch};
 use tracing::Instrument as _;
 
 use crate::Settings;
 use crate::access::{Access, check_collection};
 use crate::fault::fault;
+use crate::fetching::Fetching;
 use crate::gate::{Gate, Place};
 use crate::metrics::Metrics;
 use crate::uploads::Uploads;
@@ -24,8 +25,12 @@ pub(crate) const BYTES_UNIT: usize = 1024;
 
 /// Standing queries at a time; more are answered RESOURCE_EXHAUSTED at once.
 const MAX_WATCHES: usize = 64;
-/// Collections that may be deleted before one who holds another for long has heard of it.
-const TOLD_OF_DROPPED: usize = 64;
+/// Collections that may end before one who holds another for long has heard of it.
+const TOLD_OF_ENDED: usize = 64;
+/// How often it is looked whether nobody reads any more what was made anew.
+const CLEAR_EVERY: Duration = Duration::from_secs(2);
+/// Images that are converted at a time for who looks at them; more wait.
+const MAX_CONVERTED: usize = 2;
 /// How often it is looked whether calls are done when the server stops.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// How often, and how long apart, a deletion is tried while those who hold the collection for long let go.
@@ -43,7 +48,9 @@ type Aliases = Arc<BTreeMap<String, String>>;
 
 #[derive(Debug)]
 struct Shared {
-    engine: Arc<Engine>,
+    /// The name of the server's own collection.
+    own_name: String,
+    own: std::sync::RwLock<Arc<Engine>>,
     others: std::sync::Mutex<HashMap<String, Arc<Slot>>>,
     /// Other names of collections, once somebody asked for one.
     aliases: Mutex<Option<Aliases>>,
@@ -58,10 +65,21 @@ struct Shared {
     streams: Gate,
     /// Places of standing queries.
     watches: Arc<Semaphore>,
+    /// Places of images that are being converted.
+    converted: Semaphore,
     uploads: Uploads,
-    /// Tells the names of collections that are being deleted to those who hold them for long.
-    dropped: broadcast::Sender<String>,
+    fetching: Fetching,
+    /// Tells those who hold a collection for long that they are to let go of it.
+    ended: broadcast::Sender<(String, Ended)>,
     background: Background,
+}
+
+/// Why a collection ends for those who hold it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Ended {
+    Deleted,
+    /// Another stands in its place, under its name.
+    MadeAnew,
 }
 
 /// The work that is done while nobody asks for anything.
@@ -109,10 +127,12 @@ impl Context {
         let background = Background::default();
         let metrics = Arc::default();
         let uploads = Uploads::new(engine.data_dir(), engine.max_media_bytes());
+        let fetching = Fetching::new(&settings, (engine.data_dir(), &uploads), stopping.clone());
         let watches = Arc::new(Semaphore::new(MAX_WATCHES));
-        let (dropped, _) = broadcast::channel(TOLD_OF_DROPPED);
+        let (ended, _) = broadcast::channel(TOLD_OF_ENDED);
         let shared = Shared {
-            engine,
+            own_name: engine.collection_name().to_owned(),
+            own: std::sync::RwLock::new(engine),
             others,
             aliases: Mutex::default(),
             settings,
@@ -125,8 +145,10 @@ impl Context {
             queries,
             streams,
             watches,
+            converted: Semaphore::new(MAX_CONVERTED),
             uploads,
-            dropped,
+            fetching,
+            ended,
             background,
         };
         Self(Arc::new(shared))
@@ -161,7 +183,7 @@ impl Context {
 
     /// The collections that are open.
     pub(crate) fn opened(&self) -> Vec<String> {
-        let own = self.0.engine.collection_name().to_owned();
+        let own = self.0.own_name.clone();
         let others = self.others();
         let open = others.iter().filter(|(_, slot)| slot.initialized()).map(|(name, _)| name.clone());
         std::iter::once(own).chain(open).collect()
@@ -173,8 +195,8 @@ impl Context {
     }
 
     /// The server's own collection.
-    pub(crate) fn engine(&self) -> &Arc<Engine> {
-        &self.0.engine
+    pub(crate) fn engine(&self) -> Arc<Engine> {
+        Arc::clone(&self.0.own.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The limits.
@@ -195,6 +217,11 @@ impl Context {
     /// Files that clients sent in pieces.
     pub(crate) fn uploads(&self) -> &Uploads {
         &self.0.uploads
+    }
+
+    /// What brings media that are named by address.
+    pub(crate) fn fetching(&self) -> &Fetching {
+        &self.0.fetching
     }
 
     /// Turns true when the server stops.
@@ -244,7 +271,8 @@ impl Context {
             return Ok(engine);
         }
         let slot = Arc::clone(self.others().entry(name.to_owned()).or_default());
-        let opened = slot.get_or_try_init(|| self.0.engine.collection(name)).await.cloned();
+        let own = self.engine();
+        let opened = slot.get_or_try_init(|| own.collection(name)).await.cloned();
         let mut others = self.others();
         match opened {
             Ok(engine) => {
@@ -273,7 +301,7 @@ impl Context {
         if let Some(known) = known.as_ref() {
             return Ok(Arc::clone(known));
         }
-        let read = self.0.engine.aliases().await.map_err(|error| fault(&error))?;
+        let read = self.engine().aliases().await.map_err(|error| fault(&error))?;
         let read: Aliases =
             Arc::new(read.into_iter().map(|Alias { alias, collection }| (alias, collection)).collect());
         *known = Some(Arc::clone(&read));
@@ -298,7 +326,7 @@ impl Context {
         let shared = self.clone();
         self.to_its_end(place, async move {
             let mut known = shared.0.aliases.lock().await;
-            let changed = shared.0.engine.change_aliases(changes).await;
+            let changed = shared.engine().change_aliases(changes).await;
             *known = None;
             changed
         })
@@ -307,17 +335,17 @@ impl Context {
 
     /// That the caller reaches a collection.
     fn check(&self, name: &str) -> Result<(), Fault> {
-        check_collection(if name.is_empty() { self.0.engine.collection_name() } else { name })
+        check_collection(if name.is_empty() { &self.0.own_name } else { name })
     }
 
     /// Every collection.
     pub(crate) async fn collections(&self) -> Result<Vec<CollectionSummary>, Fault> {
-        self.0.engine.collections().await.map_err(|error| fault(&error))
+        self.engine().collections().await.map_err(|error| fault(&error))
     }
 
     /// Removes a collection; `false` if there is none of this name.
     pub(crate) async fn drop_collection(&self, name: &str) -> Result<bool, Fault> {
-        if name.is_empty() || name == self.0.engine.collection_name() {
+        if name.is_empty() || name == self.0.own_name {
             let message = "the server's own collection cannot be deleted while it serves";
             return Err(Fault::new(ErrorKind::FailedPrecondition, message));
         }
@@ -326,9 +354,10 @@ impl Context {
         self.0.background.end();
         let _turn = self.0.background.turn.lock().await;
         self.others().remove(name);
-        let mut tries = if self.0.dropped.send(name.to_owned()).is_ok() { DROP_TRIES.0 } else { 0 };
+        let mut tries =
+            if self.0.ended.send((name.to_owned(), Ended::Deleted)).is_ok() { DROP_TRIES.0 } else { 0 };
         loop {
-            match self.0.engine.drop_collection(name).await {
+            match self.engine().drop_collection(name).await {
                 Err(error) if error.kind() == ErrorKind::Conflict && tries > 0 => {
                     tries -= 1;
                     tokio::time::sleep(DROP_TRIES.1).await;
@@ -342,16 +371,60 @@ impl Context {
         }
     }
 
-    /// Completes when a collection is deleted, for those who would else hold it.
-    pub(crate) async fn dropped(&self, name: &str) {
-        let mut names = self.0.dropped.subscribe();
+    /// Opens a collection anew in whose place another stands now. Calls that have begun end with what they have; those who would hold
+    /// it for long are told. Its files go once nobody reads it any more.
+    pub(crate) async fn open_anew(&self, old: &Engine) -> Result<(), Fault> {
+        let name = old.collection_name();
+        // What is made in the background may hold it.
+        self.0.background.end();
+        let _turn = self.0.background.turn.lock().await;
+        let new = old.collection(name).await.map_err(|error| fault(&error))?;
+        if name == self.0.own_name {
+            *self.0.own.write().unwrap_or_else(PoisonError::into_inner) = new;
+        } else {
+            self.others().insert(name.to_owned(), Arc::new(OnceCell::new_with(Some(new))));
+        }
+        // An error means that nobody holds anything for long.
+        let _ = self.0.ended.send((name.to_owned(), Ended::MadeAnew));
+        tokio::spawn(self.clone().clear_replaced());
+        Ok(())
+    }
+
+    /// Removes what was replaced once nobody reads it any more, or leaves that to the next start.
+    async fn clear_replaced(self) {
+        let mut stopping = self.stopping();
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(CLEAR_EVERY) => {}
+                () = stopped(&mut stopping) => return,
+            }
+            match self.engine().clear_replaced().await {
+                Ok(true) => return,
+                Ok(false) => {}
+                Err(error) => {
+                    return tracing::warn!(%error, "the files of a collection that was made anew stay");
+                }
+            }
+        }
+    }
+
+    /// Completes when a collection ends, for those who would else hold it.
+    pub(crate) async fn ended(&self, name: &str) -> Ended {
+        let mut names = self.0.ended.subscribe();
         loop {
             match names.recv().await {
-                Ok(dropped) if dropped == name => return,
+                Ok((ended, why)) if ended == name => return why,
                 Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => {}
                 Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
             }
         }
+    }
+
+    /// A turn to have an image converted, within the time of a call.
+    pub(crate) async fn turn_to_convert(&self) -> Result<SemaphorePermit<'_>, Fault> {
+        let turn = tokio::time::timeout(self.0.settings.call_timeout, self.0.converted.acquire()).await;
+        let busy = || Fault::new(ErrorKind::Overloaded, "other images are being converted: ask again");
+        turn.map_err(|_| busy())?.map_err(|_| busy())
     }
 
     /// A place among standing queries.
@@ -363,8 +436,8 @@ impl Context {
     }
 
     fn open(&self, name: &str) -> Option<Arc<Engine>> {
-        if name.is_empty() || name == self.0.engine.collection_name() {
-            return Some(Arc::clone(&self.0.engine));
+        if name.is_empty() || name == self.0.own_name {
+            return Some(self.engine());
         }
         self.others().get(name).and_then(|slot| slot.get()).cloned()
     }

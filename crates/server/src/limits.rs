@@ -79,6 +79,8 @@ pub const LIMITS: &[Limit] = &[
     count!(max_items_of_stream, 1, "items of one stream that are worked on at a time"),
     count!(max_items_in_flight, 1, "items of all streams that are worked on at a time"),
     count!(max_bytes_in_flight, 1024, "bytes of all items that are worked on at a time"),
+    count!(max_fetches, 1, "media that are fetched by their address at a time; more wait"),
+    count!(max_fetch_bytes, 1024, "bytes of a medium that is fetched"),
     count!(max_message_bytes, 1024, "bytes of a message that carries media"),
     count!(max_small_message_bytes, 1024, "bytes of any other message"),
     count!(max_streams_of_connection, 1, "streams of HTTP/2 on one connection"),
@@ -92,6 +94,8 @@ pub const LIMITS: &[Limit] = &[
     ),
     time!(idle_timeout, "idle_timeout_ms", "time between two pieces of a body, and two messages of a stream"),
     time!(idle_connection_timeout, "idle_connection_timeout_ms", "silence on a connection without a request"),
+    time!(fetch_timeout, "fetch_timeout_ms", "time for a medium that is fetched to come whole"),
+    time!(fetch_idle_timeout, "fetch_idle_timeout_ms", "time without a byte of a medium that is fetched"),
     time!(unread_timeout, "unread_timeout_ms", "time that an answer on a stream may stay unread"),
     time!(
         keepalive_interval,

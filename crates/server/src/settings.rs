@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use sensorium_api::{DEFAULT_MAX_MESSAGE_BYTES, MAX_STREAMS_OF_CONNECTION};
+use sensorium_fetch::{AllowedUri, Reach};
 
 use crate::trace::{DEFAULT_MAX_SPANS_WAITING, DEFAULT_SPANS_EVERY, Export, Traces};
 
@@ -52,6 +53,14 @@ pub const DEFAULT_MAX_CONNECTIONS: usize = 4096;
 pub const DEFAULT_HEADER_TIMEOUT: Duration = Duration::from_secs(20);
 /// Time without a byte and without a request after which a connection is closed.
 pub const DEFAULT_IDLE_CONNECTION_TIMEOUT: Duration = Duration::from_secs(120);
+/// Media that are fetched by their address at a time; more wait.
+pub const DEFAULT_MAX_FETCHES: usize = 8;
+/// Most bytes of one of them.
+pub const DEFAULT_MAX_FETCH_BYTES: usize = 4 << 30;
+/// Time that one of them may take in all.
+pub const DEFAULT_FETCH_TIMEOUT: Duration = Duration::from_secs(600);
+/// Time without a byte of one of them.
+pub const DEFAULT_FETCH_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time that calls in progress have when the server stops.
 pub const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -90,6 +99,19 @@ pub struct Settings {
     pub base_path: String,
     /// Folders that `IndexPaths` may index, and everything below them. Empty: that call is refused.
     pub allowed_paths: Vec<PathBuf>,
+    /// Places whose addresses items may name as their media. Empty: nothing is fetched.
+    pub allowed_uris: Vec<AllowedUri>,
+    /// What names of these addresses stand for. No setting leads here: another than the default is for tests.
+    #[doc(hidden)]
+    pub reach: Reach,
+    /// [`DEFAULT_MAX_FETCHES`]
+    pub max_fetches: usize,
+    /// [`DEFAULT_MAX_FETCH_BYTES`]
+    pub max_fetch_bytes: usize,
+    /// [`DEFAULT_FETCH_TIMEOUT`]
+    pub fetch_timeout: Duration,
+    /// [`DEFAULT_FETCH_IDLE_TIMEOUT`]
+    pub fetch_idle_timeout: Duration,
     /// [`DEFAULT_MAX_MESSAGE_BYTES`]
     pub max_message_bytes: usize,
     /// [`DEFAULT_MAX_SMALL_MESSAGE_BYTES`]
@@ -154,6 +176,12 @@ impl Default for Settings {
             allowed_hosts: Vec::new(),
             base_path: String::new(),
             allowed_paths: Vec::new(),
+            allowed_uris: Vec::new(),
+            reach: Reach::default(),
+            max_fetches: DEFAULT_MAX_FETCHES,
+            max_fetch_bytes: DEFAULT_MAX_FETCH_BYTES,
+            fetch_timeout: DEFAULT_FETCH_TIMEOUT,
+            fetch_idle_timeout: DEFAULT_FETCH_IDLE_TIMEOUT,
             max_message_bytes: DEFAULT_MAX_MESSAGE_BYTES,
             max_small_message_bytes: DEFAULT_MAX_SMALL_MESSAGE_BYTES,
             max_calls: DEFAULT_MAX_CALLS,

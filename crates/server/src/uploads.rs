@@ -19,6 +19,8 @@ const FOLDER: &str = "uploads";
 const MAX_UPLOADS: usize = 64;
 /// Bytes of all uploads together.
 const MAX_UPLOADED_BYTES: u64 = 32 << 30;
+/// Room that one without a known end asks for at a time.
+const GROWS_BY: u64 = 16 << 20;
 /// How long an upload is kept after its last use.
 const KEPT_FOR: Duration = Duration::from_secs(3600);
 
@@ -84,44 +86,70 @@ impl Uploads {
         }
     }
 
+    /// The largest file that is taken.
+    pub(crate) fn largest(&self) -> u64 {
+        self.0.largest
+    }
+
     /// Begins an upload of so many bytes.
     pub(crate) fn begin(&self, bytes: u64) -> Result<Receiving, Fault> {
-        self.sweep(KEPT_FOR);
         if bytes == 0 || bytes > self.0.largest {
             let expected = "above 0 and at most the largest file that is read";
             let received = format!("{bytes} (at most {})", self.0.largest);
             return Err(ConvertError::Number { field: "start.total_bytes", expected, received }.into());
         }
+        self.open(Some(bytes))
+    }
+
+    /// Begins one whose end the sender may not know.
+    pub(crate) fn open(&self, total: Option<u64>) -> Result<Receiving, Fault> {
+        self.sweep(KEPT_FOR);
         let failed =
             |error: std::io::Error| Fault::new(ErrorKind::Unavailable, format!("keep an upload: {error}"));
         let id = new_id().map_err(failed)?;
         let path = self.0.folder.join(&id);
-        {
-            let mut kept = self.kept();
-            let used: u64 = kept.values().map(|kept| kept.bytes).sum();
-            if kept.len() >= MAX_UPLOADS || used.saturating_add(bytes) > MAX_UPLOADED_BYTES {
-                let message = format!(
-                    "there are {} uploads of {used} bytes; the limits are {MAX_UPLOADS} and {MAX_UPLOADED_BYTES}: they go an hour \
-                     after their last use",
-                    kept.len()
-                );
-                return Err(Fault::new(ErrorKind::Overloaded, message).quota("uploads"));
-            }
-            kept.insert(id.clone(), Kept { bytes, file: None, last_use: Instant::now() });
-        }
+        self.reserve(&id, total.unwrap_or(GROWS_BY))?;
         // From here on whatever goes wrong takes the entry away.
         let mut receiving = Receiving {
             uploads: self.clone(),
             id,
             path,
             file: None,
-            total: bytes,
+            total,
+            reserved: total.unwrap_or(GROWS_BY),
             received: 0,
             hasher: ContentHasher::default(),
             whole: false,
         };
         receiving.file = Some(receiving.create().map_err(failed)?);
         Ok(receiving)
+    }
+
+    /// Counts so many bytes for an upload, a new one or one that grows.
+    fn reserve(&self, id: &str, bytes: u64) -> Result<(), Fault> {
+        let mut kept = self.kept();
+        let (mut others, mut used) = (0, 0_u64);
+        for (_, kept) in kept.iter().filter(|(known, _)| known.as_str() != id) {
+            others += 1;
+            used = used.saturating_add(kept.bytes);
+        }
+        if others >= MAX_UPLOADS || used.saturating_add(bytes) > MAX_UPLOADED_BYTES {
+            let message = format!(
+                "there are {others} uploads of {used} bytes; the limits are {MAX_UPLOADS} and {MAX_UPLOADED_BYTES}: they go an hour \
+                 after their last use"
+            );
+            return Err(Fault::new(ErrorKind::Overloaded, message).quota("uploads"));
+        }
+        kept.insert(id.to_owned(), Kept { bytes, file: None, last_use: Instant::now() });
+        Ok(())
+    }
+
+    /// Takes an upload away.
+    pub(crate) fn remove(&self, id: &str) {
+        let Some(file) = self.kept().remove(id).and_then(|kept| kept.file) else { return };
+        if let Err(error) = fs_err::remove_file(file.path) {
+            tracing::warn!(%error, "an upload stays");
+        }
     }
 }
 
@@ -132,7 +160,10 @@ pub(crate) struct Receiving {
     id: String,
     path: PathBuf,
     file: Option<tokio::fs::File>,
-    total: u64,
+    /// Bytes that are to come, where the sender says so.
+    total: Option<u64>,
+    /// Bytes that are counted for it.
+    reserved: u64,
     received: u64,
     hasher: ContentHasher,
     whole: bool,
@@ -148,9 +179,14 @@ impl Receiving {
     /// Takes the next piece.
     pub(crate) async fn take(&mut self, piece: &[u8]) -> Result<(), Fault> {
         let received = self.received.saturating_add(piece.len() as u64);
-        if received > self.total {
-            let message = format!("chunk: more than the {} bytes that start.total_bytes names", self.total);
+        if let Some(total) = self.total.filter(|total| received > *total) {
+            let message = format!("chunk: more than the {total} bytes that start.total_bytes names");
             return Err(Fault::new(ErrorKind::InvalidArgument, message));
+        }
+        if received > self.reserved {
+            let reserved = received.saturating_add(GROWS_BY);
+            self.uploads.reserve(&self.id, reserved)?;
+            self.reserved = reserved;
         }
         self.received = received;
         self.hasher.update(piece);
@@ -163,8 +199,8 @@ impl Receiving {
         mut self,
         expected: Option<ContentHash>,
     ) -> Result<(String, ContentHash), Fault> {
-        if self.received < self.total {
-            let message = format!("the stream ended after {} of {} bytes", self.received, self.total);
+        if let Some(total) = self.total.filter(|total| self.received < *total) {
+            let message = format!("the stream ended after {} of {total} bytes", self.received);
             return Err(Fault::new(ErrorKind::InvalidArgument, message));
         }
         let hash = self.hasher.finish();
@@ -175,8 +211,8 @@ impl Receiving {
         if let Some(mut file) = self.file.take() {
             file.flush().await.map_err(unwritten)?;
         }
-        let file = HashedFile { path: self.path.clone(), hash, bytes: self.total };
-        let kept = Kept { bytes: self.total, file: Some(file), last_use: Instant::now() };
+        let file = HashedFile { path: self.path.clone(), hash, bytes: self.received };
+        let kept = Kept { bytes: self.received, file: Some(file), last_use: Instant::now() };
         self.uploads.kept().insert(self.id.clone(), kept);
         self.whole = true;
         Ok((self.id.clone(), hash))
@@ -257,6 +293,26 @@ mod tests {
         uploads.sweep(Duration::ZERO);
         let gone = uploads.file(&id).expect_err("gone");
         assert_eq!((gone.kind(), files(&uploads)), (ErrorKind::NotFound, 0));
+    }
+
+    #[tokio::test]
+    async fn one_without_a_known_end_grows_within_the_limit_and_goes_when_it_is_taken_away() {
+        let data = tempfile::tempdir().expect("folder");
+        let uploads = Uploads::new(data.path(), u64::MAX);
+        let mut first = uploads.open(None).expect("begins");
+        first.take(b"image").await.expect("fits");
+        first.take(b" dog").await.expect("fits");
+        let (id, _) = first.finish(None).await.expect("ends");
+        assert_eq!(uploads.file(&id).expect("kept").bytes, 9);
+        let held = uploads.begin(MAX_UPLOADED_BYTES - 9 - GROWS_BY).expect("begins");
+        let mut second = uploads.open(None).expect("just fits");
+        let piece = vec![0; usize::try_from(GROWS_BY).expect("small") + 1];
+        let refused = second.take(&piece).await.expect_err("there is no room to grow");
+        assert_eq!((refused.kind, refused.quota.as_deref()), (ErrorKind::Overloaded, Some("uploads")));
+        drop((held, second));
+        assert_eq!(files(&uploads), 1);
+        uploads.remove(&id);
+        assert_eq!((uploads.file(&id).is_err(), files(&uploads)), (true, 0));
     }
 
     #[tokio::test]

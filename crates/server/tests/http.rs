@@ -64,7 +64,7 @@ async fn a_form_that_breaks_a_rule_is_refused_with_a_word() {
     for (parts, part) in [
         (vec![], "at least one"),
         (vec![("payload", None, b"[]".as_slice()), TWO[0]], "JSON object"),
-        (vec![("filé", Some("x"), b"".as_slice())], "file and payload"),
+        (vec![("filé", Some("x"), b"".as_slice())], "file, uri and payload"),
     ] {
         let answer = ingest(address, "/v1/ingest", &parts).await;
         assert_eq!(answer.problem(), (400, "INVALID_ARGUMENT".to_owned()));
@@ -99,6 +99,9 @@ async fn what_is_wrong_is_a_problem_with_its_place() {
         ("GET /v1/assets/none/thumbnail?track=film", &[], b"", 400),
         ("GET /v1/assets/none/clip", &[], b"", 400),
         ("GET /v1/assets/none/clip?start_ms=0&end_ms=99999999", &[], b"", 400),
+        ("GET /v1/assets/none/preview", &[], b"", 404),
+        ("GET /v1/assets/none/preview?side=4000", &[], b"", 400),
+        ("GET /v1/assets/none/preview?width=100", &[], b"", 400),
         ("DELETE /v1/collections/default", &[], b"", 400),
         ("GET /../../etc/passwd", &[], b"", 404),
     ] {
@@ -109,6 +112,52 @@ async fn what_is_wrong_is_a_problem_with_its_place() {
     let headers = [("content-type", "application/json"), ("expect", "nothing")];
     let answer = ask_with(address, "POST /v1/count", &headers, &vec![b' '; large]).await;
     assert_eq!(answer.status, 413);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn an_image_is_converted_for_who_looks_at_it_and_nothing_else_is() {
+    let server = Running::new().await;
+    let address = server.address;
+    let parts = [TWO[0], ("file", Some("a.txt"), b"text a passage".as_slice())];
+    let results = ingest(address, "/v1/ingest", &parts).await.json()["results"].clone();
+    let path =
+        |at: usize| format!("GET /v1/assets/{}/preview", results[at]["asset_id"].as_str().expect("an id"));
+    for (query, side) in [("", 2048), ("?side=640", 640)] {
+        let shown = ask(address, &format!("{}{query}", path(0))).await;
+        assert_eq!((shown.status, shown.text()), (200, format!("image 1 {side}")));
+        assert_eq!(shown.headers["content-type"], "image/jpeg");
+        assert_eq!(shown.headers["x-content-type-options"], "nosniff");
+    }
+    let refused = ask(address, &path(1)).await;
+    assert_eq!(refused.problem(), (400, "INVALID_ARGUMENT".to_owned()), "{}", refused.text());
+    server.end().await;
+}
+
+#[tokio::test]
+async fn an_image_is_converted_no_longer_than_somebody_waits_for_it() {
+    let fixture = Fixture::with(FakeDecoder::default());
+    let decoder = std::sync::Arc::clone(&fixture.decoder);
+    let server = Running::over(fixture, Settings::default()).await;
+    let address = server.address;
+    let results = ingest(address, "/v1/ingest", &TWO).await.json()["results"].clone();
+    let path = |at: usize| format!("/v1/assets/{}/preview", results[at]["asset_id"].as_str().expect("an id"));
+    decoder.gate.let_in(0);
+    // Two are converted at a time, a third waits; all leave.
+    let mut leaving = Vec::new();
+    for at in [0, 0, 0] {
+        let mut stream = TcpStream::connect(address).await.expect("connects");
+        let head = format!("GET {} HTTP/1.1\r\nhost: {address}\r\n\r\n", path(at));
+        stream.write_all(head.as_bytes()).await.expect("sends");
+        leaving.push(stream);
+    }
+    decoder.gate.arrived(TWO.len() + 2).await;
+    drop(leaving);
+    // The decoder hangs with what it has, and yet there are places again.
+    decoder.gate.let_in_only("image 2");
+    let shown = ask(address, &format!("GET {}", path(1))).await;
+    assert_eq!(shown.status, 200, "{}", shown.text());
+    decoder.gate.open();
     server.end().await;
 }
 

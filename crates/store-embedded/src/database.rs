@@ -105,6 +105,10 @@ impl sensorium_store::Database for EmbeddedDatabase {
         self.call(move |database| database.promote_successor(&name)).await
     }
 
+    async fn clear_replaced(&self) -> Result<bool, StoreError> {
+        self.call(|database| database.clear_replaced()).await
+    }
+
     async fn verify(&self, name: &str) -> Result<Option<Vec<Problem>>, StoreError> {
         let name = name.to_owned();
         self.call(move |database| database.verify(&name)).await

@@ -78,6 +78,10 @@ pub trait Database: Send + Sync + Debug {
     /// Puts the successor in the collection's place, at one stroke.
     async fn promote_successor(&self, name: &str) -> Result<(), StoreError>;
 
+    /// Removes the files of collections that others have taken the place of, as far as nobody holds them; `false` while somebody
+    /// does. Else they go when the folder is next opened.
+    async fn clear_replaced(&self) -> Result<bool, StoreError>;
+
     /// Walks a collection even where it does not open; what keeps it from opening is the first problem. `None` if there is none
     /// of this name.
     async fn verify(&self, name: &str) -> Result<Option<Vec<Problem>>, StoreError>;

@@ -23,6 +23,7 @@
 //! | `ingest.rs`, `outcome.rs` | [`IngestItem`] to [`ItemOutcome`] |
 //! | `curve.rs` | the score of a query all along one asset: [`CurveRequest`] to [`Curve`]; media as vectors: [`Embedding`] |
 //! | `indexing.rs` | a run of `index`: [`IndexRequest`], [`IndexEvent`], [`IndexSummary`]; [`FailedFile`] |
+//! | `reembed.rs` | a collection to another bundle: [`ReembedPlan`], [`ReembedEvent`], [`ReembedSummary`] |
 //! | `caption.rs` | media in words: [`CaptionRequest`], [`CaptionEvent`]; [`SummaryLength`] |
 //! | `asset.rs`, `stats.rs` | what is read: [`Asset`], [`StatsReply`]; [`DeleteSelector`] |
 //! | `figures.rs` | what those who work count for those who watch: [`Spread`]s, and readings of them |
@@ -52,6 +53,7 @@ mod payload;
 mod query;
 mod reason;
 mod record;
+mod reembed;
 mod score;
 mod search;
 mod span;
@@ -90,6 +92,9 @@ pub use query::{DEFAULT_LIMIT, QueryRequest, Term, TermInput};
 pub use reason::{FailureReason, ReasonKind};
 pub use record::{
     Applied, AssetRecord, Change, MediaPolicy, PointInfo, PointRecord, SourceKey, SourceRow, SourceState,
+};
+pub use reembed::{
+    Losses, ReembedEvent, ReembedPlan, ReembedState, ReembedSummary, Substitute, WithoutMedia,
 };
 pub use score::{Calibration, CalibrationTable};
 pub use search::{

@@ -7,7 +7,7 @@ use super::metadata::Metadata;
 const PREFIX: &str = "sensorium-";
 
 /// A crate and the crates that its arrows point at. It may also know whom they know.
-const ARROWS: [(&str, &[&str]); 18] = [
+const ARROWS: [(&str, &[&str]); 19] = [
     ("types", &[]),
     ("kernels", &["types"]),
     ("media", &["types"]),
@@ -17,8 +17,9 @@ const ARROWS: [(&str, &[&str]); 18] = [
     ("store-embedded", &["index", "store"]),
     ("engine", &["embed", "media", "store"]),
     ("api", &["types"]),
+    ("fetch", &["types"]),
     ("client", &["api"]),
-    ("server", &["engine", "api"]),
+    ("server", &["engine", "api", "fetch"]),
     ("cli", &["server", "client", "mini", "store-embedded"]),
     ("testkit", &["store"]),
     ("mini", &[]),

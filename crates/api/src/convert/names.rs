@@ -1,7 +1,8 @@
 //! The enums.
 
 use sensorium_types::{
-    Content, ErrorKind, FieldIndexState, ItemState, MediaPolicy, Modality, Plan, ReasonKind, Track,
+    Content, ErrorKind, FieldIndexState, ItemState, MediaPolicy, Modality, Plan, ReasonKind, ReembedState,
+    Track,
 };
 
 use crate::{ConvertError, v1};
@@ -38,6 +39,7 @@ same_names!(MediaPolicy, "media": Reference, Copy, None);
 same_names!(Content, "content": Image, Audio, Text);
 same_names!(FieldIndexState, "state": Waiting, Ready, TooLarge);
 same_names!(ItemState, "state": Indexed, Unchanged, Failed, Pruned);
+same_names!(ReembedState, "state": Reembedded, FromThumbnails, WithoutVectors);
 same_names!(Plan, "plan": ExactScan, Graph, FilteredGraph);
 same_names!(
     ReasonKind, "reason":

@@ -49,6 +49,10 @@ pub(crate) struct ServeSettings {
     /// A folder whose files clients may have indexed by path (may be repeated)
     #[arg(long, value_name = "DIR", env = "SENSORIUM_ALLOW_PATH", value_delimiter = ':')]
     pub(crate) allow_path: Vec<PathBuf>,
+    /// A place whose addresses clients may give in place of media, and all below it, as in https://media.example.org,
+    /// https://*.example.org/footage or file:///mnt/footage (may be repeated) [default: none, nothing is fetched]
+    #[arg(long, value_name = "URI", env = "SENSORIUM_ALLOW_URI", value_delimiter = ',')]
+    pub(crate) allow_uri: Vec<String>,
     /// Files decoded at a time [default: one a core]
     #[arg(long, value_name = "N", env = "SENSORIUM_JOBS", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) jobs: Option<u16>,

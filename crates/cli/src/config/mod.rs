@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use sensorium_server::{DEFAULT_LISTEN, LIMITS, Limit, Settings, TlsFiles};
+use sensorium_server::{AllowedUri, DEFAULT_LISTEN, LIMITS, Limit, Settings, TlsFiles};
 use serde::Deserialize;
 
 use crate::args::serve::{ServeSettings, base_path};
@@ -26,6 +26,7 @@ pub(crate) struct File {
     allow_host: Option<Vec<String>>,
     base_path: Option<String>,
     allow_path: Option<Vec<PathBuf>>,
+    allow_uri: Option<Vec<String>>,
     jobs: Option<u16>,
     #[serde(default)]
     traces: traces::TracesFile,
@@ -58,6 +59,12 @@ impl File {
                 return Err(at(format!("{name} must be at least {}", limit.least)));
             }
         }
+        for place in file.allow_uri.iter().flatten() {
+            if let Err(error) = AllowedUri::parse(place) {
+                let line = text.lines().position(|line| line.contains(place.as_str())).map_or(0, |at| at + 1);
+                return Err(format!("line {line}: allow_uri: {}", in_full(&error)));
+            }
+        }
         if file.jobs == Some(0) {
             return Err("jobs must be at least 1".to_owned());
         }
@@ -85,6 +92,9 @@ pub(crate) fn settle(typed: ServeSettings, file: File) -> Result<Settled, CliErr
     let folders = or(typed.allow_path, file.allow_path).into_iter();
     let allowed =
         folders.map(|path| fs_err::canonicalize(&path).map_err(|source| CliError::Path { path, source }));
+    let places =
+        if typed.allow_uri.is_empty() { file.allow_uri.unwrap_or_default() } else { typed.allow_uri };
+    let places = places.iter().map(|place| AllowedUri::parse(place).map_err(CliError::AllowUri));
     let cert = typed.tls_cert.or(file.tls_cert);
     let key = typed.tls_key.or(file.tls_key);
     let tls = match (cert, key) {
@@ -107,6 +117,7 @@ pub(crate) fn settle(typed: ServeSettings, file: File) -> Result<Settled, CliErr
         },
         base_path: typed.base_path.or(file.base_path).unwrap_or_default(),
         allowed_paths: allowed.collect::<Result<_, _>>()?,
+        allowed_uris: places.collect::<Result<_, _>>()?,
         ..Settings::default()
     };
     // Those that are typed come last, and win.
@@ -116,6 +127,11 @@ pub(crate) fn settle(typed: ServeSettings, file: File) -> Result<Settled, CliErr
         }
     }
     Ok(Settled { settings, jobs: typed.jobs.or(file.jobs) })
+}
+
+/// An error with what it comes from.
+fn in_full(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }
 
 /// Where a value comes from.
@@ -142,6 +158,7 @@ pub(crate) fn show(environment: ServeSettings, file: File) -> Result<String, Cli
         has(!environment.allow_host.is_empty(), file.allow_host.is_some()),
         has(environment.base_path.is_some(), file.base_path.is_some()),
         has(!environment.allow_path.is_empty(), file.allow_path.is_some()),
+        has(!environment.allow_uri.is_empty(), file.allow_uri.is_some()),
         has(environment.jobs.is_some(), file.jobs.is_some()),
     ];
     let of_traces = {
@@ -157,7 +174,7 @@ pub(crate) fn show(environment: ServeSettings, file: File) -> Result<String, Cli
     let typed: Vec<String> = environment.limit.iter().map(|(name, _)| name.clone()).collect();
     let filed: Vec<String> = file.limits.keys().cloned().collect();
     let Settled { settings, jobs } = settle(environment, file)?;
-    let [listen, tls, insecure, require_key, allow_host, base, allow_path, jobs_from] = from;
+    let [listen, tls, insecure, require_key, allow_host, base, allow_path, allow_uri, jobs_from] = from;
     let mut text = String::new();
     let mut put = |help: &str, from: &str, name: &str, value: Option<String>| {
         // A `String` takes whatever is written.
@@ -206,6 +223,13 @@ pub(crate) fn show(environment: ServeSettings, file: File) -> Result<String, Cli
         allow_path,
         "allow_path",
         Some(list(folders)),
+    );
+    let places = settings.allowed_uris.iter().map(|place| quoted(place.as_str())).collect();
+    put(
+        "Places whose addresses clients may give in place of media, as in https://media.example.org or file:///mnt/footage",
+        allow_uri,
+        "allow_uri",
+        Some(list(places)),
     );
     put(
         "Files decoded at a time; left out: one a core",
@@ -270,11 +294,15 @@ mod tests {
 
     #[test]
     fn what_is_shown_is_read_back_as_the_same() {
-        let text =
-            "tls_cert = \"/c\"\ntls_key = \"/k\"\nrequire_key = true\n[limits]\ncall_timeout_ms = 1234\n";
+        let text = "tls_cert = \"/c\"\ntls_key = \"/k\"\nrequire_key = true\nallow_uri = [\"https://a.org/b\"]\n[limits]\ncall_timeout_ms = 1234\n";
         let shown = show(ServeSettings::default(), File::parse(text).expect("reads")).expect("shows");
-        for line in ["require_key = true", "call_timeout_ms = 1234", "tls_cert = \"/c\"", "# tls_client_ca ="]
-        {
+        for line in [
+            "require_key = true",
+            "call_timeout_ms = 1234",
+            "tls_cert = \"/c\"",
+            "# tls_client_ca =",
+            "allow_uri = [\"https://a.org/b\"]",
+        ] {
             assert!(shown.lines().any(|known| known == line), "{line}\n{shown}");
         }
         assert!(shown.contains("(file)") && shown.contains("(default)"));
@@ -295,6 +323,9 @@ mod tests {
             ("[limits]\n\nmax_calls = 0", ["line 3", "at least 1"]),
             ("base_path = \"media\"", ["path", "/media"]),
             ("jobs = 0", ["jobs", "at least 1"]),
+            ("\nallow_uri = [\n\"https://a.org\",\n\"ftp://b.org\"]", ["line 4", "scheme"]),
+            ("allow_uri = [\"http://127.0.0.1\"]", ["line 1", "this machine"]),
+            ("allow_uri = [\"file:///is/not/there\"]", ["line 1", "No such file"]),
         ] {
             let error = File::parse(text).expect_err("wrong");
             assert!(parts.iter().all(|part| error.contains(part)), "{text}: {error}");

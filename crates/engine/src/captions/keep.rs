@@ -119,7 +119,7 @@ impl Engine {
     /// # Errors
     /// If the bundle has no caption decoder, the engine only reads, or the store fails.
     pub async fn keep_captions(&self, wanted: bool) -> Result<(), EngineError> {
-        self.check_writable()?;
+        let _writes = self.begin_write()?;
         if wanted == self.keeps_captions() {
             return Ok(());
         }
@@ -164,7 +164,7 @@ impl Engine {
         asset: &AssetId,
         pace: &CaptionPace,
     ) -> Result<CaptionOutcome, EngineError> {
-        self.check_writable()?;
+        let _writes = self.begin_write()?;
         self.check_space()?;
         let Some(revision) = self.encode.caption_revision() else {
             return Err(sensorium_embed::EmbedError::NoCaptioner { modality: Modality::Image }.into());

@@ -6,10 +6,9 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 use sensorium_store::{Store, all_sources};
-use sensorium_types::{AssetId, Change, SourceKey, SourceRow};
+use sensorium_types::{AssetId, Change, ReembedSummary, SourceKey, SourceRow};
 use tokio::runtime::Handle;
 
-use super::event::ReembedSummary;
 use super::plan;
 use super::run::Order;
 use super::shared::Run;
@@ -27,11 +26,11 @@ pub(super) async fn reembed(
     order: Order,
 ) -> Result<ReembedSummary, EngineError> {
     let begun = Instant::now();
-    let Order { plan, losses, events, cancel } = order;
+    let Order { pending, without_media, losses, events, cancel } = order;
     let from = engine.store();
     let moves = successor.is_some();
     let to = successor.unwrap_or_else(|| Arc::clone(&from));
-    let lacking = plan.without_media.into_iter().map(|lacking| (lacking.asset.clone(), lacking)).collect();
+    let lacking = without_media.into_iter().map(|lacking| (lacking.asset.clone(), lacking)).collect();
     let run = Arc::new(Run {
         sources: plan::by_asset(all_sources(from.as_ref(), b"").await?),
         from: Arc::clone(&from),
@@ -47,7 +46,7 @@ pub(super) async fn reembed(
         lacking,
         unread: Mutex::default(),
     });
-    let mut summary = run.run(plan.pending, &events).await?;
+    let mut summary = run.run(pending, &events).await?;
     summary.unread = std::mem::take(&mut *run.unread.lock());
     summary.unread.sort_by(|a, b| a.asset.cmp(&b.asset));
     summary.interrupted = cancel.is_cancelled();

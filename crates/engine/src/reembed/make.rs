@@ -3,11 +3,10 @@
 use sensorium_embed::Priority;
 use sensorium_media::{Head, MediaInput, Part, PartContent};
 use sensorium_types::{
-    AssetRecord, CAPTIONS_FIELD, Change, FailureReason, Modality, Payload, PointRecord, ReasonKind,
-    SourceKey, SourceRow, StoredAsset, Track,
+    AssetRecord, CAPTIONS_FIELD, Change, FailureReason, Losses, Modality, Payload, PointRecord, ReasonKind,
+    ReembedEvent, ReembedState, SourceKey, SourceRow, StoredAsset, Substitute, Track,
 };
 
-use super::event::{Losses, ReembedEvent, ReembedState, Substitute};
 use super::shared::Run;
 use super::{FROM_NOTHING, FROM_THUMBNAILS, MARK_FIELD, REASON_FIELD, WITHOUT_FUSED, media, plan};
 use crate::EngineError;

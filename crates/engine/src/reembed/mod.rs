@@ -18,14 +18,12 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `event.rs` | what is planned and told |
 //! | `plan.rs` | which assets are to be done, and which lack their media |
 //! | `media.rs` | where the bytes of an asset are, known by their hash |
 //! | `make.rs` | an asset to parts, and to the record that it gets |
 //! | `run.rs`, `shared.rs` | threads and queues, and what they share |
 //! | `finish.rs` | sources, deletions, and the step of the successor |
 
-mod event;
 mod finish;
 mod make;
 mod media;
@@ -33,14 +31,16 @@ mod plan;
 mod run;
 mod shared;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use sensorium_media::Cancel;
 use sensorium_store::Store;
-use sensorium_types::{AssetRecord, FailureReason, Filter, ReasonKind};
+use sensorium_types::{
+    AssetId, AssetRecord, FailureReason, Filter, Losses, ReasonKind, ReembedEvent, ReembedPlan,
+    ReembedSummary,
+};
 use tokio::sync::mpsc::UnboundedSender;
-
-pub use event::{Losses, ReembedEvent, ReembedPlan, ReembedState, ReembedSummary, Substitute, WithoutMedia};
 
 use crate::EngineError;
 use crate::engine::Engine;
@@ -56,12 +56,26 @@ const FROM_NOTHING: &str = "nothing";
 /// Mark of a product without its fused point, whose weights nobody wrote down.
 const WITHOUT_FUSED: &str = "without fused point";
 
+/// The change numbers of a collection, and of its successor if there is one.
+type State = (u64, Option<u64>);
+
+/// A run that can be begun.
+#[derive(Debug, Clone)]
+pub struct Reembedding {
+    /// What it would do.
+    pub plan: ReembedPlan,
+    /// The assets that it goes through.
+    pending: Vec<AssetId>,
+    /// What was there when it was looked at.
+    state: State,
+}
+
 impl Engine {
     /// Looks which assets have to be brought to the bundle at hand, and which lack their media. Nothing is written.
     ///
     /// # Errors
     /// If the store fails, or this engine has another store than the embedded one.
-    pub async fn plan_reembed(&self, cancel: &Cancel) -> Result<ReembedPlan, EngineError> {
+    pub async fn plan_reembed(&self, cancel: &Cancel) -> Result<Reembedding, EngineError> {
         let successor = match self.space_mismatch() {
             None => None,
             Some(_) => self.successor(false).await?,
@@ -69,7 +83,17 @@ impl Engine {
         plan::plan(self, successor, cancel).await
     }
 
-    /// Brings the assets of a plan to the bundle at hand. Each has one event, after the commit that makes it true.
+    async fn reembed_state(&self) -> Result<State, EngineError> {
+        let successor = match self.space_mismatch() {
+            None => None,
+            Some(_) => self.successor(false).await?,
+        };
+        Ok((self.change(), successor.map(|successor| successor.change())))
+    }
+
+    /// Brings the assets of a plan to the bundle at hand. Each has one event, after the commit that makes it true. Writes that are in
+    /// progress are waited for, and others are refused until its end, as they are from then on by this engine where the collection has
+    /// been replaced: it is to be opened anew. All that reads goes on.
     ///
     /// An asset that cannot be read and is not among the accepted `losses` keeps the run from finishing: all others are
     /// done, and the collection stays as it was.
@@ -78,18 +102,48 @@ impl Engine {
     /// If the engine only reads, or the store fails.
     pub async fn reembed(
         &self,
-        plan: ReembedPlan,
+        planned: Reembedding,
         losses: Losses,
         events: UnboundedSender<ReembedEvent>,
         cancel: Cancel,
     ) -> Result<ReembedSummary, EngineError> {
         self.check_writable()?;
-        let _one_at_a_time = self.indexing.lock().await;
+        let still = self.writing.hold().await;
+        let planned = self.plan_again(planned, &cancel).await?;
         let successor = match self.space_mismatch() {
             None => None,
             Some(_) => self.successor(true).await?,
         };
-        Box::pin(finish::reembed(self, successor, run::Order { plan, losses, events, cancel })).await
+        let moves = successor.is_some();
+        let Reembedding { plan, pending, state: _ } = planned;
+        let order = run::Order { pending, without_media: plan.without_media, losses, events, cancel };
+        let summary = Box::pin(finish::reembed(self, successor, order)).await?;
+        if moves && summary.finished {
+            still.for_good();
+        }
+        Ok(summary)
+    }
+
+    /// The plan, made anew where something was written since. What was not listed then is not given up as listed.
+    async fn plan_again(&self, planned: Reembedding, cancel: &Cancel) -> Result<Reembedding, EngineError> {
+        if self.reembed_state().await? == planned.state {
+            return Ok(planned);
+        }
+        let mut again = self.plan_reembed(cancel).await?;
+        let listed: HashSet<_> =
+            planned.plan.without_media.into_iter().map(|lacking| lacking.asset).collect();
+        again.plan.without_media.retain(|lacking| listed.contains(&lacking.asset));
+        Ok(again)
+    }
+
+    /// Removes the files of collections that others have taken the place of, as far as nobody reads them any more; `false` while
+    /// somebody does.
+    ///
+    /// # Errors
+    /// If the engine only reads, or they cannot be removed.
+    pub async fn clear_replaced(&self) -> Result<bool, EngineError> {
+        self.check_writable()?;
+        Ok(self.database("remove what was replaced")?.clear_replaced().await?)
     }
 
     /// The successor in the bundle's space, begun if `begin`.

@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use sensorium_media::Cancel;
 use sensorium_store::{Store, all_sources};
-use sensorium_types::{AssetId, AssetRecord, FailureReason, SourceKey, SourceRow, StoredAsset, path_of};
+use sensorium_types::{
+    AssetId, AssetRecord, FailureReason, ReembedPlan, SourceKey, SourceRow, StoredAsset, Substitute,
+    WithoutMedia, path_of,
+};
 
-use super::event::{ReembedPlan, Substitute, WithoutMedia};
-use super::{MARK_FIELD, media};
+use super::{MARK_FIELD, Reembedding, media};
 use crate::EngineError;
 use crate::blocking::blocking;
 use crate::engine::Engine;
@@ -46,20 +48,15 @@ pub(super) async fn plan(
     engine: &Engine,
     successor: Option<Arc<dyn Store>>,
     cancel: &Cancel,
-) -> Result<ReembedPlan, EngineError> {
+) -> Result<Reembedding, EngineError> {
+    let state = (engine.change(), successor.as_ref().map(|successor| successor.change()));
     let (store, from, to) = (engine.store(), engine.space(), engine.encode.space());
     // In the bundle's own space only what an earlier run could not read is tried again.
     let in_place = from == to;
     let filter = in_place.then(super::marked);
     let mut sources = by_asset(all_sources(store.as_ref(), b"").await?);
-    let mut plan = ReembedPlan {
-        from,
-        to,
-        assets: store.count(None).await?,
-        done: 0,
-        without_media: Vec::new(),
-        pending: Vec::new(),
-    };
+    let (assets, mut pending) = (store.count(None).await?, Vec::new());
+    let mut plan = ReembedPlan { from, to, assets, done: 0, pending: 0, without_media: Vec::new() };
     let mut after = None;
     loop {
         let page = store.scroll(filter.as_ref(), after.as_ref(), PAGE, false).await?;
@@ -83,11 +80,11 @@ pub(super) async fn plan(
         .await?;
         for (stored, found) in looked {
             match found {
-                Ok(()) => plan.pending.push(stored.record.id),
+                Ok(()) => pending.push(stored.record.id),
                 Err(reason) => {
                     let lacking = without_media(store.as_ref(), &stored, reason).await?;
                     if !in_place {
-                        plan.pending.push(lacking.asset.clone());
+                        pending.push(lacking.asset.clone());
                     }
                     plan.without_media.push(lacking);
                 }
@@ -101,8 +98,9 @@ pub(super) async fn plan(
             None => break,
         }
     }
-    plan.done = plan.assets.saturating_sub(plan.pending());
-    Ok(plan)
+    plan.pending = pending.len() as u64;
+    plan.done = plan.assets.saturating_sub(plan.pending);
+    Ok(Reembedding { plan, pending, state })
 }
 
 /// The assets of a page that a successor does not have, or not as they are now.

@@ -10,12 +10,11 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use sensorium_media::Cancel;
-use sensorium_types::{AssetId, FailureReason};
+use sensorium_types::{AssetId, FailureReason, Losses, ReembedEvent, ReembedSummary, WithoutMedia};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinHandle;
 
-use super::event::{Losses, ReembedEvent, ReembedPlan, ReembedSummary};
 use super::make::{self, Done, Made, Task, is_given_up};
 use super::plan;
 use super::shared::Run;
@@ -33,7 +32,8 @@ const BATCH: usize = 64;
 /// What a run is told to do.
 #[derive(Debug)]
 pub(super) struct Order {
-    pub(super) plan: ReembedPlan,
+    pub(super) pending: Vec<AssetId>,
+    pub(super) without_media: Vec<WithoutMedia>,
     pub(super) losses: Losses,
     pub(super) events: UnboundedSender<ReembedEvent>,
     pub(super) cancel: Cancel,

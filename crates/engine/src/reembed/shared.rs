@@ -7,10 +7,9 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use sensorium_media::Cancel;
 use sensorium_store::Store;
-use sensorium_types::AssetId;
+use sensorium_types::{AssetId, Losses, WithoutMedia};
 use tokio::runtime::Handle;
 
-use super::event::{Losses, WithoutMedia};
 use super::plan::SourcesByAsset;
 use crate::seams::{Decode, Encode};
 

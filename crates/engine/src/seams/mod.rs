@@ -58,6 +58,22 @@ pub trait Decode: Send + Sync + Debug {
         self.decode_each(input, Priority::Query, cancel, on_part)
     }
 
+    /// As [`Decode::decode_each`] for a query, but an image that is to be looked at: its part's thumbnail is a JPEG whose longest side is
+    /// at most `side` pixels.
+    ///
+    /// # Errors
+    /// As [`Decode::decode_each`]; inner also if it is no image.
+    fn show(
+        &self,
+        input: MediaInput,
+        side: u32,
+        cancel: &Cancel,
+        on_part: OnPart<'_>,
+    ) -> Result<Result<Head, FailureReason>, EngineError> {
+        let _ = side;
+        self.decode_each(input, Priority::Query, cancel, on_part)
+    }
+
     /// Largest file that is read, in bytes.
     fn max_bytes(&self) -> u64;
 

@@ -23,5 +23,6 @@ pub fn encoder_spec(cutting: Cutting) -> EncoderSpec {
             overlap_words: cutting.text.overlap_words as usize,
         },
         only_audio: false,
+        preview_side: None,
     }
 }

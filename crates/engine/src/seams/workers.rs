@@ -65,6 +65,8 @@ enum Want {
     Query,
     /// What is heard.
     Audio,
+    /// An image to be looked at, its longest side at most so many pixels.
+    Preview(u32),
 }
 
 /// What comes of it: parts, then the end.
@@ -122,6 +124,16 @@ impl Decode for Workers {
         self.ask(input, Want::Audio, cancel, on_part)
     }
 
+    fn show(
+        &self,
+        input: MediaInput,
+        side: u32,
+        cancel: &Cancel,
+        on_part: OnPart<'_>,
+    ) -> Result<Result<Head, FailureReason>, EngineError> {
+        self.ask(input, Want::Preview(side), cancel, on_part)
+    }
+
     fn max_bytes(&self) -> u64 {
         self.config.limits.max_bytes.max(self.config.limits.max_stream_bytes)
     }
@@ -143,7 +155,7 @@ impl Workers {
     ) -> Result<Result<Head, FailureReason>, EngineError> {
         let lane = match want {
             Want::Bulk => &self.bulk,
-            Want::Query | Want::Audio => &self.query,
+            Want::Query | Want::Audio | Want::Preview(_) => &self.query,
         };
         let (reply, replies) = bounded(PARTS_AHEAD);
         let request = Request { input, want, cancel: cancel.clone(), reply };
@@ -211,6 +223,7 @@ fn serve(pool: &MediaPool, queue: &Receiver<Request>) {
         let decoded = match want {
             Want::Bulk => pool.decode_in_time(input, &cancel, &mut on_part),
             Want::Audio => pool.hear_each(input, &cancel, &mut on_part),
+            Want::Preview(side) => pool.show_each(input, side, &cancel, &mut on_part),
             // A part of a file is of no use to a query: its mean would be that of the beginning.
             Want::Query => pool.decode_each(input, &cancel, &mut on_part),
         };

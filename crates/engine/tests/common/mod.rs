@@ -204,6 +204,20 @@ impl Decode for FakeDecoder {
         }))
     }
 
+    /// As all, and what is shown says how large.
+    fn show(
+        &self,
+        input: MediaInput,
+        side: u32,
+        cancel: &Cancel,
+        on_part: OnPart<'_>,
+    ) -> Result<Result<Head, FailureReason>, EngineError> {
+        self.decode_each(input, Priority::Query, cancel, &mut |part| {
+            let thumb = part.thumb.map(|thumb| [thumb, format!(" {side}").into_bytes()].concat());
+            on_part(Part { thumb, ..part })
+        })
+    }
+
     fn max_bytes(&self) -> u64 {
         100_000
     }

@@ -145,6 +145,13 @@ fn all(data: &Path) -> Result<Vec<(CollectionInfo, Option<Replaces>)>, IndexErro
     Ok(found)
 }
 
+/// Collections in whose place others stand, and whose files are there still.
+pub(super) fn replaced(data: &Path) -> Result<Vec<CollectionInfo>, IndexError> {
+    let all = all(data)?;
+    let gone = all.iter().filter(|(info, _)| is_replaced(&all, &info.uuid));
+    Ok(gone.map(|(info, _)| info.clone()).collect())
+}
+
 fn is_replaced(all: &[(CollectionInfo, Option<Replaces>)], uuid: &str) -> bool {
     all.iter().filter_map(|(_, replaces)| replaces.as_ref()).any(|by| by.done && by.uuid == uuid)
 }

@@ -93,6 +93,25 @@ impl Database {
         Ok(())
     }
 
+    /// Removes the files of collections that were replaced, as far as nobody holds them any more; `false` while somebody does.
+    ///
+    /// # Errors
+    /// [`IndexError::ReadOnly`] for a reader; if they cannot be removed.
+    pub fn clear_replaced(&self) -> Result<bool, IndexError> {
+        if self.is_read_only() {
+            return Err(IndexError::ReadOnly { action: "remove what was replaced" });
+        }
+        let mut open = self.open.lock();
+        let mut all = true;
+        for info in registry::replaced(&self.data)? {
+            match close(&mut open, &info) {
+                Ok(()) => registry::remove(&self.data, &info.uuid)?,
+                Err(_) => all = false,
+            }
+        }
+        Ok(all)
+    }
+
     /// Removes the successor that is being made for a collection.
     pub(super) fn drop_successor(&self, open: &mut Open, first: &CollectionInfo) -> Result<(), IndexError> {
         let Some(successor) = registry::successor(&self.data, &first.uuid)? else { return Ok(()) };

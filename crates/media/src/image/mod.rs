@@ -33,7 +33,7 @@ use sensorium_types::{FailureReason, Modality, ReasonKind, Track};
 use crate::job::Job;
 use crate::resize::square;
 use crate::sink::Sink;
-use crate::thumb::{THUMB_SIDE, fit_inside, thumbnail};
+use crate::thumb::{THUMB_SIDE, fit_inside, preview, thumbnail};
 use crate::{EncoderSpec, Head, Limits, PartContent, Rgb, reason};
 
 use self::exif::Exif;
@@ -66,9 +66,9 @@ impl Image {
     }
 }
 
-/// Sides below which an image is never scaled while it is decoded: twice what encoder and thumbnail want.
+/// Sides below which an image is never scaled while it is decoded: twice what encoder and thumbnail want, and what who looks at it wants.
 pub(crate) fn wanted_side(spec: &EncoderSpec) -> u32 {
-    2 * spec.image_size.max(THUMB_SIDE)
+    (2 * spec.image_size.max(THUMB_SIDE)).max(spec.preview_side.unwrap_or(0))
 }
 
 /// Checks an image's claimed sides before anything is allocated for it.
@@ -160,7 +160,11 @@ pub(crate) fn put(
     facts.set("height", height);
     // Turned after scaling: a few pixels instead of all.
     let frame = exif::turn(square(&rgb, spec.image_size, spec.image_fit)?, orientation);
-    let thumb = fit_inside(&rgb, THUMB_SIDE).and_then(|small| thumbnail(&exif::turn(small, orientation)));
+    let shown = |side| fit_inside(&rgb, side).map(|small| exif::turn(small, orientation));
+    let thumb = match spec.preview_side {
+        None => shown(THUMB_SIDE).and_then(|small| thumbnail(&small)),
+        Some(side) => shown(side).and_then(|large| preview(&large, side)),
+    };
     sink.put(Track::Image, None, PartContent::Frames(vec![frame]), thumb)?;
     Ok(Head { modality: Modality::Image, mime: mime.to_owned(), facts, warning })
 }

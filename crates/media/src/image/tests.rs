@@ -34,6 +34,27 @@ fn gradient(width: u32, height: u32) -> Rgb {
 }
 
 #[test]
+fn an_image_is_shown_upright_in_the_size_that_was_asked_for() {
+    let Rgb { width, height, pixels } = gradient(3000, 1000);
+    let image = ImageBuffer::<image::Rgb<u8>, _>::from_raw(width, height, pixels).expect("as many as said");
+    let mut tiff = Cursor::new(Vec::new());
+    image.write_to(&mut tiff, ImageFormat::Tiff).expect("encodes");
+    let limits = Limits::default();
+    for (side, expected) in [(2048, (2048, 682)), (4000, (3000, 1000))] {
+        let spec = EncoderSpec { preview_side: Some(side), ..spec() };
+        let decoded =
+            collect(9, |sink| decode_still(tiff.get_ref(), &job("image/tiff", &spec, &limits), sink));
+        let (_, parts) = decoded.expect("decodes");
+        let jpeg = parts[0].thumb.as_deref().expect("it is shown");
+        let header = turbojpeg::read_header(jpeg).expect("a JPEG");
+        assert_eq!((header.width, header.height), expected);
+        let shown = turbojpeg::decompress(jpeg, turbojpeg::PixelFormat::RGB).expect("decodes");
+        let right = (shown.width - 1) * 3;
+        assert!((i16::from(shown.pixels[right]) - 254).abs() < 6, "the right edge is red");
+    }
+}
+
+#[test]
 fn a_large_jpeg_keeps_its_facts_and_fits_the_encoder() {
     let image = gradient(2000, 1200);
     let image = turbojpeg::Image {

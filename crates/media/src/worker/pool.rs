@@ -58,6 +58,27 @@ pub enum MediaInput {
     Bytes(Arc<[u8]>),
 }
 
+/// What is wanted of a file.
+#[derive(Debug, Clone, Copy)]
+enum Wanted {
+    All,
+    /// What is heard.
+    Audio,
+    /// An image whose longest side is at most so many pixels.
+    Preview(u32),
+}
+
+impl Wanted {
+    fn spec(self, usual: &EncoderSpec) -> EncoderSpec {
+        let usual = usual.clone();
+        match self {
+            Self::All => usual,
+            Self::Audio => EncoderSpec { only_audio: true, ..usual },
+            Self::Preview(side) => EncoderSpec { preview_side: Some(side), ..usual },
+        }
+    }
+}
+
 /// Decodes files in worker processes. May be called from many threads; a call waits until a worker is free.
 #[derive(Debug)]
 pub struct MediaPool {
@@ -152,7 +173,7 @@ impl MediaPool {
         cancel: &Cancel,
         on_part: &mut dyn FnMut(Part) -> Result<(), FailureReason>,
     ) -> Result<Head, FailureReason> {
-        self.decode_input(input, (WhenUp::Fail, false), cancel, on_part)
+        self.decode_input(input, (WhenUp::Fail, Wanted::All), cancel, on_part)
     }
 
     /// As [`MediaPool::decode_each`], but of a video or an audio clip whose time is up what came in it stands; its head
@@ -166,7 +187,7 @@ impl MediaPool {
         cancel: &Cancel,
         on_part: &mut dyn FnMut(Part) -> Result<(), FailureReason>,
     ) -> Result<Head, FailureReason> {
-        self.decode_input(input, (WhenUp::Keep, false), cancel, on_part)
+        self.decode_input(input, (WhenUp::Keep, Wanted::All), cancel, on_part)
     }
 
     /// As [`MediaPool::decode_each`], but only what is heard: frames of a video are not decoded.
@@ -179,13 +200,28 @@ impl MediaPool {
         cancel: &Cancel,
         on_part: &mut dyn FnMut(Part) -> Result<(), FailureReason>,
     ) -> Result<Head, FailureReason> {
-        self.decode_input(input, (WhenUp::Fail, true), cancel, on_part)
+        self.decode_input(input, (WhenUp::Fail, Wanted::Audio), cancel, on_part)
+    }
+
+    /// As [`MediaPool::decode_each`], but an image that is to be looked at: its part's thumbnail is a JPEG whose longest side is at most
+    /// so many pixels.
+    ///
+    /// # Errors
+    /// As [`MediaPool::decode_each`]; if it is no image.
+    pub fn show_each(
+        &self,
+        input: MediaInput,
+        side: u32,
+        cancel: &Cancel,
+        on_part: &mut dyn FnMut(Part) -> Result<(), FailureReason>,
+    ) -> Result<Head, FailureReason> {
+        self.decode_input(input, (WhenUp::Fail, Wanted::Preview(side)), cancel, on_part)
     }
 
     fn decode_input(
         &self,
         input: MediaInput,
-        ask: (WhenUp, bool),
+        ask: (WhenUp, Wanted),
         cancel: &Cancel,
         on_part: OnPart,
     ) -> Result<Head, FailureReason> {
@@ -203,7 +239,7 @@ impl MediaPool {
     fn decode_path(
         &self,
         path: &Path,
-        (when_up, only_audio): (WhenUp, bool),
+        (when_up, wanted): (WhenUp, Wanted),
         cancel: &Cancel,
         on_part: OnPart,
     ) -> Result<Head, FailureReason> {
@@ -214,7 +250,7 @@ impl MediaPool {
         let (mut worker, alone) = self.take(cancel)?;
         let request = Request {
             path: path.as_os_str().as_bytes().to_vec(),
-            spec: EncoderSpec { only_audio, ..self.config.spec.clone() },
+            spec: wanted.spec(&self.config.spec),
             limits: self.config.limits.clone(),
             threads: if alone { self.config.workers.min(MAX_THREADS) } else { 1 },
             stops: match when_up {

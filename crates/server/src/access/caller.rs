@@ -81,6 +81,15 @@ pub(crate) fn check_collection(collection: &str) -> Result<(), Fault> {
     }
 }
 
+/// That the caller of this task may make calls of this scope.
+///
+/// # Errors
+/// Those of [`Caller::check`]; UNAUTHENTICATED where there is no caller.
+pub(crate) fn check_scope(scope: Scope) -> Result<(), Fault> {
+    let nobody = Caller::Nobody("the call has no caller");
+    CALLER.try_with(|caller| caller.check(scope)).unwrap_or_else(|_| nobody.check(scope))
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;

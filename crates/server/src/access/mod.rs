@@ -25,7 +25,7 @@ mod quota;
 mod sessions;
 
 pub(crate) use audit::AuditLog;
-pub(crate) use caller::{Caller, carry, check_collection, scoped};
+pub(crate) use caller::{Caller, carry, check_collection, check_scope, scoped};
 pub use keys::{DEFAULT_GRACE_HOURS, KeyFacts, KeyInfo, Keys, KeysError, NewKey};
 pub(crate) use quota::{Quotas, Turn};
 pub(crate) use sessions::{Sessions, in_header, set_cookie};

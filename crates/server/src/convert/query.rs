@@ -148,7 +148,7 @@ pub(super) fn media(message: v1::MediaInput, uploads: &Uploads) -> Result<Media,
         Some(Source::UploadId(id)) => uploads.file(&id).map(Media::File),
         Some(Source::Uri(_)) => Err(ConvertError::NotTaken {
             field: "uri",
-            instead: "this server fetches nothing: send the bytes, or an upload",
+            instead: "nothing is fetched inside a query: send the bytes, or an upload, or ingest it and ask by its asset_id",
         }),
         None => Err(ConvertError::Missing { field: "media.data" }),
     }

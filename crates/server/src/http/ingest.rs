@@ -1,4 +1,4 @@
-//! Files by a form: `multipart/form-data` with parts `file`, and a part `payload` for all of them.
+//! Files by a form: `multipart/form-data` with parts `file`, or `uri` where their addresses are allowed, and a part `payload` for all of them.
 //!
 //! ```text
 //! parts ─► item of an ingest stream of this process ─► results, one a file, in the order of the files
@@ -11,6 +11,7 @@ use axum::response::Response;
 use http::StatusCode;
 use sensorium_api::convert::failure_of_error;
 use sensorium_api::{Fault, v1};
+use sensorium_fetch::Address;
 use sensorium_types::ErrorKind;
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
@@ -18,6 +19,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tracing::{Instrument as _, debug_span};
 use v1::ingest_request::Message as Asked;
 use v1::ingest_response::Message as Answered;
+use v1::media_input::Source;
 
 use super::answer::of_json;
 use super::json::write;
@@ -31,6 +33,8 @@ use crate::calls::scope;
 const KEPT_BACK_BYTES: usize = 32 * 1024 * 1024;
 /// Most bytes of a payload; the ingest has its own, smaller limit.
 const MAX_PAYLOAD_BYTES: usize = 128 * 1024;
+/// Most bytes of an address.
+const MAX_URI_BYTES: usize = 8 * 1024;
 /// Most files of a form.
 const MAX_FILES: usize = 10_000;
 
@@ -46,7 +50,17 @@ struct Outcomes {
 struct Held {
     sequence: u64,
     name: String,
-    bytes: bytes::Bytes,
+    source: Source,
+}
+
+impl Held {
+    /// Bytes that it keeps in memory.
+    fn bytes(&self) -> usize {
+        match &self.source {
+            Source::Data(bytes) => bytes.len(),
+            Source::Uri(text) | Source::UploadId(text) => text.len(),
+        }
+    }
 }
 
 /// Reads a form and answers with what became of each file.
@@ -154,7 +168,7 @@ async fn feed(
                 match bytes {
                     Some(bytes) => {
                         outcomes.results.push(None);
-                        held.push(Held { sequence, name, bytes });
+                        held.push(Held { sequence, name, source: Source::Data(bytes) });
                     }
                     None => {
                         let message = format!(
@@ -164,18 +178,35 @@ async fn feed(
                     }
                 }
             }
+            "uri" => {
+                if outcomes.names.len() == MAX_FILES {
+                    return Err(Problem::invalid(format!("uri: a form has at most {MAX_FILES} files")));
+                }
+                let uri = read_file(part, MAX_URI_BYTES)
+                    .await?
+                    .and_then(|bytes| String::from_utf8(bytes.into()).ok());
+                let wrong =
+                    || Problem::invalid(format!("uri: an address of at most {MAX_URI_BYTES} bytes of UTF-8"));
+                let uri = uri.ok_or_else(wrong)?.trim().to_owned();
+                // What is no address is told so by its result.
+                let name = Address::parse(&uri).map(|address| base_name(&address.name())).unwrap_or_default();
+                outcomes.names.push(name.clone());
+                outcomes.results.push(None);
+                let sequence = outcomes.names.len() as u64;
+                held.push(Held { sequence, name, source: Source::Uri(uri) });
+            }
             other => {
-                let message = format!("there is no part {other:?}; there are file and payload");
+                let message = format!("there is no part {other:?}; there are file, uri and payload");
                 return Err(Problem::invalid(message));
             }
         }
-        let is_much = held.iter().map(|held| held.bytes.len()).sum::<usize>() > KEPT_BACK_BYTES;
+        let is_much = held.iter().map(Held::bytes).sum::<usize>() > KEPT_BACK_BYTES;
         if (payload.is_some() || is_much) && !send_all(&items, &mut held, payload.as_ref()).await {
             return Ok(outcomes);
         }
     }
     if outcomes.names.is_empty() {
-        return Err(Problem::invalid("file: send at least one"));
+        return Err(Problem::invalid("file: send at least one file or uri"));
     }
     if send_all(&items, &mut held, payload.as_ref()).await {
         // If that finds nobody, the results say why.
@@ -190,12 +221,12 @@ async fn send_all(
     held: &mut Vec<Held>,
     payload: Option<&Map<String, Value>>,
 ) -> bool {
-    for Held { sequence, name, bytes } in held.drain(..) {
+    for Held { sequence, name, source } in held.drain(..) {
         let mut fields = payload.cloned().unwrap_or_default();
         if !name.is_empty() {
             fields.entry("name").or_insert_with(|| Value::String(name));
         }
-        let media = v1::MediaInput { source: Some(v1::media_input::Source::Data(bytes)) };
+        let media = v1::MediaInput { source: Some(source) };
         let part = v1::IngestPart {
             content: Some(v1::ingest_part::Content::Media(media)),
             ..v1::IngestPart::default()

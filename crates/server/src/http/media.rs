@@ -29,6 +29,9 @@ use crate::gate::Place;
 const CHUNK_BYTES: usize = 64 * 1024;
 /// Longest stretch that is converted.
 const MAX_CLIP_MS: u64 = 60_000;
+/// Longest side of an image that is converted, and the least that can be asked for, in pixels.
+const MAX_PREVIEW_SIDE: u32 = 2048;
+const MIN_PREVIEW_SIDE: u32 = 16;
 /// What a stored file may do that a browser shows as a page: nothing.
 const NO_SCRIPTS: HeaderValue = HeaderValue::from_static("default-src 'none'; sandbox");
 
@@ -197,6 +200,33 @@ fn chunks(file: File, count: u64, place: Place) -> Body {
         }
     };
     Body::from_stream(stream::unfold((file, count, place), next))
+}
+
+/// An image as a JPEG, converted for this request where a browser cannot show it. It ends with the caller.
+pub(super) async fn preview(
+    State(app): State<App>,
+    path: RawPathParams,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (id, parameters) = asked(&path, &request)?;
+    only(&parameters, &["side"])?;
+    let side: u32 = number(&parameters, "side")?.unwrap_or(MAX_PREVIEW_SIDE);
+    if !(MIN_PREVIEW_SIDE..=MAX_PREVIEW_SIDE).contains(&side) {
+        let message = format!("side: from {MIN_PREVIEW_SIDE} to {MAX_PREVIEW_SIDE} pixels");
+        return Err(Problem::invalid(message));
+    }
+    let place = app.context.gates().0.enter_now()?;
+    let asset = asset_of(&id)?;
+    let engine = app.context.reader(find(&parameters, COLLECTION).unwrap_or_default()).await?;
+    // One image takes some hundred megabytes while it is decoded.
+    let _turn = app.context.turn_to_convert().await?;
+    let cancel = Cancel::new().keeping(Some(place));
+    let jpeg = app.context.within(engine.preview(&asset, side, cancel)).await?;
+    let headers = [
+        (CONTENT_TYPE, HeaderValue::from_static("image/jpeg")),
+        (CACHE_CONTROL, HeaderValue::from_static("private, max-age=600")),
+    ];
+    Ok((headers, jpeg).into_response())
 }
 
 /// A stretch of a video or an audio clip, converted to what every browser plays. It ends with the caller.

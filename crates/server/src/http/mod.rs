@@ -79,6 +79,7 @@ pub(crate) fn router(context: &Context, services: Router) -> Router {
         .route("/v1/assets/{id}/thumbnail", get(media::thumbnail))
         .route("/v1/assets/{id}/media", get(media::media))
         .route("/v1/assets/{id}/clip", get(media::clip))
+        .route("/v1/assets/{id}/preview", get(media::preview))
         .route("/v1/export", post(export::export))
         .route("/v1/session", get(session::get).post(session::begin).delete(session::end))
         .route("/livez", get(health::live))

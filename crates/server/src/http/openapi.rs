@@ -205,10 +205,12 @@ fn special(schemas: &mut Schemas) -> Vec<(&'static str, &'static str, Value)> {
         "properties": { "results": { "type": "array", "items": result } },
     });
     let form = json!({
-        "type": "object", "required": ["file"],
+        "type": "object",
         "properties": {
             "file": { "type": "array", "items": { "type": "string", "contentMediaType": "application/octet-stream" },
                       "description": "A part for each file." },
+            "uri": { "type": "array", "items": { "type": "string" },
+                     "description": "The address of a file, where the operator allows that (serve --allow-uri); at least one part `file` or `uri`." },
             "payload": { "type": "string", "contentMediaType": "application/json",
                          "description": "Fields for all files, as one JSON object." },
         },
@@ -274,6 +276,20 @@ fn special(schemas: &mut Schemas) -> Vec<(&'static str, &'static str, Value)> {
                 "responses": with_failures(good("200", "The clip.", json!({
                     "video/mp4": { "schema": { "type": "string" } }, "audio/mp4": { "schema": { "type": "string" } },
                 }))),
+            }),
+        ),
+        (
+            "/v1/assets/{id}/preview",
+            "get",
+            json!({
+                "operationId": "Preview", "tags": ["Points"],
+                "description": "An image as a JPEG, converted for this request: for those that a browser does not show, as HEIC and TIFF.",
+                "parameters": [
+                    path_parameter("id"), collection_parameter(),
+                    { "name": "side", "in": "query", "required": false, "description": "Its longest side in pixels at most; 2048 where it is left out.",
+                      "schema": { "type": "integer", "minimum": 16, "maximum": 2048 } },
+                ],
+                "responses": with_failures(good("200", "The image.", bytes("image/jpeg"))),
             }),
         ),
         (

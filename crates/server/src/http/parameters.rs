@@ -45,7 +45,7 @@ pub(super) fn is_simple(field: &sensorium_api::reflect::FieldDescriptor) -> bool
     !field.is_map() && !matches!(field.kind(), Kind::Message(_) | Kind::Bytes)
 }
 
-/// Puts parameters into a message: `collection` into the name of the collection, with a batch into that of each query that has none;
+/// Puts parameters into a message: `collection` into the name of the collection, of a query that stands or of each of a batch into that of the query;
 /// others, where they may be, into the field of their name.
 ///
 /// # Errors
@@ -89,6 +89,9 @@ fn fill_collection(
 ) -> Result<(), Problem> {
     if descriptor.get_field_by_name(COLLECTION_FIELD).is_some() {
         return put_collection(object, value);
+    }
+    if let Some(query) = object.get_mut("query").and_then(Value::as_object_mut) {
+        return put_collection(query, value);
     }
     let queries = object.get_mut("queries").and_then(Value::as_array_mut);
     let mut queries = queries.into_iter().flatten().filter_map(Value::as_object_mut);
@@ -158,6 +161,9 @@ mod tests {
             { "limit": 1, "collection_name": "a" }, { "collection_name": "a" },
         ]});
         assert_eq!(batch, expected);
+        let standing = json!({ "query": { "terms": [] } });
+        let standing = filled("QueryService/Watch", Some(standing), "collection=a").expect("fills");
+        assert_eq!(standing, json!({ "query": { "terms": [], "collection_name": "a" } }));
     }
 
     #[test]

@@ -40,6 +40,7 @@ pub(super) const ROUTES: &[Route] = &[
     get("/v1/failures", "AdminService/ListFailures"),
     post("/v1/verify", "AdminService/Verify"),
     post("/v1/optimize", "AdminService/Optimize"),
+    post("/v1/reembed", "AdminService/Reembed"),
     get("/v1/collections", "CollectionsService/ListCollections"),
     post("/v1/collections", "CollectionsService/CreateCollection"),
     get("/v1/collections/{name}", "CollectionsService/GetCollection").fills("name", "collection_name"),

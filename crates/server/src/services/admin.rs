@@ -5,6 +5,7 @@ use sensorium_api::{PROTOCOL, v1};
 use sensorium_types::FailedFile;
 use tonic::{Request, Response, Status};
 
+use super::{Answers, reembed};
 use crate::context::Context;
 use crate::fault::fault;
 use crate::gate::enter;
@@ -23,6 +24,8 @@ impl Service {
 
 #[tonic::async_trait]
 impl v1::admin_service_server::AdminService for Service {
+    type ReembedStream = Answers<v1::ReembedResponse>;
+
     async fn info(&self, request: Request<v1::InfoRequest>) -> Result<Response<v1::InfoResponse>, Status> {
         let (_place, v1::InfoRequest {}) = enter(request);
         Ok(Response::new(v1::InfoResponse {
@@ -75,6 +78,14 @@ impl v1::admin_service_server::AdminService for Service {
         // It reads everything, as long as that takes and somebody waits for it.
         let problems = engine.verify().await.map_err(|error| fault(&error))?;
         Ok(Response::new(v1::VerifyResponse { problems: problems.into_iter().map(Into::into).collect() }))
+    }
+
+    async fn reembed(
+        &self,
+        request: Request<v1::ReembedRequest>,
+    ) -> Result<Response<Self::ReembedStream>, Status> {
+        let (place, message) = enter(request);
+        Ok(Response::new(reembed::start(&self.context, place, message).await?))
     }
 
     async fn optimize(

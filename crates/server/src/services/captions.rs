@@ -13,6 +13,7 @@ use super::answers::{AnswerSender, Answers, Unsent, answers};
 use crate::context::{Context, stopped};
 use crate::convert::{caption_request, captioned, summarize_request, summarized};
 use crate::fault::fault;
+use crate::fetching::{Brought, media_of_caption};
 use crate::gate::{Place, enter};
 
 /// Answers that wait for a slow client.
@@ -45,10 +46,16 @@ impl Service {
         Self { context }
     }
 
+    /// Brings the medium here, where it is named by address.
+    async fn bring(&self, input: &mut Option<v1::CaptionInput>) -> Result<Brought, Status> {
+        let limit = self.context.settings().call_timeout;
+        Ok(self.context.fetching().bring_now(media_of_caption(input), limit).await?)
+    }
+
     /// Starts the work; what happens is told as `answer` says, `None` being nothing.
     async fn start<T: Send + 'static>(
         &self,
-        place: Option<Place>,
+        held: (Option<Place>, Brought),
         (collection, work): (String, Work),
         answer: fn(CaptionEvent) -> Option<T>,
     ) -> Result<Response<Answers<T>>, Status> {
@@ -58,7 +65,7 @@ impl Service {
         let context = self.context.clone();
         let (sender, answers) = answers(UNREAD_ANSWERS, context.settings().unread_timeout);
         let telling = async move {
-            let _place = place;
+            let _held = held;
             run(context, engine, work, sender, answer).await;
         };
         tokio::spawn(telling.in_current_span());
@@ -119,7 +126,8 @@ impl v1::caption_service_server::CaptionService for Service {
         request: Request<v1::CaptionRequest>,
     ) -> Result<Response<Self::CaptionStream>, Status> {
         use v1::caption_response::Message;
-        let (place, message) = enter(request);
+        let (place, mut message) = enter(request);
+        let brought = self.bring(&mut message.input).await?;
         let answer = |event: CaptionEvent| {
             Some(match event {
                 CaptionEvent::Piece(piece) => {
@@ -129,19 +137,20 @@ impl v1::caption_service_server::CaptionService for Service {
             })
         };
         let (collection, request) = caption_request(message, self.context.uploads())?;
-        self.start(place, (collection, Work::Caption(request)), answer).await
+        self.start((place, brought), (collection, Work::Caption(request)), answer).await
     }
 
     async fn summarize(
         &self,
         request: Request<v1::SummarizeRequest>,
     ) -> Result<Response<Self::SummarizeStream>, Status> {
-        let (place, message) = enter(request);
+        let (place, mut message) = enter(request);
+        let brought = self.bring(&mut message.input).await?;
         let answer = |event: CaptionEvent| match event {
             CaptionEvent::Piece(_) => None,
             CaptionEvent::Done(part) => Some(summarized(part)),
         };
         let (collection, input, length) = summarize_request(message, self.context.uploads())?;
-        self.start(place, (collection, Work::Summarize(input, length)), answer).await
+        self.start((place, brought), (collection, Work::Summarize(input, length)), answer).await
     }
 }

@@ -7,6 +7,7 @@ use tonic::{Request, Response, Status};
 
 use crate::context::Context;
 use crate::convert::{embed_inputs, embedding};
+use crate::fetching::media_of_inputs;
 use crate::gate::enter;
 
 /// `EmbedService`.
@@ -24,7 +25,9 @@ impl Service {
 #[tonic::async_trait]
 impl v1::embed_service_server::EmbedService for Service {
     async fn embed(&self, request: Request<v1::EmbedRequest>) -> Result<Response<v1::EmbedResponse>, Status> {
-        let (place, v1::EmbedRequest { inputs, using }) = enter(request);
+        let (place, v1::EmbedRequest { mut inputs, using }) = enter(request);
+        let limit = self.context.settings().call_timeout;
+        let _brought = self.context.fetching().bring_now(media_of_inputs(&mut inputs), limit).await?;
         let inputs = embed_inputs(inputs, self.context.uploads())?;
         let engine = self.context.engine();
         let made_in = engine.bundle_space();

@@ -11,7 +11,9 @@ mod keys;
 mod planned;
 mod points;
 mod query;
+mod reembed;
 mod space;
+mod telling;
 mod watch;
 
 use sensorium_api::v1;

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::answers::{AnswerSender, Answers, Unsent, answers};
 use super::space::check_space;
-use crate::context::{Context, stopped};
+use crate::context::{Context, Ended, stopped};
 use crate::convert::{Asked, query_request, query_response_hits};
 use crate::fault::fault;
 use crate::gate::Place;
@@ -74,9 +74,12 @@ async fn run(context: Context, standing: Standing, sender: AnswerSender<v1::Watc
         ended = tell(standing, &sender) => ended,
         () = sender.closed() => End::Left,
         () = stopped(&mut stopping) => End::Told(Fault::new(ErrorKind::Unavailable, "the server stops")),
-        () = context.dropped(&collection) => {
-            End::Told(Fault::new(ErrorKind::NotFound, format!("the collection {collection:?} is deleted")))
-        }
+        why = context.ended(&collection) => End::Told(match why {
+            Ended::Deleted => Fault::new(ErrorKind::NotFound, format!("the collection {collection:?} is deleted")),
+            Ended::MadeAnew => {
+                Fault::new(ErrorKind::Unavailable, format!("the collection {collection:?} was made anew: watch it again"))
+            }
+        }),
     };
     match ended {
         End::Left => {}

@@ -1,5 +1,6 @@
 //! A client of HTTP/1.1 that knows nothing: one request a connection, and forms.
 
+#![allow(dead_code, reason = "not every test binary uses every helper")]
 #![expect(clippy::indexing_slicing, reason = "parts of answers that are looked at right here")]
 
 use std::collections::HashMap;

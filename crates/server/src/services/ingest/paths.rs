@@ -6,22 +6,16 @@ use std::time::Duration;
 
 use sensorium_api::{ConvertError, Fault, v1};
 use sensorium_engine::Engine;
-use sensorium_types::{Cancel, ErrorKind, IndexEvent, IndexRequest};
+use sensorium_types::{Cancel, ErrorKind, IndexRequest};
 use tokio::sync::{mpsc, watch};
-use tokio::time::Instant;
 
 use crate::context::{Context, stopped};
 use crate::convert::{index_event, index_request, index_summary};
 use crate::fault::fault;
 use crate::services::answers::{AnswerSender, Unsent};
+use crate::services::telling::{Told, tell};
 
 type Sender = AnswerSender<v1::IndexPathsResponse>;
-
-/// Events of a run that wait for a client that reads slowly. The run does not wait for its client; where more of it is
-/// unread than this, or nothing was read for the idle timeout, it is ended.
-const MOST_UNREAD_EVENTS: usize = 100_000;
-/// How often they are counted.
-const COUNT_EVERY: Duration = Duration::from_millis(100);
 
 /// A run whose paths are allowed.
 #[derive(Debug)]
@@ -76,7 +70,7 @@ impl Run {
         let _ends_with_the_call = cancel.on_drop();
         let (events, received) = mpsc::unbounded_channel();
         let run = engine.index(request, events, cancel.clone());
-        let telling = tell(received, &answers, (patience, cancel.clone()));
+        let telling = tell(received, &answers, index_event, (patience, cancel.clone()));
         let stop = cancel.clone();
         let watching = async move {
             stopped(&mut stopping).await;
@@ -99,98 +93,9 @@ impl Run {
     }
 }
 
-/// How far the client was told of a run.
-#[derive(Debug)]
-enum Told {
-    All,
-    Left,
-    Unread,
-}
-
-/// Passes events on until the run ends or the client leaves.
-async fn tell(
-    mut events: mpsc::UnboundedReceiver<IndexEvent>,
-    answers: &Sender,
-    (patience, cancel): (Duration, Cancel),
-) -> Told {
-    let ended = 'telling: loop {
-        let event = tokio::select! {
-            event = events.recv() => event,
-            () = answers.closed() => break Told::Left,
-        };
-        let Some(event) = event else { return Told::All };
-        let mut answer = index_event(event);
-        let since = Instant::now();
-        loop {
-            let sent = tokio::select! {
-                sent = answers.send(answer) => sent,
-                () = too_many(&events) => break 'telling Told::Unread,
-            };
-            match sent {
-                Ok(()) => break,
-                Err(Unsent::Left) => break 'telling Told::Left,
-                // While the run goes on, a reader who pauses is waited for.
-                Err(Unsent::Unread(back)) if !events.is_closed() && since.elapsed() < patience => {
-                    answer = back
-                }
-                Err(Unsent::Unread(_)) => break 'telling Told::Unread,
-            }
-        }
-    };
-    cancel.cancel();
-    ended
-}
-
-/// Completes once more events wait than may.
-async fn too_many(events: &mpsc::UnboundedReceiver<IndexEvent>) {
-    while events.len() < MOST_UNREAD_EVENTS {
-        tokio::time::sleep(COUNT_EVERY).await;
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use futures::StreamExt;
-
     use super::*;
-
-    #[tokio::test]
-    async fn a_run_waits_for_a_reader_who_pauses_and_not_after_its_end() {
-        let event = |files| IndexEvent::Walked { files, done: false };
-        let (sender, mut answers) = crate::services::answers::answers(1, Duration::from_millis(1));
-        let (events, received) = mpsc::unbounded_channel();
-        let cancel = Cancel::default();
-        let telling = {
-            let cancel = cancel.clone();
-            let patience = Duration::from_secs(3600);
-            tokio::spawn(async move { (tell(received, &sender, (patience, cancel)).await, sender) })
-        };
-        (0..10).for_each(|files| events.send(event(files)).expect("received"));
-        // Its patience of a millisecond is over many times when the reader comes back.
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        let read: Vec<_> = answers.by_ref().take(10).collect().await;
-        assert!(read.iter().all(Result::is_ok));
-        assert!(!cancel.is_cancelled());
-        drop(events);
-        assert!(matches!(telling.await.expect("no panic"), (Told::All, _)));
-
-        let (sender, _unread) = crate::services::answers::answers(1, Duration::from_millis(1));
-        let (events, received) = mpsc::unbounded_channel();
-        (0..10).for_each(|files| events.send(event(files)).expect("received"));
-        drop(events);
-        let patience = Duration::from_secs(3600);
-        assert!(matches!(tell(received, &sender, (patience, cancel.clone())).await, Told::Unread));
-        assert!(cancel.is_cancelled());
-
-        // One who pauses for too long ends a run that goes on.
-        let (sender, _unread) = crate::services::answers::answers(1, Duration::from_millis(1));
-        let (events, received) = mpsc::unbounded_channel();
-        let cancel = Cancel::default();
-        (0..10).for_each(|files| events.send(event(files)).expect("received"));
-        let told = tell(received, &sender, (Duration::from_millis(20), cancel.clone())).await;
-        assert!(matches!(told, Told::Unread));
-        assert!(cancel.is_cancelled() && events.is_closed());
-    }
 
     #[test]
     fn only_what_lies_below_an_allowed_folder_is_read() {

@@ -20,6 +20,7 @@ use super::watermark::Watermark;
 use crate::context::{Context, stopped};
 use crate::convert::{failed_item, item, item_result};
 use crate::fault::fault;
+use crate::fetching::{Fetching, media_of_item, names_addresses};
 use crate::metrics::Metrics;
 use crate::services::answers::{AnswerSender, Unsent};
 use crate::trace::told;
@@ -80,6 +81,7 @@ async fn open<'a>(
     let mut stream = Stream {
         engine: context.writer(&collection_name).await?,
         uploads: context.uploads().clone(),
+        fetching: context.fetching().clone(),
         metrics: Arc::clone(context.metrics()),
         messages,
         answers,
@@ -108,6 +110,7 @@ struct Finished {
 struct Stream<'a> {
     engine: Arc<Engine>,
     uploads: Uploads,
+    fetching: Fetching,
     metrics: Arc<Metrics>,
     messages: Streaming<v1::IngestRequest>,
     answers: &'a Sender,
@@ -146,7 +149,7 @@ impl Stream<'_> {
     }
 
     /// Begins to work on an item.
-    async fn take(&mut self, message: v1::IngestItem) -> Result<(), End> {
+    async fn take(&mut self, mut message: v1::IngestItem) -> Result<(), End> {
         let sequence = message.sequence;
         if !self.watermark.begin(sequence) {
             return Err(protocol("item.sequence must be above those before it").into());
@@ -155,14 +158,20 @@ impl Stream<'_> {
             let Some(done) = self.working.join_next().await else { break };
             self.finished(done).await?;
         }
+        let name = message.asset_id.clone();
+        if names_addresses(&mut message) {
+            if !name.is_empty() {
+                self.names.insert(name.clone());
+            }
+            let (hands, fetching) = ((Arc::clone(&self.engine), self.uploads.clone()), self.fetching.clone());
+            self.working.spawn(fetch_and_work(hands, (fetching, self.rooms.clone()), message, name));
+            return Ok(());
+        }
         let Some(room) = self.room(&message).await? else {
             let wait_ms = u64::try_from(RETRY_AFTER.as_millis()).unwrap_or(u64::MAX);
             self.say(Answer::OutOfMemory(v1::IngestOutOfMemory { sequence, wait_ms })).await?;
-            let refusal = "the bytes of the items in progress are at the server's limit: send it again";
-            let refusal = Fault::new(ErrorKind::Overloaded, refusal);
-            return self.result(failed_item(sequence, message.asset_id, refusal)).await;
+            return self.result(failed_item(sequence, message.asset_id, no_room())).await;
         };
-        let name = message.asset_id.clone();
         if !name.is_empty() {
             self.names.insert(name.clone());
         }
@@ -225,6 +234,32 @@ const fn outcome(state: v1::ItemState) -> &'static str {
         v1::ItemState::Failed => "failed",
         v1::ItemState::Pruned => "pruned",
         v1::ItemState::Unspecified => "unknown",
+    }
+}
+
+fn no_room() -> Fault {
+    let message = "the bytes of the items in progress are at the server's limit: send it again";
+    Fault::new(ErrorKind::Overloaded, message)
+}
+
+/// One item whose media are elsewhere. It takes room among the items in progress once they are here, so that slow servers of others hold
+/// up nobody but those who named them.
+async fn fetch_and_work(
+    hands: (Arc<Engine>, Uploads),
+    (fetching, rooms): (Fetching, Rooms),
+    mut message: v1::IngestItem,
+    name: String,
+) -> Finished {
+    let sequence = message.sequence;
+    let brought = async {
+        let mut brought = fetching.bring(media_of_item(&mut message)).await?;
+        let room = rooms.take(&message).await.ok_or_else(no_room)?;
+        brought.leave_place();
+        Ok::<_, Fault>((brought, room))
+    };
+    match brought.await {
+        Ok((_brought, room)) => work(hands, message, name, room).await,
+        Err(refusal) => Finished { result: failed_item(sequence, name.clone(), refusal), name },
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use sensorium_types::{AssetId, FailureReason, Modality, SpaceInfo};
+use crate::{AssetId, FailureReason, Modality, SpaceInfo};
 
 /// What is to be done, before anything is.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ReembedPlan {
     /// The space of the vectors that are there.
     pub from: SpaceInfo,
@@ -15,21 +15,21 @@ pub struct ReembedPlan {
     pub assets: u64,
     /// Assets that an earlier run brought over, or that need nothing.
     pub done: u64,
+    /// Assets that a run goes through.
+    pub pending: u64,
     /// Assets whose media is gone, in order of id.
     pub without_media: Vec<WithoutMedia>,
-    /// Assets that a run goes through.
-    pub(crate) pending: Vec<AssetId>,
 }
 
 impl ReembedPlan {
     /// Whether there is nothing to do.
     pub fn is_done(&self) -> bool {
-        self.from == self.to && self.pending.is_empty()
+        self.from == self.to && self.pending == 0
     }
 
-    /// Assets that a run goes through.
-    pub fn pending(&self) -> u64 {
-        self.pending.len() as u64
+    /// Assets that would be without vectors.
+    pub fn losses(&self) -> u64 {
+        self.without_media.iter().filter(|lacking| lacking.substitute == Substitute::Nothing).count() as u64
     }
 }
 
@@ -140,7 +140,7 @@ pub struct ReembedSummary {
 
 impl ReembedSummary {
     /// Counts an asset.
-    pub(super) fn add(&mut self, event: &ReembedEvent) {
+    pub fn add(&mut self, event: &ReembedEvent) {
         match event.state {
             ReembedState::Reembedded => self.reembedded += 1,
             ReembedState::FromThumbnails => self.from_thumbnails += 1,
