@@ -1,6 +1,7 @@
 //! A client of HTTP/1.1 that knows nothing: one request a connection, and forms.
 
 #![expect(clippy::indexing_slicing, reason = "parts of answers that are looked at right here")]
+#![allow(dead_code, reason = "not every test binary uses every helper")]
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
