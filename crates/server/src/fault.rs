@@ -11,7 +11,7 @@ pub(crate) fn fault(error: &EngineError) -> Fault {
     let kind = error.kind();
     let message = chain(error);
     if matches!(kind, ErrorKind::Bug | ErrorKind::Corrupt) {
-        tracing::error!(?kind, %message, "a call failed");
+        tracing::error!(?kind, error = %message, "a call failed");
     }
     Fault::new(kind, message)
 }

@@ -177,10 +177,11 @@ impl Sender {
             Err(status) => {
                 self.queue.not_taken(count);
                 if !std::mem::replace(&mut self.is_away, true) {
-                    let (code, message) = (status.code(), status.message());
+                    // No field is called `message`: that is the sentence's own name.
+                    let (code, said) = (status.code(), status.message());
                     tracing::warn!(
                         ?code,
-                        message,
+                        said,
                         "the collector of traces takes no spans; they are dropped until it does"
                     );
                 }
