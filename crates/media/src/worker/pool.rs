@@ -214,7 +214,7 @@ impl MediaPool {
         let (mut worker, alone) = self.take(cancel)?;
         let request = Request {
             path: path.as_os_str().as_bytes().to_vec(),
-            spec: EncoderSpec { only_audio, ..self.config.spec.clone() },
+            spec: if only_audio { self.config.spec.of_audio() } else { self.config.spec.clone() },
             limits: self.config.limits.clone(),
             threads: if alone { self.config.workers.min(MAX_THREADS) } else { 1 },
             stops: match when_up {
