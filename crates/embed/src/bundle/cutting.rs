@@ -149,9 +149,9 @@ fn image_view(operations: &[Operation]) -> Result<(u32, Fit, ImageFilter), Embed
         return Err(fact(format!("images of {size} pixels a side, at most {MAX_IMAGE_SIZE} are taken")));
     }
     let filter = match filter {
-        Filter::BicubicPillow => ImageFilter::Bicubic,
-        Filter::BilinearPillow => ImageFilter::Bilinear,
-        Filter::LanczosPillow => ImageFilter::Lanczos,
+        Filter::Bicubic => ImageFilter::Bicubic,
+        Filter::Bilinear => ImageFilter::Bilinear,
+        Filter::Lanczos => ImageFilter::Lanczos,
     };
     Ok((side, fit, filter))
 }

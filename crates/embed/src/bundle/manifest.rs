@@ -258,11 +258,13 @@ pub(super) enum ResizeMode {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
 pub(super) enum Filter {
-    BicubicPillow,
-    BilinearPillow,
-    LanczosPillow,
+    #[serde(rename = "bicubic-pillow")]
+    Bicubic,
+    #[serde(rename = "bilinear-pillow")]
+    Bilinear,
+    #[serde(rename = "lanczos-pillow")]
+    Lanczos,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -11,7 +11,7 @@ const PROCESSOR: &str = "processor_config.json";
 /// # Source
 /// transformers `image_utils.py`, `OPENAI_CLIP_MEAN` and `OPENAI_CLIP_STD`
 const CLIP_MEAN: [f32; 3] = [0.481_454_66, 0.457_827_5, 0.408_210_73];
-const CLIP_DEVIATION: [f32; 3] = [0.268_629_54, 0.261_302_58, 0.275_777_11];
+const CLIP_DEVIATION: [f32; 3] = [0.268_629_54, 0.261_302_6, 0.275_777_1];
 /// # Source
 /// transformers `image_utils.py`, `IMAGENET_STANDARD_MEAN` and `IMAGENET_STANDARD_STD`
 const SIGLIP_MEAN: [f32; 3] = [0.5; 3];

@@ -29,9 +29,12 @@ pub(super) struct Entry {
 /// [`EmbedError::Damaged`] where the file is cut, longer than it says, or no safetensors.
 pub(super) fn read(file: &str, bytes: &FileBytes, number: usize) -> Result<Vec<(String, Entry)>, EmbedError> {
     let damaged = |source| EmbedError::Damaged { file: file.to_owned(), source };
-    let unread = |source: std::io::Error| match source.kind() {
-        std::io::ErrorKind::UnexpectedEof => damaged("it ends within its header".into()),
-        _ => EmbedError::Read { name: file.to_owned(), source },
+    let unread = |source: std::io::Error| {
+        if source.kind() == std::io::ErrorKind::UnexpectedEof {
+            damaged("it ends within its header".into())
+        } else {
+            EmbedError::Read { name: file.to_owned(), source }
+        }
     };
     let length = bytes.read(0, LENGTH_BYTES).map_err(unread)?;
     let length = length.first_chunk().map_or(0, |length| u64::from_le_bytes(*length));
