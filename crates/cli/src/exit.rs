@@ -39,6 +39,8 @@ fn exit_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
             | CliError::Export(_)
             | CliError::Id(_)
             | CliError::NeedsYes
+            | CliError::BareModel { .. }
+            | CliError::UnknownBundle { .. }
             | CliError::LossesNeedYes { .. } => Exit::Usage,
             CliError::Path { .. }
             | CliError::OwnProgram { .. }

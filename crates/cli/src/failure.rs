@@ -50,6 +50,21 @@ pub(crate) enum CliError {
     /// Nothing says where the data lie.
     #[error("no data folder: give --data DIR, or set SENSORIUM_DATA or HOME")]
     NoDataFolder,
+    /// A model as the hub lays it out, which is no bundle yet.
+    #[error(
+        "{}: a model that was not added yet: `sensorium models add {} --name NAME`, then --bundle NAME",
+        folder.display(), folder.display()
+    )]
+    BareModel {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// Neither a model that is here nor a folder.
+    #[error("{}: no model of that name is here, and no folder; `sensorium models list` lists them", named.display())]
+    UnknownBundle {
+        /// What was named.
+        named: PathBuf,
+    },
     /// A path that cannot be made absolute.
     #[error("{}", path.display())]
     Path {

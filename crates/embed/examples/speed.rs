@@ -26,12 +26,16 @@ fn main() -> Result<(), EmbedError> {
     let size = cutting.image_size;
     let pixels = (0..size * size * 3).map(|i| u8::try_from(i % 251).unwrap_or(0)).collect();
     let image = Input::Frames(vec![Image { width: size, height: size, pixels }]);
-    let samples = cutting.sample_rate_hz as usize * cutting.audio.window_ms as usize / 1000;
+    let heard = cutting.audio.map_or((16_000, 5_000), |audio| (audio.sample_rate_hz, audio.window_ms));
+    let samples = heard.0 as usize * heard.1 as usize / 1000;
     let audio = Input::Audio((0..samples).map(|i| (i as f32 * 0.1).sin() * 0.3).collect());
     let query = Input::Text("two children play football in the snow".to_owned());
     let passage = Input::Text("the quick brown fox jumps over the lazy dog ".repeat(13));
 
-    for (name, input) in [("image", &image), ("audio", &audio)] {
+    let hears = cutting.audio.is_some();
+    for (name, input) in
+        [("image", &image), ("audio", &audio)].into_iter().filter(|(name, _)| hears || *name != "audio")
+    {
         let start = Instant::now();
         bundle.embed(std::slice::from_ref(input))?;
         println!("{:7.1} ms  first {name}", start.elapsed().as_secs_f64() * 1e3);
@@ -42,7 +46,7 @@ fn main() -> Result<(), EmbedError> {
         ("passage of 117 words", &passage),
         ("audio window", &audio),
     ];
-    for (name, input) in rows {
+    for (name, input) in rows.into_iter().filter(|(name, _)| hears || *name != "audio window") {
         for count in [1, batch] {
             let inputs = vec![input.clone(); count];
             let rate = rate(|| bundle.embed(&inputs).map(|_| ()))? * count as f64;

@@ -34,7 +34,7 @@ pub(crate) struct Detector {
 
 impl Detector {
     /// Takes every weight of the file. `languages` are those beside English, in the order of the columns.
-    pub(crate) fn load(mut weights: Weights<'_>, languages: &[Language]) -> Result<Self, EmbedError> {
+    pub(crate) fn load(mut weights: Weights, languages: &[Language]) -> Result<Self, EmbedError> {
         let languages: Vec<Language> = [Language::English].iter().chain(languages).copied().collect();
         let rows = weights.shape(WEIGHT)?.first().copied().unwrap_or_default();
         let detector = Self {

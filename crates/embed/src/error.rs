@@ -38,14 +38,22 @@ pub enum EmbedError {
         /// What cannot be.
         what: String,
     },
+    /// A model of the hub that this program does not run, or whose files contradict each other.
+    #[error("{file}: {what}")]
+    Hub {
+        /// The file that says so.
+        file: String,
+        /// What cannot be.
+        what: String,
+    },
     /// The bundle's format is newer than this program.
     #[error(
-        "bundle.toml is of format {received}, this program reads format {supported}: take a newer program"
+        "bundle.toml is of format {received}, this program reads formats up to {supported}: take a newer program"
     )]
     Format {
         /// The format of the bundle.
         received: u32,
-        /// The format read here.
+        /// The newest format read here.
         supported: u32,
     },
     /// A file is not the one that the bundle names.
@@ -198,6 +206,7 @@ impl EmbedError {
             Self::MissingFile { .. } => ErrorKind::NotFound,
             Self::Manifest { .. }
             | Self::ManifestFact { .. }
+            | Self::Hub { .. }
             | Self::Format { .. }
             | Self::NoCaptioner { .. }
             | Self::NoLanguage { .. }

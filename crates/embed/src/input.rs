@@ -1,6 +1,6 @@
 //! What encoders take.
 
-use sensorium_types::Language;
+use sensorium_types::{Language, Modality};
 
 /// An image at the size of the image encoder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,18 +68,13 @@ impl Input {
         }
     }
 
-    /// A rough cost in millions of multiply-adds, for budgets.
-    pub(crate) fn cost(&self) -> u64 {
-        const TOKEN: u64 = 11;
-        const MAX_TOKENS: u64 = 256;
-        const IMAGE: u64 = 1_100;
-        const AUDIO_SECOND: u64 = 70;
-        const SAMPLES_A_SECOND: u64 = 16_000;
+    /// What encodes it.
+    pub(crate) fn modality(&self) -> Modality {
         match self {
-            // Four bytes to a token, and the two marks around a text.
-            Self::Text(text) | Self::TextIn(_, text) => (text.len() as u64 / 4 + 2).min(MAX_TOKENS) * TOKEN,
-            Self::Frames(frames) => frames.len() as u64 * IMAGE,
-            Self::Audio(samples) => (samples.len() as u64 / SAMPLES_A_SECOND + 1) * AUDIO_SECOND,
+            Self::Text(_) | Self::TextIn(..) => Modality::Text,
+            Self::Frames(frames) if frames.len() > 1 => Modality::Video,
+            Self::Frames(_) => Modality::Image,
+            Self::Audio(_) => Modality::Audio,
         }
     }
 }

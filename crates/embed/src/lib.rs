@@ -9,7 +9,8 @@
 //! | --- | --- |
 //! | `encoder.rs`, `captioner.rs` | the seams: [`Encoder`], [`Batch`], [`Captioner`]; they name no library |
 //! | `bundle/` | [`Bundle`]: manifest, files, lazy encoders, self-test, calibration, cutting |
-//! | `encoders/` | one file an encoder: text (MiniLM, or a small Transformer for other languages), hybrid image, log-mel audio, frame-mean video |
+//! | `encoders/` | one file an encoder: text (MiniLM, or a small Transformer for other languages), hybrid image, log-mel audio, frame-mean video; `vit_text/` for CLIP, SigLIP and their like |
+//! | `hub/` | [`HubModel`]: models as the hub lays them out, as manifests of bundles |
 //! | `caption/` | the caption decoder: an image's grid to words, and how well given words fit |
 //! | `layers/` | what encoders are made of, on candle's tensors with the operations of `sensorium-kernels` |
 //! | `weights/` | safetensors by name and shape; what is missing, extra or misshaped is named |
@@ -30,6 +31,7 @@ mod detector;
 mod encoder;
 mod encoders;
 mod error;
+mod hub;
 mod input;
 mod layers;
 mod mel;
@@ -44,15 +46,17 @@ mod weights;
 pub use batching::{Batcher, BatcherConfig, Priority, Ticket};
 pub use bundle::{
     AudioCutting, Bundle, BundleFiles, BundleInfo, Cutting, EncoderInfo, Fit, FolderFiles, GeneratorInfo,
-    HubsInfo, Licence, LoadOptions, StaticFiles, TextCutting, VideoCutting,
+    HubsInfo, ImageFilter, Licence, LoadOptions, StaticFiles, TextCutting, VideoCutting,
 };
 pub use captioner::{
     Captioner, DEFAULT_LENGTH_PENALTY, DEFAULT_NO_REPEAT, DecoderOptions, Strategy, TextScore, TextScores,
 };
 pub use encoder::{AudioTokens, Batch, Embedding, Encoder, Grid, ImageStem};
 pub use error::EmbedError;
+pub use hub::{HubBundle, HubModel, Measured};
 pub use input::{Image, Input, InputFault};
 pub use mel::{LogMel, LogMelSpec};
 pub use memory::Memory;
 pub use stop::until_cancelled;
 pub use tokenizer::Tokenizer;
+pub use weights::FileBytes;

@@ -8,7 +8,7 @@ use sensorium_kernels::mean_of_rows;
 
 use crate::layers::{FEATURES, PhotoStem, Variant};
 use crate::tokenizer::Tokenizer;
-use crate::weights::Weights;
+use crate::weights::{FileBytes, Weights};
 
 const MAX_TOKENS: usize = 256;
 /// Activations lie within 0..=6; twenty-one blocks of f32 sums stand before them.
@@ -60,14 +60,14 @@ fn long_texts_are_cut_at_the_limit() {
 fn the_photo_stem_gives_the_grid_and_logits_of_the_reference() {
     let stem_file = read("stems/photo.safetensors");
     let updates = read("weights/photo.safetensors");
-    let mut weights = Weights::parse("photo.safetensors", &stem_file)
+    let mut weights = Weights::parse("photo.safetensors", FileBytes::owned(stem_file))
         .unwrap()
-        .updated(Weights::parse("updates", &updates).unwrap(), "photo.");
+        .updated(Weights::parse("updates", FileBytes::owned(updates)).unwrap(), "photo.");
     let stem = PhotoStem::load(&mut weights, Variant::Lite2, 1_000).unwrap();
     weights.finish().unwrap();
 
     let file = read("golden/image.safetensors");
-    let mut golden = Weights::parse("golden", &file).unwrap();
+    let mut golden = Weights::parse("golden", FileBytes::owned(file)).unwrap();
     let shape = golden.shape("resized").unwrap();
     let pixels = golden.unsigned("resized", &shape).unwrap();
     let pixels: Vec<f32> = pixels.into_iter().map(|level| (f32::from(level) - 127.0) / 128.0).collect();

@@ -163,12 +163,12 @@ fn audio_has_the_vectors_of_the_reference() {
     assert_near(&vectors[1], &golden.floats("tiny.vector"), VECTOR_TOLERANCE);
 
     let samples = golden.floats("long.samples");
-    let cutting = bundle().cutting();
+    let cutting = bundle().cutting().audio.unwrap();
     let count = |ms: u32| (cutting.sample_rate_hz * ms / 1000) as usize;
-    let windows: Vec<Input> = (0..samples.len() - count(cutting.audio.hop_ms))
-        .step_by(count(cutting.audio.hop_ms))
+    let windows: Vec<Input> = (0..samples.len() - count(cutting.hop_ms))
+        .step_by(count(cutting.hop_ms))
         .map(|start| {
-            let end = (start + count(cutting.audio.window_ms)).min(samples.len());
+            let end = (start + count(cutting.window_ms)).min(samples.len());
             Input::Audio(samples[start..end].to_vec())
         })
         .collect();

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use sensorium_media::PoolConfig;
-use sensorium_store::{Access, Database, EmptyStore, OpenFolder, Store};
+use sensorium_store::{Access, Database, EmptyStore, OpenFolder, Storage, Store};
 use sensorium_types::{Alias, AliasChange, CollectionSummary, ContentHash, MediaPolicy, SpaceInfo};
 
 use crate::blocking::blocking;
@@ -270,6 +270,17 @@ async fn hold(
     }
     check_known(database, name).await?;
     Ok(Arc::new(EmptyStore::new(space.clone())))
+}
+
+/// The space of a collection of a data folder, by its name or another one; `None` where there is none, or the registry of
+/// collections cannot be read, which whoever opens the collection is told.
+pub async fn stored_space(storage: &dyn Storage, data_dir: &Path, name: &str) -> Option<SpaceInfo> {
+    let folder = OpenFolder { path: data_dir, access: Access::Read, hubs: None };
+    let database = storage.open(folder).await.ok()?;
+    let aliases = database.aliases().await.ok()?;
+    let own = aliases.into_iter().find(|known| known.alias == name).map(|known| known.collection);
+    let name = own.as_deref().unwrap_or(name);
+    database.collections().await.ok()?.into_iter().find(|info| info.name == name).map(|info| info.space)
 }
 
 /// That a reader may ask for a collection of this name: it is there, or stands for an empty one.

@@ -51,7 +51,7 @@ pub enum EngineError {
     /// The collection was made by another bundle than the one at hand.
     #[error(
         "collection {collection:?} was made with {stored}, and this is {bundle}: run `sensorium reembed`, or choose \
-         that bundle with SENSORIUM_BUNDLE"
+         that bundle with --bundle or SENSORIUM_BUNDLE"
     )]
     SpaceMismatch {
         /// The collection.

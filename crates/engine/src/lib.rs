@@ -29,6 +29,7 @@
 //! | `embedding`, `peaks` | media as vectors, sounds as waveforms, nothing stored |
 //! | `media` | the bytes of stored assets |
 //! | `watch` | standing queries: [`Engine::watch`] |
+//! | `models` | the models of a data folder: [`Models`] |
 //! | `figures`, `stages` | what is counted, and how long ingest takes |
 //! | `copies` | media bytes kept below the data folder |
 //! | `replace` | files that are never there in part |
@@ -50,6 +51,7 @@ mod figures;
 mod index;
 mod ingest;
 mod media;
+mod models;
 mod moments;
 mod peaks;
 mod query;
@@ -70,10 +72,13 @@ mod writing;
 pub use captions::{CaptionOutcome, CaptionPace, Captions, CaptionsMade, CaptionsSummary};
 pub use config::{DEFAULT_COLLECTION, EngineConfig};
 pub use encode::input_of;
-pub use engine::{Engine, EngineParts, SpaceMismatch};
+pub use engine::{Engine, EngineParts, SpaceMismatch, stored_space};
 pub use error::{EngineError, MetadataProblem};
 pub use index::{Found, MetaTable, find};
 pub use media::{MediaFile, OpenMedia};
+pub use models::{
+    AddModel, AddedModel, BUILT_IN, ListedModel, Models, ModelsError, READY, Ranks, ReadyModel,
+};
 pub use peaks::Peaks;
 pub use query::LOG_PROB_AS_COSINE;
 pub use reembed::Reembedding;

@@ -25,6 +25,11 @@ pub enum Activation {
     /// # Source
     /// arXiv:1606.08415, section 2.
     GeluTanh,
+    /// `x / (1 + e^(-1.702 x))`.
+    ///
+    /// # Source
+    /// arXiv:1606.08415, section 2: the sigmoid approximation; OpenAI's CLIP calls it QuickGELU.
+    QuickGelu,
 }
 
 impl Activation {
@@ -34,7 +39,7 @@ impl Activation {
             Self::Identity => Some((f32::NEG_INFINITY, f32::INFINITY)),
             Self::Relu => Some((0.0, f32::INFINITY)),
             Self::Relu6 => Some((0.0, 6.0)),
-            Self::Gelu | Self::GeluTanh => None,
+            Self::Gelu | Self::GeluTanh | Self::QuickGelu => None,
         }
     }
 }
@@ -62,6 +67,7 @@ pub(crate) fn add_bias_activate_at(level: Level, values: &mut [f32], bias: &[f32
         Activation::Relu6 => rows_with::<V>(values, bias, |x| x.max(V::splat(0.0)).min(V::splat(6.0))),
         Activation::Gelu => rows_with::<V>(values, bias, |x| gelu(x)),
         Activation::GeluTanh => rows_with::<V>(values, bias, |x| gelu_tanh(x)),
+        Activation::QuickGelu => rows_with::<V>(values, bias, |x| quick_gelu(x)),
     });
 }
 
@@ -73,6 +79,7 @@ pub(crate) fn activate_at(level: Level, values: &mut [f32], activation: Activati
         Activation::Relu6 => each::<V>(values, |x| x.max(V::splat(0.0)).min(V::splat(6.0))),
         Activation::Gelu => each::<V>(values, |x| gelu(x)),
         Activation::GeluTanh => each::<V>(values, |x| gelu_tanh(x)),
+        Activation::QuickGelu => each::<V>(values, |x| quick_gelu(x)),
     });
 }
 
@@ -129,6 +136,12 @@ unsafe fn gelu_tanh<V: Vector>(x: V) -> V {
 }
 
 #[inline(always)]
+unsafe fn quick_gelu<V: Vector>(x: V) -> V {
+    // SAFETY: only arithmetic of the vector, whose instruction set the caller has.
+    unsafe { x.div(V::splat(1.0).add(exp(x.mul(V::splat(-1.702))))) }
+}
+
+#[inline(always)]
 unsafe fn gelu<V: Vector>(x: V) -> V {
     // SAFETY: only arithmetic of the vector, whose instruction set the caller has.
     unsafe {
@@ -159,6 +172,7 @@ mod tests {
                 let u = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x.powi(3));
                 0.5 * x * (1.0 + u.tanh())
             }
+            Activation::QuickGelu => x / (1.0 + (-1.702 * x).exp()),
             Activation::Gelu => {
                 let z = x / 2f64.sqrt();
                 let (mut term, mut sum) = (z, z);
@@ -179,6 +193,7 @@ mod tests {
             Activation::Relu6,
             Activation::Gelu,
             Activation::GeluTanh,
+            Activation::QuickGelu,
         ];
         let mut random = Random::new(5);
         for level in Level::available() {
@@ -209,7 +224,7 @@ mod tests {
     #[test]
     fn large_inputs_stay_finite() {
         for level in Level::available() {
-            for activation in [Activation::Gelu, Activation::GeluTanh] {
+            for activation in [Activation::Gelu, Activation::GeluTanh, Activation::QuickGelu] {
                 let mut values = [-1e4, -100.0, 100.0, 1e4];
                 add_bias_activate_at(level, &mut values, &[0.0], activation);
                 assert_eq!(values.map(|x| x.abs() < 1e-3), [true, true, false, false], "{values:?}");

@@ -231,7 +231,7 @@ mod tests {
     #[test]
     fn what_is_only_heard_has_no_frames_and_lies_at_the_same_times() {
         let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../samples");
-        let spec = EncoderSpec { only_audio: true, ..EncoderSpec::default() };
+        let spec = EncoderSpec::default().of_audio();
         let parts = |name: &str, spec: &EncoderSpec| {
             let limits = Limits::default();
             collect(1000, |sink| decode(&samples.join(name), 1, (spec, &limits), sink))

@@ -10,6 +10,23 @@ pub enum Fit {
     Squash,
     /// The largest centred square.
     CropCentre,
+    /// Scaled until the shorter side has so many pixels; the middle of that.
+    Shortest {
+        /// Pixels of the shorter side, no fewer than the square's.
+        edge: u32,
+    },
+}
+
+/// The filter that images are scaled by, widened with the scale as Pillow's are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Filter {
+    /// Cubic with a = -0.5.
+    Bicubic,
+    /// A triangle.
+    Bilinear,
+    /// Lanczos of three lobes.
+    Lanczos,
 }
 
 /// Windows over an audio clip.
@@ -48,6 +65,8 @@ pub struct EncoderSpec {
     pub image_size: u32,
     /// How images become squares.
     pub image_fit: Fit,
+    /// By which filter.
+    pub image_filter: Filter,
     /// Sample rate of audio.
     pub sample_rate_hz: u32,
     /// Cutting of audio.
@@ -61,6 +80,15 @@ pub struct EncoderSpec {
     /// An image is wanted to be looked at: in place of a thumbnail it gives a JPEG whose longest side is at most so many pixels, and
     /// what is no image fails.
     pub preview_side: Option<u32>,
+    /// Nothing that is heard is wanted: soundtracks are not decoded, and what holds only audio fails.
+    pub no_audio: bool,
+}
+
+impl EncoderSpec {
+    /// The same for who wants only what is heard, whatever the encoders want.
+    pub(crate) fn of_audio(&self) -> Self {
+        Self { only_audio: true, no_audio: false, ..self.clone() }
+    }
 }
 
 impl Default for EncoderSpec {
@@ -68,12 +96,14 @@ impl Default for EncoderSpec {
         Self {
             image_size: 260,
             image_fit: Fit::Squash,
+            image_filter: Filter::Bicubic,
             sample_rate_hz: 16_000,
             audio: WindowSpec { window_ms: 5_000, hop_ms: 2_500 },
             video: VideoSpec { fps: 1.0, window_ms: 10_000, max_frames_per_part: 4 },
             text: PassageSpec { max_words: 120, overlap_words: 20 },
             only_audio: false,
             preview_side: None,
+            no_audio: false,
         }
     }
 }

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use sensorium_media::{
-    Cancel, EncoderSpec, Limits, MediaInput, MediaPool, PartContent, PoolConfig, Rgb, resize_rgb,
+    Cancel, EncoderSpec, Filter, Fit, Limits, MediaInput, MediaPool, PartContent, PoolConfig, Rgb, resize_rgb,
 };
 use serde_json::{Value, json};
 
@@ -22,6 +22,8 @@ const MAX_DIFFERENCE: u8 = 1;
 /// other way weighs more than 1 in a column whose neighbours weigh less than 0.
 const MAX_REAL_DIFFERENCE: u8 = 2;
 const MAX_MEAN_DIFFERENCE: f64 = 0.01;
+/// Of small views of real images, whose values are fewer.
+const MAX_VIEW_DIFFERENCE: f64 = 0.05;
 const SIDE: u32 = 260;
 
 /// A safetensors file: its header and its data.
@@ -125,4 +127,35 @@ fn real_images_equal_pillow_from_the_file_on() {
     let figures = json!({"pixels": {"worst": worst, "mean": mean, "images": files.len()}});
     fs_err::write(Path::new(&folder).join("pixels.json"), format!("{figures}\n")).expect("written");
     assert!(worst <= MAX_REAL_DIFFERENCE && mean < MAX_MEAN_DIFFERENCE, "at most {worst}, {mean} on average");
+}
+
+#[test]
+fn views_of_samples_are_those_of_the_reference_s_processors() {
+    let package = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs this"));
+    let golden = Arrays::open(&package.join("../../tests/golden/vit/views.safetensors"));
+    let program = std::env::var_os("SENSORIUM_BIN").expect("`make test` sets SENSORIUM_BIN");
+    let views = [
+        ("shortest", Fit::Shortest { edge: 40 }, Filter::Bicubic),
+        ("cropped", Fit::Shortest { edge: 48 }, Filter::Bicubic),
+        ("bilinear", Fit::Squash, Filter::Bilinear),
+        ("bicubic", Fit::Squash, Filter::Bicubic),
+        ("lanczos", Fit::Squash, Filter::Lanczos),
+    ];
+    for (name, image_fit, image_filter) in views {
+        let spec = EncoderSpec { image_size: 40, image_fit, image_filter, ..EncoderSpec::default() };
+        let worker_program = PathBuf::from(&program);
+        let pool = MediaPool::new(PoolConfig { worker_program, workers: 1, limits: Limits::default(), spec })
+            .expect("a pool");
+        // One wide, one high, one that its EXIF turns.
+        for file in ["red_car.jpg", "balloons.png", "palm_sunset.jpg"] {
+            let path = package.join("../../samples/images").join(file);
+            let decoded = pool.decode(MediaInput::Path(path), &Cancel::new()).expect("decodes");
+            let PartContent::Frames(frames) = &decoded.parts[0].content else { panic!("an image") };
+            let (worst, mean) = differences(&frames[0], &golden.image(&format!("{name}.{file}")));
+            assert!(
+                worst <= MAX_REAL_DIFFERENCE && mean < MAX_VIEW_DIFFERENCE,
+                "{name} {file}: at most {worst}, {mean} on average"
+            );
+        }
+    }
 }

@@ -5,7 +5,10 @@ use std::sync::{Arc, Once};
 
 use sensorium_client::{ApiKey, BadKey};
 use sensorium_embed::{Bundle, FolderFiles, LoadOptions, StaticFiles};
-use sensorium_engine::{Access, DEFAULT_COLLECTION, Engine, EngineConfig, Served, ServerInfo, served};
+use sensorium_engine::{
+    Access, BUILT_IN, DEFAULT_COLLECTION, Engine, EngineConfig, Models, Served, ServerInfo, served,
+    stored_space,
+};
 use sensorium_media::Limits;
 use sensorium_store_embedded::Embedded;
 
@@ -35,8 +38,8 @@ pub(crate) struct Setting {
     pub(crate) api_key: Option<Result<ApiKey, BadKey>>,
     /// The file with the certificates that its own is signed by.
     pub(crate) ca: Option<PathBuf>,
-    /// Folder of another bundle than the one built in.
-    pub(crate) bundle_dir: Option<PathBuf>,
+    /// The bundle that was named, by its name or folder.
+    pub(crate) bundle: Option<PathBuf>,
     /// The user's home folder.
     pub(crate) home: Option<PathBuf>,
 }
@@ -72,7 +75,7 @@ impl Setting {
             api_key_file: global.api_key_file.clone(),
             api_key: environment.api_key.clone(),
             ca: global.ca.clone(),
-            bundle_dir: environment.bundle.clone(),
+            bundle: global.bundle.clone().or_else(|| environment.bundle.clone()),
             home: environment.home.clone(),
         })
     }
@@ -153,16 +156,60 @@ impl Setting {
         self.ca.as_ref().map(read).transpose()
     }
 
-    /// The bundle of models; its encoders load at first use.
+    /// The models of the data folder.
+    pub(crate) fn models(&self) -> Models {
+        Models::of(&self.data_dir)
+    }
+
+    /// Where the bundle lies that was named, else the default one; `None` for the one built in.
     ///
     /// # Errors
-    /// If its manifest cannot be read.
+    /// If what was named is neither a model that is here nor the folder of a bundle.
+    pub(crate) fn bundle_place(&self) -> Result<Option<PathBuf>, CliError> {
+        let models = self.models();
+        let Some(named) = &self.bundle else {
+            return Ok(models.default_name().and_then(|name| models.find(&name)));
+        };
+        if let Some(name) = named.to_str() {
+            if name == BUILT_IN {
+                return Ok(None);
+            }
+            if let Some(folder) = models.find(name) {
+                return Ok(Some(folder));
+            }
+        }
+        if named.join("config.json").is_file() && !named.join("bundle.toml").is_file() {
+            return Err(CliError::BareModel { folder: named.clone() });
+        }
+        if named.is_dir() {
+            return Ok(Some(named.clone()));
+        }
+        Err(CliError::UnknownBundle { named: named.clone() })
+    }
+
+    /// The bundle of models that was named, else the default one; its encoders load at first use.
+    ///
+    /// # Errors
+    /// If there is none of that name, or its manifest cannot be read.
     pub(crate) fn bundle(&self) -> anyhow::Result<Arc<Bundle>> {
-        let options = LoadOptions::default();
-        Ok(match &self.bundle_dir {
-            Some(folder) => Bundle::load(FolderFiles(folder.clone()), options)?,
-            None => Bundle::load(StaticFiles(sensorium_mini::files()), options)?,
-        })
+        load_bundle(self.bundle_place()?)
+    }
+
+    /// The bundle that was named, else the one that made the collection, else the default one.
+    async fn bundle_of(&self, data_dir: &Path, collection: &str) -> anyhow::Result<Arc<Bundle>> {
+        if self.bundle.is_none()
+            && let Some(space) = stored_space(&Embedded, data_dir, collection).await
+        {
+            if let Some((_, folder)) = self.models().of_revision(&space.revision) {
+                return load_bundle(Some(folder));
+            }
+            let built_in = load_bundle(None)?;
+            let name = |revision: &str| revision.split('@').next().map(str::to_owned);
+            if name(&space.revision) == name(&built_in.space().revision) {
+                return Ok(built_in);
+            }
+        }
+        self.bundle()
     }
 
     /// Opens the collection in the data folder.
@@ -173,7 +220,7 @@ impl Setting {
         self.open_at(&self.data_dir, &self.collection, access, jobs).await
     }
 
-    /// Opens a collection of a folder.
+    /// Opens a collection of a folder with the bundle that made it, unless another was named.
     ///
     /// # Errors
     /// If it cannot be opened, or another process writes it.
@@ -184,18 +231,52 @@ impl Setting {
         access: Access,
         jobs: Option<u16>,
     ) -> anyhow::Result<Arc<Engine>> {
-        let config = EngineConfig {
-            data_dir: data_dir.to_path_buf(),
-            storage: Arc::new(Embedded),
-            collection: collection.to_owned(),
-            bundle: self.bundle()?,
-            worker_program: std::env::current_exe().map_err(|source| CliError::OwnProgram { source })?,
-            jobs: jobs.map_or_else(cores, usize::from),
-            limits: Limits::default(),
-            access,
-        };
-        Ok(Engine::open(config).await?)
+        let bundle = self.bundle_of(data_dir, collection).await?;
+        open(bundle, data_dir, collection, access, jobs).await
     }
+
+    /// Opens a collection of a folder with the bundle in use, whichever made it.
+    ///
+    /// # Errors
+    /// As [`Setting::open_at`].
+    pub(crate) async fn open_with_bundle(
+        &self,
+        data_dir: &Path,
+        collection: &str,
+        access: Access,
+        jobs: Option<u16>,
+    ) -> anyhow::Result<Arc<Engine>> {
+        open(self.bundle()?, data_dir, collection, access, jobs).await
+    }
+}
+
+/// A bundle in a folder, or the one built in.
+pub(crate) fn load_bundle(folder: Option<PathBuf>) -> anyhow::Result<Arc<Bundle>> {
+    let options = LoadOptions::default();
+    Ok(match folder {
+        Some(folder) => Bundle::load(FolderFiles(folder), options)?,
+        None => Bundle::load(StaticFiles(sensorium_mini::files()), options)?,
+    })
+}
+
+async fn open(
+    bundle: Arc<Bundle>,
+    data_dir: &Path,
+    collection: &str,
+    access: Access,
+    jobs: Option<u16>,
+) -> anyhow::Result<Arc<Engine>> {
+    let config = EngineConfig {
+        data_dir: data_dir.to_path_buf(),
+        storage: Arc::new(Embedded),
+        collection: collection.to_owned(),
+        bundle,
+        worker_program: std::env::current_exe().map_err(|source| CliError::OwnProgram { source })?,
+        jobs: jobs.map_or_else(cores, usize::from),
+        limits: Limits::default(),
+        access,
+    };
+    Ok(Engine::open(config).await?)
 }
 
 /// Cores of this machine.

@@ -55,6 +55,10 @@ pub(crate) struct Global {
     /// Certificates (PEM) that the server's is signed by [default: those that this machine trusts]
     #[arg(long, value_name = "FILE", global = true, help_heading = "Global options")]
     pub(crate) ca: Option<PathBuf>,
+    /// Bundle of models: one of `models list`, or a folder with a bundle.toml [default: that of the collection, else
+    /// SENSORIUM_BUNDLE, else that of `models default`]
+    #[arg(long, value_name = "NAME", global = true, help_heading = "Global options")]
+    pub(crate) bundle: Option<PathBuf>,
     /// One JSON object a line
     #[arg(long, global = true, help_heading = "Global options")]
     pub(crate) json: bool,
@@ -426,12 +430,53 @@ pub(crate) struct Top {
 }
 
 /// `models`
-#[derive(Debug, Clone, Copy, Subcommand)]
+#[derive(Debug, Subcommand)]
 pub(crate) enum Models {
     /// The bundle in use: its parts, its space, its licences
     Info,
-    /// The bundles that are here
+    /// The bundles that are here, and public models that can be added
     List,
+    /// Try a model: a folder as the hub lays it out, or one that was added, whose files are compared with their hashes
+    Check {
+        /// Its name, or a folder
+        #[arg(value_name = "NAME")]
+        model: PathBuf,
+    },
+    /// Add a model: a folder with config.json, tokenizer.json, model.safetensors or shards, as the hub lays it out
+    Add(AddModel),
+    /// Remove a model
+    Rm {
+        /// Its name
+        name: String,
+    },
+    /// The bundle that new collections get; without a name, says which
+    Default {
+        /// Its name; `mini` is the one built in
+        name: Option<String>,
+    },
+}
+
+/// `models add`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The files are copied. All weights are loaded, and captions of images that are a part of the program must find them: \
+that catches a wrong activation, pooling, mean or tokenizer. How random pairs lie is measured on the same images.")]
+pub(crate) struct AddModel {
+    /// The folder
+    #[arg(value_name = "FOLDER")]
+    pub(crate) folder: PathBuf,
+    /// What the model is called from now on
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: String,
+    /// Its licence [default: as its README.md says]
+    #[arg(long, value_name = "SPDX")]
+    pub(crate) licence: Option<String>,
+    /// Take it though captions do not find their images
+    #[arg(long)]
+    pub(crate) unchecked: bool,
+    /// I keep to a licence that forbids commercial use
+    #[arg(long)]
+    pub(crate) non_commercial: bool,
 }
 
 /// The variables that are read. Empty ones count as absent.
@@ -439,7 +484,7 @@ pub(crate) enum Models {
 pub(crate) struct Environment {
     /// `SENSORIUM_DATA`: the data folder.
     pub(crate) data: Option<PathBuf>,
-    /// `SENSORIUM_BUNDLE`: the folder of another bundle.
+    /// `SENSORIUM_BUNDLE`: another bundle, by its name or folder.
     pub(crate) bundle: Option<PathBuf>,
     /// `XDG_DATA_HOME`, if absolute.
     pub(crate) xdg_data_home: Option<PathBuf>,

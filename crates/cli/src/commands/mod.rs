@@ -65,11 +65,10 @@ pub(crate) fn without_setting(
     environment: &Environment,
     out: &mut Out,
 ) -> anyhow::Result<Done> {
-    let bundle_dir = environment.bundle.as_deref();
     match command {
         Command::Version { long } => version::run(long, out)?,
         Command::Formats => formats::run(out)?,
-        Command::Models { command } => models::run(command, bundle_dir, out)?,
+        Command::Models { command } => models::run(command, &Setting::new(global, environment)?, out)?,
         Command::Completions { shell } => version::completions(shell, out)?,
         Command::Config { command } => config::run(command, out)?,
         Command::Index(_)
@@ -92,7 +91,6 @@ pub(crate) fn without_setting(
         | Command::Stats
         | Command::Top(_) => return Ok(Done::NotYet(Box::new(command))),
     }
-    let _ = global;
     Ok(Done::Yes(Exit::Done))
 }
 

@@ -1,34 +1,37 @@
 //! `models`: the bundles of models.
 
 use std::path::Path;
-use std::sync::Arc;
 
-use sensorium_embed::{Bundle, BundleInfo, FolderFiles, HubsInfo, LoadOptions, StaticFiles};
+use anyhow::Context as _;
+use sensorium_embed::{BundleFiles as _, BundleInfo, FolderFiles, HubModel, HubsInfo};
+use sensorium_engine::{AddModel, AddedModel, BUILT_IN, ListedModel, Models as Library, READY, ReadyModel};
+use sensorium_types::Calibration;
 use serde_json::{Value, json};
 
-use crate::args::low::Models;
-use crate::output::words::printable;
-use crate::output::{Out, json};
+use crate::args::high::{Setting, load_bundle};
+use crate::args::low::{self, Models};
+use crate::failure::CliError;
+use crate::output::words::{printable, size as bytes};
+use crate::output::{Out, json, note};
 
-/// Shows the bundle in use, or lists those that are here.
-pub(super) fn run(command: Models, folder: Option<&Path>, out: &mut Out) -> anyhow::Result<()> {
+/// Shows the bundle in use, lists those that are here, tries, adds and removes them.
+pub(super) fn run(command: Models, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
     match command {
-        Models::Info => info(folder, out),
-        Models::List => list(folder, out),
+        Models::Info => info(setting, out),
+        Models::List => list(setting, out),
+        Models::Check { model } => check(&model, setting, out),
+        Models::Add(args) => add(&args, setting, out),
+        Models::Rm { name } => {
+            setting.models().remove(&name)?;
+            told(out, &json!({ "removed": name }), &format!("{name} is removed"))
+        }
+        Models::Default { name } => default(name, setting, out),
     }
 }
 
-/// The bundle in a folder, else the one built in.
-pub(super) fn load(folder: Option<&Path>) -> anyhow::Result<Arc<Bundle>> {
-    let options = LoadOptions::default();
-    Ok(match folder {
-        Some(folder) => Bundle::load(FolderFiles(folder.to_path_buf()), options)?,
-        None => Bundle::load(StaticFiles(sensorium_mini::files()), options)?,
-    })
-}
-
-fn info(folder: Option<&Path>, out: &mut Out) -> anyhow::Result<()> {
-    let bundle = load(folder)?;
+fn info(setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
+    let folder = setting.bundle_place()?;
+    let bundle = load_bundle(folder.clone())?;
     let BundleInfo { id, revision, licences, spaces, encoders, generators, hubs } = bundle.info();
     let notice = folder.is_none().then_some(sensorium_mini::NOTICE);
     if out.is_json() {
@@ -78,19 +81,199 @@ fn info(folder: Option<&Path>, out: &mut Out) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn list(folder: Option<&Path>, out: &mut Out) -> anyhow::Result<()> {
-    let mut bundles = vec![(load(None)?, "built in".to_owned(), folder.is_none())];
-    if let Some(folder) = folder {
-        bundles.push((load(Some(folder))?, folder.display().to_string(), true));
+fn list(setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
+    let library = setting.models();
+    let in_use = setting.bundle_place()?;
+    let built_in = load_bundle(None)?;
+    let BundleInfo { id, revision, licences, .. } = built_in.info();
+    let licences: Vec<&str> = licences.iter().map(|licence| licence.spdx.as_str()).collect();
+    let row = Row {
+        name: BUILT_IN,
+        id: Some(id),
+        revision: Some(revision),
+        place: Some("built in"),
+        licence: Some(licences.join(", ")),
+        in_use: in_use.is_none(),
+        bytes: None,
+        fault: None,
+    };
+    tell_row(&row, out)?;
+    let listed = library.list()?;
+    for ListedModel { name, folder, bytes, info } in &listed {
+        let place = folder.display().to_string();
+        let fault = info.as_ref().err().map(ToString::to_string);
+        let info = info.as_ref().ok();
+        let licence = info.and_then(|info| info.licences.first()).map(|licence| licence.spdx.clone());
+        let row = Row {
+            name,
+            id: info.map(|info| info.id.as_str()),
+            revision: info.map(|info| info.revision.as_str()),
+            place: Some(&place),
+            licence,
+            in_use: in_use.as_deref() == Some(folder),
+            bytes: Some(*bytes),
+            fault,
+        };
+        tell_row(&row, out)?;
     }
-    for (bundle, place, in_use) in bundles {
+    let named = in_use.filter(|place| listed.iter().all(|model| model.folder != *place));
+    if let Some(folder) = named {
+        let bundle = load_bundle(Some(folder.clone()))?;
         let BundleInfo { id, revision, .. } = bundle.info();
-        if out.is_json() {
-            out.object(&json!({ "id": id, "revision": revision, "place": place, "in_use": in_use }))?;
-        } else {
-            let used = if in_use { ", in use" } else { "" };
-            out.line(&printable(&format!("{id}@{revision}  {place}{used}")))?;
-        }
+        let place = folder.display().to_string();
+        let row = Row {
+            name: &place,
+            id: Some(id),
+            revision: Some(revision),
+            place: Some(&place),
+            licence: None,
+            in_use: true,
+            bytes: None,
+            fault: None,
+        };
+        tell_row(&row, out)?;
+    }
+    for ready in READY.iter().filter(|ready| listed.iter().all(|model| model.name != ready.name)) {
+        tell_ready(ready, out)?;
+    }
+    Ok(())
+}
+
+/// One bundle of the list.
+#[derive(Debug)]
+struct Row<'a> {
+    name: &'a str,
+    id: Option<&'a str>,
+    revision: Option<&'a str>,
+    place: Option<&'a str>,
+    licence: Option<String>,
+    in_use: bool,
+    bytes: Option<u64>,
+    fault: Option<String>,
+}
+
+fn tell_row(row: &Row<'_>, out: &mut Out) -> anyhow::Result<()> {
+    let Row { name, id, revision, place, licence, in_use, bytes: size, fault } = row;
+    if out.is_json() {
+        out.object(&json!({
+            "name": name, "id": id, "revision": revision, "place": place, "licence": licence, "in_use": in_use,
+            "bytes": size, "error": fault, "source": null, "note": null,
+        }))?;
+        return Ok(());
+    }
+    let shown = match (id, revision) {
+        (Some(id), Some(revision)) => format!("{id}@{revision}"),
+        _ => (*name).to_owned(),
+    };
+    let licence = licence.as_ref().map_or_else(String::new, |licence| format!(", {licence}"));
+    let size = size.map_or_else(String::new, |size| format!(", {}", bytes(size)));
+    let used = if *in_use { ", in use" } else { "" };
+    let fault = fault.as_ref().map_or_else(String::new, |fault| format!(": {fault}"));
+    out.line(&printable(&format!(
+        "{name}  {shown}  {}{licence}{size}{used}{fault}",
+        place.unwrap_or_default()
+    )))?;
+    Ok(())
+}
+
+fn tell_ready(ready: &ReadyModel, out: &mut Out) -> anyhow::Result<()> {
+    let ReadyModel { name, source, licence, dim, note } = *ready;
+    if out.is_json() {
+        out.object(&json!({
+            "name": name, "id": null, "revision": null, "place": null, "licence": licence, "in_use": false,
+            "bytes": null, "error": null, "source": source, "note": Some(note).filter(|note| !note.is_empty()),
+        }))?;
+        return Ok(());
+    }
+    let note = if note.is_empty() { String::new() } else { format!("; {note}") };
+    out.line(&format!(
+        "{name}  not here: {source}, {licence}, {dim} dimensions; `sensorium models add FOLDER --name {name}` takes its files{note}"
+    ))?;
+    Ok(())
+}
+
+fn check(model: &Path, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
+    let library = setting.models();
+    if let Some(name) = model.to_str().filter(|name| library.find(name).is_some()) {
+        let bundle = library.check(name)?;
+        let revision = bundle.space().revision;
+        let row = json!({ "name": name, "revision": revision, "ok": true });
+        return told(
+            out,
+            &row,
+            &format!("{revision}: its files are those that were added, its numbers are right"),
+        );
+    }
+    if !model.is_dir() {
+        return Err(CliError::UnknownBundle { named: model.to_owned() }.into());
+    }
+    let files = FolderFiles(model.to_owned());
+    let in_folder = || model.display().to_string();
+    let HubModel { family, dim, licence, files: named, .. } =
+        HubModel::read(&files).with_context(in_folder)?;
+    let mut size = 0;
+    for file in &named {
+        size += files.open(file)?.len();
+    }
+    let row = json!({ "family": family, "dim": dim, "licence": licence, "bytes": size, "files": named });
+    let licence = licence.unwrap_or_else(|| "unknown".to_owned());
+    let said = format!(
+        "{family} of {dim} dimensions, {}, licence {licence}; its configuration, tokenizer and headers are read: `sensorium models add` loads and tries it",
+        bytes(size)
+    );
+    told(out, &row, &said)
+}
+
+fn add(args: &low::AddModel, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
+    let program = std::env::current_exe().map_err(|source| CliError::OwnProgram { source })?;
+    let added = setting.models().add(&AddModel {
+        folder: &args.folder,
+        name: &args.name,
+        licence: args.licence.as_deref(),
+        unchecked: args.unchecked,
+        non_commercial: args.non_commercial,
+        worker_program: &program,
+    })?;
+    let AddedModel { name, revision, family, dim, licence, bytes: size, folder, ranks, calibration } = &added;
+    if ranks.is_none_or(|ranks| !ranks.is_better_than_chance()) {
+        note(&format!("{name}: captions do not find their images; it was taken unchecked"));
+    }
+    let pairs: Vec<Value> = calibration
+        .iter()
+        .map(|(query, content, Calibration { mean, deviation })| {
+            json!({ "query": query, "content": content, "mean": mean, "deviation": deviation })
+        })
+        .collect();
+    let row = json!({
+        "name": name, "revision": revision, "family": family, "dim": dim, "licence": licence, "bytes": size,
+        "place": folder, "hits": ranks.map(|ranks| ranks.hits), "asked": ranks.map(|ranks| ranks.of),
+        "calibration": pairs,
+    });
+    let found = ranks.map_or_else(String::new, |ranks| {
+        format!("; captions and images of the samples find each other {} of {} times", ranks.hits, ranks.of)
+    });
+    let said = format!(
+        "{name}@{revision}: {family} of {dim} dimensions, {}, licence {licence}{found}",
+        bytes(*size)
+    );
+    told(out, &row, &said)
+}
+
+fn default(name: Option<String>, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
+    let library: Library = setting.models();
+    if let Some(name) = name {
+        library.set_default(&name)?;
+    }
+    let name = library.default_name().unwrap_or_else(|| BUILT_IN.to_owned());
+    told(out, &json!({ "default": name }), &format!("new collections get {name}"))
+}
+
+/// One sentence, or one object.
+fn told(out: &mut Out, row: &Value, sentence: &str) -> anyhow::Result<()> {
+    if out.is_json() {
+        out.object(row)?;
+    } else {
+        out.line(&printable(sentence))?;
     }
     Ok(())
 }

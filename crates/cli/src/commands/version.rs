@@ -4,7 +4,7 @@ use clap::CommandFactory;
 use clap_complete::{Shell, generate};
 use serde_json::json;
 
-use super::models;
+use crate::args::high::load_bundle;
 use crate::args::low::Cli;
 use crate::output::Out;
 
@@ -12,13 +12,13 @@ use crate::output::Out;
 pub(super) fn run(long: bool, out: &mut Out) -> anyhow::Result<()> {
     let version = env!("CARGO_PKG_VERSION");
     if out.is_json() {
-        let bundle = models::load(None)?.space().revision;
+        let bundle = load_bundle(None)?.space().revision;
         out.object(&json!({ "version": version, "bundle": bundle, "notice": sensorium_mini::NOTICE }))?;
         return Ok(());
     }
     out.line(&format!("sensorium {version}"))?;
     if long {
-        out.line(&format!("models built in: {}", models::load(None)?.space().revision))?;
+        out.line(&format!("models built in: {}", load_bundle(None)?.space().revision))?;
         out.line(sensorium_mini::NOTICE)?;
         out.line(concat!("code: ", env!("CARGO_PKG_LICENSE")))?;
     }

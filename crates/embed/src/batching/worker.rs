@@ -9,6 +9,7 @@ use sensorium_types::{Cancel, EncoderFigures};
 
 use super::Priority;
 use super::queue::{Chunk, Queue, Reply, Ticket};
+use crate::bundle::Costs;
 use crate::{Bundle, EmbedError, Embedding, Input, until_cancelled};
 
 /// Budgets of a batcher, in millions of multiply-adds.
@@ -75,7 +76,7 @@ impl Batcher {
         // From here on a failure must take its chunks back out, which dropping the ticket does.
         let ticket = Ticket::new(Arc::clone(&reply));
         let (mut first, since) = (0, Instant::now());
-        for (inputs, cost) in cut(inputs, self.batch_cost) {
+        for (inputs, cost) in cut(inputs, self.batch_cost, &self.bundle.costs()) {
             let chunk_first = first;
             first += inputs.len();
             self.queue.push(Chunk {
@@ -102,10 +103,10 @@ impl Drop for Batcher {
 }
 
 /// Runs of neighbours that cost no more than a batch, or one input that alone costs more.
-fn cut(inputs: Vec<Input>, budget: u64) -> Vec<(Vec<Input>, u64)> {
+fn cut(inputs: Vec<Input>, budget: u64, costs: &Costs) -> Vec<(Vec<Input>, u64)> {
     let mut chunks: Vec<(Vec<Input>, u64)> = Vec::new();
     for input in inputs {
-        let cost = input.cost();
+        let cost = costs.input(&input);
         match chunks.last_mut() {
             Some((chunk, spent)) if spent.saturating_add(cost) <= budget => {
                 chunk.push(input);
@@ -180,8 +181,8 @@ mod tests {
     fn submissions_are_cut_to_batches_and_lose_nothing() {
         let text = |words: usize| Input::Text("word ".repeat(words));
         let inputs = vec![text(1), text(1), text(400), text(1), Input::Audio(vec![0.0; 160_000])];
-        let budget = text(1).cost() * 2;
-        let chunks = cut(inputs.clone(), budget);
+        let budget = Costs::MINI.input(&text(1)) * 2;
+        let chunks = cut(inputs.clone(), budget, &Costs::MINI);
         assert_eq!(chunks.iter().map(|(chunk, _)| chunk.len()).collect::<Vec<_>>(), [2, 1, 1, 1]);
         assert_eq!(chunks.into_iter().flat_map(|(chunk, _)| chunk).collect::<Vec<_>>(), inputs);
     }

@@ -3,20 +3,10 @@
 use sensorium_types::{Calibration, CalibrationTable, Content, Language, Modality, SpaceInfo};
 use serde::Serialize;
 
-use super::manifest::{EncoderRow, GeneratorRow, HubsRow, Manifest, Operation, ResizeMode};
+use super::cutting::{Cutting, cutting};
+use super::manifest::{EncoderRow, GeneratorRow, HubsRow, Manifest, fact};
 use super::names::Names;
 use crate::EmbedError;
-
-/// Words of a text passage, where the bundle says nothing.
-const DEFAULT_PASSAGE_WORDS: u32 = 120;
-/// Words that neighbouring passages share, where the bundle says nothing.
-const DEFAULT_PASSAGE_OVERLAP: u32 = 20;
-/// Window of an audio clip, where the bundle says nothing.
-const DEFAULT_AUDIO_WINDOW_MS: u32 = 5_000;
-/// Longest part of a video, where the bundle says nothing.
-const DEFAULT_VIDEO_WINDOW_MS: u32 = 10_000;
-/// Frames a second of a video, where the bundle says nothing.
-const DEFAULT_VIDEO_FPS: f32 = 1.0;
 
 /// What a bundle is, for people.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -88,60 +78,6 @@ pub struct GeneratorInfo {
     pub family: String,
 }
 
-/// How media are cut and sized for the encoders of a bundle.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Cutting {
-    /// Side of the square that images are brought to, in pixels.
-    pub image_size: u32,
-    /// How they are brought to it.
-    pub fit: Fit,
-    /// Samples a second of audio, mono.
-    pub sample_rate_hz: u32,
-    /// Windows of audio.
-    pub audio: AudioCutting,
-    /// Parts of videos.
-    pub video: VideoCutting,
-    /// Passages of texts.
-    pub text: TextCutting,
-}
-
-/// How an image becomes a square.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Fit {
-    /// Both sides are scaled on their own.
-    Squash,
-    /// The shorter side is scaled, and the middle cut out.
-    CropCentre,
-}
-
-/// Windows of an audio clip.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct AudioCutting {
-    /// Length of a window.
-    pub window_ms: u32,
-    /// From the start of one window to the next.
-    pub hop_ms: u32,
-}
-
-/// Parts of a video.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct VideoCutting {
-    /// Frames a second that are looked at.
-    pub fps: f32,
-    /// Longest part.
-    pub window_ms: u32,
-}
-
-/// Passages of a text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct TextCutting {
-    /// Most words.
-    pub max_words: u32,
-    /// Words that neighbours share.
-    pub overlap_words: u32,
-}
-
 #[derive(Debug)]
 pub(super) struct Facts {
     pub(super) info: BundleInfo,
@@ -172,6 +108,9 @@ impl Facts {
             }
         }
         languages(manifest)?;
+        if manifest.format == 1 && manifest.selftest.is_none() {
+            return Err(fact("no self-test, which a bundle of format 1 has".to_owned()));
+        }
         if let Some(modality) = row.modalities.iter().find(|modality| manifest.encoder(**modality).is_none())
         {
             return Err(fact(format!("space {} has {modality}, and no encoder for it", row.id)));
@@ -282,59 +221,4 @@ fn calibration(manifest: &Manifest) -> Result<(CalibrationTable, CalibrationTabl
         pairs.push((row.query, row.content, raw));
     }
     Ok((CalibrationTable { pairs }, CalibrationTable { pairs: corrected }))
-}
-
-fn cutting(manifest: &Manifest) -> Result<Cutting, EmbedError> {
-    let operations = |modality| manifest.encoder(modality).map_or(&[][..], |encoder| &encoder.preprocess);
-    let resize = operations(Modality::Image).iter().find_map(|operation| match operation {
-        Operation::Resize { mode, size, filter: _ } => Some((*mode, *size)),
-        Operation::Normalise { .. }
-        | Operation::Resample { .. }
-        | Operation::Logmel { .. }
-        | Operation::Pad { .. } => None,
-    });
-    let rate = operations(Modality::Audio).iter().find_map(|operation| match operation {
-        Operation::Resample { hz } => Some(*hz),
-        Operation::Normalise { .. }
-        | Operation::Resize { .. }
-        | Operation::Logmel { .. }
-        | Operation::Pad { .. } => None,
-    });
-    let (mode, image_size) = resize.ok_or_else(|| fact("no resize for images".to_owned()))?;
-    let cut = |modality| manifest.encoder(modality).map(|encoder| &encoder.cut);
-    let (text, audio, video) = (cut(Modality::Text), cut(Modality::Audio), cut(Modality::Video));
-    let window_ms = audio.and_then(|cut| cut.window_ms).unwrap_or(DEFAULT_AUDIO_WINDOW_MS);
-    let cutting = Cutting {
-        image_size,
-        fit: match mode {
-            ResizeMode::Squash => Fit::Squash,
-            ResizeMode::Crop => Fit::CropCentre,
-        },
-        sample_rate_hz: rate.ok_or_else(|| fact("no sample rate for audio".to_owned()))?,
-        audio: AudioCutting { window_ms, hop_ms: audio.and_then(|cut| cut.hop_ms).unwrap_or(window_ms / 2) },
-        video: VideoCutting {
-            fps: video.and_then(|cut| cut.fps).unwrap_or(DEFAULT_VIDEO_FPS),
-            window_ms: video.and_then(|cut| cut.window_ms).unwrap_or(DEFAULT_VIDEO_WINDOW_MS),
-        },
-        text: TextCutting {
-            max_words: text.and_then(|cut| cut.words).unwrap_or(DEFAULT_PASSAGE_WORDS),
-            overlap_words: text.and_then(|cut| cut.overlap).unwrap_or(DEFAULT_PASSAGE_OVERLAP),
-        },
-    };
-    let sizes = [cutting.image_size, cutting.sample_rate_hz, cutting.audio.window_ms, cutting.audio.hop_ms];
-    let steps = [cutting.video.window_ms, cutting.text.max_words];
-    if sizes.into_iter().chain(steps).any(|size| size == 0)
-        || cutting.video.fps.is_nan()
-        || cutting.video.fps <= 0.0
-    {
-        return Err(fact(format!("sizes of parts that are 0: {cutting:?}")));
-    }
-    if cutting.text.overlap_words >= cutting.text.max_words {
-        return Err(fact("passages that overlap wholly".to_owned()));
-    }
-    Ok(cutting)
-}
-
-pub(super) fn fact(what: String) -> EmbedError {
-    EmbedError::ManifestFact { what }
 }

@@ -23,9 +23,8 @@ use sensorium_types::{Content, HubBank, HubValues};
 use sha2::{Digest, Sha256};
 
 use super::Bundle;
-use super::facts::fact;
 use super::load::checked;
-use super::manifest::HubsRow;
+use super::manifest::{HubsRow, fact};
 use crate::EmbedError;
 use crate::weights::Weights;
 
@@ -64,8 +63,7 @@ impl Banks {
             for row in own() {
                 checked(bundle, file, &row.sha256)?;
             }
-            let bytes = bundle.files.read(file)?;
-            let mut stored = Weights::parse(file, &bytes)?;
+            let mut stored = Weights::parse(file, bundle.files.open(file)?)?;
             for HubsRow { query, content, k, share, tensor, .. } in own() {
                 let rows = match tensors.get(&(file, tensor.as_str())) {
                     Some(rows) => Arc::clone(rows),
@@ -117,7 +115,7 @@ impl Banks {
 }
 
 /// The vectors of a tensor.
-fn read(stored: &mut Weights<'_>, tensor: &str, dim: usize) -> Result<Vec<f32>, EmbedError> {
+fn read(stored: &mut Weights, tensor: &str, dim: usize) -> Result<Vec<f32>, EmbedError> {
     let shape = stored.shape(tensor)?;
     let count = shape.first().copied().unwrap_or(0);
     let mut rows = match shape.get(1) {

@@ -1,26 +1,24 @@
 //! From manifest and files to an encoder.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use sensorium_types::Modality;
 use serde::de::DeserializeOwned;
-use sha2::{Digest, Sha256};
 
 use super::Bundle;
-use super::facts::fact;
-use super::manifest::{EncoderRow, Family, Operation, Role, TokenizerRow, WeightsRow};
+use super::manifest::{EncoderRow, Family, PadRow, Role, TokenizerRow, WeightsRow, fact};
+use super::preprocess::{levels, mel_spec, normalise, sample_rate};
 use crate::caption::{CaptionConfig, CaptionDecoder};
 use crate::detector::Detector;
 use crate::encoders::{
-    AudioConfig, AudioEncoder, ImageConfig, ImageEncoder, Normalise, SmallTextConfig, TextConfig,
-    TextEncoder, TokenEncoder, VideoEncoder,
+    AudioConfig, AudioEncoder, ImageConfig, ImageEncoder, SmallTextConfig, TextConfig, TextEncoder,
+    TokenEncoder, VideoEncoder, VitImageConfig, VitImageEncoder, VitTextConfig, VitTextEncoder,
 };
 use crate::layers::FEATURES;
-use crate::mel::{LogMel, LogMelSpec};
-use crate::tokenizer::Tokenizer;
-use crate::weights::Weights;
+use crate::mel::LogMel;
+use crate::tokenizer::{Pad, TextRules, Tokenizer};
+use crate::weights::{FileBytes, Weights};
 use crate::{Captioner, EmbedError, Encoder};
 
 /// Pixels behind one cell of the photo stem's grid.
@@ -42,14 +40,13 @@ pub(super) fn other_texts(bundle: &Bundle) -> Result<Arc<dyn Encoder>, EmbedErro
 pub(super) fn detector(bundle: &Bundle) -> Result<Arc<Detector>, EmbedError> {
     let modality = Modality::Text;
     let row = bundle.manifest.other_texts().ok_or(EmbedError::NoEncoder { modality })?;
-    let (file, bytes) = weights(bundle, row, Role::Detector)?;
-    Ok(Arc::new(Detector::load(Weights::parse(file, &bytes)?, &row.languages)?))
+    Ok(Arc::new(Detector::load(weights(bundle, row, Role::Detector)?, &row.languages)?))
 }
 
 fn of_row(bundle: &Bundle, row: &EncoderRow) -> Result<Arc<dyn Encoder>, EmbedError> {
     let expected = match row.family {
-        Family::Minilm | Family::SmallText => Modality::Text,
-        Family::HybridImage => Modality::Image,
+        Family::Minilm | Family::SmallText | Family::VitText => Modality::Text,
+        Family::HybridImage | Family::VitImage => Modality::Image,
         Family::MelAudio => Modality::Audio,
         Family::FrameMean => Modality::Video,
     };
@@ -67,6 +64,8 @@ fn of_row(bundle: &Bundle, row: &EncoderRow) -> Result<Arc<dyn Encoder>, EmbedEr
         Family::HybridImage => Arc::new(image(bundle, row)?),
         Family::MelAudio => Arc::new(audio(bundle, row)?),
         Family::FrameMean => Arc::new(VideoEncoder::new(frames(bundle, row)?)),
+        Family::VitImage => Arc::new(vit_image(bundle, row)?),
+        Family::VitText => Arc::new(vit_text(bundle, row)?),
     };
     let dim = bundle.facts.space.dim;
     if encoder.dim() != dim {
@@ -82,13 +81,12 @@ fn text(bundle: &Bundle, row: &EncoderRow) -> Result<TextEncoder, EmbedError> {
     let (tokenizer, encoder) = bundle.threads.join(
         || tokenizer(bundle, tokenizer_row),
         || {
-            let (file, bytes) = weights(bundle, row, Role::Stem)?;
-            let stem = Weights::parse(file, &bytes)?;
+            let stem = weights(bundle, row, Role::Stem)?;
             if row.weights(Role::Own).is_none() {
                 return TokenEncoder::load_bert(stem, &config);
             }
-            let (file, bytes) = weights(bundle, row, Role::Own)?;
-            TokenEncoder::load_bert(stem.updated(Weights::parse(file, &bytes)?, "text."), &config)
+            let own = weights(bundle, row, Role::Own)?;
+            TokenEncoder::load_bert(stem.updated(own, "text."), &config)
         },
     );
     let d = config.encoder.d;
@@ -107,12 +105,47 @@ fn small_text(bundle: &Bundle, row: &EncoderRow) -> Result<TextEncoder, EmbedErr
     let dim = bundle.facts.space.dim;
     let (tokenizer, encoder) = bundle.threads.join(
         || read_tokenizer(bundle, tokenizer_row),
-        || {
-            let (file, bytes) = weights(bundle, row, Role::Own)?;
-            TokenEncoder::load_small(Weights::parse(file, &bytes)?, &config, dim)
-        },
+        || TokenEncoder::load_small(weights(bundle, row, Role::Own)?, &config, dim),
     );
     Ok(TextEncoder::new(tokenizer?, encoder?, (config.d, dim), bundle.threads.clone()))
+}
+
+fn vit_image(bundle: &Bundle, row: &EncoderRow) -> Result<VitImageEncoder, EmbedError> {
+    let config: VitImageConfig = config(row)?;
+    if let Some(fault) = config.fault() {
+        return Err(fact(format!("encoder {} has {fault}", row.id)));
+    }
+    let size = bundle.facts.cutting.image_size as usize;
+    if config.size != size {
+        let said =
+            format!("encoder {} sees images of {} pixels, they are brought to {size}", row.id, config.size);
+        return Err(fact(said));
+    }
+    let dim = bundle.facts.space.dim;
+    VitImageEncoder::load(model(bundle, row)?, &config, (levels(row)?, dim), bundle.threads.clone())
+}
+
+fn vit_text(bundle: &Bundle, row: &EncoderRow) -> Result<VitTextEncoder, EmbedError> {
+    let config: VitTextConfig = config(row)?;
+    if let Some(fault) = config.fault() {
+        return Err(fact(format!("encoder {} has {fault}", row.id)));
+    }
+    let tokenizer_row = tokenizer_row(row)?;
+    let most = tokenizer_row.pad.map_or(0, |pad| pad.to).max(tokenizer_row.max_tokens);
+    if most > config.positions {
+        let said =
+            format!("encoder {} has positions for {} tokens, texts have {most}", row.id, config.positions);
+        return Err(fact(said));
+    }
+    let tokenizer = read_tokenizer(bundle, tokenizer_row)?;
+    let dim = bundle.facts.space.dim;
+    VitTextEncoder::load(model(bundle, row)?, &config, (tokenizer, dim), bundle.threads.clone())
+}
+
+/// All files of an encoder's weights as one.
+fn model(bundle: &Bundle, row: &EncoderRow) -> Result<Weights, EmbedError> {
+    let files = row.weights.iter().map(|row| Ok((row.file.clone(), file_of(bundle, row)?)));
+    Weights::of_files(files.collect::<Result<_, EmbedError>>()?)
 }
 
 fn tokenizer_row(row: &EncoderRow) -> Result<&TokenizerRow, EmbedError> {
@@ -126,7 +159,9 @@ fn tokenizer(bundle: &Bundle, row: &TokenizerRow) -> Result<Arc<Tokenizer>, Embe
 
 fn read_tokenizer(bundle: &Bundle, row: &TokenizerRow) -> Result<Arc<Tokenizer>, EmbedError> {
     let bytes = checked(bundle, &row.file, &row.sha256)?;
-    Ok(Arc::new(Tokenizer::load(&row.file, &bytes, row.max_tokens)?))
+    let pad = row.pad.map(|PadRow { to, id, side }| Pad { to, id, side });
+    let rules = TextRules { lower: row.lower, strip_punctuation: row.strip_punctuation, pad };
+    Ok(Arc::new(Tokenizer::with_rules(&row.file, &bytes, row.max_tokens, rules)?))
 }
 
 /// Loads the caption decoder of images or of audio.
@@ -155,8 +190,7 @@ pub(super) fn captioner(bundle: &Bundle, modality: Modality) -> Result<Arc<dyn C
     let tokenizer = tokenizer(bundle, tokenizer_row(text)?)?;
     let own = row.weights.iter().find(|weights| weights.role == Role::Own);
     let own = own.ok_or_else(|| fact(format!("{named} names no weights of the role Own")))?;
-    let (file, own) = read(bundle, own)?;
-    let weights = Weights::parse(file, &own)?;
+    let weights = opened(bundle, own)?;
     Ok(Arc::new(CaptionDecoder::load(weights, &config, tokenizer, bundle.threads.clone())?))
 }
 
@@ -164,7 +198,7 @@ pub(super) fn captioner(bundle: &Bundle, modality: Modality) -> Result<Arc<dyn C
 fn grid_of(bundle: &Bundle, encoder: &EncoderRow) -> Result<(usize, usize), EmbedError> {
     if encoder.modality == Modality::Audio {
         let AudioConfig { d, .. } = config(encoder)?;
-        let spec = mel_spec(encoder, bundle.facts.cutting.sample_rate_hz)?;
+        let spec = mel_spec(encoder, sample_rate(bundle, encoder)?)?;
         return Ok((AudioEncoder::most_tokens(&spec), d));
     }
     let ImageConfig { grid, .. } = config(encoder)?;
@@ -181,24 +215,21 @@ fn image(bundle: &Bundle, row: &EncoderRow) -> Result<ImageEncoder, EmbedError> 
             row.id, config.grid, config.size
         )));
     }
-    let (stem_file, stem) = weights(bundle, row, Role::Stem)?;
-    let (own_file, own) = weights(bundle, row, Role::Own)?;
-    let updates = row.weights(Role::Update).map(|row| read(bundle, row)).transpose()?;
-    let mut stem = Weights::parse(stem_file, &stem)?;
-    if let Some((file, updates)) = &updates {
-        stem = stem.updated(Weights::parse(file, updates)?, "photo.");
+    let mut stem = weights(bundle, row, Role::Stem)?;
+    if let Some(updates) = row.weights(Role::Update) {
+        stem = stem.updated(opened(bundle, updates)?, "photo.");
     }
-    let own = Weights::parse(own_file, &own)?;
+    let own = weights(bundle, row, Role::Own)?;
     ImageEncoder::load(stem, own, &config, (normalise, bundle.facts.space.dim), bundle.threads.clone())
 }
 
 fn audio(bundle: &Bundle, row: &EncoderRow) -> Result<AudioEncoder, EmbedError> {
     let config: AudioConfig = config(row)?;
     let normalise = normalise(row)?;
-    let mel = LogMel::new(mel_spec(row, bundle.facts.cutting.sample_rate_hz)?);
-    let (file, own) = weights(bundle, row, Role::Own)?;
+    let mel = LogMel::new(mel_spec(row, sample_rate(bundle, row)?)?);
+    let own = weights(bundle, row, Role::Own)?;
     let dim = bundle.facts.space.dim;
-    AudioEncoder::load(Weights::parse(file, &own)?, &config, (mel, normalise, dim), bundle.threads.clone())
+    AudioEncoder::load(own, &config, (mel, normalise, dim), bundle.threads.clone())
 }
 
 /// The encoder that sees single frames.
@@ -211,7 +242,8 @@ fn frames(bundle: &Bundle, row: &EncoderRow) -> Result<Arc<dyn Encoder>, EmbedEr
     }
 }
 
-fn config<C: DeserializeOwned>(row: &EncoderRow) -> Result<C, EmbedError> {
+/// The config of an encoder.
+pub(super) fn config<C: DeserializeOwned>(row: &EncoderRow) -> Result<C, EmbedError> {
     config_of(&format!("encoder {}", row.id), &row.config)
 }
 
@@ -223,68 +255,24 @@ fn config_of<C: DeserializeOwned>(named: &str, config: &toml::Table) -> Result<C
         .map_err(|error: toml::de::Error| fact(format!("config of {named}: {}", error.message())))
 }
 
-fn normalise(row: &EncoderRow) -> Result<Normalise, EmbedError> {
-    row.preprocess
-        .iter()
-        .find_map(|operation| match operation {
-            Operation::Normalise { mean, scale } => Some(Normalise { mean: *mean, scale: *scale }),
-            Operation::Resize { .. }
-            | Operation::Resample { .. }
-            | Operation::Logmel { .. }
-            | Operation::Pad { .. } => None,
-        })
-        .filter(|normalise| normalise.scale != 0.0)
-        .ok_or_else(|| fact(format!("encoder {} does not say how it normalises", row.id)))
-}
-
-fn mel_spec(row: &EncoderRow, sample_rate_hz: u32) -> Result<LogMelSpec, EmbedError> {
-    let (mut spectrum, mut padding) = (None, None);
-    for operation in &row.preprocess {
-        match operation {
-            Operation::Logmel { frame, hop, fft, mels, fmin, fmax, offset } => {
-                spectrum = Some((*frame, *hop, *fft, *mels, *fmin, *fmax, *offset));
-            }
-            Operation::Pad { multiple, min, max } => padding = Some((*multiple, *min, *max)),
-            Operation::Resize { .. } | Operation::Resample { .. } | Operation::Normalise { .. } => (),
-        }
-    }
-    let (Some((frame, hop, fft, mels, min_hz, max_hz, offset)), Some((multiple, min_frames, max_frames))) =
-        (spectrum, padding)
-    else {
-        return Err(fact(format!("encoder {} does not say how its log-mel is made", row.id)));
-    };
-    let spec = LogMelSpec {
-        sample_rate_hz,
-        frame,
-        hop,
-        fft,
-        mels,
-        min_hz,
-        max_hz,
-        offset,
-        multiple,
-        min_frames,
-        max_frames,
-    };
-    if !spec.is_audio() {
-        return Err(fact(format!("encoder {} has a log-mel that cannot be: {spec:?}", row.id)));
-    }
-    Ok(spec)
-}
-
-fn weights<'a>(
-    bundle: &'a Bundle,
-    row: &'a EncoderRow,
-    role: Role,
-) -> Result<(&'a str, Cow<'a, [u8]>), EmbedError> {
+fn weights(bundle: &Bundle, row: &EncoderRow, role: Role) -> Result<Weights, EmbedError> {
     let weights = row
         .weights(role)
         .ok_or_else(|| fact(format!("encoder {} names no weights of the role {role:?}", row.id)))?;
-    read(bundle, weights)
+    opened(bundle, weights)
 }
 
-fn read<'a>(bundle: &'a Bundle, row: &'a WeightsRow) -> Result<(&'a str, Cow<'a, [u8]>), EmbedError> {
-    Ok((&row.file, checked(bundle, &row.file, &row.sha256)?))
+/// Opens a file of weights, and compares its hash, unless the manifest leaves that empty.
+fn opened(bundle: &Bundle, row: &WeightsRow) -> Result<Weights, EmbedError> {
+    Weights::parse(&row.file, file_of(bundle, row)?)
+}
+
+fn file_of(bundle: &Bundle, row: &WeightsRow) -> Result<FileBytes, EmbedError> {
+    let bytes = bundle.files.open(&row.file)?;
+    if !row.sha256.is_empty() {
+        compare(&row.file, &row.sha256, &hash_of(&row.file, &bytes)?)?;
+    }
+    Ok(bytes)
 }
 
 /// Reads a file and compares its hash, unless the manifest leaves that empty.
@@ -295,13 +283,20 @@ pub(super) fn checked<'a>(
 ) -> Result<Cow<'a, [u8]>, EmbedError> {
     let bytes = bundle.files.read(file)?;
     if !expected.is_empty() {
-        let received = Sha256::digest(&bytes).iter().fold(String::with_capacity(64), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        });
-        if received != expected {
-            return Err(EmbedError::Hash { file: file.to_owned(), expected: expected.to_owned(), received });
-        }
+        compare(file, expected, &hash_of(file, &FileBytes::owned(bytes.to_vec()))?)?;
     }
     Ok(bytes)
+}
+
+/// The hash of a file.
+pub(super) fn hash_of(file: &str, bytes: &FileBytes) -> Result<String, EmbedError> {
+    bytes.sha256().map_err(|source| EmbedError::Read { name: file.to_owned(), source })
+}
+
+pub(super) fn compare(file: &str, expected: &str, received: &str) -> Result<(), EmbedError> {
+    if received == expected {
+        return Ok(());
+    }
+    let (expected, received) = (expected.to_owned(), received.to_owned());
+    Err(EmbedError::Hash { file: file.to_owned(), expected, received })
 }

@@ -5,15 +5,15 @@ use sensorium_types::{Content, Language, Modality};
 use serde::Deserialize;
 
 use crate::EmbedError;
+use crate::tokenizer::PadSide;
 
-/// The format that this program reads.
-const FORMAT: u32 = 1;
+/// The newest format that this program reads; it reads all before it.
+pub(super) const FORMAT: u32 = 2;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Manifest {
-    #[serde(rename = "format")]
-    pub(super) _format: u32,
+    pub(super) format: u32,
     pub(super) id: String,
     pub(super) revision: String,
     #[serde(default)]
@@ -23,7 +23,11 @@ pub(super) struct Manifest {
     pub(super) encoders: Vec<EncoderRow>,
     #[serde(default)]
     pub(super) calibration: Vec<CalibrationRow>,
-    pub(super) selftest: SelfTestRow,
+    /// What vectors the author's machine made; a bundle of format 1 has it.
+    pub(super) selftest: Option<SelfTestRow>,
+    /// The files that were taken over, with their hashes.
+    #[serde(default)]
+    pub(super) files: Vec<FileRow>,
     /// Which encoder answers which modality; left out in a bundle of one space.
     #[serde(default, rename = "routes")]
     pub(super) _routes: Vec<toml::Table>,
@@ -101,6 +105,8 @@ pub(super) enum Family {
     HybridImage,
     MelAudio,
     FrameMean,
+    VitImage,
+    VitText,
 }
 
 impl Family {
@@ -111,6 +117,8 @@ impl Family {
             Self::HybridImage => "hybrid-image",
             Self::MelAudio => "mel-audio",
             Self::FrameMean => "frame-mean",
+            Self::VitImage => "vit-image",
+            Self::VitText => "vit-text",
         }
     }
 }
@@ -171,6 +179,61 @@ pub(super) struct TokenizerRow {
     #[serde(default)]
     pub(super) sha256: String,
     pub(super) max_tokens: usize,
+    /// Texts are brought to small letters first.
+    #[serde(default)]
+    pub(super) lower: bool,
+    /// Marks of punctuation are left out and spaces squeezed first.
+    #[serde(default)]
+    pub(super) strip_punctuation: bool,
+    /// Shorter texts are filled up.
+    pub(super) pad: Option<PadRow>,
+}
+
+/// How short texts are filled up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PadRow {
+    /// To so many tokens.
+    pub(super) to: usize,
+    /// With this one.
+    pub(super) id: u32,
+    /// On this side.
+    pub(super) side: PadSide,
+}
+
+/// A file that was taken over into a bundle.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileRow {
+    pub(super) name: String,
+    pub(super) bytes: u64,
+    pub(super) sha256: String,
+}
+
+/// One number for all colours, or one for each.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Channels {
+    One(f32),
+    Each([f32; 3]),
+}
+
+impl Channels {
+    /// One for each colour.
+    pub(super) const fn each(self) -> [f32; 3] {
+        match self {
+            Self::One(all) => [all; 3],
+            Self::Each(each) => each,
+        }
+    }
+
+    /// The number of all, where there is one.
+    pub(super) const fn one(self) -> Option<f32> {
+        match self {
+            Self::One(all) => Some(all),
+            Self::Each(_) => None,
+        }
+    }
 }
 
 /// One step from decoded media to an encoder's input.
@@ -178,7 +241,8 @@ pub(super) struct TokenizerRow {
 #[serde(tag = "op", rename_all = "lowercase", deny_unknown_fields)]
 pub(super) enum Operation {
     Resize { mode: ResizeMode, size: u32, filter: Filter },
-    Normalise { mean: f32, scale: f32 },
+    Crop { size: u32 },
+    Normalise { mean: Channels, scale: Channels, rescale: Option<f64> },
     Resample { hz: u32 },
     Logmel { frame: usize, hop: usize, fft: usize, mels: usize, fmin: f32, fmax: f32, offset: f32 },
     Pad { multiple: usize, min: usize, max: usize },
@@ -189,12 +253,18 @@ pub(super) enum Operation {
 pub(super) enum ResizeMode {
     Squash,
     Crop,
+    /// The shorter side is brought to the size; a step `crop` follows.
+    Shortest,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
 pub(super) enum Filter {
-    BicubicPillow,
+    #[serde(rename = "bicubic-pillow")]
+    Bicubic,
+    #[serde(rename = "bilinear-pillow")]
+    Bilinear,
+    #[serde(rename = "lanczos-pillow")]
+    Lanczos,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -262,7 +332,7 @@ impl Manifest {
             EmbedError::ManifestFact { what: format!("line {line}: {}", error.message()) }
         };
         let Version { format } = toml::from_str(text).map_err(damaged)?;
-        if format != FORMAT {
+        if !(1..=FORMAT).contains(&format) {
             return Err(EmbedError::Format { received: format, supported: FORMAT });
         }
         toml::from_str(text).map_err(damaged)
@@ -287,8 +357,13 @@ impl Manifest {
 }
 
 impl EncoderRow {
-    /// The weights of a role.
+    /// The first weights of a role.
     pub(super) fn weights(&self, role: Role) -> Option<&WeightsRow> {
         self.weights.iter().find(|row| row.role == role)
     }
+}
+
+/// What a manifest says that cannot be.
+pub(super) const fn fact(what: String) -> EmbedError {
+    EmbedError::ManifestFact { what }
 }

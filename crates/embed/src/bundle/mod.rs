@@ -3,14 +3,19 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `manifest.rs` | `bundle.toml` as it is written |
-//! | `facts.rs` | what the manifest says, checked: [`BundleInfo`], [`Cutting`], calibration |
+//! | `facts.rs` | what the manifest says, checked: [`BundleInfo`], calibration |
+//! | `cutting.rs` | how media are cut and sized: [`Cutting`] |
+//! | `costs.rs` | what an input costs |
 //! | `files.rs` | [`BundleFiles`]: where bytes come from |
 //! | `load.rs` | from manifest and files to an encoder or the caption decoder |
+//! | `preprocess.rs` | what the steps before an encoder make of its inputs |
 //! | `lazy.rs` | what loads at first use |
 //! | `names.rs` | sentences in which names alone are asked |
 //! | `hubs.rs` | hub values of points, from the bundle's reference queries |
 //! | `selftest.rs` | stored inputs and expected vectors |
 
+mod costs;
+mod cutting;
 mod facts;
 mod files;
 mod hubs;
@@ -18,6 +23,7 @@ mod lazy;
 mod load;
 mod manifest;
 mod names;
+mod preprocess;
 mod selftest;
 
 use std::sync::Arc;
@@ -30,16 +36,15 @@ use crate::threads::Threads;
 use crate::tokenizer::Tokenizer;
 use crate::{Batch, Captioner, EmbedError, Embedding, Encoder, Grid, Image, Input};
 
-pub use facts::{
-    AudioCutting, BundleInfo, Cutting, EncoderInfo, Fit, GeneratorInfo, HubsInfo, Licence, TextCutting,
-    VideoCutting,
-};
+pub(crate) use costs::Costs;
+pub use cutting::{AudioCutting, Cutting, Fit, ImageFilter, TextCutting, VideoCutting};
+pub use facts::{BundleInfo, EncoderInfo, GeneratorInfo, HubsInfo, Licence};
 pub use files::{BundleFiles, FolderFiles, StaticFiles};
 
 use facts::Facts;
 use hubs::{Banks, BundleHubs};
 use lazy::Lazy;
-use manifest::Manifest;
+use manifest::{FileRow, Manifest};
 
 const MANIFEST_FILE: &str = "bundle.toml";
 
@@ -62,6 +67,7 @@ impl Default for LoadOptions {
 #[derive(Debug)]
 pub struct Bundle {
     facts: Facts,
+    costs: Costs,
     manifest: Manifest,
     files: Box<dyn BundleFiles>,
     threads: Threads,
@@ -88,8 +94,10 @@ impl Bundle {
         let manifest = Manifest::parse(&files.read(MANIFEST_FILE)?)?;
         let facts = Facts::new(&manifest)?;
         let threads = Threads::new(options.threads)?;
+        let costs = Costs::of(&manifest)?;
         Ok(Arc::new(Self {
             facts,
+            costs,
             manifest,
             files: Box::new(files),
             threads,
@@ -146,6 +154,16 @@ impl Bundle {
         self.facts.cutting
     }
 
+    /// What inputs cost.
+    pub(crate) fn costs(&self) -> Costs {
+        self.costs
+    }
+
+    /// Whether the bundle encodes a modality.
+    pub fn encodes(&self, modality: Modality) -> bool {
+        self.manifest.encoder(modality).is_some()
+    }
+
     /// Loads every encoder that the bundle has, the caption decoders and the reference queries; encoders and
     /// decoders are tested as they load.
     ///
@@ -164,6 +182,31 @@ impl Bundle {
         }
         self.banks()?;
         Ok(())
+    }
+
+    /// Compares the files that were taken over into the bundle with the hashes that were noted then.
+    ///
+    /// # Errors
+    /// [`EmbedError::Hash`] for the first that differs.
+    pub fn check_files(&self) -> Result<(), EmbedError> {
+        for FileRow { name, bytes, sha256 } in &self.manifest.files {
+            let file = self.files.open(name)?;
+            let received = if file.len() == *bytes {
+                load::hash_of(name, &file)?
+            } else {
+                format!("that of {} bytes instead of {bytes}", file.len())
+            };
+            load::compare(name, sha256, &received)?;
+        }
+        Ok(())
+    }
+
+    /// A self-test file of this machine's own vectors: later loads, and other machines, must give the same.
+    ///
+    /// # Errors
+    /// As [`Bundle::embed`].
+    pub fn record_self_test(&self, texts: &[&str], image: &Image) -> Result<Vec<u8>, EmbedError> {
+        selftest::record(self, texts, image)
     }
 
     /// What the bundle can put into words: images, audio, both or nothing.
@@ -298,6 +341,10 @@ impl Bundle {
         for (index, input) in inputs.iter().enumerate() {
             if let Input::TextIn(language, _) = input {
                 self.check_language(*language)?;
+            }
+            let modality = input.modality();
+            if !self.encodes(modality) {
+                return Err(EmbedError::NoEncoder { modality });
             }
             input
                 .check(self.facts.cutting.image_size)

@@ -42,11 +42,7 @@ pub(super) struct DecoderLayer {
 
 impl DecoderLayer {
     /// Takes the weights below `NAME`.
-    pub(super) fn load(
-        weights: &mut Weights<'_>,
-        name: &str,
-        config: &LayerConfig,
-    ) -> Result<Self, EmbedError> {
+    pub(super) fn load(weights: &mut Weights, name: &str, config: &LayerConfig) -> Result<Self, EmbedError> {
         let LayerConfig { d, heads, ffn, norm_eps } = *config;
         let plain = Activation::Identity;
         let below = |part: &str| format!("{name}.{part}");

@@ -73,7 +73,7 @@ pub(crate) struct CaptionDecoder {
 impl CaptionDecoder {
     /// Takes every weight of the file.
     pub(crate) fn load(
-        weights: Weights<'_>,
+        weights: Weights,
         config: &CaptionConfig,
         tokenizer: Arc<Tokenizer>,
         threads: Threads,

@@ -91,10 +91,7 @@ pub(super) struct Network {
 
 impl Network {
     /// Takes every weight of the file; beside the network, the id in the tokenizer's vocabulary of each of its tokens.
-    pub(super) fn load(
-        mut weights: Weights<'_>,
-        config: &CaptionConfig,
-    ) -> Result<(Self, Vec<i32>), EmbedError> {
+    pub(super) fn load(mut weights: Weights, config: &CaptionConfig) -> Result<(Self, Vec<i32>), EmbedError> {
         let CaptionConfig { places, features, d, heads, encoder, layers, ffn, vocab, max_tokens, norm_eps } =
             *config;
         let name = |part: &str| format!("{PREFIX}.{part}");

@@ -7,6 +7,7 @@ use safetensors::tensor::TensorView;
 use super::state::Line;
 use super::*;
 use crate::DEFAULT_LENGTH_PENALTY;
+use crate::weights::FileBytes;
 
 const TOLERANCE: f32 = 1e-4;
 /// As in `training/golden_caption.py`.
@@ -42,14 +43,14 @@ fn part(golden: bool) -> Vec<u8> {
 
 fn floats(name: &str) -> Vec<f32> {
     let file = part(true);
-    let mut golden = Weights::parse("golden", &file).unwrap();
+    let mut golden = Weights::parse("golden", FileBytes::owned(file)).unwrap();
     let shape = golden.shape(name).unwrap();
     golden.floats(name, &shape).unwrap()
 }
 
 fn ids(name: &str) -> Vec<u32> {
     let file = part(true);
-    let mut golden = Weights::parse("golden", &file).unwrap();
+    let mut golden = Weights::parse("golden", FileBytes::owned(file)).unwrap();
     let shape = golden.shape(name).unwrap();
     golden.whole(name, &shape).unwrap().into_iter().map(|id| u32::try_from(id).unwrap()).collect()
 }
@@ -82,7 +83,13 @@ const PIECES: [&str; 24] = [
 fn decoder() -> CaptionDecoder {
     let weights = part(false);
     let threads = Threads::new(2).unwrap();
-    CaptionDecoder::load(Weights::parse("caption", &weights).unwrap(), &CONFIG, tokenizer(), threads).unwrap()
+    CaptionDecoder::load(
+        Weights::parse("caption", FileBytes::owned(weights)).unwrap(),
+        &CONFIG,
+        tokenizer(),
+        threads,
+    )
+    .unwrap()
 }
 
 /// The rule of `features` in `training/golden_caption.py`, moved on by `shift`.
@@ -328,7 +335,7 @@ fn options_that_cannot_be_are_refused() {
 fn weights_and_words_that_do_not_fit_are_named() {
     let weights = part(false);
     let load = |config: CaptionConfig| {
-        let parsed = Weights::parse("caption", &weights).unwrap();
+        let parsed = Weights::parse("caption", FileBytes::owned(weights.clone())).unwrap();
         CaptionDecoder::load(parsed, &config, tokenizer(), Threads::new(1).unwrap())
     };
     let error = load(CaptionConfig { layers: 1, ..CONFIG }).unwrap_err();
@@ -353,7 +360,7 @@ fn weights_that_are_not_numbers_are_told() {
         read.tensor("caption.out_norm.bias").unwrap().data().as_ptr().addr() - broken.as_ptr().addr()
     };
     broken[at..at + 4].copy_from_slice(&f32::NAN.to_le_bytes());
-    let weights = Weights::parse("caption", &broken).unwrap();
+    let weights = Weights::parse("caption", FileBytes::owned(broken)).unwrap();
     let decoder = CaptionDecoder::load(weights, &CONFIG, tokenizer(), Threads::new(1).unwrap()).unwrap();
     let memory = memory(&decoder, 0);
     for strategy in [Strategy::Greedy, Strategy::Beam { width: 2, length_penalty: 0.7 }] {

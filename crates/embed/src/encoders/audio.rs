@@ -63,7 +63,7 @@ pub(crate) struct AudioEncoder {
 impl AudioEncoder {
     /// Takes every weight of the file.
     pub(crate) fn load(
-        mut own: Weights<'_>,
+        mut own: Weights,
         config: &AudioConfig,
         (mel, normalise, dim): (LogMel, Normalise, usize),
         threads: Threads,

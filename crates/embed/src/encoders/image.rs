@@ -69,8 +69,8 @@ pub(crate) struct ImageEncoder {
 impl ImageEncoder {
     /// Takes every weight of both files.
     pub(crate) fn load(
-        mut stem: Weights<'_>,
-        mut own: Weights<'_>,
+        mut stem: Weights,
+        mut own: Weights,
         config: &ImageConfig,
         (normalise, dim): (Normalise, usize),
         threads: Threads,

@@ -1,14 +1,19 @@
 //! One file an encoder. Each takes its weights by the names of its file and refuses what is left over.
 
 mod audio;
+mod chunks;
 mod image;
 mod text;
 mod video;
+mod vit_text;
 
 pub(crate) use audio::{AudioConfig, AudioEncoder};
 pub(crate) use image::{ImageConfig, ImageEncoder};
 pub(crate) use text::{SmallTextConfig, TextConfig, TextEncoder, TokenEncoder};
 pub(crate) use video::VideoEncoder;
+pub(crate) use vit_text::{
+    Act, ImagePool, TextPool, VitImageConfig, VitImageEncoder, VitTextConfig, VitTextEncoder,
+};
 
 use sensorium_types::Modality;
 
@@ -19,6 +24,27 @@ use crate::{Batch, EmbedError, Embedding};
 pub(crate) struct Normalise {
     pub(crate) mean: f32,
     pub(crate) scale: f32,
+}
+
+/// What each of the 256 values of a byte counts, colour by colour.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Levels(Vec<f32>);
+
+impl Levels {
+    /// `(value * rescale - mean) / scale` of each colour, in f64 before it is rounded once.
+    #[expect(clippy::cast_possible_truncation, reason = "rounded to the nearest")]
+    pub(crate) fn new(rescale: f64, mean: [f32; 3], scale: [f32; 3]) -> Self {
+        let colour = |(mean, scale): (f32, f32)| {
+            (0..=u8::MAX)
+                .map(move |level| ((f64::from(level) * rescale - f64::from(mean)) / f64::from(scale)) as f32)
+        };
+        Self(mean.into_iter().zip(scale).flat_map(colour).collect())
+    }
+
+    /// The number of a byte of a colour.
+    pub(crate) fn of(&self, channel: usize, level: u8) -> f32 {
+        self.0.get(channel * 256 + usize::from(level)).copied().unwrap_or_default()
+    }
 }
 
 /// The error of an encoder that was given a batch of another kind.

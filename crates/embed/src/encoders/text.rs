@@ -5,6 +5,7 @@ use std::sync::Arc;
 use sensorium_kernels::{Activation, l2_normalize, mean_of_rows};
 use sensorium_types::Modality;
 
+use super::chunks::chunks;
 use super::{finite, wrong_batch};
 use crate::layers::{BertConfig, BertEncoder, Linear, SmallTextEncoder, TransformerConfig, rows_of};
 use crate::threads::Threads;
@@ -63,7 +64,7 @@ pub(crate) struct TextEncoder {
 
 impl TokenEncoder {
     /// MiniLM. Takes every weight of the file.
-    pub(crate) fn load_bert(mut weights: Weights<'_>, config: &TextConfig) -> Result<Self, EmbedError> {
+    pub(crate) fn load_bert(mut weights: Weights, config: &TextConfig) -> Result<Self, EmbedError> {
         let encoder = BertEncoder::load(&mut weights, &config.encoder)?;
         weights.finish()?;
         Ok(Self::Bert(encoder))
@@ -71,7 +72,7 @@ impl TokenEncoder {
 
     /// A small Transformer. Takes every weight of the file.
     pub(crate) fn load_small(
-        mut weights: Weights<'_>,
+        mut weights: Weights,
         config: &SmallTextConfig,
         dim: usize,
     ) -> Result<Self, EmbedError> {
@@ -140,43 +141,7 @@ impl Encoder for TextEncoder {
         let Batch::Texts(texts) = batch else { return Err(wrong_batch(self.modality(), &batch)) };
         let ids = self.threads.map(texts, |text| self.tokenizer.ids(text))?;
         let items: Vec<&[u32]> = ids.iter().map(Vec::as_slice).collect();
-        let chunks = chunks(&items, self.threads.count());
+        let chunks = chunks(&items, |ids| ids.len(), (self.threads.count(), CHUNK_TOKENS));
         Ok(self.threads.map(&chunks, |chunk| self.chunk(chunk))?.into_iter().flatten().collect())
-    }
-}
-
-/// Cuts a batch into runs of neighbours: as many as there are threads, or more where a run would be too long.
-fn chunks<'a>(items: &'a [&'a [u32]], threads: usize) -> Vec<&'a [&'a [u32]]> {
-    let total: usize = items.iter().map(|ids| ids.len()).sum();
-    let budget = total.div_ceil(threads.max(1)).clamp(1, CHUNK_TOKENS);
-    let mut chunks = Vec::new();
-    let (mut rest, mut taken, mut tokens) = (items, 0, 0);
-    while let Some(ids) = rest.get(taken) {
-        if taken > 0 && tokens + ids.len() > budget {
-            let (chunk, after) = rest.split_at(taken);
-            chunks.push(chunk);
-            (rest, taken, tokens) = (after, 0, 0);
-        }
-        taken += 1;
-        tokens += ids.len();
-    }
-    if !rest.is_empty() {
-        chunks.push(rest);
-    }
-    chunks
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn chunks_keep_order_and_lose_nothing() {
-        let ids = [vec![1; 300], vec![2; 300], vec![3; 5], vec![4; 5], vec![5; 600]];
-        let items: Vec<&[u32]> = ids.iter().map(Vec::as_slice).collect();
-        let cut = chunks(&items, 2);
-        assert_eq!(cut.iter().map(|chunk| chunk.len()).collect::<Vec<_>>(), [1, 3, 1]);
-        assert_eq!(cut.concat(), items);
-        assert!(chunks(&[], 2).is_empty());
     }
 }

@@ -21,6 +21,8 @@ pub(crate) struct SelfAttention<'a> {
     pub(crate) lengths: &'a [usize],
     /// Heads; they divide d.
     pub(crate) heads: usize,
+    /// Each row attends to itself and those before it only.
+    pub(crate) causal: bool,
 }
 
 impl SelfAttention<'_> {
@@ -57,7 +59,7 @@ impl CustomOp1 for SelfAttention<'_> {
             let (item, rest) = qkv.split_at(length * width);
             let (place, room) = to.split_at_mut(length * d);
             for head in 0..self.heads {
-                scratch.head(item, place, Head { index: head, d, size: d / self.heads });
+                scratch.head(item, place, self.head(head, d));
             }
             (qkv, to) = (rest, room);
         }
@@ -66,9 +68,12 @@ impl CustomOp1 for SelfAttention<'_> {
 }
 
 impl SelfAttention<'_> {
+    fn head(&self, index: usize, d: usize) -> Head {
+        Head { index, d, size: d / self.heads, causal: self.causal }
+    }
+
     /// The heads of a lone item, a run of them on each thread.
     fn side_by_side(&self, item: &[f32], out: &mut [f32], d: usize, threads: usize) {
-        let size = d / self.heads;
         let run = self.heads.div_ceil(threads);
         let runs: Vec<Vec<f32>> = (0..threads)
             .into_par_iter()
@@ -77,7 +82,7 @@ impl SelfAttention<'_> {
                 let mut scratch = Scratch::new();
                 let mut part = vec![0.0; out.len()];
                 for index in (thread * run).min(self.heads)..((thread + 1) * run).min(self.heads) {
-                    scratch.head(item, &mut part, Head { index, d, size });
+                    scratch.head(item, &mut part, self.head(index, d));
                 }
                 part
             })
@@ -96,6 +101,7 @@ struct Head {
     index: usize,
     d: usize,
     size: usize,
+    causal: bool,
 }
 
 struct Scratch {
@@ -115,7 +121,7 @@ impl Scratch {
         }
     }
 
-    fn head(&mut self, item: &[f32], out: &mut [f32], Head { index, d, size }: Head) {
+    fn head(&mut self, item: &[f32], out: &mut [f32], Head { index, d, size, causal }: Head) {
         let width = 3 * d;
         let rows = item.len() / width;
         if rows == 0 {
@@ -130,7 +136,15 @@ impl Scratch {
         for share in &mut self.shares {
             *share *= scale;
         }
-        softmax_rows(&mut self.shares, rows);
+        if causal {
+            for (row, shares) in self.shares.chunks_exact_mut(rows).enumerate() {
+                let (seen, hidden) = shares.split_at_mut(row + 1);
+                softmax_rows(seen, row + 1);
+                hidden.fill(0.0);
+            }
+        } else {
+            softmax_rows(&mut self.shares, rows);
+        }
         self.mixed.resize(rows * size, 0.0);
         self.values.multiply(&self.shares, rows, Epilogue::default(), &mut self.mixed);
         for (row, mixed) in out.chunks_exact_mut(d).zip(self.mixed.chunks_exact(size)) {
@@ -176,7 +190,8 @@ mod tests {
         let total: usize = lengths.iter().sum();
         let values = (0..total * 3 * d).map(|i| ((i * 7919 % 1000) as f32 / 500.0 - 1.0) * 2.0).collect();
         let qkv = matrix(values, total, 3 * d).unwrap();
-        let ours = rows_of(&SelfAttention { lengths: &lengths, heads }.forward(&qkv).unwrap()).unwrap();
+        let ours = rows_of(&SelfAttention { lengths: &lengths, heads, causal: false }.forward(&qkv).unwrap())
+            .unwrap();
         for (ours, theirs) in ours.iter().zip(reference(&qkv, &lengths, heads)) {
             assert!((ours - theirs).abs() < 1e-5, "{ours}, not {theirs}");
         }
@@ -187,7 +202,9 @@ mod tests {
         let (rows, heads, d) = (9, 3, 12);
         let values = (0..rows * 3 * d).map(|i| (i * 7919 % 1000) as f32 / 500.0 - 1.0).collect();
         let qkv = matrix(values, rows, 3 * d).unwrap();
-        let attend = || rows_of(&SelfAttention { lengths: &[rows], heads }.forward(&qkv).unwrap()).unwrap();
+        let attend = || {
+            rows_of(&SelfAttention { lengths: &[rows], heads, causal: true }.forward(&qkv).unwrap()).unwrap()
+        };
         let alone = attend();
         for threads in [1, 2, 5] {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
@@ -196,9 +213,27 @@ mod tests {
     }
 
     #[test]
+    fn rows_of_a_causal_item_do_not_see_those_behind_them() {
+        let (rows, heads, d) = (7, 2, 8);
+        let values: Vec<f32> = (0..rows * 3 * d).map(|i| (i * 7919 % 1000) as f32 / 500.0 - 1.0).collect();
+        let attend = |rows: usize, causal| {
+            let qkv = matrix(values[..rows * 3 * d].to_vec(), rows, 3 * d).unwrap();
+            rows_of(&SelfAttention { lengths: &[rows], heads, causal }.forward(&qkv).unwrap()).unwrap()
+        };
+        let all = attend(rows, true);
+        for row in 1..=rows {
+            // The last row of the first few sees just these.
+            let alone = attend(row, false);
+            for (causal, last) in all[(row - 1) * d..row * d].iter().zip(&alone[(row - 1) * d..]) {
+                assert!((causal - last).abs() < 1e-6, "row {row}: {causal}, not {last}");
+            }
+        }
+    }
+
+    #[test]
     fn lengths_that_do_not_fit_are_refused() {
         let qkv = matrix(vec![0.0; 12], 2, 6).unwrap();
-        assert!(SelfAttention { lengths: &[3], heads: 1 }.forward(&qkv).is_err());
-        assert!(SelfAttention { lengths: &[2], heads: 4 }.forward(&qkv).is_err());
+        assert!(SelfAttention { lengths: &[3], heads: 1, causal: false }.forward(&qkv).is_err());
+        assert!(SelfAttention { lengths: &[2], heads: 4, causal: false }.forward(&qkv).is_err());
     }
 }

@@ -25,7 +25,7 @@ pub(crate) struct AudioStem {
 
 impl AudioStem {
     /// Takes `PREFIX.stem.0` to `PREFIX.stem.3`, weights in the order (out, in, height, width).
-    pub(crate) fn load(weights: &mut Weights<'_>, prefix: &str, d: usize) -> Result<Self, EmbedError> {
+    pub(crate) fn load(weights: &mut Weights, prefix: &str, d: usize) -> Result<Self, EmbedError> {
         let outputs = CHANNELS.into_iter().skip(1).chain([d]);
         let layers = CHANNELS
             .into_iter()

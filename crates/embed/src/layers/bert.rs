@@ -60,10 +60,7 @@ struct Block {
 
 impl BertEncoder {
     /// Takes every weight of the file.
-    pub(crate) fn load(
-        weights: &mut Weights<'_>,
-        config: &BertConfig,
-    ) -> std::result::Result<Self, EmbedError> {
+    pub(crate) fn load(weights: &mut Weights, config: &BertConfig) -> std::result::Result<Self, EmbedError> {
         let d = config.d;
         let rows = |shape: Vec<usize>| shape.first().copied().unwrap_or_default();
         let vocabulary = rows(weights.shape(WORDS)?);
@@ -120,11 +117,7 @@ impl BertEncoder {
 }
 
 impl Block {
-    fn load(
-        weights: &mut Weights<'_>,
-        name: &str,
-        config: &BertConfig,
-    ) -> std::result::Result<Self, EmbedError> {
+    fn load(weights: &mut Weights, name: &str, config: &BertConfig) -> std::result::Result<Self, EmbedError> {
         let BertConfig { d, heads, layers: _, ffn, norm_eps } = *config;
         let plain = Activation::Identity;
         // Three matrices become one: one product instead of three.
@@ -146,7 +139,7 @@ impl Block {
     }
 
     fn forward(&self, x: &Tensor, lengths: &[usize]) -> Result<Tensor> {
-        let attention = SelfAttention { lengths, heads: self.heads };
+        let attention = SelfAttention { lengths, heads: self.heads, causal: false };
         let mixed = attention.forward(&self.qkv.forward(x)?)?;
         let x = self.norm1.forward(&self.out.forward_add(&mixed, x)?)?;
         let inner = self.fc1.forward(&x)?;

@@ -139,11 +139,7 @@ struct Scratch {
 
 impl PhotoStem {
     /// Takes every weight of the file; `classes` are the classifier's.
-    pub(crate) fn load(
-        weights: &mut Weights<'_>,
-        variant: Variant,
-        classes: usize,
-    ) -> Result<Self, EmbedError> {
+    pub(crate) fn load(weights: &mut Weights, variant: Variant, classes: usize) -> Result<Self, EmbedError> {
         let patch = STEM_KERNEL * STEM_KERNEL * RGB;
         let weight = weights.floats("stem.weight", &[STEM_CHANNELS, RGB, STEM_KERNEL, STEM_KERNEL])?;
         let bias = weights.floats("stem.bias", &[STEM_CHANNELS])?;
@@ -231,7 +227,7 @@ fn channels_last(weight: &[f32]) -> Vec<f32> {
 }
 
 impl Block {
-    fn load(weights: &mut Weights<'_>, name: &str, plan: &BlockPlan) -> Result<Self, EmbedError> {
+    fn load(weights: &mut Weights, name: &str, plan: &BlockPlan) -> Result<Self, EmbedError> {
         let BlockPlan { kernel, stride, from, wide, out } = *plan;
         let expand = (wide != from)
             .then(|| Linear::load(weights, &format!("{name}.expand"), (wide, from), Activation::Relu6))

@@ -26,7 +26,7 @@ pub(crate) struct Linear {
 impl Linear {
     /// Takes `NAME.weight` and `NAME.bias`.
     pub(crate) fn load(
-        weights: &mut Weights<'_>,
+        weights: &mut Weights,
         name: &str,
         (outputs, inputs): (usize, usize),
         activation: Activation,
@@ -44,6 +44,11 @@ impl Linear {
     /// The same layer with weights of sixteen bits.
     pub(crate) fn halved(self) -> Self {
         Self { weight: self.weight.halved(), ..self }
+    }
+
+    /// Numbers of a row that goes in.
+    pub(crate) fn inputs(&self) -> usize {
+        self.weight.k()
     }
 
     /// The layer over rows in a slice.

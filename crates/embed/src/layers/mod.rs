@@ -23,4 +23,4 @@ pub(crate) use names::{NamedClasses, NamesConfig, unit_mix};
 pub(crate) use norm::LayerNorm;
 pub(crate) use ops::{matrix, rows_of};
 pub(crate) use small_text::SmallTextEncoder;
-pub(crate) use transformer::{Transformer, TransformerConfig};
+pub(crate) use transformer::{BlockForm, BlockNames, Transformer, TransformerConfig};

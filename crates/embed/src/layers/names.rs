@@ -36,7 +36,7 @@ pub(crate) struct NamedClasses {
 impl NamedClasses {
     /// Takes `PREFIX.names.weight`, `PREFIX.gate.fc1` and `PREFIX.gate.fc2`.
     pub(crate) fn load(
-        weights: &mut Weights<'_>,
+        weights: &mut Weights,
         prefix: &str,
         config: &NamesConfig,
     ) -> Result<Self, EmbedError> {

@@ -24,7 +24,7 @@ pub(crate) struct LayerNorm {
 impl LayerNorm {
     /// Takes `NAME.weight` and `NAME.bias`.
     pub(crate) fn load(
-        weights: &mut Weights<'_>,
+        weights: &mut Weights,
         name: &str,
         dim: usize,
         eps: f32,

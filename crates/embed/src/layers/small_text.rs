@@ -26,7 +26,7 @@ pub(crate) struct SmallTextEncoder {
 impl SmallTextEncoder {
     /// Takes `PREFIX.words.weight`, `PREFIX.words.scale`, `PREFIX.pos` and `PREFIX.layers.*`.
     pub(crate) fn load(
-        weights: &mut Weights<'_>,
+        weights: &mut Weights,
         prefix: &str,
         config: &TransformerConfig,
     ) -> std::result::Result<Self, EmbedError> {

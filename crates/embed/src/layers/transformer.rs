@@ -1,4 +1,4 @@
-//! Our own Transformer: pre-norm residual blocks.
+//! Transformers with the norms before: our own, and those of CLIP and its like.
 
 use candle_core::{Result, Tensor};
 use candle_nn::Module;
@@ -24,13 +24,57 @@ pub(crate) struct TransformerConfig {
     pub(crate) norm_eps: f32,
 }
 
+/// What differs between Transformers of the same sizes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BlockForm {
+    /// How the weights of a block are called.
+    pub(crate) names: BlockNames,
+    /// Inside the feed-forward.
+    pub(crate) activation: Activation,
+    /// Each row sees itself and those before it only.
+    pub(crate) causal: bool,
+    /// Matrices that are kept in sixteen bits stay so: they take half of the memory, and lose nothing.
+    pub(crate) keep_halves: bool,
+}
+
+impl BlockForm {
+    /// Our own: GELU by tanh, every row sees all.
+    pub(crate) const OWN: Self =
+        Self { names: BlockNames::Own, activation: Activation::GeluTanh, causal: false, keep_halves: false };
+}
+
+/// How the weights of a block are called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BlockNames {
+    /// As our own training does.
+    Own,
+    /// As transformers' `models/clip` and `models/siglip` do.
+    Hf,
+    /// As open_clip's `transformer.py` does, after OpenAI's CLIP: the three matrices of attention are one.
+    OpenClip,
+    /// As timm's `vision_transformer.py` does.
+    Timm,
+}
+
+impl BlockNames {
+    /// First norm, output of attention, second norm, and the two layers of the feed-forward.
+    const fn parts(self) -> [&'static str; 5] {
+        match self {
+            Self::Own => ["norm1", "attn.out", "norm2", "mlp.fc1", "mlp.fc2"],
+            Self::Hf => ["layer_norm1", "self_attn.out_proj", "layer_norm2", "mlp.fc1", "mlp.fc2"],
+            Self::OpenClip => ["ln_1", "attn.out_proj", "ln_2", "mlp.c_fc", "mlp.c_proj"],
+            Self::Timm => ["norm1", "attn.proj", "norm2", "mlp.fc1", "mlp.fc2"],
+        }
+    }
+}
+
 /// Blocks `0` and so on of `x + attention(norm(x))`, then `x + feed_forward(norm(x))`.
 ///
 /// # Shapes
 /// (total, d), lengths of the items -> (total, d)
 ///
 /// # Source
-/// arXiv:1706.03762 with the norms before (arXiv:2002.04745), GELU by tanh
+/// arXiv:1706.03762 with the norms before (arXiv:2002.04745)
 #[derive(Debug)]
 pub(crate) struct Transformer {
     blocks: Vec<Block>,
@@ -39,6 +83,7 @@ pub(crate) struct Transformer {
 #[derive(Debug)]
 struct Block {
     heads: usize,
+    causal: bool,
     norm1: LayerNorm,
     qkv: Linear,
     out: Linear,
@@ -48,47 +93,109 @@ struct Block {
 }
 
 impl Transformer {
-    /// Takes the weights below `NAME.0` and so on.
+    /// One of our own. Takes the weights below `NAME.0` and so on.
     pub(crate) fn load(
-        weights: &mut Weights<'_>,
+        weights: &mut Weights,
         name: &str,
         config: &TransformerConfig,
     ) -> std::result::Result<Self, EmbedError> {
+        Self::load_as(weights, name, config, BlockForm::OWN)
+    }
+
+    /// One of a form. Takes the weights below `NAME.0` and so on.
+    pub(crate) fn load_as(
+        weights: &mut Weights,
+        name: &str,
+        config: &TransformerConfig,
+        form: BlockForm,
+    ) -> std::result::Result<Self, EmbedError> {
         let blocks = (0..config.layers)
-            .map(|layer| Block::load(weights, &format!("{name}.{layer}"), config))
+            .map(|layer| Block::load(weights, &format!("{name}.{layer}"), config, form))
             .collect::<std::result::Result<_, _>>()?;
         Ok(Self { blocks })
     }
 
     pub(crate) fn forward(&self, x: Tensor, lengths: &[usize]) -> Result<Tensor> {
-        self.blocks.iter().try_fold(x, |x, block| block.forward(&x, lengths))
+        self.forward_seen(x, lengths, &mut |_| ())
+    }
+
+    /// The same, and shows what leaves each block.
+    pub(crate) fn forward_seen(
+        &self,
+        x: Tensor,
+        lengths: &[usize],
+        seen: &mut dyn FnMut(&Tensor),
+    ) -> Result<Tensor> {
+        self.blocks.iter().try_fold(x, |x, block| {
+            let x = block.forward(&x, lengths)?;
+            seen(&x);
+            Ok(x)
+        })
     }
 }
 
 impl Block {
     fn load(
-        weights: &mut Weights<'_>,
+        weights: &mut Weights,
         name: &str,
         config: &TransformerConfig,
+        form: BlockForm,
     ) -> std::result::Result<Self, EmbedError> {
         let TransformerConfig { d, heads, layers: _, ffn, norm_eps } = *config;
+        let BlockForm { names, activation, causal, keep_halves } = form;
         let plain = Activation::Identity;
+        let [norm1, out, norm2, fc1, fc2] = names.parts().map(|part| format!("{name}.{part}"));
+        let linear = |weights: &mut Weights, name: &str, sizes, activation| {
+            let half = keep_halves && weights.is_half(&format!("{name}.weight"));
+            let layer = Linear::load(weights, name, sizes, activation)?;
+            Ok::<Linear, EmbedError>(if half { layer.halved() } else { layer })
+        };
         Ok(Self {
             heads,
-            norm1: LayerNorm::load(weights, &format!("{name}.norm1"), d, norm_eps)?,
-            qkv: Linear::load(weights, &format!("{name}.attn.qkv"), (3 * d, d), plain)?,
-            out: Linear::load(weights, &format!("{name}.attn.out"), (d, d), plain)?,
-            norm2: LayerNorm::load(weights, &format!("{name}.norm2"), d, norm_eps)?,
-            fc1: Linear::load(weights, &format!("{name}.mlp.fc1"), (ffn, d), Activation::GeluTanh)?,
-            fc2: Linear::load(weights, &format!("{name}.mlp.fc2"), (d, ffn), plain)?,
+            causal,
+            norm1: LayerNorm::load(weights, &norm1, d, norm_eps)?,
+            qkv: attention_in(weights, name, d, form)?,
+            out: linear(weights, &out, (d, d), plain)?,
+            norm2: LayerNorm::load(weights, &norm2, d, norm_eps)?,
+            fc1: linear(weights, &fc1, (ffn, d), activation)?,
+            fc2: linear(weights, &fc2, (d, ffn), plain)?,
         })
     }
 
     fn forward(&self, x: &Tensor, lengths: &[usize]) -> Result<Tensor> {
-        let attention = SelfAttention { lengths, heads: self.heads };
+        let attention = SelfAttention { lengths, heads: self.heads, causal: self.causal };
         let mixed = attention.forward(&self.qkv.forward(&self.norm1.forward(x)?)?)?;
         let x = self.out.forward_add(&mixed, x)?;
         let inner = self.fc1.forward(&self.norm2.forward(&x)?)?;
         self.fc2.forward_add(&inner, &x)
     }
+}
+
+/// Queries, keys and values in one product, in however many weights they lie.
+fn attention_in(
+    weights: &mut Weights,
+    name: &str,
+    d: usize,
+    form: BlockForm,
+) -> std::result::Result<Linear, EmbedError> {
+    let parts: Vec<(String, String)> = match form.names {
+        BlockNames::Own | BlockNames::Timm => {
+            vec![(format!("{name}.attn.qkv.weight"), format!("{name}.attn.qkv.bias"))]
+        }
+        BlockNames::OpenClip => {
+            vec![(format!("{name}.attn.in_proj_weight"), format!("{name}.attn.in_proj_bias"))]
+        }
+        BlockNames::Hf => ["q_proj", "k_proj", "v_proj"]
+            .map(|part| (format!("{name}.self_attn.{part}.weight"), format!("{name}.self_attn.{part}.bias")))
+            .to_vec(),
+    };
+    let outputs = 3 * d / parts.len();
+    let half = form.keep_halves && parts.iter().all(|(weight, _)| weights.is_half(weight));
+    let (mut weight, mut bias) = (Vec::new(), Vec::new());
+    for (weight_name, bias_name) in parts {
+        weight.extend(weights.floats(&weight_name, &[outputs, d])?);
+        bias.extend(weights.floats(&bias_name, &[outputs])?);
+    }
+    let layer = Linear::new(&weight, bias, d, Activation::Identity);
+    Ok(if half { layer.halved() } else { layer })
 }

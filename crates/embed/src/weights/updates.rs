@@ -12,12 +12,12 @@ use crate::EmbedError;
 /// # Source
 /// arXiv:2106.09685, section 4.1
 #[derive(Debug)]
-pub(super) struct Updates<'a> {
-    pub(super) weights: Weights<'a>,
+pub(super) struct Updates {
+    pub(super) weights: Weights,
     pub(super) prefix: &'static str,
 }
 
-impl Updates<'_> {
+impl Updates {
     /// `weight + up down`, or the weight itself where the file has no update of it.
     pub(super) fn add(
         &mut self,
@@ -44,17 +44,18 @@ impl Updates<'_> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::FileBytes;
     use super::*;
     use half::f16;
     use safetensors::tensor::{Dtype, TensorView};
 
-    fn file(tensors: &[(&str, Vec<usize>, &[f32])]) -> Vec<u8> {
+    fn file(tensors: &[(&str, Vec<usize>, &[f32])]) -> FileBytes {
         let bytes: Vec<Vec<u8>> =
             tensors.iter().map(|(_, _, data)| data.iter().flat_map(|x| x.to_le_bytes()).collect()).collect();
         let views = tensors.iter().zip(&bytes).map(|((name, shape, _), data)| {
             (*name, TensorView::new(Dtype::F32, shape.clone(), data).unwrap())
         });
-        safetensors::serialize(views, None).unwrap()
+        FileBytes::owned(safetensors::serialize(views, None).unwrap())
     }
 
     #[test]
@@ -64,8 +65,9 @@ mod tests {
             ("text.a.up", vec![2, 2], &[1.0, 0.0, 2.0, 1.0]),
             ("text.a.down", vec![2, 3], &[1.0, 2.0, 3.0, 0.5, 0.0, -1.0]),
         ]);
-        let mut weights =
-            Weights::parse("stem", &stem).unwrap().updated(Weights::parse("own", &own).unwrap(), "text.");
+        let mut weights = Weights::parse("stem", stem.clone())
+            .unwrap()
+            .updated(Weights::parse("own", own.clone()).unwrap(), "text.");
         assert_eq!(weights.floats("a.weight", &[2, 3]).unwrap(), [2.0, 3.0, 4.0, 3.5, 5.0, 6.0]);
         assert_eq!(weights.floats("b.weight", &[1, 2]).unwrap(), [7.0, 8.0]);
         weights.finish().unwrap();
@@ -98,11 +100,12 @@ mod tests {
             let views = tensors.iter().map(|(name, shape, data)| {
                 (name, TensorView::new(Dtype::F16, shape.clone(), bytemuck::cast_slice(data)).unwrap())
             });
-            safetensors::serialize(views, None).unwrap()
+            FileBytes::owned(safetensors::serialize(views, None).unwrap())
         };
         let (stem, own) = (file(&stem), file(&own));
-        let mut weights =
-            Weights::parse("stem", &stem).unwrap().updated(Weights::parse("own", &own).unwrap(), "photo.");
+        let mut weights = Weights::parse("stem", stem.clone())
+            .unwrap()
+            .updated(Weights::parse("own", own.clone()).unwrap(), "photo.");
         for (n, (&(o, i, r), (up, down))) in sizes.iter().zip(&parts).enumerate() {
             let sum = weights.floats(&format!("blocks.{n}.weight"), &[o, i]).unwrap();
             for (row, column) in [(0, 0), (o - 1, i - 1), (o / 2, i / 3), (o / 3, i - 1)] {
@@ -121,14 +124,16 @@ mod tests {
     fn updates_of_nothing_and_halves_of_updates_are_named() {
         let stem = file(&[("a.weight", vec![1, 1], &[1.0])]);
         let extra = file(&[("text.z.up", vec![1, 1], &[1.0])]);
-        let mut weights =
-            Weights::parse("stem", &stem).unwrap().updated(Weights::parse("own", &extra).unwrap(), "text.");
+        let mut weights = Weights::parse("stem", stem.clone())
+            .unwrap()
+            .updated(Weights::parse("own", extra.clone()).unwrap(), "text.");
         weights.floats("a.weight", &[1, 1]).unwrap();
         assert!(weights.finish().unwrap_err().to_string().contains("text.z.up"));
 
         let half = file(&[("text.a.up", vec![1, 1], &[1.0])]);
-        let mut weights =
-            Weights::parse("stem", &stem).unwrap().updated(Weights::parse("own", &half).unwrap(), "text.");
+        let mut weights = Weights::parse("stem", stem.clone())
+            .unwrap()
+            .updated(Weights::parse("own", half.clone()).unwrap(), "text.");
         let error = weights.floats("a.weight", &[1, 1]).unwrap_err();
         assert_eq!(error.to_string(), "own has no weight text.a.down");
     }

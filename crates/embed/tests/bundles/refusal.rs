@@ -19,7 +19,7 @@ fn an_unaltered_bundle_passes_and_says_what_it_is() {
     bundle.self_test().unwrap();
     assert_eq!(bundle.space().revision, "small@0");
     assert_eq!(bundle.cutting().fit, Fit::CropCentre);
-    assert_eq!(bundle.cutting().audio.hop_ms, 2_500);
+    assert_eq!(bundle.cutting().audio.map(|audio| audio.hop_ms), Some(2_500));
     assert_eq!(bundle.info().encoders.len(), 4);
     assert!(bundle.calibration().get(Content::Text, Content::Image).is_some());
     assert!(bundle.calibration().get(Content::Text, Content::Audio).is_none());
@@ -106,7 +106,8 @@ fn manifests_that_cannot_be_are_refused_in_words() {
     let small = Small::new();
     let whole = small.manifest();
     let cases = [
-        ("format = 1", "format = 2", "format 2"),
+        ("format = 1", "format = 3", "format 3"),
+        ("[selftest]", "[[files]]\nname = \"a\"\nbytes = 1\nsha256 = \"\"\n[nothing]", "nothing"),
         ("id = \"small\"\n", "id = \"small\"\nsurprise = 1\n", "surprise"),
         ("space = \"small\"", "space = \"other\"", "unknown space"),
         ("deviation = 0.2", "deviation = 0.0", "calibration of text and image"),

@@ -34,6 +34,7 @@ pub(crate) use soundtrack::stream;
 
 /// Decodes an audio file; what symphonia does not know goes through ffmpeg.
 pub(crate) fn decode(job: &Job, sink: &mut Sink) -> Result<Head, FailureReason> {
+    check_wanted(job)?;
     sink.begin(&head(job, Payload::new()))?;
     let mut cutter = Cutter::new(job.spec, job.limits, sink);
     let (facts, trouble) = match decode::decode(job, &mut cutter) {
@@ -48,9 +49,19 @@ pub(crate) fn decode(job: &Job, sink: &mut Sink) -> Result<Head, FailureReason> 
     finish(job, cutter, facts, trouble)
 }
 
+/// Refuses what holds only audio where no encoder hears.
+fn check_wanted(job: &Job) -> Result<(), FailureReason> {
+    if job.spec.no_audio {
+        let why = "audio, and the bundle of models has no encoder for it";
+        return Err(reason(ReasonKind::Unsupported, why));
+    }
+    Ok(())
+}
+
 /// Decodes a container that holds audio only. Such have a timeline, with edits and holes, and several tracks: ffmpeg knows
 /// them; what it cannot read may still be something for symphonia.
 pub(crate) fn decode_container(job: &Job, probe: Probe, sink: &mut Sink) -> Result<Head, FailureReason> {
+    check_wanted(job)?;
     sink.begin(&head(job, probe.facts.clone()))?;
     let mut cutter = Cutter::new(job.spec, job.limits, sink);
     let (mut facts, trouble) = match by_ffmpeg(job, probe, &mut cutter) {

@@ -45,7 +45,10 @@ const MAX_LENGTH_ERROR_MS: u64 = 1_000;
 
 /// Decodes a container: a video if it holds a moving image, else an audio clip.
 pub(crate) fn decode(job: &Job, sink: &mut Sink) -> Result<Head, FailureReason> {
-    let probe = probe(job.path)?;
+    let mut probe = probe(job.path)?;
+    if job.spec.no_audio && probe.size.is_some() {
+        probe.audio = None;
+    }
     match (probe.size, &probe.audio) {
         (Some(_), Some(_)) if job.spec.only_audio => audio::decode_container(job, probe, sink),
         (Some(_), None) if job.spec.only_audio => Err(reason(ReasonKind::Unsupported, "no audio track")),

@@ -10,7 +10,7 @@ use sensorium_types::{FailureReason, Span, Track};
 use super::SCAN_STEP_MS;
 use super::shots::{CutFinder, Likeness};
 use crate::blank::is_blank;
-use crate::resize::square;
+use crate::resize::fit_square;
 use crate::sink::Sink;
 use crate::thumb::thumbnail;
 use crate::{EncoderSpec, PartContent, Rgb};
@@ -169,7 +169,7 @@ impl<'a, 'b> PartMaker<'a, 'b> {
         if window.thumb.is_none() {
             window.thumb = thumbnail(frame);
         }
-        let scaled = square(frame, spec.image_size, spec.image_fit)?;
+        let scaled = fit_square(frame, spec.image_size, spec.image_fit, spec.image_filter)?;
         window.kept.push(Kept { at_ms, frame: scaled });
         Ok(())
     }

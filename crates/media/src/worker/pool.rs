@@ -70,11 +70,10 @@ enum Wanted {
 
 impl Wanted {
     fn spec(self, usual: &EncoderSpec) -> EncoderSpec {
-        let usual = usual.clone();
         match self {
-            Self::All => usual,
-            Self::Audio => EncoderSpec { only_audio: true, ..usual },
-            Self::Preview(side) => EncoderSpec { preview_side: Some(side), ..usual },
+            Self::All => usual.clone(),
+            Self::Audio => usual.of_audio(),
+            Self::Preview(side) => EncoderSpec { preview_side: Some(side), ..usual.clone() },
         }
     }
 }

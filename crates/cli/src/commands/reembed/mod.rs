@@ -31,7 +31,7 @@ async fn here(args: Reembed, context: &mut Context) -> anyhow::Result<Exit> {
     let mut end = Exit::Done;
     for name in verify::names(&setting).await {
         // A reader names a collection that is not there, where a writer would make it.
-        let reader = setting.open_at(&setting.data_dir, &name, Access::Read, args.jobs).await?;
+        let reader = setting.open_with_bundle(&setting.data_dir, &name, Access::Read, args.jobs).await?;
         let is_there = reader.collections().await?.iter().any(|collection| collection.name == name);
         if !is_there {
             note("the database is empty: there is nothing to do");
@@ -44,11 +44,11 @@ async fn here(args: Reembed, context: &mut Context) -> anyhow::Result<Exit> {
             continue;
         }
         drop(reader);
-        let engine = setting.open_at(&setting.data_dir, &name, Access::Write, args.jobs).await?;
+        let engine = setting.open_with_bundle(&setting.data_dir, &name, Access::Write, args.jobs).await?;
         end = Box::pin(one(&engine, args.yes, &mut context.out)).await?;
         drop(engine);
         // Takes the files of the collection that was replaced away.
-        let engine = setting.open_at(&setting.data_dir, &name, Access::Write, args.jobs).await?;
+        let engine = setting.open_with_bundle(&setting.data_dir, &name, Access::Write, args.jobs).await?;
         if end == Exit::Done {
             end = captions::make(&engine).await?;
         }

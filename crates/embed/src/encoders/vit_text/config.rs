@@ -1,0 +1,170 @@
+//! Sizes and choices of the two towers.
+
+use sensorium_kernels::Activation;
+use serde::{Deserialize, Serialize};
+
+use crate::layers::TransformerConfig;
+
+/// Largest side of an image, in pixels, and most tokens of a text: more is a mistake in a configuration, whose products
+/// would not fit into memory.
+const MAX_SIZE: usize = 4096;
+
+/// The activation inside the feed-forward.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Act {
+    /// By the error function.
+    Gelu,
+    /// By tanh.
+    GeluTanh,
+    /// By the sigmoid.
+    QuickGelu,
+}
+
+impl From<Act> for Activation {
+    fn from(act: Act) -> Self {
+        match act {
+            Act::Gelu => Self::Gelu,
+            Act::GeluTanh => Self::GeluTanh,
+            Act::QuickGelu => Self::QuickGelu,
+        }
+    }
+}
+
+/// What an image's vector is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ImagePool {
+    /// A token before the patches, a norm before the blocks, and a projection without a bias (CLIP).
+    Class,
+    /// A learned query that attends to the patches (SigLIP).
+    Attention,
+}
+
+/// Which token a text's vector is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum TextPool {
+    /// The first that ends a text (CLIP).
+    End,
+    /// The first of the highest id: what models do whose configuration names 2 as the end, though it is another.
+    Highest,
+    /// The last, which may be padding (SigLIP).
+    Last,
+}
+
+/// The image tower.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct VitImageConfig {
+    /// Side of an image, in pixels.
+    pub(crate) size: usize,
+    /// Side of a patch, in pixels.
+    pub(crate) patch: usize,
+    pub(crate) d: usize,
+    pub(crate) heads: usize,
+    pub(crate) layers: usize,
+    pub(crate) ffn: usize,
+    pub(crate) norm_eps: f32,
+    pub(crate) activation: Act,
+    pub(crate) pool: ImagePool,
+}
+
+impl VitImageConfig {
+    pub(super) const fn blocks(&self) -> TransformerConfig {
+        let Self { d, heads, layers, ffn, norm_eps, .. } = *self;
+        TransformerConfig { d, heads, layers, ffn, norm_eps }
+    }
+
+    /// Patches of an image.
+    pub(crate) const fn patches(&self) -> usize {
+        let side = self.size / self.patch;
+        side * side
+    }
+
+    /// Rows of an image that go through the blocks.
+    pub(crate) const fn rows(&self) -> usize {
+        match self.pool {
+            ImagePool::Class => self.patches() + 1,
+            ImagePool::Attention => self.patches(),
+        }
+    }
+
+    /// What cannot be, if anything.
+    pub(crate) fn fault(&self) -> Option<String> {
+        if self.patch == 0 || self.size < self.patch || self.size > MAX_SIZE {
+            return Some(format!("patches of {} pixels in images of {}", self.patch, self.size));
+        }
+        fault_of(&self.blocks())
+    }
+
+    /// Millions of multiply-adds of an image, roughly.
+    pub(crate) fn cost(&self) -> u64 {
+        cost(&self.blocks(), self.rows())
+    }
+}
+
+/// The text tower.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct VitTextConfig {
+    /// Tokens of the vocabulary.
+    pub(crate) vocabulary: usize,
+    /// Most tokens of a text.
+    pub(crate) positions: usize,
+    pub(crate) d: usize,
+    pub(crate) heads: usize,
+    pub(crate) layers: usize,
+    pub(crate) ffn: usize,
+    pub(crate) norm_eps: f32,
+    pub(crate) activation: Act,
+    /// Each token sees itself and those before it only.
+    pub(crate) causal: bool,
+    pub(crate) pool: TextPool,
+    /// The token that ends a text, for [`TextPool::End`].
+    pub(crate) end: Option<u32>,
+    /// Whether the projection has a bias.
+    pub(crate) projection_bias: bool,
+}
+
+impl VitTextConfig {
+    pub(super) const fn blocks(&self) -> TransformerConfig {
+        let Self { d, heads, layers, ffn, norm_eps, .. } = *self;
+        TransformerConfig { d, heads, layers, ffn, norm_eps }
+    }
+
+    /// What cannot be, if anything.
+    pub(crate) fn fault(&self) -> Option<String> {
+        if self.positions == 0 || self.positions > MAX_SIZE {
+            return Some(format!("texts of {} tokens", self.positions));
+        }
+        if self.pool == TextPool::End && self.end.is_none() {
+            return Some("no token that ends a text".to_owned());
+        }
+        fault_of(&self.blocks())
+    }
+
+    /// Millions of multiply-adds of a token, roughly.
+    pub(crate) fn cost(&self) -> u64 {
+        cost(&self.blocks(), 1)
+    }
+}
+
+fn fault_of(config: &TransformerConfig) -> Option<String> {
+    let TransformerConfig { d, heads, layers: _, ffn, norm_eps } = *config;
+    if d == 0 || heads == 0 || !d.is_multiple_of(heads) {
+        return Some(format!("{heads} heads of attention in a width of {d}"));
+    }
+    if ffn == 0 {
+        return Some("a feed-forward of no width".to_owned());
+    }
+    (!norm_eps.is_finite() || norm_eps < 0.0).then(|| format!("norms of the epsilon {norm_eps}"))
+}
+
+fn cost(config: &TransformerConfig, rows: usize) -> u64 {
+    const MILLION: u64 = 1_000_000;
+    let TransformerConfig { d, heads: _, layers, ffn, norm_eps: _ } = *config;
+    let (d, ffn, layers, rows) = (d as u64, ffn as u64, layers as u64, rows as u64);
+    let block = d.saturating_mul(4 * d.saturating_add(2 * ffn / 4)).saturating_add(2 * d * rows);
+    block.saturating_mul(layers).saturating_mul(rows).div_ceil(MILLION).max(1)
+}

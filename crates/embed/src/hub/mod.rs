@@ -1,0 +1,141 @@
+//! Models as the hub lays them out: a folder of configuration, tokenizer and weights becomes a bundle's manifest.
+//!
+//! ```text
+//! config.json | open_clip_config.json ---+
+//! preprocessor_config.json --------------+--> HubModel --> bundle.toml of format 2
+//! tokenizer_config.json, tokenizer.json -+
+//! model.safetensors | shards and their index | open_clip_model.safetensors
+//! ```
+//! | file | holds |
+//! | --- | --- |
+//! | `values.rs` | values of a JSON object, with the class's where the file leaves them out |
+//! | `towers.rs` | the two towers, by transformers' and by open_clip's configuration |
+//! | `view.rs` | how an image is brought to the image tower's size, and what its bytes count |
+//! | `texts.rs` | what is done to a text around its tokenizer |
+//! | `weights.rs` | which files hold the weights |
+//! | `write.rs` | [`HubModel::manifest`] |
+
+#[cfg(test)]
+mod tests;
+mod texts;
+mod towers;
+mod values;
+mod view;
+mod weights;
+mod write;
+
+use sensorium_types::Modality;
+
+use crate::encoders::{VitImageConfig, VitTextConfig};
+use crate::{BundleFiles, EmbedError};
+
+pub use write::{HubBundle, Measured};
+
+/// The configuration of transformers.
+const CONFIG: &str = "config.json";
+/// The configuration of open_clip.
+const OPEN_CLIP_CONFIG: &str = "open_clip_config.json";
+
+/// An image-text model in a folder as the hub lays it out, read but not loaded.
+#[derive(Debug, Clone)]
+pub struct HubModel {
+    /// Of which family it is, for people.
+    pub family: &'static str,
+    /// Numbers of a vector.
+    pub dim: usize,
+    /// The licence that its README names, as the hub writes it.
+    pub licence: Option<String>,
+    /// The files that are a part of it, without its configuration.
+    pub files: Vec<String>,
+    weights: Vec<String>,
+    image: Option<(VitImageConfig, view::View)>,
+    text: Option<(VitTextConfig, texts::Texts)>,
+}
+
+impl HubModel {
+    /// Reads the configuration, the tokenizer's rules and the header of the weights.
+    ///
+    /// # Errors
+    /// [`EmbedError::Hub`] for a model that this program does not run, or whose files contradict each other.
+    pub fn read(files: &dyn BundleFiles) -> Result<Self, EmbedError> {
+        let named = weights::find(files)?;
+        let towers = match named.layout {
+            weights::Layout::Transformers => towers::of_transformers(&values::object(files, CONFIG)?)?,
+            weights::Layout::OpenClip => towers::of_open_clip(&values::object(files, OPEN_CLIP_CONFIG)?)?,
+        };
+        let towers::Towers { family, dim, image, text } = towers;
+        let image = image
+            .map(|config| {
+                let view = match named.layout {
+                    weights::Layout::Transformers => view::of_transformers(files, family, config.size)?,
+                    weights::Layout::OpenClip => {
+                        view::of_open_clip(&values::object(files, OPEN_CLIP_CONFIG)?, config.size)?
+                    }
+                };
+                Ok::<_, EmbedError>((config, view))
+            })
+            .transpose()?;
+        let text = text
+            .map(|config| {
+                let clean = match named.layout {
+                    weights::Layout::Transformers => None,
+                    weights::Layout::OpenClip => {
+                        texts::open_clip_cleaning(&values::object(files, OPEN_CLIP_CONFIG)?)
+                    }
+                };
+                Ok::<_, EmbedError>((config, texts::read(files, family, &config, clean)?))
+            })
+            .transpose()?;
+        let mut all = named.files.clone();
+        all.extend(text.iter().map(|_| texts::TOKENIZER.to_owned()));
+        Ok(Self {
+            family: family.name(),
+            dim,
+            licence: licence(files),
+            files: all,
+            weights: named.files,
+            image,
+            text,
+        })
+    }
+
+    /// What it encodes; videos are frames.
+    pub fn modalities(&self) -> Vec<Modality> {
+        let text = self.text.iter().map(|_| Modality::Text);
+        let image = self.image.iter().flat_map(|_| [Modality::Image, Modality::Video]);
+        text.chain(image).collect()
+    }
+}
+
+/// Families whose files differ in what they leave out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Family {
+    Clip,
+    Siglip,
+    OpenClip,
+}
+
+impl Family {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Clip => "CLIP",
+            Self::Siglip => "SigLIP",
+            Self::OpenClip => "OpenCLIP",
+        }
+    }
+}
+
+/// The licence in the head of a README, as the hub writes it.
+fn licence(files: &dyn BundleFiles) -> Option<String> {
+    let readme = files.read("README.md").ok()?;
+    let text = String::from_utf8_lossy(&readme);
+    let head = text.strip_prefix("---")?.split("\n---").next()?;
+    let line = head.lines().find_map(|line| line.strip_prefix("license:"))?;
+    let name = line.trim().trim_matches(['"', '\'']);
+    (!name.is_empty()).then(|| name.to_owned())
+}
+
+/// What cannot be in a file.
+fn fault(file: &str, what: impl Into<String>) -> EmbedError {
+    EmbedError::Hub { file: file.to_owned(), what: what.into() }
+}

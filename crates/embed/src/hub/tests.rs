@@ -1,0 +1,392 @@
+//! Folders of the hub against what their reference classes computed (`training/golden_vit.py`).
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use sensorium_kernels::{dot, l2_normalize};
+
+use super::*;
+use crate::encoders::{Levels, VitImageEncoder, VitTextEncoder};
+use crate::threads::Threads;
+use crate::tokenizer::{Pad, TextRules, Tokenizer};
+use crate::weights::{FileBytes, Weights};
+use crate::{Bundle, FolderFiles, Image, Input, LoadOptions};
+
+/// Largest error of a state, as a share of the root of its mean square.
+const STATE_ERROR: f32 = 1e-4;
+const COSINE: f32 = 0.99999;
+const WHOLE: [&str; 7] = [
+    "clip-f32",
+    "clip-f16-shards",
+    "clip-bf16",
+    "siglip2-f32-shards",
+    "siglip2-bf16",
+    "open-clip-f32",
+    "open-clip-siglip-f16",
+];
+
+fn folder(name: &str) -> PathBuf {
+    PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs this"))
+        .join("../../tests/golden/vit")
+        .join(name)
+}
+
+struct Golden {
+    arrays: Weights,
+    texts: Vec<String>,
+}
+
+impl Golden {
+    fn open(name: &str) -> Self {
+        let bytes = fs_err::read(folder(name).join("golden.safetensors")).unwrap();
+        let (_, header) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
+        let texts = serde_json::from_str(&header.metadata().as_ref().unwrap()["texts"]).unwrap();
+        Self { arrays: Weights::parse("golden", FileBytes::owned(bytes)).unwrap(), texts }
+    }
+
+    fn floats(&mut self, name: &str) -> Vec<f32> {
+        let shape = self.arrays.shape(name).unwrap();
+        self.arrays.floats(name, &shape).unwrap()
+    }
+
+    /// Layer by layer.
+    fn states(&mut self, name: &str) -> Vec<Vec<f32>> {
+        let shape = self.arrays.shape(name).unwrap();
+        let all = self.arrays.floats(name, &shape).unwrap();
+        all.chunks_exact(shape[1] * shape[2]).map(<[f32]>::to_vec).collect()
+    }
+
+    fn ids(&mut self, number: usize) -> Vec<u32> {
+        let name = format!("text.{number}.ids");
+        let shape = self.arrays.shape(&name).unwrap();
+        self.arrays.long(&name, &shape).unwrap().into_iter().map(|id| u32::try_from(id).unwrap()).collect()
+    }
+
+    fn image(&mut self) -> Image {
+        let shape = self.arrays.shape("pixels").unwrap();
+        let side = u32::try_from(shape[0]).unwrap();
+        Image { width: side, height: side, pixels: self.arrays.unsigned("pixels", &shape).unwrap() }
+    }
+}
+
+/// The model of a folder, at its own sizes.
+fn model(name: &str) -> HubModel {
+    let files = FolderFiles(folder(name));
+    if name != "open-clip-siglip-f16" {
+        return HubModel::read(&files).unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+    // The sizes of a tower of timm stand in its name alone, and no name has those of the test.
+    let mut model = HubModel::read(&files).unwrap();
+    let small = |config: &mut VitImageConfig| {
+        (config.d, config.heads, config.layers, config.ffn, config.patch) = (16, 2, 2, 24, 8);
+    };
+    model.image.iter_mut().for_each(|(config, _)| small(config));
+    model
+}
+
+fn weights(name: &str, model: &HubModel) -> Weights {
+    let files = FolderFiles(folder(name));
+    let opened = model.weights.iter().map(|file| (file.clone(), files.open(file).unwrap()));
+    Weights::of_files(opened.collect()).unwrap()
+}
+
+fn image_tower(name: &str, model: &HubModel) -> VitImageEncoder {
+    let (config, view) = model.image.as_ref().unwrap();
+    let levels = Levels::new(view.rescale, view.mean, view.deviation);
+    let threads = Threads::new(2).unwrap();
+    VitImageEncoder::load(weights(name, model), config, (levels, model.dim), threads)
+        .unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+fn text_tower(name: &str, model: &HubModel) -> VitTextEncoder {
+    let (config, texts) = model.text.as_ref().unwrap();
+    let pad = texts.pad.map(|(id, side)| Pad { to: config.positions, id, side });
+    let rules = TextRules { lower: texts.lower, strip_punctuation: texts.strip_punctuation, pad };
+    // A folder of a text tower alone has no tokenizer: that of the model it was made beside.
+    let own = folder(name).join("tokenizer.json");
+    let file = if own.exists() { own } else { folder("clip-f32").join("tokenizer.json") };
+    let bytes = fs_err::read(file).unwrap();
+    let tokenizer = Tokenizer::with_rules("tokenizer.json", &bytes, config.positions, rules).unwrap();
+    let threads = Threads::new(2).unwrap();
+    VitTextEncoder::load(weights(name, model), config, (Arc::new(tokenizer), model.dim), threads)
+        .unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// Compares as many numbers as there are of the shorter: a causal text is cut behind its end.
+fn compare_states(what: &str, ours: &[Vec<f32>], expected: &[Vec<f32>]) {
+    assert_eq!(ours.len(), expected.len(), "{what}: layers");
+    for (layer, (ours, expected)) in ours.iter().zip(expected).enumerate() {
+        assert!(!ours.is_empty() && ours.len() <= expected.len(), "{what}, layer {layer}: rows");
+        let expected = &expected[..ours.len()];
+        let square: f32 = expected.iter().map(|x| x * x).sum::<f32>() / expected.len() as f32;
+        let worst = ours.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(worst <= STATE_ERROR * square.sqrt(), "{what}, layer {layer}: {worst} of {}", square.sqrt());
+    }
+}
+
+fn cosine(ours: &[f32], mut expected: Vec<f32>) -> f32 {
+    l2_normalize(&mut expected);
+    assert_eq!(ours.len(), expected.len());
+    dot(ours, &expected)
+}
+
+#[test]
+fn every_layer_of_an_image_is_the_reference_s() {
+    for name in WHOLE.into_iter().chain(["clip-image-only"]) {
+        let (model, mut golden) = (model(name), Golden::open(name));
+        let (states, vector) = image_tower(name, &model).seen(&golden.image());
+        compare_states(name, &states, &golden.states("image.states"));
+        let cosine = cosine(&vector, golden.floats("image.vector"));
+        assert!(cosine >= COSINE, "{name}: {cosine}");
+    }
+}
+
+#[test]
+fn every_layer_of_a_text_is_the_reference_s() {
+    for name in WHOLE.into_iter().chain(["clip-text-only"]) {
+        let (model, mut golden) = (text_model(name), Golden::open(name));
+        let tower = text_tower(name, &model);
+        for number in 0..golden.texts.len() {
+            let (states, vector) = tower.seen(golden.ids(number));
+            if number < 2 {
+                let what = format!("{name}, text {number}");
+                compare_states(&what, &states, &golden.states(&format!("text.{number}.states")));
+            }
+            let cosine = cosine(&vector, golden.floats(&format!("text.{number}.vector")));
+            assert!(cosine >= COSINE, "{name}, text {number}: {cosine}");
+        }
+    }
+}
+
+/// As [`model`], also for a folder without a tokenizer, which as a model of its own is refused.
+fn text_model(name: &str) -> HubModel {
+    if name != "clip-text-only" {
+        return model(name);
+    }
+    let files = FolderFiles(folder(name));
+    assert!(matches!(HubModel::read(&files), Err(EmbedError::MissingFile { .. })));
+    let towers = towers::of_transformers(&values::object(&files, CONFIG).unwrap()).unwrap();
+    let text = towers.text.unwrap();
+    let texts = texts::Texts { lower: false, strip_punctuation: false, pad: None };
+    let files = vec!["model.safetensors".to_owned()];
+    HubModel {
+        family: "CLIP",
+        dim: 12,
+        licence: None,
+        weights: files.clone(),
+        files,
+        image: None,
+        text: Some((text, texts)),
+    }
+}
+
+#[test]
+fn texts_have_the_token_ids_of_the_reference() {
+    for name in WHOLE {
+        let (model, mut golden) = (model(name), Golden::open(name));
+        let (config, texts) = model.text.as_ref().unwrap();
+        let pad = texts.pad.map(|(id, side)| Pad { to: config.positions, id, side });
+        let rules = TextRules { lower: texts.lower, strip_punctuation: texts.strip_punctuation, pad };
+        let bytes = fs_err::read(folder(name).join("tokenizer.json")).unwrap();
+        let tokenizer = Tokenizer::with_rules("t", &bytes, config.positions, rules).unwrap();
+        for (number, text) in golden.texts.clone().iter().enumerate() {
+            let mut expected = golden.ids(number);
+            if model.family == "OpenCLIP" && config.causal {
+                // Which fills texts up with 0 to the whole length; nothing behind the end counts.
+                let end = expected.iter().rposition(|id| *id != 0).unwrap();
+                expected.truncate(end + 1);
+            }
+            assert_eq!(tokenizer.ids(text).unwrap(), expected, "{name}: {text:?}");
+        }
+    }
+}
+
+#[test]
+fn ids_of_clip_s_own_vocabulary_are_the_reference_s() {
+    // CLIP's vocabulary is no part of this repository: `training/golden_vit.py --tokens FOLDER` writes it.
+    let Some(folder) = std::env::var_os("SENSORIUM_TOKENS").map(PathBuf::from) else { return };
+    let bytes = fs_err::read(folder.join("tokenizer.json")).unwrap();
+    let tokenizer = Tokenizer::load("tokenizer.json", &bytes, 77).unwrap();
+    let golden: serde_json::Value =
+        serde_json::from_slice(&fs_err::read(folder.join("ids.json")).unwrap()).unwrap();
+    let texts: Vec<String> = serde_json::from_value(golden["texts"].clone()).unwrap();
+    let ids: Vec<Vec<u32>> = serde_json::from_value(golden["ids"].clone()).unwrap();
+    assert!(texts.len() == ids.len() && texts.len() >= 2_000);
+    for (text, ids) in texts.iter().zip(ids) {
+        assert_eq!(tokenizer.ids(text).unwrap(), ids, "{text:?}");
+    }
+}
+
+/// A copy of a folder with the manifest that this program writes for it.
+fn bundle_of(name: &str, model: &HubModel) -> (tempfile::TempDir, Result<Arc<Bundle>, EmbedError>) {
+    let place = tempfile::tempdir().unwrap();
+    for file in &model.files {
+        fs_err::copy(folder(name).join(file), place.path().join(file)).unwrap();
+    }
+    let row = ("tokenizer.json".to_owned(), 7, "ab".to_owned());
+    let named = HubBundle {
+        id: "tiny",
+        revision: "0",
+        licence: "MIT",
+        source: "a \"quoted\" \\ place",
+        files: &[row],
+    };
+    let manifest = model.manifest(&named, &Measured::default());
+    fs_err::write(place.path().join("bundle.toml"), &manifest).unwrap();
+    let loaded = Bundle::load(FolderFiles(place.path().to_owned()), LoadOptions { threads: 2 });
+    (place, loaded)
+}
+
+#[test]
+fn a_folder_becomes_a_bundle_that_encodes_as_the_reference_does() {
+    for name in WHOLE {
+        let (model, mut golden) = (model(name), Golden::open(name));
+        let (_place, bundle) = bundle_of(name, &model);
+        let bundle = bundle.unwrap_or_else(|error| panic!("{name}: {error}"));
+        bundle.self_test().unwrap();
+        let info = bundle.info();
+        assert_eq!(info.licences[0].source, "a \"quoted\" \\ place");
+        assert_eq!(bundle.cutting().audio, None);
+        let mut inputs: Vec<Input> = golden.texts.iter().cloned().map(Input::Text).collect();
+        inputs.extend([Input::Frames(vec![golden.image()]), Input::Frames(vec![golden.image(); 2])]);
+        let vectors = bundle.embed(&inputs).unwrap();
+        let (texts, images) = vectors.split_at(golden.texts.len());
+        for (number, vector) in texts.iter().enumerate() {
+            let cosine = cosine(vector, golden.floats(&format!("text.{number}.vector")));
+            assert!(cosine >= COSINE, "{name}, text {number}: {cosine}");
+        }
+        for vector in images {
+            assert!(cosine(vector, golden.floats("image.vector")) >= COSINE, "{name}");
+        }
+        // A vector does not depend on its neighbours, alone or in a crowd.
+        for (input, vector) in inputs.iter().zip(&vectors) {
+            let alone = bundle.embed(std::slice::from_ref(input)).unwrap();
+            let worst = alone[0].iter().zip(vector).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(worst < 1e-6, "{name}: {worst}");
+        }
+        let refused = bundle.embed(&[Input::Audio(vec![0.5; 100])]).unwrap_err();
+        assert_eq!(refused.to_string(), "the bundle has no encoder for audio");
+    }
+}
+
+#[test]
+fn an_image_tower_alone_is_a_bundle_without_texts() {
+    let model = model("clip-image-only");
+    let (_place, bundle) = bundle_of("clip-image-only", &model);
+    let bundle = bundle.unwrap();
+    bundle.self_test().unwrap();
+    let mut golden = Golden::open("clip-image-only");
+    let vectors = bundle.embed(&[Input::Frames(vec![golden.image()])]).unwrap();
+    assert!(cosine(&vectors[0], golden.floats("image.vector")) >= COSINE);
+    let refused = bundle.embed(&[Input::Text("a".to_owned())]).unwrap_err();
+    assert_eq!(refused.to_string(), "the bundle has no encoder for text");
+}
+
+/// A copy of a folder of which one file was changed.
+fn changed(name: &str, file: &str, change: impl FnOnce(Vec<u8>) -> Option<Vec<u8>>) -> tempfile::TempDir {
+    let place = tempfile::tempdir().unwrap();
+    for entry in fs_err::read_dir(folder(name)).unwrap() {
+        let entry = entry.unwrap();
+        fs_err::copy(entry.path(), place.path().join(entry.file_name())).unwrap();
+    }
+    match change(fs_err::read(place.path().join(file)).unwrap_or_default()) {
+        Some(bytes) => fs_err::write(place.path().join(file), bytes).unwrap(),
+        None => fs_err::remove_file(place.path().join(file)).unwrap(),
+    }
+    place
+}
+
+#[test]
+fn what_is_not_run_is_refused_by_name() {
+    let replaced = |from: &'static str, to: &'static str| {
+        move |bytes: Vec<u8>| {
+            let text = String::from_utf8(bytes).unwrap();
+            assert!(text.contains(from), "{from}");
+            Some(text.replace(from, to).into_bytes())
+        }
+    };
+    let cases = [
+        (
+            "clip-f32",
+            "config.json",
+            replaced("\"clip\"", "\"blip\""),
+            "config.json: a model of the type \"blip\"",
+        ),
+        ("clip-f32", "config.json", replaced("\"clip\"", "\"siglip2\""), "NaFlex"),
+        ("clip-f32", "config.json", replaced("quick_gelu", "swish"), "hidden_act is \"swish\""),
+        (
+            "clip-f32",
+            "config.json",
+            replaced("\"hidden_size\": 16", "\"hidden_size\": \"x\""),
+            "hidden_size is",
+        ),
+        (
+            "clip-f32",
+            "config.json",
+            replaced("\"num_attention_heads\": 2", "\"num_attention_heads\": 3"),
+            "3 heads",
+        ),
+        (
+            "clip-f32",
+            "config.json",
+            replaced("\"image_size\": 32", "\"image_size\": 64"),
+            "brought to 32 pixels",
+        ),
+        ("clip-f32", "config.json", replaced("{\n", "["), "config.json: no JSON"),
+        (
+            "clip-f32",
+            "preprocessor_config.json",
+            replaced("\"resample\": 3", "\"resample\": 0"),
+            "resample is 0",
+        ),
+        ("clip-f32", "preprocessor_config.json", replaced("true", "false"), "do_resize"),
+        ("siglip2-bf16", "tokenizer_config.json", replaced("<pad>", "<gone>"), "\"<gone>\""),
+        (
+            "clip-f16-shards",
+            "model.safetensors.index.json",
+            replaced("model-00001-of-00004", "model-00002-of-00004"),
+            "model-00002-of-00004.safetensors has no weight",
+        ),
+    ];
+    for (name, file, change, said) in cases {
+        let place = changed(name, file, change);
+        let error = HubModel::read(&FolderFiles(place.path().to_owned())).unwrap_err();
+        assert!(error.to_string().contains(said), "{file}: {error}, not {said:?}");
+    }
+    let gone = changed("clip-f32", "model.safetensors", |_| None);
+    let error = HubModel::read(&FolderFiles(gone.path().to_owned())).unwrap_err();
+    assert!(matches!(error, EmbedError::MissingFile { .. }), "{error}");
+    fs_err::write(gone.path().join("pytorch_model.bin"), b"x").unwrap();
+    let error = HubModel::read(&FolderFiles(gone.path().to_owned())).unwrap_err();
+    assert!(error.to_string().contains("pickled"), "{error}");
+}
+
+#[test]
+fn weights_that_do_not_fit_the_configuration_are_named() {
+    let name = "clip-f32";
+    let altered = |change: &dyn Fn(&mut HubModel)| {
+        let mut model = model(name);
+        change(&mut model);
+        let (_place, bundle) = bundle_of(name, &model);
+        bundle.and_then(|bundle| bundle.self_test()).unwrap_err().to_string()
+    };
+    let said = altered(&|model| model.image.as_mut().unwrap().0.layers = 3);
+    assert_eq!(said, "model.safetensors has no weight vision_model.encoder.layers.2.layer_norm1.weight");
+    let said = altered(&|model| model.image.as_mut().unwrap().0.layers = 1);
+    assert!(said.contains("nothing uses: vision_model.encoder.layers.1."), "{said}");
+    let said = altered(&|model| model.text.as_mut().unwrap().0.ffn = 48);
+    assert!(said.contains("text_model.encoder.layers.0.mlp.fc1.weight"), "{said}");
+    let said = altered(&|model| model.text.as_mut().unwrap().0.end = Some(7));
+    assert!(said.contains("does not end a text with the token 7"), "{said}");
+    let said = altered(&|model| model.dim = 13);
+    assert!(said.contains("expected [13, 16]"), "{said}");
+}
+
+#[test]
+fn a_readme_names_the_licence() {
+    let place =
+        changed("clip-f32", "README.md", |_| Some(b"---\ntags:\n- vision\nlicense: mit\n---\n# A".to_vec()));
+    let model = HubModel::read(&FolderFiles(place.path().to_owned())).unwrap();
+    assert_eq!(model.licence.as_deref(), Some("mit"));
+    assert_eq!(self::model("clip-f32").licence, None);
+}

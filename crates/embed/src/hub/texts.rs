@@ -1,0 +1,77 @@
+//! What is done to a text around its tokenizer.
+
+use super::values::{Object, object_if_there};
+use super::{Family, fault};
+use crate::encoders::VitTextConfig;
+use crate::tokenizer::{PadSide, Tokenizer};
+use crate::{BundleFiles, EmbedError};
+
+/// The tokenizer.
+pub(super) const TOKENIZER: &str = "tokenizer.json";
+/// What its class makes of it.
+const RULES: &str = "tokenizer_config.json";
+/// Vocabularies larger than this are Gemma's.
+const LARGE_VOCABULARY: usize = 100_000;
+
+/// Rules around a tokenizer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Texts {
+    pub(super) lower: bool,
+    pub(super) strip_punctuation: bool,
+    pub(super) pad: Option<(u32, PadSide)>,
+}
+
+/// How open_clip cleans texts: `true` where punctuation and large letters go.
+pub(super) fn open_clip_cleaning(config: &Object) -> Option<bool> {
+    let text = config.part("model_cfg").part("text_cfg");
+    let clean = text.part("tokenizer_kwargs");
+    Some(clean.text("clean") == Some("canonicalize"))
+}
+
+/// The rules of a folder's tokenizer, which is read for its ids.
+///
+/// SigLIP's towers were trained on texts in small letters that are filled up to the tower's length, whatever the
+/// tokenizer's file says: the class of many SigLIP 2 files, Gemma's, does neither.
+///
+/// # Source
+/// transformers `models/siglip/tokenization_siglip.py`, `models/siglip2/tokenization_siglip2.py`; big_vision
+/// `README_siglip2.md`
+pub(super) fn read(
+    files: &dyn BundleFiles,
+    family: Family,
+    config: &VitTextConfig,
+    canonical: Option<bool>,
+) -> Result<Texts, EmbedError> {
+    let tokenizer = Tokenizer::load(TOKENIZER, &files.read(TOKENIZER)?, config.positions)?;
+    let fills = !config.causal;
+    if family == Family::Clip || !fills {
+        let canonical = canonical.unwrap_or(false);
+        return Ok(Texts { lower: canonical, strip_punctuation: canonical, pad: None });
+    }
+    let rules = object_if_there(files, RULES)?;
+    let class = rules.as_ref().and_then(|rules| rules.text("tokenizer_class")).unwrap_or_default();
+    let is_gemma = match class {
+        "" => config.vocabulary > LARGE_VOCABULARY,
+        class => class.starts_with("Gemma") || class.starts_with("Siglip2"),
+    };
+    let side = match rules.as_ref().and_then(|rules| rules.text("padding_side")) {
+        Some("right") => PadSide::Right,
+        Some("left") => PadSide::Left,
+        Some(other) => return Err(fault(RULES, format!("padding_side is {other:?}"))),
+        // What these classes have.
+        None if is_gemma => PadSide::Left,
+        None => PadSide::Right,
+    };
+    let named = rules.as_ref().and_then(|rules| {
+        rules
+            .text("pad_token")
+            .map(str::to_owned)
+            .or_else(|| rules.part("pad_token").text("content").map(str::to_owned))
+    });
+    let pad = named.unwrap_or_else(|| if is_gemma { "<pad>" } else { "</s>" }.to_owned());
+    let id = tokenizer.id(&pad).ok_or_else(|| {
+        fault(TOKENIZER, format!("the token {pad:?}, which fills texts up, is not in the vocabulary"))
+    })?;
+    let strip_punctuation = canonical.unwrap_or(!is_gemma);
+    Ok(Texts { lower: true, strip_punctuation, pad: Some((id, side)) })
+}

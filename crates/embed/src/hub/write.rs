@@ -1,0 +1,177 @@
+//! The manifest of a bundle that was made of a folder of the hub.
+
+use std::fmt::Write as _;
+
+use sensorium_types::{Calibration, Content};
+
+use super::HubModel;
+use crate::encoders::VitTextConfig;
+use crate::tokenizer::PadSide;
+use crate::{Fit, ImageFilter};
+
+/// Words of a passage for so many tokens: most words are one or two.
+const WORDS_OF_TOKENS: (usize, usize) = (3, 5);
+/// A passage shares an eighth with the one before it.
+const OVERLAP: usize = 8;
+
+/// What a bundle is called, and where it came from.
+#[derive(Debug, Clone)]
+pub struct HubBundle<'a> {
+    /// Its name, which is that of its space as well.
+    pub id: &'a str,
+    /// What tells it from another of this name.
+    pub revision: &'a str,
+    /// The licence of its weights.
+    pub licence: &'a str,
+    /// Where they came from.
+    pub source: &'a str,
+    /// Names, bytes and SHA-256 of its files.
+    pub files: &'a [(String, u64, String)],
+}
+
+/// What was measured when a model was taken over.
+#[derive(Debug, Clone, Default)]
+pub struct Measured {
+    /// Mean and deviation of the cosine of random pairs.
+    pub calibration: Vec<(Content, Content, Calibration)>,
+    /// File and texts of a self-test, and the difference that it allows.
+    pub selftest: Option<(String, Vec<String>, f32)>,
+}
+
+impl HubModel {
+    /// `bundle.toml` of this model.
+    pub fn manifest(&self, bundle: &HubBundle<'_>, measured: &Measured) -> String {
+        let HubBundle { id, revision, licence, source, files } = bundle;
+        let mut out = String::new();
+        let modalities: Vec<String> =
+            self.modalities().iter().map(|modality| quoted(&modality.to_string())).collect();
+        let _ = write!(
+            out,
+            "# Written by `sensorium models add` from the files of a {} model.\nformat = 2\nid = {}\nrevision = {}\n\n\
+             [[licences]]\npart = \"model\"\nspdx = {}\nsource = {}\n\n\
+             [[spaces]]\nid = {}\ndim = {}\nmetric = \"cosine\"\nmodalities = [{}]\n",
+            self.family,
+            quoted(id),
+            quoted(revision),
+            quoted(licence),
+            quoted(source),
+            quoted(id),
+            self.dim,
+            modalities.join(", "),
+        );
+        self.text_tower(&mut out, id);
+        self.image_tower(&mut out, id);
+        for (query, content, Calibration { mean, deviation }) in &measured.calibration {
+            let _ = write!(
+                out,
+                "\n[[calibration]]\nquery = {}\ncontent = {}\nmean = {mean:?}\ndeviation = {deviation:?}\n",
+                quoted(&query.to_string()),
+                quoted(&content.to_string()),
+            );
+        }
+        if let Some((file, texts, max_abs)) = &measured.selftest {
+            let texts: Vec<String> = texts.iter().map(|text| quoted(text)).collect();
+            let _ = write!(
+                out,
+                "\n[selftest]\nfile = {}\nmax_abs = {max_abs:?}\ntext = [{}]\n",
+                quoted(file),
+                texts.join(", "),
+            );
+        }
+        for (name, bytes, sha256) in *files {
+            let _ = write!(
+                out,
+                "\n[[files]]\nname = {}\nbytes = {bytes}\nsha256 = {}\n",
+                quoted(name),
+                quoted(sha256),
+            );
+        }
+        out
+    }
+
+    fn weights_line(&self) -> String {
+        let rows: Vec<String> = self
+            .weights
+            .iter()
+            .map(|file| format!("  {{ role = \"own\", file = {} }},\n", quoted(file)))
+            .collect();
+        format!("weights = [\n{}]\n", rows.concat())
+    }
+
+    fn text_tower(&self, out: &mut String, id: &str) {
+        let Some((config, texts)) = &self.text else { return };
+        let VitTextConfig { positions, .. } = config;
+        let words = (positions * WORDS_OF_TOKENS.0 / WORDS_OF_TOKENS.1).max(2);
+        let pad = texts.pad.map_or_else(String::new, |(token, side)| {
+            let side = match side {
+                PadSide::Left => "left",
+                PadSide::Right => "right",
+            };
+            format!(", pad = {{ to = {positions}, id = {token}, side = \"{side}\" }}")
+        });
+        let _ = write!(
+            out,
+            "\n[[towers]]\nid = {}\nmodality = \"text\"\nspace = {}\nfamily = \"vit-text\"\n{}\
+             tokenizer = {{ file = {}, max_tokens = {positions}, lower = {}, strip_punctuation = {}{pad} }}\n\
+             cut = {{ words = {words}, overlap = {} }}\n[towers.config]\n{}",
+            quoted(&format!("{id}.text")),
+            quoted(id),
+            self.weights_line(),
+            quoted(super::texts::TOKENIZER),
+            texts.lower,
+            texts.strip_punctuation,
+            words / OVERLAP,
+            table(config),
+        );
+    }
+
+    fn image_tower(&self, out: &mut String, id: &str) {
+        let Some((config, view)) = &self.image else { return };
+        let filter = match view.filter {
+            ImageFilter::Bicubic => "bicubic-pillow",
+            ImageFilter::Bilinear => "bilinear-pillow",
+            ImageFilter::Lanczos => "lanczos-pillow",
+        };
+        let (mode, size, crop) = match view.fit {
+            Fit::Squash => ("squash", view.size, None),
+            Fit::CropCentre => ("crop", view.size, None),
+            Fit::Shortest { edge } => ("shortest", edge as usize, Some(view.size)),
+        };
+        let crop = crop.map_or_else(String::new, |size| format!("  {{ op = \"crop\", size = {size} }},\n"));
+        let _ = write!(
+            out,
+            "\n[[towers]]\nid = {}\nmodality = \"image\"\nspace = {}\nfamily = \"vit-image\"\n{}preprocess = [\n\
+             \x20 {{ op = \"resize\", mode = \"{mode}\", size = {size}, filter = \"{filter}\" }},\n{crop}\
+             \x20 {{ op = \"normalise\", rescale = {:?}, mean = {:?}, scale = {:?} }},\n]\n[towers.config]\n{}\
+             \n[[towers]]\nid = {}\nmodality = \"video\"\nspace = {}\nfamily = \"frame-mean\"\nuses = {}\n",
+            quoted(&format!("{id}.image")),
+            quoted(id),
+            self.weights_line(),
+            view.rescale,
+            view.mean,
+            view.deviation,
+            table(config),
+            quoted(&format!("{id}.video")),
+            quoted(id),
+            quoted(&format!("{id}.image")),
+        );
+    }
+}
+
+/// A configuration as lines of TOML.
+fn table<C: serde::Serialize>(config: &C) -> String {
+    let lines = match serde_json::to_value(config) {
+        Ok(serde_json::Value::Object(values)) => values
+            .into_iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(key, value)| format!("{key} = {value}\n"))
+            .collect(),
+        Ok(_) | Err(_) => Vec::new(),
+    };
+    lines.concat()
+}
+
+/// A string of TOML; JSON's are such.
+fn quoted(text: &str) -> String {
+    serde_json::Value::String(text.to_owned()).to_string()
+}

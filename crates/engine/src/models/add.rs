@@ -1,0 +1,242 @@
+//! From a folder of the hub to a bundle that was tried.
+
+use std::path::{Path, PathBuf};
+
+use sensorium_embed::{Bundle, FileBytes, FolderFiles, HubBundle, HubModel, LoadOptions, Measured};
+use sensorium_media::{Limits, PoolConfig};
+use sensorium_types::{Calibration, Content, Modality};
+
+use super::library::{ADDING, load};
+use super::measure::see;
+use super::ranks::Ranks;
+use super::samples::SAMPLES;
+use super::{Models, ModelsError};
+use crate::{decoding_workers, encoder_spec};
+
+/// The file of vectors that later loads are compared with.
+const SELF_TEST: &str = "selftest.safetensors";
+/// Largest difference of a number of them: other processors sum in another order.
+const SELF_TEST_DIFFERENCE: f32 = 1e-3;
+/// Captions that the self-test asks.
+const SELF_TEST_TEXTS: usize = 2;
+/// Letters of a revision.
+const REVISION_LETTERS: usize = 12;
+/// The licence of which nothing is known.
+const UNKNOWN: &str = "unknown";
+
+/// What is to be added.
+#[derive(Debug, Clone, Copy)]
+pub struct AddModel<'a> {
+    /// The folder, as the hub lays it out.
+    pub folder: &'a Path,
+    /// What the model is called from now on.
+    pub name: &'a str,
+    /// Its licence, if its README does not say.
+    pub licence: Option<&'a str>,
+    /// Takes it though captions do not find their images.
+    pub unchecked: bool,
+    /// Its user keeps to a licence that forbids commerce.
+    pub non_commercial: bool,
+    /// The binary whose hidden subcommand decodes.
+    pub worker_program: &'a Path,
+}
+
+/// A model that was added.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AddedModel {
+    /// Its name.
+    pub name: String,
+    /// Its revision.
+    pub revision: String,
+    /// Its family.
+    pub family: &'static str,
+    /// Numbers of a vector.
+    pub dim: usize,
+    /// Its licence.
+    pub licence: String,
+    /// Bytes of its files.
+    pub bytes: u64,
+    /// Where it lies.
+    pub folder: PathBuf,
+    /// How captions and images found each other; `None` for a lone tower.
+    pub ranks: Option<Ranks>,
+    /// Mean and deviation of random pairs.
+    pub calibration: Vec<(Content, Content, Calibration)>,
+}
+
+/// A folder that goes with whoever made it, unless it was moved to its place.
+struct Staged(PathBuf);
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        // What cannot be removed now is removed by the next.
+        let _ = fs_err::remove_dir_all(&self.0);
+    }
+}
+
+impl Models {
+    /// Copies a model into the data folder, loads all of it, tries it on images and texts of the program, and measures
+    /// how random pairs lie. A model that is killed midway is none.
+    ///
+    /// # Errors
+    /// If the model is not run by this program, its files contradict each other, its licence was not accepted, or captions find
+    /// their images no better than by chance.
+    pub fn add(&self, wanted: &AddModel<'_>) -> Result<AddedModel, ModelsError> {
+        let AddModel { folder, name, unchecked, .. } = *wanted;
+        let place = self.place(name)?;
+        if place.exists() {
+            return Err(ModelsError::Exists { name: name.to_owned() });
+        }
+        let of_model = |source| ModelsError::Model { folder: folder.to_owned(), source };
+        let model = HubModel::read(&FolderFiles(folder.to_owned())).map_err(of_model)?;
+        let licence = wanted.licence.map(str::to_owned).or_else(|| model.licence.clone());
+        let licence = licence.unwrap_or_else(|| UNKNOWN.to_owned());
+        if forbids_commerce(&licence) && !wanted.non_commercial {
+            return Err(ModelsError::NonCommercial { licence });
+        }
+        let missing = missing_tower(&model).filter(|_| !unchecked);
+        if let Some(missing) = missing {
+            return Err(ModelsError::OneTower { missing });
+        }
+        let io = |action| move |source| ModelsError::Io { action, source };
+        let root = self.swept().map_err(io("make the folder of models"))?;
+        let staged = Staged(root.join(format!("{ADDING}{name}-{}", std::process::id())));
+        fs_err::create_dir_all(&staged.0).map_err(io("make a folder for the model"))?;
+        let files = copied(&model, folder, &staged.0).map_err(io("copy the files of the model"))?;
+        let plain = HubBundle { id: "", revision: "", licence: "", source: "", files: &[] };
+        let revision = revision_of(&files, &model.manifest(&plain, &Measured::default()));
+        let source = folder.display().to_string();
+        let named =
+            HubBundle { id: name, revision: &revision, licence: &licence, source: &source, files: &files };
+        let mut measured = Measured::default();
+        let write = |measured: &Measured| {
+            write_synced(&staged.0, "bundle.toml", model.manifest(&named, measured).as_bytes())
+        };
+        write(&measured).map_err(io("write the model's manifest"))?;
+        let bundle = load(&staged.0, LoadOptions::default())?;
+        bundle.self_test().map_err(of_model)?;
+        let mut ranks = None;
+        if missing_tower(&model).is_none() {
+            let found = tried(&bundle, wanted, &mut measured, &staged.0)?;
+            if !found.is_better_than_chance() && !unchecked {
+                return Err(ModelsError::NoBetterThanChance { ranks: found });
+            }
+            ranks = Some(found);
+        }
+        drop(bundle);
+        write(&measured).map_err(io("write the model's manifest"))?;
+        load(&staged.0, LoadOptions::default())?;
+        fs_err::rename(&staged.0, &place)
+            .and_then(|()| fs_err::File::open(root)?.sync_all())
+            .map_err(io("put the model in its place"))?;
+        Ok(AddedModel {
+            name: name.to_owned(),
+            revision,
+            family: model.family,
+            dim: model.dim,
+            licence,
+            bytes: files.iter().map(|(_, bytes, _)| bytes).sum(),
+            folder: place,
+            ranks,
+            calibration: measured.calibration,
+        })
+    }
+}
+
+/// Looks at the samples; keeps what was measured, and vectors for later loads.
+fn tried(
+    bundle: &Bundle,
+    wanted: &AddModel<'_>,
+    measured: &mut Measured,
+    staged: &Path,
+) -> Result<Ranks, ModelsError> {
+    let decode = decoding_workers(PoolConfig {
+        worker_program: wanted.worker_program.to_owned(),
+        workers: 1,
+        limits: Limits::default(),
+        spec: encoder_spec(bundle.cutting()),
+    });
+    let seen = see(bundle, decode.as_ref())?;
+    measured.calibration = seen.calibration();
+    let texts: Vec<String> =
+        SAMPLES.iter().take(SELF_TEST_TEXTS).map(|sample| sample.captions[0].to_owned()).collect();
+    let stored = bundle
+        .record_self_test(&texts.iter().map(String::as_str).collect::<Vec<_>>(), &seen.image)
+        .map_err(|source| ModelsError::Model { folder: wanted.folder.to_owned(), source })?;
+    write_synced(staged, SELF_TEST, &stored)
+        .map_err(|source| ModelsError::Io { action: "write the model's self-test", source })?;
+    measured.selftest = Some((SELF_TEST.to_owned(), texts, SELF_TEST_DIFFERENCE));
+    Ok(seen.ranks())
+}
+
+fn missing_tower(model: &HubModel) -> Option<&'static str> {
+    let made = model.modalities();
+    [(Modality::Text, "text"), (Modality::Image, "image")]
+        .into_iter()
+        .find(|(modality, _)| !made.contains(modality))
+        .map(|(_, name)| name)
+}
+
+/// Copies the files of a model; gives names, bytes and hashes of the copies.
+fn copied(model: &HubModel, from: &Path, to: &Path) -> std::io::Result<Vec<(String, u64, String)>> {
+    model
+        .files
+        .iter()
+        .map(|name| {
+            let copy = to.join(name);
+            fs_err::copy(from.join(name), &copy)?;
+            let file = fs_err::File::open(&copy)?;
+            file.sync_all()?;
+            let bytes = FileBytes::file(file.into_file())?;
+            Ok((name.clone(), bytes.len(), bytes.sha256()?))
+        })
+        .collect()
+}
+
+/// The same files with the same configuration have the same revision, wherever they came from.
+fn revision_of(files: &[(String, u64, String)], configuration: &str) -> String {
+    let files: String = files.iter().map(|(name, _, sha256)| format!("{name} {sha256}\n")).collect();
+    let told = files + configuration;
+    blake3::hash(told.as_bytes()).to_hex().chars().take(REVISION_LETTERS).collect()
+}
+
+fn write_synced(folder: &Path, name: &str, bytes: &[u8]) -> std::io::Result<()> {
+    let path = folder.join(name);
+    fs_err::write(&path, bytes)?;
+    fs_err::File::open(&path)?.sync_all()?;
+    fs_err::File::open(folder)?.sync_all()
+}
+
+/// Whether a licence, as the hub writes it, forbids commerce.
+fn forbids_commerce(licence: &str) -> bool {
+    let licence = licence.to_ascii_lowercase();
+    let parts: Vec<&str> = licence.split(['-', '_', ' ', '.']).collect();
+    parts.contains(&"nc")
+        || ["noncommercial", "non-commercial", "research", "apple-amlr"]
+            .iter()
+            .any(|word| licence.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn licences_that_forbid_commerce_are_known() {
+        for licence in ["cc-by-nc-4.0", "CC-BY-NC-SA-4.0", "apple-amlr", "apple-research"] {
+            assert!(forbids_commerce(licence), "{licence}");
+        }
+        for licence in ["mit", "Apache-2.0", "cc-by-4.0", "gemma", "unknown", "openrail-increment"] {
+            assert!(!forbids_commerce(licence), "{licence}");
+        }
+    }
+
+    #[test]
+    fn a_revision_is_that_of_the_files() {
+        let file = |hash: &str| vec![("a".to_owned(), 1, hash.to_owned())];
+        assert_eq!(revision_of(&file("x"), "c"), revision_of(&file("x"), "c"));
+        assert_ne!(revision_of(&file("x"), "c"), revision_of(&file("y"), "c"));
+        assert_ne!(revision_of(&file("x"), "c"), revision_of(&file("x"), "d"));
+        assert_eq!(revision_of(&file("x"), "c").len(), REVISION_LETTERS);
+    }
+}

@@ -1,0 +1,62 @@
+//! Public models that are known to be of a kind that this program runs.
+
+/// A public image-text model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadyModel {
+    /// The name that it is usually added by.
+    pub name: &'static str,
+    /// Its name on the hub.
+    pub source: &'static str,
+    /// The licence of its weights, by its model card or its authors' repository.
+    pub licence: &'static str,
+    /// Numbers of a vector.
+    pub dim: usize,
+    /// What to look at before it is fetched; empty if nothing.
+    pub note: &'static str,
+}
+
+/// The models, smallest first. Headers of most of their files stand in `tests/golden/headers`.
+pub const READY: [ReadyModel; 6] = [
+    ReadyModel {
+        name: "tinyclip-39m",
+        source: "wkcn/TinyCLIP-ViT-39M-16-Text-19M-YFCC15M",
+        licence: "MIT",
+        dim: 512,
+        note: "",
+    },
+    ReadyModel {
+        name: "clip-b32",
+        source: "openai/clip-vit-base-patch32",
+        licence: "MIT",
+        dim: 512,
+        note: "model.safetensors lies in its revision refs/pr/15",
+    },
+    ReadyModel {
+        name: "clip-b32-256-datacomp",
+        source: "laion/CLIP-ViT-B-32-256x256-DataComp-s34B-b86K",
+        licence: "MIT",
+        dim: 512,
+        note: "",
+    },
+    ReadyModel {
+        name: "siglip2-b32",
+        source: "google/siglip2-base-patch32-256",
+        licence: "Apache-2.0",
+        dim: 768,
+        note: "",
+    },
+    ReadyModel {
+        name: "siglip2-b16",
+        source: "google/siglip2-base-patch16-224",
+        licence: "Apache-2.0",
+        dim: 768,
+        note: "",
+    },
+    ReadyModel {
+        name: "clip-l14",
+        source: "openai/clip-vit-large-patch14",
+        licence: "MIT",
+        dim: 768,
+        note: "",
+    },
+];
