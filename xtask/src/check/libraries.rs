@@ -28,8 +28,8 @@ const HOMES: [(&str, &[&str]); 29] = [
     ("tonic*", &["api", "client", "server"]),
     ("axum*", &["server"]),
     ("opentelemetry*", &["server"]),
-    // What asks other machines for bytes stands in one crate; the client of our own calls is tonic's.
-    ("hyper*", &["server", "fetch"]),
+    // What asks other machines for bytes stands in one crate; the client of our own calls is tonic's. Benches play callers by hand.
+    ("hyper*", &["server", "fetch", "benches"]),
     ("rustls", &["server", "fetch"]),
     ("tokio-rustls", &["server", "fetch"]),
     ("rustls-native-certs", &["fetch"]),
