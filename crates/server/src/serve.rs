@@ -60,7 +60,8 @@ pub async fn serve(
     let address = listener.local_addr().map_err(failed)?;
 
     let (traces, pace) = (settings.traces.clone(), (settings.max_spans_waiting, settings.spans_every));
-    let sending = settings.export.as_ref().map(|to| traces.start(to, pace)).transpose()?;
+    let sending = settings.export.as_ref().map(|to| traces.start(to, pace)).transpose();
+    let sending = sending.map_err(|what| ServerError::Traces { what })?;
     let (stop, stopping) = watch::channel(false);
     let health = HealthReporter::new();
     let context = Context::new(Arc::clone(&engine), settings, Arc::clone(&access), stopping);

@@ -180,7 +180,7 @@ impl Queue {
             batch.reverse();
             state.cost = state.chunks.iter().map(|chunk| chunk.cost).sum();
             self.changed.notify_all();
-            self.tally.begin(&batch);
+            self.tally.begin(batch.iter().map(|chunk| (chunk.priority, chunk.since, chunk.inputs.len())));
             return Some(batch);
         }
     }

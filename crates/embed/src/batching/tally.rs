@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 
 use sensorium_types::{EncoderFigures, Spread};
 
-use super::Priority;
-use super::queue::Chunk;
+use super::priority::Priority;
 
 /// Counters of a batcher.
 #[derive(Debug)]
@@ -36,18 +35,20 @@ impl Tally {
         self.refused.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A batch begins.
+    /// A batch begins: of each chunk of it who waits, since when, and how many inputs it has.
     #[expect(clippy::cast_precision_loss, reason = "a batch has few inputs")]
-    pub(super) fn begin(&self, batch: &[Chunk]) {
+    pub(super) fn begin(&self, batch: impl Iterator<Item = (Priority, Instant, usize)>) {
         let now = Instant::now();
-        for chunk in batch {
-            let wait = match chunk.priority {
+        let mut all = 0;
+        for (priority, since, inputs) in batch {
+            let wait = match priority {
                 Priority::Query => &self.query_wait,
                 Priority::Bulk => &self.bulk_wait,
             };
-            wait.time(now.saturating_duration_since(chunk.since));
+            wait.time(now.saturating_duration_since(since));
+            all += inputs;
         }
-        self.batch_inputs.observe(batch.iter().map(|chunk| chunk.inputs.len()).sum::<usize>() as f64);
+        self.batch_inputs.observe(all as f64);
     }
 
     /// A batch was encoded.

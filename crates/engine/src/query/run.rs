@@ -130,7 +130,7 @@ async fn steps(
     let hits = hits(&store, rows).instrument(debug_span!("hydrate")).await?;
     clock.step("hydrate");
     let best = hits.iter().filter_map(|hit| hit.score).max_by(f32::total_cmp);
-    let explain = explain.then(|| Explain { fusion, languages, filter, searches });
+    let explain = explain.then_some(Explain { fusion, languages, filter, searches });
     let weak = best.is_some_and(|best| best < WEAK_SCORE);
     Ok(QueryReply { hits, weak, steps: clock.into_times(), explain })
 }

@@ -15,7 +15,6 @@ use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
 
 use super::Sampler;
 use super::queue::Queue;
-use crate::ServerError;
 
 /// Spans of one message.
 const BATCH: usize = 512;
@@ -61,20 +60,18 @@ impl Exporter {
         queue: Arc<Queue>,
         to: &Export,
         (room, every): (usize, Duration),
-    ) -> Result<Self, ServerError> {
+    ) -> Result<Self, String> {
         let Export { endpoint, service_name, sampler, headers } = to;
-        let wrong = |what: String| ServerError::Traces { what };
-        let channel = channel(endpoint).map_err(|error| wrong(format!("{endpoint:?}: {error}")))?;
+        let channel = channel(endpoint).map_err(|error| format!("{endpoint:?}: {error}"))?;
         let metadata = headers
             .iter()
             .map(|(name, value)| {
-                let name =
-                    name.to_ascii_lowercase().parse().map_err(|_| wrong(format!("the header {name:?}")))?;
-                let of = || wrong(format!("the value of the header {name}"));
+                let name = name.to_ascii_lowercase().parse().map_err(|_| format!("the header {name:?}"))?;
+                let of = || format!("the value of the header {name}");
                 let value = value.parse().map_err(|_| of())?;
                 Ok((name, value))
             })
-            .collect::<Result<Metadata, ServerError>>()?;
+            .collect::<Result<Metadata, String>>()?;
         let spans = queue.open(room, *sampler);
         // Where spans were off, it is looked again whether they are wanted.
         tracing::callsite::rebuild_interest_cache();

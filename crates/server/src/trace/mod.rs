@@ -33,7 +33,6 @@ pub(crate) use queue::SpanFigures;
 pub(crate) use request::{RequestTrace, stage_times, told};
 pub use sampler::Sampler;
 
-use crate::ServerError;
 use export::Exporter;
 use id::TraceId;
 use queue::Queue;
@@ -49,7 +48,7 @@ impl Traces {
     }
 
     /// Begins to send them, so many of which may wait, as often.
-    pub(crate) fn start(&self, to: &Export, pace: (usize, Duration)) -> Result<Sending, ServerError> {
+    pub(crate) fn start(&self, to: &Export, pace: (usize, Duration)) -> Result<Sending, String> {
         Ok(Sending(Exporter::start(Arc::clone(&self.0), to, pace)?))
     }
 
