@@ -2,7 +2,11 @@
 //! (`training/headers.py`) as sparse files of zeros. Every weight is found, every further one is known, and memory stays
 //! near what the packed weights take.
 
-#![expect(clippy::cast_possible_truncation, reason = "sizes of memory in a test")]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::unwrap_used,
+    reason = "sizes of memory; a test stops at its first error"
+)]
 
 use std::fmt::Write as _;
 use std::io::Write as _;
