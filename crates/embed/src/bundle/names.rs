@@ -24,7 +24,7 @@ pub(super) struct Names {
 impl Names {
     pub(super) fn new(row: Option<&NamesRow>) -> Result<Self, EmbedError> {
         let Some(NamesRow { words, image }) = row else { return Ok(Self::default()) };
-        let fault = |what: String| Err(fact(format!("names: {what}")));
+        let fault = |what: String| Err(EmbedError::ManifestFact { what: format!("names: {what}") });
         if *words == 0 || image.is_empty() || image.len() > MAX_SENTENCES {
             return fault(format!("1 word or more and 1 to {MAX_SENTENCES} sentences are expected"));
         }
