@@ -1,8 +1,6 @@
 //! Models as the hub lays them out, from outside: added, listed, used by a collection, removed. The models are small ones of
 //! random weights (`training/golden_vit.py`), and the vectors those of their reference classes.
 
-#![expect(clippy::indexing_slicing, reason = "a test may panic; JSON is indexed by name")]
-
 use std::path::PathBuf;
 
 use sensorium_tests::{Sensorium, copy_folder, samples};
