@@ -1,7 +1,7 @@
 //! Names alone (`dog`, `red car`): people type them, and encoders were taught sentences. A bundle may say in which sentences a name is
 //! asked of images besides (prompt ensembling, arXiv:2103.00020, section 3.1.4); the mean of all is the query.
 
-use super::manifest::{NamesRow, fact};
+use super::manifest::NamesRow;
 use crate::EmbedError;
 
 /// What stands for the name, with its article, in a sentence.
