@@ -95,6 +95,7 @@ fn a_product_is_within_its_error_bound() {
                             let u = (2.0 / std::f64::consts::PI).sqrt() * (sum + 0.044_715 * sum.powi(3));
                             0.5 * sum * (1.0 + u.tanh())
                         }
+                        Activation::QuickGelu => sum / (1.0 + (-1.702 * sum).exp()),
                         Activation::Identity | Activation::Relu | Activation::Gelu => sum,
                     };
                     let expected = activated + f64::from(residual[i]);
