@@ -2,7 +2,6 @@
 
 #![allow(dead_code, reason = "not every test binary uses every helper")]
 #![expect(clippy::indexing_slicing, reason = "parts of answers that are looked at right here")]
-#![allow(dead_code, reason = "not every test binary uses every helper")]
 
 use std::collections::HashMap;
 use std::net::SocketAddr;

@@ -83,7 +83,8 @@ fn a_tail_from_which_most_is_deleted_keeps_little_and_answers_as_before() {
     }
     let live = 2000;
     assert!(rows(&collection) <= 2 * live + 8, "{} rows of {live} that live", rows(&collection));
-    assert!(collection.core.view().dead.len() as usize <= rows(&collection) - live);
+    let dead = usize::try_from(collection.core.view().dead.len()).expect("few");
+    assert!(dead <= rows(&collection) - live);
     let request = SearchRequest { limit: 3000, ..SearchRequest::nearest(vector(3), 1) };
     let all = |collection: &Collection| {
         let reply = collection.search(&request).expect("searches").remove(0);
