@@ -1,7 +1,5 @@
 //! Two thousand seeded mutations of the samples: no crash, no hang, and every file indexed or recorded with a reason.
 
-#![expect(clippy::indexing_slicing, reason = "a test may panic; JSON is indexed by name")]
-
 use sensorium_testkit::seed;
 use sensorium_tests::{Seeded, Sensorium, mutate, samples, small_samples};
 

@@ -1,5 +1,7 @@
 //! How bytes come: bounded in size and time, taken up where a connection broke off, ended with their caller.
 
+#![expect(clippy::indexing_slicing, reason = "a test may panic")]
+
 mod common;
 
 use std::time::Duration;

@@ -78,7 +78,7 @@ pub(crate) enum Command {
     /// Choose shots of a video and put each into words
     Summarize(Summarize),
     /// Serve the data folder: a page, HTTP and JSON, and gRPC
-    Serve(Serve),
+    Serve(Box<Serve>),
     /// Measure retrieval on a manifest of captioned media
     Eval(Eval),
     /// Show assets by id or filter

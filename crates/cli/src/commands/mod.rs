@@ -104,7 +104,7 @@ pub(crate) async fn run(command: Command, mut context: Context) -> anyhow::Resul
         // These end in their own way.
         Command::Index(args) => return Box::pin(index::run(args, context)).await,
         Command::Eval(args) => return Box::pin(eval::run(args, context)).await,
-        Command::Serve(args) => return Box::pin(serve::run(args, context)).await,
+        Command::Serve(args) => return Box::pin(serve::run(*args, context)).await,
         Command::Reembed(args) => return Box::pin(reembed::run(args, context)).await,
         Command::Failures(args) => return Box::pin(failures::run(args, context)).await,
         Command::Search(args) => or_interrupt(Box::pin(search::run(args, context))).await,
