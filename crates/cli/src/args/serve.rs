@@ -49,7 +49,7 @@ pub(crate) struct ServeSettings {
     /// A folder whose files clients may have indexed by path (may be repeated)
     #[arg(long, value_name = "DIR", env = "SENSORIUM_ALLOW_PATH", value_delimiter = ':')]
     pub(crate) allow_path: Vec<PathBuf>,
-    /// A place whose addresses clients may give in place of media, and all below it, as in https://media.example.org,
+    /// A place whose addresses clients may give in place of media, and all below it, as in `https://media.example.org`,
     /// https://*.example.org/footage or file:///mnt/footage (may be repeated) [default: none, nothing is fetched]
     #[arg(long, value_name = "URI", env = "SENSORIUM_ALLOW_URI", value_delimiter = ',')]
     pub(crate) allow_uri: Vec<String>,
