@@ -72,26 +72,43 @@ fn scaled_box(
 /// [`Fit::Shortest`]: transformers `image_transforms.py`, `get_resize_output_image_size` and `center_crop`, which both
 /// round down
 pub fn fit_square(image: &Rgb, side: u32, fit: Fit, filter: Filter) -> Result<Rgb, FailureReason> {
+    fit_turned(image, side, (fit, filter), |image| image)
+}
+
+/// As [`fit_square`] of the image once it is turned; what is turned is scaled before.
+pub(crate) fn fit_turned(
+    image: &Rgb,
+    side: u32,
+    (fit, filter): (Fit, Filter),
+    turn: impl FnOnce(Rgb) -> Rgb,
+) -> Result<Rgb, FailureReason> {
     match fit {
-        Fit::Squash => scaled(image, (side, side), filter),
+        Fit::Squash => scaled(image, (side, side), filter).map(turn),
         Fit::CropCentre => {
             let (w, h) = (f64::from(image.width), f64::from(image.height));
             let edge = w.min(h);
-            scaled_box(image, [(w - edge) / 2.0, (h - edge) / 2.0, edge, edge], (side, side), filter)
+            let area = [(w - edge) / 2.0, (h - edge) / 2.0, edge, edge];
+            scaled_box(image, area, (side, side), filter).map(turn)
         }
         Fit::Shortest { edge } => {
             let short = image.width.min(image.height);
             // At most as long as this many pixels in memory: what lies outside of the square is not scaled.
             let longer = |of: u32| u64::from(edge) * u64::from(of) / u64::from(short.max(1));
-            middle(image, (longer(image.width), longer(image.height)), side, filter)
+            middle(image, (longer(image.width), longer(image.height)), (side, filter), turn)
         }
     }
 }
 
-/// The middle square of an image that is thought of as scaled to a size. Of a long strip, only what can be seen in the square
-/// is scaled.
-fn middle(image: &Rgb, (width, height): (u64, u64), side: u32, filter: Filter) -> Result<Rgb, FailureReason> {
-    let (left, top) = ((width.saturating_sub(side.into())) / 2, (height.saturating_sub(side.into())) / 2);
+/// The middle square of an image that is thought of as scaled to a size and turned: where an odd number of pixels is left over,
+/// the middle is not the same before. Of a long strip, only what can be seen in the square is scaled.
+fn middle(
+    image: &Rgb,
+    (width, height): (u64, u64),
+    (side, filter): (u32, Filter),
+    turn: impl FnOnce(Rgb) -> Rgb,
+) -> Result<Rgb, FailureReason> {
+    let middle = |length: u64| length.saturating_sub(side.into()) / 2;
+    let (left, top) = (middle(width), middle(height));
     let longest = MAX_STRIP * u64::from(side);
     if width > longest || height > longest {
         let scale = (image.width as f64 / width as f64, image.height as f64 / height as f64);
@@ -101,10 +118,11 @@ fn middle(image: &Rgb, (width, height): (u64, u64), side: u32, filter: Filter) -
             f64::from(side) * scale.0,
             f64::from(side) * scale.1,
         ];
-        return scaled_box(image, area, (side, side), filter);
+        return scaled_box(image, area, (side, side), filter).map(turn);
     }
     let size = (u32::try_from(width).unwrap_or(side), u32::try_from(height).unwrap_or(side));
-    Ok(cut(&scaled(image, size, filter)?, (left, top), side))
+    let whole = turn(scaled(image, size, filter)?);
+    Ok(cut(&whole, (middle(whole.width.into()), middle(whole.height.into())), side))
 }
 
 /// A square out of an image in which it lies.

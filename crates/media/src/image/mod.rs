@@ -31,7 +31,7 @@ mod tiff;
 use sensorium_types::{FailureReason, Modality, ReasonKind, Track};
 
 use crate::job::Job;
-use crate::resize::fit_square;
+use crate::resize::fit_turned;
 use crate::sink::Sink;
 use crate::thumb::{THUMB_SIDE, fit_inside, preview, thumbnail};
 use crate::{EncoderSpec, Head, Limits, PartContent, Rgb, reason};
@@ -159,8 +159,8 @@ pub(crate) fn put(
     facts.set("width", width);
     facts.set("height", height);
     // Turned after scaling: a few pixels instead of all.
-    let frame =
-        exif::turn(fit_square(&rgb, spec.image_size, spec.image_fit, spec.image_filter)?, orientation);
+    let view = (spec.image_fit, spec.image_filter);
+    let frame = fit_turned(&rgb, spec.image_size, view, |small| exif::turn(small, orientation))?;
     let shown = |side| fit_inside(&rgb, side).map(|small| exif::turn(small, orientation));
     let thumb = match spec.preview_side {
         None => shown(THUMB_SIDE).and_then(|small| thumbnail(&small)),
