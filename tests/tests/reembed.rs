@@ -433,6 +433,12 @@ fn a_server_brings_its_collection_over_while_it_serves() {
     assert!(text(&hits[0]["path"]).ends_with("dog_on_grass.jpg"), "{hits:?}");
     client.run(&["delete", &one, "--server", &url]).expect_code(0);
     assert_eq!(client.json(&at(&["reembed"]))[0]["pending"], 0, "there is nothing left to do");
+    let folders = || fs_err::read_dir(held.data().join("collections")).expect("lists").count();
+    let begun = std::time::Instant::now();
+    while folders() > 1 {
+        assert!(begun.elapsed().as_secs() < 120, "what was replaced stays");
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
     drop(server);
     assert_eq!(assets(&held).len(), indexed.len() - 1);
     verify(&held);

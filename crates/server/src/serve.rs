@@ -64,9 +64,11 @@ pub async fn serve(
     let sending = sending.map_err(|what| ServerError::Traces { what })?;
     let (stop, stopping) = watch::channel(false);
     let health = HealthReporter::new();
-    let context = Context::new(Arc::clone(&engine), settings, Arc::clone(&access), stopping);
+    let data_dir = engine.data_dir().to_path_buf();
+    // Nobody else holds it: another may take its place while the server runs.
+    let context = Context::new(engine, settings, Arc::clone(&access), stopping);
     let routes = with_own_services(routes(&context), &health)?;
-    let announced = Announced::new(engine.data_dir().to_path_buf(), address, certificates.is_some())?;
+    let announced = Announced::new(data_dir, address, certificates.is_some())?;
     report(&health, ServingStatus::Serving).await;
     let captioner = tokio::spawn(crate::captioner::run(context.clone()));
     ready(address);

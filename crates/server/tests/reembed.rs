@@ -151,6 +151,8 @@ async fn collections_come_over_while_the_server_serves_and_those_who_watch_are_t
         assert!(ended.message().contains("made anew"), "{ended}");
         // It takes changes again.
         assert!(own.index_field("tag").await.expect("indexes"));
+        let folders = || fs_err::read_dir(files.data().join("collections")).expect("lists").count();
+        common::until(async || folders() == 2).await;
     })
     .await;
 }
