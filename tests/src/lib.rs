@@ -175,6 +175,24 @@ impl Served {
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
+
+    /// A number of its `/proc/PID/status`, as `VmRSS:` in KiB.
+    ///
+    /// # Panics
+    /// If it does not run, or the system tells no such number.
+    pub fn status(&self, name: &str) -> u32 {
+        let status = fs_err::read_to_string(format!("/proc/{}/status", self.pid())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a field");
+        line.split_whitespace().next().and_then(|number| number.parse().ok()).expect("a number")
+    }
+
+    /// How many descriptors it has open.
+    ///
+    /// # Panics
+    /// If it does not run.
+    pub fn descriptors(&self) -> usize {
+        fs_err::read_dir(format!("/proc/{}/fd", self.pid())).expect("it runs").count()
+    }
 }
 
 impl Drop for Served {

@@ -89,7 +89,7 @@ pub use sensorium_types::{
     Losses, ReembedEvent, ReembedPlan, ReembedState, ReembedSummary, Substitute, WithoutMedia,
 };
 pub use server_file::{Served, ServerInfo, remove_server_info, running_server, served, write_server_info};
-pub use vectors::asking_vector;
+pub use vectors::{asking_vector, mean as mean_vector};
 
 pub use watch::Watch;
 

@@ -54,7 +54,7 @@ pub(crate) fn unit(mut vector: Vec<f32>, dim: usize) -> Option<Vec<f32>> {
 }
 
 /// The normalized mean of unit vectors; `None` of none, or where they cancel out.
-pub(crate) fn mean<'a>(vectors: impl IntoIterator<Item = &'a [f32]>) -> Option<Vec<f32>> {
+pub fn mean<'a>(vectors: impl IntoIterator<Item = &'a [f32]>) -> Option<Vec<f32>> {
     let mut sum = Vec::new();
     for vector in vectors {
         add(&mut sum, 1.0, vector);

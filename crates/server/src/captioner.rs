@@ -9,7 +9,8 @@ use std::time::Duration;
 use sensorium_engine::{CaptionOutcome, CaptionPace, Engine, EngineError};
 use sensorium_types::{AssetId, Cursor};
 
-use crate::context::{Context, stopped};
+use crate::context::Context;
+use crate::stopping::stopped;
 
 /// How long everybody must have been quiet before a new asset is begun.
 const QUIET: Duration = Duration::from_millis(300);

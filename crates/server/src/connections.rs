@@ -26,8 +26,8 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::Settings;
 use crate::body::held;
-use crate::context::stopped;
 use crate::edge::Edge;
+use crate::stopping::stopped;
 
 /// Resets of streams that a client may have pending before its connection is dropped.
 const MAX_PENDING_RESETS: usize = 64;

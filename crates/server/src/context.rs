@@ -18,6 +18,7 @@ use crate::fault::fault;
 use crate::fetching::Fetching;
 use crate::gate::{Gate, Place};
 use crate::metrics::Metrics;
+use crate::stopping::stopped;
 use crate::uploads::Uploads;
 
 /// Bytes of items are counted in units of this, for a semaphore counts to 32 bits.
@@ -99,16 +100,16 @@ impl Background {
         cancel
     }
 
+    /// Ends the piece in hand; none is begun as long as what is given is held.
+    async fn halt(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.end();
+        self.turn.lock().await
+    }
+
     /// Ends the piece in hand.
     pub(crate) fn end(&self) {
         self.cancel.lock().unwrap_or_else(PoisonError::into_inner).cancel();
     }
-}
-
-/// Completes when the server stops.
-pub(crate) async fn stopped(stopping: &mut watch::Receiver<bool>) {
-    // An error means that the sender is gone, and the server with it.
-    let _ = stopping.wait_for(|stopping| *stopping).await;
 }
 
 impl Context {
@@ -351,8 +352,7 @@ impl Context {
         }
         self.check(name)?;
         // What is made in the background may hold it.
-        self.0.background.end();
-        let _turn = self.0.background.turn.lock().await;
+        let _turn = self.0.background.halt().await;
         self.others().remove(name);
         let mut tries =
             if self.0.ended.send((name.to_owned(), Ended::Deleted)).is_ok() { DROP_TRIES.0 } else { 0 };
@@ -376,8 +376,7 @@ impl Context {
     pub(crate) async fn open_anew(&self, old: &Engine) -> Result<(), Fault> {
         let name = old.collection_name();
         // What is made in the background may hold it.
-        self.0.background.end();
-        let _turn = self.0.background.turn.lock().await;
+        let _turn = self.0.background.halt().await;
         let new = old.collection(name).await.map_err(|error| fault(&error))?;
         if name == self.0.own_name {
             *self.0.own.write().unwrap_or_else(PoisonError::into_inner) = new;

@@ -15,6 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use crate::Settings;
 use crate::access::check_scope;
 use crate::calls::Scope;
+use crate::stopping::stopped;
 use crate::uploads::Uploads;
 
 /// What fetches.
@@ -149,12 +150,6 @@ impl Fetching {
         tracing::info!(address = %shown, bytes = download.received(), "fetched");
         Ok(id)
     }
-}
-
-/// Completes when the server stops.
-async fn stopped(stopping: &mut watch::Receiver<bool>) {
-    // An error means that the sender is gone, and the server with it.
-    let _ = stopping.wait_for(|stopping| *stopping).await;
 }
 
 fn fault(error: &FetchError) -> Fault {

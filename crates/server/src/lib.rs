@@ -43,6 +43,7 @@ mod metrics;
 mod serve;
 mod services;
 mod settings;
+mod stopping;
 mod tls;
 mod trace;
 mod uploads;

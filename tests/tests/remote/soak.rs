@@ -21,18 +21,12 @@ struct Taken {
 
 impl Taken {
     fn now(server: &Served, begun: Instant) -> Self {
-        let pid = server.pid();
-        let status = fs_err::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
-        let field = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a field");
-            line.split_whitespace().next().and_then(|number| number.parse::<u32>().ok()).expect("a number")
-        };
         Self {
             at: begun.elapsed().as_secs_f64(),
-            resident_kib: field("VmRSS:").into(),
-            anonymous_kib: field("RssAnon:").into(),
-            descriptors: fs_err::read_dir(format!("/proc/{pid}/fd")).expect("it runs").count(),
-            threads: field("Threads:") as usize,
+            resident_kib: server.status("VmRSS:").into(),
+            anonymous_kib: server.status("RssAnon:").into(),
+            descriptors: server.descriptors(),
+            threads: server.status("Threads:") as usize,
         }
     }
 }

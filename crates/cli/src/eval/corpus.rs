@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sensorium_embed::{Bundle, Captioner, EmbedError, Input, Memory};
-use sensorium_engine::{Access, Cancel, DEFAULT_COLLECTION, Engine};
+use sensorium_engine::{Access, Cancel, DEFAULT_COLLECTION, Engine, mean_vector};
 use sensorium_types::{
     AssetId, CalibrationTable, Content, FileOutcome, HubValues, IndexEvent, IndexRequest, Language, Modality,
     PointKey, Track,
@@ -168,13 +168,8 @@ impl Corpus {
             return Ok(None);
         }
         let inputs: Vec<Input> = sentences.into_iter().map(Input::Text).collect();
-        let mut sum = numbers.to_vec();
-        for encoded in self.bundle.embed(&inputs)? {
-            sum.iter_mut().zip(&encoded).for_each(|(sum, number)| *sum += number);
-        }
-        let length = sum.iter().map(|number| number * number).sum::<f32>().sqrt();
-        sum.iter_mut().for_each(|number| *number /= length);
-        Ok(Some(sum))
+        let encoded = self.bundle.embed(&inputs)?;
+        Ok(mean_vector(std::iter::once(numbers).chain(encoded.iter().map(Vec::as_slice))))
     }
 
     /// What turns corrected cosines into scores.

@@ -10,11 +10,12 @@ use tonic::{Request, Response, Status};
 use tracing::Instrument as _;
 
 use super::answers::{AnswerSender, Answers, Unsent, answers};
-use crate::context::{Context, stopped};
+use crate::context::Context;
 use crate::convert::{caption_request, captioned, summarize_request, summarized};
 use crate::fault::fault;
 use crate::fetching::{Brought, media_of_caption};
 use crate::gate::{Place, enter};
+use crate::stopping::stopped;
 
 /// Answers that wait for a slow client.
 const UNREAD_ANSWERS: usize = 16;

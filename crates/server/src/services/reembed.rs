@@ -17,10 +17,11 @@ use tokio::sync::mpsc;
 
 use super::answers::{AnswerSender, Answers, Unsent, answers};
 use super::telling::{Told, tell};
-use crate::context::{Context, stopped};
+use crate::context::Context;
 use crate::convert::{reembed_plan, reembed_summary, reembedded, without_media};
 use crate::fault::fault;
 use crate::gate::Place;
+use crate::stopping::stopped;
 
 /// Answers that wait for the client to read them.
 const UNREAD_ANSWERS: usize = 64;

@@ -10,10 +10,11 @@ use tokio::time::Instant;
 
 use super::answers::{AnswerSender, Answers, Unsent, answers};
 use super::space::check_space;
-use crate::context::{Context, Ended, stopped};
+use crate::context::{Context, Ended};
 use crate::convert::{Asked, query_request, query_response_hits};
 use crate::fault::fault;
 use crate::gate::Place;
+use crate::stopping::stopped;
 
 /// Answers that wait for a slow client.
 const UNREAD_ANSWERS: usize = 16;

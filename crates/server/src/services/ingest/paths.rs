@@ -9,11 +9,12 @@ use sensorium_engine::Engine;
 use sensorium_types::{Cancel, ErrorKind, IndexRequest};
 use tokio::sync::{mpsc, watch};
 
-use crate::context::{Context, stopped};
+use crate::context::Context;
 use crate::convert::{index_event, index_request, index_summary};
 use crate::fault::fault;
 use crate::services::answers::{AnswerSender, Unsent};
 use crate::services::telling::{Told, tell};
+use crate::stopping::stopped;
 
 type Sender = AnswerSender<v1::IndexPathsResponse>;
 

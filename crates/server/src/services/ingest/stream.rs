@@ -17,12 +17,13 @@ use tracing::{Instrument as _, debug_span};
 
 use super::room::{Room, Rooms};
 use super::watermark::Watermark;
-use crate::context::{Context, stopped};
+use crate::context::Context;
 use crate::convert::{failed_item, item, item_result};
 use crate::fault::fault;
 use crate::fetching::{Fetching, media_of_item, names_addresses};
 use crate::metrics::Metrics;
 use crate::services::answers::{AnswerSender, Unsent};
+use crate::stopping::stopped;
 use crate::trace::told;
 use crate::uploads::Uploads;
 

@@ -9,7 +9,8 @@ use sensorium_types::{ContentHash, ErrorKind};
 use tokio::time::timeout;
 use tonic::{Status, Streaming};
 
-use crate::context::{Context, stopped};
+use crate::context::Context;
+use crate::stopping::stopped;
 
 /// Takes an upload to its end.
 pub(super) async fn receive(

@@ -8,9 +8,10 @@ use sensorium_engine::OpenMedia;
 use sensorium_types::ErrorKind;
 use tracing::Instrument as _;
 
-use crate::context::{Context, stopped};
+use crate::context::Context;
 use crate::gate::Place;
 use crate::services::answers::{AnswerSender, Answers, Unsent, answers};
+use crate::stopping::stopped;
 
 /// Bytes of a piece.
 const PIECE_BYTES: usize = 256 * 1024;
