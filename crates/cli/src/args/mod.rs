@@ -7,6 +7,7 @@
 pub(crate) mod dash;
 pub(crate) mod high;
 pub(crate) mod low;
+pub(crate) mod models;
 pub(crate) mod serve;
 pub(crate) mod task;
 pub(crate) mod traces;

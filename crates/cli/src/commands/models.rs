@@ -9,7 +9,7 @@ use sensorium_types::Calibration;
 use serde_json::{Value, json};
 
 use crate::args::high::{Setting, load_bundle};
-use crate::args::low::{self, Models};
+use crate::args::models::{self, Models};
 use crate::failure::CliError;
 use crate::output::words::{printable, size as bytes};
 use crate::output::{Out, json, note};
@@ -224,7 +224,7 @@ fn check(model: &Path, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
     told(out, &row, &said)
 }
 
-fn add(args: &low::AddModel, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
+fn add(args: &models::AddModel, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
     let program = std::env::current_exe().map_err(|source| CliError::OwnProgram { source })?;
     let added = setting.models().add(&AddModel {
         folder: &args.folder,
