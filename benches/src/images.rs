@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// If it cannot be made.
 pub fn collection(data: &Path, dim: usize) -> Arc<Collection> {
     let database = Database::open(data, OpenOptions::default()).expect("opens");
-    let space = SpaceInfo { id: "mini".to_owned(), dim, revision: "bench".to_owned() };
+    let space = SpaceInfo::one("mini", dim, "bench");
     database.create_or_open("default", &space).expect("creates")
 }
 

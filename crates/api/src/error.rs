@@ -1,6 +1,6 @@
 //! Messages that break a rule.
 
-use sensorium_types::{ErrorKind, FilterError, GeoError, IdError, PayloadError, UnknownLanguage};
+use sensorium_types::{ErrorKind, FilterError, GeoError, IdError, PayloadError, UnknownLanguage, UnknownName};
 
 /// A message that cannot be understood. `field` is its path from the request, as protobuf names it.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -37,6 +37,15 @@ pub enum ConvertError {
         /// What is wrong.
         #[source]
         source: IdError,
+    },
+    /// A name of no content.
+    #[error("{field}: {source}")]
+    Content {
+        /// The field.
+        field: &'static str,
+        /// What is wrong.
+        #[source]
+        source: UnknownName,
     },
     /// A code that names no language.
     #[error("{field}: {source}")]
@@ -114,6 +123,7 @@ impl ConvertError {
             | Self::UnknownEnum { .. }
             | Self::Number { .. }
             | Self::Id { .. }
+            | Self::Content { .. }
             | Self::Language { .. }
             | Self::Geo { .. }
             | Self::Filter(_)
@@ -133,6 +143,7 @@ impl ConvertError {
             | Self::UnknownEnum { field, .. }
             | Self::Number { field, .. }
             | Self::Id { field, .. }
+            | Self::Content { field, .. }
             | Self::Language { field, .. }
             | Self::Geo { field, .. }
             | Self::TooMany { field, .. }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use sensorium_types::{
     AssetRecord, Change, MediaPolicy, Modality, Payload, PointInfo, PointRecord, ReadyAsset, ReadyOutcome,
-    Span, Track,
+    SpaceInfo, Span, Track,
 };
 
 use crate::engine::Engine;
@@ -21,7 +21,7 @@ impl Engine {
         let space = self.store.space();
         let mut changes = Vec::with_capacity(assets.len());
         for asset in assets {
-            changes.push(change(asset, &space.revision, space.dim)?);
+            changes.push(change(asset, &space)?);
         }
         let applied = self.store.apply(changes).await?;
         let points = applied.iter().map(|applied| applied.points_written as u64).sum();
@@ -29,7 +29,7 @@ impl Engine {
     }
 }
 
-fn change(asset: ReadyAsset, revision: &str, dim: usize) -> Result<Change, EngineError> {
+fn change(asset: ReadyAsset, space: &SpaceInfo) -> Result<Change, EngineError> {
     let ReadyAsset { id, modality, points: given, metadata } = asset;
     metadata.check_user()?;
     let refused = |what| EngineError::ReadyAsset { asset: id.clone(), what };
@@ -53,7 +53,7 @@ fn change(asset: ReadyAsset, revision: &str, dim: usize) -> Result<Change, Engin
         if is_backwards {
             return Err(refused("has a point whose span ends before it begins"));
         }
-        let received = vector.len();
+        let (dim, received) = (space.dim_of(track.content()), vector.len());
         let vector = vectors::unit(vector, dim).ok_or(EngineError::BadVector { expected: dim, received })?;
         points.push(PointRecord { track, ordinal, span, vector, thumb: None });
     }
@@ -63,7 +63,7 @@ fn change(asset: ReadyAsset, revision: &str, dim: usize) -> Result<Change, Engin
         id,
         hash: None,
         modality,
-        space_revision: revision.to_owned(),
+        space_revision: space.revision.clone(),
         facts,
         metadata,
         media: MediaPolicy::None,

@@ -143,7 +143,7 @@ async fn orphaned_copies_are_swept_at_open() {
 #[tokio::test]
 async fn another_bundles_collection_stays_readable() {
     let files = TemporaryDatabase::new();
-    let old = SpaceInfo { id: "mini".to_owned(), dim: 16, revision: "sensorium-mini@old".to_owned() };
+    let old = SpaceInfo::one("mini", 16, "sensorium-mini@old");
     let database = Database::open(files.data(), OpenOptions::default()).expect("opens");
     drop(database.create_or_open("default", &old).expect("made"));
     drop(database);

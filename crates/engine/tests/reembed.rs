@@ -20,7 +20,7 @@ use sensorium_types::{
 const OLD_DIM: usize = 16;
 
 fn old_space() -> SpaceInfo {
-    SpaceInfo { id: "mini".to_owned(), dim: OLD_DIM, revision: "sensorium-mini@old".to_owned() }
+    SpaceInfo::one("mini", OLD_DIM, "sensorium-mini@old")
 }
 
 async fn open(data_dir: &Path, access: Access) -> Arc<Engine> {

@@ -315,7 +315,7 @@ impl Mixed {
         let tuning = Tuning { planning: Planning::Walk, seal_points: usize::MAX, ..Tuning::default() };
         let database = Database::open_tuned(data.path(), OpenOptions::default(), tuning).expect("opens");
         let database = database.with_hubs(Some(Arc::clone(&bank) as Arc<dyn HubBank>));
-        let space = SpaceInfo { id: "wide".to_owned(), dim: WIDE, revision: "wide@1".to_owned() };
+        let space = SpaceInfo::one("wide", WIDE, "wide@1");
         let collection = database.create_or_open("default", &space).expect("opens");
         let mut changes = Vec::new();
         for number in 0..images {

@@ -10,7 +10,7 @@ use sensorium_types::{Change, Modality, SpaceInfo, Track};
 
 /// A space of other vectors, in number and in length.
 fn wider() -> SpaceInfo {
-    SpaceInfo { id: "test".to_owned(), dim: 24, revision: "test@2".to_owned() }
+    SpaceInfo::one("test", 24, "test@2")
 }
 
 fn wide(name: &str, random: &mut Random) -> Change {

@@ -28,7 +28,7 @@ use tonic::transport::Endpoint;
 const OLD_DIM: usize = 16;
 
 fn old_space() -> SpaceInfo {
-    SpaceInfo { id: "mini".to_owned(), dim: OLD_DIM, revision: "sensorium-mini@old".to_owned() }
+    SpaceInfo::one("mini", OLD_DIM, "sensorium-mini@old")
 }
 
 /// Two collections of the old space, each of two images without media.

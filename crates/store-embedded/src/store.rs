@@ -191,7 +191,7 @@ mod tests {
     use super::*;
 
     fn space() -> SpaceInfo {
-        SpaceInfo { id: "test".to_owned(), dim: 16, revision: "test@1".to_owned() }
+        SpaceInfo::one("test", 16, "test@1")
     }
 
     async fn keeps_the_contract(tuning: Tuning) {

@@ -39,10 +39,16 @@ impl MemoryStore {
         Self { space, state: RwLock::default() }
     }
 
-    /// That a vector keeps the rules of the space.
-    fn check(&self, vector: &[f32]) -> Result<(), StoreError> {
+    /// That a query's vector keeps the rules of the spaces of what it asks.
+    fn check_query(&self, query: &SubQuery) -> Result<(), StoreError> {
+        let asked = Track::ALL.into_iter().filter(|track| query.asks(*track));
+        asked.into_iter().try_for_each(|track| self.check(track, &query.vector))
+    }
+
+    /// That a vector keeps the rules of the space of a track's points.
+    fn check(&self, track: Track, vector: &[f32]) -> Result<(), StoreError> {
         let norm: f32 = vector.iter().map(|number| number * number).sum::<f32>().sqrt();
-        if vector.len() == self.space.dim && (norm - 1.0).abs() < 1e-2 {
+        if vector.len() == self.space.dim_of(track.content()) && (norm - 1.0).abs() < 1e-2 {
             return Ok(());
         }
         let message = format!("a vector of {} numbers and norm {norm}", vector.len());
@@ -179,7 +185,7 @@ impl VectorSearch for MemoryStore {
     }
 
     async fn search(&self, request: SearchRequest) -> Result<Vec<SearchReply>, StoreError> {
-        request.queries.iter().try_for_each(|query| self.check(&query.vector))?;
+        request.queries.iter().try_for_each(|query| self.check_query(query))?;
         let state = self.state.read();
         if let Some(stopped) = request.cancel.stopped() {
             let kind = match stopped {
@@ -204,7 +210,7 @@ impl VectorSearch for MemoryStore {
         queries: &[SubQuery],
         assets: &[AssetId],
     ) -> Result<Vec<Vec<ScoredPoint>>, StoreError> {
-        queries.iter().try_for_each(|query| self.check(&query.vector))?;
+        queries.iter().try_for_each(|query| self.check_query(query))?;
         let state = self.state.read();
         let score = |point: &PointRecord| {
             let query = queries.iter().find(|query| query.asks(point.track))?;
@@ -370,7 +376,7 @@ impl Store for MemoryStore {
             | Change::KeepCaptions { .. }
             | Change::Delete { .. } => &[],
         });
-        points.map(|point| point.vector.as_slice()).try_for_each(|vector| self.check(vector))?;
+        points.into_iter().try_for_each(|point| self.check(point.track, &point.vector))?;
         let mut state = self.state.write();
         let mut applied = Vec::with_capacity(changes.len());
         for change in changes {
@@ -423,7 +429,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_store_in_memory_keeps_the_contract() {
-        let space = SpaceInfo { id: "test".to_owned(), dim: 16, revision: "test@1".to_owned() };
+        let space = SpaceInfo::one("test", 16, "test@1");
         run_all(async || Fresh { store: Arc::new(MemoryStore::new(space.clone())), keep: Box::new(()) })
             .await;
     }

@@ -56,6 +56,7 @@ mod record;
 mod reembed;
 mod score;
 mod search;
+mod space;
 mod span;
 mod stage;
 mod stats;
@@ -100,8 +101,9 @@ pub use score::{Calibration, CalibrationTable};
 pub use search::{
     Added, Alias, AliasChange, AssetHit, CollectionStats, CollectionSummary, Cursor, FieldIndex,
     FieldIndexState, FilterFacts, MeasuredRecall, Page, Plan, Problem, ScoredPoint, SearchReply,
-    SearchRequest, SpaceInfo, StoredAsset, SubQuery,
+    SearchRequest, StoredAsset, SubQuery,
 };
+pub use space::{SpaceInfo, SpacePart};
 pub use span::{Moment, Span};
 pub use stage::{StageClock, StageTime, StageTimes};
 pub use stats::{CaptionCounts, StatsReply};

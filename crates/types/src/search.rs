@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AssetId, AssetRecord, Cancel, Content, Filter, HubWeights, Modality, PointInfo, Track};
+use crate::{
+    AssetId, AssetRecord, Cancel, Content, Filter, HubWeights, Modality, PointInfo, SpaceInfo, Track,
+};
 
 /// How the points of a search are looked through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -274,15 +276,4 @@ pub struct Problem {
     pub place: String,
     /// What `repair` would do.
     pub repair: String,
-}
-
-/// What a collection's vectors are.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SpaceInfo {
-    /// Name of the space, for instance `mini`.
-    pub id: String,
-    /// Dimension of its vectors.
-    pub dim: usize,
-    /// Bundle and revision that encode into it, for instance `sensorium-mini@1f2e3d`.
-    pub revision: String,
 }

@@ -44,7 +44,7 @@ impl Store {
     /// Opens the database of a folder, which may be empty.
     pub(crate) fn open(folder: &Path, dim: usize) -> Result<Self, Error> {
         let database = Database::open(folder, OpenOptions::default())?;
-        let space = SpaceInfo { id: "bench".to_owned(), dim, revision: REVISION.to_owned() };
+        let space = SpaceInfo::one("bench", dim, REVISION);
         Ok(Self { collection: database.create_or_open(COLLECTION, &space)?, _database: database })
     }
 

@@ -1,6 +1,6 @@
 //! Spaces, counts and problems.
 
-use sensorium_types::{CollectionStats, FieldIndex, MeasuredRecall, Problem, SpaceInfo};
+use sensorium_types::{CollectionStats, FieldIndex, MeasuredRecall, Problem, SpaceInfo, SpacePart};
 
 use crate::{ConvertError, v1};
 
@@ -10,16 +10,31 @@ pub fn space(space: &SpaceInfo) -> v1::Space {
         id: space.id.clone(),
         dim: u32::try_from(space.dim).unwrap_or(u32::MAX),
         revision: space.revision.clone(),
+        parts: space.parts.iter().map(space_part).collect(),
+    }
+}
+
+fn space_part(part: &SpacePart) -> v1::SpacePart {
+    v1::SpacePart {
+        id: part.id.clone(),
+        dim: u32::try_from(part.dim).unwrap_or(u32::MAX),
+        contents: part.contents.iter().map(|content| content.name().to_owned()).collect(),
     }
 }
 
 /// A space from a message.
 ///
 /// # Errors
-/// [`ConvertError::Missing`] if there is none.
+/// [`ConvertError::Missing`] if there is none; [`ConvertError::Content`] for a content that this program does not know.
 pub fn space_info(message: Option<v1::Space>) -> Result<SpaceInfo, ConvertError> {
-    let v1::Space { id, dim, revision } = message.ok_or(ConvertError::Missing { field: "space" })?;
-    Ok(SpaceInfo { id, dim: dim as usize, revision })
+    let v1::Space { id, dim, revision, parts } = message.ok_or(ConvertError::Missing { field: "space" })?;
+    let part = |v1::SpacePart { id, dim, contents }| {
+        let contents = contents.iter().map(|content| content.parse()).collect::<Result<_, _>>();
+        let contents = contents.map_err(|source| ConvertError::Content { field: "space.parts.contents", source })?;
+        Ok::<_, ConvertError>(SpacePart { id, dim: dim as usize, contents })
+    };
+    let parts = parts.into_iter().map(part).collect::<Result<_, _>>()?;
+    Ok(SpaceInfo { id, dim: dim as usize, revision, parts })
 }
 
 impl From<FieldIndex> for v1::FieldIndex {
@@ -147,7 +162,7 @@ mod tests {
             }],
             change: 12,
         };
-        let before = SpaceInfo { id: "mini".to_owned(), dim: 384, revision: "m@1".to_owned() };
+        let before = SpaceInfo::one("mini", 384, "m@1");
         let message = v1::StatsResponse::of("default", &before, &counts);
         assert_eq!(message.counts(), counts);
         assert_eq!(space_info(message.space), Ok(before));

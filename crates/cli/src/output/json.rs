@@ -229,8 +229,12 @@ pub(crate) fn stats(
 
 /// A space.
 pub(crate) fn space(space: &SpaceInfo) -> Value {
-    let SpaceInfo { id, dim, revision } = space;
-    json!({ "id": id, "dim": dim, "revision": revision })
+    let SpaceInfo { id, dim, revision, parts } = space;
+    let mut row = json!({ "id": id, "dim": dim, "revision": revision });
+    if !parts.is_empty() {
+        row["parts"] = json!(parts);
+    }
+    row
 }
 
 /// What `verify` found.

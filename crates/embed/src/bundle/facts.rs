@@ -95,7 +95,7 @@ impl Facts {
             return Err(fact(format!("{} spaces, this program reads bundles of one", manifest.spaces.len())));
         };
         let revision = format!("{}@{}", manifest.id, manifest.revision);
-        let space = SpaceInfo { id: row.id.clone(), dim: row.dim, revision };
+        let space = SpaceInfo::one(row.id.clone(), row.dim, revision);
         if row.dim == 0 {
             return Err(fact(format!("space {} has no dimension", row.id)));
         }

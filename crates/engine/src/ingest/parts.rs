@@ -51,7 +51,7 @@ pub(super) fn make(
             IngestContent::Media(bytes) => MediaInput::Bytes(bytes),
             IngestContent::File(file) => MediaInput::Path(file.path),
             IngestContent::Vector(vector, track) => {
-                let point = given(encode.space().dim, vector, track)?;
+                let point = given(encode.space().dim_of(track.content()), vector, track)?;
                 let (modality, facts, points) = (modality_of(track), Payload::new(), vec![point]);
                 made.push(Made { name, modality, mime: None, facts, points, warning: None });
                 continue;

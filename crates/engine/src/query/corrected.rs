@@ -50,7 +50,7 @@ fn table(of: Calibration) -> CalibrationTable {
 
 impl Encode for Tables {
     fn space(&self) -> SpaceInfo {
-        SpaceInfo { id: "test".to_owned(), dim: 4, revision: "test@1".to_owned() }
+        SpaceInfo::one("test", 4, "test@1")
     }
 
     fn calibration(&self) -> CalibrationTable {

@@ -66,7 +66,7 @@ fn worth(part: &QueryPart, rank: usize) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use sensorium_types::{AssetHit, Content, Modality, PointInfo, Track};
+    use sensorium_types::{AssetHit, Content, Modality, PointInfo, SpaceInfo, Track};
 
     use super::super::part::{Make, QueryParts};
     use super::super::terms::Asked;
@@ -82,9 +82,9 @@ mod tests {
             identical: None,
             language: None,
         };
-        QueryParts::new(weights.iter().map(asked).collect(), Make { late: true, ..Make::default() }, None)
-            .expect("parts")
-            .parts
+        let space = SpaceInfo::one("test", 2, "test@1");
+        let make = Make { late: true, ..Make::default() };
+        QueryParts::new(weights.iter().map(asked).collect(), make, (&space, None)).expect("parts").parts
     }
 
     fn list(names: &[&str]) -> Vec<Candidate> {

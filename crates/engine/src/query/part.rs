@@ -1,6 +1,6 @@
 //! What is asked of the store: a vector, and what turns its cosines into scores.
 
-use sensorium_types::{AssetId, Calibration, CalibrationTable, Content, HubWeights, SubQuery, Track};
+use sensorium_types::{AssetId, Calibration, CalibrationTable, Content, HubWeights, SpaceInfo, SubQuery, Track};
 
 use super::terms::Asked;
 use crate::{EngineError, vectors};
@@ -20,10 +20,9 @@ pub(super) struct QueryPart {
     pub(super) term: Option<usize>,
     /// How much its list counts in late fusion.
     pub(super) weight: f32,
-    /// What is compared with points of every content that has none of its own.
-    aim: Aim,
-    /// What is compared with images, where that is another.
-    for_images: Option<Aim>,
+    /// What is compared with points of each content, in the order of [`Content::ALL`]; `None` where no space joins the question and the
+    /// content.
+    aims: [Option<Aim>; 3],
     /// The asset that is the question itself, byte for byte. It comes first, whatever its score: of a sound that asks, the
     /// images that fit best can lie further above their chance than the sound itself lies above that of sounds.
     pub(super) identical: Option<AssetId>,
@@ -40,8 +39,8 @@ pub(super) struct Aim {
     pub(super) vector: Vec<f32>,
     /// How its cosines are corrected.
     pub(super) hubs: HubWeights,
-    /// Calibration for each content, in the order of [`Content::ALL`]; `None` where scores mean nothing.
-    calibrations: Option<[Calibration; 3]>,
+    /// What turns its cosines into scores; `None` where scores mean nothing.
+    calibration: Option<Calibration>,
 }
 
 /// What parts are made of, beside the terms.
@@ -68,32 +67,34 @@ impl QueryParts {
     pub(super) fn new(
         terms: Vec<Asked>,
         Make { late, keeps_captions, corrects }: Make,
-        table: Option<&CalibrationTable>,
+        (space, table): (&SpaceInfo, Option<&CalibrationTable>),
     ) -> Result<Self, EngineError> {
         if !terms.iter().any(|term| term.weight > 0.0) {
             return Err(EngineError::NoPositiveTerm);
         }
         let is_text = |term: &Asked| term.content == Some(Content::Text);
         let exclude = terms.iter().filter_map(|term| term.asset.clone()).collect();
-        let aims = |terms: &[(f32, &Asked)]| -> Result<(Aim, Option<Aim>), EngineError> {
-            let aim = Aim::of_sum(terms, Asked::plain, corrects, table)?;
-            let is_another = terms.iter().any(|(_, term)| term.for_images.is_some());
-            let for_images = is_another.then(|| Aim::of_sum(terms, Asked::for_images, corrects, table));
-            let for_images = for_images.transpose()?;
-            Ok((aim, for_images))
+        let aims = |terms: &[(f32, &Asked)]| -> Result<[Option<Aim>; 3], EngineError> {
+            let [image, audio, text] =
+                Content::ALL.map(|content| Aim::of_sum(terms, content, corrects, (space, table)));
+            let aims = [image?, audio?, text?];
+            if aims.iter().all(Option::is_none) {
+                return Err(EngineError::NoPositiveTerm);
+            }
+            Ok(aims)
         };
         let parts = if late && terms.len() > 1 {
             let alone = |(at, term): (usize, &Asked)| {
-                let (aim, for_images) = aims(&[(1.0, term)])?;
-                let (term, weight, asked) = (Some(at), term.weight, term);
+                // A term that counts against what it finds is asked as it is.
+                let (aims, asked) = (aims(&[(1.0, term)])?, term);
                 let asks_captions = keeps_captions && is_text(asked);
-                let (identical, from) = (asked.identical.clone(), asked.content);
-                Ok(QueryPart { term, weight, aim, for_images, identical, asks_captions, from })
+                let (identical, from, weight) = (asked.identical.clone(), asked.content, asked.weight);
+                Ok(QueryPart { term: Some(at), weight, aims, identical, asks_captions, from })
             };
             terms.iter().enumerate().map(alone).collect::<Result<_, EngineError>>()?
         } else {
             let all: Vec<_> = terms.iter().map(|term| (term.weight, term)).collect();
-            let (aim, for_images) = aims(&all)?;
+            let aims = aims(&all)?;
             let identical = match terms.as_slice() {
                 [alone] => alone.identical.clone(),
                 _ => None,
@@ -101,60 +102,60 @@ impl QueryParts {
             let asks_captions = keeps_captions && terms.iter().all(is_text);
             let from = terms.first().and_then(|first| first.content);
             let from = from.filter(|_| terms.iter().all(|term| term.content == from));
-            vec![QueryPart { term: None, weight: 1.0, aim, for_images, identical, asks_captions, from }]
+            vec![QueryPart { term: None, weight: 1.0, aims, identical, asks_captions, from }]
         };
         Ok(Self { parts, exclude })
     }
 }
 
 impl Aim {
-    /// The normalized sum of the terms' vectors.
+    /// The normalized sum of what the terms ask of a content; `None` where no term that counts for what it finds asks it.
     fn of_sum(
         terms: &[(f32, &Asked)],
-        vector_of: impl Fn(&Asked) -> &[f32],
+        content: Content,
         corrects: bool,
-        table: Option<&CalibrationTable>,
-    ) -> Result<Self, EngineError> {
-        let mut vector = Vec::new();
+        (space, table): (&SpaceInfo, Option<&CalibrationTable>),
+    ) -> Result<Option<Self>, EngineError> {
+        let (mut vector, mut weights, mut counts) = (Vec::new(), Vec::with_capacity(terms.len()), false);
         for (weight, term) in terms {
-            vectors::add(&mut vector, *weight, vector_of(term));
+            let Some(asked) = term.of(content, space) else { continue };
+            vectors::add(&mut vector, *weight, &asked);
+            let own = if space.parts.is_empty() { 1.0 } else { vectors::length(&asked) };
+            weights.push((*weight * own, term.content));
+            counts |= *weight > 0.0;
+        }
+        if !counts {
+            return Ok(None);
         }
         let length = vectors::normalize(&mut vector);
         if length < vectors::MIN_LENGTH {
             return Err(EngineError::EmptySum { length });
         }
-        let weights: Vec<_> = terms.iter().map(|(weight, term)| (*weight, term.content)).collect();
         let hubs = if corrects { HubWeights::of_sum(&weights, length) } else { HubWeights::default() };
-        Ok(Self { vector, hubs, calibrations: calibrations(&weights, length, table) })
+        Ok(Some(Self { vector, hubs, calibration: calibration(&weights, content, length, table) }))
     }
 }
 
 impl QueryPart {
-    /// What is compared with points of this content.
-    pub(super) fn aim(&self, content: Content) -> &Aim {
-        match (&self.for_images, content) {
-            (Some(aim), Content::Image) => aim,
-            (Some(_) | None, _) => &self.aim,
-        }
+    /// What is compared with points of this content; `None` where nothing is.
+    pub(super) fn aim(&self, content: Content) -> Option<&Aim> {
+        let at = Content::ALL.iter().position(|other| *other == content)?;
+        self.aims.get(at)?.as_ref()
     }
 
     /// What is asked of the points of named assets: all that there are, each by what is compared with its content.
     pub(super) fn sub_queries(&self) -> Vec<SubQuery> {
-        let sub_query = |aim: &Aim, tracks| SubQuery {
-            tracks,
-            hubs: aim.hubs,
-            from: self.from,
-            ..SubQuery::of(aim.vector.clone())
+        let of_content = |content| {
+            let aim = self.aim(content)?;
+            let tracks = Track::ALL.into_iter().filter(|track| track.content() == content).collect();
+            Some(SubQuery { tracks, hubs: aim.hubs, from: self.from, ..SubQuery::of(aim.vector.clone()) })
         };
-        let of_images = Track::ALL.into_iter().filter(|track| track.content() == Content::Image);
-        let for_images = self.for_images.iter().map(|aim| sub_query(aim, of_images.clone().collect()));
-        for_images.chain([sub_query(&self.aim, Vec::new())]).collect()
+        Content::ALL.into_iter().filter_map(of_content).collect()
     }
 
     /// The calibration of points of this content.
     pub(super) fn calibration(&self, content: Content) -> Option<Calibration> {
-        let at = Content::ALL.iter().position(|other| *other == content)?;
-        self.aim(content).calibrations.as_ref().and_then(|all| all.get(at)).copied()
+        self.aim(content)?.calibration
     }
 
     /// Whether points of this track are asked.
@@ -188,26 +189,25 @@ const fn handicap(track: Track) -> f32 {
     }
 }
 
-/// The calibration of a sum for each content; `None` if a term has none with any content.
-fn calibrations(
+/// The calibration of a sum with points of a content; `None` if a term has none.
+fn calibration(
     terms: &[(f32, Option<Content>)],
+    content: Content,
     length: f32,
     table: Option<&CalibrationTable>,
-) -> Option<[Calibration; 3]> {
-    let of = |content: Content| -> Option<Calibration> {
-        let pair = |(weight, term): &(f32, Option<Content>)| {
-            let calibration = table?.get((*term)?, content)?;
-            (calibration.deviation > 0.0).then_some((*weight, calibration))
-        };
-        let pairs: Option<Vec<_>> = terms.iter().map(pair).collect();
-        Some(Calibration::of_sum(&pairs?, length))
+) -> Option<Calibration> {
+    let pair = |(weight, term): &(f32, Option<Content>)| {
+        let calibration = table?.get((*term)?, content)?;
+        (calibration.deviation > 0.0).then_some((*weight, calibration))
     };
-    let [first, second, third] = Content::ALL.map(of);
-    Some([first?, second?, third?])
+    let pairs: Option<Vec<_>> = terms.iter().map(pair).collect();
+    Some(Calibration::of_sum(&pairs?, length))
 }
 
 #[cfg(test)]
 mod tests {
+    use sensorium_types::SpacePart;
+
     use super::*;
 
     const ONE: Make = Make { late: false, keeps_captions: true, corrects: false };
@@ -222,6 +222,18 @@ mod tests {
             identical: None,
             language: None,
         }
+    }
+
+    fn space() -> SpaceInfo {
+        SpaceInfo::one("test", 2, "test@1")
+    }
+
+    fn made(terms: Vec<Asked>, make: Make, table: Option<&CalibrationTable>) -> Result<QueryParts, EngineError> {
+        QueryParts::new(terms, make, (&space(), table))
+    }
+
+    fn vector_of(part: &QueryPart, content: Content) -> Vec<f32> {
+        part.aim(content).expect("asked").vector.clone()
     }
 
     fn table() -> CalibrationTable {
@@ -241,10 +253,10 @@ mod tests {
             asked(2.0, &[1.0, 0.0], Some(Content::Text)),
             asked(-1.0, &[0.0, 1.0], Some(Content::Image)),
         ];
-        let parts = QueryParts::new(terms, ONE, Some(&table())).expect("parts");
+        let parts = made(terms, ONE, Some(&table())).expect("parts");
         let [part] = parts.parts.as_slice() else { panic!("one part") };
         let length = 5.0_f32.sqrt();
-        let vector = &part.aim(Content::Audio).vector;
+        let vector = vector_of(part, Content::Audio);
         assert!((vector[0] - 2.0 / length).abs() < 1e-6 && (vector[1] + 1.0 / length).abs() < 1e-6);
         let calibration = part.calibration(Content::Audio).expect("calibrated");
         assert!((calibration.mean - (2.0 * 0.3 - 0.1) / length).abs() < 1e-6);
@@ -254,7 +266,7 @@ mod tests {
     #[test]
     fn a_given_vector_takes_scores_away() {
         let terms = vec![asked(1.0, &[1.0, 0.0], Some(Content::Text)), asked(1.0, &[0.0, 1.0], None)];
-        let parts = QueryParts::new(terms, ONE, Some(&table())).expect("parts");
+        let parts = made(terms, ONE, Some(&table())).expect("parts");
         assert_eq!(parts.parts[0].score(Track::Image, 0.5), None);
         assert!(parts.parts[0].rank_by(Track::Image, 0.5) > parts.parts[0].rank_by(Track::Text, 0.4));
     }
@@ -263,27 +275,26 @@ mod tests {
     fn a_name_alone_asks_images_by_a_vector_of_their_own() {
         let name = Asked { for_images: Some(vec![0.6, 0.8]), ..asked(1.0, &[1.0, 0.0], Some(Content::Text)) };
         let phrase = asked(1.0, &[0.0, 1.0], Some(Content::Text));
-        let parts = QueryParts::new(vec![name.clone()], ONE, Some(&table())).expect("parts").parts;
-        assert_eq!(parts[0].aim(Content::Image).vector, [0.6, 0.8]);
+        let parts = made(vec![name.clone()], ONE, Some(&table())).expect("parts").parts;
+        assert_eq!(vector_of(&parts[0], Content::Image), [0.6, 0.8]);
         for content in [Content::Audio, Content::Text] {
-            assert_eq!(parts[0].aim(content).vector, [1.0, 0.0]);
+            assert_eq!(vector_of(&parts[0], content), [1.0, 0.0]);
         }
         let asked = parts[0].sub_queries();
-        assert_eq!(asked.iter().map(|query| query.vector[0]).collect::<Vec<_>>(), [0.6, 1.0]);
+        assert_eq!(asked.iter().map(|query| query.vector[0]).collect::<Vec<_>>(), [0.6, 1.0, 1.0]);
         assert!(asked[0].tracks.contains(&Track::Video) && !asked[0].tracks.contains(&Track::Audio));
-        assert!(asked[1].tracks.is_empty(), "of all others");
-        let sum = QueryParts::new(vec![name, phrase.clone()], ONE, Some(&table())).expect("parts").parts;
+        let sum = made(vec![name, phrase.clone()], ONE, Some(&table())).expect("parts").parts;
         let [first, second] = [0.6_f32, 1.8].map(|x| x / (0.36_f32 + 3.24).sqrt());
-        let vector = &sum[0].aim(Content::Image).vector;
+        let vector = vector_of(&sum[0], Content::Image);
         assert!((vector[0] - first).abs() < 1e-6 && (vector[1] - second).abs() < 1e-6, "{vector:?}");
-        let plain = QueryParts::new(vec![phrase], ONE, Some(&table())).expect("parts").parts;
-        assert_eq!(plain[0].sub_queries().len(), 1);
+        let plain = made(vec![phrase], ONE, Some(&table())).expect("parts").parts;
+        assert!(plain[0].sub_queries().iter().all(|query| query.vector == [0.0, 1.0]));
     }
 
     #[test]
     fn captions_are_asked_in_words_and_count_less() {
         let of = |content, keeps| {
-            let parts = QueryParts::new(
+            let parts = made(
                 vec![asked(1.0, &[1.0, 0.0], content)],
                 Make { keeps_captions: keeps, ..Make::default() },
                 Some(&table()),
@@ -307,19 +318,20 @@ mod tests {
                 asked(1.0, &[0.0, 1.0], None),
             ]
         };
-        let of = |make| QueryParts::new(terms(), make, None).expect("parts").parts;
+        let of = |make| made(terms(), make, None).expect("parts").parts;
         let corrected = Make { corrects: true, ..Make::default() };
         // The sum is (2, 0): of length 2. Sounds do not ask, and the given vector takes nothing off.
-        assert_eq!(of(corrected)[0].aim.hubs, HubWeights([-0.5, 0.0, 1.0]));
-        let alone: Vec<_> = of(Make { late: true, ..corrected }).iter().map(|part| part.aim.hubs).collect();
+        let hubs = |part: &QueryPart| part.aim(Content::Image).expect("asked").hubs;
+        assert_eq!(hubs(&of(corrected)[0]), HubWeights([-0.5, 0.0, 1.0]));
+        let alone: Vec<_> = of(Make { late: true, ..corrected }).iter().map(hubs).collect();
         assert_eq!(alone, [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0; 3]].map(HubWeights));
-        assert!(of(Make::default())[0].aim.hubs.is_none());
+        assert!(hubs(&of(Make::default())[0]).is_none());
     }
 
     #[test]
     fn legs_stand_alone() {
         let terms = vec![asked(3.0, &[1.0, 0.0], Some(Content::Text)), asked(-2.0, &[0.0, 1.0], None)];
-        let parts = QueryParts::new(terms, Make { late: true, ..ONE }, Some(&table())).expect("parts").parts;
+        let parts = made(terms, Make { late: true, ..ONE }, Some(&table())).expect("parts").parts;
         assert_eq!(parts.len(), 2);
         let calibration = parts[0].calibration(Content::Image).expect("calibrated");
         assert!((calibration.mean - 0.3).abs() < 1e-6 && (calibration.deviation - 0.1).abs() < 1e-6);
@@ -330,15 +342,52 @@ mod tests {
     fn sums_that_point_nowhere_are_usage_errors() {
         let one = |weight| asked(weight, &[1.0, 0.0], Some(Content::Text));
         assert!(matches!(
-            QueryParts::new(vec![one(-1.0)], Make::default(), None),
+            made(vec![one(-1.0)], Make::default(), None),
             Err(EngineError::NoPositiveTerm)
         ));
         assert!(matches!(
-            QueryParts::new(Vec::new(), Make::default(), None),
+            made(Vec::new(), Make::default(), None),
             Err(EngineError::NoPositiveTerm)
         ));
-        let cancelled = QueryParts::new(vec![one(1.0), one(-0.9995)], Make::default(), None);
+        let cancelled = made(vec![one(1.0), one(-0.9995)], Make::default(), None);
         assert!(matches!(cancelled, Err(EngineError::EmptySum { .. })));
-        assert!(QueryParts::new(vec![one(1.0), one(-0.99)], Make::default(), None).is_ok());
+        assert!(made(vec![one(1.0), one(-0.99)], Make::default(), None).is_ok());
+    }
+
+    #[test]
+    fn each_content_is_asked_in_its_own_space() {
+        let part = |id: &str, contents: [Content; 2]| SpacePart {
+            id: id.to_owned(),
+            dim: 2,
+            contents: contents.to_vec(),
+        };
+        let seen = part("seen", [Content::Image, Content::Text]);
+        let heard = part("heard", [Content::Audio, Content::Text]);
+        let space = SpaceInfo::of_parts(vec![seen, heard], "two@1");
+        let half = 0.5_f32.sqrt();
+        let text = asked(1.0, &[half, 0.0, 0.0, half], Some(Content::Text));
+        let image = asked(1.0, &[0.0, 1.0], Some(Content::Image));
+        let of = |terms: Vec<Asked>| {
+            QueryParts::new(terms, ONE, (&space, Some(&table()))).expect("parts").parts.remove(0)
+        };
+        let close = |a: &[f32], b: &[f32]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-6);
+        let alone = of(vec![text.clone()]);
+        assert!(close(&vector_of(&alone, Content::Image), &[1.0, 0.0]));
+        assert!(close(&vector_of(&alone, Content::Audio), &[0.0, 1.0]));
+        assert!(close(&vector_of(&alone, Content::Text), &text.vector));
+        for content in Content::ALL {
+            let calibration = alone.calibration(content).expect("calibrated");
+            assert!((calibration.mean - 0.3).abs() < 1e-6 && (calibration.deviation - 0.1).abs() < 1e-6);
+        }
+        let both = of(vec![text, image.clone()]);
+        assert!(close(&vector_of(&both, Content::Image), &[half, half]));
+        assert!(close(&vector_of(&both, Content::Audio), &[0.0, 1.0]), "the image says nothing of it");
+        let third = 1.0 / 3.0_f32.sqrt();
+        assert!(close(&vector_of(&both, Content::Text), &[third, third, 0.0, third]));
+        let mean = both.calibration(Content::Text).expect("calibrated").mean;
+        // A text lies in both spaces: what it says counts the root of two.
+        assert!((mean - (2.0_f32.sqrt() * 0.3 + 0.1) * third).abs() < 1e-6, "{mean}");
+        let image = of(vec![image]);
+        assert!(image.aim(Content::Audio).is_none() && image.sub_queries().len() == 2);
     }
 }

@@ -101,7 +101,7 @@ async fn steps(
         .filter_map(|(term, asked)| Some((term, asked.language?.code().to_owned())))
         .collect();
     let make = Make { late, keeps_captions: store.keeps_captions(), corrects };
-    let QueryParts { parts, exclude } = QueryParts::new(asked, make, calibration.as_ref())?;
+    let QueryParts { parts, exclude } = QueryParts::new(asked, make, (&store.space(), calibration.as_ref()))?;
     let fusion = if parts.len() > 1 { Fusion::Late } else { Fusion::Early };
     let shown = limit.max(rerank);
     let depth = match fusion {

@@ -10,7 +10,7 @@ use sensorium_types::{
     SearchReply, SearchRequest, SubQuery, Track,
 };
 
-use super::part::QueryPart;
+use super::part::{Aim, QueryPart};
 use crate::EngineError;
 
 /// What every sub-query of a query shares.
@@ -47,12 +47,11 @@ pub(super) async fn search(
     parts: &[QueryPart],
     scope: Scope,
 ) -> Result<(Vec<Found>, Option<FilterFacts>), EngineError> {
-    let asks: Vec<Vec<Ask>> = parts.iter().map(asks).collect();
+    let asks: Vec<Vec<Ask<'_>>> = parts.iter().map(asks).collect();
     let queries = parts.iter().zip(&asks).flat_map(|(part, asks)| {
         asks.iter().map(|ask| {
-            let aim = part.aim(ask.content);
-            let (tracks, hubs, from) = (ask.tracks.clone(), aim.hubs, part.from);
-            SubQuery { tracks, hubs, from, ..SubQuery::of(aim.vector.clone()) }
+            let (tracks, hubs, from) = (ask.tracks.clone(), ask.aim.hubs, part.from);
+            SubQuery { tracks, hubs, from, ..SubQuery::of(ask.aim.vector.clone()) }
         })
     });
     let Scope { modalities, filter, exclude, limit, exact, cancel } = scope;
@@ -63,22 +62,22 @@ pub(super) async fn search(
     let mut replies = replies.into_iter();
     let found = parts.iter().zip(asks).map(|(part, asks)| {
         let answered = asks.into_iter().zip(replies.by_ref());
-        merge(part, answered.map(|(ask, reply)| (ask.content, reply)), limit)
+        merge(part, answered, limit)
     });
     Ok((found.collect(), facts))
 }
 
 /// Merges the answers to a part by score.
-fn merge(part: &QueryPart, answers: impl Iterator<Item = (Content, SearchReply)>, limit: usize) -> Found {
+fn merge<'a>(part: &QueryPart, answers: impl Iterator<Item = (Ask<'a>, SearchReply)>, limit: usize) -> Found {
     let mut best: HashMap<AssetId, Candidate> = HashMap::new();
     let mut explained = Vec::new();
-    for (content, reply) in answers {
+    for (Ask { content, aim, .. }, reply) in answers {
         let mut hits = Vec::with_capacity(reply.hits.len());
         for (rank, hit) in (1..).zip(reply.hits) {
             let score = part.score(hit.point.track, hit.corrected);
             let rank_by = part.rank_by(hit.point.track, hit.corrected);
             let (asset, point, cosine) = (hit.asset.clone(), hit.point, hit.cosine);
-            let corrected = (!part.aim(content).hubs.is_none()).then_some(hit.corrected);
+            let corrected = (!aim.hubs.is_none()).then_some(hit.corrected);
             hits.push(ExplainedHit { rank, asset: asset.clone(), point, cosine, corrected, score });
             let candidate = Candidate { hit, rank_by };
             match best.entry(asset) {
@@ -111,18 +110,20 @@ fn merge(part: &QueryPart, answers: impl Iterator<Item = (Content, SearchReply)>
 }
 
 /// What a part asks of one content.
-struct Ask {
+struct Ask<'a> {
     content: Content,
     tracks: Vec<Track>,
+    aim: &'a Aim,
 }
 
 /// What a part asks: each content, by its tracks, and captions where it asks them.
-fn asks(part: &QueryPart) -> Vec<Ask> {
+fn asks(part: &QueryPart) -> Vec<Ask<'_>> {
     let tracks_of = |content| {
         let tracks = Track::ALL.into_iter().filter(|track| track.content() == content);
         tracks.filter(|track| *track != Track::Caption).collect()
     };
-    let contents = Content::ALL.into_iter().map(|content| Ask { content, tracks: tracks_of(content) });
-    let captions = part.asks_captions.then(|| Ask { content: Content::Text, tracks: vec![Track::Caption] });
+    let ask = |content, tracks| Some(Ask { content, tracks, aim: part.aim(content)? });
+    let contents = Content::ALL.into_iter().filter_map(|content| ask(content, tracks_of(content)));
+    let captions = part.asks_captions.then(|| ask(Content::Text, vec![Track::Caption])).flatten();
     contents.chain(captions).collect()
 }

@@ -26,8 +26,9 @@ impl Standing {
         let keeps_captions = store.keeps_captions();
         let asked = Asker { store, encode, decode, cancel }.ask_all(terms).await;
         ends_with_the_call.disarm();
+        let space = sources.store.space();
         let make = Make { late: false, keeps_captions, corrects: sources.corrects };
-        let QueryParts { parts, exclude } = QueryParts::new(asked?, make, sources.calibration.as_ref())?;
+        let QueryParts { parts, exclude } = QueryParts::new(asked?, make, (&space, sources.calibration.as_ref()))?;
         let part = parts.into_iter().next().ok_or(EngineError::NoPositiveTerm)?;
         Ok(Self { sources, part, exclude })
     }

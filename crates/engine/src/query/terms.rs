@@ -12,8 +12,8 @@ use sensorium_embed::{Input, Priority};
 use sensorium_media::{Cancel, Head, MediaInput, Part};
 use sensorium_store::Store;
 use sensorium_types::{
-    AssetId, Content, ContentHash, FailureReason, Language, Modality, PointKey, ReasonKind, Term, TermInput,
-    Track,
+    AssetId, Content, ContentHash, FailureReason, Language, Modality, PointKey, ReasonKind, SpaceInfo, Term,
+    TermInput, Track,
 };
 
 /// A term as a vector.
@@ -21,7 +21,7 @@ use sensorium_types::{
 pub(super) struct Asked {
     /// How much it counts.
     pub(super) weight: f32,
-    /// Its vector, of L2 norm 1.
+    /// Its vector, of L2 norm 1: that of a point of its content, or one of all spaces that the user gave.
     pub(super) vector: Vec<f32>,
     /// The vector by which it asks images, where that is another: of a name alone.
     pub(super) for_images: Option<Vec<f32>>,
@@ -36,14 +36,10 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    /// The vector by which it asks.
-    pub(super) fn plain(&self) -> &[f32] {
-        &self.vector
-    }
-
-    /// The vector by which it asks images.
-    pub(super) fn for_images(&self) -> &[f32] {
-        self.for_images.as_deref().unwrap_or(&self.vector)
+    /// What it asks of points of a content, in the spaces in which these lie; `None` where it says nothing in any of them.
+    pub(super) fn of(&self, content: Content, space: &SpaceInfo) -> Option<Vec<f32>> {
+        let own = self.for_images.as_ref().filter(|_| content == Content::Image);
+        space.join(content, &space.split(self.content, own.unwrap_or(&self.vector)))
     }
 }
 
@@ -197,7 +193,9 @@ impl Asker {
     }
 
     fn given(&self, vector: Vec<f32>) -> Result<Vec<f32>, EngineError> {
-        let (expected, received) = (self.store.space().dim, vector.len());
+        let space = self.store.space();
+        let (expected, received) = (space.dim, vector.len());
+        let vector = space.of_one(vector);
         vectors::unit(vector, expected).ok_or(EngineError::BadVector { expected, received })
     }
 }

@@ -37,7 +37,7 @@ pub(crate) const DIM: usize = 64;
 
 /// The fake space.
 pub(crate) fn space() -> SpaceInfo {
-    SpaceInfo { id: "fake".to_owned(), dim: DIM, revision: "fake@1".to_owned() }
+    SpaceInfo::one("fake", DIM, "fake@1")
 }
 
 /// The direction of a text: the normalized sum of its words'.

@@ -1,6 +1,6 @@
 //! What is refused before anything is written or searched, and what nobody waits for.
 
-use sensorium_types::{Cancel, Change, PointRecord, SourceState, SpaceInfo, Track};
+use sensorium_types::{Cancel, Change, Content, PointRecord, SourceState, SpaceInfo, SubQuery, Track};
 
 use crate::distance::norm;
 use crate::error::IndexError;
@@ -34,6 +34,20 @@ pub(crate) fn check_vector(vector: &[f32], dim: usize) -> Result<(), IndexError>
     Ok(())
 }
 
+/// Checks a query's vector beside the spaces of what it asks.
+pub(super) fn check_query(query: &SubQuery, space: &SpaceInfo) -> Result<(), IndexError> {
+    let asked = Content::ALL.into_iter().filter(|content| {
+        Track::ALL.into_iter().any(|track| track.content() == *content && query.asks(track))
+    });
+    for content in asked {
+        if space.dim_of(content) != query.vector.len() {
+            let (expected, received) = (space.dim_of(content), query.vector.len());
+            return Err(IndexError::Dimension { expected, received });
+        }
+    }
+    check_vector(&query.vector, query.vector.len())
+}
+
 /// Checks all that can be said about a change without the collection. Only an asset of another bundle's may lack
 /// points: one that waits for its media, to be encoded into this space.
 pub(super) fn check_change(change: &Change, space: &SpaceInfo) -> Result<(), IndexError> {
@@ -45,7 +59,7 @@ pub(super) fn check_change(change: &Change, space: &SpaceInfo) -> Result<(), Ind
                 return Err(IndexError::NoPoints { asset: id() });
             }
             for point in points {
-                check_vector(&point.vector, space.dim)?;
+                check_vector(&point.vector, space.dim_of(point.track.content()))?;
             }
             if let Some(twice) = duplicate(points) {
                 return Err(IndexError::DuplicatePoint {
@@ -64,7 +78,7 @@ pub(super) fn check_change(change: &Change, space: &SpaceInfo) -> Result<(), Ind
         Change::MergeMetadata { metadata, .. } => Ok(metadata.check_user()?),
         Change::PutCaptions { asset, points, .. } => {
             for point in points {
-                check_vector(&point.vector, space.dim)?;
+                check_vector(&point.vector, space.dim_of(point.track.content()))?;
             }
             // A point of another track would lie among those that the asset has.
             let stray = points.iter().find(|point| point.track != Track::Caption);

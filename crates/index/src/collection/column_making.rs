@@ -203,7 +203,7 @@ mod tests {
     fn what_changes_while_a_column_is_made_counts_at_once_and_afterwards() {
         let data = tempfile::tempdir().expect("folder");
         let database = Database::open(data.path(), OpenOptions::default()).expect("opens");
-        let space = SpaceInfo { id: "test".to_owned(), dim: 2, revision: "1".to_owned() };
+        let space = SpaceInfo::one("test", 2, "1");
         let collection = database.create_or_open("default", &space).expect("opens");
         collection.apply((0..500).map(|number| asset(number, 2000 + number % 2)).collect()).expect("applies");
         let core = &collection.core;
@@ -234,7 +234,7 @@ mod tests {
     fn columns_of_what_was_read_anew_meanwhile_are_not_put_to_use() {
         let data = tempfile::tempdir().expect("folder");
         let database = Database::open(data.path(), OpenOptions::default()).expect("opens");
-        let space = SpaceInfo { id: "test".to_owned(), dim: 2, revision: "1".to_owned() };
+        let space = SpaceInfo::one("test", 2, "1");
         let collection = database.create_or_open("default", &space).expect("opens");
         collection.apply((0..10).map(|number| asset(number, 2000)).collect()).expect("applies");
         let core = &collection.core;

@@ -216,7 +216,7 @@ impl Collection {
         assets: &[AssetId],
     ) -> Result<Vec<Vec<ScoredPoint>>, IndexError> {
         for query in queries {
-            check::check_vector(&query.vector, self.core.space.dim)?;
+            check::check_query(query, &self.core.space)?;
         }
         let view = files::trusted(&self.core, &Cancel::new())?;
         let scorer = query::Scorer::new(&self.core, &view, queries);

@@ -143,7 +143,7 @@ pub(crate) fn create(
 ) -> Result<(), IndexError> {
     let rocks = Rocks::create(folder, memory)?;
     pass("storage, made");
-    let meta = MetaRow { format: FORMAT, name: name.to_owned(), space: space.clone() };
+    let meta = MetaRow::new(name, space);
     let mut batch = Batch::default();
     rocks.put(&mut batch, Family::Meta, META_KEY, &meta.encode()?)?;
     rocks.write(batch)?;

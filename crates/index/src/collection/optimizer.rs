@@ -190,7 +190,7 @@ fn build(
     job: &Job,
     threads: usize,
 ) -> Result<Fresh, IndexError> {
-    let dim = core.space.dim;
+    let dim = core.space.dim_of(kind.content());
     let segments = view.segments(kind);
     let (mut points, mut assets, mut tracks) = (Vec::new(), Vec::new(), Vec::new());
     let mut vectors = VectorMatrix::new(dim);

@@ -12,7 +12,7 @@
 use sensorium_kernels::{BeamEnd, CodeQuery, Narrow, Scored, VectorQuery};
 use sensorium_types::{AssetHit, Content, Plan, ScoredPoint, SearchReply, SearchRequest, SubQuery};
 
-use super::check::{check, check_vector};
+use super::check::{check, check_query};
 use super::collector::{Collector, Met};
 use super::core::Core;
 use super::hubs::Correction;
@@ -37,7 +37,7 @@ pub(super) fn search(
     request: &SearchRequest,
 ) -> Result<Vec<SearchReply>, IndexError> {
     for query in &request.queries {
-        check_vector(&query.vector, core.space.dim)?;
+        check_query(query, &core.space)?;
     }
     check(&request.cancel)?;
     let selection = Selection::new(core, view, request)?;
@@ -66,6 +66,8 @@ struct Search<'a> {
     selection: &'a Selection<'a>,
     from: Option<Content>,
     query: VectorQuery,
+    /// Numbers of the query, and of every vector that it is compared with.
+    query_dim: usize,
     code: CodeQuery,
     tracks: TrackSet,
     correction: Option<Correction<'a>>,
@@ -87,6 +89,7 @@ impl<'a> Search<'a> {
             selection,
             from: query.from,
             query: VectorQuery::new(&query.vector),
+            query_dim: query.vector.len(),
             code: CodeQuery::new(&query.vector),
             tracks: TrackSet::of_request(&query.tracks),
             correction: Correction::new(core, view, query.hubs),
@@ -136,7 +139,7 @@ impl<'a> Search<'a> {
             candidates,
             limit,
             ef,
-            dim: self.core.space.dim,
+            dim: self.query_dim,
         };
         let plan = plan(self.core.tuning.planning, facts);
         if plan != Plan::ExactScan {
@@ -236,7 +239,7 @@ impl<'a> Search<'a> {
     fn rescore(&self, sealed: &Sealed, found: &[Scored], limit: usize, best: &mut Collector<'_>) {
         let codes = sealed.vectors().codes();
         // The bound is of an error that points one way; this one is spread over all numbers of a vector.
-        let part = (DEVIATIONS / (self.core.space.dim as f32).sqrt()).min(1.0);
+        let part = (DEVIATIONS / (self.query_dim as f32).sqrt()).min(1.0);
         let [margin, walked] =
             [self.code.bound(codes), sealed.walk_bound(&self.code)].map(|bound| bound * part);
         found.iter().take(AHEAD).for_each(|scored| sealed.prefetch(scored.row));

@@ -56,7 +56,7 @@ fn whole(
         for point in entry.points() {
             let key = point_offset_key(point.offset);
             let Some(bytes) = core.rocks.get(Family::Vectors, &key)? else { return Ok(Err(point.offset)) };
-            let vector = decode_vector(&bytes, core.space.dim)
+            let vector = decode_vector(&bytes, core.space.dim_of(point.track.content()))
                 .map_err(|what| IndexError::damaged(place(Family::Vectors, &key), what))?;
             stored.vectors.push(vector);
         }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use sensorium_types::Track;
+use sensorium_types::{Content, Track};
 
 use super::sealed::Sealed;
 use super::tail::{RowRef, Tail};
@@ -34,6 +34,15 @@ impl SegmentKind {
             Track::Audio => Self::Audio,
             Track::Text => Self::Text,
             Track::Caption => Self::Caption,
+        }
+    }
+
+    /// What its points are.
+    pub(crate) const fn content(self) -> Content {
+        match self {
+            Self::Image => Content::Image,
+            Self::Audio => Content::Audio,
+            Self::Text | Self::Caption => Content::Text,
         }
     }
 

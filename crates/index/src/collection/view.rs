@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use roaring::RoaringBitmap;
-use sensorium_types::{AssetId, Track};
+use sensorium_types::{AssetId, SpaceInfo, Track};
 
 use super::hub_table::HubTable;
 use super::policy::is_stale;
@@ -52,13 +52,13 @@ pub(crate) struct View {
 
 impl View {
     /// The view of an empty collection.
-    pub(crate) fn empty(dim: usize) -> Self {
+    pub(crate) fn empty(space: &SpaceInfo) -> Self {
         Self {
             state: StateRow::default(),
             assets: AssetTable::default(),
             names: Arc::default(),
             generation: 0,
-            sets: SegmentKind::ALL.map(|_| Segments::new(dim)),
+            sets: SegmentKind::ALL.map(|kind| Segments::new(space.dim_of(kind.content()))),
             dead: Arc::default(),
             hubs: HubTable::default(),
             columns: ColumnSet::default(),

@@ -407,7 +407,7 @@ mod tests {
     #[test]
     fn a_collection_that_is_being_opened_keeps_no_other_waiting() {
         let data = tempfile::tempdir().expect("folder");
-        let space = SpaceInfo { id: "test".to_owned(), dim: 2, revision: "1".to_owned() };
+        let space = SpaceInfo::one("test", 2, "1");
         {
             let database = Database::open(data.path(), OpenOptions::default()).expect("opens");
             ["slow", "quick"]
@@ -443,7 +443,7 @@ mod tests {
     #[test]
     fn aliases_stand_for_collections() {
         let data = tempfile::tempdir().expect("folder");
-        let space = SpaceInfo { id: "test".to_owned(), dim: 2, revision: "1".to_owned() };
+        let space = SpaceInfo::one("test", 2, "1");
         let set = |alias: &str, collection: &str| {
             AliasChange::Set(Alias { alias: alias.to_owned(), collection: collection.to_owned() })
         };

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `format` | format of the collection; it stands in the family `meta` too |
 //! | `name` | the name for people |
-//! | `space` | `id`, `dim`, `revision` |
+//! | `space` | `id`, `dim`, `revision`; of several spaces also `parts`, each with `id`, `dim`, `contents` |
 //! | `replaces` | of a successor: `uuid` of the collection in whose place it steps, and whether that is `done` |
 //! | `checksum` | xxh3 of name, space and `replaces`, in hexadecimal; a file of an earlier program has none |
 //!
@@ -27,7 +27,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::collection::check_format;
 use crate::error::IndexError;
 use crate::failpoint::pass;
-use crate::storage::FORMAT;
+use crate::storage::{FORMAT, format_of};
 
 /// Name of a registration in a collection's folder.
 pub(super) const FILE: &str = "collection.json";
@@ -60,16 +60,20 @@ struct Registration {
 impl Registration {
     fn new(name: &str, space: &SpaceInfo, replaces: Option<Replaces>) -> Self {
         let registration =
-            Self { format: FORMAT, name: name.to_owned(), space: space.clone(), replaces, checksum: None };
+            Self { format: format_of(space), name: name.to_owned(), space: space.clone(), replaces, checksum: None };
         Self { checksum: Some(registration.sum()), ..registration }
     }
 
     fn sum(&self) -> String {
         // The format is looked at by itself, before all else.
         let Self { format: _, name, space, replaces, checksum: _ } = self;
-        let SpaceInfo { id, dim, revision } = space;
+        let SpaceInfo { id, dim, revision, parts } = space;
         let replaces = replaces.as_ref().map(|replaces| (&replaces.uuid, replaces.done));
-        let told = format!("{:?}", (name, id, dim, revision, replaces));
+        let told = if parts.is_empty() {
+            format!("{:?}", (name, id, dim, revision, replaces))
+        } else {
+            format!("{:?}", (name, id, dim, revision, parts, replaces))
+        };
         format!("{:016x}", xxh3_64(told.as_bytes()))
     }
 
@@ -301,6 +305,7 @@ fn read(folder: &Path, uuid: String) -> Result<Option<(CollectionInfo, Option<Re
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::storage::SPACES_FORMAT;
 
     #[test]
     fn new_names_are_uuids_of_version_4_and_differ() {
@@ -316,7 +321,7 @@ mod tests {
         let data = tempfile::tempdir().expect("folder");
         let folder = root(data.path()).join(new_uuid());
         fs::create_dir_all(&folder).expect("makes");
-        let space = SpaceInfo { id: "test".to_owned(), dim: 2, revision: "1".to_owned() };
+        let space = SpaceInfo::one("test", 2, "1");
         register(&folder, "default", &space, None).expect("registers");
         let text = fs::read_to_string(folder.join(FILE)).expect("reads");
         assert_eq!(list(data.path()).expect("lists")[0].name, "default");
@@ -333,10 +338,10 @@ mod tests {
         let data = tempfile::tempdir().expect("folder");
         let folder = root(data.path()).join(new_uuid());
         fs::create_dir_all(&folder).expect("makes");
-        let newer = FORMAT + 1;
+        let newer = SPACES_FORMAT + 1;
         fs::write(folder.join(FILE), format!(r#"{{"format": {newer}, "other": true}}"#)).expect("writes");
         let refused = list(data.path());
-        let is_newer = matches!(refused, Err(IndexError::NewerFormat { found, known: FORMAT, .. }) if found == u64::from(newer));
+        let is_newer = matches!(refused, Err(IndexError::NewerFormat { found, known: SPACES_FORMAT, .. }) if found == u64::from(newer));
         assert!(is_newer, "{refused:?}");
     }
 }

@@ -29,6 +29,7 @@ mod figures;
 mod keys;
 mod lock;
 mod mark;
+mod meta_row;
 mod rocks;
 mod rows;
 mod salvage;
@@ -47,16 +48,19 @@ pub(crate) use lock::WriterLock;
 pub use lock::has_writer;
 pub(crate) use mark::{FILE as MARK_FILE, HighWater};
 pub(crate) use rocks::{Access, Batch, Rocks, View as RocksView};
+pub(crate) use meta_row::{MetaRow, format_of};
 pub(crate) use rows::{
     ASSET_FILE_KEY, AddedRow, AssetFileRow, AssetTies, COLUMN_FILE_KEY, ChangedRow, ColumnFileRow, HubRow,
-    INDEXED_KEY, IndexedRow, KEEP_KEY, KeepRow, LOSS_KEY, LossRow, META_KEY, MetaRow, NOTED_KEY, NotedRow,
+    INDEXED_KEY, IndexedRow, KEEP_KEY, KeepRow, LOSS_KEY, LossRow, META_KEY, NOTED_KEY, NotedRow,
     OLD_GRAPH_KEY, PointRow, RECALL_KEY, RecallPair, RecallRow, Row, SEGMENTS_KEY, STATE_KEY, SegmentRow,
     SegmentsRow, SourceTie, SourceValue, StateRow, TombRow, content_code,
 };
 pub(crate) use salvage::{Gap, copy_family, gaps, rebuild};
 pub(crate) use vector::{decode_vector, decode_vector_into, encode_vector};
 
-/// The newest format that this program reads, and the one it writes; earlier ones are read too, and a writer brings them here.
+/// The format of a collection of one space that this program writes; earlier ones are read too, and a writer brings them here.
 /// Version history: 1, the first, one graph over all contents; 2, sealed segments by content (`meta/segments`) with files;
 /// 3, vectors and graphs in fewer bytes (`vector.rs`, `graph/blob.rs`), those of before are read as they are.
 pub(crate) const FORMAT: u32 = 3;
+/// The format of a collection of several spaces, which earlier programs refuse: its vectors differ in length by content.
+pub(crate) const SPACES_FORMAT: u32 = 4;

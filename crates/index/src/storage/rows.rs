@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use sensorium_types::{
-    AssetId, Content, FailureReason, HubValues, ReasonKind, SourceRow, SourceState, SpaceInfo, Span,
+    AssetId, Content, FailureReason, HubValues, ReasonKind, SourceRow, SourceState, Span,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ use crate::error::IndexError;
 pub(crate) const STATE_KEY: &[u8] = b"state";
 /// Key of [`LossRow`] in `sys`.
 pub(crate) const LOSS_KEY: &[u8] = b"loss";
-/// Key of [`MetaRow`] in `meta`.
+/// Key of [`super::MetaRow`] in `meta`.
 pub(crate) const META_KEY: &[u8] = b"collection";
 /// Key of [`SegmentsRow`] in `meta`.
 pub(crate) const SEGMENTS_KEY: &[u8] = b"segments";
@@ -50,21 +50,6 @@ pub(crate) trait Row: Serialize + DeserializeOwned {
     fn decode(bytes: &[u8]) -> Result<Self, String> {
         codec::decode(Self::VERSION, bytes)
     }
-}
-
-/// `meta/collection`: what the collection is. Version history: 1.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct MetaRow {
-    /// Format of the whole collection.
-    pub(crate) format: u32,
-    /// The collection's name for people.
-    pub(crate) name: String,
-    /// The space of its vectors.
-    pub(crate) space: SpaceInfo,
-}
-
-impl Row for MetaRow {
-    const VERSION: u8 = 1;
 }
 
 /// A sealed segment: which chunks of family `graph` hold its graph.

@@ -66,7 +66,7 @@ fn snap(vector: &mut [f32]) {
 }
 
 pub fn space() -> SpaceInfo {
-    SpaceInfo { id: "test".to_owned(), dim: DIM, revision: "test@1".to_owned() }
+    SpaceInfo::one("test", DIM, "test@1")
 }
 
 /// Graphs from the first point on, and walked however few points there are, by codes of half a byte and side by side as large ones are; the

@@ -245,7 +245,7 @@ mod tests {
             recall,
             change: 0,
         };
-        let space = SpaceInfo { id: "test".to_owned(), dim: 1, revision: "test@1".to_owned() };
+        let space = SpaceInfo::one("test", 1, "test@1");
         StatsReply { collection: name, space, counts, captions: None }
     }
 

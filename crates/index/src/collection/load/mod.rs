@@ -23,7 +23,7 @@ use sensorium_types::SpaceInfo;
 use super::view::View;
 use crate::error::IndexError;
 use crate::storage::{
-    AssetOffset, FORMAT, Family, INDEXED_KEY, IndexedRow, KEEP_KEY, META_KEY, MetaRow, PointOffset,
+    AssetOffset, Family, INDEXED_KEY, IndexedRow, KEEP_KEY, META_KEY, MetaRow, PointOffset, SPACES_FORMAT,
     RocksView, Row, STATE_KEY, StateRow, decode_offset_key,
 };
 
@@ -72,8 +72,8 @@ pub(crate) fn read_meta(rocks: &RocksView<'_>, place: &str) -> Result<Option<Met
 
 /// Refuses formats that this program does not know.
 pub(crate) fn check_format(found: u64, place: &str) -> Result<(), IndexError> {
-    if found == 0 || found > u64::from(FORMAT) {
-        return Err(IndexError::NewerFormat { place: place.to_owned(), found, known: FORMAT });
+    if found == 0 || found > u64::from(SPACES_FORMAT) {
+        return Err(IndexError::NewerFormat { place: place.to_owned(), found, known: SPACES_FORMAT });
     }
     Ok(())
 }
@@ -89,9 +89,8 @@ pub(crate) fn load(
         rocks,
         ask,
         space,
-        dim: space.dim,
         strictness,
-        view: View::empty(space.dim),
+        view: View::empty(space),
         live: RoaringBitmap::new(),
         owners: HashMap::new(),
     };
@@ -119,7 +118,6 @@ struct Loader<'a> {
     rocks: &'a RocksView<'a>,
     ask: Ask<'a>,
     space: &'a SpaceInfo,
-    dim: usize,
     strictness: Strictness,
     view: View,
     /// Points that are alive.

@@ -87,9 +87,10 @@ impl Loader<'_> {
         inside: &RoaringBitmap,
     ) -> Result<(SegmentKind, SegmentFound, RoaringBitmap), String> {
         let kind = SegmentKind::from_code(row.kind).ok_or("it is of a kind that nobody knows")?;
+        let dim = self.space.dim_of(kind.content());
         let file = match self.ask.distrusted.contains(&row.generation) {
             true => Err("its file is damaged".to_owned()),
-            false => segment_file::open(self.ask.folder, row, self.dim, self.ask.checked_at_open_bytes),
+            false => segment_file::open(self.ask.folder, row, dim, self.ask.checked_at_open_bytes),
         };
         match file {
             Ok(sealed) => {
@@ -98,17 +99,17 @@ impl Loader<'_> {
             }
             Err(what) => {
                 tracing::warn!(generation = row.generation, what, "read a segment from its rows");
-                let stored = self.graph(row)?;
+                let stored = self.graph(row, dim)?;
                 let mut sorted = stored.points.clone();
                 sorted.sort_unstable();
                 let points = self.check_points(kind, &sorted, inside)?;
-                Ok((kind, SegmentFound::Read(Box::new(Filling::new(row, stored, self.dim))), points))
+                Ok((kind, SegmentFound::Read(Box::new(Filling::new(row, stored, dim))), points))
             }
         }
     }
 
     /// A graph, if its chunks are whole.
-    fn graph(&self, row: SegmentRow) -> Result<StoredGraph, String> {
+    fn graph(&self, row: SegmentRow, dim: usize) -> Result<StoredGraph, String> {
         let (mut chunks, mut bytes) = (0, Vec::new());
         let (from, to) = chunk_range(row.generation);
         let scanned = self.rocks.scan_range(Family::Graph, &from, Some(&to), |key, value| {
@@ -124,7 +125,7 @@ impl Loader<'_> {
             && xxh3_64(&bytes) == row.checksum;
         let stored =
             if whole { graph::decode(&bytes)? } else { return Err("its chunks are not whole".to_owned()) };
-        if stored.dim as usize != self.dim || stored.graph.len() != stored.points.len() {
+        if stored.dim as usize != dim || stored.graph.len() != stored.points.len() {
             return Err("it was built over other vectors".to_owned());
         }
         Ok(stored)
@@ -192,7 +193,6 @@ impl Loader<'_> {
         held: &RoaringBitmap,
         filling: &mut [(SegmentKind, Filling)],
     ) -> Result<(), IndexError> {
-        let dim = self.dim;
         let mut places = HashMap::new();
         for (number, (_, segment)) in filling.iter().enumerate() {
             places.extend((0..).zip(&segment.points).map(|(place, point)| (*point, (number, place))));
@@ -201,7 +201,7 @@ impl Loader<'_> {
         let wanted = (&self.live | places_read) - held;
         let Some(first) = wanted.min() else { return Ok(()) };
         let mut seen = RoaringBitmap::new();
-        let mut vector = Vec::with_capacity(dim);
+        let mut vector = Vec::with_capacity(self.space.dim);
         let rocks = self.rocks;
         rocks.scan_range(Family::Vectors, &first.to_be_bytes(), None, |key, value| {
             let Some(point) = decode_offset_key(key) else {
@@ -210,19 +210,19 @@ impl Loader<'_> {
             if !wanted.contains(point) {
                 return Ok(());
             }
+            let owner = self.owners.get(&PointOffset(point)).copied();
+            let of_owner = || owner.and_then(|(_, track)| SegmentKind::of_code(track));
+            let place = places.get(&point).and_then(|(number, place)| Some((filling.get_mut(*number)?, *place)));
+            let kind = place.as_ref().map(|((kind, _), _)| *kind).or_else(of_owner);
             vector.clear();
+            let dim = kind.map_or(self.space.dim, |kind| self.space.dim_of(kind.content()));
             if let Err(what) = decode_vector_into(value, dim, &mut vector) {
                 return self.object(Family::Vectors, key, what);
             }
             seen.insert(point);
-            let owner = self.owners.get(&PointOffset(point)).copied();
-            if let Some((number, place)) = places.get(&point).copied() {
-                if let Some((_, segment)) = filling.get_mut(number) {
-                    segment.fill(place, &vector, owner);
-                }
-            } else if let Some((asset, track)) = owner
-                && let Some(kind) = SegmentKind::of_code(track)
-            {
+            if let Some(((_, segment), place)) = place {
+                segment.fill(place, &vector, owner);
+            } else if let (Some((asset, track)), Some(kind)) = (owner, kind) {
                 self.view.segments_mut(kind).tail.push(PointOffset(point), asset, track, &vector);
             }
             Ok(())

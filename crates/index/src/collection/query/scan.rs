@@ -33,7 +33,7 @@ impl Search<'_> {
         let mut best = Collector::new(&self.view.assets, limit);
         let tracks = self.tracks.and(kind.tracks());
         let candidates = self.selection.is_listed().then(|| self.selection.points(tracks));
-        let way = scan(candidates, segments.rows(), self.core.space.dim);
+        let way = scan(candidates, segments.rows(), self.query_dim);
         let listed = match way {
             Scan::OneByOne => self.selection.listed(self.view, &self.request.cancel)?,
             Scan::InOrder | Scan::Picked => None,

@@ -29,7 +29,7 @@ fn filled(data: &std::path::Path, planning: Planning) -> (Database, Arc<Collecti
     let graph = GraphParams { m: 8, ef_construct: 32, ef: 64 };
     let tuning = Tuning { seal_points: usize::MAX, planning, graph, ..Tuning::default() };
     let database = Database::open_tuned(data, OpenOptions::default(), tuning).expect("opens");
-    let space = SpaceInfo { id: "test".to_owned(), dim: DIM, revision: "1".to_owned() };
+    let space = SpaceInfo::one("test", DIM, "1");
     let collection = database.create_or_open("default", &space).expect("opens");
     collection.apply((0..ASSETS - 700).map(image).collect()).expect("applies");
     collection.seal().expect("seals");

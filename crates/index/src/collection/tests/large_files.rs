@@ -30,7 +30,7 @@ fn open(data: &Path, read_only: bool) -> (Database, Arc<Collection>) {
 /// A closed collection of one segment: its file, and where in it links, codes, what the codes leave, and codes of half a byte lie.
 fn prepared(data: &Path) -> (PathBuf, [usize; 4]) {
     let database = Database::open_tuned(data, OpenOptions::default(), large()).expect("opens");
-    let space = SpaceInfo { id: "test".to_owned(), dim: LONG, revision: "1".to_owned() };
+    let space = SpaceInfo::one("test", LONG, "1");
     let collection = database.create_or_open("default", &space).expect("opens");
     let images = (0..ROWS).map(|number| {
         let Change::Upsert { asset, mut points, source } = change(number) else { unreachable!("an upsert") };

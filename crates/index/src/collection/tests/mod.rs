@@ -15,7 +15,7 @@ use sensorium_types::{
 
 use super::{Collection, segment_file};
 use crate::storage::{
-    Access, AssetOffset, Batch, FORMAT, Family, HubRow, META_KEY, MetaRow, OLD_GRAPH_KEY, PointOffset,
+    Access, AssetOffset, Batch, FORMAT, Family, HubRow, META_KEY, MetaRow, OLD_GRAPH_KEY, PointOffset, SPACES_FORMAT,
     RECALL_KEY, Recovery, Rocks, Row as _, SEGMENTS_KEY, SharedMemory, asset_key, chunk_key, encode_vector,
     hub_key, point_key, point_offset_key,
 };
@@ -90,7 +90,7 @@ fn database(data: &Path) -> Database {
 }
 
 fn space() -> SpaceInfo {
-    SpaceInfo { id: "test".to_owned(), dim: DIM, revision: "1".to_owned() }
+    SpaceInfo::one("test", DIM, "1")
 }
 
 fn collection(database: &Database) -> Arc<Collection> {
@@ -502,12 +502,12 @@ fn a_newer_format_in_the_rows_is_refused_also_by_repair() {
     let data = tempfile::tempdir().expect("folder");
     let folder = prepared(data.path());
     tamper(&folder, |rocks, batch| {
-        let meta = MetaRow { format: FORMAT + 1, name: "default".to_owned(), space: space() };
+        let meta = MetaRow { format: SPACES_FORMAT + 1, name: "default".to_owned(), space: space() };
         rocks.put(batch, Family::Meta, META_KEY, &meta.encode().expect("encodes")).expect("puts");
     });
     let database = database(data.path());
     assert!(
-        matches!(database.open_collection("default"), Err(IndexError::NewerFormat { found, .. }) if found == u64::from(FORMAT) + 1)
+        matches!(database.open_collection("default"), Err(IndexError::NewerFormat { found, .. }) if found == u64::from(SPACES_FORMAT) + 1)
     );
     assert!(matches!(database.repair("default", false), Err(IndexError::NewerFormat { .. })));
     assert!(matches!(database.verify("default"), Err(IndexError::NewerFormat { .. })));

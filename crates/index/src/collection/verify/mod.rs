@@ -108,8 +108,7 @@ pub(super) fn find(core: &Core, cancel: &Cancel) -> Result<Vec<Finding>, IndexEr
 }
 
 fn check_meta(core: &Core, walk: &mut Walk<'_>) -> Result<(), IndexError> {
-    let right =
-        MetaRow { format: crate::storage::FORMAT, name: core.name.clone(), space: core.space.clone() };
+    let right = MetaRow::new(&core.name, &core.space);
     let what = match read_meta(&core.rocks.view(), &core.folder.display().to_string()) {
         // An earlier format is no damage: the next writer brings it to today's.
         Ok(Some(meta)) if meta.name == right.name && meta.space == right.space => return Ok(()),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use roaring::RoaringBitmap;
-use sensorium_types::{AssetId, Cancel, SpaceInfo, Track};
+use sensorium_types::{AssetId, Cancel, Content, SpaceInfo, Track};
 
 use super::super::check::check_vector;
 use super::super::load::place;
@@ -41,7 +41,7 @@ pub(in super::super) struct Walk<'a> {
     state: StateRow,
     assets: BTreeMap<AssetOffset, Seen>,
     /// Points that have a row, and their assets.
-    pub(super) owners: HashMap<u32, AssetOffset>,
+    pub(super) owners: HashMap<u32, (AssetOffset, Track)>,
     /// Points that have a vector.
     pub(super) vectors: RoaringBitmap,
     pub(super) tombs: RoaringBitmap,
@@ -212,7 +212,7 @@ impl<'a> Walk<'a> {
         let mut last: Option<(AssetOffset, u32)> = None;
         self.scan(Family::Points, |walk, key, value| {
             let at = place(Family::Points, key);
-            let Some((asset, _, _)): Option<(AssetOffset, Track, u32)> = decode_point_key(key) else {
+            let Some((asset, track, _)): Option<(AssetOffset, Track, u32)> = decode_point_key(key) else {
                 return walk.drop_row(Family::Points, key, "the key cannot be read");
             };
             let Some(seen) = walk.assets.get_mut(&asset) else {
@@ -223,7 +223,7 @@ impl<'a> Walk<'a> {
                 Err(what) => walk.drop_asset(asset, what, at),
                 Ok(row) => {
                     let before = last.replace((asset, row.offset));
-                    if walk.owners.insert(row.offset, asset).is_some() {
+                    if walk.owners.insert(row.offset, (asset, track)).is_some() {
                         walk.drop_asset(asset, "its point has the offset of another", at);
                     } else if before.is_some_and(|(same, offset)| same == asset && offset > row.offset) {
                         walk.drop_asset(asset, "its points are out of order", at);
@@ -276,13 +276,24 @@ impl<'a> Walk<'a> {
             let Some(point) = decode_offset_key(key) else {
                 return walk.drop_row(Family::Vectors, key, "the key has no offset");
             };
-            let dim = walk.space.dim;
-            let checked = decode_vector(value, dim)
-                .and_then(|vector| check_vector(&vector, dim).map_err(|error| error.to_string()));
+            let checked = |dim| {
+                decode_vector(value, dim)
+                    .and_then(|vector| check_vector(&vector, dim).map_err(|error| error.to_string()))
+            };
+            let owner = walk.owners.get(&point).copied();
+            let checked = match owner {
+                Some((_, track)) => checked(walk.space.dim_of(track.content())),
+                // Of what a deleted point was nothing tells any more.
+                None => Content::ALL
+                    .into_iter()
+                    .map(|content| checked(walk.space.dim_of(content)))
+                    .reduce(|one, other| one.or(other))
+                    .unwrap_or(Ok(())),
+            };
             walk.vectors.insert(point);
-            match (walk.owners.get(&point).copied(), checked) {
+            match (owner, checked) {
                 (Some(_), Ok(())) => {}
-                (Some(asset), Err(what)) => walk.drop_asset(asset, what, place(Family::Vectors, key)),
+                (Some((asset, _)), Err(what)) => walk.drop_asset(asset, what, place(Family::Vectors, key)),
                 (None, Ok(())) if walk.tombs.contains(point) => {}
                 (None, _) => walk.drop_row(Family::Vectors, key, "no point has this vector"),
             }
@@ -291,7 +302,7 @@ impl<'a> Walk<'a> {
             .owners
             .iter()
             .filter(|(point, _)| !self.vectors.contains(**point))
-            .map(|(point, asset)| (*point, *asset))
+            .map(|(point, (asset, _))| (*point, *asset))
             .collect();
         for (point, asset) in bare {
             let at = place(Family::Vectors, &point.to_be_bytes());
