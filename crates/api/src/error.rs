@@ -1,6 +1,8 @@
 //! Messages that break a rule.
 
-use sensorium_types::{ErrorKind, FilterError, GeoError, IdError, PayloadError, UnknownLanguage, UnknownName};
+use sensorium_types::{
+    ErrorKind, FilterError, GeoError, IdError, PayloadError, UnknownLanguage, UnknownName,
+};
 
 /// A message that cannot be understood. `field` is its path from the request, as protobuf names it.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]

@@ -30,7 +30,8 @@ pub fn space_info(message: Option<v1::Space>) -> Result<SpaceInfo, ConvertError>
     let v1::Space { id, dim, revision, parts } = message.ok_or(ConvertError::Missing { field: "space" })?;
     let part = |v1::SpacePart { id, dim, contents }| {
         let contents = contents.iter().map(|content| content.parse()).collect::<Result<_, _>>();
-        let contents = contents.map_err(|source| ConvertError::Content { field: "space.parts.contents", source })?;
+        let contents =
+            contents.map_err(|source| ConvertError::Content { field: "space.parts.contents", source })?;
         Ok::<_, ConvertError>(SpacePart { id, dim: dim as usize, contents })
     };
     let parts = parts.into_iter().map(part).collect::<Result<_, _>>()?;

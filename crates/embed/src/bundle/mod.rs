@@ -1,167 +1,103 @@
-//! A bundle: encoders of one space, with what it takes to use them.
+//! A bundle: encoders with what it takes to use them, of one space or of several.
 //!
+//! ```text
+//! bundle.toml ──► one space: encoders, calibration, hubs, self-test (space/)
+//!     └─ members ──► a space each, from a folder each, that takes some contents ──► one bundle (joined.rs)
+//! ```
 //! | file | holds |
 //! | --- | --- |
-//! | `manifest.rs` | `bundle.toml` as it is written |
-//! | `facts.rs` | what the manifest says, checked: [`BundleInfo`], calibration |
-//! | `cutting.rs` | how media are cut and sized: [`Cutting`] |
-//! | `costs.rs` | what an input costs |
-//! | `files.rs` | [`BundleFiles`]: where bytes come from |
-//! | `load.rs` | from manifest and files to an encoder or the caption decoder |
-//! | `preprocess.rs` | what the steps before an encoder make of its inputs |
-//! | `lazy.rs` | what loads at first use |
-//! | `names.rs` | sentences in which names alone are asked |
-//! | `hubs.rs` | hub values of points, from the bundle's reference queries |
-//! | `selftest.rs` | stored inputs and expected vectors |
+//! | `space/` | the encoders of one space, and the manifest that names them |
+//! | `joined.rs` | which members a manifest names, and what each of them takes |
+//! | `merged.rs` | what a bundle of members is: spaces, calibration, cutting |
+//! | `merged_hubs.rs` | hub values of points that lie in several spaces |
 
-mod costs;
-mod cutting;
-mod facts;
-mod files;
-mod hubs;
-mod lazy;
-mod load;
-mod manifest;
-mod names;
-mod preprocess;
-mod selftest;
+mod joined;
+mod merged;
+mod merged_hubs;
+mod space;
 
 use std::sync::Arc;
 
-use sensorium_types::{CalibrationTable, HubBank, Language, Modality, SpaceInfo};
+use sensorium_types::{CalibrationTable, Content, HubBank, Language, Modality, SpaceInfo};
 
-use crate::detector::Detector;
-use crate::input::check_audio;
-use crate::threads::Threads;
-use crate::tokenizer::Tokenizer;
-use crate::{Batch, Captioner, EmbedError, Embedding, Encoder, Grid, Image, Input};
+use crate::{Captioner, EmbedError, Embedding, Encoder, Grid, Image, Input};
 
-pub(crate) use costs::Costs;
-pub use cutting::{AudioCutting, Cutting, Fit, ImageFilter, TextCutting, VideoCutting};
-pub use facts::{BundleInfo, EncoderInfo, GeneratorInfo, HubsInfo, Licence};
-pub use files::{BundleFiles, FolderFiles, StaticFiles};
+pub use space::{
+    AudioCutting, BundleFiles, BundleInfo, Cutting, EncoderInfo, Fit, FolderFiles, GeneratorInfo, HubsInfo,
+    ImageFilter, Licence, LoadOptions, StaticFiles, TextCutting, VideoCutting,
+};
 
-use facts::Facts;
-use hubs::{Banks, BundleHubs};
-use lazy::Lazy;
-use manifest::{FileRow, Manifest};
+pub(crate) use space::Costs;
 
-const MANIFEST_FILE: &str = "bundle.toml";
+use joined::Member;
+use merged::Merged;
+use merged_hubs::MergedHubs;
 
-/// How a bundle is loaded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LoadOptions {
-    /// Threads that encoders compute on, at least 1.
-    pub threads: usize,
-}
-
-impl Default for LoadOptions {
-    /// As many threads as the machine runs at once.
-    fn default() -> Self {
-        Self { threads: std::thread::available_parallelism().map_or(1, usize::from) }
-    }
-}
-
-/// Encoders of one space. Cheap to load: only `bundle.toml` is read, each encoder loads when it is first asked, so that
-/// a text query pays for the text encoder only.
+/// Encoders of one space, or of several whose vectors lie side by side in one collection (`sensorium_types::SpaceInfo`). Cheap to
+/// load: only `bundle.toml` is read, each encoder loads when it is first asked, so that a text query pays for the text encoders only.
 #[derive(Debug)]
 pub struct Bundle {
-    facts: Facts,
-    costs: Costs,
-    manifest: Manifest,
-    files: Box<dyn BundleFiles>,
-    threads: Threads,
-    text: Lazy<dyn Encoder>,
-    image: Lazy<dyn Encoder>,
-    audio: Lazy<dyn Encoder>,
-    video: Lazy<dyn Encoder>,
-    /// Texts in the languages that the first text encoder does not read.
-    other_texts: Lazy<dyn Encoder>,
-    detector: Lazy<Detector>,
-    tokenizer: Lazy<Tokenizer>,
-    captioner: Lazy<dyn Captioner>,
-    audio_captioner: Lazy<dyn Captioner>,
-    banks: Lazy<Banks>,
+    /// In order; at least one.
+    members: Vec<Member>,
+    merged: Merged,
 }
 
 impl Bundle {
-    /// Reads `bundle.toml`.
+    /// Reads `bundle.toml`, and that of each member where it names some.
     ///
     /// # Errors
-    /// If the manifest is missing, of another format, or contradicts itself. Faults of an encoder's files show at its
+    /// If a manifest is missing, of another format, or contradicts itself or another. Faults of an encoder's files show at its
     /// first use, or at [`Bundle::self_test`].
     pub fn load(files: impl BundleFiles + 'static, options: LoadOptions) -> Result<Arc<Self>, EmbedError> {
-        let manifest = Manifest::parse(&files.read(MANIFEST_FILE)?)?;
-        let facts = Facts::new(&manifest)?;
-        let threads = Threads::new(options.threads)?;
-        let costs = Costs::of(&manifest)?;
-        Ok(Arc::new(Self {
-            facts,
-            costs,
-            manifest,
-            files: Box::new(files),
-            threads,
-            text: Lazy::default(),
-            image: Lazy::default(),
-            audio: Lazy::default(),
-            video: Lazy::default(),
-            other_texts: Lazy::default(),
-            detector: Lazy::default(),
-            tokenizer: Lazy::default(),
-            captioner: Lazy::default(),
-            audio_captioner: Lazy::default(),
-            banks: Lazy::default(),
-        }))
+        let (id, members) = joined::members(Arc::new(files), options)?;
+        let merged = Merged::new(id, &members)?;
+        Ok(Arc::new(Self { members, merged }))
     }
 
     /// What the bundle is.
     pub fn info(&self) -> &BundleInfo {
-        &self.facts.info
+        &self.merged.info
     }
 
-    /// The space that all encoders map into.
+    /// The space, or the spaces, that its encoders map into.
     pub fn space(&self) -> SpaceInfo {
-        self.facts.space.clone()
+        self.merged.space.clone()
     }
 
     /// Mean and deviation of the cosine of random pairs.
     pub fn calibration(&self) -> &CalibrationTable {
-        &self.facts.calibration
+        &self.merged.calibration
     }
 
     /// The same, of corrected cosines where a pair is corrected; of the others as it is.
     pub fn corrected_calibration(&self) -> &CalibrationTable {
-        &self.facts.corrected
+        &self.merged.corrected
     }
 
     /// What makes the hub values of points; `None` if the bundle corrects nothing. Its vectors load at their first use.
-    pub fn hubs(self: &Arc<Self>) -> Option<Arc<dyn HubBank>> {
-        BundleHubs::new(Arc::clone(self)).map(|hubs| -> Arc<dyn HubBank> { Arc::new(hubs) })
+    pub fn hubs(&self) -> Option<Arc<dyn HubBank>> {
+        MergedHubs::new(&self.members, &self.merged.space)
     }
 
     /// The sentences in which a text that is a name alone is asked of images besides; none for any other text. English, as the first
     /// text encoder reads.
     pub fn sentences(&self, text: &str) -> Vec<String> {
-        self.facts.names.sentences(text)
-    }
-
-    fn banks(&self) -> Result<Arc<Banks>, EmbedError> {
-        self.banks.get(|| Banks::load(self).map(Arc::new))
+        self.member_of(Modality::Image).map_or_else(Vec::new, |member| member.space.sentences(text))
     }
 
     /// How media are cut and sized for these encoders.
     pub fn cutting(&self) -> Cutting {
-        self.facts.cutting
+        self.merged.cutting
     }
 
     /// What inputs cost.
     pub(crate) fn costs(&self) -> Costs {
-        self.costs
+        self.merged.costs
     }
 
     /// Whether the bundle encodes a modality.
     pub fn encodes(&self, modality: Modality) -> bool {
-        self.manifest.encoder(modality).is_some()
+        self.member_of(modality).is_some()
     }
 
     /// Loads every encoder that the bundle has, the caption decoders and the reference queries; encoders and
@@ -170,18 +106,9 @@ impl Bundle {
     /// # Errors
     /// The first fault of a file, a weight, or of the numbers.
     pub fn self_test(&self) -> Result<(), EmbedError> {
-        for encoder in &self.facts.info.encoders {
-            self.encoder(encoder.modality)?;
-        }
-        if self.manifest.other_texts().is_some() {
-            self.detector()?;
-            self.other_texts()?;
-        }
-        for modality in self.captioned() {
-            self.captioner(modality)?;
-        }
-        self.banks()?;
-        Ok(())
+        self.members
+            .iter()
+            .try_for_each(|member| member.space.self_test(|modality| member.takes(content_of(modality))))
     }
 
     /// Compares the files that were taken over into the bundle with the hashes that were noted then.
@@ -189,29 +116,22 @@ impl Bundle {
     /// # Errors
     /// [`EmbedError::Hash`] for the first that differs.
     pub fn check_files(&self) -> Result<(), EmbedError> {
-        for FileRow { name, bytes, sha256 } in &self.manifest.files {
-            let file = self.files.open(name)?;
-            let received = if file.len() == *bytes {
-                load::hash_of(name, &file)?
-            } else {
-                format!("that of {} bytes instead of {bytes}", file.len())
-            };
-            load::compare(name, sha256, &received)?;
-        }
-        Ok(())
+        self.members.iter().try_for_each(|member| member.space.check_files())
     }
 
-    /// A self-test file of this machine's own vectors: later loads, and other machines, must give the same.
+    /// A self-test file of this machine's own vectors: later loads, and other machines, must give the same. Of a bundle of one space.
     ///
     /// # Errors
     /// As [`Bundle::embed`].
     pub fn record_self_test(&self, texts: &[&str], image: &Image) -> Result<Vec<u8>, EmbedError> {
-        selftest::record(self, texts, image)
+        self.encoding(Modality::Image)?.record_self_test(texts, image)
     }
 
     /// What the bundle can put into words: images, audio, both or nothing.
     pub fn captioned(&self) -> impl Iterator<Item = Modality> + '_ {
-        [Modality::Image, Modality::Audio].into_iter().filter(|of| self.manifest.captioner(*of).is_some())
+        [Modality::Image, Modality::Audio].into_iter().filter(|of| {
+            self.member_of(*of).is_some_and(|member| member.space.captioned().any(|other| other == *of))
+        })
     }
 
     /// What puts images (for videos, their frames) or audio into words, loaded and tested.
@@ -219,18 +139,8 @@ impl Bundle {
     /// # Errors
     /// [`EmbedError::NoCaptioner`] if the bundle has none, else the first fault of its files or numbers.
     pub fn captioner(&self, modality: Modality) -> Result<Arc<dyn Captioner>, EmbedError> {
-        let (lazy, modality) = match modality {
-            Modality::Image | Modality::Video => (&self.captioner, Modality::Image),
-            Modality::Audio => (&self.audio_captioner, Modality::Audio),
-            Modality::Text => return Err(EmbedError::NoCaptioner { modality }),
-        };
-        lazy.get(|| {
-            let start = std::time::Instant::now();
-            let captioner = load::captioner(self, modality)?;
-            selftest::run_captioner(self, modality, captioner.as_ref())?;
-            tracing::debug!(%modality, seconds = start.elapsed().as_secs_f64(), "load a caption decoder");
-            Ok(captioner)
-        })
+        let member = self.member_of(modality).ok_or(EmbedError::NoCaptioner { modality })?;
+        member.space.captioner(modality)
     }
 
     /// What the stem of the image encoder sees, for that encoder and the caption decoder to share.
@@ -238,14 +148,7 @@ impl Bundle {
     /// # Errors
     /// [`EmbedError::InvalidInput`] for an image of another size than the encoder's; the faults of loading it.
     pub fn grids(&self, images: &[&Image]) -> Result<Vec<Grid>, EmbedError> {
-        for (index, image) in images.iter().enumerate() {
-            image
-                .check(self.facts.cutting.image_size)
-                .map_err(|fault| EmbedError::InvalidInput { index, fault })?;
-        }
-        let encoder = self.encoder(Modality::Image)?;
-        let stem = encoder.stem().ok_or(EmbedError::NoEncoder { modality: Modality::Image })?;
-        stem.grids(images)
+        self.encoding(Modality::Image)?.grids(images)
     }
 
     /// What the audio encoder hears at each moment, for the caption decoder.
@@ -253,32 +156,15 @@ impl Bundle {
     /// # Errors
     /// [`EmbedError::InvalidInput`] for an audio clip that the encoder cannot take; the faults of loading it.
     pub fn audio_grids(&self, audios: &[&[f32]]) -> Result<Vec<Grid>, EmbedError> {
-        for (index, samples) in audios.iter().enumerate() {
-            check_audio(samples).map_err(|fault| EmbedError::InvalidInput { index, fault })?;
-        }
-        let encoder = self.encoder(Modality::Audio)?;
-        let tokens = encoder.audio_tokens().ok_or(EmbedError::NoEncoder { modality: Modality::Audio })?;
-        tokens.tokens(audios)
+        self.encoding(Modality::Audio)?.audio_grids(audios)
     }
 
-    /// The encoder of a modality, loaded and tested.
+    /// The encoder of a modality, loaded and tested; of texts in several spaces, that of the first.
     ///
     /// # Errors
     /// [`EmbedError::NoEncoder`] if the bundle has none, else the first fault of its files or numbers.
     pub fn encoder(&self, modality: Modality) -> Result<Arc<dyn Encoder>, EmbedError> {
-        let lazy = match modality {
-            Modality::Text => &self.text,
-            Modality::Image => &self.image,
-            Modality::Audio => &self.audio,
-            Modality::Video => &self.video,
-        };
-        lazy.get(|| {
-            let start = std::time::Instant::now();
-            let encoder = load::encoder(self, modality)?;
-            selftest::run(self, encoder.as_ref())?;
-            tracing::debug!(%modality, seconds = start.elapsed().as_secs_f64(), "load an encoder");
-            Ok(encoder)
-        })
+        self.encoding(modality)?.encoder(modality)
     }
 
     /// The language in which a text is read: what it seems to be, of those that the bundle has an encoder for, else
@@ -287,141 +173,85 @@ impl Bundle {
     /// # Errors
     /// The first fault of the bundle's files.
     pub fn language(&self, text: &str) -> Result<Language, EmbedError> {
-        match self.manifest.other_texts() {
-            Some(_) => Ok(self.detector()?.language(text)),
-            None => Ok(Language::English),
+        for member in self.members_of(Content::Text) {
+            let language = member.space.language(text)?;
+            if language != Language::English {
+                return Ok(language);
+            }
         }
-    }
-
-    fn detector(&self) -> Result<Arc<Detector>, EmbedError> {
-        self.detector.get(|| load::detector(self))
-    }
-
-    /// The text encoder of other languages, loaded and tested.
-    fn other_texts(&self) -> Result<Arc<dyn Encoder>, EmbedError> {
-        self.other_texts.get(|| {
-            let encoder = load::other_texts(self)?;
-            selftest::run_other_texts(self, encoder.as_ref())?;
-            Ok(encoder)
-        })
+        Ok(Language::English)
     }
 
     /// Encodes inputs on the bundle's threads, those of one kind together.
     ///
     /// # Shapes
-    /// n inputs -> n vectors of L2 norm 1, in the order of the inputs
+    /// n inputs -> n vectors of L2 norm 1, in the order of the inputs, each of the dimension of its content
     ///
     /// # Errors
     /// [`EmbedError::InvalidInput`] for an input that no encoder can take; the faults of loading an encoder.
     pub fn embed(&self, inputs: &[Input]) -> Result<Vec<Embedding>, EmbedError> {
         self.check(inputs)?;
-        let mut kinds = Kinds::default();
-        for (index, input) in inputs.iter().enumerate() {
-            let language = match input {
-                Input::Text(text) => self.language(text)?,
-                Input::TextIn(language, _) => *language,
-                Input::Frames(_) | Input::Audio(_) => Language::English,
-            };
-            kinds.add(index, input, language);
+        if let [alone] = self.members.as_slice() {
+            return alone.space.embed(inputs);
         }
         let mut vectors = vec![Vec::new(); inputs.len()];
-        let Kinds { texts, other_texts, images, videos, audios } = kinds;
-        let encoder = |modality| move || self.encoder(modality);
-        fill(encoder(Modality::Text), &texts.places, Batch::Texts(&texts.items), &mut vectors)?;
-        let other = || self.other_texts();
-        fill(other, &other_texts.places, Batch::Texts(&other_texts.items), &mut vectors)?;
-        fill(encoder(Modality::Image), &images.places, Batch::Images(&images.items), &mut vectors)?;
-        fill(encoder(Modality::Video), &videos.places, Batch::Videos(&videos.items), &mut vectors)?;
-        fill(encoder(Modality::Audio), &audios.places, Batch::Audios(&audios.items), &mut vectors)?;
+        for member in &self.members {
+            let (mut places, mut own) = (Vec::new(), Vec::new());
+            for (place, input) in inputs.iter().enumerate() {
+                if member.takes(content_of(input.modality())) {
+                    places.push(place);
+                    own.push(member.as_it_reads(input));
+                }
+            }
+            for (place, vector) in places.into_iter().zip(member.space.embed(&own)?) {
+                if let Some(all) = vectors.get_mut(place) {
+                    all.extend(vector);
+                }
+            }
+        }
+        let shares = self.members_of(Content::Text).count();
+        if shares > 1 {
+            let share = 1.0 / (shares as f32).sqrt();
+            let texts = inputs.iter().zip(&mut vectors);
+            let texts = texts.filter(|(input, _)| content_of(input.modality()) == Content::Text);
+            texts.flat_map(|(_, vector)| vector).for_each(|number| *number *= share);
+        }
         Ok(vectors)
     }
 
     /// Checks inputs without encoding them.
     pub(crate) fn check(&self, inputs: &[Input]) -> Result<(), EmbedError> {
         for (index, input) in inputs.iter().enumerate() {
-            if let Input::TextIn(language, _) = input {
-                self.check_language(*language)?;
+            if let Input::TextIn(language, _) = input
+                && !self.members_of(Content::Text).any(|member| member.space.reads(*language))
+            {
+                return Err(EmbedError::NoLanguage { language: *language });
             }
-            let modality = input.modality();
-            if !self.encodes(modality) {
-                return Err(EmbedError::NoEncoder { modality });
-            }
-            input
-                .check(self.facts.cutting.image_size)
-                .map_err(|fault| EmbedError::InvalidInput { index, fault })?;
+            self.encoding(input.modality())?.check(index, input)?;
         }
         Ok(())
     }
 
-    fn check_language(&self, language: Language) -> Result<(), EmbedError> {
-        let others = self.manifest.other_texts().map_or(&[][..], |encoder| &encoder.languages);
-        if language == Language::English || others.contains(&language) {
-            return Ok(());
-        }
-        Err(EmbedError::NoLanguage { language })
+    fn members_of(&self, content: Content) -> impl Iterator<Item = &Member> + '_ {
+        self.members.iter().filter(move |member| member.takes(content))
+    }
+
+    /// The first member that encodes a modality.
+    fn member_of(&self, modality: Modality) -> Option<&Member> {
+        self.members_of(content_of(modality)).find(|member| member.space.encodes(modality))
+    }
+
+    fn encoding(&self, modality: Modality) -> Result<&space::OneSpace, EmbedError> {
+        let member = self.member_of(modality).ok_or(EmbedError::NoEncoder { modality })?;
+        Ok(member.space.as_ref())
     }
 }
 
-/// Encodes inputs of one kind, and puts each vector in its place among all.
-fn fill(
-    encoder: impl FnOnce() -> Result<Arc<dyn Encoder>, EmbedError>,
-    places: &[usize],
-    batch: Batch<'_>,
-    vectors: &mut [Embedding],
-) -> Result<(), EmbedError> {
-    if batch.is_empty() {
-        return Ok(());
-    }
-    for (place, vector) in places.iter().zip(encoder()?.embed(batch)?) {
-        if let Some(slot) = vectors.get_mut(*place) {
-            *slot = vector;
-        }
-    }
-    Ok(())
-}
-
-/// Inputs of one kind, with their places among all.
-#[derive(Debug)]
-struct Kind<T> {
-    places: Vec<usize>,
-    items: Vec<T>,
-}
-
-impl<T> Default for Kind<T> {
-    fn default() -> Self {
-        Self { places: Vec::new(), items: Vec::new() }
-    }
-}
-
-impl<T> Kind<T> {
-    fn push(&mut self, place: usize, item: T) {
-        self.places.push(place);
-        self.items.push(item);
-    }
-}
-
-#[derive(Debug, Default)]
-struct Kinds<'a> {
-    texts: Kind<&'a str>,
-    /// Those for the encoder of other languages.
-    other_texts: Kind<&'a str>,
-    images: Kind<&'a Image>,
-    videos: Kind<&'a [Image]>,
-    audios: Kind<&'a [f32]>,
-}
-
-impl<'a> Kinds<'a> {
-    fn add(&mut self, place: usize, input: &'a Input, language: Language) {
-        match input {
-            Input::Text(text) | Input::TextIn(_, text) => match language {
-                Language::English => self.texts.push(place, text),
-                Language::German | Language::French | Language::Czech => self.other_texts.push(place, text),
-            },
-            Input::Frames(frames) => match frames.as_slice() {
-                [image] => self.images.push(place, image),
-                video => self.videos.push(place, video),
-            },
-            Input::Audio(samples) => self.audios.push(place, samples),
-        }
+/// What the points of a modality's main track contain.
+const fn content_of(modality: Modality) -> Content {
+    match modality {
+        Modality::Image | Modality::Video => Content::Image,
+        Modality::Audio => Content::Audio,
+        Modality::Text => Content::Text,
     }
 }

@@ -1,6 +1,8 @@
 //! What is asked of the store: a vector, and what turns its cosines into scores.
 
-use sensorium_types::{AssetId, Calibration, CalibrationTable, Content, HubWeights, SpaceInfo, SubQuery, Track};
+use sensorium_types::{
+    AssetId, Calibration, CalibrationTable, Content, HubWeights, SpaceInfo, SubQuery, Track,
+};
 
 use super::terms::Asked;
 use crate::{EngineError, vectors};
@@ -228,7 +230,11 @@ mod tests {
         SpaceInfo::one("test", 2, "test@1")
     }
 
-    fn made(terms: Vec<Asked>, make: Make, table: Option<&CalibrationTable>) -> Result<QueryParts, EngineError> {
+    fn made(
+        terms: Vec<Asked>,
+        make: Make,
+        table: Option<&CalibrationTable>,
+    ) -> Result<QueryParts, EngineError> {
         QueryParts::new(terms, make, (&space(), table))
     }
 
@@ -341,14 +347,8 @@ mod tests {
     #[test]
     fn sums_that_point_nowhere_are_usage_errors() {
         let one = |weight| asked(weight, &[1.0, 0.0], Some(Content::Text));
-        assert!(matches!(
-            made(vec![one(-1.0)], Make::default(), None),
-            Err(EngineError::NoPositiveTerm)
-        ));
-        assert!(matches!(
-            made(Vec::new(), Make::default(), None),
-            Err(EngineError::NoPositiveTerm)
-        ));
+        assert!(matches!(made(vec![one(-1.0)], Make::default(), None), Err(EngineError::NoPositiveTerm)));
+        assert!(matches!(made(Vec::new(), Make::default(), None), Err(EngineError::NoPositiveTerm)));
         let cancelled = made(vec![one(1.0), one(-0.9995)], Make::default(), None);
         assert!(matches!(cancelled, Err(EngineError::EmptySum { .. })));
         assert!(made(vec![one(1.0), one(-0.99)], Make::default(), None).is_ok());
@@ -370,7 +370,8 @@ mod tests {
         let of = |terms: Vec<Asked>| {
             QueryParts::new(terms, ONE, (&space, Some(&table()))).expect("parts").parts.remove(0)
         };
-        let close = |a: &[f32], b: &[f32]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-6);
+        let close =
+            |a: &[f32], b: &[f32]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-6);
         let alone = of(vec![text.clone()]);
         assert!(close(&vector_of(&alone, Content::Image), &[1.0, 0.0]));
         assert!(close(&vector_of(&alone, Content::Audio), &[0.0, 1.0]));

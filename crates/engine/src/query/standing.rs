@@ -28,7 +28,8 @@ impl Standing {
         ends_with_the_call.disarm();
         let space = sources.store.space();
         let make = Make { late: false, keeps_captions, corrects: sources.corrects };
-        let QueryParts { parts, exclude } = QueryParts::new(asked?, make, (&space, sources.calibration.as_ref()))?;
+        let QueryParts { parts, exclude } =
+            QueryParts::new(asked?, make, (&space, sources.calibration.as_ref()))?;
         let part = parts.into_iter().next().ok_or(EngineError::NoPositiveTerm)?;
         Ok(Self { sources, part, exclude })
     }

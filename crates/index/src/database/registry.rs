@@ -59,8 +59,13 @@ struct Registration {
 
 impl Registration {
     fn new(name: &str, space: &SpaceInfo, replaces: Option<Replaces>) -> Self {
-        let registration =
-            Self { format: format_of(space), name: name.to_owned(), space: space.clone(), replaces, checksum: None };
+        let registration = Self {
+            format: format_of(space),
+            name: name.to_owned(),
+            space: space.clone(),
+            replaces,
+            checksum: None,
+        };
         Self { checksum: Some(registration.sum()), ..registration }
     }
 

@@ -47,8 +47,8 @@ pub(crate) use keys::{
 pub(crate) use lock::WriterLock;
 pub use lock::has_writer;
 pub(crate) use mark::{FILE as MARK_FILE, HighWater};
-pub(crate) use rocks::{Access, Batch, Rocks, View as RocksView};
 pub(crate) use meta_row::{MetaRow, format_of};
+pub(crate) use rocks::{Access, Batch, Rocks, View as RocksView};
 pub(crate) use rows::{
     ASSET_FILE_KEY, AddedRow, AssetFileRow, AssetTies, COLUMN_FILE_KEY, ChangedRow, ColumnFileRow, HubRow,
     INDEXED_KEY, IndexedRow, KEEP_KEY, KeepRow, LOSS_KEY, LossRow, META_KEY, NOTED_KEY, NotedRow,

@@ -3,9 +3,7 @@
 
 use std::borrow::Cow;
 
-use sensorium_types::{
-    AssetId, Content, FailureReason, HubValues, ReasonKind, SourceRow, SourceState, Span,
-};
+use sensorium_types::{AssetId, Content, FailureReason, HubValues, ReasonKind, SourceRow, SourceState, Span};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 

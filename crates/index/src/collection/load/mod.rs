@@ -23,8 +23,8 @@ use sensorium_types::SpaceInfo;
 use super::view::View;
 use crate::error::IndexError;
 use crate::storage::{
-    AssetOffset, Family, INDEXED_KEY, IndexedRow, KEEP_KEY, META_KEY, MetaRow, PointOffset, SPACES_FORMAT,
-    RocksView, Row, STATE_KEY, StateRow, decode_offset_key,
+    AssetOffset, Family, INDEXED_KEY, IndexedRow, KEEP_KEY, META_KEY, MetaRow, PointOffset, RocksView, Row,
+    SPACES_FORMAT, STATE_KEY, StateRow, decode_offset_key,
 };
 
 /// What is done about rows that do not fit together.

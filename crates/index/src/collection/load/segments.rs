@@ -212,7 +212,8 @@ impl Loader<'_> {
             }
             let owner = self.owners.get(&PointOffset(point)).copied();
             let of_owner = || owner.and_then(|(_, track)| SegmentKind::of_code(track));
-            let place = places.get(&point).and_then(|(number, place)| Some((filling.get_mut(*number)?, *place)));
+            let place =
+                places.get(&point).and_then(|(number, place)| Some((filling.get_mut(*number)?, *place)));
             let kind = place.as_ref().map(|((kind, _), _)| *kind).or_else(of_owner);
             vector.clear();
             let dim = kind.map_or(self.space.dim, |kind| self.space.dim_of(kind.content()));

@@ -15,9 +15,9 @@ use sensorium_types::{
 
 use super::{Collection, segment_file};
 use crate::storage::{
-    Access, AssetOffset, Batch, FORMAT, Family, HubRow, META_KEY, MetaRow, OLD_GRAPH_KEY, PointOffset, SPACES_FORMAT,
-    RECALL_KEY, Recovery, Rocks, Row as _, SEGMENTS_KEY, SharedMemory, asset_key, chunk_key, encode_vector,
-    hub_key, point_key, point_offset_key,
+    Access, AssetOffset, Batch, FORMAT, Family, HubRow, META_KEY, MetaRow, OLD_GRAPH_KEY, PointOffset,
+    RECALL_KEY, Recovery, Rocks, Row as _, SEGMENTS_KEY, SPACES_FORMAT, SharedMemory, asset_key, chunk_key,
+    encode_vector, hub_key, point_key, point_offset_key,
 };
 use crate::{Database, GraphParams, IndexError, MemoryBudget, OpenOptions, Planning, Tuning};
 

@@ -1,6 +1,6 @@
 //! From the steps of `preprocess` to what an encoder is given.
 
-use super::Bundle;
+use super::OneSpace;
 use super::manifest::{Channels, EncoderRow, Operation, fact};
 use crate::EmbedError;
 use crate::encoders::{Levels, Normalise};
@@ -36,7 +36,7 @@ pub(super) fn levels(row: &EncoderRow) -> Result<Levels, EmbedError> {
 }
 
 /// Samples a second of an encoder of audio.
-pub(super) fn sample_rate(bundle: &Bundle, row: &EncoderRow) -> Result<u32, EmbedError> {
+pub(super) fn sample_rate(bundle: &OneSpace, row: &EncoderRow) -> Result<u32, EmbedError> {
     let audio = bundle.facts.cutting.audio;
     Ok(audio.ok_or_else(|| fact(format!("encoder {} does not say how audio is cut", row.id)))?.sample_rate_hz)
 }

@@ -12,12 +12,12 @@
 use safetensors::tensor::{Dtype, TensorView};
 use sensorium_types::Modality;
 
-use super::Bundle;
+use super::OneSpace;
 use crate::weights::Weights;
 use crate::{Batch, Captioner, EmbedError, Encoder, Image};
 
 /// Tests one encoder. Videos are frames, whose encoder is tested on its own.
-pub(super) fn run(bundle: &Bundle, encoder: &dyn Encoder) -> Result<(), EmbedError> {
+pub(super) fn run(bundle: &OneSpace, encoder: &dyn Encoder) -> Result<(), EmbedError> {
     let Some(row) = &bundle.manifest.selftest else { return Ok(()) };
     let mut stored = Weights::parse(&row.file, bundle.files.open(&row.file)?)?;
     let dim = bundle.facts.space.dim;
@@ -43,7 +43,7 @@ pub(super) fn run(bundle: &Bundle, encoder: &dyn Encoder) -> Result<(), EmbedErr
 }
 
 /// Tests the text encoder of other languages.
-pub(super) fn run_other_texts(bundle: &Bundle, encoder: &dyn Encoder) -> Result<(), EmbedError> {
+pub(super) fn run_other_texts(bundle: &OneSpace, encoder: &dyn Encoder) -> Result<(), EmbedError> {
     let Some(row) = &bundle.manifest.selftest else { return Ok(()) };
     let mut stored = Weights::parse(&row.file, bundle.files.open(&row.file)?)?;
     let texts: Vec<&str> = row.languages.iter().map(String::as_str).collect();
@@ -54,7 +54,7 @@ pub(super) fn run_other_texts(bundle: &Bundle, encoder: &dyn Encoder) -> Result<
 
 /// Tests a caption decoder on the image or the audio that the encoder of those is tested on.
 pub(super) fn run_captioner(
-    bundle: &Bundle,
+    bundle: &OneSpace,
     modality: Modality,
     captioner: &dyn Captioner,
 ) -> Result<(), EmbedError> {
@@ -81,7 +81,7 @@ pub(super) fn run_captioner(
 }
 
 /// Makes the file of a self-test for texts and images.
-pub(super) fn record(bundle: &Bundle, texts: &[&str], image: &Image) -> Result<Vec<u8>, EmbedError> {
+pub(super) fn record(bundle: &OneSpace, texts: &[&str], image: &Image) -> Result<Vec<u8>, EmbedError> {
     let text = bundle.encoder(Modality::Text)?.embed(Batch::Texts(texts))?;
     let vector = bundle.encoder(Modality::Image)?.embed(Batch::Images(&[image]))?;
     let bytes = |vectors: &[Vec<f32>]| -> Vec<u8> {
@@ -103,7 +103,7 @@ pub(super) fn record(bundle: &Bundle, texts: &[&str], image: &Image) -> Result<V
     safetensors::serialize(views, None).map_err(failed)
 }
 
-fn image(bundle: &Bundle, stored: &mut Weights) -> Result<Image, EmbedError> {
+fn image(bundle: &OneSpace, stored: &mut Weights) -> Result<Image, EmbedError> {
     let size = bundle.facts.cutting.image_size;
     let shape = [size as usize, size as usize, 3];
     Ok(Image { width: size, height: size, pixels: stored.unsigned("image.pixels", &shape)? })

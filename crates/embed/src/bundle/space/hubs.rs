@@ -22,7 +22,7 @@ use sensorium_kernels::{dot_many, l2_normalize};
 use sensorium_types::{Content, HubBank, HubValues};
 use sha2::{Digest, Sha256};
 
-use super::Bundle;
+use super::OneSpace;
 use super::load::checked;
 use super::manifest::{HubsRow, fact};
 use crate::EmbedError;
@@ -51,7 +51,7 @@ pub(super) struct Banks(Vec<Bank>);
 
 impl Banks {
     /// Reads the tensors.
-    pub(super) fn load(bundle: &Bundle) -> Result<Self, EmbedError> {
+    pub(super) fn load(bundle: &OneSpace) -> Result<Self, EmbedError> {
         let dim = bundle.facts.space.dim;
         let mut banks = Vec::with_capacity(bundle.manifest.hubs.len());
         let mut tensors: HashMap<(&str, &str), Arc<[f32]>> = HashMap::new();
@@ -154,13 +154,13 @@ fn mean_of_highest(numbers: &mut [f32], k: usize) -> f32 {
 /// The reference queries of a bundle, which load at their first use.
 #[derive(Debug)]
 pub(super) struct BundleHubs {
-    bundle: Arc<Bundle>,
+    bundle: Arc<OneSpace>,
     id: u64,
 }
 
 impl BundleHubs {
     /// Those of a bundle; `None` if it has none.
-    pub(super) fn new(bundle: Arc<Bundle>) -> Option<Self> {
+    pub(super) fn new(bundle: Arc<OneSpace>) -> Option<Self> {
         if bundle.manifest.hubs.is_empty() {
             return None;
         }

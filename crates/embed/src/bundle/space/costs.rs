@@ -49,6 +49,22 @@ impl Costs {
         Ok(costs)
     }
 
+    /// Those of several bundles' encoders: of images and of audio by the one that takes them, of texts by all that read them.
+    pub(in super::super) fn merged(
+        image: Option<Self>,
+        audio: Option<Self>,
+        texts: impl Iterator<Item = Self>,
+    ) -> Self {
+        let mut merged = Self { token: 0, max_tokens: 0, ..Self::MINI };
+        merged.image = image.map_or(merged.image, |of| of.image);
+        merged.audio = audio.map_or(merged.audio, |of| of.audio);
+        for of in texts {
+            merged.token += of.token;
+            merged.max_tokens = merged.max_tokens.max(of.max_tokens);
+        }
+        merged
+    }
+
     /// Of an input.
     pub(crate) fn input(&self, input: &Input) -> u64 {
         match input {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sensorium_types::Modality;
 use serde::de::DeserializeOwned;
 
-use super::Bundle;
+use super::OneSpace;
 use super::manifest::{EncoderRow, Family, PadRow, Role, TokenizerRow, WeightsRow, fact};
 use super::preprocess::{levels, mel_spec, normalise, sample_rate};
 use crate::caption::{CaptionConfig, CaptionDecoder};
@@ -25,25 +25,25 @@ use crate::{Captioner, EmbedError, Encoder};
 const CELL_PIXELS: usize = 32;
 
 /// Loads the encoder of a modality.
-pub(super) fn encoder(bundle: &Bundle, modality: Modality) -> Result<Arc<dyn Encoder>, EmbedError> {
+pub(super) fn encoder(bundle: &OneSpace, modality: Modality) -> Result<Arc<dyn Encoder>, EmbedError> {
     let row = bundle.manifest.encoder(modality).ok_or(EmbedError::NoEncoder { modality })?;
     of_row(bundle, row)
 }
 
 /// Loads the text encoder of other languages.
-pub(super) fn other_texts(bundle: &Bundle) -> Result<Arc<dyn Encoder>, EmbedError> {
+pub(super) fn other_texts(bundle: &OneSpace) -> Result<Arc<dyn Encoder>, EmbedError> {
     let modality = Modality::Text;
     of_row(bundle, bundle.manifest.other_texts().ok_or(EmbedError::NoEncoder { modality })?)
 }
 
 /// Loads what tells those languages from English.
-pub(super) fn detector(bundle: &Bundle) -> Result<Arc<Detector>, EmbedError> {
+pub(super) fn detector(bundle: &OneSpace) -> Result<Arc<Detector>, EmbedError> {
     let modality = Modality::Text;
     let row = bundle.manifest.other_texts().ok_or(EmbedError::NoEncoder { modality })?;
     Ok(Arc::new(Detector::load(weights(bundle, row, Role::Detector)?, &row.languages)?))
 }
 
-fn of_row(bundle: &Bundle, row: &EncoderRow) -> Result<Arc<dyn Encoder>, EmbedError> {
+fn of_row(bundle: &OneSpace, row: &EncoderRow) -> Result<Arc<dyn Encoder>, EmbedError> {
     let expected = match row.family {
         Family::Minilm | Family::SmallText | Family::VitText => Modality::Text,
         Family::HybridImage | Family::VitImage => Modality::Image,
@@ -74,7 +74,7 @@ fn of_row(bundle: &Bundle, row: &EncoderRow) -> Result<Arc<dyn Encoder>, EmbedEr
     Ok(encoder)
 }
 
-fn text(bundle: &Bundle, row: &EncoderRow) -> Result<TextEncoder, EmbedError> {
+fn text(bundle: &OneSpace, row: &EncoderRow) -> Result<TextEncoder, EmbedError> {
     let config: TextConfig = config(row)?;
     let tokenizer_row = tokenizer_row(row)?;
     // Reading half a megabyte of JSON takes as long as half of the weights: side by side.
@@ -99,7 +99,7 @@ fn text(bundle: &Bundle, row: &EncoderRow) -> Result<TextEncoder, EmbedError> {
     }
 }
 
-fn small_text(bundle: &Bundle, row: &EncoderRow) -> Result<TextEncoder, EmbedError> {
+fn small_text(bundle: &OneSpace, row: &EncoderRow) -> Result<TextEncoder, EmbedError> {
     let config: SmallTextConfig = config(row)?;
     let tokenizer_row = tokenizer_row(row)?;
     let dim = bundle.facts.space.dim;
@@ -110,7 +110,7 @@ fn small_text(bundle: &Bundle, row: &EncoderRow) -> Result<TextEncoder, EmbedErr
     Ok(TextEncoder::new(tokenizer?, encoder?, (config.d, dim), bundle.threads.clone()))
 }
 
-fn vit_image(bundle: &Bundle, row: &EncoderRow) -> Result<VitImageEncoder, EmbedError> {
+fn vit_image(bundle: &OneSpace, row: &EncoderRow) -> Result<VitImageEncoder, EmbedError> {
     let config: VitImageConfig = config(row)?;
     if let Some(fault) = config.fault() {
         return Err(fact(format!("encoder {} has {fault}", row.id)));
@@ -125,7 +125,7 @@ fn vit_image(bundle: &Bundle, row: &EncoderRow) -> Result<VitImageEncoder, Embed
     VitImageEncoder::load(model(bundle, row)?, &config, (levels(row)?, dim), bundle.threads.clone())
 }
 
-fn vit_text(bundle: &Bundle, row: &EncoderRow) -> Result<VitTextEncoder, EmbedError> {
+fn vit_text(bundle: &OneSpace, row: &EncoderRow) -> Result<VitTextEncoder, EmbedError> {
     let config: VitTextConfig = config(row)?;
     if let Some(fault) = config.fault() {
         return Err(fact(format!("encoder {} has {fault}", row.id)));
@@ -143,7 +143,7 @@ fn vit_text(bundle: &Bundle, row: &EncoderRow) -> Result<VitTextEncoder, EmbedEr
 }
 
 /// All files of an encoder's weights as one.
-fn model(bundle: &Bundle, row: &EncoderRow) -> Result<Weights, EmbedError> {
+fn model(bundle: &OneSpace, row: &EncoderRow) -> Result<Weights, EmbedError> {
     let files = row.weights.iter().map(|row| Ok((row.file.clone(), file_of(bundle, row)?)));
     Weights::of_files(files.collect::<Result<_, EmbedError>>()?)
 }
@@ -153,11 +153,11 @@ fn tokenizer_row(row: &EncoderRow) -> Result<&TokenizerRow, EmbedError> {
 }
 
 /// The tokenizer of the text encoder, which the caption decoder shares.
-fn tokenizer(bundle: &Bundle, row: &TokenizerRow) -> Result<Arc<Tokenizer>, EmbedError> {
+fn tokenizer(bundle: &OneSpace, row: &TokenizerRow) -> Result<Arc<Tokenizer>, EmbedError> {
     bundle.tokenizer.get(|| read_tokenizer(bundle, row))
 }
 
-fn read_tokenizer(bundle: &Bundle, row: &TokenizerRow) -> Result<Arc<Tokenizer>, EmbedError> {
+fn read_tokenizer(bundle: &OneSpace, row: &TokenizerRow) -> Result<Arc<Tokenizer>, EmbedError> {
     let bytes = checked(bundle, &row.file, &row.sha256)?;
     let pad = row.pad.map(|PadRow { to, id, side }| Pad { to, id, side });
     let rules = TextRules { lower: row.lower, strip_punctuation: row.strip_punctuation, pad };
@@ -165,7 +165,7 @@ fn read_tokenizer(bundle: &Bundle, row: &TokenizerRow) -> Result<Arc<Tokenizer>,
 }
 
 /// Loads the caption decoder of images or of audio.
-pub(super) fn captioner(bundle: &Bundle, modality: Modality) -> Result<Arc<dyn Captioner>, EmbedError> {
+pub(super) fn captioner(bundle: &OneSpace, modality: Modality) -> Result<Arc<dyn Captioner>, EmbedError> {
     let row = bundle.manifest.captioner(modality).ok_or(EmbedError::NoCaptioner { modality })?;
     let named = format!("generator {}", row.id);
     let config: CaptionConfig = config_of(&named, &row.config)?;
@@ -195,7 +195,7 @@ pub(super) fn captioner(bundle: &Bundle, modality: Modality) -> Result<Arc<dyn C
 }
 
 /// Most places that an encoder's grid has, and the numbers of each.
-fn grid_of(bundle: &Bundle, encoder: &EncoderRow) -> Result<(usize, usize), EmbedError> {
+fn grid_of(bundle: &OneSpace, encoder: &EncoderRow) -> Result<(usize, usize), EmbedError> {
     if encoder.modality == Modality::Audio {
         let AudioConfig { d, .. } = config(encoder)?;
         let spec = mel_spec(encoder, sample_rate(bundle, encoder)?)?;
@@ -205,7 +205,7 @@ fn grid_of(bundle: &Bundle, encoder: &EncoderRow) -> Result<(usize, usize), Embe
     Ok((grid.saturating_mul(grid), FEATURES))
 }
 
-fn image(bundle: &Bundle, row: &EncoderRow) -> Result<ImageEncoder, EmbedError> {
+fn image(bundle: &OneSpace, row: &EncoderRow) -> Result<ImageEncoder, EmbedError> {
     let config: ImageConfig = config(row)?;
     let normalise = normalise(row)?;
     let size = bundle.facts.cutting.image_size as usize;
@@ -223,7 +223,7 @@ fn image(bundle: &Bundle, row: &EncoderRow) -> Result<ImageEncoder, EmbedError> 
     ImageEncoder::load(stem, own, &config, (normalise, bundle.facts.space.dim), bundle.threads.clone())
 }
 
-fn audio(bundle: &Bundle, row: &EncoderRow) -> Result<AudioEncoder, EmbedError> {
+fn audio(bundle: &OneSpace, row: &EncoderRow) -> Result<AudioEncoder, EmbedError> {
     let config: AudioConfig = config(row)?;
     let normalise = normalise(row)?;
     let mel = LogMel::new(mel_spec(row, sample_rate(bundle, row)?)?);
@@ -233,7 +233,7 @@ fn audio(bundle: &Bundle, row: &EncoderRow) -> Result<AudioEncoder, EmbedError> 
 }
 
 /// The encoder that sees single frames.
-fn frames(bundle: &Bundle, row: &EncoderRow) -> Result<Arc<dyn Encoder>, EmbedError> {
+fn frames(bundle: &OneSpace, row: &EncoderRow) -> Result<Arc<dyn Encoder>, EmbedError> {
     let uses =
         row.uses.as_ref().ok_or_else(|| fact(format!("encoder {} names no encoder of frames", row.id)))?;
     match bundle.manifest.encoder(Modality::Image) {
@@ -255,7 +255,7 @@ fn config_of<C: DeserializeOwned>(named: &str, config: &toml::Table) -> Result<C
         .map_err(|error: toml::de::Error| fact(format!("config of {named}: {}", error.message())))
 }
 
-fn weights(bundle: &Bundle, row: &EncoderRow, role: Role) -> Result<Weights, EmbedError> {
+fn weights(bundle: &OneSpace, row: &EncoderRow, role: Role) -> Result<Weights, EmbedError> {
     let weights = row
         .weights(role)
         .ok_or_else(|| fact(format!("encoder {} names no weights of the role {role:?}", row.id)))?;
@@ -263,11 +263,11 @@ fn weights(bundle: &Bundle, row: &EncoderRow, role: Role) -> Result<Weights, Emb
 }
 
 /// Opens a file of weights, and compares its hash, unless the manifest leaves that empty.
-fn opened(bundle: &Bundle, row: &WeightsRow) -> Result<Weights, EmbedError> {
+fn opened(bundle: &OneSpace, row: &WeightsRow) -> Result<Weights, EmbedError> {
     Weights::parse(&row.file, file_of(bundle, row)?)
 }
 
-fn file_of(bundle: &Bundle, row: &WeightsRow) -> Result<FileBytes, EmbedError> {
+fn file_of(bundle: &OneSpace, row: &WeightsRow) -> Result<FileBytes, EmbedError> {
     let bytes = bundle.files.open(&row.file)?;
     if !row.sha256.is_empty() {
         compare(&row.file, &row.sha256, &hash_of(&row.file, &bytes)?)?;
@@ -277,7 +277,7 @@ fn file_of(bundle: &Bundle, row: &WeightsRow) -> Result<FileBytes, EmbedError> {
 
 /// Reads a file and compares its hash, unless the manifest leaves that empty.
 pub(super) fn checked<'a>(
-    bundle: &'a Bundle,
+    bundle: &'a OneSpace,
     file: &str,
     expected: &str,
 ) -> Result<Cow<'a, [u8]>, EmbedError> {

@@ -8,7 +8,7 @@ use crate::EmbedError;
 use crate::tokenizer::PadSide;
 
 /// The newest format that this program reads; it reads all before it.
-pub(super) const FORMAT: u32 = 2;
+pub(in super::super) const FORMAT: u32 = 2;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -364,6 +364,6 @@ impl EncoderRow {
 }
 
 /// What a manifest says that cannot be.
-pub(super) const fn fact(what: String) -> EmbedError {
+pub(in super::super) const fn fact(what: String) -> EmbedError {
     EmbedError::ManifestFact { what }
 }

@@ -1,0 +1,90 @@
+//! Hub values of points in a bundle of several spaces (CONTRACTS.md section 6): each member makes those of what it sees of a point.
+
+use std::sync::Arc;
+
+use sensorium_types::{Content, HubBank, HubValues, SpaceInfo};
+use sha2::{Digest, Sha256};
+
+use super::joined::Member;
+
+type Failed = Box<dyn std::error::Error + Send + Sync>;
+
+/// The reference queries of all members.
+#[derive(Debug)]
+pub(super) struct MergedHubs {
+    space: SpaceInfo,
+    id: u64,
+    /// Of each member in order, its reference queries and what it takes.
+    members: Vec<(Option<Arc<dyn HubBank>>, Vec<Content>)>,
+}
+
+impl MergedHubs {
+    /// Those of these members; `None` if none has any.
+    pub(super) fn new(members: &[Member], space: &SpaceInfo) -> Option<Arc<dyn HubBank>> {
+        if let [alone] = members
+            && space.parts.is_empty()
+        {
+            return alone.space.hubs();
+        }
+        let members: Vec<_> =
+            members.iter().map(|member| (member.space.hubs(), member.contents().to_vec())).collect();
+        if members.iter().all(|(hubs, _)| hubs.is_none()) {
+            return None;
+        }
+        let mut hash = Sha256::new();
+        for (hubs, contents) in &members {
+            let id = hubs.as_ref().map(|hubs| hubs.id());
+            hash.update(format!("{id:?} {contents:?}\n"));
+        }
+        let id = hash.finalize().first_chunk().copied().map_or(0, u64::from_be_bytes);
+        Some(Arc::new(Self { space: space.clone(), id, members }))
+    }
+}
+
+impl HubBank for MergedHubs {
+    fn space_revision(&self) -> &str {
+        &self.space.revision
+    }
+
+    fn id(&self) -> u64 {
+        self.id
+    }
+
+    fn values(&self, points: &[(Content, &[f32])]) -> Result<Vec<HubValues>, Failed> {
+        let mut values = vec![HubValues::default(); points.len()];
+        let split: Vec<Vec<(usize, Vec<f32>)>> =
+            points.iter().map(|(content, vector)| self.space.split(Some(*content), vector)).collect();
+        for (number, (hubs, takes)) in self.members.iter().enumerate() {
+            let Some(hubs) = hubs else { continue };
+            let (mut places, mut own) = (Vec::new(), Vec::new());
+            for (place, ((content, _), spaces)) in points.iter().zip(&split).enumerate() {
+                if let Some((_, vector)) = spaces.iter().find(|(space, _)| *space == number) {
+                    places.push(place);
+                    own.push((*content, vector.as_slice()));
+                }
+            }
+            for ((place, made), (content, _)) in places.into_iter().zip(hubs.values(&own)?).zip(&own) {
+                let Some(all) = values.get_mut(place) else { continue };
+                for ((query, value), sum) in Content::ALL.into_iter().zip(made.0).zip(&mut all.0) {
+                    if takes.contains(&query) {
+                        *sum += value * self.share(query, *content);
+                    }
+                }
+            }
+        }
+        Ok(values)
+    }
+}
+
+impl MergedHubs {
+    /// What a cosine in one space counts in that of a query with a point: as in the calibration of `merged.rs`.
+    fn share(&self, query: Content, content: Content) -> f32 {
+        let lies_in = self.members.iter().filter(|(_, takes)| takes.contains(&content)).count();
+        let asks_in = self
+            .members
+            .iter()
+            .filter(|(_, takes)| takes.contains(&content) && takes.contains(&query))
+            .count();
+        1.0 / ((asks_in as f32).sqrt() * (lies_in as f32).sqrt()).max(1.0)
+    }
+}
