@@ -196,11 +196,11 @@ impl Backend {
         })
     }
 
-    /// The vector by which a term asks, and its space.
+    /// The vectors by which a term asks, each with its space.
     ///
     /// # Errors
     /// If the term cannot be read or encoded.
-    pub(crate) async fn embed(&self, typed: Input) -> anyhow::Result<(Vec<f32>, SpaceInfo)> {
+    pub(crate) async fn embed(&self, typed: Input) -> anyhow::Result<Vec<(SpaceInfo, Vec<f32>)>> {
         let client = match self {
             Self::Folder(engine) => {
                 let input = match typed {
@@ -210,7 +210,7 @@ impl Backend {
                     Input::Point(asset, track, ordinal) => TermInput::Point(asset, track, ordinal),
                     Input::Vector(_) => return Err(CliError::VectorTerm.into()),
                 };
-                return Ok((engine.term_vector(input).await?, engine.space()));
+                return Ok(engine.term_vectors(input).await?);
             }
             Self::Server(client) => client,
         };
@@ -235,25 +235,26 @@ impl Backend {
     }
 }
 
-/// What a server encodes, as the vector by which it would ask.
-async fn encoded(client: &Client, input: TermInput) -> anyhow::Result<(Vec<f32>, SpaceInfo)> {
+/// What a server encodes, as the vectors by which it would ask.
+async fn encoded(client: &Client, input: TermInput) -> anyhow::Result<Vec<(SpaceInfo, Vec<f32>)>> {
     let Embedded { modality, points, space } = client.embed(input).await?;
-    let vector = asking_vector(modality, &points, None);
-    Ok((vector.ok_or_else(|| CliError::NoVector { term: "it".to_owned() })?, space))
+    let asking = asking_vector(modality, &points, None);
+    let (content, vector) = asking.ok_or_else(|| CliError::NoVector { term: "it".to_owned() })?;
+    Ok(space.each(Some(content), &vector))
 }
 
-/// A stored asset, or a point of it, as the vector by which it asks.
+/// A stored asset, or a point of it, as the vectors by which it asks.
 async fn stored(
     client: &Client,
     id: AssetId,
     place: Option<(Option<Track>, u32)>,
-) -> anyhow::Result<(Vec<f32>, SpaceInfo)> {
+) -> anyhow::Result<Vec<(SpaceInfo, Vec<f32>)>> {
     let found = client.get(std::slice::from_ref(&id), true).await?.into_iter().next().flatten();
     let Some(asset) = found else { return Err(CliError::NoAsset { id }.into()) };
     let points: Vec<_> = asset.points.into_iter().zip(asset.vectors).collect();
-    let vector = asking_vector(asset.modality, &points, place);
-    let vector = vector.ok_or_else(|| CliError::NoVector { term: format!("asset:{id}") })?;
-    Ok((vector, client.stats().await?.space))
+    let asking = asking_vector(asset.modality, &points, place);
+    let (content, vector) = asking.ok_or_else(|| CliError::NoVector { term: format!("asset:{id}") })?;
+    Ok(client.stats().await?.space.each(Some(content), &vector))
 }
 
 /// Connects to a server, for the collection that is meant.

@@ -1,20 +1,20 @@
-//! [`Engine::term_vector`]: the vector by which a term asks.
+//! [`Engine::term_vectors`]: the vectors by which a term asks.
 
 use std::sync::Arc;
 
-use sensorium_types::TermInput;
+use sensorium_types::{SpaceInfo, TermInput};
 
 use crate::EngineError;
 use crate::engine::Engine;
-use crate::query::vector_of;
+use crate::query::vectors_of;
 
 impl Engine {
-    /// The vector by which a text, a file or a stored asset asks alone (CONTRACTS.md section 7), of L2 norm 1: of what has
-    /// several points, the mean of its main track. It is of [`Engine::space`].
+    /// The vectors by which a text, a file or a stored asset asks alone (CONTRACTS.md section 7), of L2 norm 1, one for each space in
+    /// which it says something: of what has several points, the mean of its main track.
     ///
     /// # Errors
     /// Those of a term of [`Engine::query`]; for texts and files also if the space is another bundle's.
-    pub async fn term_vector(&self, input: TermInput) -> Result<Vec<f32>, EngineError> {
+    pub async fn term_vectors(&self, input: TermInput) -> Result<Vec<(SpaceInfo, Vec<f32>)>, EngineError> {
         match &input {
             TermInput::Text(_) | TermInput::TextIn(..) | TermInput::File(_) | TermInput::Bytes(_) => {
                 self.check_space()?;
@@ -22,6 +22,6 @@ impl Engine {
             TermInput::Asset(_) | TermInput::Point(..) | TermInput::Vector(_) => {}
         }
         let (encode, decode) = (Arc::clone(&self.encode), Arc::clone(&self.decode));
-        Box::pin(vector_of(self.store(), encode, decode, input)).await
+        Box::pin(vectors_of(self.store(), encode, decode, input)).await
     }
 }

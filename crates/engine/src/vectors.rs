@@ -1,6 +1,6 @@
 //! Sums and means of unit vectors.
 
-use sensorium_types::{Modality, PointInfo, Track};
+use sensorium_types::{Content, Modality, PointInfo, Track};
 
 /// A sum shorter than this points nowhere.
 pub(crate) const MIN_LENGTH: f32 = 0.001;
@@ -72,17 +72,20 @@ pub(crate) fn asking_track(
 }
 
 /// The vector by which points that were encoded or read elsewhere ask (CONTRACTS.md section 7): the normalized mean of the
-/// main track, or the one at `place`, a track (`None`: the main one) and an ordinal. `None` where there is no such point.
+/// main track, or the one at `place`, a track (`None`: the main one) and an ordinal; with what it contains. `None` where there is no
+/// such point.
 pub fn asking_vector(
     modality: Modality,
     points: &[(PointInfo, Vec<f32>)],
     place: Option<(Option<Track>, u32)>,
-) -> Option<Vec<f32>> {
+) -> Option<(Content, Vec<f32>)> {
     let main = || asking_track(modality, points.iter().map(|(point, _)| point.track));
     let track = place.and_then(|(track, _)| track).or_else(main)?;
     let is_asked =
         |point: &PointInfo| point.track == track && place.is_none_or(|(_, ordinal)| point.ordinal == ordinal);
-    mean(points.iter().filter(|(point, _)| is_asked(point)).map(|(_, vector)| vector.as_slice()))
+    let vector =
+        mean(points.iter().filter(|(point, _)| is_asked(point)).map(|(_, vector)| vector.as_slice()))?;
+    Some((track.content(), vector))
 }
 
 #[cfg(test)]
@@ -100,10 +103,10 @@ mod tests {
         ];
         let of = |place| asking_vector(Modality::Video, &points, place);
         let half = 0.5_f32.sqrt();
-        let close = of(None).is_some_and(|mean| mean.iter().all(|x| (x - half).abs() < 1e-6));
+        let close = of(None).is_some_and(|(_, mean)| mean.iter().all(|x| (x - half).abs() < 1e-6));
         assert!(close, "{:?}", of(None));
-        assert_eq!(of(Some((None, 1))), Some(vec![0.0, 1.0]));
-        assert_eq!(of(Some((Some(Track::Audio), 0))), Some(vec![-1.0, 0.0]));
+        assert_eq!(of(Some((None, 1))), Some((Content::Image, vec![0.0, 1.0])));
+        assert_eq!(of(Some((Some(Track::Audio), 0))), Some((Content::Audio, vec![-1.0, 0.0])));
         assert_eq!(of(Some((Some(Track::Audio), 1))), None);
         assert_eq!(asking_vector(Modality::Image, &[], None), None);
     }

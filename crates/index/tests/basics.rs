@@ -5,8 +5,8 @@ mod common;
 use common::*;
 use sensorium_index::{Database, IndexError, OpenOptions};
 use sensorium_types::{
-    Change, ErrorKind, FailureReason, Modality, Payload, Plan, PointKey, PointRecord, ReasonKind, SourceRow,
-    SourceState, Span, SubQuery, Track,
+    Change, Content, ErrorKind, FailureReason, Modality, Payload, Plan, PointKey, PointRecord, ReasonKind,
+    SourceRow, SourceState, SpaceInfo, SpacePart, Span, SubQuery, Track,
 };
 
 fn axis(at: usize) -> Vec<f32> {
@@ -402,4 +402,84 @@ fn a_verification_ends_when_nobody_waits_for_it() {
     assert_eq!(collection.verify_until(&cancel).expect("verifies"), []);
     cancel.cancel();
     assert_eq!(collection.verify_until(&cancel).expect_err("stopped").kind(), ErrorKind::Cancelled);
+}
+
+/// Images and texts in one space, sounds and texts in another.
+fn two_spaces() -> SpaceInfo {
+    let part = |id: &str, dim, contents: [Content; 2]| SpacePart {
+        id: id.to_owned(),
+        dim,
+        contents: contents.to_vec(),
+    };
+    let seen = part("seen", DIM, [Content::Image, Content::Text]);
+    let heard = part("heard", DIM / 2, [Content::Audio, Content::Text]);
+    SpaceInfo::of_parts(vec![seen, heard], "two@1")
+}
+
+#[test]
+fn vectors_of_several_spaces_have_the_length_of_their_content_through_all_that_is_made_of_them() {
+    let data = tempfile::tempdir().expect("folder");
+    let space = two_spaces();
+    let mut random = Random(3);
+    let mut asset = record("v0", Modality::Video);
+    asset.space_revision = space.revision.clone();
+    let tracks = [Track::Video, Track::Audio, Track::Text];
+    let mut written = Vec::new();
+    let mut upsert = |name: &str| {
+        asset.id = id(name);
+        let points = tracks.map(|track| point(track, 0, random.unit(space.dim_of(track.content()))));
+        written.push((name.to_owned(), points.clone()));
+        Change::Upsert { asset: asset.clone(), points: points.to_vec(), source: None }
+    };
+    let open = || {
+        let database = Database::open_tuned(data.path(), OpenOptions::default(), eager()).expect("opens");
+        let collection = database.create_or_open("default", &space).expect("opens");
+        (database, collection)
+    };
+    let changes: Vec<Change> = (0..40).map(|at| upsert(&format!("v{at}"))).collect();
+    let (database, collection) = open();
+    collection.apply(changes).expect("applies");
+    let check = |collection: &sensorium_index::Collection| {
+        for (name, points) in &written {
+            for point in points {
+                let query = SubQuery { tracks: vec![point.track], ..SubQuery::of(point.vector.clone()) };
+                let reply = search(collection, &request_of(query.clone(), 3));
+                assert_eq!((reply.hits[0].asset.clone(), reply.hits.len()), (id(name), 3), "{}", point.track);
+                let scored = collection.score_assets(&[query], &[id(name)]).expect("scores");
+                assert_eq!(scored[0].len(), 1);
+                assert!((scored[0][0].cosine - 1.0).abs() < 1e-3, "{}", scored[0][0].cosine);
+            }
+        }
+        let stored = collection.get(&[id("v7")], true).expect("reads").remove(0).expect("there");
+        assert_eq!(stored.vectors, written[7].1.each_ref().map(|point| point.vector.clone()));
+        assert_clean(collection);
+    };
+    check(&collection);
+    collection.seal().expect("seals");
+    check(&collection);
+    drop((database, collection));
+    // From the files, and from the rows where these are gone.
+    for gone in [false, true] {
+        let collections = fs_err::read_dir(data.path().join("collections")).expect("lists");
+        let folder = collections.map(|entry| entry.expect("an entry").path()).next().expect("one");
+        if gone {
+            fs_err::remove_dir_all(folder.join("segments")).expect("removes");
+        }
+        let registration = fs_err::read_to_string(folder.join("collection.json")).expect("reads");
+        assert!(registration.contains("\"format\": 4"), "earlier programs refuse it: {registration}");
+        let (_database, collection) = open();
+        assert_eq!(collection.space(), space);
+        check(&collection);
+    }
+    let (_database, collection) = open();
+    let long = SubQuery { tracks: vec![Track::Audio], ..SubQuery::of(written[0].1[0].vector.clone()) };
+    let error = collection.search(&request_of(long, 3)).expect_err("of another space");
+    assert!(matches!(error, IndexError::Dimension { expected, .. } if expected == DIM / 2), "{error}");
+    let all = SubQuery::of(written[0].1[0].vector.clone());
+    assert!(collection.search(&request_of(all, 3)).is_err(), "no vector asks all tracks");
+    let points = vec![point(Track::Audio, 0, written[0].1[0].vector.clone())];
+    let mut other = record("other", Modality::Audio);
+    other.space_revision = space.revision.clone();
+    let wrong = Change::Upsert { asset: other, points, source: None };
+    assert!(matches!(collection.apply(vec![wrong]), Err(IndexError::Dimension { .. })));
 }

@@ -122,6 +122,15 @@ impl SpaceInfo {
         (!says_nothing).then_some(joined)
     }
 
+    /// What a vector says in each space, as of [`SpaceInfo::split`], each with its space alone.
+    pub fn each(&self, content: Option<Content>, vector: &[f32]) -> Vec<(Self, Vec<f32>)> {
+        let alone = |space: usize| match self.parts.get(space) {
+            Some(part) => Self::one(part.id.clone(), part.dim, self.revision.clone()),
+            None => self.clone(),
+        };
+        self.split(content, vector).into_iter().map(|(space, vector)| (alone(space), vector)).collect()
+    }
+
     /// A vector of all spaces, from one of the only space of its dimension; any other is given back as it is.
     pub fn of_one(&self, vector: Vec<f32>) -> Vec<f32> {
         let mut fits = (0..).zip(self.all_places()).filter(|(_, (_, place))| place.len() == vector.len());

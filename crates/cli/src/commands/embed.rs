@@ -16,7 +16,7 @@ use crate::query;
 /// Numbers of a vector that people are shown.
 const SHOWN: usize = 6;
 
-/// Prints the vector of each term.
+/// Prints the vectors of each term, one for each space.
 pub(super) async fn run(args: Embed, context: &mut Context) -> anyhow::Result<Exit> {
     let home = context.setting.home.as_deref();
     let inputs = args.terms.iter().map(|term| query::input(term, home)).collect::<Result<Vec<_>, _>>()?;
@@ -25,14 +25,15 @@ pub(super) async fn run(args: Embed, context: &mut Context) -> anyhow::Result<Ex
     }
     let backend = Backend::open(&context.setting, Access::Read, None).await?;
     for (term, input) in args.terms.iter().zip(inputs) {
-        let (vector, space) = Box::pin(backend.embed(input)).await?;
         let term = term.to_string_lossy();
-        let out = &mut context.out;
-        if out.is_json() {
-            let numbers: Vec<_> = vector.iter().map(|x| json::number(*x)).collect();
-            out.object(&json!({ "term": term, "space": json::space(&space), "vector": numbers }))?;
-        } else {
-            out.line(&words::printable(&line(&term, &space, &vector)))?;
+        for (space, vector) in Box::pin(backend.embed(input)).await? {
+            let out = &mut context.out;
+            if out.is_json() {
+                let numbers: Vec<_> = vector.iter().map(|x| json::number(*x)).collect();
+                out.object(&json!({ "term": term, "space": json::space(&space), "vector": numbers }))?;
+            } else {
+                out.line(&words::printable(&line(&term, &space, &vector)))?;
+            }
         }
     }
     Ok(Exit::Done)

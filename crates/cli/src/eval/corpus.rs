@@ -11,14 +11,14 @@ use sensorium_embed::{Bundle, Captioner, EmbedError, Input, Memory};
 use sensorium_engine::{Access, Cancel, DEFAULT_COLLECTION, Engine, mean_vector};
 use sensorium_types::{
     AssetId, CalibrationTable, Content, FileOutcome, HubValues, IndexEvent, IndexRequest, Language, Modality,
-    PointKey, Track,
+    PointKey, SpaceInfo, Track,
 };
 use tempfile::TempDir;
 use tokio::sync::mpsc::unbounded_channel;
 
 use super::EvalError;
 use super::manifest::{Manifest, Row};
-use super::scoring::Vector;
+use super::scoring::{Scale, Vector};
 use crate::args::high::Setting;
 use crate::args::task::TaskName;
 use crate::interrupt::or_cancel;
@@ -57,6 +57,7 @@ pub(super) struct Corpus {
     /// Vectors of the texts that asked so far.
     texts: Mutex<HashMap<String, ReadText>>,
     bundle: Arc<Bundle>,
+    space: SpaceInfo,
     notes: Vec<String>,
 }
 
@@ -104,13 +105,15 @@ impl Corpus {
                 Some((still, asking.vectors.get(asset)?.clone()))
             })
             .collect();
+        let bundle = setting.bundle()?;
         Ok(Some(Self {
             items,
             vectors: gallery.vectors,
             stills,
             memories: gallery.memories,
             texts: Mutex::default(),
-            bundle: setting.bundle()?,
+            space: bundle.space(),
+            bundle,
             notes,
         }))
     }
@@ -177,9 +180,14 @@ impl Corpus {
         self.bundle.corrected_calibration()
     }
 
+    /// What turns vectors into scores.
+    pub(super) fn scale(&self) -> Scale<'_> {
+        Scale { space: &self.space, calibration: self.calibration() }
+    }
+
     /// The bundle, as `id@revision`.
     pub(super) fn revision(&self) -> String {
-        self.bundle.space().revision
+        self.space.revision.clone()
     }
 
     /// What the user should know beside the figures.

@@ -1,7 +1,7 @@
 //! Scores of one thing against another, as a search has them: each pair of contents calibrated, an asset as good as its
 //! best point.
 
-use sensorium_types::{CalibrationTable, Content, HubValues, HubWeights};
+use sensorium_types::{CalibrationTable, Content, HubValues, HubWeights, SpaceInfo};
 
 /// A vector with what it was made of.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,19 +16,52 @@ pub(super) struct Vector {
     pub(super) hubs: HubValues,
 }
 
-/// The best calibrated score of a query against the points of an asset; `None` for no points.
-pub(super) fn best(query: &Vector, points: &[Vector], calibration: &CalibrationTable) -> Option<f32> {
+/// What turns vectors into scores: how they lie, and what random pairs have.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scale<'a> {
+    pub(super) space: &'a SpaceInfo,
+    pub(super) calibration: &'a CalibrationTable,
+}
+
+/// The best calibrated score of a query against the points of an asset; `None` for no points that it can be compared with.
+pub(super) fn best(query: &Vector, points: &[Vector], scale: Scale<'_>) -> Option<f32> {
     let weights = HubWeights::of_sum(&[(1.0, Some(query.content))], 1.0);
-    let scores = points.iter().map(|point| {
-        let numbers = match (&query.for_images, point.content) {
-            (Some(numbers), Content::Image) => numbers,
-            (Some(_) | None, _) => &query.numbers,
-        };
-        let cosine = dot(numbers, &point.numbers) - weights.amount(point.hubs);
+    let mut carried = Carried { query, space: scale.space, known: [const { None }; 3] };
+    let scores = points.iter().filter_map(|point| {
+        let cosine = dot(carried.asking(point.content)?, &point.numbers) - weights.amount(point.hubs);
         // A bundle without this pair ranks by cosine, as a search does.
-        calibration.get(query.content, point.content).map_or(cosine, |pair| pair.score(cosine))
+        let pair = scale.calibration.get(query.content, point.content);
+        Some(pair.map_or(cosine, |pair| pair.score(cosine)))
     });
     scores.max_by(f32::total_cmp)
+}
+
+/// A query as it asks each content, as a search has it.
+struct Carried<'a> {
+    query: &'a Vector,
+    space: &'a SpaceInfo,
+    /// Of several spaces, by the places of [`Content::ALL`] what was asked before.
+    known: [Option<Option<Vec<f32>>>; 3],
+}
+
+impl Carried<'_> {
+    /// The numbers by which a content is asked; `None` where no space joins it and the query.
+    fn asking(&mut self, content: Content) -> Option<&[f32]> {
+        let own = self.query.for_images.as_ref().filter(|_| content == Content::Image);
+        let numbers = own.unwrap_or(&self.query.numbers);
+        if self.space.parts.is_empty() {
+            return Some(numbers);
+        }
+        let at = Content::ALL.iter().position(|other| *other == content)?;
+        let carry = || {
+            let mut asking =
+                self.space.join(content, &self.space.split(Some(self.query.content), numbers))?;
+            let length = dot(&asking, &asking).sqrt();
+            asking.iter_mut().for_each(|number| *number /= length);
+            Some(asking)
+        };
+        self.known.get_mut(at)?.get_or_insert_with(carry).as_deref()
+    }
 }
 
 /// The product of two vectors, in eight sums that the compiler can keep in one register.
@@ -67,13 +100,15 @@ mod tests {
                 (Content::Text, Content::Audio, Calibration { mean: 0.1, deviation: 0.05 }),
             ],
         };
-        let score = best(&query, &points, &table).expect("points");
+        let space = SpaceInfo::one("test", 2, "test@1");
+        let (empty, with) = (CalibrationTable::default(), |calibration| Scale { space: &space, calibration });
+        let score = best(&query, &points, with(&table)).expect("points");
         assert!((score - 8.0).abs() < 1e-4, "the audio wins: {score}");
-        assert_eq!(best(&query, &[], &table), None);
-        let score = best(&query, &points, &CalibrationTable::default()).expect("points");
+        assert_eq!(best(&query, &[], with(&table)), None);
+        let score = best(&query, &points, with(&empty)).expect("points");
         assert!((score - 0.6).abs() < 1e-6, "without calibration the cosine: {score}");
         let hub = Vector { hubs: HubValues([0.5, 0.5, 0.2]), ..points[0].clone() };
-        let score = best(&query, &[hub], &table).expect("a point");
+        let score = best(&query, &[hub], with(&table)).expect("a point");
         assert!((score - 3.0).abs() < 1e-4, "lowered by what texts bring: {score}");
     }
 

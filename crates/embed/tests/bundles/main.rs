@@ -10,6 +10,7 @@
 mod captions;
 mod encoder;
 mod hubs;
+mod joined;
 mod languages;
 mod refusal;
 mod small;

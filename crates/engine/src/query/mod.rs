@@ -25,7 +25,7 @@ mod terms;
 
 pub use rerank::LOG_PROB_AS_COSINE;
 
-pub(crate) use one::vector_of;
+pub(crate) use one::vectors_of;
 pub(crate) use rerank::image;
 pub(crate) use rows::Shape;
 pub(crate) use run::{Sources, query};

@@ -55,7 +55,7 @@ fn members<'a>(
 
 /// The score of every member for a query, in order; `None` for files that failed.
 pub(super) fn scores(corpus: &Corpus, query: &Vector, members: &[Member<'_>]) -> Vec<Option<f32>> {
-    members.iter().map(|member| best(query, member.points, corpus.calibration())).collect()
+    members.iter().map(|member| best(query, member.points, corpus.scale())).collect()
 }
 
 #[cfg(test)]

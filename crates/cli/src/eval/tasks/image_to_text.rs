@@ -28,7 +28,7 @@ pub(super) fn measure(corpus: &Corpus) -> anyhow::Result<Option<Figures>> {
                 .iter()
                 .zip(&vectors)
                 .filter_map(|(caption, vector)| {
-                    let score = best(query, std::slice::from_ref(vector), corpus.calibration())?;
+                    let score = best(query, std::slice::from_ref(vector), corpus.scale())?;
                     Some((score, photo.bears(caption)))
                 })
                 .collect();
