@@ -54,6 +54,7 @@ export function why(hit) {
   if (hit.moment) parts.push(span(hit.moment.start_ms, hit.moment.end_ms));
   else if (hit.range) parts.push(`characters ${hit.range.from}–${hit.range.to}`);
   else if (hit.payload?.duration_ms) parts.push(time(hit.payload.duration_ms));
+  if (hit.bridged) parts.push('by texts: no model here knows both');
   return parts.filter(Boolean).join(' · ');
 }
 

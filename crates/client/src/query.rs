@@ -104,6 +104,7 @@ fn hit(message: v1::Hit) -> Result<Hit, ConvertError> {
         range,
         payload: fields,
         point,
+        bridged,
     } = message;
     let point = point.ok_or(ConvertError::Missing { field: "hits.point" })?;
     Ok(Hit {
@@ -118,5 +119,6 @@ fn hit(message: v1::Hit) -> Result<Hit, ConvertError> {
         range: range.map(|span| (span.from, span.to)),
         payload: payload(fields)?,
         point: PointInfo::try_from(&point)?,
+        bridged,
     })
 }

@@ -32,6 +32,8 @@ pub struct Hit {
     pub payload: Payload,
     /// The best point.
     pub point: PointInfo,
+    /// Whether it was asked by texts, as no space joins what asks and what was found.
+    pub bridged: bool,
 }
 
 /// The answer to a query, best first.

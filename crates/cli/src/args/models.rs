@@ -1,8 +1,10 @@
 //! What can be typed of models.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args, Subcommand};
+use sensorium_types::{Content, UnknownName};
 
 /// `models`
 #[derive(Debug, Subcommand)]
@@ -19,6 +21,8 @@ pub(crate) enum Models {
     },
     /// Add a model: a folder with config.json, tokenizer.json, model.safetensors or shards, as the hub lays it out
     Add(AddModel),
+    /// Make one bundle of several models, each with a space of its own: images by one, sounds by another, texts by all
+    Join(JoinModels),
     /// Remove a model
     Rm {
         /// Its name
@@ -52,4 +56,37 @@ pub(crate) struct AddModel {
     /// I keep to a licence that forbids commercial use
     #[arg(long)]
     pub(crate) non_commercial: bool,
+}
+
+/// `models join`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Images and sounds are encoded by the first model that takes them, texts by each, so that they find both. Where an image is to find \
+sounds, or a sound images, and no model knows both, texts near to it ask in its place; such hits say so.")]
+pub(crate) struct JoinModels {
+    /// Models of `models list`, `mini` among them; `NAME:image,text` says what it takes [default: all that is left to it]
+    #[arg(value_name = "MODEL", required = true, num_args = 2..)]
+    pub(crate) models: Vec<Member>,
+    /// What the bundle is called
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: String,
+}
+
+/// A model as a member of a bundle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Member {
+    pub(crate) name: String,
+    pub(crate) contents: Option<Vec<Content>>,
+}
+
+impl FromStr for Member {
+    type Err = UnknownName;
+
+    fn from_str(text: &str) -> Result<Self, UnknownName> {
+        let Some((name, contents)) = text.split_once(':') else {
+            return Ok(Self { name: text.to_owned(), contents: None });
+        };
+        let contents = contents.split(',').map(str::parse).collect::<Result<_, _>>()?;
+        Ok(Self { name: name.to_owned(), contents: Some(contents) })
+    }
 }

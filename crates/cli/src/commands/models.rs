@@ -4,7 +4,9 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use sensorium_embed::{BundleFiles as _, BundleInfo, FolderFiles, HubModel, HubsInfo};
-use sensorium_engine::{AddModel, AddedModel, BUILT_IN, ListedModel, Models as Library, READY, ReadyModel};
+use sensorium_engine::{
+    AddModel, AddedModel, BUILT_IN, JoinModel, JoinedModel, ListedModel, Models as Library, READY, ReadyModel,
+};
 use sensorium_types::Calibration;
 use serde_json::{Value, json};
 
@@ -21,6 +23,7 @@ pub(super) fn run(command: Models, setting: &Setting, out: &mut Out) -> anyhow::
         Models::List => list(setting, out),
         Models::Check { model } => check(&model, setting, out),
         Models::Add(args) => add(&args, setting, out),
+        Models::Join(args) => join(args, setting, out),
         Models::Rm { name } => {
             setting.models().remove(&name)?;
             told(out, &json!({ "removed": name }), &format!("{name} is removed"))
@@ -222,6 +225,21 @@ fn check(model: &Path, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
         bytes(size)
     );
     told(out, &row, &said)
+}
+
+fn join(args: models::JoinModels, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
+    let members: Vec<JoinModel> = args
+        .models
+        .into_iter()
+        .map(|models::Member { name, contents }| JoinModel { name, contents })
+        .collect();
+    let joined = setting.models().join(&args.name, &members, sensorium_mini::files())?;
+    let JoinedModel { name, info, folder } = joined;
+    let place = folder.display().to_string();
+    let row = json!({ "name": name, "revision": info.revision, "spaces": info.spaces, "place": place });
+    let spaces: Vec<String> =
+        info.spaces.iter().map(|space| format!("{} ({} dimensions)", space.id, space.dim)).collect();
+    told(out, &row, &format!("{name} has {} spaces: {}", spaces.len(), spaces.join(", ")))
 }
 
 fn add(args: &models::AddModel, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {

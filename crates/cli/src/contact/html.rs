@@ -89,6 +89,7 @@ mod tests {
             range: None,
             payload: Payload::new(),
             point: PointInfo { track: Track::Image, ordinal: 0, span: None },
+            bridged: false,
         };
         let cards = [Card { hit: &hit, thumb: Some(vec![1, 2, 3]) }, Card { hit: &hit, thumb: None }];
         let page = page("<dog> & \"cat\"", &cards);

@@ -71,6 +71,7 @@ mod tests {
             range: None,
             payload: Payload::new(),
             point: PointInfo { track: Track::Image, ordinal: 0, span: None },
+            bridged: false,
         };
         let mut jpeg = Cursor::new(Vec::new());
         let red = RgbImage::from_pixel(320, 200, Rgb([255, 0, 0]));

@@ -182,7 +182,7 @@ impl Corpus {
 
     /// What turns vectors into scores.
     pub(super) fn scale(&self) -> Scale<'_> {
-        Scale { space: &self.space, calibration: self.calibration() }
+        Scale { space: &self.space, calibration: self.calibration(), bundle: Some(&self.bundle) }
     }
 
     /// The bundle, as `id@revision`.

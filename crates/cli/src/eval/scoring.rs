@@ -1,6 +1,7 @@
 //! Scores of one thing against another, as a search has them: each pair of contents calibrated, an asset as good as its
 //! best point.
 
+use sensorium_embed::Bundle;
 use sensorium_types::{CalibrationTable, Content, HubValues, HubWeights, SpaceInfo};
 
 /// A vector with what it was made of.
@@ -21,12 +22,14 @@ pub(super) struct Vector {
 pub(super) struct Scale<'a> {
     pub(super) space: &'a SpaceInfo,
     pub(super) calibration: &'a CalibrationTable,
+    /// What asks contents that no space joins to a query.
+    pub(super) bundle: Option<&'a Bundle>,
 }
 
 /// The best calibrated score of a query against the points of an asset; `None` for no points that it can be compared with.
 pub(super) fn best(query: &Vector, points: &[Vector], scale: Scale<'_>) -> Option<f32> {
     let weights = HubWeights::of_sum(&[(1.0, Some(query.content))], 1.0);
-    let mut carried = Carried { query, space: scale.space, known: [const { None }; 3] };
+    let mut carried = Carried { query, scale, known: [const { None }; 3] };
     let scores = points.iter().filter_map(|point| {
         let cosine = dot(carried.asking(point.content)?, &point.numbers) - weights.amount(point.hubs);
         // A bundle without this pair ranks by cosine, as a search does.
@@ -39,7 +42,7 @@ pub(super) fn best(query: &Vector, points: &[Vector], scale: Scale<'_>) -> Optio
 /// A query as it asks each content, as a search has it.
 struct Carried<'a> {
     query: &'a Vector,
-    space: &'a SpaceInfo,
+    scale: Scale<'a>,
     /// Of several spaces, by the places of [`Content::ALL`] what was asked before.
     known: [Option<Option<Vec<f32>>>; 3],
 }
@@ -49,7 +52,8 @@ impl Carried<'_> {
     fn asking(&mut self, content: Content) -> Option<&[f32]> {
         let own = self.query.for_images.as_ref().filter(|_| content == Content::Image);
         let numbers = own.unwrap_or(&self.query.numbers);
-        if self.space.parts.is_empty() {
+        let space = self.scale.space;
+        if space.parts.is_empty() {
             return Some(numbers);
         }
         let at = Content::ALL.iter().position(|other| *other == content)?;
@@ -101,7 +105,8 @@ mod tests {
             ],
         };
         let space = SpaceInfo::one("test", 2, "test@1");
-        let (empty, with) = (CalibrationTable::default(), |calibration| Scale { space: &space, calibration });
+        let empty = CalibrationTable::default();
+        let with = |calibration| Scale { space: &space, calibration, bundle: None };
         let score = best(&query, &points, with(&table)).expect("points");
         assert!((score - 8.0).abs() < 1e-4, "the audio wins: {score}");
         assert_eq!(best(&query, &[], with(&table)), None);

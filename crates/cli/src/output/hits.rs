@@ -32,6 +32,10 @@ pub(crate) fn table(hits: &[Hit], here: Option<&Path>, paint: Paint) -> Vec<Stri
                 line.push_str("  ");
                 line.push_str(&paint.dim(&place));
             }
+            if hit.bridged {
+                line.push_str("  ");
+                line.push_str(&paint.dim("by texts"));
+            }
             if let Some(caption) = caption(hit) {
                 line.push_str("  ");
                 line.push_str(&paint.dim(&words::printable(caption)));
@@ -89,6 +93,7 @@ mod tests {
             range: None,
             payload: Payload::new(),
             point: PointInfo { track: modality.main_track(), ordinal: 0, span: None },
+            bridged: false,
         }
     }
 

@@ -131,8 +131,9 @@ pub(crate) fn hit(hit: &Hit) -> Value {
         range,
         payload,
         point: _,
+        bridged,
     } = hit;
-    json!({
+    let mut row = json!({
         "rank": rank,
         "asset": asset.as_str(),
         "score": score.map(number),
@@ -142,7 +143,11 @@ pub(crate) fn hit(hit: &Hit) -> Value {
         "moment": found.as_ref().map(moment),
         "range": range.map(|(from, to)| json!([from, to])),
         "payload": fields(payload),
-    })
+    });
+    if *bridged {
+        row["bridged"] = Value::Bool(true);
+    }
+    row
 }
 
 fn moment(moment: &Moment) -> Value {
@@ -275,6 +280,7 @@ mod tests {
             range: None,
             payload,
             point: PointInfo { track: Track::Audio, ordinal: 0, span },
+            bridged: false,
         };
         assert_eq!(
             hit(&sample).to_string(),

@@ -9,8 +9,10 @@
 //! | `space/` | the encoders of one space, and the manifest that names them |
 //! | `joined.rs` | which members a manifest names, and what each of them takes |
 //! | `merged.rs` | what a bundle of members is: spaces, calibration, cutting |
+//! | `bridge.rs` | from an image to sounds, where no space has both |
 //! | `merged_hubs.rs` | hub values of points that lie in several spaces |
 
+mod bridge;
 mod joined;
 mod merged;
 mod merged_hubs;
@@ -29,6 +31,9 @@ pub use space::{
 
 pub(crate) use space::Costs;
 
+use space::Lazy;
+
+use bridge::Bridge;
 use joined::Member;
 use merged::Merged;
 use merged_hubs::MergedHubs;
@@ -40,6 +45,7 @@ pub struct Bundle {
     /// In order; at least one.
     members: Vec<Member>,
     merged: Merged,
+    bridge: Lazy<Bridge>,
 }
 
 impl Bundle {
@@ -51,7 +57,7 @@ impl Bundle {
     pub fn load(files: impl BundleFiles + 'static, options: LoadOptions) -> Result<Arc<Self>, EmbedError> {
         let (id, members) = joined::members(Arc::new(files), options)?;
         let merged = Merged::new(id, &members)?;
-        Ok(Arc::new(Self { members, merged }))
+        Ok(Arc::new(Self { members, merged, bridge: Lazy::default() }))
     }
 
     /// What the bundle is.
@@ -217,6 +223,27 @@ impl Bundle {
             texts.flat_map(|(_, vector)| vector).for_each(|number| *number *= share);
         }
         Ok(vectors)
+    }
+
+    /// What a vector of one content asks of another that no space joins to it, by texts that both spaces know; `None` where a space
+    /// joins them, or one of them has no texts. The texts are encoded at the first call.
+    ///
+    /// # Errors
+    /// The faults of loading the text encoders.
+    pub fn bridged(
+        &self,
+        (from, vector): (Content, &[f32]),
+        to: Content,
+    ) -> Result<Option<Vec<f32>>, EmbedError> {
+        let of = |content| self.members.iter().position(|member| member.takes(content));
+        let is_joined = self.members.iter().any(|member| member.takes(from) && member.takes(to));
+        let (Some(near), Some(far), false) = (of(from), of(to), is_joined) else { return Ok(None) };
+        let has_texts = |member: usize| self.members.get(member).is_some_and(|m| m.takes(Content::Text));
+        if !has_texts(near) || !has_texts(far) {
+            return Ok(None);
+        }
+        let bridge = self.bridge.get(|| Bridge::load(&self.members).map(Arc::new))?;
+        Ok(bridge.across((near, vector), far))
     }
 
     /// Checks inputs without encoding them.

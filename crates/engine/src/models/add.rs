@@ -65,7 +65,7 @@ pub struct AddedModel {
 }
 
 /// A folder that goes with whoever made it, unless it was moved to its place.
-struct Staged(PathBuf);
+pub(super) struct Staged(pub(super) PathBuf);
 
 impl Drop for Staged {
     fn drop(&mut self) {
@@ -200,7 +200,7 @@ fn revision_of(files: &[(String, u64, String)], configuration: &str) -> String {
     blake3::hash(told.as_bytes()).to_hex().chars().take(REVISION_LETTERS).collect()
 }
 
-fn write_synced(folder: &Path, name: &str, bytes: &[u8]) -> std::io::Result<()> {
+pub(super) fn write_synced(folder: &Path, name: &str, bytes: &[u8]) -> std::io::Result<()> {
     let path = folder.join(name);
     fs_err::write(&path, bytes)?;
     fs_err::File::open(&path)?.sync_all()?;

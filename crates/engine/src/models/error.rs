@@ -29,6 +29,12 @@ pub enum ModelsError {
         /// The name.
         name: String,
     },
+    /// A bundle of several is no member of another.
+    #[error("the model {name} is itself joined: name the models that it was joined of")]
+    Joined {
+        /// The name.
+        name: String,
+    },
     /// There is no model of this name.
     #[error("there is no model {name}; `sensorium models list` lists those that are here")]
     Unknown {
@@ -93,7 +99,9 @@ impl ModelsError {
     /// What a caller can do.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Name { .. } | Self::NonCommercial { .. } => ErrorKind::InvalidArgument,
+            Self::Name { .. } | Self::NonCommercial { .. } | Self::Joined { .. } => {
+                ErrorKind::InvalidArgument
+            }
             Self::OneTower { .. } | Self::NoBetterThanChance { .. } => ErrorKind::FailedPrecondition,
             Self::Exists { .. } => ErrorKind::Conflict,
             Self::Unknown { .. } => ErrorKind::NotFound,

@@ -177,7 +177,11 @@ pub(super) fn load(folder: &Path, options: LoadOptions) -> Result<Arc<Bundle>, M
 
 fn bytes_of(folder: &Path) -> u64 {
     let Ok(entries) = fs_err::read_dir(folder) else { return 0 };
-    entries.filter_map(|entry| Some(entry.ok()?.metadata().ok()?.len())).sum()
+    let size = |entry: fs_err::DirEntry| {
+        let metadata = entry.metadata().ok()?;
+        Some(if metadata.is_dir() { bytes_of(&entry.path()) } else { metadata.len() })
+    };
+    entries.filter_map(|entry| size(entry.ok()?)).sum()
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@
 //! | --- | --- |
 //! | `library.rs` | [`Models`]: which there are, which is the default |
 //! | `add.rs` | [`Models::add`]: from a folder of the hub to a bundle that was tried |
+//! | `join.rs` | [`Models::join`]: several models as one bundle, each with a space of its own |
 //! | `samples.rs` | images and their captions, a part of the program |
 //! | `measure.rs` | whether captions find their images, and how random pairs lie |
 //! | `ranks.rs` | [`Ranks`]: what that gave |
@@ -17,6 +18,7 @@
 
 mod add;
 mod error;
+mod join;
 mod library;
 mod measure;
 mod ranks;
@@ -25,6 +27,7 @@ mod samples;
 
 pub use add::{AddModel, AddedModel};
 pub use error::ModelsError;
+pub use join::{BuiltIn, JoinModel, JoinedModel};
 pub use library::{BUILT_IN, ListedModel, Models};
 pub use ranks::Ranks;
 pub use ready::{READY, ReadyModel};

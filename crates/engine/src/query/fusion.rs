@@ -77,6 +77,7 @@ mod tests {
             weight: *weight,
             vector: vec![1.0, 0.0],
             for_images: None,
+            bridged: None,
             content: Some(Content::Text),
             asset: None,
             identical: None,

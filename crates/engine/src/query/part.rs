@@ -15,6 +15,9 @@ const UNCALIBRATED_DEVIATION: f32 = 0.07;
 /// displace what is seen.
 const CAPTION_HANDICAP: f32 = 4.0;
 
+/// What the score of a medium that was asked by texts lacks beside that of one of the question's own space, in deviations.
+const BRIDGE_HANDICAP: f32 = 2.0;
+
 /// One vector that is searched for.
 #[derive(Debug, Clone)]
 pub(super) struct QueryPart {
@@ -43,6 +46,8 @@ pub(super) struct Aim {
     pub(super) hubs: HubWeights,
     /// What turns its cosines into scores; `None` where scores mean nothing.
     calibration: Option<Calibration>,
+    /// Whether a term asks by texts, as no space joins it and the content.
+    is_bridged: bool,
 }
 
 /// What parts are made of, beside the terms.
@@ -118,12 +123,16 @@ impl Aim {
         corrects: bool,
         (space, table): (&SpaceInfo, Option<&CalibrationTable>),
     ) -> Result<Option<Self>, EngineError> {
-        let (mut vector, mut weights, mut counts) = (Vec::new(), Vec::with_capacity(terms.len()), false);
+        let (mut vector, mut weights) = (Vec::new(), Vec::with_capacity(terms.len()));
+        let (mut counts, mut is_bridged) = (false, false);
         for (weight, term) in terms {
             let Some(asked) = term.of(content, space) else { continue };
             vectors::add(&mut vector, *weight, &asked);
             let own = if space.parts.is_empty() { 1.0 } else { vectors::length(&asked) };
-            weights.push((*weight * own, term.content));
+            // What asks by texts asks as a text.
+            let from = if term.is_bridged(content) { Some(Content::Text) } else { term.content };
+            is_bridged |= term.is_bridged(content);
+            weights.push((*weight * own, from));
             counts |= *weight > 0.0;
         }
         if !counts {
@@ -134,7 +143,8 @@ impl Aim {
             return Err(EngineError::EmptySum { length });
         }
         let hubs = if corrects { HubWeights::of_sum(&weights, length) } else { HubWeights::default() };
-        Ok(Some(Self { vector, hubs, calibration: calibration(&weights, content, length, table) }))
+        let calibration = calibration(&weights, content, length, table);
+        Ok(Some(Self { vector, hubs, calibration, is_bridged }))
     }
 }
 
@@ -170,7 +180,7 @@ impl QueryPart {
 
     /// The score that is shown, of a point of this track and its cosine, corrected where cosines are. A caption's is lower than that of a text with its words.
     pub(super) fn score(&self, track: Track, cosine: f32) -> Option<f32> {
-        self.calibration(track.content()).map(|calibration| calibration.score(cosine) - handicap(track))
+        self.calibration(track.content()).map(|calibration| calibration.score(cosine) - self.handicap(track))
     }
 
     /// One deviation of cosines with points of this content.
@@ -180,7 +190,17 @@ impl QueryPart {
 
     /// The number that ranks: the score, or where there is none a cosine on a like scale.
     pub(super) fn rank_by(&self, track: Track, cosine: f32) -> f32 {
-        self.score(track, cosine).unwrap_or(cosine / UNCALIBRATED_DEVIATION - handicap(track))
+        self.score(track, cosine).unwrap_or(cosine / UNCALIBRATED_DEVIATION - self.handicap(track))
+    }
+
+    /// Whether points of this content are asked by texts, as no space joins them and the question.
+    pub(super) fn is_bridged(&self, content: Content) -> bool {
+        self.aim(content).is_some_and(|aim| aim.is_bridged)
+    }
+
+    fn handicap(&self, track: Track) -> f32 {
+        let bridged = if self.is_bridged(track.content()) { BRIDGE_HANDICAP } else { 0.0 };
+        bridged + handicap(track)
     }
 }
 
@@ -219,6 +239,7 @@ mod tests {
             weight,
             vector: vector.to_vec(),
             for_images: None,
+            bridged: None,
             content,
             asset: None,
             identical: None,

@@ -26,6 +26,8 @@ pub(super) struct Row {
     /// What ranks rows of moments.
     pub(super) rank_by: f32,
     pub(super) best: Scored,
+    /// Whether it was asked by texts.
+    is_bridged: bool,
     moment: Option<Moment>,
 }
 
@@ -68,7 +70,8 @@ pub(super) async fn rows(
         for (best, moment) in of_asset(part, &scored, shape.every_moment) {
             let score = part.score(best.point.track, best.corrected);
             let (asset, modality) = (hit.asset.clone(), hit.modality);
-            rows.push(Row { asset, modality, score, rank_by: best.score, best, moment });
+            let is_bridged = part.is_bridged(best.point.track.content());
+            rows.push(Row { asset, modality, score, rank_by: best.score, best, is_bridged, moment });
         }
     }
     if let Some(min) = shape.min_score {
@@ -95,7 +98,8 @@ pub(super) async fn rows_of(
     for ((asset, modality), points) in assets.into_iter().zip(scored) {
         for (best, moment) in of_asset(part, &points, shape.every_moment) {
             let score = part.score(best.point.track, best.corrected);
-            rows.push(Row { asset: asset.clone(), modality, score, rank_by: best.score, best, moment });
+            let (asset, is_bridged) = (asset.clone(), part.is_bridged(best.point.track.content()));
+            rows.push(Row { asset, modality, score, rank_by: best.score, best, is_bridged, moment });
         }
     }
     if let Some(min) = shape.min_score {
@@ -160,7 +164,7 @@ pub(super) async fn hits(store: &Arc<dyn Store>, rows: Vec<Row>) -> Result<Vec<H
     let mut hits = Vec::with_capacity(rows.len());
     for row in rows {
         let Some(shown) = shown.get(&row.asset) else { continue };
-        let Row { asset, modality, score, rank_by: _, best, moment } = row;
+        let Row { asset, modality, score, rank_by: _, best, is_bridged, moment } = row;
         let mut payload = shown.payload.clone();
         show_caption(&mut payload, &best.point, store.keeps_captions());
         hits.push(Hit {
@@ -175,6 +179,7 @@ pub(super) async fn hits(store: &Arc<dyn Store>, rows: Vec<Row>) -> Result<Vec<H
             range: best.point.span.and_then(sensorium_types::Span::chars),
             payload,
             point: best.point,
+            bridged: is_bridged,
         });
     }
     Ok(hits)

@@ -25,6 +25,8 @@ pub(super) struct Asked {
     pub(super) vector: Vec<f32>,
     /// The vector by which it asks images, where that is another: of a name alone.
     pub(super) for_images: Option<Vec<f32>>,
+    /// A content that no space joins to its own, and what it asks of that by texts (`Encode::bridged`).
+    pub(super) bridged: Option<(Content, Vec<f32>)>,
     /// What the vector was made of; `None` for one that the user gave.
     pub(super) content: Option<Content>,
     /// The stored asset that it was taken from.
@@ -36,8 +38,18 @@ pub(super) struct Asked {
 }
 
 impl Asked {
+    /// Whether it asks a content by texts, as no space joins the two.
+    pub(super) fn is_bridged(&self, content: Content) -> bool {
+        self.bridged.as_ref().is_some_and(|(to, _)| *to == content)
+    }
+
     /// What it asks of points of a content, in the spaces in which these lie; `None` where it says nothing in any of them.
     pub(super) fn of(&self, content: Content, space: &SpaceInfo) -> Option<Vec<f32>> {
+        if let Some((to, vector)) = &self.bridged
+            && *to == content
+        {
+            return Some(vector.clone());
+        }
         let own = self.for_images.as_ref().filter(|_| content == Content::Image);
         space.join(content, &space.split(self.content, own.unwrap_or(&self.vector)))
     }
@@ -109,7 +121,27 @@ impl Asker {
             }
             TermInput::Vector(vector) => (self.given(vector)?, None, None),
         };
-        Ok(Asked { weight, vector, for_images, content, asset, identical, language: read_in })
+        let bridged = self.bridged(content, &vector).await?;
+        Ok(Asked { weight, vector, for_images, bridged, content, asset, identical, language: read_in })
+    }
+
+    /// What a vector asks of the medium that its space does not have.
+    async fn bridged(
+        &self,
+        content: Option<Content>,
+        vector: &[f32],
+    ) -> Result<Option<(Content, Vec<f32>)>, EngineError> {
+        let (from, to) = match content {
+            Some(from @ Content::Image) => (from, Content::Audio),
+            Some(from @ Content::Audio) => (from, Content::Image),
+            Some(Content::Text) | None => return Ok(None),
+        };
+        if self.store.space().parts.is_empty() {
+            return Ok(None);
+        }
+        let (encode, vector) = (Arc::clone(&self.encode), vector.to_vec());
+        blocking("ask by texts", move || Ok(encode.bridged((from, &vector), to)?.map(|vector| (to, vector))))
+            .await
     }
 
     /// The vector of a text, and the language in which it was read. A name alone is read in its sentences too, in one batch.

@@ -11,7 +11,7 @@ use sensorium_embed::{
     until_cancelled,
 };
 use sensorium_types::{
-    CalibrationTable, Cancel, Caption, EncoderFigures, HubBank, Language, Modality, SpaceInfo,
+    CalibrationTable, Cancel, Caption, Content, EncoderFigures, HubBank, Language, Modality, SpaceInfo,
 };
 
 use super::{Captioned, Encode, Pending};
@@ -74,6 +74,10 @@ impl Encode for Encoders {
 
     fn sentences(&self, text: &str) -> Vec<String> {
         self.bundle.sentences(text)
+    }
+
+    fn bridged(&self, from: (Content, &[f32]), to: Content) -> Result<Option<Vec<f32>>, EngineError> {
+        Ok(self.bundle.bridged(from, to)?)
     }
 
     fn submit(&self, inputs: Vec<Input>, priority: Priority) -> Result<Box<dyn Pending>, EngineError> {

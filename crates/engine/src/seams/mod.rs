@@ -13,8 +13,8 @@ use std::sync::Arc;
 use sensorium_embed::{DecoderOptions, EmbedError, Image, Input, Priority, TextScores};
 use sensorium_media::{Cancel, Head, MediaInput, Part};
 use sensorium_types::{
-    CalibrationTable, Caption, EncoderFigures, FailureReason, HubBank, Language, Modality, SpaceInfo,
-    WorkerFigures,
+    CalibrationTable, Caption, Content, EncoderFigures, FailureReason, HubBank, Language, Modality,
+    SpaceInfo, WorkerFigures,
 };
 
 use crate::EngineError;
@@ -114,6 +114,19 @@ pub trait Encode: Send + Sync + Debug {
     fn sentences(&self, text: &str) -> Vec<String> {
         let _ = text;
         Vec::new()
+    }
+
+    /// What a vector of one content asks of another that no space joins to it; `None` where a space joins them, or nothing does. Blocks.
+    ///
+    /// # Errors
+    /// If what joins them cannot be loaded.
+    fn bridged(
+        &self,
+        (from, vector): (Content, &[f32]),
+        to: Content,
+    ) -> Result<Option<Vec<f32>>, EngineError> {
+        let _ = (from, vector, to);
+        Ok(None)
     }
 
     /// Queues inputs. Blocks while the queue is full for bulk work.

@@ -24,7 +24,8 @@ pub(crate) fn query_response_hits(hits: &[Hit], without_payload: bool) -> Vec<v1
 }
 
 fn hit(hit: &Hit, without_payload: bool) -> v1::Hit {
-    let Hit { rank, asset, score, cosine, modality, path, paths, moment, range, payload, point } = hit;
+    let Hit { rank, asset, score, cosine, modality, path, paths, moment, range, payload, point, bridged } =
+        hit;
     v1::Hit {
         rank: number(*rank),
         asset_id: asset.to_string(),
@@ -37,6 +38,7 @@ fn hit(hit: &Hit, without_payload: bool) -> v1::Hit {
         range: range.map(|(from, to)| v1::CharSpan { from, to }),
         payload: if without_payload { Default::default() } else { payload_fields(payload) },
         point: Some(point.into()),
+        bridged: *bridged,
     }
 }
 

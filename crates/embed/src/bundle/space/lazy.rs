@@ -8,7 +8,7 @@ use crate::EmbedError;
 
 /// Loads once; a failure is told to who asked, and the next one tries again.
 #[derive(Debug)]
-pub(super) struct Lazy<T: ?Sized>(Mutex<Option<Arc<T>>>);
+pub(in super::super) struct Lazy<T: ?Sized>(Mutex<Option<Arc<T>>>);
 
 impl<T: ?Sized> Default for Lazy<T> {
     fn default() -> Self {
@@ -18,7 +18,7 @@ impl<T: ?Sized> Default for Lazy<T> {
 
 impl<T: ?Sized> Lazy<T> {
     /// The thing, made by `load` if nobody asked before. Others wait meanwhile.
-    pub(super) fn get(
+    pub(in super::super) fn get(
         &self,
         load: impl FnOnce() -> Result<Arc<T>, EmbedError>,
     ) -> Result<Arc<T>, EmbedError> {

@@ -44,7 +44,7 @@ pub(super) use manifest::{FORMAT, fact};
 
 use facts::Facts;
 use hubs::{Banks, BundleHubs};
-use lazy::Lazy;
+pub(super) use lazy::Lazy;
 use manifest::{FileRow, Manifest};
 
 /// The file that says what a bundle is.
