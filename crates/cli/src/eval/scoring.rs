@@ -58,8 +58,10 @@ impl Carried<'_> {
         }
         let at = Content::ALL.iter().position(|other| *other == content)?;
         let carry = || {
-            let mut asking =
-                self.space.join(content, &self.space.split(Some(self.query.content), numbers))?;
+            let from = self.query.content;
+            let by_texts = || self.scale.bundle?.bridged((from, numbers), content).ok()?;
+            let joined = space.join(content, &space.split(Some(from), numbers));
+            let mut asking = joined.or_else(by_texts)?;
             let length = dot(&asking, &asking).sqrt();
             asking.iter_mut().for_each(|number| *number /= length);
             Some(asking)
