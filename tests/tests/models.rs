@@ -158,3 +158,121 @@ fn files_that_were_changed_are_found_by_their_hash() {
     let none = golden("clip-text-only");
     sensorium.run(&["models", "check", none.to_str().expect("a path")]).expect_code(1);
 }
+
+/// What a query finds: assets with their scores, without those that texts asked.
+fn found(sensorium: &Sensorium, query: &str, more: &[&str]) -> Vec<(String, f64)> {
+    let hits = sensorium.json(&[&["search", query, "--all", "--limit", "100"], more].concat());
+    let joined = hits.iter().filter(|hit| hit["bridged"] != true);
+    let mut found: Vec<_> = joined
+        .map(|hit| {
+            (hit["asset"].as_str().expect("an id").to_owned(), hit["score"].as_f64().expect("a score"))
+        })
+        .collect();
+    found.sort_by(|(a, _), (b, _)| a.cmp(b));
+    found
+}
+
+/// A few images, sounds, texts and a video with sound.
+fn media(folder: &std::path::Path) -> PathBuf {
+    let media = folder.join("media");
+    copy_folder(&samples().join("sounds"), &media.join("sounds"));
+    fs_err::create_dir_all(&media).expect("made");
+    for file in
+        ["images/dog_on_grass.jpg", "images/umbrella_in_rain.jpg", "texts/bread.md", "clips/storm.avi"]
+    {
+        let name = file.rsplit_once('/').expect("a folder").1;
+        fs_err::copy(samples().join(file), media.join(name)).expect("copied");
+    }
+    media
+}
+
+#[test]
+fn two_spaces_of_one_model_answer_as_one() {
+    let (one, two) = (Sensorium::new(), Sensorium::new());
+    let folder = tempfile::tempdir().expect("a folder");
+    let media = media(folder.path());
+    one.index(&media);
+    let joined = two.json(&["models", "join", "mini:image,text", "mini:audio,text", "--name", "both"]);
+    assert_eq!(joined[0]["spaces"].as_array().map(Vec::len), Some(2), "{joined:?}");
+    two.run(&["index", "--bundle", "both", media.to_str().expect("a path")]).expect_code(0);
+    let stats = two.json(&["stats"]);
+    let space = &stats[0]["space"];
+    assert_eq!((&space["id"], &space["dim"]), (&"mini+mini-2".into(), &768.into()));
+    assert_eq!(space["parts"][1]["contents"], serde_json::json!(["audio", "text"]));
+
+    let image = media.join("umbrella_in_rain.jpg");
+    let sound = media.join("sounds/thunder.ogg");
+    let files = [&image, &sound].map(|file| file.to_str().expect("a path"));
+    for query in ["a dog on the grass", "rain", "Regen auf der Strasse", files[0], files[1]] {
+        let (alone, apart) = (found(&one, query, &[]), found(&two, query, &[]));
+        assert!(apart.len() > 2 && apart.len() <= alone.len(), "{query}");
+        for (asset, score) in apart {
+            let other = alone.iter().find(|(id, _)| *id == asset).expect("found as well").1;
+            // A video with sound may have been found by the other content, which is asked by texts now.
+            assert!(score - other < 1e-3, "{query}: {asset} {score} and {other}");
+        }
+    }
+    let text = ["a dog on the grass", "--modality", "image,audio,text"];
+    assert_eq!(found(&one, text[0], &text[1..]).len(), found(&two, text[0], &text[1..]).len());
+    let near = |(a, b): (&(String, f64), &(String, f64))| a.0 == b.0 && (a.1 - b.1).abs() < 1e-3;
+    assert!(
+        found(&one, "rain", &[]).iter().zip(&found(&two, "rain", &[])).all(near),
+        "a text asks both spaces"
+    );
+
+    let heard = two.json(&["search", files[0], "--modality", "audio", "--limit", "2"]);
+    assert!(heard.iter().all(|hit| hit["bridged"] == true), "{heard:?}");
+    assert!(heard[0]["path"].as_str().is_some_and(|path| path.ends_with("rain.ogg")), "{heard:?}");
+    let embedded = two.json(&["embed", "a dog"]);
+    let spaces: Vec<&Value> = embedded.iter().map(|row| &row["space"]["id"]).collect();
+    assert_eq!(spaces, ["mini", "mini-2"]);
+    let alone = numbers(&one.json(&["embed", "a dog"])[0]["vector"]);
+    assert!(embedded.iter().all(|row| cosine(&numbers(&row["vector"]), &alone) > 0.99999));
+
+    let server = two.serve();
+    let there = found(&two, "rain", &["--server", &server.url]);
+    assert!(there.iter().zip(&found(&one, "rain", &[])).all(near), "{there:?}");
+    let there =
+        two.json(&["search", files[0], "--modality", "audio", "--limit", "1", "--server", &server.url]);
+    assert_eq!(there[0]["bridged"], true);
+    let there = two.json(&["embed", "a dog", "--server", &server.url]);
+    assert_eq!(there.len(), 2);
+    drop(server);
+    two.run(&["verify"]).expect_code(0);
+}
+
+#[test]
+fn a_public_model_borrows_the_sounds_of_the_one_built_in() {
+    let sensorium = Sensorium::new();
+    let folder = tempfile::tempdir().expect("a folder");
+    let media = media(folder.path());
+    add(&sensorium, "clip-f32", "tiny");
+    sensorium.run(&["models", "join", "tiny", "mini", "--name", "both"]).expect_code(0);
+    // Its files are its own.
+    sensorium.run(&["models", "rm", "tiny"]).expect_code(0);
+    sensorium.run(&["models", "check", "both"]).expect_code(0);
+    sensorium.index(&media);
+    let before = sensorium.json(&["search", "thunder", "--modality", "audio", "--limit", "3"]);
+    sensorium.run(&["reembed", "--bundle", "both"]).expect_code(0);
+    let stats = sensorium.json(&["stats"]);
+    assert_eq!(
+        (&stats[0]["space"]["id"], &stats[0]["space"]["dim"]),
+        (&"tiny+mini".into(), &(12 + 384).into())
+    );
+    let after = sensorium.json(&["search", "thunder", "--modality", "audio", "--limit", "3"]);
+    let names = |hits: &[Value]| hits.iter().map(|hit| hit["path"].clone()).collect::<Vec<_>>();
+    assert_eq!(names(&before), names(&after), "sounds as before");
+    let same = sensorium.json(&["search", media.join("dog_on_grass.jpg").to_str().expect("a path")]);
+    assert!(same[0]["path"].as_str().is_some_and(|path| path.ends_with("dog_on_grass.jpg")));
+    sensorium.run(&["verify"]).expect_code(0);
+
+    let again = sensorium.run(&["models", "join", "both", "mini", "--name", "more"]).expect_code(1);
+    assert!(again.stderr.contains("itself joined"), "{}", again.stderr);
+    let nothing = sensorium.run(&["models", "join", "mini", "mini", "--name", "more"]).expect_code(1);
+    assert!(nothing.stderr.contains("that others leave to it"), "{}", nothing.stderr);
+    let unknown = sensorium.run(&["models", "join", "mini", "nobody", "--name", "more"]).expect_code(1);
+    assert!(unknown.stderr.contains("models list"), "{}", unknown.stderr);
+    sensorium.run(&["models", "join", "mini:colour", "mini", "--name", "more"]).expect_code(2);
+    let listed = sensorium.json(&["models", "list"]);
+    assert!(listed.iter().all(|row| row["name"] != "more"), "nothing of it is left");
+}
