@@ -142,6 +142,7 @@ pub fn index_folder(data_dir: PathBuf, media: PathBuf, bundle: Arc<Bundle>) -> (
                 storage: Arc::new(Embedded),
                 collection: "default".to_owned(),
                 bundle,
+                elders: None,
                 worker_program: worker_program(),
                 jobs: THREADS,
                 limits: Limits::default(),

@@ -41,11 +41,14 @@ fn exit_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
             | CliError::NeedsYes
             | CliError::BareModel { .. }
             | CliError::UnknownBundle { .. }
+            | CliError::Queries { .. }
             | CliError::LossesNeedYes { .. } => Exit::Usage,
             CliError::Path { .. }
             | CliError::OwnProgram { .. }
             | CliError::KeyFile { .. }
             | CliError::NoAsset { .. }
+            | CliError::NothingKept { .. }
+            | CliError::NoBundleKept { .. }
             | CliError::NoVector { .. }
             | CliError::ExportFile { .. }
             | CliError::TooLargeToSend { .. }

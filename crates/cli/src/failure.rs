@@ -212,6 +212,25 @@ pub(crate) enum CliError {
         /// How many.
         assets: u64,
     },
+    /// A file of queries that cannot be read.
+    #[error("the queries cannot be read")]
+    Queries {
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// There are no vectors of before.
+    #[error("{name} keeps no vectors of another bundle: `sensorium reembed` keeps those that it replaces")]
+    NothingKept {
+        /// The collection.
+        name: String,
+    },
+    /// The bundle of what is kept is not here.
+    #[error("the bundle {revision} that made the vectors before is not here: add it again, then go back")]
+    NoBundleKept {
+        /// Its revision.
+        revision: String,
+    },
     /// A data folder that a server holds.
     #[error("a server holds this data folder (process {pid}): stop it first")]
     Served {

@@ -32,6 +32,8 @@ pub struct ReembedOrder {
     pub accepted_losses: u64,
     /// Go on without those, too, that turn out to be unreadable.
     pub accept_unread: bool,
+    /// Remove what an earlier run kept, and do nothing else; where nothing is kept, keep nothing at the end of this run.
+    pub drop_old: bool,
 }
 
 impl Client {
@@ -43,9 +45,10 @@ impl Client {
         &self,
         order: ReembedOrder,
     ) -> Result<impl Stream<Item = Result<ReembedReply, ClientError>> + Send + use<>, ClientError> {
-        let ReembedOrder { dry_run, accepted_losses, accept_unread } = order;
+        let ReembedOrder { dry_run, accepted_losses, accept_unread, drop_old } = order;
         let collection_name = self.collection();
-        let message = v1::ReembedRequest { collection_name, dry_run, accepted_losses, accept_unread };
+        let message =
+            v1::ReembedRequest { collection_name, dry_run, accepted_losses, accept_unread, drop_old };
         let events = self.admin().reembed(message).await?.into_inner();
         // What lacks its media is told one by one before what it belongs to.
         let mut lacking = Vec::new();

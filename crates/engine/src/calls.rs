@@ -15,7 +15,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::EngineError;
 use crate::blocking::blocking;
-use crate::engine::Engine;
+use crate::engine::{Asking, Engine};
 use crate::index::Setting;
 use crate::ingest::Ingest;
 use crate::query::{Sources, Standing};
@@ -94,22 +94,20 @@ impl Engine {
             TermInput::Text(_) | TermInput::TextIn(..) | TermInput::File(_) | TermInput::Bytes(_) => true,
             TermInput::Asset(_) | TermInput::Point(..) | TermInput::Vector(_) => false,
         });
-        if needs_encoders {
-            self.check_space()?;
-        }
+        let asking = match self.asking() {
+            Err(error) if needs_encoders => return Err(error),
+            asking => asking.ok(),
+        };
         // As long as points lack hub values, and where the space is another bundle's, nothing is corrected.
         let corrects = !raw && self.store.corrects();
-        let calibration = self.space_mismatch().is_none().then(|| match corrects {
-            true => self.encode.corrected_calibration(),
-            false => self.encode.calibration(),
+        let calibration = asking.as_ref().map(|Asking { encode, .. }| match corrects {
+            true => encode.corrected_calibration(),
+            false => encode.calibration(),
         });
-        Ok(Sources {
-            store: self.store(),
-            encode: Arc::clone(&self.encode),
-            decode: Arc::clone(&self.decode),
-            calibration,
-            corrects,
-        })
+        // Nothing is encoded where nobody asks in this space.
+        let at_hand = || Asking { encode: Arc::clone(&self.encode), decode: Arc::clone(&self.decode) };
+        let Asking { encode, decode } = asking.unwrap_or_else(at_hand);
+        Ok(Sources { store: self.store(), encode, decode, calibration, corrects })
     }
 
     /// The score of a query at every point of one asset. `cancel` ends the work early; it ends as well when nobody waits for the

@@ -10,6 +10,12 @@ use sensorium_store::{Access, Storage};
 /// The collection that is meant where none is named.
 pub const DEFAULT_COLLECTION: &str = "default";
 
+/// Where bundles are found by the revision of their space.
+pub trait FindBundle: std::fmt::Debug + Send + Sync {
+    /// The bundle of this revision, if it is here.
+    fn find(&self, revision: &str) -> Option<Arc<Bundle>>;
+}
+
 /// What [`Engine::open`](crate::Engine::open) needs.
 #[derive(Debug, Clone)]
 pub struct EngineConfig {
@@ -21,6 +27,8 @@ pub struct EngineConfig {
     pub collection: String,
     /// The encoders and their calibration.
     pub bundle: Arc<Bundle>,
+    /// What finds the bundle that made a collection, where that is another: it answers queries as long as nothing replaced it.
+    pub elders: Option<Arc<dyn FindBundle>>,
     /// The program that runs as decoding worker: a `sensorium` binary.
     pub worker_program: PathBuf,
     /// How many files are decoded at a time, at least 1.

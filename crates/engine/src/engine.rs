@@ -13,7 +13,7 @@ use crate::blocking::blocking;
 use crate::seams::{Decode, Encode, Encoders, Workers, encoder_spec};
 use crate::stages::Stages;
 use crate::writing::{Writer, Writing};
-use crate::{DEFAULT_COLLECTION, EngineConfig, EngineError, copies, server_file};
+use crate::{DEFAULT_COLLECTION, EngineConfig, EngineError, FindBundle, copies, server_file};
 
 /// Field of an asset's facts that names the copies of its parts, where it has more than one.
 pub(crate) const PARTS_FIELD: &str = "_parts";
@@ -48,6 +48,28 @@ pub struct SpaceMismatch {
     pub bundle: SpaceInfo,
 }
 
+/// What turns terms into vectors of the collection's space.
+#[derive(Debug, Clone)]
+pub(crate) struct Asking {
+    pub(crate) encode: Arc<dyn Encode>,
+    pub(crate) decode: Arc<dyn Decode>,
+}
+
+/// Where the bundles of other collections are, and how they would decode.
+#[derive(Debug, Clone)]
+struct Elders {
+    find: Arc<dyn FindBundle>,
+    pool: PoolConfig,
+}
+
+/// The encoders of a collection's space, where the bundle at hand has another and they are here.
+fn elder(elders: Option<&Elders>, stored: &SpaceInfo, bundle: &SpaceInfo) -> Option<Asking> {
+    let Elders { find, pool } = elders.filter(|_| stored != bundle)?;
+    let bundle = find.find(&stored.revision).filter(|bundle| bundle.space() == *stored)?;
+    let pool = PoolConfig { spec: encoder_spec(bundle.cutting()), ..pool.clone() };
+    Some(Asking { encode: Arc::new(Encoders::new(bundle)), decode: Arc::new(Workers::new(pool)) })
+}
+
 /// One collection, open. Every call may run beside every other; runs of `index` follow one another.
 #[derive(Debug)]
 pub struct Engine {
@@ -56,6 +78,9 @@ pub struct Engine {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) encode: Arc<dyn Encode>,
     pub(crate) decode: Arc<dyn Decode>,
+    /// Those of the bundle that made the collection, where that is another.
+    elder: Option<Asking>,
+    elders: Option<Elders>,
     pub(crate) jobs: usize,
     pub(crate) access: Access,
     /// How long the stages of ingest take, in all collections.
@@ -77,13 +102,22 @@ impl Engine {
     /// # Errors
     /// If another process writes the folder, if its format is newer, or if a reader names an unknown collection.
     pub async fn open(config: EngineConfig) -> Result<Arc<Self>, EngineError> {
-        let EngineConfig { data_dir, storage, collection, bundle, worker_program, jobs, limits, access } =
-            config;
+        let EngineConfig {
+            data_dir,
+            storage,
+            collection,
+            bundle,
+            elders,
+            worker_program,
+            jobs,
+            limits,
+            access,
+        } = config;
         let jobs = jobs.max(1);
-        let spec = encoder_spec(bundle.cutting());
+        let pool = PoolConfig { worker_program, workers: jobs, limits, spec: encoder_spec(bundle.cutting()) };
+        let elders = elders.map(|find| Elders { find, pool: pool.clone() });
         let encode: Arc<dyn Encode> = Arc::new(Encoders::new(bundle));
-        let decode: Arc<dyn Decode> =
-            Arc::new(Workers::new(PoolConfig { worker_program, workers: jobs, limits, spec }));
+        let decode: Arc<dyn Decode> = Arc::new(Workers::new(pool));
         let folder = OpenFolder { path: &data_dir, access, hubs: encode.hubs() };
         let database = storage.open(folder).await?;
         let store = hold(database.as_ref(), &collection, &encode.space(), access).await?;
@@ -93,12 +127,15 @@ impl Engine {
                 sweep_copies(database.as_ref(), &data_dir).await?;
             }
         }
+        let elder = elder(elders.as_ref(), &store.space(), &encode.space());
         Ok(Arc::new(Self {
             data_dir,
             collection,
             store,
             encode,
             decode,
+            elder,
+            elders,
             jobs,
             access,
             stages: Arc::default(),
@@ -117,6 +154,8 @@ impl Engine {
             store,
             encode,
             decode,
+            elder: None,
+            elders: None,
             jobs: jobs.max(1),
             access,
             stages: Arc::default(),
@@ -134,12 +173,15 @@ impl Engine {
     pub async fn collection(&self, name: &str) -> Result<Arc<Self>, EngineError> {
         let database = Arc::clone(self.database("hold several collections")?);
         let store = hold(database.as_ref(), name, &self.encode.space(), self.access).await?;
+        let elder = elder(self.elders.as_ref(), &store.space(), &self.encode.space());
         Ok(Arc::new(Self {
             data_dir: self.data_dir.clone(),
             collection: name.to_owned(),
             store,
             encode: Arc::clone(&self.encode),
             decode: Arc::clone(&self.decode),
+            elder,
+            elders: self.elders.clone(),
             jobs: self.jobs,
             access: self.access,
             stages: Arc::clone(&self.stages),
@@ -147,6 +189,40 @@ impl Engine {
             writing: Writing::default(),
             database: Some(database),
         }))
+    }
+
+    /// The collection that this one took the place of and keeps, else the one that is to take its place; to be read. `None` where there
+    /// is neither, or its bundle is not here.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn beside(&self) -> Result<Option<Arc<Self>>, EngineError> {
+        let database = Arc::clone(self.database("look beside a collection")?);
+        let kept = match database.kept(&self.collection).await? {
+            Some(kept) => Some(kept),
+            None => database.successor(&self.collection).await?,
+        };
+        let Some(store) = kept else { return Ok(None) };
+        let asking = match store.space() == self.encode.space() {
+            true => Some(Asking { encode: Arc::clone(&self.encode), decode: Arc::clone(&self.decode) }),
+            false => elder(self.elders.as_ref(), &store.space(), &self.encode.space()),
+        };
+        let Some(Asking { encode, decode }) = asking else { return Ok(None) };
+        Ok(Some(Arc::new(Self {
+            data_dir: self.data_dir.clone(),
+            collection: self.collection.clone(),
+            store,
+            encode,
+            decode,
+            elder: None,
+            elders: self.elders.clone(),
+            jobs: self.jobs,
+            access: Access::Read,
+            stages: Arc::clone(&self.stages),
+            indexing: tokio::sync::Mutex::default(),
+            writing: Writing::default(),
+            database: Some(database),
+        })))
     }
 
     /// Every collection of the data folder, in order of name.
@@ -215,10 +291,22 @@ impl Engine {
     }
 
     /// The spaces of collection and bundle, if they differ. Then get, scroll, filters and queries by vectors and stored
-    /// assets go on; what needs the encoders is refused.
+    /// assets go on; what needs the encoders is refused, unless the bundle that made the collection is here to ask.
     pub fn space_mismatch(&self) -> Option<SpaceMismatch> {
         let (stored, bundle) = (self.store.space(), self.encode.space());
         (stored != bundle).then_some(SpaceMismatch { stored, bundle })
+    }
+
+    /// Those who ask in the collection's space: the bundle at hand, else the one that made the collection.
+    ///
+    /// # Errors
+    /// [`EngineError::SpaceMismatch`] where neither does.
+    pub(crate) fn asking(&self) -> Result<Asking, EngineError> {
+        match (&self.elder, self.check_space()) {
+            (_, Ok(())) => Ok(Asking { encode: Arc::clone(&self.encode), decode: Arc::clone(&self.decode) }),
+            (Some(elder), Err(_)) => Ok(elder.clone()),
+            (None, Err(error)) => Err(error),
+        }
     }
 
     pub(crate) fn check_writable(&self) -> Result<(), EngineError> {

@@ -70,7 +70,7 @@ mod watch;
 mod writing;
 
 pub use captions::{CaptionOutcome, CaptionPace, Captions, CaptionsMade, CaptionsSummary};
-pub use config::{DEFAULT_COLLECTION, EngineConfig};
+pub use config::{DEFAULT_COLLECTION, EngineConfig, FindBundle};
 pub use encode::input_of;
 pub use engine::{Engine, EngineParts, SpaceMismatch, stored_space};
 pub use error::{EngineError, MetadataProblem};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sensorium_types::{SpaceInfo, TermInput};
 
 use crate::EngineError;
-use crate::engine::Engine;
+use crate::engine::{Asking, Engine};
 use crate::query::vectors_of;
 
 impl Engine {
@@ -15,13 +15,12 @@ impl Engine {
     /// # Errors
     /// Those of a term of [`Engine::query`]; for texts and files also if the space is another bundle's.
     pub async fn term_vectors(&self, input: TermInput) -> Result<Vec<(SpaceInfo, Vec<f32>)>, EngineError> {
-        match &input {
-            TermInput::Text(_) | TermInput::TextIn(..) | TermInput::File(_) | TermInput::Bytes(_) => {
-                self.check_space()?;
+        let Asking { encode, decode } = match (&input, self.asking()) {
+            (TermInput::Asset(_) | TermInput::Point(..) | TermInput::Vector(_), Err(_)) => {
+                Asking { encode: Arc::clone(&self.encode), decode: Arc::clone(&self.decode) }
             }
-            TermInput::Asset(_) | TermInput::Point(..) | TermInput::Vector(_) => {}
-        }
-        let (encode, decode) = (Arc::clone(&self.encode), Arc::clone(&self.decode));
+            (_, asking) => asking?,
+        };
         Box::pin(vectors_of(self.store(), encode, decode, input)).await
     }
 }

@@ -26,6 +26,7 @@ fn config(data_dir: &Path, collection: &str, access: Access) -> EngineConfig {
         storage: Arc::new(Embedded),
         collection: collection.to_owned(),
         bundle: bundle(),
+        elders: None,
         worker_program: PathBuf::from("/nonexistent"),
         jobs: 1,
         limits: Limits::default(),

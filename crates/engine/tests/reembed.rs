@@ -32,6 +32,7 @@ async fn open(data_dir: &Path, access: Access) -> Arc<Engine> {
         storage: Arc::new(Embedded),
         collection: "default".to_owned(),
         bundle,
+        elders: None,
         worker_program: PathBuf::from("/nonexistent"),
         jobs: 2,
         limits: Limits::default(),
@@ -79,7 +80,7 @@ async fn reembed(engine: &Engine, losses: Losses) -> (ReembedSummary, Vec<Reembe
     let cancel = Cancel::default();
     let plan = engine.plan_reembed(&cancel).await.expect("plans");
     let (events, mut told) = tokio::sync::mpsc::unbounded_channel();
-    let summary = engine.reembed(plan, losses, events, cancel).await.expect("runs");
+    let summary = engine.reembed(plan, (losses, false), events, cancel).await.expect("runs");
     let mut events = Vec::new();
     while let Some(event) = told.recv().await {
         events.push(event);
@@ -143,7 +144,7 @@ async fn an_engine_that_reads_plans_and_writes_nothing() {
     let plan = engine.plan_reembed(&Cancel::default()).await.expect("plans");
     assert_eq!(plan.plan.pending, 3);
     let (events, _told) = tokio::sync::mpsc::unbounded_channel();
-    let refused = engine.reembed(plan, Losses::All, events, Cancel::default()).await;
+    let refused = engine.reembed(plan, (Losses::All, false), events, Cancel::default()).await;
     assert!(matches!(refused, Err(EngineError::ReadOnly)));
     let collections = fs_err::read_dir(files.data().join("collections")).expect("lists").count();
     assert_eq!(collections, 1);
@@ -161,7 +162,8 @@ async fn what_is_written_after_the_plan_comes_over_and_nothing_is_written_to_wha
     fields.set("tag", "later");
     engine.set_payload(ids("b"), fields.clone()).await.expect("sets");
     let (events, _told) = tokio::sync::mpsc::unbounded_channel();
-    let summary = engine.reembed(planned, Losses::Listed, events, Cancel::default()).await.expect("runs");
+    let summary =
+        engine.reembed(planned, (Losses::Listed, false), events, Cancel::default()).await.expect("runs");
     assert!(summary.finished, "{summary:?}");
 
     // Who holds what was replaced reads it, and writes no more.

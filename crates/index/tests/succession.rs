@@ -56,14 +56,14 @@ fn a_successor_is_hidden_until_it_steps_in() {
         assert_eq!(next.count(None).expect("counts"), 1, "what was written before is there");
         next.apply(vec![wide("b", &mut random)]).expect("applies");
         drop(next);
-        database.promote_successor("default").expect("steps in");
+        database.promote_successor("default", false).expect("steps in");
         let now = database.open_collection("default").expect("opens").expect("there");
         assert_eq!((now.space(), now.count(None).expect("counts")), (wider(), 2));
         assert!(now.change() > changes, "those who know a number of the first go on from it");
         assert!(now.added(changes, 9).expect("tells").assets.is_empty(), "nothing is new");
         assert_clean(&now);
         assert_eq!(folders(data.path()), 1, "the first is gone");
-        let again = database.promote_successor("default").expect_err("nothing is left to do");
+        let again = database.promote_successor("default", false).expect_err("nothing is left to do");
         assert!(matches!(again, IndexError::UnknownCollection { .. }));
     }
     let database = writer(data.path());
@@ -77,7 +77,7 @@ fn a_replaced_collection_that_is_held_goes_at_the_next_open() {
     let (database, first) = open(data.path());
     fill(&first, 3, &mut Random(2));
     drop(database.begin_successor("default", &wider()).expect("begins"));
-    database.promote_successor("default").expect("steps in");
+    database.promote_successor("default", false).expect("steps in");
     assert_eq!(first.count(None).expect("counts"), 3, "who holds the first keeps it");
     assert_eq!(database.collections().expect("lists").len(), 1);
     assert_eq!(folders(data.path()), 2);
@@ -169,4 +169,76 @@ fn an_asset_may_wait_without_points_and_is_found_by_all_but_vectors() {
     bare.space_revision = wider().revision;
     let refused = Change::Upsert { asset: bare, points: Vec::new(), source: None };
     assert!(matches!(collection.apply(vec![refused]), Err(IndexError::NoPoints { .. })));
+}
+
+#[test]
+fn a_successor_steps_back_to_the_collection_that_it_keeps() {
+    let data = tempfile::tempdir().expect("folder");
+    let mut random = Random(9);
+    let (first, second) = (random.unit(DIM), random.unit(wider().dim));
+    {
+        let (database, collection) = open(data.path());
+        collection.apply(vec![image("a", first.clone())]).expect("applies");
+        drop(collection);
+        let next = database.begin_successor("default", &wider()).expect("begins");
+        let mut changed = wide("a", &mut random);
+        if let Change::Upsert { points, .. } = &mut changed {
+            *points = vec![point(Track::Image, 0, second.clone())];
+        }
+        next.apply(vec![changed]).expect("applies");
+        drop(next);
+        database.promote_successor("default", true).expect("steps in");
+    }
+    let vectors = |database: &Database| {
+        let collection = database.open_collection("default").expect("opens").expect("there");
+        let stored = collection.get(&[id("a")], true).expect("reads").remove(0).expect("there");
+        (collection.space(), stored.vectors)
+    };
+    for read in [true, false] {
+        let database = if read { reader(data.path()) } else { writer(data.path()) };
+        assert_eq!(vectors(&database), (wider(), vec![second.clone()]));
+        assert_eq!(database.collections().expect("lists").len(), 1, "what is kept is hidden");
+        let kept = database.kept("default").expect("looks").expect("kept");
+        assert_eq!((kept.space(), kept.count(None).expect("counts")), (space(), 1));
+    }
+    assert_eq!(folders(data.path()), 2, "and outlives restarts");
+    {
+        // Begun, and left there.
+        let database = writer(data.path());
+        let back = database.begin_successor("default", &space()).expect("steps back");
+        assert_eq!(back.count(None).expect("counts"), 1, "with what it had");
+    }
+    {
+        let database = writer(data.path());
+        assert_eq!(vectors(&database).0, wider(), "not before the end");
+        let back = database.begin_successor("default", &space()).expect("goes on");
+        drop(back);
+        database.promote_successor("default", true).expect("steps in");
+        assert_eq!(vectors(&database), (space(), vec![first.clone()]));
+        assert_eq!(database.kept("default").expect("looks").expect("kept").space(), wider(), "in turn");
+        assert_eq!(folders(data.path()), 2);
+        let held = database.kept("default").expect("looks");
+        assert!(database.drop_kept("default").expect("drops"), "it goes when nobody holds it");
+        assert!(database.kept("default").expect("looks").is_none());
+        drop(held);
+        assert!(database.clear_replaced().expect("clears"));
+        assert!(!database.drop_kept("default").expect("looks"));
+        assert_eq!((folders(data.path()), vectors(&database).0), (1, space()));
+    }
+    {
+        // A collection takes along what it keeps.
+        let database = writer(data.path());
+        drop(database.begin_successor("default", &wider()).expect("begins"));
+        database.promote_successor("default", true).expect("steps in");
+        let held = database.kept("default").expect("looks");
+        assert!(matches!(database.drop_collection("default"), Err(IndexError::InUse { .. })));
+        assert_eq!(vectors_space(&database), Some(wider()));
+        drop(held);
+        assert!(database.drop_collection("default").expect("drops"));
+        assert_eq!((folders(data.path()), vectors_space(&database)), (0, None));
+    }
+}
+
+fn vectors_space(database: &Database) -> Option<SpaceInfo> {
+    database.open_collection("default").expect("opens").map(|collection| collection.space())
 }

@@ -390,7 +390,7 @@ impl Context {
     }
 
     /// Removes what was replaced once nobody reads it any more, or leaves that to the next start.
-    async fn clear_replaced(self) {
+    pub(crate) async fn clear_replaced(self) {
         let mut stopping = self.stopping();
         loop {
             tokio::select! {

@@ -55,6 +55,7 @@ async fn open(data_dir: &Path) -> Arc<Engine> {
         storage: Arc::new(Embedded),
         collection: "default".to_owned(),
         bundle,
+        elders: None,
         worker_program: PathBuf::from("/nonexistent"),
         jobs: 1,
         limits: Limits::default(),

@@ -100,9 +100,19 @@ impl sensorium_store::Database for EmbeddedDatabase {
         Ok(store(self.call(move |database| database.begin_successor(&name, &space)).await?))
     }
 
-    async fn promote_successor(&self, name: &str) -> Result<(), StoreError> {
+    async fn promote_successor(&self, name: &str, keeps: bool) -> Result<(), StoreError> {
         let name = name.to_owned();
-        self.call(move |database| database.promote_successor(&name)).await
+        self.call(move |database| database.promote_successor(&name, keeps)).await
+    }
+
+    async fn kept(&self, name: &str) -> Result<Option<Arc<dyn Store>>, StoreError> {
+        let name = name.to_owned();
+        Ok(self.call(move |database| database.kept(&name)).await?.map(store))
+    }
+
+    async fn drop_kept(&self, name: &str) -> Result<bool, StoreError> {
+        let name = name.to_owned();
+        self.call(move |database| database.drop_kept(&name)).await
     }
 
     async fn clear_replaced(&self) -> Result<bool, StoreError> {

@@ -72,11 +72,18 @@ pub trait Database: Send + Sync + Debug {
     /// The collection that is to take the place of another, if one was begun.
     async fn successor(&self, name: &str) -> Result<Option<Arc<dyn Store>>, StoreError>;
 
-    /// The successor of a collection in this space, begun anew where there is none of this space. Nobody else sees it.
+    /// The successor of a collection in this space: the one that was begun, else the collection of this space that is kept, else a new
+    /// one. Nobody else sees it.
     async fn begin_successor(&self, name: &str, space: &SpaceInfo) -> Result<Arc<dyn Store>, StoreError>;
 
-    /// Puts the successor in the collection's place, at one stroke.
-    async fn promote_successor(&self, name: &str) -> Result<(), StoreError>;
+    /// Puts the successor in the collection's place, at one stroke; keeps what stood there, hidden, if `keeps`.
+    async fn promote_successor(&self, name: &str, keeps: bool) -> Result<(), StoreError>;
+
+    /// The collection that a successor took the place of and keeps.
+    async fn kept(&self, name: &str) -> Result<Option<Arc<dyn Store>>, StoreError>;
+
+    /// Removes the collection that a successor took the place of and keeps; `false` if there is none.
+    async fn drop_kept(&self, name: &str) -> Result<bool, StoreError>;
 
     /// Removes the files of collections that others have taken the place of, as far as nobody holds them; `false` while somebody
     /// does. Else they go when the folder is next opened.

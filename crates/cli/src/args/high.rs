@@ -6,8 +6,8 @@ use std::sync::{Arc, Once};
 use sensorium_client::{ApiKey, BadKey};
 use sensorium_embed::{Bundle, FolderFiles, LoadOptions, StaticFiles};
 use sensorium_engine::{
-    Access, BUILT_IN, DEFAULT_COLLECTION, Engine, EngineConfig, Models, Served, ServerInfo, served,
-    stored_space,
+    Access, BUILT_IN, DEFAULT_COLLECTION, Engine, EngineConfig, FindBundle, Models, Served, ServerInfo,
+    served, stored_space,
 };
 use sensorium_media::Limits;
 use sensorium_store_embedded::Embedded;
@@ -232,21 +232,59 @@ impl Setting {
         jobs: Option<u16>,
     ) -> anyhow::Result<Arc<Engine>> {
         let bundle = self.bundle_of(data_dir, collection).await?;
-        open(bundle, data_dir, collection, access, jobs).await
+        self.open_by(bundle, (data_dir, collection), (access, jobs)).await
     }
 
-    /// Opens a collection of a folder with the bundle in use, whichever made it.
+    /// The bundle of the vectors that a collection keeps of before.
+    ///
+    /// # Errors
+    /// If it keeps none, or the bundle is not here.
+    pub(crate) async fn kept_bundle(&self, collection: &str) -> anyhow::Result<Arc<Bundle>> {
+        let reader = self.open_at(&self.data_dir, collection, Access::Read, None).await?;
+        let name = collection.to_owned();
+        let kept = reader.kept_space().await?.ok_or(CliError::NothingKept { name })?;
+        let found = match &self.bundle {
+            Some(_) => Some(self.bundle()?).filter(|bundle| bundle.space() == kept),
+            None => Elders(self.models()).find(&kept.revision),
+        };
+        Ok(found.ok_or(CliError::NoBundleKept { revision: kept.revision })?)
+    }
+
+    /// Opens a collection with a bundle.
     ///
     /// # Errors
     /// As [`Setting::open_at`].
-    pub(crate) async fn open_with_bundle(
+    pub(crate) async fn open_by(
         &self,
-        data_dir: &Path,
-        collection: &str,
-        access: Access,
-        jobs: Option<u16>,
+        bundle: Arc<Bundle>,
+        (data_dir, collection): (&Path, &str),
+        (access, jobs): (Access, Option<u16>),
     ) -> anyhow::Result<Arc<Engine>> {
-        open(self.bundle()?, data_dir, collection, access, jobs).await
+        let config = EngineConfig {
+            data_dir: data_dir.to_path_buf(),
+            storage: Arc::new(Embedded),
+            collection: collection.to_owned(),
+            bundle,
+            elders: Some(Arc::new(Elders(self.models()))),
+            worker_program: std::env::current_exe().map_err(|source| CliError::OwnProgram { source })?,
+            jobs: jobs.map_or_else(cores, usize::from),
+            limits: Limits::default(),
+            access,
+        };
+        Ok(Engine::open(config).await?)
+    }
+}
+
+/// The bundles of the data folder, and the one built in, by the revisions of their spaces.
+#[derive(Debug)]
+struct Elders(Models);
+
+impl FindBundle for Elders {
+    fn find(&self, revision: &str) -> Option<Arc<Bundle>> {
+        if let Some((_, folder)) = self.0.of_revision(revision) {
+            return load_bundle(Some(folder)).ok();
+        }
+        load_bundle(None).ok().filter(|built_in| built_in.space().revision == revision)
     }
 }
 
@@ -257,26 +295,6 @@ pub(crate) fn load_bundle(folder: Option<PathBuf>) -> anyhow::Result<Arc<Bundle>
         Some(folder) => Bundle::load(FolderFiles(folder), options)?,
         None => Bundle::load(StaticFiles(sensorium_mini::files()), options)?,
     })
-}
-
-async fn open(
-    bundle: Arc<Bundle>,
-    data_dir: &Path,
-    collection: &str,
-    access: Access,
-    jobs: Option<u16>,
-) -> anyhow::Result<Arc<Engine>> {
-    let config = EngineConfig {
-        data_dir: data_dir.to_path_buf(),
-        storage: Arc::new(Embedded),
-        collection: collection.to_owned(),
-        bundle,
-        worker_program: std::env::current_exe().map_err(|source| CliError::OwnProgram { source })?,
-        jobs: jobs.map_or_else(cores, usize::from),
-        limits: Limits::default(),
-        access,
-    };
-    Ok(Engine::open(config).await?)
 }
 
 /// Cores of this machine.

@@ -403,7 +403,8 @@ pub(crate) struct Repair {
 #[command(after_help = "\
 Every asset is read again from its file, its copy, or, where both are gone, its thumbnails; what has none of them keeps
 its fields and loses its vectors. These assets are listed before anything is written. An interrupted or killed run is
-taken up by the next; until the end the collection stays as it was.")]
+taken up by the next; until the end the collection stays as it was, and answers as it did. At the end the vectors that it had are \
+kept: --rollback goes back to them, with what came since, and --drop-old removes them.")]
 pub(crate) struct Reembed {
     /// Keep assets that cannot be read without vectors, without asking
     #[arg(long, conflicts_with = "dry_run")]
@@ -411,6 +412,18 @@ pub(crate) struct Reembed {
     /// Only say what would be done
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Go back to the vectors that an earlier run kept; assets that came since are encoded as they were
+    #[arg(long)]
+    pub(crate) rollback: bool,
+    /// Remove the vectors that an earlier run kept, and no more; where there are none, keep none at the end of this run
+    #[arg(long)]
+    pub(crate) drop_old: bool,
+    /// Ask the vectors before and now, and say how far they agree; nothing is written
+    #[arg(long, requires = "queries", conflicts_with_all = ["yes", "dry_run", "rollback", "drop_old"])]
+    pub(crate) compare: bool,
+    /// For --compare: a file of texts, one a line
+    #[arg(long, value_name = "FILE", requires = "compare")]
+    pub(crate) queries: Option<PathBuf>,
     /// Files decoded at a time [default: one a core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) jobs: Option<u16>,

@@ -26,7 +26,7 @@ pub(super) async fn reembed(
     order: Order,
 ) -> Result<ReembedSummary, EngineError> {
     let begun = Instant::now();
-    let Order { pending, without_media, losses, events, cancel } = order;
+    let Order { pending, without_media, losses, keeps, events, cancel } = order;
     let from = engine.store();
     let moves = successor.is_some();
     let to = successor.unwrap_or_else(|| Arc::clone(&from));
@@ -63,7 +63,7 @@ pub(super) async fn reembed(
         }
         seal_if_grown(to.as_ref()).await?;
         drop((run, to));
-        engine.database("replace a collection")?.promote_successor(&engine.collection).await?;
+        engine.database("replace a collection")?.promote_successor(&engine.collection, keeps).await?;
         summary.finished = true;
     }
     summary.finished |= !moves && !summary.interrupted;

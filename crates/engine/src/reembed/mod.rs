@@ -38,7 +38,7 @@ use sensorium_media::Cancel;
 use sensorium_store::Store;
 use sensorium_types::{
     AssetId, AssetRecord, FailureReason, Filter, Losses, ReasonKind, ReembedEvent, ReembedPlan,
-    ReembedSummary,
+    ReembedSummary, SpaceInfo,
 };
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -96,14 +96,15 @@ impl Engine {
     /// been replaced: it is to be opened anew. All that reads goes on.
     ///
     /// An asset that cannot be read and is not among the accepted `losses` keeps the run from finishing: all others are
-    /// done, and the collection stays as it was.
+    /// done, and the collection stays as it was. If `keeps`, it is kept, hidden, when the other takes its place: made anew in its own
+    /// space, it goes on from there.
     ///
     /// # Errors
     /// If the engine only reads, or the store fails.
     pub async fn reembed(
         &self,
         planned: Reembedding,
-        losses: Losses,
+        (losses, keeps): (Losses, bool),
         events: UnboundedSender<ReembedEvent>,
         cancel: Cancel,
     ) -> Result<ReembedSummary, EngineError> {
@@ -116,7 +117,7 @@ impl Engine {
         };
         let moves = successor.is_some();
         let Reembedding { plan, pending, state: _ } = planned;
-        let order = run::Order { pending, without_media: plan.without_media, losses, events, cancel };
+        let order = run::Order { pending, without_media: plan.without_media, losses, keeps, events, cancel };
         let summary = Box::pin(finish::reembed(self, successor, order)).await?;
         if moves && summary.finished {
             still.for_good();
@@ -136,6 +137,24 @@ impl Engine {
         Ok(again)
     }
 
+    /// The space of the collection that this one took the place of and keeps; `None` if it keeps none.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn kept_space(&self) -> Result<Option<SpaceInfo>, EngineError> {
+        let kept = self.database("look for what is kept")?.kept(&self.collection).await?;
+        Ok(kept.map(|kept| kept.space()))
+    }
+
+    /// Removes the collection that this one took the place of and keeps; `false` if it keeps none.
+    ///
+    /// # Errors
+    /// If the engine only reads, or somebody holds it.
+    pub async fn drop_kept(&self) -> Result<bool, EngineError> {
+        self.check_writable()?;
+        Ok(self.database("remove what was replaced")?.drop_kept(&self.collection).await?)
+    }
+
     /// Removes the files of collections that others have taken the place of, as far as nobody reads them any more; `false` while
     /// somebody does.
     ///
@@ -153,8 +172,11 @@ impl Engine {
         if begin {
             return Ok(Some(database.begin_successor(name, &space).await?));
         }
-        let found = database.successor(name).await?;
-        Ok(found.filter(|successor| successor.space() == space))
+        let found = database.successor(name).await?.filter(|successor| successor.space() == space);
+        match found {
+            Some(found) => Ok(Some(found)),
+            None => Ok(database.kept(name).await?.filter(|kept| kept.space() == space)),
+        }
     }
 }
 

@@ -35,6 +35,8 @@ pub(super) struct Order {
     pub(super) pending: Vec<AssetId>,
     pub(super) without_media: Vec<WithoutMedia>,
     pub(super) losses: Losses,
+    /// Whether the collection as it was is kept.
+    pub(super) keeps: bool,
     pub(super) events: UnboundedSender<ReembedEvent>,
     pub(super) cancel: Cancel,
 }

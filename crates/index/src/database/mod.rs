@@ -178,6 +178,11 @@ impl Database {
         let Some(info) = self.find(name)? else { return Ok(false) };
         close(&mut open, &info)?;
         self.drop_successor(&mut open, &info)?;
+        // What it took the place of would be seen again.
+        if let Some(before) = registry::before(&self.data, &info.uuid)? {
+            close(&mut open, &before)?;
+            registry::remove(&self.data, &before.uuid)?;
+        }
         registry::remove(&self.data, &info.uuid)?;
         self.forget_aliases(name)?;
         Ok(true)

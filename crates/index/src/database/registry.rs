@@ -5,7 +5,7 @@
 //! | `format` | format of the collection; it stands in the family `meta` too |
 //! | `name` | the name for people |
 //! | `space` | `id`, `dim`, `revision`; of several spaces also `parts`, each with `id`, `dim`, `contents` |
-//! | `replaces` | of a successor: `uuid` of the collection in whose place it steps, and whether that is `done` |
+//! | `replaces` | of a successor: `uuid` of the collection in whose place it steps, whether that is `done`, and whether it `keeps` the files of that one |
 //! | `checksum` | xxh3 of name, space and `replaces`, in hexadecimal; a file of an earlier program has none |
 //!
 //! The file is written last when a collection is made, so a folder without it was never finished (or has lost it, and
@@ -73,12 +73,16 @@ impl Registration {
         // The format is looked at by itself, before all else.
         let Self { format: _, name, space, replaces, checksum: _ } = self;
         let SpaceInfo { id, dim, revision, parts } = space;
+        let keeps = replaces.as_ref().is_some_and(|replaces| replaces.keeps);
         let replaces = replaces.as_ref().map(|replaces| (&replaces.uuid, replaces.done));
-        let told = if parts.is_empty() {
+        let mut told = if parts.is_empty() {
             format!("{:?}", (name, id, dim, revision, replaces))
         } else {
             format!("{:?}", (name, id, dim, revision, parts, replaces))
         };
+        if keeps {
+            told.push_str(" keeps");
+        }
         format!("{:016x}", xxh3_64(told.as_bytes()))
     }
 
@@ -95,6 +99,9 @@ pub(super) struct Replaces {
     pub(super) uuid: String,
     /// Whether it has stepped in.
     pub(super) done: bool,
+    /// Whether the files of the collection before are kept, for it to step back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) keeps: bool,
 }
 
 /// The folder of all collections.
@@ -154,11 +161,41 @@ fn all(data: &Path) -> Result<Vec<(CollectionInfo, Option<Replaces>)>, IndexErro
     Ok(found)
 }
 
-/// Collections in whose place others stand, and whose files are there still.
+/// Collections in whose place others stand, and whose files nobody keeps.
 pub(super) fn replaced(data: &Path) -> Result<Vec<CollectionInfo>, IndexError> {
     let all = all(data)?;
-    let gone = all.iter().filter(|(info, _)| is_replaced(&all, &info.uuid));
+    let gone = all.iter().filter(|(info, _)| is_gone(&all, &info.uuid));
     Ok(gone.map(|(info, _)| info.clone()).collect())
+}
+
+/// The collection that another has taken the place of and keeps.
+pub(super) fn kept_by(data: &Path, uuid: &str) -> Result<Option<CollectionInfo>, IndexError> {
+    replaced_by(data, uuid, |replaces| replaces.done && replaces.keeps)
+}
+
+/// The collection that another has taken the place of, as long as its files are there.
+pub(super) fn before(data: &Path, uuid: &str) -> Result<Option<CollectionInfo>, IndexError> {
+    replaced_by(data, uuid, |replaces| replaces.done)
+}
+
+fn replaced_by(
+    data: &Path,
+    uuid: &str,
+    counts: impl Fn(&Replaces) -> bool,
+) -> Result<Option<CollectionInfo>, IndexError> {
+    let all = all(data)?;
+    let own = all.iter().find(|(info, _)| info.uuid == uuid).and_then(|(_, replaces)| replaces.as_ref());
+    let Some(replaces) = own.filter(|replaces| counts(replaces)) else { return Ok(None) };
+    Ok(all.iter().find(|(info, _)| info.uuid == replaces.uuid).map(|(info, _)| info.clone()))
+}
+
+/// Whether another stands in a collection's place, and does not keep it. What was replaced itself keeps nothing.
+fn is_gone(all: &[(CollectionInfo, Option<Replaces>)], uuid: &str) -> bool {
+    let keeps = |(info, replaces): &(CollectionInfo, Option<Replaces>)| {
+        let own = replaces.as_ref().filter(|by| by.done && by.keeps && by.uuid == uuid);
+        own.is_some() && !is_replaced(all, &info.uuid)
+    };
+    is_replaced(all, uuid) && !all.iter().any(keeps)
 }
 
 fn is_replaced(all: &[(CollectionInfo, Option<Replaces>)], uuid: &str) -> bool {
@@ -185,7 +222,7 @@ pub(super) fn sweep(data: &Path) -> Result<(), IndexError> {
         let is_orphan = replaces.as_ref().is_some_and(|replaces| {
             !replaces.done && !all.iter().any(|(other, _)| other.uuid == replaces.uuid)
         });
-        if is_orphan || is_replaced(&all, &info.uuid) {
+        if is_orphan || is_gone(&all, &info.uuid) {
             remove(data, &info.uuid)?;
         }
     }

@@ -6,6 +6,9 @@
 //!
 //! Until the promotion, which is one rename of a file, everybody sees the first collection as it was; from then on
 //! everybody who opens it sees the successor, under the same name. A crash leaves one or the other.
+//!
+//! A successor may keep the collection before it, hidden, until it is dropped: made anew in the space of that one, it is that one that
+//! goes on, with what came since, and its vectors are those that it had.
 
 use std::sync::Arc;
 
@@ -35,8 +38,8 @@ impl Database {
         }
     }
 
-    /// Goes on with the successor of a collection, or begins one. One of another space, or a damaged one, is begun
-    /// anew: it holds nothing that cannot be made again.
+    /// Goes on with the successor of a collection, or with the collection that it keeps where that is of this space, or begins one. A
+    /// successor of another space, or a damaged one, is begun anew: it holds nothing that cannot be made again.
     ///
     /// # Errors
     /// [`IndexError::UnknownCollection`] if there is nothing to succeed; [`IndexError::ReadOnly`] for a reader.
@@ -57,23 +60,79 @@ impl Database {
             }
         }
         self.drop_successor(&mut open, &first)?;
+        if let Some(kept) = registry::kept_by(&self.data, &first.uuid)?
+            && kept.space == *space
+        {
+            return self.step_back(&mut open, &first, kept);
+        }
         let uuid = registry::new_uuid();
         let folder = registry::root(&self.data).join(&uuid);
         fs_err::create_dir_all(&folder)
             .map_err(|error| IndexError::file("make the folder of a collection", error))?;
         // Registered first: a folder without registration would be taken for a collection that lost its own.
-        let replaces = Replaces { uuid: first.uuid, done: false };
+        let replaces = Replaces { uuid: first.uuid, done: false, keeps: false };
         registry::register(&folder, name, space, Some(replaces))?;
         create(&folder, name, space, &self.memory)?;
         self.hold(&mut open, CollectionInfo { name: name.to_owned(), uuid, space: space.clone() })
     }
 
-    /// Puts the successor in the place of its collection. Those who hold the first keep it until they let go; its files
-    /// are removed now, or when a writer next opens the database.
+    /// Makes the collection that another keeps its successor.
+    fn step_back(
+        &self,
+        open: &mut Open,
+        first: &CollectionInfo,
+        kept: CollectionInfo,
+    ) -> Result<Arc<Collection>, IndexError> {
+        let folder = |uuid: &str| registry::root(&self.data).join(uuid);
+        // In this order it is hidden in between as well.
+        let replaces = Replaces { uuid: first.uuid.clone(), done: false, keeps: false };
+        registry::register(&folder(&kept.uuid), &kept.name, &kept.space, Some(replaces))?;
+        registry::register(&folder(&first.uuid), &first.name, &first.space, None)?;
+        self.hold(open, kept)
+    }
+
+    /// The collection that another has taken the place of and keeps; `None` if it keeps none, or that cannot be opened.
+    ///
+    /// # Errors
+    /// If the registry cannot be read.
+    pub fn kept(&self, name: &str) -> Result<Option<Arc<Collection>>, IndexError> {
+        let mut open = self.open.lock();
+        let Some(first) = self.find(name)? else { return Ok(None) };
+        match registry::kept_by(&self.data, &first.uuid)?.map(|kept| self.hold(&mut open, kept)) {
+            None => Ok(None),
+            Some(Ok(collection)) => Ok(Some(collection)),
+            Some(Err(error)) if error.kind() == ErrorKind::Corrupt => Ok(None),
+            Some(Err(error)) => Err(error),
+        }
+    }
+
+    /// Removes the collection that another has taken the place of and keeps: now, or, where somebody holds it, by
+    /// [`Database::clear_replaced`] or when a writer next opens the database. `false` if it keeps none.
+    ///
+    /// # Errors
+    /// [`IndexError::ReadOnly`] for a reader; if that cannot be written.
+    pub fn drop_kept(&self, name: &str) -> Result<bool, IndexError> {
+        if self.is_read_only() {
+            return Err(IndexError::ReadOnly { action: "remove what was replaced" });
+        }
+        let mut open = self.open.lock();
+        let Some(first) = self.find(name)? else { return Ok(false) };
+        let Some(kept) = registry::kept_by(&self.data, &first.uuid)? else { return Ok(false) };
+        let folder = registry::root(&self.data).join(&first.uuid);
+        let replaces = Replaces { uuid: kept.uuid.clone(), done: true, keeps: false };
+        registry::register(&folder, &first.name, &first.space, Some(replaces))?;
+        if close(&mut open, &kept).is_ok() {
+            registry::remove(&self.data, &kept.uuid)?;
+        }
+        Ok(true)
+    }
+
+    /// Puts the successor in the place of its collection, which is kept if `keeps`, and otherwise removed: now, or, where somebody
+    /// holds it, when a writer next opens the database. Those who hold the first keep it until they let go. What the first kept goes.
     ///
     /// # Errors
     /// [`IndexError::UnknownCollection`] if there is no successor; [`IndexError::ReadOnly`] for a reader.
-    pub fn promote_successor(&self, name: &str) -> Result<(), IndexError> {
+    pub fn promote_successor(&self, name: &str, keeps: bool) -> Result<(), IndexError> {
         if self.is_read_only() {
             return Err(IndexError::ReadOnly { action: "replace a collection" });
         }
@@ -85,9 +144,16 @@ impl Database {
         let change = self.hold(&mut open, first.clone())?.change();
         self.hold(&mut open, successor.clone())?.count_from(change.saturating_add(1))?;
         let folder = registry::root(&self.data).join(&successor.uuid);
-        let replaces = Replaces { uuid: first.uuid.clone(), done: true };
+        let kept = registry::kept_by(&self.data, &first.uuid)?;
+        let replaces = Replaces { uuid: first.uuid.clone(), done: true, keeps };
         registry::register(&folder, name, &successor.space, Some(replaces))?;
-        if close(&mut open, &first).is_ok() {
+        // What is held still goes when a writer next opens the database.
+        if let Some(kept) = kept
+            && close(&mut open, &kept).is_ok()
+        {
+            registry::remove(&self.data, &kept.uuid)?;
+        }
+        if !keeps && close(&mut open, &first).is_ok() {
             registry::remove(&self.data, &first.uuid)?;
         }
         Ok(())

@@ -34,6 +34,7 @@ struct Order {
     dry_run: bool,
     accepted_losses: u64,
     accept_unread: bool,
+    drop_old: bool,
     /// How long a reader may pause while the run goes on.
     patience: Duration,
 }
@@ -44,10 +45,10 @@ pub(super) async fn start(
     place: Option<Place>,
     message: v1::ReembedRequest,
 ) -> Result<Answers<v1::ReembedResponse>, Fault> {
-    let v1::ReembedRequest { collection_name, dry_run, accepted_losses, accept_unread } = message;
+    let v1::ReembedRequest { collection_name, dry_run, accepted_losses, accept_unread, drop_old } = message;
     let engine = context.reader(&collection_name).await?;
     let patience = context.settings().idle_timeout;
-    let order = Order { dry_run, accepted_losses, accept_unread, patience };
+    let order = Order { dry_run, accepted_losses, accept_unread, drop_old, patience };
     let (sender, answers) = answers(UNREAD_ANSWERS, context.settings().unread_timeout);
     let context = context.clone();
     tokio::spawn(async move {
@@ -99,7 +100,14 @@ async fn run(
         say(sender, without_media(lacking)).await?;
     }
     say(sender, reembed_plan(plan)).await?;
-    if order.dry_run || plan.is_done() {
+    if order.dry_run {
+        return Ok(());
+    }
+    let dropped = order.drop_old && engine.drop_kept().await.map_err(told)?;
+    if dropped {
+        tokio::spawn(context.clone().clear_replaced());
+    }
+    if dropped || plan.is_done() {
         return Ok(());
     }
     let losses = plan.losses();
@@ -132,7 +140,7 @@ async fn bring(
 ) -> (Result<ReembedSummary, EngineError>, Result<(), End>) {
     let accepted = if order.accept_unread { Losses::All } else { Losses::Listed };
     let (events, received) = mpsc::unbounded_channel();
-    let running = Box::pin(engine.reembed(planned, accepted, events, cancel.clone()));
+    let running = Box::pin(engine.reembed(planned, (accepted, !order.drop_old), events, cancel.clone()));
     let telling = tell(received, sender, |event| reembedded(&event), (order.patience, cancel.clone()));
     let (summary, told) = tokio::join!(running, telling);
     let told = match told {

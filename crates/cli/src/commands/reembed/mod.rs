@@ -15,13 +15,20 @@ use crate::interrupt::{or_cancel, or_interrupt};
 use crate::output::count::Count;
 use crate::output::{Out, note, words};
 
+mod compare;
 mod server;
 mod tell;
 
 /// Brings the collection that was named, else all of them, to the bundle in use.
 pub(super) async fn run(args: Reembed, context: &mut Context) -> anyhow::Result<Exit> {
     match context.setting.place() {
+        Place::Server { .. } if args.rollback || args.compare => {
+            let what = if args.rollback { "reembed --rollback" } else { "reembed --compare" };
+            context.setting.folder_only(what, "a server has one bundle: stop it first")?;
+            Ok(Exit::Error)
+        }
         Place::Server { url, .. } => server::run(&args, &url, context).await,
+        Place::Folder if args.compare => compare::run(&args, context).await,
         Place::Folder => here(args, context).await,
     }
 }
@@ -31,7 +38,13 @@ async fn here(args: Reembed, context: &mut Context) -> anyhow::Result<Exit> {
     let mut end = Exit::Done;
     for name in verify::names(&setting).await {
         // A reader names a collection that is not there, where a writer would make it.
-        let reader = setting.open_with_bundle(&setting.data_dir, &name, Access::Read, args.jobs).await?;
+        let bundle = match args.rollback {
+            true => setting.kept_bundle(&name).await?,
+            false => setting.bundle()?,
+        };
+        let open =
+            |access| setting.open_by(Arc::clone(&bundle), (&setting.data_dir, &name), (access, args.jobs));
+        let reader = open(Access::Read).await?;
         let is_there = reader.collections().await?.iter().any(|collection| collection.name == name);
         if !is_there {
             note("the database is empty: there is nothing to do");
@@ -44,11 +57,15 @@ async fn here(args: Reembed, context: &mut Context) -> anyhow::Result<Exit> {
             continue;
         }
         drop(reader);
-        let engine = setting.open_with_bundle(&setting.data_dir, &name, Access::Write, args.jobs).await?;
-        end = Box::pin(one(&engine, args.yes, &mut context.out)).await?;
+        let engine = open(Access::Write).await?;
+        if args.drop_old && engine.drop_kept().await? {
+            tell::dropped(&name, &mut context.out)?;
+            continue;
+        }
+        end = Box::pin(one(&engine, (args.yes, args.drop_old), &mut context.out)).await?;
         drop(engine);
         // Takes the files of the collection that was replaced away.
-        let engine = setting.open_with_bundle(&setting.data_dir, &name, Access::Write, args.jobs).await?;
+        let engine = open(Access::Write).await?;
         if end == Exit::Done {
             end = captions::make(&engine).await?;
         }
@@ -61,7 +78,7 @@ async fn here(args: Reembed, context: &mut Context) -> anyhow::Result<Exit> {
 }
 
 /// Plans, asks, and does one collection.
-async fn one(engine: &Arc<Engine>, yes: bool, out: &mut Out) -> anyhow::Result<Exit> {
+async fn one(engine: &Arc<Engine>, (yes, drop_old): (bool, bool), out: &mut Out) -> anyhow::Result<Exit> {
     let name = engine.collection_name().to_owned();
     let planned = or_interrupt(Box::pin(plan(engine, out))).await;
     let Some(planned) = planned.transpose()? else { return Ok(Exit::Interrupted) };
@@ -75,8 +92,18 @@ async fn one(engine: &Arc<Engine>, yes: bool, out: &mut Out) -> anyhow::Result<E
     }
     // Whoever said yes to what is listed has not said so of what turns up later.
     let accepted = if yes { Losses::All } else { Losses::Listed };
-    let Some(summary) = bring(engine, planned, accepted, out).await? else { return Ok(Exit::Interrupted) };
-    Ok(tell::end((&name, &engine.bundle_space().revision), &summary, out)?)
+    let Some(summary) = bring(engine, planned, (accepted, !drop_old), out).await? else {
+        return Ok(Exit::Interrupted);
+    };
+    let moves = summary.finished && engine.space() != engine.bundle_space();
+    let end = tell::end((&name, &engine.bundle_space().revision), &summary, out)?;
+    if moves && !drop_old && !out.is_json() {
+        note(
+            "the vectors before are kept: `sensorium reembed --rollback` goes back to them, \
+             `sensorium reembed --drop-old` removes them",
+        );
+    }
+    Ok(end)
 }
 
 /// What is to be done; assets without media are told of.
@@ -92,7 +119,7 @@ async fn plan(engine: &Engine, out: &mut Out) -> anyhow::Result<Reembedding> {
 async fn bring(
     engine: &Engine,
     planned: Reembedding,
-    accepted: Losses,
+    accepted: (Losses, bool),
     out: &mut Out,
 ) -> anyhow::Result<Option<ReembedSummary>> {
     let cancel = Cancel::new();

@@ -44,10 +44,10 @@ enum Left {
 }
 
 async fn one(asked: (&Client, &str), args: &Reembed, out: &mut Out) -> anyhow::Result<Exit> {
-    let Reembed { yes, dry_run, jobs: _ } = *args;
+    let Reembed { yes, dry_run, drop_old, .. } = *args;
     // Whoever said yes to what is listed has not said so of what turns up later.
     let accepted_losses = if yes { u64::MAX } else { 0 };
-    let order = ReembedOrder { dry_run, accepted_losses, accept_unread: yes };
+    let order = ReembedOrder { dry_run, accepted_losses, accept_unread: yes, drop_old };
     match once(asked, (order, true), out).await? {
         Left::Ended(end) => Ok(end),
         Left::Asks(losses) => {

@@ -84,6 +84,14 @@ pub(super) fn plan(name: &str, plan: &ReembedPlan, out: &mut Out) -> io::Result<
     )))
 }
 
+/// What an earlier run kept is gone.
+pub(super) fn dropped(name: &str, out: &mut Out) -> io::Result<()> {
+    if out.is_json() {
+        return out.object(&json!({ "event": "dropped", "collection": name }));
+    }
+    out.line(&words::printable(&format!("{name}: the vectors before are removed")))
+}
+
 /// An asset that is done, as a row.
 pub(super) fn event_row(event: &ReembedEvent) -> Value {
     let ReembedEvent { asset, modality, path, points, state, reason } = event;
