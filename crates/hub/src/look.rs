@@ -129,7 +129,8 @@ impl Looking<'_> {
                 files.put_beginning(name, Vec::new(), listed.bytes.unwrap_or_default());
                 continue;
             }
-            let bytes = if name == README {
+            let is_long = listed.bytes.is_none_or(|bytes| bytes > README_BYTES);
+            let bytes = if name == README && is_long {
                 let got = self.hub.beginning(&self.address(name), README_BYTES).await;
                 self.of_commit(name, got)?.bytes
             } else {

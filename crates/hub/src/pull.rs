@@ -212,3 +212,47 @@ fn sha256_of(path: &Path) -> io::Result<[u8; 32]> {
         hash.update(piece.get(..read).unwrap_or_default());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sensorium_types::ErrorKind;
+
+    use super::*;
+
+    #[test]
+    fn what_will_not_fit_is_refused_before_it_comes() {
+        let folder = tempfile::tempdir().unwrap();
+        room(folder.path(), 0).unwrap();
+        room(folder.path(), 1).unwrap();
+        for missing in [1 << 60, u64::MAX] {
+            let error = room(folder.path(), missing).unwrap_err();
+            assert!(
+                matches!(error, HubError::NoRoom { needed, free, .. } if needed >= missing && free < missing)
+            );
+            assert_eq!(error.kind(), ErrorKind::Overloaded);
+        }
+    }
+
+    #[test]
+    fn one_process_fetches_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = folder.path().join("a");
+        let held = hold(&own).unwrap();
+        assert!(matches!(hold(&own), Err(HubError::Busy { .. })));
+        drop(held);
+        hold(&own).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_file_is_here_only_if_it_is_the_one_that_is_meant() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        assert_eq!(here(&path, 3, None).await, None);
+        fs_err::write(&path, b"abc").unwrap();
+        let sha256: [u8; 32] = Sha256::digest(b"abc").into();
+        assert_eq!(here(&path, 3, Some(sha256)).await, Some(Fetched { bytes: 3, sha256 }));
+        assert_eq!(here(&path, 3, None).await, Some(Fetched { bytes: 3, sha256 }));
+        assert_eq!(here(&path, 4, None).await, None);
+        assert_eq!(here(&path, 3, Some([0; 32])).await, None);
+    }
+}
