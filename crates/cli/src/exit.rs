@@ -3,6 +3,7 @@
 use sensorium_client::ClientError;
 use sensorium_embed::EmbedError;
 use sensorium_engine::EngineError;
+use sensorium_hub::HubError;
 use sensorium_server::ServerError;
 use sensorium_types::{ErrorKind, FilterError, IdError};
 
@@ -81,6 +82,9 @@ fn exit_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
         return Some(exit_of_kind(error.kind()));
     }
     if let Some(error) = cause.downcast_ref::<EmbedError>() {
+        return Some(exit_of_kind(error.kind()));
+    }
+    if let Some(error) = cause.downcast_ref::<HubError>() {
         return Some(exit_of_kind(error.kind()));
     }
     if let Some(error) = cause.downcast_ref::<EvalError>() {

@@ -77,8 +77,8 @@ pub use error::{EngineError, MetadataProblem};
 pub use index::{Found, MetaTable, find};
 pub use media::{MediaFile, OpenMedia};
 pub use models::{
-    AddModel, AddedModel, BUILT_IN, BuiltIn, JoinModel, JoinedModel, ListedModel, Models, ModelsError, READY,
-    Ranks, ReadyModel,
+    AddModel, AddedModel, BUILT_IN, BuiltIn, FetchedModel, JoinModel, JoinedModel, ListedModel, Models,
+    ModelsError, READY, Ranks, ReadyModel, accepted_licence, ready,
 };
 pub use peaks::Peaks;
 pub use query::LOG_PROB_AS_COSINE;

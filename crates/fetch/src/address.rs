@@ -137,6 +137,14 @@ impl Origin {
         if self.is_encrypted { "https" } else { "http" }
     }
 
+    /// Whether it is this machine, by its number: what is sent there does not leave it.
+    pub(crate) const fn is_loopback(&self) -> bool {
+        match &self.host {
+            Host::Name(_) => false,
+            Host::Ip(ip) => ip.is_loopback(),
+        }
+    }
+
     /// Host, and port where it is not the scheme's own.
     pub(crate) fn authority(&self) -> String {
         if self.port == default_port(self.is_encrypted) {

@@ -153,17 +153,41 @@ impl WebPlace {
 
 /// The places that may be asked. Empty: nothing is fetched.
 #[derive(Debug, Clone, Default)]
-pub struct AllowList(Vec<AllowedUri>);
+pub struct AllowList {
+    places: Vec<AllowedUri>,
+    whole_web: Option<WholeWeb>,
+}
+
+/// All of the web, for who follows where a place that its user named leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum WholeWeb {
+    /// By https alone.
+    Encrypted,
+    /// By http too.
+    Any,
+}
 
 impl AllowList {
     /// A list of these places.
     pub const fn new(places: Vec<AllowedUri>) -> Self {
-        Self(places)
+        Self { places, whole_web: None }
+    }
+
+    /// All of the web, for a program that asks what its user named, wherever that leads: by http too where the address itself is not
+    /// encrypted, else by https alone. No file.
+    pub const fn whole_web_from(address: &WebAddress) -> Self {
+        let whole_web = if address.origin.is_encrypted { WholeWeb::Encrypted } else { WholeWeb::Any };
+        Self { places: Vec::new(), whole_web: Some(whole_web) }
     }
 
     /// Whether there is no place.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.places.is_empty() && self.whole_web.is_none()
+    }
+
+    /// Whether everything is asked by https alone, wherever it leads.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.whole_web == Some(WholeWeb::Encrypted)
     }
 
     /// Whether an address lies in one of its places. Of a file the path alone is looked at; links are when it is opened.
@@ -175,15 +199,21 @@ impl AllowList {
     }
 
     pub(crate) fn holds_web(&self, address: &WebAddress) -> bool {
-        self.0.iter().any(|allowed| match &allowed.place {
-            Place::Web(place) => place.holds(address),
-            Place::Folder(_) => false,
-        })
+        let in_web = match self.whole_web {
+            None => false,
+            Some(WholeWeb::Encrypted) => address.origin.is_encrypted,
+            Some(WholeWeb::Any) => true,
+        };
+        in_web
+            || self.places.iter().any(|allowed| match &allowed.place {
+                Place::Web(place) => place.holds(address),
+                Place::Folder(_) => false,
+            })
     }
 
     /// The folder that a file lies in by its path, and the rest of its path.
     pub(crate) fn folder_of<'a>(&'a self, path: &'a Path) -> Option<(&'a Path, &'a Path)> {
-        self.0.iter().find_map(|allowed| match &allowed.place {
+        self.places.iter().find_map(|allowed| match &allowed.place {
             Place::Folder(folder) => Some((folder.as_path(), path.strip_prefix(folder).ok()?)),
             Place::Web(_) => None,
         })
@@ -193,6 +223,23 @@ impl AllowList {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_whole_web_is_as_encrypted_as_where_it_begins() {
+        let from = |text: &str| match Address::parse(text).expect(text) {
+            Address::Web(web) => AllowList::whole_web_from(&web),
+            Address::File(_) => panic!("a web address"),
+        };
+        let holds = |list: &AllowList, text: &str| list.holds(&Address::parse(text).expect(text));
+        let encrypted = from("https://hub.example.org");
+        assert!(holds(&encrypted, "https://cdn.example.net:8443/a") && !encrypted.is_empty());
+        for address in ["http://hub.example.org/a", "file:///etc/passwd"] {
+            assert!(!holds(&encrypted, address), "{address}");
+        }
+        let plain = from("http://127.0.0.1:8080");
+        assert!(holds(&plain, "http://127.0.0.1:8081/a") && holds(&plain, "https://cdn.example.net/a"));
+        assert!(!holds(&plain, "file:///etc/passwd"));
+    }
 
     fn holds(place: &str, address: &str) -> bool {
         let list = AllowList::new(vec![AllowedUri::parse(place).expect(place)]);

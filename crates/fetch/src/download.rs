@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use sha2::{Digest as _, Sha256};
@@ -32,6 +33,17 @@ pub(crate) struct Start {
     pub(crate) validator: Option<String>,
     /// What is there already was put into it.
     pub(crate) hasher: Sha256,
+    /// A hash of all bytes will tell whether they are the same: nothing else needs to.
+    pub(crate) by_hash: bool,
+    /// Bytes that are wanted of the beginning, where not all are.
+    pub(crate) first: Option<u64>,
+}
+
+impl Start {
+    /// Whether these are all bytes.
+    pub(crate) fn is_whole(&self, bytes: u64, sha256: [u8; 32]) -> bool {
+        self.from == bytes && <[u8; 32]>::from(self.hasher.clone().finalize()) == sha256
+    }
 }
 
 /// Bytes that are coming. To drop it ends it.
@@ -44,6 +56,9 @@ pub struct Download {
     total: Option<u64>,
     validator: Option<String>,
     hasher: Sha256,
+    by_hash: bool,
+    first: Option<u64>,
+    noted: HeaderMap,
     resumes: u32,
 }
 
@@ -75,7 +90,7 @@ impl Download {
         request: Request,
         start: Start,
     ) -> Result<Self, FetchError> {
-        let Start { from, validator, hasher } = start;
+        let Start { from, validator, hasher, by_hash, first } = start;
         let deadline = Instant::now() + request.limits.whole;
         let mut download = Self {
             shared,
@@ -85,6 +100,9 @@ impl Download {
             total: None,
             validator,
             hasher,
+            by_hash,
+            first,
+            noted: HeaderMap::new(),
             resumes: request.limits.resumes,
             request,
         };
@@ -93,7 +111,7 @@ impl Download {
                 let answer = match download.ask(&address).await {
                     // There is nothing behind what is there already: that may be all, or of other bytes.
                     Err(FetchError::Refused { status: 416, .. }) if from > 0 => {
-                        download.validator = None;
+                        (download.received, download.validator) = (0, None);
                         download.ask(&address).await?
                     }
                     answer => answer?,
@@ -123,6 +141,15 @@ impl Download {
     /// How many there are, where the other side says so.
     pub const fn total(&self) -> Option<u64> {
         self.total
+    }
+
+    /// A header of [`Policy::noted`](crate::Policy), of the first answer of the origin that was asked which has it: one that leads on counts too.
+    pub fn noted(&self, name: &str) -> Option<&str> {
+        self.noted.get(name)?.to_str().ok()
+    }
+
+    pub(crate) fn into_noted(self) -> HeaderMap {
+        self.noted
     }
 
     /// By what a later call may go on.
@@ -231,8 +258,9 @@ impl Download {
         let asked = Asked {
             address,
             bearer: self.request.bearer.as_ref(),
-            from: if self.validator.is_some() { self.received } else { 0 },
-            validator: self.validator.as_deref(),
+            from: if self.validator.is_some() || self.by_hash { self.received } else { 0 },
+            validator: self.validator.as_deref().filter(|_| !self.by_hash),
+            first: self.first,
             limits: &self.request.limits,
         };
         let asking = timeout_at(self.deadline, exchange(&self.shared, asked)).await;
@@ -243,9 +271,16 @@ impl Download {
         })?
     }
 
+    /// Whether an answer is of the same bytes, as far as it tells.
+    fn is_same(&self, answer: &Answer) -> bool {
+        let is_as_long = self.total.is_none() || answer.total.is_none() || answer.total == self.total;
+        is_as_long && (self.by_hash || answer.validator == self.validator)
+    }
+
     fn take(&mut self, answer: Answer) {
-        let Answer { body, driver, from: _, total, validator } = answer;
+        let Answer { body, driver, from: _, total, validator, noted } = answer;
         self.total = total;
+        self.noted = noted;
         self.validator = validator;
         self.source = Source::Web { body, _driver: driver };
     }
@@ -256,14 +291,14 @@ impl Download {
         self.source = Source::Done;
         loop {
             let is_lost = matches!(error, FetchError::Connection { .. } | FetchError::Away { .. });
-            if !is_lost || self.resumes == 0 || self.validator.is_none() {
+            if !is_lost || self.resumes == 0 || (self.validator.is_none() && !self.by_hash) {
                 return Err(error);
             }
             self.resumes -= 1;
             let waited = self.request.limits.resumes - self.resumes;
             tokio::time::sleep(RESUME_AFTER * waited).await;
             match self.ask(&address).await {
-                Ok(answer) if answer.from == self.received && answer.validator == self.validator => {
+                Ok(answer) if answer.from == self.received && self.is_same(&answer) => {
                     self.take(answer);
                     return Ok(());
                 }

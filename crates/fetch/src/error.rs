@@ -109,6 +109,16 @@ pub enum FetchError {
         /// That of what was meant.
         wanted: String,
     },
+    /// There are fewer bytes than were meant.
+    #[error("{address} has {found} bytes, not {wanted}")]
+    OtherLength {
+        /// The address.
+        address: String,
+        /// How many there are.
+        found: u64,
+        /// How many were meant.
+        wanted: u64,
+    },
     /// A file cannot be read, or written.
     #[error("{place}: {source}")]
     File {
@@ -133,9 +143,11 @@ impl FetchError {
                 ErrorKind::PermissionDenied
             }
             Self::NotFound { .. } => ErrorKind::NotFound,
-            Self::Refused { .. } | Self::Redirect { .. } | Self::Answer { .. } | Self::OtherBytes { .. } => {
-                ErrorKind::FailedPrecondition
-            }
+            Self::Refused { .. }
+            | Self::Redirect { .. }
+            | Self::Answer { .. }
+            | Self::OtherBytes { .. }
+            | Self::OtherLength { .. } => ErrorKind::FailedPrecondition,
             Self::TimedOut { .. } => ErrorKind::DeadlineExceeded,
             Self::Away { .. } | Self::Connection { .. } => ErrorKind::Unavailable,
             Self::File { source, .. } if source.kind() == Io::NotFound => ErrorKind::NotFound,

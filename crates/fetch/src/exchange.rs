@@ -29,10 +29,12 @@ const AGENT: &str = concat!("sensorium/", env!("CARGO_PKG_VERSION"));
 pub(crate) struct Asked<'a> {
     pub(crate) address: &'a WebAddress,
     pub(crate) bearer: Option<&'a Bearer>,
-    /// Where to begin; above 0 only with a validator.
+    /// Where to begin; above 0 only with a validator, or where a hash tells other bytes.
     pub(crate) from: u64,
     /// What must not have changed for a beginning elsewhere than at 0.
     pub(crate) validator: Option<&'a str>,
+    /// Bytes that are wanted of the beginning, where not all are.
+    pub(crate) first: Option<u64>,
     pub(crate) limits: &'a Limits,
 }
 
@@ -47,23 +49,45 @@ pub(crate) struct Answer {
     pub(crate) total: Option<u64>,
     /// By what it is known that the bytes are the same.
     pub(crate) validator: Option<String>,
+    /// The headers of [`Policy::noted`](crate::Policy), of the first answer that has them.
+    pub(crate) noted: HeaderMap,
 }
 
 /// Asks, and follows where redirects lead: each is looked at as the first address was.
 pub(crate) async fn exchange(shared: &Shared, asked: Asked<'_>) -> Result<Answer, FetchError> {
     let mut at = asked.address.clone();
+    let mut noted = HeaderMap::new();
     for _ in 0..=MAX_REDIRECTS {
         let (response, driver) = ask(shared, &asked, &at).await?;
+        // What stands behind a redirect to elsewhere speaks for itself alone.
+        if at.origin == asked.address.origin {
+            note(&mut noted, shared, response.headers());
+        }
         if !leads_on(response.status()) {
-            return answer(&asked, &at, response, driver);
+            return answer(&asked, &at, response, driver).map(|answer| Answer { noted, ..answer });
         }
         let wrong = |what| FetchError::Redirect { address: at.to_string(), what };
         let location = response.headers().get(LOCATION).ok_or_else(|| wrong("a redirect to nowhere"))?;
         let location = location.to_str().map_err(|_| wrong("a redirect that cannot be read"))?;
-        at = at.follow(location)?;
+        let next = at.follow(location)?;
+        if shared.policy.allowed.is_encrypted() && !next.origin.is_encrypted {
+            return Err(wrong("it leads from https to http, which is not followed"));
+        }
+        at = next;
     }
     let what = "it leads on more than 5 times";
     Err(FetchError::Redirect { address: asked.address.to_string(), what })
+}
+
+/// Keeps headers that are asked for, the first of each name.
+fn note(noted: &mut HeaderMap, shared: &Shared, headers: &HeaderMap) {
+    for name in shared.policy.noted {
+        if let Some(value) = headers.get(*name)
+            && let Ok(name) = HeaderName::from_bytes(name.as_bytes())
+        {
+            noted.entry(name).or_insert_with(|| value.clone());
+        }
+    }
 }
 
 fn leads_on(status: StatusCode) -> bool {
@@ -102,13 +126,17 @@ fn request(asked: &Asked<'_>, at: &WebAddress) -> Result<http::Request<Empty<Byt
     put(USER_AGENT, AGENT);
     put(ACCEPT, "*/*");
     put(ACCEPT_ENCODING, "identity");
+    match (asked.from, asked.first) {
+        (from @ 1.., _) => put(RANGE, &format!("bytes={from}-")),
+        (0, Some(first @ 1..)) => put(RANGE, &format!("bytes=0-{}", first - 1)),
+        (0, _) => {}
+    }
     if let (Some(validator), 1..) = (asked.validator, asked.from) {
-        put(RANGE, &format!("bytes={}-", asked.from));
         put(IF_RANGE, validator);
     }
     // What a redirect leads to has no right to it.
     if let Some(bearer) = asked.bearer.filter(|_| at.origin == asked.address.origin) {
-        if !at.origin.is_encrypted {
+        if !at.origin.is_encrypted && !at.origin.is_loopback() {
             return Err(FetchError::NotEncrypted { address: at.to_string() });
         }
         put(AUTHORIZATION, &bearer.header());
@@ -127,7 +155,7 @@ fn answer(
     let wrong = |what| Err(FetchError::Answer { address: address(), what });
     let (from, total) = match head.status.as_u16() {
         200 => (0, number(headers, &CONTENT_LENGTH)),
-        206 if asked.from > 0 => match range(headers) {
+        206 if asked.from > 0 || asked.first.is_some() => match range(headers) {
             Some((from, total)) if from == asked.from => (from, total),
             Some(_) | None => return wrong("it gave another range than was asked for"),
         },
@@ -147,7 +175,7 @@ fn answer(
     if total.is_some_and(|total| total > limit) {
         return Err(FetchError::TooLarge { address: address(), limit });
     }
-    Ok(Answer { body, driver, from, total, validator: validator(headers) })
+    Ok(Answer { body, driver, from, total, validator: validator(headers), noted: HeaderMap::new() })
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {

@@ -29,8 +29,11 @@ pub struct Wanted {
     pub request: Request,
     /// Where it is to lie. Its folder must be there.
     pub path: PathBuf,
-    /// The SHA-256 that it must have.
+    /// The SHA-256 that it must have. Where it is known, what has come so far is gone on with whatever the other side says of its bytes:
+    /// the hash of all will tell.
     pub sha256: Option<[u8; 32]>,
+    /// How many bytes it must have.
+    pub bytes: Option<u64>,
 }
 
 /// How far it is.
@@ -61,11 +64,31 @@ pub async fn fetch_file(
     wanted: Wanted,
     mut progress: impl FnMut(Progress),
 ) -> Result<Fetched, FetchError> {
-    let Wanted { request, path, sha256 } = wanted;
+    let Wanted { mut request, path, sha256, bytes: wanted_bytes } = wanted;
     let part = Part::of(&path);
     let address = request.address.clone();
-    let start = part.start(&address).await.map_err(|source| failed(&part.bytes, source))?;
+    let unread = |source| failed(&part.bytes, source);
+    let mut start = part.start(&address, sha256.is_some()).await.map_err(unread)?;
+    if wanted_bytes.is_some_and(|bytes| start.from > bytes) {
+        start = Start { by_hash: start.by_hash, ..Start::default() };
+    }
+    if let (Some(bytes), Some(sha256)) = (wanted_bytes, sha256)
+        && start.is_whole(bytes, sha256)
+    {
+        // An earlier call ended between the last byte and the name.
+        progress(Progress { received: bytes, total: wanted_bytes });
+        part.settle(&path).await.map_err(|source| failed(&path, source))?;
+        return Ok(Fetched { bytes, sha256 });
+    }
+    request.limits.max_bytes = request.limits.max_bytes.min(wanted_bytes.unwrap_or(u64::MAX));
+    let other_length =
+        |found, wanted| FetchError::OtherLength { address: address.to_string(), found, wanted };
     let mut download = Download::begin(client.shared(), request, start).await?;
+    if let (Some(found), Some(wanted)) = (download.total(), wanted_bytes)
+        && found != wanted
+    {
+        return Err(other_length(found, wanted));
+    }
     let mut file = part.begin(&address, &download).await.map_err(|source| failed(&part.bytes, source))?;
     let told = |download: &Download| Progress { received: download.received(), total: download.total() };
     progress(told(&download));
@@ -73,26 +96,19 @@ pub async fn fetch_file(
         file.write_all(&piece).await.map_err(|source| failed(&part.bytes, source))?;
         progress(told(&download));
     }
-    let synced = async {
-        file.flush().await?;
-        file.sync_all().await
-    };
-    synced.await.map_err(|source| failed(&part.bytes, source))?;
+    file.flush().await.map_err(|source| failed(&part.bytes, source))?;
+    drop(file);
     let (bytes, found) = (download.received(), download.sha256());
+    if let Some(wanted) = wanted_bytes.filter(|wanted| *wanted != bytes) {
+        part.forget().await;
+        return Err(other_length(bytes, wanted));
+    }
     if let Some(wanted) = sha256.filter(|wanted| *wanted != found) {
         part.forget().await;
         let (found, wanted) = (hex(&found), hex(&wanted));
         return Err(FetchError::OtherBytes { address: address.to_string(), found, wanted });
     }
-    let moved = async {
-        tokio::fs::rename(&part.bytes, &path).await?;
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            File::open(folder).await?.sync_all().await?;
-        }
-        Ok(())
-    };
-    moved.await.map_err(|source| failed(&path, source))?;
-    part.forget().await;
+    part.settle(&path).await.map_err(|source| failed(&path, source))?;
     Ok(Fetched { bytes, sha256: found })
 }
 
@@ -122,19 +138,20 @@ impl Part {
     }
 
     /// Where to go on. What is of another address, or cannot be told from it, does not count.
-    async fn start(&self, address: &Address) -> std::io::Result<Start> {
+    async fn start(&self, address: &Address, by_hash: bool) -> std::io::Result<Start> {
+        let anew = Start { by_hash, ..Start::default() };
         let is_small = tokio::fs::metadata(&self.from).await.is_ok_and(|facts| facts.len() <= MAX_FROM_BYTES);
         let noted = match is_small {
             true => tokio::fs::read_to_string(&self.from).await.unwrap_or_default(),
             false => String::new(),
         };
         let validator = noted.split_once('\n').filter(|(known, _)| *known == address.to_string());
-        let Some((_, validator)) = validator.filter(|(_, validator)| !validator.is_empty()) else {
-            return Ok(Start::default());
+        let Some((_, validator)) = validator.filter(|(_, validator)| by_hash || !validator.is_empty()) else {
+            return Ok(anew);
         };
         let mut file = match File::open(&self.bytes).await {
             Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Start::default()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(anew),
             Err(error) => return Err(error),
         };
         let (mut from, mut hasher) = (0, Sha256::new());
@@ -142,7 +159,7 @@ impl Part {
         loop {
             let read = file.read(&mut piece).await?;
             if read == 0 {
-                return Ok(Start { from, validator: Some(validator.to_owned()), hasher });
+                return Ok(Start { from, validator: Some(validator.to_owned()), hasher, ..anew });
             }
             hasher.update(piece.get(..read).unwrap_or_default());
             from += read as u64;
@@ -158,6 +175,17 @@ impl Part {
         let validator = download.validator().unwrap_or_default();
         tokio::fs::write(&self.from, format!("{address}\n{validator}")).await?;
         Ok(file)
+    }
+
+    /// Puts what came onto stable storage, and gives it its name in one step.
+    async fn settle(&self, path: &Path) -> std::io::Result<()> {
+        OpenOptions::new().write(true).open(&self.bytes).await?.sync_all().await?;
+        tokio::fs::rename(&self.bytes, path).await?;
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            File::open(folder).await?.sync_all().await?;
+        }
+        self.forget().await;
+        Ok(())
     }
 
     async fn forget(&self) {

@@ -19,7 +19,7 @@
 //! | `connect`, `exchange` | one connection; one request with its redirects |
 //! | `root` | files below a folder |
 //! | `request` | what is asked for, how much and how long |
-//! | `client`, `download`, `file` | what callers use: pieces, or a whole file that a later call takes up |
+//! | `client`, `download`, `file` | what callers use: pieces, the beginning alone, or a whole file that a later call takes up |
 
 mod address;
 mod allow;
@@ -35,7 +35,7 @@ mod root;
 
 pub use address::{Address, WebAddress};
 pub use allow::{AllowError, AllowList, AllowedUri};
-pub use client::Client;
+pub use client::{Client, InMemory};
 pub use download::Download;
 pub use error::FetchError;
 pub use file::{Fetched, Progress, Wanted, fetch_file};

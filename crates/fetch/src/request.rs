@@ -18,6 +18,8 @@ pub struct Policy {
     pub closed: Vec<PathBuf>,
     /// What names stand for.
     pub reach: Reach,
+    /// Headers of answers that are told, see [`Download::noted`](crate::Download::noted).
+    pub noted: &'static [&'static str],
 }
 
 /// How much, and how long.
@@ -51,7 +53,7 @@ impl Limits {
     }
 }
 
-/// A key that is sent as `Authorization: Bearer KEY`, to the origin of the address and by https alone. It is not shown.
+/// A key that is sent as `Authorization: Bearer KEY`, to the origin of the address, by https or to a loopback address alone. It is not shown.
 #[derive(Clone)]
 pub struct Bearer(String);
 

@@ -223,6 +223,7 @@ async fn a_file_is_taken_up_by_a_later_call_and_appears_whole() {
         request: limited(&served, "/a", |limits| limits.resumes = 0),
         path: path.clone(),
         sha256: Some(DIGITS),
+        bytes: None,
     };
     let client = served.client();
     let mut told: Vec<Progress> = Vec::new();

@@ -65,6 +65,7 @@ impl Fetching {
             allowed: AllowList::new(settings.allowed_uris.clone()),
             closed: vec![data_dir.to_path_buf()],
             reach: settings.reach.clone(),
+            noted: &[],
         };
         let most = u64::try_from(settings.max_fetch_bytes).unwrap_or(u64::MAX).min(uploads.largest());
         let limits =

@@ -7,7 +7,7 @@ use super::metadata::Metadata;
 const PREFIX: &str = "sensorium-";
 
 /// A crate and the crates that its arrows point at. It may also know whom they know.
-const ARROWS: [(&str, &[&str]); 19] = [
+const ARROWS: [(&str, &[&str]); 20] = [
     ("types", &[]),
     ("kernels", &["types"]),
     ("media", &["types"]),
@@ -18,9 +18,10 @@ const ARROWS: [(&str, &[&str]); 19] = [
     ("engine", &["embed", "media", "store"]),
     ("api", &["types"]),
     ("fetch", &["types"]),
+    ("hub", &["embed", "fetch"]),
     ("client", &["api"]),
     ("server", &["engine", "api", "fetch"]),
-    ("cli", &["server", "client", "mini", "store-embedded"]),
+    ("cli", &["server", "hub", "client", "mini", "store-embedded"]),
     ("testkit", &["store"]),
     ("mini", &[]),
     ("xtask", &[]),

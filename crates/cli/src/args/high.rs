@@ -9,6 +9,7 @@ use sensorium_engine::{
     Access, BUILT_IN, DEFAULT_COLLECTION, Engine, EngineConfig, FindBundle, Models, Served, ServerInfo,
     served, stored_space,
 };
+use sensorium_hub::{Hub, HubError, PUBLIC_HUB, Token};
 use sensorium_media::Limits;
 use sensorium_store_embedded::Embedded;
 
@@ -42,6 +43,10 @@ pub(crate) struct Setting {
     pub(crate) bundle: Option<PathBuf>,
     /// The user's home folder.
     pub(crate) home: Option<PathBuf>,
+    /// The address of the hub of models.
+    pub(crate) hub: Option<String>,
+    /// The key for it.
+    pub(crate) hub_token: Option<Token>,
 }
 
 /// Who answers a command.
@@ -77,6 +82,8 @@ impl Setting {
             ca: global.ca.clone(),
             bundle: global.bundle.clone().or_else(|| environment.bundle.clone()),
             home: environment.home.clone(),
+            hub: environment.hub.clone(),
+            hub_token: environment.hub_token.clone(),
         })
     }
 
@@ -159,6 +166,14 @@ impl Setting {
     /// The models of the data folder.
     pub(crate) fn models(&self) -> Models {
         Models::of(&self.data_dir)
+    }
+
+    /// The hub of models.
+    ///
+    /// # Errors
+    /// If its address is none.
+    pub(crate) fn model_hub(&self) -> Result<Hub, HubError> {
+        Hub::new(self.hub.as_deref().unwrap_or(PUBLIC_HUB), self.hub_token.clone())
     }
 
     /// Where the bundle lies that was named, else the default one; `None` for the one built in.

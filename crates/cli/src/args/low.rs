@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sensorium_client::{ApiKey, BadKey};
+use sensorium_hub::Token;
 use sensorium_types::{Language, Modality, SummaryLength};
 
 use super::models::Models;
@@ -458,6 +459,10 @@ pub(crate) struct Environment {
     pub(crate) no_color: bool,
     /// `SENSORIUM_API_KEY`: the key for a server.
     pub(crate) api_key: Option<Result<ApiKey, BadKey>>,
+    /// `HF_ENDPOINT`: the hub of models.
+    pub(crate) hub: Option<String>,
+    /// `HF_TOKEN`: the key for it.
+    pub(crate) hub_token: Option<Token>,
     /// `SENSORIUM_LOG`: what is logged, for instance `debug`.
     pub(crate) log: Option<String>,
     /// `SENSORIUM_LOG_FORMAT`: `json` for an object a line.
@@ -476,6 +481,8 @@ impl Environment {
             home: path("HOME"),
             no_color: path("NO_COLOR").is_some(),
             api_key: text("SENSORIUM_API_KEY").map(|key| ApiKey::new(&key)),
+            hub: text("HF_ENDPOINT"),
+            hub_token: text("HF_TOKEN").map(|key| Token::new(key.trim())),
             log: text("SENSORIUM_LOG"),
             log_format: text("SENSORIUM_LOG_FORMAT"),
         }

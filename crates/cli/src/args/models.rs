@@ -13,17 +13,23 @@ pub(crate) enum Models {
     Info,
     /// The bundles that are here, and public models that can be added
     List,
-    /// Try a model: a folder as the hub lays it out, or one that was added, whose files are compared with their hashes
+    /// Try a model: one that is here, whose files are compared with their hashes; a folder as the hub lays it out; or one of the hub, of which
+    /// the headers alone are read: whether it will load, its licence and its size
     Check {
-        /// Its name, or a folder
-        #[arg(value_name = "NAME")]
+        /// Its name, a folder, or its name on the hub
+        #[arg(value_name = "NAME|FOLDER|ID")]
         model: PathBuf,
+        /// A branch, tag, refs/pr/NUMBER or commit of the hub [default: main]
+        #[arg(long, value_name = "REVISION")]
+        revision: Option<String>,
     },
+    /// Fetch a model from the hub and add it
+    Pull(PullModel),
     /// Add a model: a folder with config.json, tokenizer.json, model.safetensors or shards, as the hub lays it out
     Add(AddModel),
     /// Make one bundle of several models, each with a space of its own: images by one, sounds by another, texts by all
     Join(JoinModels),
-    /// Remove a model
+    /// Remove a model, or what was pulled of it so far
     Rm {
         /// Its name
         name: String,
@@ -33,6 +39,36 @@ pub(crate) enum Models {
         /// Its name; `mini` is the one built in
         name: Option<String>,
     },
+}
+
+/// `models pull`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+ID is the name of a model on the hub, as in openai/clip-vit-base-patch32; NAME one that `models list` names. Configuration, tokenizer and \
+headers of the weights are read first: what will not load, is not licensed for you or has no room is refused before anything large comes. \
+A transfer that ends, however it ends, is gone on with by the same command. Lengths and SHA-256 are compared with the hub's; hub.lock.json in the \
+model's folder tells them, with the commit. Then the model is added as `models add` does.
+
+HF_ENDPOINT names another hub or a mirror. HF_TOKEN is the key for models that ask for one; it is sent to the hub alone.")]
+pub(crate) struct PullModel {
+    /// The model
+    #[arg(value_name = "ID|NAME")]
+    pub(crate) model: String,
+    /// What the model is called from now on [default: NAME, or the last part of ID]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// A branch, tag, refs/pr/NUMBER or commit [default: main, or the one of NAME]
+    #[arg(long, value_name = "REVISION")]
+    pub(crate) revision: Option<String>,
+    /// Its licence [default: as its README.md or its card says]
+    #[arg(long, value_name = "SPDX")]
+    pub(crate) licence: Option<String>,
+    /// Take it though captions do not find their images
+    #[arg(long)]
+    pub(crate) unchecked: bool,
+    /// I keep to a licence that forbids commercial use
+    #[arg(long)]
+    pub(crate) non_commercial: bool,
 }
 
 /// `models add`

@@ -68,7 +68,10 @@ pub(crate) fn without_setting(
     match command {
         Command::Version { long } => version::run(long, out)?,
         Command::Formats => formats::run(out)?,
-        Command::Models { command } => models::run(command, &Setting::new(global, environment)?, out)?,
+        Command::Models { command } => {
+            let setting = Setting::new(global, environment)?;
+            return models::run(command, &setting, out).map(Done::Yes);
+        }
         Command::Completions { shell } => version::completions(shell, out)?,
         Command::Config { command } => config::run(command, out)?,
         Command::Index(_)

@@ -8,7 +8,7 @@
 //! | `json.rs` | the rows of CONTRACTS.md section 8 |
 //! | `hits.rs` | the table of a search |
 //! | `explain.rs` | how an answer came about |
-//! | `progress.rs`, `count.rs` | the bars of `index` and of `reembed` |
+//! | `progress.rs`, `count.rs`, `transfer.rs` | the bars of `index`, of `reembed` and of `models pull` |
 
 pub(crate) mod count;
 pub(crate) mod explain;
@@ -17,6 +17,7 @@ pub(crate) mod json;
 pub(crate) mod paint;
 pub(crate) mod progress;
 pub(crate) mod stream;
+pub(crate) mod transfer;
 pub(crate) mod words;
 
 pub(crate) use stream::{LogLines, Out, note, notes};

@@ -12,7 +12,8 @@ pub(crate) use image::{ImageConfig, ImageEncoder};
 pub(crate) use text::{SmallTextConfig, TextConfig, TextEncoder, TokenEncoder};
 pub(crate) use video::VideoEncoder;
 pub(crate) use vit_text::{
-    Act, ImagePool, TextPool, VitImageConfig, VitImageEncoder, VitTextConfig, VitTextEncoder,
+    Act, ImagePool, TextPool, VitImageConfig, VitImageEncoder, VitTextConfig, VitTextEncoder, check_end,
+    expect_image, expect_text,
 };
 
 use sensorium_types::Modality;

@@ -26,7 +26,8 @@ mod write;
 
 use sensorium_types::Modality;
 
-use crate::encoders::{VitImageConfig, VitTextConfig};
+use crate::encoders::{VitImageConfig, VitTextConfig, check_end, expect_image, expect_text};
+use crate::tokenizer::Tokenizer;
 use crate::{BundleFiles, EmbedError};
 
 pub use write::{HubBundle, Measured};
@@ -35,6 +36,8 @@ pub use write::{HubBundle, Measured};
 const CONFIG: &str = "config.json";
 /// The configuration of open_clip.
 const OPEN_CLIP_CONFIG: &str = "open_clip_config.json";
+/// Names the licence.
+const README: &str = "README.md";
 
 /// An image-text model in a folder as the hub lays it out, read but not loaded.
 #[derive(Debug, Clone)]
@@ -53,6 +56,44 @@ pub struct HubModel {
 }
 
 impl HubModel {
+    /// The files that a model is described by, without its weights; each model has some of them.
+    pub const DESCRIBED_BY: [&str; 8] = [
+        CONFIG,
+        OPEN_CLIP_CONFIG,
+        view::PREPROCESSOR,
+        view::PROCESSOR,
+        texts::TOKENIZER,
+        texts::RULES,
+        weights::INDEX,
+        README,
+    ];
+
+    /// The names of the files of its weights, of which none is read.
+    ///
+    /// # Errors
+    /// [`EmbedError::Hub`] where the weights are pickled or their index makes no sense, [`EmbedError::MissingFile`] where there are none.
+    pub fn weight_files(files: &dyn BundleFiles) -> Result<Vec<String>, EmbedError> {
+        weights::named(files).map(|named| named.files)
+    }
+
+    /// Whether it will load, as far as its headers tell: each weight that its towers take is there, of its shape and of floats, each
+    /// further one is known to be of no use, and its tokenizer ends texts as it wants them. No number is read.
+    ///
+    /// # Errors
+    /// The error that loading would end with.
+    pub fn check(&self, files: &dyn BundleFiles) -> Result<(), EmbedError> {
+        let weights = || weights::opened(files, &self.weights);
+        if let Some((config, _)) = &self.image {
+            expect_image(weights()?, config, self.dim)?;
+        }
+        if let Some((config, _)) = &self.text {
+            expect_text(weights()?, config, self.dim)?;
+            let bytes = files.read(texts::TOKENIZER)?;
+            check_end(config, &Tokenizer::load(texts::TOKENIZER, &bytes, config.positions)?)?;
+        }
+        Ok(())
+    }
+
     /// Reads the configuration, the tokenizer's rules and the header of the weights.
     ///
     /// # Errors
@@ -127,7 +168,7 @@ impl Family {
 
 /// The licence in the head of a README, as the hub writes it.
 fn licence(files: &dyn BundleFiles) -> Option<String> {
-    let readme = files.read("README.md").ok()?;
+    let readme = files.read(README).ok()?;
     let text = String::from_utf8_lossy(&readme);
     let head = text.strip_prefix("---")?.split("\n---").next()?;
     let line = head.lines().find_map(|line| line.strip_prefix("license:"))?;

@@ -382,6 +382,113 @@ fn weights_that_do_not_fit_the_configuration_are_named() {
     assert!(said.contains("expected [13, 16]"), "{said}");
 }
 
+/// All weights of a folder as one file, after a change.
+fn rewritten(name: &str, change: impl Fn(&str) -> Changed) -> Weights {
+    let mut parts = Vec::new();
+    for entry in fs_err::read_dir(folder(name)).unwrap() {
+        let path = entry.unwrap().path();
+        let file = path.file_name().unwrap().to_str().unwrap();
+        if file.ends_with(".safetensors") && file != "golden.safetensors" {
+            parts.push(fs_err::read(path).unwrap());
+        }
+    }
+    let views: Vec<_> =
+        parts.iter().map(|part| safetensors::SafeTensors::deserialize(part).unwrap()).collect();
+    let mut out: Vec<(String, safetensors::tensor::TensorView<'_>)> = Vec::new();
+    for (name, view) in views.iter().flat_map(safetensors::SafeTensors::iter) {
+        let (dtype, data) = (view.dtype(), view.data());
+        let shaped = |shape: Vec<usize>| safetensors::tensor::TensorView::new(dtype, shape, data).unwrap();
+        match change(name) {
+            Changed::Kept => out.push((name.to_owned(), shaped(view.shape().to_vec()))),
+            Changed::Gone => {}
+            Changed::Flat => {
+                out.push((name.to_owned(), shaped(vec![1, 1, 1, 1, view.shape().iter().product()])))
+            }
+            Changed::Called(other) => out.push((other.to_owned(), shaped(view.shape().to_vec()))),
+        }
+    }
+    let bytes = safetensors::serialize(out, None).unwrap();
+    Weights::parse("weights", FileBytes::owned(bytes)).unwrap()
+}
+
+/// What becomes of a weight.
+enum Changed {
+    Kept,
+    Gone,
+    Flat,
+    Called(&'static str),
+}
+
+#[test]
+fn a_header_is_judged_as_loading_judges_it() {
+    for name in WHOLE {
+        let model = model(name);
+        let (image, view) = model.image.as_ref().unwrap();
+        let (text, _) = model.text.as_ref().unwrap();
+        let bytes = fs_err::read(folder(name).join("tokenizer.json")).unwrap();
+        let tokenizer = Arc::new(Tokenizer::load("t", &bytes, text.positions).unwrap());
+        let levels = || Levels::new(view.rescale, view.mean, view.deviation);
+        let threads = Threads::new(1).unwrap();
+        let mut refused = 0;
+        let mut judge = |change: &dyn Fn(&str) -> Changed| {
+            let weights = || rewritten(name, change);
+            let said = |result: Result<(), EmbedError>| result.err().map(|error| error.to_string());
+            let loaded =
+                VitImageEncoder::load(weights(), image, (levels(), model.dim), threads.clone()).map(|_| ());
+            let by_header = said(expect_image(weights(), image, model.dim));
+            assert_eq!(by_header, said(loaded), "{name}");
+            let loaded =
+                VitTextEncoder::load(weights(), text, (Arc::clone(&tokenizer), model.dim), threads.clone());
+            let text_by_header = said(expect_text(weights(), text, model.dim));
+            assert_eq!(text_by_header, said(loaded.map(|_| ())), "{name}");
+            refused += usize::from(by_header.is_some()) + usize::from(text_by_header.is_some());
+        };
+        judge(&|_| Changed::Kept);
+        let names: Vec<String> = rewritten(name, |_| Changed::Kept).names().map(str::to_owned).collect();
+        for own in &names {
+            judge(&|other| if other == own { Changed::Gone } else { Changed::Kept });
+            judge(&|other| if other == own { Changed::Flat } else { Changed::Kept });
+            judge(&|other| if other == own { Changed::Called("adapter.weight") } else { Changed::Kept });
+        }
+        // All but the buffers and factors that no vector depends on.
+        assert!(names.len() > 40 && refused >= 3 * (names.len() - 6), "{name}: {refused} of {}", names.len());
+    }
+}
+
+#[test]
+fn a_model_is_judged_by_the_beginnings_of_its_files() {
+    for name in WHOLE.into_iter().filter(|name| *name != "open-clip-siglip-f16") {
+        let whole = FolderFiles(folder(name));
+        HubModel::read(&whole).unwrap().check(&whole).unwrap();
+        let heads = Heads(folder(name));
+        let model = HubModel::read(&heads).unwrap();
+        model.check(&heads).unwrap();
+        assert_eq!(HubModel::weight_files(&heads).unwrap(), model.weights);
+    }
+}
+
+/// A folder of whose weights the headers alone are here.
+#[derive(Debug)]
+struct Heads(PathBuf);
+
+impl BundleFiles for Heads {
+    fn read(&self, name: &str) -> Result<std::borrow::Cow<'_, [u8]>, EmbedError> {
+        assert!(!name.ends_with(".safetensors"), "{name} is not read whole");
+        let bytes = FolderFiles(self.0.clone()).read(name)?.into_owned();
+        Ok(bytes.into())
+    }
+
+    fn open(&self, name: &str) -> Result<FileBytes, EmbedError> {
+        let file = FolderFiles(self.0.clone()).open(name)?;
+        if !name.ends_with(".safetensors") {
+            return Ok(file);
+        }
+        let length = u64::from_le_bytes(file.read(0, 8).unwrap().as_ref().try_into().unwrap());
+        let head = file.read(0, 8 + usize::try_from(length).unwrap()).unwrap().into_owned();
+        Ok(FileBytes::beginning(head, file.len()))
+    }
+}
+
 #[test]
 fn a_readme_names_the_licence() {
     let place =

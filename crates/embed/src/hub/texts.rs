@@ -9,7 +9,7 @@ use crate::{BundleFiles, EmbedError};
 /// The tokenizer.
 pub(super) const TOKENIZER: &str = "tokenizer.json";
 /// What its class makes of it.
-const RULES: &str = "tokenizer_config.json";
+pub(super) const RULES: &str = "tokenizer_config.json";
 /// Vocabularies larger than this are Gemma's.
 const LARGE_VOCABULARY: usize = 100_000;
 

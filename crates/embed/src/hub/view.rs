@@ -5,8 +5,8 @@ use super::{Family, fault};
 use crate::{BundleFiles, EmbedError, Fit, ImageFilter};
 
 /// The configuration of an image processor; newer releases write it within another file.
-const PREPROCESSOR: &str = "preprocessor_config.json";
-const PROCESSOR: &str = "processor_config.json";
+pub(super) const PREPROCESSOR: &str = "preprocessor_config.json";
+pub(super) const PROCESSOR: &str = "processor_config.json";
 
 /// # Source
 /// transformers `image_utils.py`, `OPENAI_CLIP_MEAN` and `OPENAI_CLIP_STD`

@@ -36,6 +36,16 @@ impl Linear {
         Ok(Self::new(&weight, bias, inputs, activation))
     }
 
+    /// Takes the weights that [`Linear::load`] takes, without reading them.
+    pub(crate) fn expect(
+        weights: &mut Weights,
+        name: &str,
+        (outputs, inputs): (usize, usize),
+    ) -> std::result::Result<(), EmbedError> {
+        weights.expect(&format!("{name}.weight"), &[outputs, inputs])?;
+        weights.expect(&format!("{name}.bias"), &[outputs])
+    }
+
     /// A layer of a row-major weight `(bias.len(), inputs)`.
     pub(crate) fn new(weight: &[f32], bias: Vec<f32>, inputs: usize, activation: Activation) -> Self {
         Self { weight: PackedMatrix::new(weight, bias.len(), inputs), bias, activation }

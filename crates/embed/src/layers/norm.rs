@@ -34,6 +34,16 @@ impl LayerNorm {
         Ok(Self { weight, bias, eps })
     }
 
+    /// Takes the weights that [`LayerNorm::load`] takes, without reading them.
+    pub(crate) fn expect(
+        weights: &mut Weights,
+        name: &str,
+        dim: usize,
+    ) -> std::result::Result<(), EmbedError> {
+        weights.expect(&format!("{name}.weight"), &[dim])?;
+        weights.expect(&format!("{name}.bias"), &[dim])
+    }
+
     /// The layer over rows in a slice.
     pub(crate) fn apply(&self, input: &[f32]) -> Vec<f32> {
         let mut out = vec![0.0; input.len()];

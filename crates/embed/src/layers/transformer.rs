@@ -115,6 +115,32 @@ impl Transformer {
         Ok(Self { blocks })
     }
 
+    /// Takes the weights that [`Transformer::load_as`] takes, without reading one.
+    pub(crate) fn expect_as(
+        weights: &mut Weights,
+        name: &str,
+        config: &TransformerConfig,
+        names: BlockNames,
+    ) -> std::result::Result<(), EmbedError> {
+        let TransformerConfig { d, heads: _, layers, ffn, norm_eps: _ } = *config;
+        for layer in 0..layers {
+            let name = format!("{name}.{layer}");
+            let [norm1, out, norm2, fc1, fc2] = names.parts().map(|part| format!("{name}.{part}"));
+            LayerNorm::expect(weights, &norm1, d)?;
+            let parts = attention_parts(&name, names);
+            let outputs = 3 * d / parts.len();
+            for (weight, bias) in parts {
+                weights.expect(&weight, &[outputs, d])?;
+                weights.expect(&bias, &[outputs])?;
+            }
+            Linear::expect(weights, &out, (d, d))?;
+            LayerNorm::expect(weights, &norm2, d)?;
+            Linear::expect(weights, &fc1, (ffn, d))?;
+            Linear::expect(weights, &fc2, (d, ffn))?;
+        }
+        Ok(())
+    }
+
     pub(crate) fn forward(&self, x: Tensor, lengths: &[usize]) -> Result<Tensor> {
         self.forward_seen(x, lengths, &mut |_| ())
     }
@@ -171,14 +197,9 @@ impl Block {
     }
 }
 
-/// Queries, keys and values in one product, in however many weights they lie.
-fn attention_in(
-    weights: &mut Weights,
-    name: &str,
-    d: usize,
-    form: BlockForm,
-) -> std::result::Result<Linear, EmbedError> {
-    let parts: Vec<(String, String)> = match form.names {
+/// Weights and biases of queries, keys and values.
+fn attention_parts(name: &str, names: BlockNames) -> Vec<(String, String)> {
+    match names {
         BlockNames::Own | BlockNames::Timm => {
             vec![(format!("{name}.attn.qkv.weight"), format!("{name}.attn.qkv.bias"))]
         }
@@ -188,7 +209,17 @@ fn attention_in(
         BlockNames::Hf => ["q_proj", "k_proj", "v_proj"]
             .map(|part| (format!("{name}.self_attn.{part}.weight"), format!("{name}.self_attn.{part}.bias")))
             .to_vec(),
-    };
+    }
+}
+
+/// Queries, keys and values in one product, in however many weights they lie.
+fn attention_in(
+    weights: &mut Weights,
+    name: &str,
+    d: usize,
+    form: BlockForm,
+) -> std::result::Result<Linear, EmbedError> {
+    let parts = attention_parts(name, form.names);
     let outputs = 3 * d / parts.len();
     let half = form.keep_halves && parts.iter().all(|(weight, _)| weights.is_half(weight));
     let (mut weight, mut bias) = (Vec::new(), Vec::new());

@@ -24,6 +24,7 @@ enum Source {
     Fixed(&'static [u8]),
     Owned(Arc<[u8]>),
     File { file: Arc<File>, len: u64 },
+    Beginning { bytes: Arc<[u8]>, len: u64 },
 }
 
 impl std::fmt::Debug for Source {
@@ -32,6 +33,7 @@ impl std::fmt::Debug for Source {
             Self::Fixed(bytes) => write!(f, "{} bytes of the program", bytes.len()),
             Self::Owned(bytes) => write!(f, "{} bytes in memory", bytes.len()),
             Self::File { len, file: _ } => write!(f, "{len} bytes of a file"),
+            Self::Beginning { bytes, len } => write!(f, "the first {} of {len} bytes", bytes.len()),
         }
     }
 }
@@ -56,12 +58,17 @@ impl FileBytes {
         Ok(Self(Source::File { file: Arc::new(file), len }))
     }
 
+    /// The first bytes of a file of `len` that lies elsewhere: enough to judge a header by, and nothing behind them is read.
+    pub fn beginning(bytes: Vec<u8>, len: u64) -> Self {
+        Self(Source::Beginning { bytes: bytes.into(), len })
+    }
+
     /// Bytes in all.
     pub fn len(&self) -> u64 {
         match &self.0 {
             Source::Fixed(bytes) => bytes.len() as u64,
             Source::Owned(bytes) => bytes.len() as u64,
-            Source::File { len, .. } => *len,
+            Source::File { len, .. } | Source::Beginning { len, .. } => *len,
         }
     }
 
@@ -86,6 +93,10 @@ impl FileBytes {
                 let mut part = vec![0; count];
                 file.read_exact_at(&mut part, from)?;
                 Ok(Cow::Owned(part))
+            }
+            Source::Beginning { bytes, .. } => {
+                let elsewhere = || io::Error::new(ErrorKind::Unsupported, "these bytes were not fetched");
+                part(bytes, from, count).map(Cow::Borrowed).ok_or_else(elsewhere)
             }
         }
     }
@@ -139,6 +150,15 @@ mod tests {
                 assert_eq!(bytes.read(from, count).unwrap_err().kind(), ErrorKind::UnexpectedEof);
             }
         }
+    }
+
+    #[test]
+    fn of_a_beginning_no_more_is_read_than_is_there() {
+        let bytes = FileBytes::beginning(b"abc".to_vec(), 10);
+        assert_eq!((bytes.len(), bytes.read(1, 2).unwrap().as_ref()), (10, &b"bc"[..]));
+        assert_eq!(bytes.read(1, 3).unwrap_err().kind(), ErrorKind::Unsupported);
+        assert_eq!(bytes.read(8, 3).unwrap_err().kind(), ErrorKind::UnexpectedEof);
+        assert!(bytes.sha256().is_err());
     }
 
     #[test]

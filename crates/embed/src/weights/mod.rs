@@ -68,6 +68,12 @@ impl Weights {
         self.untaken.retain(|name| !of_no_use(name));
     }
 
+    /// Takes a weight of floats without reading it: that it is there, of its shape and of floats.
+    pub(crate) fn expect(&mut self, name: &str, shape: &[usize]) -> Result<(), EmbedError> {
+        let entry = self.take(name, shape)?;
+        self.number(name, &entry).map(|_| ())
+    }
+
     /// A weight of floats, with its update where there is one.
     pub(crate) fn floats(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>, EmbedError> {
         let weight = self.stored(name, shape)?;
@@ -131,6 +137,12 @@ impl Weights {
             return Err(self.wrong_type(name, "U8", &entry));
         }
         Ok(self.bytes_of(&entry)?.into_owned())
+    }
+
+    /// The names of all.
+    #[cfg(test)]
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.tensors.keys().map(String::as_str)
     }
 
     /// Whether there is a weight of this name.

@@ -39,6 +39,17 @@ pub struct AddModel<'a> {
     pub non_commercial: bool,
     /// The binary whose hidden subcommand decodes.
     pub worker_program: &'a Path,
+    /// Where it was fetched from, if the folder is one of [`Models::begun`].
+    pub fetched: Option<FetchedModel<'a>>,
+}
+
+/// A model that was fetched.
+#[derive(Debug, Clone, Copy)]
+pub struct FetchedModel<'a> {
+    /// The model and its commit, as the licence names its source.
+    pub source: &'a str,
+    /// Name and text of the file that tells what was fetched.
+    pub lock: (&'a str, &'a str),
 }
 
 /// A model that was added.
@@ -82,18 +93,14 @@ impl Models {
     /// If the model is not run by this program, its files contradict each other, its licence was not accepted, or captions find
     /// their images no better than by chance.
     pub fn add(&self, wanted: &AddModel<'_>) -> Result<AddedModel, ModelsError> {
-        let AddModel { folder, name, unchecked, .. } = *wanted;
-        let place = self.place(name)?;
-        if place.exists() {
-            return Err(ModelsError::Exists { name: name.to_owned() });
-        }
+        let AddModel { folder, name, unchecked, fetched, .. } = *wanted;
+        let place = self.free_place(name)?;
         let of_model = |source| ModelsError::Model { folder: folder.to_owned(), source };
-        let model = HubModel::read(&FolderFiles(folder.to_owned())).map_err(of_model)?;
+        let in_folder = FolderFiles(folder.to_owned());
+        let model = HubModel::read(&in_folder).map_err(of_model)?;
+        model.check(&in_folder).map_err(of_model)?;
         let licence = wanted.licence.map(str::to_owned).or_else(|| model.licence.clone());
-        let licence = licence.unwrap_or_else(|| UNKNOWN.to_owned());
-        if forbids_commerce(&licence) && !wanted.non_commercial {
-            return Err(ModelsError::NonCommercial { licence });
-        }
+        let licence = accepted_licence(licence, wanted.non_commercial)?;
         let missing = missing_tower(&model).filter(|_| !unchecked);
         if let Some(missing) = missing {
             return Err(ModelsError::OneTower { missing });
@@ -102,10 +109,15 @@ impl Models {
         let root = self.swept().map_err(io("make the folder of models"))?;
         let staged = Staged(root.join(format!("{ADDING}{name}-{}", std::process::id())));
         fs_err::create_dir_all(&staged.0).map_err(io("make a folder for the model"))?;
-        let files = copied(&model, folder, &staged.0).map_err(io("copy the files of the model"))?;
+        let how = if fetched.is_some() { Taken::Shared } else { Taken::Copied };
+        let files = taken(&model, folder, &staged.0, how).map_err(io("copy the files of the model"))?;
+        if let Some(FetchedModel { lock: (name, text), .. }) = fetched {
+            write_synced(&staged.0, name, text.as_bytes()).map_err(io("write what was fetched"))?;
+        }
         let plain = HubBundle { id: "", revision: "", licence: "", source: "", files: &[] };
         let revision = revision_of(&files, &model.manifest(&plain, &Measured::default()));
-        let source = folder.display().to_string();
+        let source =
+            fetched.map_or_else(|| folder.display().to_string(), |fetched| fetched.source.to_owned());
         let named =
             HubBundle { id: name, revision: &revision, licence: &licence, source: &source, files: &files };
         let mut measured = Measured::default();
@@ -177,14 +189,30 @@ fn missing_tower(model: &HubModel) -> Option<&'static str> {
         .map(|(_, name)| name)
 }
 
-/// Copies the files of a model; gives names, bytes and hashes of the copies.
-fn copied(model: &HubModel, from: &Path, to: &Path) -> std::io::Result<Vec<(String, u64, String)>> {
+/// How files come from one folder into another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    Copied,
+    /// Both folders have them, and the disk once: what was fetched is nobody else's.
+    Shared,
+}
+
+/// Takes the files of a model; gives their names, bytes and hashes.
+fn taken(
+    model: &HubModel,
+    from: &Path,
+    to: &Path,
+    how: Taken,
+) -> std::io::Result<Vec<(String, u64, String)>> {
     model
         .files
         .iter()
         .map(|name| {
             let copy = to.join(name);
-            fs_err::copy(from.join(name), &copy)?;
+            // A file system without links has it twice for a while.
+            if how == Taken::Copied || fs_err::hard_link(from.join(name), &copy).is_err() {
+                fs_err::copy(from.join(name), &copy)?;
+            }
             let file = fs_err::File::open(&copy)?;
             file.sync_all()?;
             let bytes = FileBytes::file(file.into_file())?;
@@ -205,6 +233,18 @@ pub(super) fn write_synced(folder: &Path, name: &str, bytes: &[u8]) -> std::io::
     fs_err::write(&path, bytes)?;
     fs_err::File::open(&path)?.sync_all()?;
     fs_err::File::open(folder)?.sync_all()
+}
+
+/// The licence of a model, or what it is called where none is named.
+///
+/// # Errors
+/// [`ModelsError::NonCommercial`] for one that forbids commerce, unless its user keeps to that.
+pub fn accepted_licence(licence: Option<String>, non_commercial: bool) -> Result<String, ModelsError> {
+    let licence = licence.unwrap_or_else(|| UNKNOWN.to_owned());
+    if forbids_commerce(&licence) && !non_commercial {
+        return Err(ModelsError::NonCommercial { licence });
+    }
+    Ok(licence)
 }
 
 /// Whether a licence, as the hub writes it, forbids commerce.

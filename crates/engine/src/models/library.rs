@@ -16,6 +16,8 @@ const FOLDER: &str = "models";
 const DEFAULT: &str = "default";
 /// What the folder of a model that is being added begins with.
 pub(super) const ADDING: &str = ".adding-";
+/// What the folder of a model that is being fetched begins with; it stays until the model is here.
+const PULLING: &str = ".pulling-";
 /// Longest name.
 const MAX_NAME: usize = 64;
 
@@ -55,6 +57,36 @@ impl Models {
             && name.chars().all(|letter| plain(letter) || "._-".contains(letter))
             && ![BUILT_IN, DEFAULT].contains(&name);
         if is_name { Ok(self.root.join(name)) } else { Err(ModelsError::Name { name: name.to_owned() }) }
+    }
+
+    /// The same, where there is none yet.
+    ///
+    /// # Errors
+    /// [`ModelsError::Exists`] too, where there is one.
+    pub fn free_place(&self, name: &str) -> Result<PathBuf, ModelsError> {
+        let place = self.place(name)?;
+        if place.exists() { Err(ModelsError::Exists { name: name.to_owned() }) } else { Ok(place) }
+    }
+
+    /// Where the files of a model lie that is being fetched under this name. It is no model yet.
+    ///
+    /// # Errors
+    /// [`ModelsError::Name`]
+    pub fn begun(&self, name: &str) -> Result<PathBuf, ModelsError> {
+        self.place(name).map(|_| self.root.join(format!("{PULLING}{name}")))
+    }
+
+    /// Takes away what was fetched under this name.
+    ///
+    /// # Errors
+    /// If it cannot be removed.
+    pub fn remove_begun(&self, name: &str) -> Result<(), ModelsError> {
+        match fs_err::remove_dir_all(self.begun(name)?) {
+            Err(source) if source.kind() != ErrorKind::NotFound => {
+                Err(ModelsError::Io { action: "remove what was fetched of a model", source })
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 
     /// The folder of the model of this name, if it is here.
@@ -121,13 +153,19 @@ impl Models {
             .map_err(failed)
     }
 
-    /// Removes a model. Collections that it encoded for keep their vectors, and cannot be asked in words until it is here again.
+    /// Removes a model, or what was fetched of it so far. Collections that it encoded for keep their vectors, and cannot be asked in words until
+    /// it is here again.
     ///
     /// # Errors
     /// [`ModelsError::Unknown`] if it is not here.
     pub fn remove(&self, name: &str) -> Result<(), ModelsError> {
-        let unknown = || ModelsError::Unknown { name: name.to_owned() };
-        let folder = self.find(name).ok_or_else(unknown)?;
+        let is_begun = self.begun(name).is_ok_and(|folder| folder.is_dir());
+        if is_begun {
+            self.remove_begun(name)?;
+        }
+        let Some(folder) = self.find(name) else {
+            return if is_begun { Ok(()) } else { Err(ModelsError::Unknown { name: name.to_owned() }) };
+        };
         let failed = |source| ModelsError::Io { action: "remove a model", source };
         if self.default_name().as_deref() == Some(name) {
             self.set_default(BUILT_IN)?;
@@ -218,5 +256,23 @@ mod tests {
         assert_eq!(models.default_name(), None);
         assert!(matches!(models.remove("a"), Err(ModelsError::Unknown { .. })));
         models.set_default(BUILT_IN).expect("always");
+    }
+
+    #[test]
+    fn what_is_being_fetched_is_no_model_and_can_be_removed() {
+        let data = tempfile::tempdir().expect("a folder");
+        let models = Models::of(data.path());
+        let begun = models.begun("a").expect("a name");
+        assert!(models.begun("../a").is_err());
+        fs_err::create_dir_all(&begun).expect("made");
+        fs_err::write(begun.join("bundle.toml"), "format = 2").expect("written");
+        assert!(models.list().expect("listed").is_empty() && models.find("a").is_none());
+        models.swept().expect("swept");
+        assert!(begun.is_dir(), "a later call goes on with it");
+        models.free_place("a").expect("free");
+        models.remove("a").expect("removed");
+        assert!(!begun.exists());
+        assert!(matches!(models.remove("a"), Err(ModelsError::Unknown { .. })));
+        models.remove_begun("a").expect("nothing to do");
     }
 }

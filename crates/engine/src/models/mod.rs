@@ -4,6 +4,7 @@
 //! <data>/models/NAME/      bundle.toml, weights and tokenizer as they were, selftest.safetensors
 //! <data>/models/default    the name of the bundle that new collections get
 //! <data>/models/.adding-*  one that is being made; removed by the next
+//! <data>/models/.pulling-NAME  files of one that is being fetched, which a later call goes on with
 //! ```
 //! | file | holds |
 //! | --- | --- |
@@ -25,9 +26,9 @@ mod ranks;
 mod ready;
 mod samples;
 
-pub use add::{AddModel, AddedModel};
+pub use add::{AddModel, AddedModel, FetchedModel, accepted_licence};
 pub use error::ModelsError;
 pub use join::{BuiltIn, JoinModel, JoinedModel};
 pub use library::{BUILT_IN, ListedModel, Models};
 pub use ranks::Ranks;
-pub use ready::{READY, ReadyModel};
+pub use ready::{READY, ReadyModel, ready};

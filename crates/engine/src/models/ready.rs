@@ -7,6 +7,8 @@ pub struct ReadyModel {
     pub name: &'static str,
     /// Its name on the hub.
     pub source: &'static str,
+    /// The revision that holds weights which this program reads.
+    pub revision: &'static str,
     /// The licence of its weights, by its model card or its authors' repository.
     pub licence: &'static str,
     /// Numbers of a vector.
@@ -20,6 +22,7 @@ pub const READY: [ReadyModel; 6] = [
     ReadyModel {
         name: "tinyclip-39m",
         source: "wkcn/TinyCLIP-ViT-39M-16-Text-19M-YFCC15M",
+        revision: "main",
         licence: "MIT",
         dim: 512,
         note: "",
@@ -27,6 +30,7 @@ pub const READY: [ReadyModel; 6] = [
     ReadyModel {
         name: "clip-b32",
         source: "openai/clip-vit-base-patch32",
+        revision: "refs/pr/15",
         licence: "MIT",
         dim: 512,
         note: "model.safetensors lies in its revision refs/pr/15",
@@ -34,6 +38,7 @@ pub const READY: [ReadyModel; 6] = [
     ReadyModel {
         name: "clip-b32-256-datacomp",
         source: "laion/CLIP-ViT-B-32-256x256-DataComp-s34B-b86K",
+        revision: "main",
         licence: "MIT",
         dim: 512,
         note: "",
@@ -41,6 +46,7 @@ pub const READY: [ReadyModel; 6] = [
     ReadyModel {
         name: "siglip2-b32",
         source: "google/siglip2-base-patch32-256",
+        revision: "main",
         licence: "Apache-2.0",
         dim: 768,
         note: "",
@@ -48,6 +54,7 @@ pub const READY: [ReadyModel; 6] = [
     ReadyModel {
         name: "siglip2-b16",
         source: "google/siglip2-base-patch16-224",
+        revision: "main",
         licence: "Apache-2.0",
         dim: 768,
         note: "",
@@ -55,8 +62,14 @@ pub const READY: [ReadyModel; 6] = [
     ReadyModel {
         name: "clip-l14",
         source: "openai/clip-vit-large-patch14",
+        revision: "main",
         licence: "MIT",
         dim: 768,
         note: "",
     },
 ];
+
+/// The model of a name.
+pub fn ready(name: &str) -> Option<&'static ReadyModel> {
+    READY.iter().find(|ready| ready.name == name)
+}

@@ -45,6 +45,19 @@ struct Tokens {
     at: usize,
 }
 
+/// Refuses a tokenizer that ends no text as the tower wants it: every text's vector would be made of the wrong token.
+pub(crate) fn check_end(config: &VitTextConfig, tokenizer: &Tokenizer) -> Result<(), EmbedError> {
+    let empty = tokenizer.ids("")?;
+    match (config.pool, config.end) {
+        (TextPool::End, Some(end)) if !empty.contains(&end) => {
+            let what =
+                format!("the tokenizer does not end a text with the token {end}, as the model wants it");
+            Err(EmbedError::ManifestFact { what })
+        }
+        (TextPool::End | TextPool::Highest | TextPool::Last, _) => Ok(()),
+    }
+}
+
 impl VitTextEncoder {
     /// Takes every weight of the tower.
     pub(crate) fn load(
@@ -71,15 +84,7 @@ impl VitTextEncoder {
             threads,
         };
         weights.finish()?;
-        // One that ends no text would have every text's vector made of the wrong token.
-        let empty = encoder.tokenizer.ids("")?;
-        if let (TextPool::End, Some(end)) = (config.pool, config.end)
-            && !empty.contains(&end)
-        {
-            let what =
-                format!("the tokenizer does not end a text with the token {end}, as the model wants it");
-            return Err(EmbedError::ManifestFact { what });
-        }
+        check_end(config, &encoder.tokenizer)?;
         Ok(encoder)
     }
 

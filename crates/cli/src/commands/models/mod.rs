@@ -1,4 +1,11 @@
 //! `models`: the bundles of models.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `mod.rs` | what is here: shown, listed, tried, added, removed |
+//! | `hub.rs` | what a hub has: judged by its headers, pulled |
+
+mod hub;
 
 use std::path::Path;
 
@@ -12,24 +19,26 @@ use serde_json::{Value, json};
 
 use crate::args::high::{Setting, load_bundle};
 use crate::args::models::{self, Models};
-use crate::failure::CliError;
+use crate::failure::{CliError, Exit};
 use crate::output::words::{printable, size as bytes};
 use crate::output::{Out, json, note};
 
 /// Shows the bundle in use, lists those that are here, tries, adds and removes them.
-pub(super) fn run(command: Models, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
+pub(super) fn run(command: Models, setting: &Setting, out: &mut Out) -> anyhow::Result<Exit> {
     match command {
-        Models::Info => info(setting, out),
-        Models::List => list(setting, out),
-        Models::Check { model } => check(&model, setting, out),
-        Models::Add(args) => add(&args, setting, out),
-        Models::Join(args) => join(args, setting, out),
+        Models::Info => info(setting, out)?,
+        Models::List => list(setting, out)?,
+        Models::Check { model, revision } => return check(&model, revision.as_deref(), setting, out),
+        Models::Pull(args) => return hub::pull(args, setting, out),
+        Models::Add(args) => add(&args, setting, out)?,
+        Models::Join(args) => join(args, setting, out)?,
         Models::Rm { name } => {
             setting.models().remove(&name)?;
-            told(out, &json!({ "removed": name }), &format!("{name} is removed"))
+            told(out, &json!({ "removed": name }), &format!("{name} is removed"))?;
         }
-        Models::Default { name } => default(name, setting, out),
+        Models::Default { name } => default(name, setting, out)?,
     }
+    Ok(Exit::Done)
 }
 
 fn info(setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
@@ -180,7 +189,7 @@ fn tell_row(row: &Row<'_>, out: &mut Out) -> anyhow::Result<()> {
 }
 
 fn tell_ready(ready: &ReadyModel, out: &mut Out) -> anyhow::Result<()> {
-    let ReadyModel { name, source, licence, dim, note } = *ready;
+    let ReadyModel { name, source, revision: _, licence, dim, note } = *ready;
     if out.is_json() {
         out.object(&json!({
             "name": name, "id": null, "revision": null, "place": null, "licence": licence, "in_use": false,
@@ -190,30 +199,38 @@ fn tell_ready(ready: &ReadyModel, out: &mut Out) -> anyhow::Result<()> {
     }
     let note = if note.is_empty() { String::new() } else { format!("; {note}") };
     out.line(&format!(
-        "{name}  not here: {source}, {licence}, {dim} dimensions; `sensorium models add FOLDER --name {name}` takes its files{note}"
+        "{name}  not here: {source}, {licence}, {dim} dimensions; `sensorium models pull {name}` fetches it{note}"
     ))?;
     Ok(())
 }
 
-fn check(model: &Path, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
+fn check(model: &Path, revision: Option<&str>, setting: &Setting, out: &mut Out) -> anyhow::Result<Exit> {
     let library = setting.models();
-    if let Some(name) = model.to_str().filter(|name| library.find(name).is_some()) {
+    let here = |name: &&str| revision.is_none() && library.find(name).is_some();
+    if let Some(name) = model.to_str().filter(here) {
         let bundle = library.check(name)?;
         let revision = bundle.space().revision;
         let row = json!({ "name": name, "revision": revision, "ok": true });
-        return told(
-            out,
-            &row,
-            &format!("{revision}: its files are those that were added, its numbers are right"),
-        );
+        let said = format!("{revision}: its files are those that were added, its numbers are right");
+        told(out, &row, &said)?;
+        return Ok(Exit::Done);
     }
-    if !model.is_dir() {
-        return Err(CliError::UnknownBundle { named: model.to_owned() }.into());
+    if revision.is_some() || !model.is_dir() {
+        let Some(asked) = model.to_str().and_then(hub::Asked::by) else {
+            return Err(CliError::UnknownBundle { named: model.to_owned() }.into());
+        };
+        return hub::check(&asked, revision, setting, out);
     }
+    check_folder(model, out)?;
+    Ok(Exit::Done)
+}
+
+/// A folder as the hub lays it out.
+fn check_folder(model: &Path, out: &mut Out) -> anyhow::Result<()> {
     let files = FolderFiles(model.to_owned());
     let in_folder = || model.display().to_string();
-    let HubModel { family, dim, licence, files: named, .. } =
-        HubModel::read(&files).with_context(in_folder)?;
+    let read = HubModel::read(&files).and_then(|read| read.check(&files).map(|()| read));
+    let HubModel { family, dim, licence, files: named, .. } = read.with_context(in_folder)?;
     let mut size = 0;
     for file in &named {
         size += files.open(file)?.len();
@@ -221,7 +238,7 @@ fn check(model: &Path, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
     let row = json!({ "family": family, "dim": dim, "licence": licence, "bytes": size, "files": named });
     let licence = licence.unwrap_or_else(|| "unknown".to_owned());
     let said = format!(
-        "{family} of {dim} dimensions, {}, licence {licence}; its configuration, tokenizer and headers are read: `sensorium models add` loads and tries it",
+        "{family} of {dim} dimensions, {}, licence {licence}; every weight that it needs is there: `sensorium models add` loads and tries it",
         bytes(size)
     );
     told(out, &row, &said)
@@ -251,8 +268,15 @@ fn add(args: &models::AddModel, setting: &Setting, out: &mut Out) -> anyhow::Res
         unchecked: args.unchecked,
         non_commercial: args.non_commercial,
         worker_program: &program,
+        fetched: None,
     })?;
-    let AddedModel { name, revision, family, dim, licence, bytes: size, folder, ranks, calibration } = &added;
+    let (row, said) = of_added(&added);
+    told(out, &row, &said)
+}
+
+/// What is told of a model that was added.
+fn of_added(added: &AddedModel) -> (Value, String) {
+    let AddedModel { name, revision, family, dim, licence, bytes: size, folder, ranks, calibration } = added;
     if ranks.is_none_or(|ranks| !ranks.is_better_than_chance()) {
         note(&format!("{name}: captions do not find their images; it was taken unchecked"));
     }
@@ -274,7 +298,7 @@ fn add(args: &models::AddModel, setting: &Setting, out: &mut Out) -> anyhow::Res
         "{name}@{revision}: {family} of {dim} dimensions, {}, licence {licence}{found}",
         bytes(*size)
     );
-    told(out, &row, &said)
+    (row, said)
 }
 
 fn default(name: Option<String>, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {

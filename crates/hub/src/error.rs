@@ -1,0 +1,212 @@
+//! Why a model of a hub is not here.
+
+use std::io;
+use std::path::PathBuf;
+
+use sensorium_embed::EmbedError;
+use sensorium_fetch::FetchError;
+use sensorium_types::ErrorKind;
+
+/// What keeps a model from coming, and what can be done.
+#[derive(Debug, thiserror::Error)]
+pub enum HubError {
+    /// No name of a model.
+    #[error("{text:?} is no model of a hub: expected OWNER/NAME, as in openai/clip-vit-base-patch32")]
+    Id {
+        /// The text.
+        text: String,
+    },
+    /// No name of a revision.
+    #[error("{text:?} is no revision: expected a branch, a tag, refs/pr/NUMBER or a commit")]
+    Revision {
+        /// The text.
+        text: String,
+    },
+    /// The place of the hub is no address.
+    #[error("HF_ENDPOINT is {text:?}: {source}")]
+    Endpoint {
+        /// The text.
+        text: String,
+        /// What is wrong.
+        source: FetchError,
+    },
+    /// The hub does not give it to this caller.
+    #[error("{id}: {source}: {}", advice(*.has_token, .page))]
+    Closed {
+        /// The model.
+        id: String,
+        /// Where people look at it.
+        page: String,
+        /// Whether a key was sent.
+        has_token: bool,
+        /// What the hub said.
+        source: FetchError,
+    },
+    /// The hub has no such model, or no such revision of it.
+    #[error("the hub has no revision {revision} of a model {id}: {source}")]
+    NoModel {
+        /// The model.
+        id: String,
+        /// The revision.
+        revision: String,
+        /// What the hub said.
+        source: FetchError,
+    },
+    /// The hub's answer about a model makes no sense.
+    #[error("what the hub says of {id}: {what}")]
+    Listing {
+        /// The model.
+        id: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// A model that this program does not run, or whose files contradict each other.
+    #[error("{id} at {commit}: {source}")]
+    Model {
+        /// The model.
+        id: String,
+        /// Its commit.
+        commit: String,
+        /// Why.
+        source: EmbedError,
+    },
+    /// The hub cannot be reached.
+    #[error(
+        "{source}: is there a network? HF_ENDPOINT names another hub or a mirror; `models add FOLDER` takes files that came otherwise"
+    )]
+    Unreachable {
+        /// What happened.
+        source: FetchError,
+    },
+    /// A transfer that broke off more often than it is taken up.
+    #[error("{file}: {source}: what came is kept, pull again to go on")]
+    Broken {
+        /// The file.
+        file: String,
+        /// What happened.
+        source: FetchError,
+    },
+    /// A file of other bytes than those that the hub listed.
+    #[error(
+        "{file}: {source}: it is not what the hub lists, and was not kept; pull again, and tell the hub if it stays so"
+    )]
+    OtherBytes {
+        /// The file.
+        file: String,
+        /// What came.
+        source: FetchError,
+    },
+    /// All else that keeps bytes from coming.
+    #[error("{file}: {source}")]
+    Fetch {
+        /// The file.
+        file: String,
+        /// What happened.
+        source: FetchError,
+    },
+    /// There is no room, as seen before anything large is fetched.
+    #[error(
+        "{needed} more bytes are needed in {}, and {free} are free: make room, or name another data folder by --data",
+        folder.display()
+    )]
+    NoRoom {
+        /// The folder.
+        folder: PathBuf,
+        /// Bytes that are still to come.
+        needed: u64,
+        /// Bytes that are free.
+        free: u64,
+    },
+    /// There is no room any more.
+    #[error("{file}: {source}: what came is kept, make room and pull again to go on")]
+    Full {
+        /// The file.
+        file: String,
+        /// What the system said.
+        source: FetchError,
+    },
+    /// Another process fetches the same model.
+    #[error("another process is pulling it into {}", folder.display())]
+    Busy {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A file of this machine cannot be read or written.
+    #[error("{action}")]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+fn advice(has_token: bool, page: &str) -> String {
+    if has_token {
+        format!("accept its terms at {page} with the account of HF_TOKEN, and look whether the name is right")
+    } else {
+        format!(
+            "a model that asks for it gives its files to who accepts its terms at {page} and sets HF_TOKEN; look whether the name is right, too"
+        )
+    }
+}
+
+impl HubError {
+    /// What the caller can do.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Id { .. } | Self::Revision { .. } | Self::Endpoint { .. } => ErrorKind::InvalidArgument,
+            Self::Closed { .. } => ErrorKind::PermissionDenied,
+            Self::NoModel { .. } => ErrorKind::NotFound,
+            Self::Listing { .. } | Self::OtherBytes { .. } => ErrorKind::FailedPrecondition,
+            Self::Model { source, .. } => source.kind(),
+            Self::Unreachable { .. } | Self::Broken { .. } | Self::Io { .. } => ErrorKind::Unavailable,
+            Self::Fetch { source, .. } => source.kind(),
+            Self::NoRoom { .. } | Self::Full { .. } => ErrorKind::Overloaded,
+            Self::Busy { .. } => ErrorKind::Conflict,
+        }
+    }
+}
+
+/// Whether a try may help that went wrong so.
+pub(crate) const fn may_pass(error: &FetchError) -> bool {
+    match error {
+        FetchError::Connection { .. }
+        | FetchError::Away { .. }
+        | FetchError::TimedOut { .. }
+        | FetchError::Answer { .. } => true,
+        FetchError::Address { .. }
+        | FetchError::NotAllowed { .. }
+        | FetchError::NotPublic { .. }
+        | FetchError::NotEncrypted { .. }
+        | FetchError::Redirect { .. }
+        | FetchError::NotFound { .. }
+        | FetchError::Refused { .. }
+        | FetchError::TooLarge { .. }
+        | FetchError::OtherBytes { .. }
+        | FetchError::OtherLength { .. }
+        | FetchError::File { .. } => false,
+    }
+}
+
+/// Whether a file could not be written for want of room.
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
+    )
+}
+
+/// The error of a file that was to be fetched.
+pub(crate) fn of_file(file: &str, source: FetchError) -> HubError {
+    let file = file.to_owned();
+    match source {
+        FetchError::OtherBytes { .. } | FetchError::OtherLength { .. } | FetchError::TooLarge { .. } => {
+            HubError::OtherBytes { file, source }
+        }
+        FetchError::File { source: ref cause, .. } if is_full(cause) => HubError::Full { file, source },
+        source if may_pass(&source) => HubError::Broken { file, source },
+        source => HubError::Fetch { file, source },
+    }
+}

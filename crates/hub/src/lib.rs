@@ -1,0 +1,38 @@
+//! Models of a hub with the layout of Hugging Face: judged by their headers before anything large is fetched, then fetched whole.
+//!
+//! ```text
+//! id, revision ─► listing: commit, names, sizes, SHA-256 ─► configuration, tokenizer, headers of the weights ─► will it load?
+//!                                                                                                                 │
+//!       folder of a model, as `models add` takes it, with a lock file ◄─ weights, in parts, each taken up again ◄─┘
+//! ```
+//! Everything is asked by the commit that the hub resolved. What a hub answers is bounded, and believed as little as any address: lengths
+//! and hashes are compared with what was listed. The key of the environment goes to the hub's own origin alone.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | `id` | names and revisions of models, as addresses have them |
+//! | `hub` | [`Hub`]: what is asked, by which rules |
+//! | `listing` | what a hub says of a revision |
+//! | `look` | [`Hub::look`]: description and headers, and whether the model will load |
+//! | `files` | what was fetched of a model, as the files of a bundle |
+//! | `pull` | [`Hub::fetch`]: the folder of a model, taken up where it ended |
+//! | `lock` | [`Lock`]: what was fetched, for the record |
+//! | `error` | [`HubError`] |
+
+mod error;
+mod files;
+mod hub;
+mod id;
+mod listing;
+mod lock;
+mod look;
+mod pull;
+
+pub use error::HubError;
+pub use hub::{Hub, PUBLIC_HUB};
+pub use id::{HubId, Revision};
+pub use lock::{LOCK_FILE, Lock, LockedFile};
+pub use look::Found;
+pub use pull::Event;
+/// The key that a hub wants, not shown.
+pub use sensorium_fetch::Bearer as Token;
