@@ -5,6 +5,7 @@ use sensorium_types::{Content, Language, Modality};
 use serde::Deserialize;
 
 use crate::EmbedError;
+use crate::mel::Fill;
 use crate::tokenizer::PadSide;
 
 /// The newest format that this program reads; it reads all before it.
@@ -107,6 +108,8 @@ pub(super) enum Family {
     FrameMean,
     VitImage,
     VitText,
+    HtsatAudio,
+    RobertaText,
 }
 
 impl Family {
@@ -119,6 +122,8 @@ impl Family {
             Self::FrameMean => "frame-mean",
             Self::VitImage => "vit-image",
             Self::VitText => "vit-text",
+            Self::HtsatAudio => "htsat-audio",
+            Self::RobertaText => "roberta-text",
         }
     }
 }
@@ -244,8 +249,31 @@ pub(super) enum Operation {
     Crop { size: u32 },
     Normalise { mean: Channels, scale: Channels, rescale: Option<f64> },
     Resample { hz: u32 },
-    Logmel { frame: usize, hop: usize, fft: usize, mels: usize, fmin: f32, fmax: f32, offset: f32 },
+    Logmel {
+        #[serde(default)]
+        variant: MelVariant,
+        frame: usize,
+        hop: usize,
+        fft: usize,
+        mels: usize,
+        fmin: f32,
+        fmax: f32,
+        offset: f32,
+    },
+    /// Clips are brought to one length before their spectrogram is made.
+    Fill { samples: usize, by: Fill },
     Pad { multiple: usize, min: usize, max: usize },
+}
+
+/// Which spectrogram is meant.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum MelVariant {
+    /// Magnitudes on HTK's scale, the natural logarithm with `offset` added before.
+    #[default]
+    HtkLog,
+    /// Powers on Slaney's scale, in decibels, at least `offset`.
+    SlaneyDecibel,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

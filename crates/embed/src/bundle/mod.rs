@@ -201,12 +201,13 @@ impl Bundle {
         Ok(())
     }
 
-    /// A self-test file of this machine's own vectors: later loads, and other machines, must give the same.
-    ///
+    /// A self-test file of this machine's own vectors, of texts and an image or an audio clip: later loads, and other machines, must give the same.
+    /// A self-test file of this machine's own vectors, of texts and an image or an audio clip: later loads, and other machines, must
+    /// give the same.
     /// # Errors
     /// As [`Bundle::embed`].
-    pub fn record_self_test(&self, texts: &[&str], image: &Image) -> Result<Vec<u8>, EmbedError> {
-        selftest::record(self, texts, image)
+    pub fn record_self_test(&self, texts: &[&str], input: &Input) -> Result<Vec<u8>, EmbedError> {
+        selftest::record(self, texts, input)
     }
 
     /// What the bundle can put into words: images, audio, both or nothing.

@@ -21,6 +21,6 @@ mod names;
 mod pooling;
 mod text;
 
-pub(crate) use config::{Act, ImagePool, TextPool, VitImageConfig, VitTextConfig};
+pub(crate) use config::{ImagePool, TextPool, VitImageConfig, VitTextConfig};
 pub(crate) use image::VitImageEncoder;
 pub(crate) use text::VitTextEncoder;
