@@ -101,7 +101,8 @@ pub struct TextCutting {
 pub(super) fn cutting(manifest: &Manifest) -> Result<Cutting, EmbedError> {
     let cut = |modality| manifest.encoder(modality).map(|encoder| &encoder.cut);
     let (text, video) = (cut(Modality::Text), cut(Modality::Video));
-    let image = manifest.encoder(Modality::Image).map(|encoder| image_view(&encoder.preprocess)).transpose()?;
+    let image =
+        manifest.encoder(Modality::Image).map(|encoder| image_view(&encoder.preprocess)).transpose()?;
     let (image_size, fit, filter) = image.unwrap_or(UNSEEN);
     let cutting = Cutting {
         images: image.is_some(),

@@ -13,7 +13,8 @@ use crate::caption::{CaptionConfig, CaptionDecoder};
 use crate::detector::Detector;
 use crate::encoders::{
     AudioConfig, AudioEncoder, HtsatConfig, HtsatEncoder, ImageConfig, ImageEncoder, RobertaConfig,
-    RobertaEncoder, SmallTextConfig, TextConfig, TextEncoder, TokenEncoder, VideoEncoder, VitImageConfig, VitImageEncoder, VitTextConfig, VitTextEncoder,
+    RobertaEncoder, SmallTextConfig, TextConfig, TextEncoder, TokenEncoder, VideoEncoder, VitImageConfig,
+    VitImageEncoder, VitTextConfig, VitTextEncoder,
 };
 use crate::layers::FEATURES;
 use crate::mel::{LogMel, PowerMel};

@@ -245,10 +245,22 @@ impl Channels {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(tag = "op", rename_all = "lowercase", deny_unknown_fields)]
 pub(super) enum Operation {
-    Resize { mode: ResizeMode, size: u32, filter: Filter },
-    Crop { size: u32 },
-    Normalise { mean: Channels, scale: Channels, rescale: Option<f64> },
-    Resample { hz: u32 },
+    Resize {
+        mode: ResizeMode,
+        size: u32,
+        filter: Filter,
+    },
+    Crop {
+        size: u32,
+    },
+    Normalise {
+        mean: Channels,
+        scale: Channels,
+        rescale: Option<f64>,
+    },
+    Resample {
+        hz: u32,
+    },
     Logmel {
         #[serde(default)]
         variant: MelVariant,
@@ -261,8 +273,15 @@ pub(super) enum Operation {
         offset: f32,
     },
     /// Clips are brought to one length before their spectrogram is made.
-    Fill { samples: usize, by: Fill },
-    Pad { multiple: usize, min: usize, max: usize },
+    Fill {
+        samples: usize,
+        by: Fill,
+    },
+    Pad {
+        multiple: usize,
+        min: usize,
+        max: usize,
+    },
 }
 
 /// Which spectrogram is meant.

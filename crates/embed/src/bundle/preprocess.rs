@@ -47,16 +47,7 @@ pub(super) fn mel_spec(row: &EncoderRow, sample_rate_hz: u32) -> Result<LogMelSp
     let (mut spectrum, mut padding) = (None, None);
     for operation in &row.preprocess {
         match operation {
-            Operation::Logmel {
-                variant: MelVariant::HtkLog,
-                frame,
-                hop,
-                fft,
-                mels,
-                fmin,
-                fmax,
-                offset,
-            } => {
+            Operation::Logmel { variant: MelVariant::HtkLog, frame, hop, fft, mels, fmin, fmax, offset } => {
                 spectrum = Some((*frame, *hop, *fft, *mels, *fmin, *fmax, *offset));
             }
             Operation::Pad { multiple, min, max } => padding = Some((*multiple, *min, *max)),
@@ -119,8 +110,7 @@ pub(super) fn power_spec(row: &EncoderRow, sample_rate_hz: u32) -> Result<PowerM
     let (Some((frame, hop, mels, min_hz, max_hz, floor)), Some((samples, fill))) = (spectrum, filling) else {
         return Err(fact(format!("encoder {} does not say how its spectrogram is made", row.id)));
     };
-    let spec =
-        PowerMelSpec { sample_rate_hz, samples, fill, frame, hop, mels, min_hz, max_hz, floor };
+    let spec = PowerMelSpec { sample_rate_hz, samples, fill, frame, hop, mels, min_hz, max_hz, floor };
     if !spec.is_audio() {
         return Err(fact(format!("encoder {} has a spectrogram that cannot be: {spec:?}", row.id)));
     }

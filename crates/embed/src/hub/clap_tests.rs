@@ -189,8 +189,11 @@ fn a_real_sound_has_the_spectrogram_of_the_reference() {
         floor: 1e-10,
     };
     for (fill, name) in [(Fill::RepeatPad, "repeatpad"), (Fill::Repeat, "repeat"), (Fill::Silence, "pad")] {
-        let sounds: &[&str] =
-            if fill == Fill::RepeatPad { &["bird_chirps.wav", "speech_dog.wav"] } else { &["bird_chirps.wav"] };
+        let sounds: &[&str] = if fill == Fill::RepeatPad {
+            &["bird_chirps.wav", "speech_dog.wav"]
+        } else {
+            &["bird_chirps.wav"]
+        };
         for sound in sounds {
             let mel = PowerMel::new(PowerMelSpec { fill, ..spec }).compute(&wav(sound)).unwrap();
             assert_eq!(mel.len(), 1_001 * 64);
@@ -251,14 +254,17 @@ fn a_folder_becomes_a_bundle_that_encodes_as_the_reference_does() {
 
 #[test]
 fn a_tower_alone_is_a_bundle_of_its_own() {
-    for (name, own, missing) in [("clap-audio-only", Modality::Audio, Modality::Text), ("clap-text-only", Modality::Text, Modality::Audio)]
-    {
+    for (name, own, missing) in [
+        ("clap-audio-only", Modality::Audio, Modality::Text),
+        ("clap-text-only", Modality::Text, Modality::Audio),
+    ] {
         let model = model(name);
         assert_eq!(model.modalities(), [own]);
         let (_place, bundle) = bundle_of(name, &model);
         let bundle = bundle.unwrap();
         bundle.self_test().unwrap();
-        let missing = if missing == Modality::Text { Input::Text("a".to_owned()) } else { Input::Audio(vec![0.5; 9]) };
+        let missing =
+            if missing == Modality::Text { Input::Text("a".to_owned()) } else { Input::Audio(vec![0.5; 9]) };
         assert!(matches!(bundle.embed(&[missing]), Err(EmbedError::NoEncoder { .. })), "{name}");
     }
 }
@@ -282,7 +288,11 @@ fn what_is_not_run_is_refused_by_name() {
     let extractor = "preprocessor_config.json";
     let cases = [
         (config, ("\"enable_fusion\": false", "\"enable_fusion\": true"), "enable_fusion"),
-        (config, ("\"model_type\": \"clap\"", "\"model_type\": \"clapper\""), "a model of the type \"clapper\""),
+        (
+            config,
+            ("\"model_type\": \"clap\"", "\"model_type\": \"clapper\""),
+            "a model of the type \"clapper\"",
+        ),
         (config, ("\"qkv_bias\": true", "\"qkv_bias\": false"), "qkv_bias"),
         (config, ("\"spec_size\": 32", "\"spec_size\": 30"), "a square of 30"),
         (config, ("\"patch_size\": 4", "\"patch_size\": 8"), "overlap"),

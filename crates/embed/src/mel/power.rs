@@ -188,11 +188,7 @@ const STEP: f64 = 6.4;
 /// # Source
 /// M. Slaney, Auditory Toolbox (1998), `mfcc.m`
 fn mels_of(hz: f64) -> f64 {
-    if hz < TURN_HZ {
-        hz / HZ_OF_A_MEL
-    } else {
-        TURN_MELS + (hz / TURN_HZ).ln() * MELS_OF_A_STEP / STEP.ln()
-    }
+    if hz < TURN_HZ { hz / HZ_OF_A_MEL } else { TURN_MELS + (hz / TURN_HZ).ln() * MELS_OF_A_STEP / STEP.ln() }
 }
 
 /// Back.

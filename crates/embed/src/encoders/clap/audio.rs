@@ -128,9 +128,13 @@ impl BandNorm {
     fn load(weights: &mut Weights, name: &str, bands: usize) -> Result<Self, EmbedError> {
         let [scale, bias, mean, variance] = ["weight", "bias", "running_mean", "running_var"]
             .map(|part| weights.floats(&format!("{name}.{part}"), &[bands]));
-        let scale: Vec<f32> =
-            scale?.iter().zip(variance?).map(|(scale, variance)| scale / (variance + PLAIN_EPS).sqrt()).collect();
-        let shift = bias?.iter().zip(mean?).zip(&scale).map(|((bias, mean), scale)| bias - mean * scale).collect();
+        let scale: Vec<f32> = scale?
+            .iter()
+            .zip(variance?)
+            .map(|(scale, variance)| scale / (variance + PLAIN_EPS).sqrt())
+            .collect();
+        let shift =
+            bias?.iter().zip(mean?).zip(&scale).map(|((bias, mean), scale)| bias - mean * scale).collect();
         Ok(Self { scale, shift })
     }
 

@@ -78,7 +78,10 @@ impl HtsatConfig {
         self.d << self.depths.len().saturating_sub(1)
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "rounded down as the reference does; the ratio is checked")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "rounded down as the reference does; the ratio is checked"
+    )]
     fn ffn(&self, d: usize) -> usize {
         (self.mlp_ratio * d as f64) as usize
     }
@@ -99,7 +102,9 @@ impl HtsatConfig {
             return Some(format!("{} stages, and heads of {}", depths.len(), heads.len()));
         }
         if !(0.1..=64.0).contains(mlp_ratio) || !norm_eps.is_finite() || *norm_eps < 0.0 {
-            return Some(format!("a feed-forward of {mlp_ratio} times the width, norms of the epsilon {norm_eps}"));
+            return Some(format!(
+                "a feed-forward of {mlp_ratio} times the width, norms of the epsilon {norm_eps}"
+            ));
         }
         let halves = depths.len() - 1;
         if !(side / patch).is_multiple_of(1 << halves) {

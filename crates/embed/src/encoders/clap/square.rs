@@ -49,7 +49,8 @@ fn cubic(t: f32) -> [f32; 4] {
 /// (side * side / bands, bands) -> ((side / patch)^2, patch^2)
 pub(super) fn patches(frames: &[f32], bands: usize, (side, patch): (usize, usize)) -> Vec<f32> {
     let mut out = Vec::with_capacity(side * side);
-    let places = (0..side).step_by(patch).flat_map(|top| (0..side).step_by(patch).map(move |left| (top, left)));
+    let places =
+        (0..side).step_by(patch).flat_map(|top| (0..side).step_by(patch).map(move |left| (top, left)));
     for (top, left) in places {
         for row in top..top + patch {
             let first = row / bands * side + left;
@@ -79,7 +80,8 @@ mod tests {
     #[test]
     fn stretches_lie_below_each_other_bands_down() {
         // Two bands, a square of four: eight frames in two stretches. A number is 10 times the frame, and the band.
-        let frames: Vec<f32> = (0..8u8).flat_map(|frame| [f32::from(frame) * 10.0, f32::from(frame) * 10.0 + 1.0]).collect();
+        let frames: Vec<f32> =
+            (0..8u8).flat_map(|frame| [f32::from(frame) * 10.0, f32::from(frame) * 10.0 + 1.0]).collect();
         let square = [
             [0.0, 10.0, 20.0, 30.0],
             [1.0, 11.0, 21.0, 31.0],

@@ -78,7 +78,8 @@ impl RobertaEncoder {
         weights.finish()?;
         // One that begins no text would have every text's vector made of a word.
         if encoder.tokenizer.ids("")?.first() != Some(&begin) {
-            let what = format!("the tokenizer does not begin a text with the token {begin}, as the model wants it");
+            let what =
+                format!("the tokenizer does not begin a text with the token {begin}, as the model wants it");
             return Err(EmbedError::ManifestFact { what });
         }
         Ok(encoder)

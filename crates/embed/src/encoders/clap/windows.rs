@@ -56,7 +56,11 @@ impl Windows {
     /// The patches of each window, and its mask.
     pub(super) fn each(&self) -> Vec<Window<'_>> {
         let masks = self.masks.iter().map(Option::as_deref);
-        self.order.chunks_exact(self.size).zip(masks).map(|(patches, mask)| Window { patches, mask }).collect()
+        self.order
+            .chunks_exact(self.size)
+            .zip(masks)
+            .map(|(patches, mask)| Window { patches, mask })
+            .collect()
     }
 }
 
