@@ -14,7 +14,7 @@ from pathlib import Path
 import open_clip
 import torch
 import transformers
-from transformers import CLIPConfig, CLIPModel, SiglipConfig, SiglipModel
+from transformers import ClapConfig, ClapModel, CLIPConfig, CLIPModel, SiglipConfig, SiglipModel
 
 OUT = Path(__file__).resolve().parent.parent / "tests/golden/headers"
 TYPES = {torch.float32: "F32", torch.int64: "I64"}
@@ -23,17 +23,19 @@ CLIP_VIEW = {"crop_size": {"height": 224, "width": 224}, "do_center_crop": True,
 
 
 def lines(tensors):
-    """Runs of numbered names as one."""
+    """Runs of numbered names as one, by the last number in a name."""
     rows = {}
     for name, (dtype, shape) in tensors.items():
-        number = re.search(r"\.(\d+)\.", name)
-        key = re.sub(r"\.\d+\.", ".{}.", name, count=1), dtype, shape
-        rows.setdefault(key, []).append(int(number[1]) if number else None)
+        parts = re.fullmatch(r"(.*)\.(\d+)\.(.*)", name)
+        key = f"{parts[1]}.{{}}.{parts[3]}" if parts else name, dtype, shape
+        rows.setdefault(key, []).append(int(parts[2]) if parts else None)
     for (name, dtype, shape), numbers in rows.items():
-        if numbers != [None]:
-            assert numbers == list(range(len(numbers))), name
-            name = name.replace("{}", f"{{0-{len(numbers) - 1}}}")
-        yield f"{dtype} {'x'.join(map(str, shape)) or '-'} {name}"
+        if len(numbers) > 1 and numbers == list(range(len(numbers))):
+            names = [name.replace("{}", f"{{0-{len(numbers) - 1}}}")]
+        else:
+            names = [name.replace("{}", str(number)) for number in numbers]
+        for name in names:
+            yield f"{dtype} {'x'.join(map(str, shape)) or '-'} {name}"
 
 
 def write(name, source, made, config, view, model, extra=()):
@@ -76,6 +78,17 @@ def siglip2(name, source, patch, size):
     write(name, source, made, config, view, model)
 
 
+def clap(name, source, why, audio):
+    """Buffers are in the files as the classes have them."""
+    config = {"model_type": "clap", "projection_dim": 512, "text_config": {}, "audio_config": audio}
+    with torch.device("meta"):
+        model = ClapModel(ClapConfig(**{k: v for k, v in config.items() if k != "model_type"}))
+    made = f"transformers {transformers.__version__}, ClapModel: {why}"
+    # LAION-AI/CLAP src/open_clip/model_configs/HTSAT-*.json: fmin 50, fmax 14000; the rest is the class's own.
+    hearing = {"feature_extractor_type": "ClapFeatureExtractor", "frequency_min": 50, "truncation": "rand_trunc"}
+    write(name, source, made, config, hearing, model)
+
+
 def of_open_clip(name, source, key):
     config = dict(open_clip.get_model_config(key))
     with torch.device("meta"):
@@ -96,6 +109,17 @@ def main():
     of_open_clip("clip-b32-256-datacomp", "laion/CLIP-ViT-B-32-256x256-DataComp-s34B-b86K", "ViT-B-32-256")
     siglip2("siglip2-b32", "google/siglip2-base-patch32-256", 32, 256)
     siglip2("siglip2-b16", "google/siglip2-base-patch16-224", 16, 224)
+    # microsoft/Cream TinyCLIP/src/open_clip/model_configs/TinyCLIP-ViT-39M-16-Text-19M.json: both towers have a width of 512 and
+    # heads of 64, the text tower 6 layers; feed-forwards are four times as wide as everywhere in that code.
+    clip("tinyclip-39m", "wkcn/TinyCLIP-ViT-39M-16-Text-19M-YFCC15M",
+         "the sizes of microsoft/Cream's TinyCLIP-ViT-39M-16-Text-19M.json",
+         {"eos_token_id": 2, "num_hidden_layers": 6},
+         {"hidden_size": 512, "intermediate_size": 2048, "num_attention_heads": 8, "patch_size": 16}, 512)
+    clap("clap-htsat-unfused", "laion/clap-htsat-unfused", "the class's own defaults, which are this model's", {})
+    # LAION-AI/CLAP src/open_clip/htsat.py, create_htsat_model of "base", which transformers' conversion script copies the width, the
+    # depths and the projection's inputs of.
+    clap("larger-clap-general", "laion/larger_clap_general", "the sizes of LAION-AI/CLAP's HTSAT-base",
+         {"patch_embeds_hidden_size": 128, "depths": [2, 2, 12, 2], "hidden_size": 1024})
 
 
 if __name__ == "__main__":

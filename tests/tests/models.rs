@@ -276,3 +276,54 @@ fn a_public_model_borrows_the_sounds_of_the_one_built_in() {
     let listed = sensorium.json(&["models", "list"]);
     assert!(listed.iter().all(|row| row["name"] != "more"), "nothing of it is left");
 }
+
+#[test]
+fn sounds_are_asked_in_words_by_a_bundle_that_hears_and_sees_nothing() {
+    let sensorium = Sensorium::new();
+    let folder = samples().parent().expect("the repository").join("tests/golden/clap/clap-f32");
+    let place = folder.to_str().expect("a path");
+    let looked = sensorium.json(&["models", "check", place]);
+    assert_eq!((&looked[0]["family"], &looked[0]["dim"]), (&"CLAP".into(), &12.into()));
+    let refused = sensorium.run(&["models", "add", place, "--name", "clap"]).expect_code(1);
+    assert!(refused.stderr.contains("and chance does 2"), "{}", refused.stderr);
+    let added = sensorium.json(&["models", "add", place, "--name", "clap", "--unchecked"]);
+    let pairs: Vec<(&str, &str)> = added[0]["calibration"]
+        .as_array()
+        .expect("rows")
+        .iter()
+        .filter_map(|row| Some((row["query"].as_str()?, row["content"].as_str()?)))
+        .collect();
+    assert_eq!(pairs, [("text", "audio"), ("text", "text"), ("audio", "audio"), ("audio", "text")]);
+    sensorium.run(&["models", "check", "clap"]).expect_code(0);
+
+    let text = fs_err::read_to_string(folder.join("vectors.json")).expect("vectors");
+    let golden: Value = serde_json::from_str(&text).expect("JSON");
+    for (text, expected) in
+        golden["texts"].as_object().expect("texts").iter().filter(|(text, _)| !text.is_empty())
+    {
+        let rows = sensorium.json(&["embed", "--bundle", "clap", text]);
+        let cosine = cosine(&numbers(&rows[0]["vector"]), &numbers(expected));
+        assert!(cosine >= COSINE, "{text:?}: {cosine}");
+    }
+
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let media = elsewhere.path().join("media");
+    copy_folder(&samples().join("sounds"), &media);
+    fs_err::copy(samples().join("clips/storm.avi"), media.join("storm.avi")).expect("copied");
+    fs_err::copy(samples().join("images/red_car.jpg"), media.join("red_car.jpg")).expect("copied");
+    fs_err::copy(samples().join("texts/cats.txt"), media.join("cats.txt")).expect("copied");
+    let events = sensorium.json(&["index", "--bundle", "clap", media.to_str().expect("a path")]);
+    let failed: Vec<&Value> = events.iter().filter(|event| event["state"] == "failed").collect();
+    assert!(
+        failed.len() == 1 && failed[0]["reason"].to_string().contains("an image, and the bundle"),
+        "{failed:?}"
+    );
+
+    let hits = sensorium.json(&["search", "the sound of an engine", "--all"]);
+    let of = |modality: &str| hits.iter().filter(|hit| hit["modality"] == modality).count();
+    assert_eq!((of("audio"), of("video"), of("text"), of("image")), (16, 1, 1, 0), "{hits:?}");
+    let engine = media.join("engine.mp3");
+    let hits = sensorium.json(&["search", engine.to_str().expect("a path"), "--limit", "3"]);
+    assert!(hits[0]["path"].as_str().is_some_and(|path| path.ends_with("engine.mp3")), "{hits:?}");
+    sensorium.run(&["verify"]).expect_code(0);
+}

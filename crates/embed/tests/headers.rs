@@ -21,7 +21,16 @@ const MAX_MEMORY: f64 = 1.2;
 /// What tokenizers, threads and the rows of one image may take beside.
 const BESIDE_BYTES: u64 = 24 << 20;
 const MODEL: &str = "SENSORIUM_HEADER";
-const NAMES: [&str; 5] = ["clip-b32", "clip-b32-256-datacomp", "siglip2-b32", "siglip2-b16", "clip-l14"];
+const NAMES: [&str; 8] = [
+    "tinyclip-39m",
+    "clip-b32",
+    "clip-b32-256-datacomp",
+    "siglip2-b32",
+    "siglip2-b16",
+    "clip-l14",
+    "clap-htsat-unfused",
+    "larger-clap-general",
+];
 
 fn headers() -> PathBuf {
     PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs this"))
@@ -81,12 +90,17 @@ fn write_sparse(path: &Path, tensors: &[Tensor]) {
     file.set_len(8 + header.len() as u64 + at).unwrap();
 }
 
-/// A tokenizer of words with the ends that these models want: 49407 of CLIP's, 1 of Gemma's.
-fn tokenizer(is_clip: bool) -> serde_json::Value {
-    let (begin, end, end_id) =
-        if is_clip { ("<|startoftext|>", "<|endoftext|>", 49_407) } else { ("<bos>", "<eos>", 1) };
-    let begin_id = if is_clip { 49_406 } else { 2 };
-    let pieces = if is_clip {
+/// A tokenizer of words with the marks that these models want: 49406 and 49407 of CLIP's, 0 and 2 of RoBERTa's, 1 of Gemma's.
+fn tokenizer(name: &str) -> serde_json::Value {
+    let (begin, end, begin_id, end_id) = if name.starts_with("siglip") {
+        ("<bos>", "<eos>", 2, 1)
+    } else if name.contains("clap") {
+        ("<s>", "</s>", 0, 2)
+    } else {
+        ("<|startoftext|>", "<|endoftext|>", 49_406, 49_407)
+    };
+    let pad = u32::from(begin == "<s>");
+    let pieces = if begin != "<bos>" {
         json!([{ "SpecialToken": { "id": begin, "type_id": 0 } }, { "Sequence": { "id": "A", "type_id": 0 } }, { "SpecialToken": { "id": end, "type_id": 0 } }])
     } else {
         json!([{ "Sequence": { "id": "A", "type_id": 0 } }, { "SpecialToken": { "id": end, "type_id": 0 } }])
@@ -102,7 +116,7 @@ fn tokenizer(is_clip: bool) -> serde_json::Value {
             },
         },
         "decoder": null,
-        "model": { "type": "WordLevel", "unk_token": "a", "vocab": { "<pad>": 0, "a": 5, "dog": 9, begin: begin_id, end: end_id } },
+        "model": { "type": "WordLevel", "unk_token": "a", "vocab": { "<pad>": pad, "a": 5, "dog": 9, begin: begin_id, end: end_id } },
     })
 }
 
@@ -147,7 +161,7 @@ fn one_file_of_full_size() {
     if let Some(view) = line("preprocessor ") {
         put("preprocessor_config.json", view);
     }
-    put("tokenizer.json", &tokenizer(!name.starts_with("siglip")).to_string());
+    put("tokenizer.json", &tokenizer(&name).to_string());
     put("tokenizer_config.json", r#"{"tokenizer_class": "GemmaTokenizer", "padding_side": "right"}"#);
 
     let files = FolderFiles(folder.path().to_owned());
@@ -156,16 +170,24 @@ fn one_file_of_full_size() {
     put("bundle.toml", &model.manifest(&named, &Measured::default()));
     let before = memory("VmRSS");
     let bundle = Bundle::load(files, LoadOptions { threads: 2 }).unwrap();
-    let side = bundle.cutting().image_size;
-    let pixels = vec![9; (side * side * 3) as usize];
-    let image = Input::Frames(vec![Image { width: side, height: side, pixels }]);
-    let vectors = bundle.embed(&[image, Input::Text("a dog".to_owned())]).unwrap();
+    let cutting = bundle.cutting();
+    let media = match cutting.audio {
+        Some(audio) => Input::Audio(vec![0.1; audio.sample_rate_hz as usize * 10]),
+        None => {
+            let side = cutting.image_size;
+            let pixels = vec![9; (side * side * 3) as usize];
+            Input::Frames(vec![Image { width: side, height: side, pixels }])
+        }
+    };
+    let vectors = bundle.embed(&[media, Input::Text("a dog".to_owned())]).unwrap();
     assert!(vectors.iter().all(|vector| vector.len() == model.dim && vector.iter().all(|x| x.is_finite())));
     let peak = memory("VmHWM") - before;
     // Rows of tokens stay in their file.
     let packed: u64 = tensors
         .iter()
-        .filter(|tensor| !tensor.name.ends_with("token_embedding.weight"))
+        .filter(|tensor| {
+            !["token_embedding.weight", "word_embeddings.weight"].iter().any(|end| tensor.name.ends_with(end))
+        })
         .map(Tensor::bytes)
         .sum();
     let most = (packed as f64 * MAX_MEMORY) as u64 + BESIDE_BYTES;

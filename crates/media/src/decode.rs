@@ -97,6 +97,11 @@ fn by_family(opened: Opened, family: Family, job: &Job, sink: &mut Sink) -> Resu
     if job.spec.preview_side.is_some() && matches!(family, Family::Audio | Family::Container | Family::Text) {
         return Err(reason(ReasonKind::Unsupported, "no image"));
     }
+    let is_image = !matches!(family, Family::Audio | Family::Container | Family::Text);
+    if job.spec.no_images && job.spec.preview_side.is_none() && is_image {
+        let why = "an image, and the bundle of models has no encoder for it";
+        return Err(reason(ReasonKind::Unsupported, why));
+    }
     match family {
         Family::Jpeg => image::decode_jpeg(&opened.whole(most)?, job, sink),
         Family::Still => image::decode_still(&opened.whole(most)?, job, sink),
@@ -270,5 +275,23 @@ mod tests {
         let failed =
             collect(1, |sink| decode(file.path(), 1, (&spec, &limits), sink)).expect_err("too large");
         assert_eq!(failed.kind, ReasonKind::TooLarge);
+    }
+
+    fn decoded_by(file: &str, spec: &EncoderSpec) -> Result<Head, FailureReason> {
+        let path = Path::new("../../samples").join(file);
+        collect(100, |sink| decode(&path, 1, (spec, &Limits::default()), sink)).map(|(head, _)| head)
+    }
+
+    #[test]
+    fn images_are_refused_where_none_are_wanted_unless_they_are_to_be_looked_at() {
+        let blind = EncoderSpec { no_images: true, ..EncoderSpec::default() };
+        let refused = decoded_by("images/red_car.jpg", &blind).expect_err("an image");
+        assert_eq!(refused.kind, ReasonKind::Unsupported);
+        assert!(refused.detail.contains("no encoder for it"), "{}", refused.detail);
+        let looked_at = EncoderSpec { preview_side: Some(64), ..blind.clone() };
+        assert!(decoded_by("images/red_car.jpg", &looked_at).is_ok());
+        for other in ["sounds/bird_chirps.wav", "texts/cats.txt"] {
+            assert!(decoded_by(other, &blind).is_ok(), "{other}");
+        }
     }
 }

@@ -82,12 +82,14 @@ pub struct EncoderSpec {
     pub preview_side: Option<u32>,
     /// Nothing that is heard is wanted: soundtracks are not decoded, and what holds only audio fails.
     pub no_audio: bool,
+    /// Nothing that is seen is wanted: images fail, and so does a video without audio; of any other, only what is heard is decoded.
+    pub no_images: bool,
 }
 
 impl EncoderSpec {
     /// The same for who wants only what is heard, whatever the encoders want.
     pub(crate) fn of_audio(&self) -> Self {
-        Self { only_audio: true, no_audio: false, ..self.clone() }
+        Self { only_audio: true, no_audio: false, no_images: false, ..self.clone() }
     }
 }
 
@@ -104,6 +106,7 @@ impl Default for EncoderSpec {
             only_audio: false,
             preview_side: None,
             no_audio: false,
+            no_images: false,
         }
     }
 }

@@ -74,8 +74,8 @@ pub(crate) struct PullModel {
 /// `models add`
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The files are copied. All weights are loaded, and captions of images that are a part of the program must find them: \
-that catches a wrong activation, pooling, mean or tokenizer. How random pairs lie is measured on the same images.")]
+The files are copied. All weights are loaded, and captions of images, or sounds, that are a part of the program must find them: \
+that catches a wrong activation, pooling, mean or tokenizer. How random pairs lie is measured on the same images or sounds.")]
 pub(crate) struct AddModel {
     /// The folder
     #[arg(value_name = "FOLDER")]
@@ -86,7 +86,7 @@ pub(crate) struct AddModel {
     /// Its licence [default: as its README.md says]
     #[arg(long, value_name = "SPDX")]
     pub(crate) licence: Option<String>,
-    /// Take it though captions do not find their images
+    /// Take it though captions do not find their images or sounds
     #[arg(long)]
     pub(crate) unchecked: bool,
     /// I keep to a licence that forbids commercial use

@@ -125,12 +125,13 @@ impl Bundle {
         self.members.iter().try_for_each(|member| member.space.check_files())
     }
 
-    /// A self-test file of this machine's own vectors: later loads, and other machines, must give the same. Of a bundle of one space.
+    /// A self-test file of this machine's own vectors, of texts and an image or an audio clip: later loads, and other machines, must
+    /// give the same. Of a bundle of one space.
     ///
     /// # Errors
     /// As [`Bundle::embed`].
-    pub fn record_self_test(&self, texts: &[&str], image: &Image) -> Result<Vec<u8>, EmbedError> {
-        self.encoding(Modality::Image)?.record_self_test(texts, image)
+    pub fn record_self_test(&self, texts: &[&str], input: &Input) -> Result<Vec<u8>, EmbedError> {
+        self.encoding(input.modality())?.record_self_test(texts, input)
     }
 
     /// What the bundle can put into words: images, audio, both or nothing.

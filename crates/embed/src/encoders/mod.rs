@@ -1,18 +1,22 @@
 //! One file an encoder. Each takes its weights by the names of its file and refuses what is left over.
 
+mod act;
 mod audio;
 mod chunks;
+mod clap;
 mod image;
 mod text;
 mod video;
 mod vit_text;
 
+pub(crate) use act::Act;
 pub(crate) use audio::{AudioConfig, AudioEncoder};
+pub(crate) use clap::{HtsatConfig, HtsatEncoder, RobertaConfig, RobertaEncoder};
 pub(crate) use image::{ImageConfig, ImageEncoder};
 pub(crate) use text::{SmallTextConfig, TextConfig, TextEncoder, TokenEncoder};
 pub(crate) use video::VideoEncoder;
 pub(crate) use vit_text::{
-    Act, ImagePool, TextPool, VitImageConfig, VitImageEncoder, VitTextConfig, VitTextEncoder, check_end,
+    ImagePool, TextPool, VitImageConfig, VitImageEncoder, VitTextConfig, VitTextEncoder, check_end,
     expect_image, expect_text,
 };
 

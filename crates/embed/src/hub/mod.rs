@@ -10,11 +10,17 @@
 //! | --- | --- |
 //! | `values.rs` | values of a JSON object, with the class's where the file leaves them out |
 //! | `towers.rs` | the two towers, by transformers' and by open_clip's configuration |
+//! | `clap.rs` | the two towers of CLAP |
+//! | `hearing.rs` | what an audio tower hears: rate, length of a clip, spectrogram |
 //! | `view.rs` | how an image is brought to the image tower's size, and what its bytes count |
 //! | `texts.rs` | what is done to a text around its tokenizer |
 //! | `weights.rs` | which files hold the weights |
 //! | `write.rs` | [`HubModel::manifest`] |
 
+mod clap;
+#[cfg(test)]
+mod clap_tests;
+mod hearing;
 #[cfg(test)]
 mod tests;
 mod texts;
@@ -26,7 +32,9 @@ mod write;
 
 use sensorium_types::Modality;
 
-use crate::encoders::{VitImageConfig, VitTextConfig, check_end, expect_image, expect_text};
+use crate::encoders::{
+    HtsatConfig, RobertaConfig, VitImageConfig, VitTextConfig, check_end, expect_image, expect_text,
+};
 use crate::tokenizer::Tokenizer;
 use crate::{BundleFiles, EmbedError};
 
@@ -39,7 +47,7 @@ const OPEN_CLIP_CONFIG: &str = "open_clip_config.json";
 /// Names the licence.
 const README: &str = "README.md";
 
-/// An image-text model in a folder as the hub lays it out, read but not loaded.
+/// An image-text or audio-text model in a folder as the hub lays it out, read but not loaded.
 #[derive(Debug, Clone)]
 pub struct HubModel {
     /// Of which family it is, for people.
@@ -53,6 +61,8 @@ pub struct HubModel {
     weights: Vec<String>,
     image: Option<(VitImageConfig, view::View)>,
     text: Option<(VitTextConfig, texts::Texts)>,
+    htsat: Option<(HtsatConfig, hearing::Hearing)>,
+    roberta: Option<RobertaConfig>,
 }
 
 impl HubModel {
@@ -100,6 +110,12 @@ impl HubModel {
     /// [`EmbedError::Hub`] for a model that this program does not run, or whose files contradict each other.
     pub fn read(files: &dyn BundleFiles) -> Result<Self, EmbedError> {
         let named = weights::find(files)?;
+        if named.layout == weights::Layout::Transformers {
+            let config = values::object(files, CONFIG)?;
+            if clap::is_clap(&config) {
+                return Self::of_clap(files, &config, named.files);
+            }
+        }
         let towers = match named.layout {
             weights::Layout::Transformers => towers::of_transformers(&values::object(files, CONFIG)?)?,
             weights::Layout::OpenClip => towers::of_open_clip(&values::object(files, OPEN_CLIP_CONFIG)?)?,
@@ -127,24 +143,48 @@ impl HubModel {
                 Ok::<_, EmbedError>((config, texts::read(files, family, &config, clean)?))
             })
             .transpose()?;
-        let mut all = named.files.clone();
-        all.extend(text.iter().map(|_| texts::TOKENIZER.to_owned()));
         Ok(Self {
             family: family.name(),
             dim,
             licence: licence(files),
-            files: all,
+            files: with_tokenizer(&named.files, text.is_some()),
             weights: named.files,
             image,
             text,
+            htsat: None,
+            roberta: None,
+        })
+    }
+
+    fn of_clap(
+        files: &dyn BundleFiles,
+        config: &values::Object,
+        weights: Vec<String>,
+    ) -> Result<Self, EmbedError> {
+        let clap::Clap { dim, audio, text } = clap::read(files, config)?;
+        if let Some(text) = &text {
+            texts::plain(files, text.max_tokens())?;
+        }
+        Ok(Self {
+            family: clap::FAMILY,
+            dim,
+            licence: licence(files),
+            files: with_tokenizer(&weights, text.is_some()),
+            weights,
+            image: None,
+            text: None,
+            htsat: audio,
+            roberta: text,
         })
     }
 
     /// What it encodes; videos are frames.
     pub fn modalities(&self) -> Vec<Modality> {
-        let text = self.text.iter().map(|_| Modality::Text);
+        let has_text = self.text.is_some() || self.roberta.is_some();
+        let text = has_text.then_some(Modality::Text).into_iter();
+        let audio = self.htsat.iter().map(|_| Modality::Audio);
         let image = self.image.iter().flat_map(|_| [Modality::Image, Modality::Video]);
-        text.chain(image).collect()
+        text.chain(image).chain(audio).collect()
     }
 }
 
@@ -164,6 +204,11 @@ impl Family {
             Self::OpenClip => "OpenCLIP",
         }
     }
+}
+
+/// The files of a model: its weights, and its tokenizer if it reads texts.
+fn with_tokenizer(weights: &[String], reads: bool) -> Vec<String> {
+    weights.iter().cloned().chain(reads.then(|| texts::TOKENIZER.to_owned())).collect()
 }
 
 /// The licence in the head of a README, as the hub writes it.

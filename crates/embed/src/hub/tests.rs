@@ -177,6 +177,8 @@ fn text_model(name: &str) -> HubModel {
         files,
         image: None,
         text: Some((text, texts)),
+        htsat: None,
+        roberta: None,
     }
 }
 

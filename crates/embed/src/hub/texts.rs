@@ -21,6 +21,11 @@ pub(super) struct Texts {
     pub(super) pad: Option<(u32, PadSide)>,
 }
 
+/// Checks that a tokenizer can be read whose texts nothing is done to.
+pub(super) fn plain(files: &dyn BundleFiles, max_tokens: usize) -> Result<(), EmbedError> {
+    Tokenizer::load(TOKENIZER, &files.read(TOKENIZER)?, max_tokens).map(drop)
+}
+
 /// How open_clip cleans texts: `true` where punctuation and large letters go.
 pub(super) fn open_clip_cleaning(config: &Object) -> Option<bool> {
     let text = config.part("model_cfg").part("text_cfg");

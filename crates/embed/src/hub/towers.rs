@@ -87,7 +87,7 @@ pub(super) fn of_transformers(config: &Object) -> Result<Towers, EmbedError> {
         "" => return Err(config.fault("model_type is missing: this is no model that this program runs")),
         other => {
             return Err(config.fault(format!(
-                "a model of the type {other:?}; this program runs clip and siglip (SigLIP 2 of fixed size is one)"
+                "a model of the type {other:?}; this program runs clip, siglip (SigLIP 2 of fixed size is one) and clap"
             )));
         }
     };
@@ -119,7 +119,7 @@ fn image_of(part: &Object, defaults: &Defaults) -> Result<VitImageConfig, EmbedE
         layers: part.count("num_hidden_layers", LAYERS)?,
         ffn: part.count("intermediate_size", IMAGE_FFN)?,
         norm_eps: part.short_number("layer_norm_eps", defaults.norm_eps)?,
-        activation: activation(part, defaults.activation)?,
+        activation: act(part, "hidden_act", defaults.activation)?,
         pool,
     };
     match config.fault() {
@@ -144,7 +144,7 @@ fn text_of(part: &Object, defaults: &Defaults) -> Result<VitTextConfig, EmbedErr
         layers: part.count("num_hidden_layers", LAYERS)?,
         ffn: part.count("intermediate_size", defaults.text_ffn)?,
         norm_eps: part.short_number("layer_norm_eps", defaults.norm_eps)?,
-        activation: activation(part, defaults.activation)?,
+        activation: act(part, "hidden_act", defaults.activation)?,
         causal,
         pool,
         end: if pool == TextPool::End { u32::try_from(end).ok() } else { None },
@@ -156,12 +156,14 @@ fn text_of(part: &Object, defaults: &Defaults) -> Result<VitTextConfig, EmbedErr
     }
 }
 
-fn activation(part: &Object, default: &str) -> Result<Act, EmbedError> {
-    match part.text("hidden_act").unwrap_or(default) {
+/// The activation of a key.
+pub(super) fn act(part: &Object, key: &str, default: &str) -> Result<Act, EmbedError> {
+    match part.text(key).unwrap_or(default) {
+        "relu" => Ok(Act::Relu),
         "quick_gelu" => Ok(Act::QuickGelu),
         "gelu" => Ok(Act::Gelu),
         "gelu_pytorch_tanh" | "gelu_new" | "gelu_fast" => Ok(Act::GeluTanh),
-        other => Err(part.fault(format!("hidden_act is {other:?}, which this program does not compute"))),
+        other => Err(part.fault(format!("{key} is {other:?}, which this program does not compute"))),
     }
 }
 

@@ -62,6 +62,14 @@ impl Object {
         count.ok_or_else(|| self.wrong(key, value, "a whole number"))
     }
 
+    /// Counts in a row.
+    pub(super) fn counts(&self, key: &str, default: &[usize]) -> Result<Vec<usize>, EmbedError> {
+        let Some(value) = self.value(key) else { return Ok(default.to_vec()) };
+        let count = |value: &Value| value.as_u64().and_then(|count| usize::try_from(count).ok());
+        let counts = value.as_array().and_then(|values| values.iter().map(count).collect());
+        counts.ok_or_else(|| self.wrong(key, value, "whole numbers in a row"))
+    }
+
     /// A count that must be there.
     pub(super) fn needed_count(&self, key: &str) -> Result<usize, EmbedError> {
         match self.value(key) {

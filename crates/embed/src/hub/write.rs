@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use sensorium_types::{Calibration, Content};
 
 use super::HubModel;
+use super::hearing::Hearing;
 use crate::encoders::VitTextConfig;
+use crate::mel::{Fill, PowerMelSpec};
 use crate::tokenizer::PadSide;
 use crate::{Fit, ImageFilter};
 
@@ -13,6 +15,12 @@ use crate::{Fit, ImageFilter};
 const WORDS_OF_TOKENS: (usize, usize) = (3, 5);
 /// A passage shares an eighth with the one before it.
 const OVERLAP: usize = 8;
+
+/// Tokens of the texts that CLAP was trained with, whatever it has positions for: passages are no longer.
+///
+/// # Source
+/// LAION-AI/CLAP `src/laion_clap/hook.py`, `CLAP_Module.tokenizer`
+const TRAINED_TOKENS: usize = 77;
 
 /// What a bundle is called, and where it came from.
 #[derive(Debug, Clone)]
@@ -61,6 +69,8 @@ impl HubModel {
         );
         self.text_tower(&mut out, id);
         self.image_tower(&mut out, id);
+        self.roberta_tower(&mut out, id);
+        self.htsat_tower(&mut out, id);
         for (query, content, Calibration { mean, deviation }) in &measured.calibration {
             let _ = write!(
                 out,
@@ -101,7 +111,7 @@ impl HubModel {
     fn text_tower(&self, out: &mut String, id: &str) {
         let Some((config, texts)) = &self.text else { return };
         let VitTextConfig { positions, .. } = config;
-        let words = (positions * WORDS_OF_TOKENS.0 / WORDS_OF_TOKENS.1).max(2);
+        let (words, overlap) = words_of(*positions);
         let pad = texts.pad.map_or_else(String::new, |(token, side)| {
             let side = match side {
                 PadSide::Left => "left",
@@ -113,14 +123,13 @@ impl HubModel {
             out,
             "\n[[towers]]\nid = {}\nmodality = \"text\"\nspace = {}\nfamily = \"vit-text\"\n{}\
              tokenizer = {{ file = {}, max_tokens = {positions}, lower = {}, strip_punctuation = {}{pad} }}\n\
-             cut = {{ words = {words}, overlap = {} }}\n[towers.config]\n{}",
+             cut = {{ words = {words}, overlap = {overlap} }}\n[towers.config]\n{}",
             quoted(&format!("{id}.text")),
             quoted(id),
             self.weights_line(),
             quoted(super::texts::TOKENIZER),
             texts.lower,
             texts.strip_punctuation,
-            words / OVERLAP,
             table(config),
         );
     }
@@ -156,6 +165,56 @@ impl HubModel {
             quoted(&format!("{id}.image")),
         );
     }
+}
+
+/// The towers of CLAP.
+impl HubModel {
+    fn roberta_tower(&self, out: &mut String, id: &str) {
+        let Some(config) = &self.roberta else { return };
+        let (words, overlap) = words_of(TRAINED_TOKENS.min(config.max_tokens()));
+        let _ = write!(
+            out,
+            "\n[[towers]]\nid = {}\nmodality = \"text\"\nspace = {}\nfamily = \"roberta-text\"\n{}\
+             tokenizer = {{ file = {}, max_tokens = {} }}\ncut = {{ words = {words}, overlap = {overlap} }}\n\
+             [towers.config]\n{}",
+            quoted(&format!("{id}.text")),
+            quoted(id),
+            self.weights_line(),
+            quoted(super::texts::TOKENIZER),
+            config.max_tokens(),
+            table(config),
+        );
+    }
+
+    fn htsat_tower(&self, out: &mut String, id: &str) {
+        let Some((config, Hearing { spec, window_ms })) = &self.htsat else { return };
+        let PowerMelSpec { sample_rate_hz, samples, fill, frame, hop, mels, min_hz, max_hz, floor } = spec;
+        let by = match fill {
+            Fill::RepeatPad => "repeat-pad",
+            Fill::Repeat => "repeat",
+            Fill::Silence => "silence",
+        };
+        let _ = write!(
+            out,
+            "\n[[towers]]\nid = {}\nmodality = \"audio\"\nspace = {}\nfamily = \"htsat-audio\"\n{}preprocess = [\n\
+             \x20 {{ op = \"resample\", hz = {sample_rate_hz} }},\n\
+             \x20 {{ op = \"fill\", samples = {samples}, by = \"{by}\" }},\n\
+             \x20 {{ op = \"logmel\", variant = \"slaney-decibel\", frame = {frame}, hop = {hop}, fft = {frame}, mels = {mels}, \
+             fmin = {min_hz:?}, fmax = {max_hz:?}, offset = {floor:?} }},\n]\n\
+             cut = {{ window_ms = {window_ms}, hop_ms = {} }}\n[towers.config]\n{}",
+            quoted(&format!("{id}.audio")),
+            quoted(id),
+            self.weights_line(),
+            window_ms / 2,
+            table(config),
+        );
+    }
+}
+
+/// Words of a passage for so many tokens, and those that it shares with the one before.
+fn words_of(tokens: usize) -> (usize, usize) {
+    let words = (tokens * WORDS_OF_TOKENS.0 / WORDS_OF_TOKENS.1).max(2);
+    (words, words / OVERLAP)
 }
 
 /// A configuration as lines of TOML.

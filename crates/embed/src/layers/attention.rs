@@ -59,7 +59,7 @@ impl CustomOp1 for SelfAttention<'_> {
             let (item, rest) = qkv.split_at(length * width);
             let (place, room) = to.split_at_mut(length * d);
             for head in 0..self.heads {
-                scratch.head(item, place, self.head(head, d));
+                self.attend(&mut scratch, item, place, self.head(head, d));
             }
             (qkv, to) = (rest, room);
         }
@@ -69,7 +69,25 @@ impl CustomOp1 for SelfAttention<'_> {
 
 impl SelfAttention<'_> {
     fn head(&self, index: usize, d: usize) -> Head {
-        Head { index, d, size: d / self.heads, causal: self.causal }
+        Head { index, d, size: d / self.heads }
+    }
+
+    fn attend(&self, scratch: &mut Scratch, item: &[f32], out: &mut [f32], head: Head) {
+        let rows = item.len() / (3 * head.d);
+        if rows == 0 {
+            return;
+        }
+        let shares = scratch.scores(item, head);
+        if self.causal {
+            for (row, shares) in shares.chunks_exact_mut(rows).enumerate() {
+                let (seen, hidden) = shares.split_at_mut(row + 1);
+                softmax_rows(seen, row + 1);
+                hidden.fill(0.0);
+            }
+        } else {
+            softmax_rows(shares, rows);
+        }
+        scratch.mix(item, out, head);
     }
 
     /// The heads of a lone item, a run of them on each thread.
@@ -82,7 +100,7 @@ impl SelfAttention<'_> {
                 let mut scratch = Scratch::new();
                 let mut part = vec![0.0; out.len()];
                 for index in (thread * run).min(self.heads)..((thread + 1) * run).min(self.heads) {
-                    scratch.head(item, &mut part, self.head(index, d));
+                    self.attend(&mut scratch, item, &mut part, self.head(index, d));
                 }
                 part
             })
@@ -96,15 +114,20 @@ impl SelfAttention<'_> {
     }
 }
 
-#[derive(Clone, Copy)]
-struct Head {
-    index: usize,
-    d: usize,
-    size: usize,
-    causal: bool,
+/// One head of an item.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Head {
+    /// Its number.
+    pub(crate) index: usize,
+    /// Numbers of a row, of all heads together.
+    pub(crate) d: usize,
+    /// Numbers of a row, of this head.
+    pub(crate) size: usize,
 }
 
-struct Scratch {
+/// Memory that one head after another uses.
+#[derive(Debug)]
+pub(crate) struct Scratch {
     keys: PackedMatrix,
     values: PackedMatrix,
     shares: Vec<f32>,
@@ -112,7 +135,7 @@ struct Scratch {
 }
 
 impl Scratch {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             keys: PackedMatrix::empty(),
             values: PackedMatrix::empty(),
@@ -121,30 +144,33 @@ impl Scratch {
         }
     }
 
-    fn head(&mut self, item: &[f32], out: &mut [f32], Head { index, d, size, causal }: Head) {
+    /// How each row looks at each: `Q K^T / sqrt(size)`, which the caller brings to shares before [`Scratch::mix`].
+    ///
+    /// # Shapes
+    /// item (rows, 3 d), at least one row -> (rows, rows)
+    pub(crate) fn scores(&mut self, item: &[f32], Head { index, d, size }: Head) -> &mut [f32] {
         let width = 3 * d;
         let rows = item.len() / width;
-        if rows == 0 {
-            return;
-        }
         let part = |number: usize| item.get(number * d + index * size..).unwrap_or_default();
         self.keys.repack(part(1), (rows, size), (width, 1));
-        self.values.repack(part(2), (size, rows), (1, width));
         self.shares.resize(rows * rows, 0.0);
         self.keys.multiply(part(0), width, Epilogue::default(), &mut self.shares);
         let scale = 1.0 / (size as f32).sqrt();
         for share in &mut self.shares {
             *share *= scale;
         }
-        if causal {
-            for (row, shares) in self.shares.chunks_exact_mut(rows).enumerate() {
-                let (seen, hidden) = shares.split_at_mut(row + 1);
-                softmax_rows(seen, row + 1);
-                hidden.fill(0.0);
-            }
-        } else {
-            softmax_rows(&mut self.shares, rows);
-        }
+        &mut self.shares
+    }
+
+    /// The values, mixed by the shares; writes the columns of this head.
+    ///
+    /// # Shapes
+    /// item (rows, 3 d) -> out (rows, d)
+    pub(crate) fn mix(&mut self, item: &[f32], out: &mut [f32], Head { index, d, size }: Head) {
+        let width = 3 * d;
+        let rows = item.len() / width;
+        let values = item.get(2 * d + index * size..).unwrap_or_default();
+        self.values.repack(values, (size, rows), (1, width));
         self.mixed.resize(rows * size, 0.0);
         self.values.multiply(&self.shares, rows, Epilogue::default(), &mut self.mixed);
         for (row, mixed) in out.chunks_exact_mut(d).zip(self.mixed.chunks_exact(size)) {

@@ -4,8 +4,8 @@ use candle_core::{Result, Tensor};
 use candle_nn::Module;
 use sensorium_kernels::{Activation, dequantize_row};
 
-use super::attention::SelfAttention;
-use super::{LayerNorm, Linear, matrix};
+use super::post_norm::{Bits, PostNormTransformer};
+use super::{LayerNorm, TransformerConfig, matrix};
 use crate::EmbedError;
 use crate::weights::Weights;
 
@@ -44,18 +44,7 @@ pub(crate) struct BertEncoder {
     /// Position embeddings with the embedding of token type 0 added.
     positions: Vec<f32>,
     norm: LayerNorm,
-    blocks: Vec<Block>,
-}
-
-#[derive(Debug)]
-struct Block {
-    heads: usize,
-    qkv: Linear,
-    out: Linear,
-    norm1: LayerNorm,
-    fc1: Linear,
-    fc2: Linear,
-    norm2: LayerNorm,
+    blocks: PostNormTransformer,
 }
 
 impl BertEncoder {
@@ -76,9 +65,10 @@ impl BertEncoder {
             }
         }
         let norm = LayerNorm::load(weights, "embeddings.LayerNorm", d, config.norm_eps)?;
-        let blocks = (0..config.layers)
-            .map(|layer| Block::load(weights, &format!("encoder.layer.{layer}"), config))
-            .collect::<std::result::Result<_, _>>()?;
+        let BertConfig { heads, layers, ffn, norm_eps, .. } = *config;
+        let sizes = TransformerConfig { d, heads, layers, ffn, norm_eps };
+        let form = (Activation::Gelu, Bits::Sixteen);
+        let blocks = PostNormTransformer::load(weights, "encoder.layer", &sizes, form)?;
         Ok(Self { d, words, word_scales, positions, norm, blocks })
     }
 
@@ -96,7 +86,7 @@ impl BertEncoder {
             self.embed(*id, position, row)?;
         }
         let x = self.norm.forward(&matrix(rows, total, self.d)?)?;
-        self.blocks.iter().try_fold(x, |x, block| block.forward(&x, &lengths))
+        self.blocks.forward(x, &lengths)
     }
 
     fn embed(&self, id: u32, position: usize, row: &mut [f32]) -> Result<()> {
@@ -113,36 +103,5 @@ impl BertEncoder {
             *to += value;
         }
         Ok(())
-    }
-}
-
-impl Block {
-    fn load(weights: &mut Weights, name: &str, config: &BertConfig) -> std::result::Result<Self, EmbedError> {
-        let BertConfig { d, heads, layers: _, ffn, norm_eps } = *config;
-        let plain = Activation::Identity;
-        // Three matrices become one: one product instead of three.
-        let (mut weight, mut bias) = (Vec::with_capacity(3 * d * d), Vec::with_capacity(3 * d));
-        for part in ["query", "key", "value"] {
-            weight.extend(weights.floats(&format!("{name}.attention.self.{part}.weight"), &[d, d])?);
-            bias.extend(weights.floats(&format!("{name}.attention.self.{part}.bias"), &[d])?);
-        }
-        Ok(Self {
-            heads,
-            qkv: Linear::new(&weight, bias, d, plain).halved(),
-            out: Linear::load(weights, &format!("{name}.attention.output.dense"), (d, d), plain)?.halved(),
-            norm1: LayerNorm::load(weights, &format!("{name}.attention.output.LayerNorm"), d, norm_eps)?,
-            fc1: Linear::load(weights, &format!("{name}.intermediate.dense"), (ffn, d), Activation::Gelu)?
-                .halved(),
-            fc2: Linear::load(weights, &format!("{name}.output.dense"), (d, ffn), plain)?.halved(),
-            norm2: LayerNorm::load(weights, &format!("{name}.output.LayerNorm"), d, norm_eps)?,
-        })
-    }
-
-    fn forward(&self, x: &Tensor, lengths: &[usize]) -> Result<Tensor> {
-        let attention = SelfAttention { lengths, heads: self.heads, causal: false };
-        let mixed = attention.forward(&self.qkv.forward(x)?)?;
-        let x = self.norm1.forward(&self.out.forward_add(&mixed, x)?)?;
-        let inner = self.fc1.forward(&x)?;
-        self.norm2.forward(&self.fc2.forward_add(&inner, &x)?)
     }
 }

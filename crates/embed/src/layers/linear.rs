@@ -51,6 +51,36 @@ impl Linear {
         Self { weight: PackedMatrix::new(weight, bias.len(), inputs), bias, activation }
     }
 
+    /// As [`Linear::load`]; a weight that is kept in sixteen bits stays so, which takes half of the memory and loses nothing.
+    pub(crate) fn load_kept(
+        weights: &mut Weights,
+        name: &str,
+        sizes: (usize, usize),
+        activation: Activation,
+    ) -> std::result::Result<Self, EmbedError> {
+        let half = weights.is_half(&format!("{name}.weight"));
+        let layer = Self::load(weights, name, sizes, activation)?;
+        Ok(if half { layer.halved() } else { layer })
+    }
+
+    /// Layers of the same inputs as one, without an activation: one product instead of several. Takes their weights and biases by
+    /// name, each of `outputs`; with `keep_halves`, weights that are kept in sixteen bits stay so.
+    pub(crate) fn joined(
+        weights: &mut Weights,
+        parts: &[(String, String)],
+        (outputs, inputs): (usize, usize),
+        keep_halves: bool,
+    ) -> std::result::Result<Self, EmbedError> {
+        let half = keep_halves && parts.iter().all(|(weight, _)| weights.is_half(weight));
+        let (mut weight, mut bias) = (Vec::new(), Vec::new());
+        for (weight_name, bias_name) in parts {
+            weight.extend(weights.floats(weight_name, &[outputs, inputs])?);
+            bias.extend(weights.floats(bias_name, &[outputs])?);
+        }
+        let layer = Self::new(&weight, bias, inputs, Activation::Identity);
+        Ok(if half { layer.halved() } else { layer })
+    }
+
     /// The same layer with weights of sixteen bits.
     pub(crate) fn halved(self) -> Self {
         Self { weight: self.weight.halved(), ..self }

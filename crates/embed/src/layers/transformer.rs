@@ -24,6 +24,31 @@ pub(crate) struct TransformerConfig {
     pub(crate) norm_eps: f32,
 }
 
+impl TransformerConfig {
+    /// What cannot be, if anything.
+    pub(crate) fn fault(&self) -> Option<String> {
+        let Self { d, heads, layers: _, ffn, norm_eps } = *self;
+        if d == 0 || heads == 0 || !d.is_multiple_of(heads) {
+            return Some(format!("{heads} heads of attention in a width of {d}"));
+        }
+        if ffn == 0 {
+            return Some("a feed-forward of no width".to_owned());
+        }
+        (!norm_eps.is_finite() || norm_eps < 0.0).then(|| format!("norms of the epsilon {norm_eps}"))
+    }
+
+    /// Millions of multiply-adds of an item of so many rows, roughly.
+    pub(crate) fn cost(&self, rows: usize) -> u64 {
+        const MILLION: u64 = 1_000_000;
+        let Self { d, heads: _, layers, ffn, norm_eps: _ } = *self;
+        let (d, ffn, layers, rows) = (d as u64, ffn as u64, layers as u64, rows as u64);
+        let widths = d.saturating_mul(4).saturating_add(ffn.saturating_mul(2));
+        let seen = d.saturating_mul(2).saturating_mul(rows);
+        let block = d.saturating_mul(widths).saturating_add(seen);
+        block.saturating_mul(layers).saturating_mul(rows).div_ceil(MILLION).max(1)
+    }
+}
+
 /// What differs between Transformers of the same sizes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BlockForm {
@@ -171,11 +196,7 @@ impl Block {
         let BlockForm { names, activation, causal, keep_halves } = form;
         let plain = Activation::Identity;
         let [norm1, out, norm2, fc1, fc2] = names.parts().map(|part| format!("{name}.{part}"));
-        let linear = |weights: &mut Weights, name: &str, sizes, activation| {
-            let half = keep_halves && weights.is_half(&format!("{name}.weight"));
-            let layer = Linear::load(weights, name, sizes, activation)?;
-            Ok::<Linear, EmbedError>(if half { layer.halved() } else { layer })
-        };
+        let linear = if keep_halves { Linear::load_kept } else { Linear::load };
         Ok(Self {
             heads,
             causal,
@@ -220,13 +241,5 @@ fn attention_in(
     form: BlockForm,
 ) -> std::result::Result<Linear, EmbedError> {
     let parts = attention_parts(name, form.names);
-    let outputs = 3 * d / parts.len();
-    let half = form.keep_halves && parts.iter().all(|(weight, _)| weights.is_half(weight));
-    let (mut weight, mut bias) = (Vec::new(), Vec::new());
-    for (weight_name, bias_name) in parts {
-        weight.extend(weights.floats(&weight_name, &[outputs, d])?);
-        bias.extend(weights.floats(&bias_name, &[outputs])?);
-    }
-    let layer = Linear::new(&weight, bias, d, Activation::Identity);
-    Ok(if half { layer.halved() } else { layer })
+    Linear::joined(weights, &parts, (3 * d / parts.len(), d), form.keep_halves)
 }

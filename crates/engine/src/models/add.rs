@@ -7,9 +7,8 @@ use sensorium_media::{Limits, PoolConfig};
 use sensorium_types::{Calibration, Content, Modality};
 
 use super::library::{ADDING, load};
-use super::measure::see;
+use super::measure::{samples_of, see};
 use super::ranks::Ranks;
-use super::samples::SAMPLES;
 use super::{Models, ModelsError};
 use crate::{decoding_workers, encoder_spec};
 
@@ -33,7 +32,7 @@ pub struct AddModel<'a> {
     pub name: &'a str,
     /// Its licence, if its README does not say.
     pub licence: Option<&'a str>,
-    /// Takes it though captions do not find their images.
+    /// Takes it though captions do not find their images or sounds.
     pub unchecked: bool,
     /// Its user keeps to a licence that forbids commerce.
     pub non_commercial: bool,
@@ -69,7 +68,7 @@ pub struct AddedModel {
     pub bytes: u64,
     /// Where it lies.
     pub folder: PathBuf,
-    /// How captions and images found each other; `None` for a lone tower.
+    /// How captions and images, or sounds, found each other; `None` for a lone tower.
     pub ranks: Option<Ranks>,
     /// Mean and deviation of random pairs.
     pub calibration: Vec<(Content, Content, Calibration)>,
@@ -86,12 +85,12 @@ impl Drop for Staged {
 }
 
 impl Models {
-    /// Copies a model into the data folder, loads all of it, tries it on images and texts of the program, and measures
+    /// Copies a model into the data folder, loads all of it, tries it on images or sounds, and texts, of the program, and measures
     /// how random pairs lie. A model that is killed midway is none.
     ///
     /// # Errors
     /// If the model is not run by this program, its files contradict each other, its licence was not accepted, or captions find
-    /// their images no better than by chance.
+    /// their images or sounds no better than by chance.
     pub fn add(&self, wanted: &AddModel<'_>) -> Result<AddedModel, ModelsError> {
         let AddModel { folder, name, unchecked, fetched, .. } = *wanted;
         let place = self.free_place(name)?;
@@ -155,7 +154,7 @@ impl Models {
     }
 }
 
-/// Looks at the samples; keeps what was measured, and vectors for later loads.
+/// Looks at the samples, or listens to them; keeps what was measured, and vectors for later loads.
 fn tried(
     bundle: &Bundle,
     wanted: &AddModel<'_>,
@@ -170,10 +169,14 @@ fn tried(
     });
     let seen = see(bundle, decode.as_ref())?;
     measured.calibration = seen.calibration();
-    let texts: Vec<String> =
-        SAMPLES.iter().take(SELF_TEST_TEXTS).map(|sample| sample.captions[0].to_owned()).collect();
+    let texts: Vec<String> = samples_of(bundle)
+        .1
+        .iter()
+        .take(SELF_TEST_TEXTS)
+        .map(|sample| sample.captions[0].to_owned())
+        .collect();
     let stored = bundle
-        .record_self_test(&texts.iter().map(String::as_str).collect::<Vec<_>>(), &seen.image)
+        .record_self_test(&texts.iter().map(String::as_str).collect::<Vec<_>>(), &seen.first)
         .map_err(|source| ModelsError::Model { folder: wanted.folder.to_owned(), source })?;
     write_synced(staged, SELF_TEST, &stored)
         .map_err(|source| ModelsError::Io { action: "write the model's self-test", source })?;
@@ -183,7 +186,12 @@ fn tried(
 
 fn missing_tower(model: &HubModel) -> Option<&'static str> {
     let made = model.modalities();
-    [(Modality::Text, "text"), (Modality::Image, "image")]
+    let other = if made.contains(&Modality::Audio) {
+        (Modality::Audio, "audio")
+    } else {
+        (Modality::Image, "image or audio")
+    };
+    [(Modality::Text, "text"), other]
         .into_iter()
         .find(|(modality, _)| !made.contains(modality))
         .map(|(_, name)| name)

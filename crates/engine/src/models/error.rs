@@ -49,9 +49,9 @@ pub enum ModelsError {
         /// The licence.
         licence: String,
     },
-    /// Captions find their images no better than by chance.
+    /// Captions find their images or sounds no better than by chance.
     #[error(
-        "captions and images of the samples find each other {} of {} times, and chance does {:.0}: its numbers are \
+        "captions and samples find each other {} of {} times, and chance does {:.0}: its numbers are \
          wrong somewhere, or its weights were never trained; --unchecked takes it all the same",
         ranks.hits, ranks.of, ranks.by_chance()
     )]

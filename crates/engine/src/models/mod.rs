@@ -11,8 +11,8 @@
 //! | `library.rs` | [`Models`]: which there are, which is the default |
 //! | `add.rs` | [`Models::add`]: from a folder of the hub to a bundle that was tried |
 //! | `join.rs` | [`Models::join`]: several models as one bundle, each with a space of its own |
-//! | `samples.rs` | images and their captions, a part of the program |
-//! | `measure.rs` | whether captions find their images, and how random pairs lie |
+//! | `samples.rs` | images and sounds with their captions, a part of the program |
+//! | `measure.rs` | whether captions find what they describe, and how random pairs lie |
 //! | `ranks.rs` | [`Ranks`]: what that gave |
 //! | `ready.rs` | [`READY`]: public models that are known to be of a kind that runs |
 //! | `error.rs` | [`ModelsError`] |

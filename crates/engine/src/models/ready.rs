@@ -1,6 +1,6 @@
 //! Public models that are known to be of a kind that this program runs.
 
-/// A public image-text model.
+/// A public image-text or audio-text model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReadyModel {
     /// The name that it is usually added by.
@@ -18,7 +18,7 @@ pub struct ReadyModel {
 }
 
 /// The models, smallest first. Headers of most of their files stand in `tests/golden/headers`.
-pub const READY: [ReadyModel; 6] = [
+pub const READY: [ReadyModel; 8] = [
     ReadyModel {
         name: "tinyclip-39m",
         source: "wkcn/TinyCLIP-ViT-39M-16-Text-19M-YFCC15M",
@@ -42,6 +42,22 @@ pub const READY: [ReadyModel; 6] = [
         licence: "MIT",
         dim: 512,
         note: "",
+    },
+    ReadyModel {
+        name: "clap-htsat",
+        source: "laion/clap-htsat-unfused",
+        revision: "main",
+        licence: "Apache-2.0",
+        dim: 512,
+        note: "hears sounds; take a revision of it with model.safetensors",
+    },
+    ReadyModel {
+        name: "clap",
+        source: "laion/larger_clap_general",
+        revision: "main",
+        licence: "Apache-2.0",
+        dim: 512,
+        note: "hears sounds; take a revision of it with model.safetensors",
     },
     ReadyModel {
         name: "siglip2-b32",

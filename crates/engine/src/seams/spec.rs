@@ -31,6 +31,7 @@ pub fn encoder_spec(cutting: Cutting) -> EncoderSpec {
         },
         only_audio: false,
         no_audio: audio.is_none(),
+        no_images: !cutting.images,
         preview_side: None,
     }
 }

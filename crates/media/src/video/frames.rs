@@ -111,6 +111,11 @@ pub(super) struct Scanned {
 }
 
 impl Scanned {
+    /// Of a video whose frames nobody wants.
+    pub(super) fn unwanted() -> Self {
+        Self { blank: None, end_ms: 0, is_whole: true, trouble: None }
+    }
+
     fn none(trouble: FailureReason) -> Self {
         Self { blank: None, end_ms: 0, is_whole: false, trouble: Some(trouble) }
     }

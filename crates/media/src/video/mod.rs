@@ -33,7 +33,7 @@ use crate::{Head, reason};
 
 pub(crate) use animation::animation;
 pub use clip::cut_clip;
-use frames::{claimed_ms, scan};
+use frames::{Scanned, claimed_ms, scan};
 pub(crate) use still::still;
 
 /// At most one frame of this many milliseconds is looked at.
@@ -52,6 +52,10 @@ pub(crate) fn decode(job: &Job, sink: &mut Sink) -> Result<Head, FailureReason> 
     match (probe.size, &probe.audio) {
         (Some(_), Some(_)) if job.spec.only_audio => audio::decode_container(job, probe, sink),
         (Some(_), None) if job.spec.only_audio => Err(reason(ReasonKind::Unsupported, "no audio track")),
+        (Some(_), None) if job.spec.no_images => {
+            let why = "a video without audio, and the bundle of models has no encoder for images";
+            Err(reason(ReasonKind::Unsupported, why))
+        }
         (Some(size), _) => {
             check_sides(size.0, size.1, job.limits)?;
             video(job, probe, sink)
@@ -65,7 +69,7 @@ fn video(job: &Job, mut probe: Probe, sink: &mut Sink) -> Result<Head, FailureRe
     let (mime, facts) = (job.mime.replace("audio/", "video/"), std::mem::take(&mut probe.facts));
     let mut head = Head { modality: Modality::Video, mime, facts, warning: None };
     sink.begin(&head)?;
-    let scanned = scan(job, &probe, sink)?;
+    let scanned = if job.spec.no_images { Scanned::unwanted() } else { scan(job, &probe, sink)? };
     let (mut end_ms, mut is_whole) = (scanned.end_ms, scanned.is_whole);
     let mut troubles: Vec<FailureReason> = scanned.trouble.into_iter().collect();
     if let Some(audio) = &probe.audio {

@@ -278,7 +278,7 @@ fn add(args: &models::AddModel, setting: &Setting, out: &mut Out) -> anyhow::Res
 fn of_added(added: &AddedModel) -> (Value, String) {
     let AddedModel { name, revision, family, dim, licence, bytes: size, folder, ranks, calibration } = added;
     if ranks.is_none_or(|ranks| !ranks.is_better_than_chance()) {
-        note(&format!("{name}: captions do not find their images; it was taken unchecked"));
+        note(&format!("{name}: captions do not find what they describe; it was taken unchecked"));
     }
     let pairs: Vec<Value> = calibration
         .iter()
@@ -292,7 +292,7 @@ fn of_added(added: &AddedModel) -> (Value, String) {
         "calibration": pairs,
     });
     let found = ranks.map_or_else(String::new, |ranks| {
-        format!("; captions and images of the samples find each other {} of {} times", ranks.hits, ranks.of)
+        format!("; captions and samples find each other {} of {} times", ranks.hits, ranks.of)
     });
     let said = format!(
         "{name}@{revision}: {family} of {dim} dimensions, {}, licence {licence}{found}",

@@ -1,8 +1,8 @@
 //! What an input costs, for the planner of batches.
 
 use super::load::config;
-use super::manifest::{Family, Manifest};
-use crate::encoders::{VitImageConfig, VitTextConfig};
+use super::manifest::{EncoderRow, Family, Manifest, fact};
+use crate::encoders::{HtsatConfig, RobertaConfig, VitImageConfig, VitTextConfig};
 use crate::{EmbedError, Input};
 
 /// Samples that cost what [`Costs::audio`] says.
@@ -19,11 +19,13 @@ pub(crate) struct Costs {
     image: u64,
     /// Of [`SAMPLES`] samples.
     audio: u64,
+    /// Of an audio clip besides, whatever its length.
+    clip: u64,
 }
 
 impl Costs {
     /// Those of the default bundle's encoders.
-    pub(crate) const MINI: Self = Self { token: 11, max_tokens: 256, image: 1_100, audio: 70 };
+    pub(crate) const MINI: Self = Self { token: 11, max_tokens: 256, image: 1_100, audio: 70, clip: 0 };
 
     /// Those of a bundle's encoders.
     ///
@@ -33,11 +35,27 @@ impl Costs {
         let mut costs = Self::MINI;
         for row in &manifest.encoders {
             match row.family {
-                Family::VitImage => costs.image = config::<VitImageConfig>(row)?.cost(),
+                Family::VitImage => {
+                    let image: VitImageConfig = config(row)?;
+                    possible(row, image.fault())?;
+                    costs.image = image.cost();
+                }
                 Family::VitText => {
                     let text: VitTextConfig = config(row)?;
+                    possible(row, text.fault())?;
                     costs.token = text.cost();
                     costs.max_tokens = text.positions as u64;
+                }
+                Family::HtsatAudio => {
+                    let audio: HtsatConfig = config(row)?;
+                    possible(row, audio.fault())?;
+                    (costs.audio, costs.clip) = (0, audio.cost());
+                }
+                Family::RobertaText => {
+                    let text: RobertaConfig = config(row)?;
+                    possible(row, text.fault())?;
+                    costs.token = text.cost();
+                    costs.max_tokens = text.max_tokens() as u64;
                 }
                 Family::Minilm
                 | Family::SmallText
@@ -73,7 +91,12 @@ impl Costs {
                 (text.len() as u64 / 4 + 2).min(self.max_tokens) * self.token
             }
             Input::Frames(frames) => frames.len() as u64 * self.image,
-            Input::Audio(samples) => (samples.len() as u64 / SAMPLES + 1) * self.audio,
+            Input::Audio(samples) => (samples.len() as u64 / SAMPLES + 1) * self.audio + self.clip,
         }
     }
+}
+
+/// Refuses a configuration that cannot be.
+fn possible(row: &EncoderRow, fault: Option<String>) -> Result<(), EmbedError> {
+    fault.map_or(Ok(()), |fault| Err(fact(format!("encoder {} has {fault}", row.id))))
 }

@@ -16,12 +16,16 @@ const DEFAULT_AUDIO_WINDOW_MS: u32 = 5_000;
 const DEFAULT_VIDEO_WINDOW_MS: u32 = 10_000;
 /// Frames a second of a video, where the bundle says nothing.
 const DEFAULT_VIDEO_FPS: f32 = 1.0;
+/// The view of images in a bundle that encodes none.
+const UNSEEN: (u32, Fit, ImageFilter) = (224, Fit::Squash, ImageFilter::Bicubic);
 /// Largest side of an image that an encoder may ask for, in pixels.
 const MAX_IMAGE_SIZE: u32 = 4096;
 
 /// How media are cut and sized for the encoders of a bundle.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Cutting {
+    /// Whether images are encoded; what follows of their view is of no use else.
+    pub images: bool,
     /// Side of the square that images are brought to, in pixels.
     pub image_size: u32,
     /// How they are brought to it.
@@ -97,9 +101,11 @@ pub struct TextCutting {
 pub(super) fn cutting(manifest: &Manifest) -> Result<Cutting, EmbedError> {
     let cut = |modality| manifest.encoder(modality).map(|encoder| &encoder.cut);
     let (text, video) = (cut(Modality::Text), cut(Modality::Video));
-    let image = manifest.encoder(Modality::Image).map_or(&[][..], |encoder| &encoder.preprocess);
-    let (image_size, fit, filter) = image_view(image)?;
+    let image =
+        manifest.encoder(Modality::Image).map(|encoder| image_view(&encoder.preprocess)).transpose()?;
+    let (image_size, fit, filter) = image.unwrap_or(UNSEEN);
     let cutting = Cutting {
+        images: image.is_some(),
         image_size,
         fit,
         filter,
@@ -133,6 +139,7 @@ fn image_view(operations: &[Operation]) -> Result<(u32, Fit, ImageFilter), Embed
             Operation::Normalise { .. }
             | Operation::Resample { .. }
             | Operation::Logmel { .. }
+            | Operation::Fill { .. }
             | Operation::Pad { .. } => {}
         }
     }
@@ -164,6 +171,7 @@ fn audio_windows(encoder: &EncoderRow) -> Result<AudioCutting, EmbedError> {
         | Operation::Normalise { .. }
         | Operation::Resize { .. }
         | Operation::Logmel { .. }
+        | Operation::Fill { .. }
         | Operation::Pad { .. } => None,
     });
     let CutRow { window_ms, hop_ms, .. } = &encoder.cut;

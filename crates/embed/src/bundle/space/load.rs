@@ -8,15 +8,16 @@ use serde::de::DeserializeOwned;
 
 use super::OneSpace;
 use super::manifest::{EncoderRow, Family, PadRow, Role, TokenizerRow, WeightsRow, fact};
-use super::preprocess::{levels, mel_spec, normalise, sample_rate};
+use super::preprocess::{levels, mel_spec, normalise, power_spec, sample_rate};
 use crate::caption::{CaptionConfig, CaptionDecoder};
 use crate::detector::Detector;
 use crate::encoders::{
-    AudioConfig, AudioEncoder, ImageConfig, ImageEncoder, SmallTextConfig, TextConfig, TextEncoder,
-    TokenEncoder, VideoEncoder, VitImageConfig, VitImageEncoder, VitTextConfig, VitTextEncoder,
+    AudioConfig, AudioEncoder, HtsatConfig, HtsatEncoder, ImageConfig, ImageEncoder, RobertaConfig,
+    RobertaEncoder, SmallTextConfig, TextConfig, TextEncoder, TokenEncoder, VideoEncoder, VitImageConfig,
+    VitImageEncoder, VitTextConfig, VitTextEncoder,
 };
 use crate::layers::FEATURES;
-use crate::mel::LogMel;
+use crate::mel::{LogMel, PowerMel};
 use crate::tokenizer::{Pad, TextRules, Tokenizer};
 use crate::weights::{FileBytes, Weights};
 use crate::{Captioner, EmbedError, Encoder};
@@ -45,9 +46,9 @@ pub(super) fn detector(bundle: &OneSpace) -> Result<Arc<Detector>, EmbedError> {
 
 fn of_row(bundle: &OneSpace, row: &EncoderRow) -> Result<Arc<dyn Encoder>, EmbedError> {
     let expected = match row.family {
-        Family::Minilm | Family::SmallText | Family::VitText => Modality::Text,
+        Family::Minilm | Family::SmallText | Family::VitText | Family::RobertaText => Modality::Text,
         Family::HybridImage | Family::VitImage => Modality::Image,
-        Family::MelAudio => Modality::Audio,
+        Family::MelAudio | Family::HtsatAudio => Modality::Audio,
         Family::FrameMean => Modality::Video,
     };
     if expected != row.modality {
@@ -66,6 +67,8 @@ fn of_row(bundle: &OneSpace, row: &EncoderRow) -> Result<Arc<dyn Encoder>, Embed
         Family::FrameMean => Arc::new(VideoEncoder::new(frames(bundle, row)?)),
         Family::VitImage => Arc::new(vit_image(bundle, row)?),
         Family::VitText => Arc::new(vit_text(bundle, row)?),
+        Family::HtsatAudio => Arc::new(htsat_audio(bundle, row)?),
+        Family::RobertaText => Arc::new(roberta_text(bundle, row)?),
     };
     let dim = bundle.facts.space.dim;
     if encoder.dim() != dim {
@@ -140,6 +143,28 @@ fn vit_text(bundle: &OneSpace, row: &EncoderRow) -> Result<VitTextEncoder, Embed
     let tokenizer = read_tokenizer(bundle, tokenizer_row)?;
     let dim = bundle.facts.space.dim;
     VitTextEncoder::load(model(bundle, row)?, &config, (tokenizer, dim), bundle.threads.clone())
+}
+
+fn htsat_audio(bundle: &OneSpace, row: &EncoderRow) -> Result<HtsatEncoder, EmbedError> {
+    let config: HtsatConfig = config(row)?;
+    let spec = power_spec(row, sample_rate(bundle, row)?)?;
+    if let Some(fault) = config.unheard(&spec) {
+        return Err(fact(format!("encoder {} is given spectrograms of {fault}", row.id)));
+    }
+    let dim = bundle.facts.space.dim;
+    HtsatEncoder::load(model(bundle, row)?, config, (PowerMel::new(spec), dim), bundle.threads.clone())
+}
+
+fn roberta_text(bundle: &OneSpace, row: &EncoderRow) -> Result<RobertaEncoder, EmbedError> {
+    let config: RobertaConfig = config(row)?;
+    let tokenizer_row = tokenizer_row(row)?;
+    if tokenizer_row.max_tokens > config.max_tokens() {
+        let (most, asked) = (config.max_tokens(), tokenizer_row.max_tokens);
+        return Err(fact(format!("encoder {} has positions for {most} tokens, texts have {asked}", row.id)));
+    }
+    let tokenizer = read_tokenizer(bundle, tokenizer_row)?;
+    let dim = bundle.facts.space.dim;
+    RobertaEncoder::load(model(bundle, row)?, &config, (tokenizer, dim), bundle.threads.clone())
 }
 
 /// All files of an encoder's weights as one.

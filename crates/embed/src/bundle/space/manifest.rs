@@ -5,6 +5,7 @@ use sensorium_types::{Content, Language, Modality};
 use serde::Deserialize;
 
 use crate::EmbedError;
+use crate::mel::Fill;
 use crate::tokenizer::PadSide;
 
 /// The newest format that this program reads; it reads all before it.
@@ -107,6 +108,8 @@ pub(super) enum Family {
     FrameMean,
     VitImage,
     VitText,
+    HtsatAudio,
+    RobertaText,
 }
 
 impl Family {
@@ -119,6 +122,8 @@ impl Family {
             Self::FrameMean => "frame-mean",
             Self::VitImage => "vit-image",
             Self::VitText => "vit-text",
+            Self::HtsatAudio => "htsat-audio",
+            Self::RobertaText => "roberta-text",
         }
     }
 }
@@ -240,12 +245,54 @@ impl Channels {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(tag = "op", rename_all = "lowercase", deny_unknown_fields)]
 pub(super) enum Operation {
-    Resize { mode: ResizeMode, size: u32, filter: Filter },
-    Crop { size: u32 },
-    Normalise { mean: Channels, scale: Channels, rescale: Option<f64> },
-    Resample { hz: u32 },
-    Logmel { frame: usize, hop: usize, fft: usize, mels: usize, fmin: f32, fmax: f32, offset: f32 },
-    Pad { multiple: usize, min: usize, max: usize },
+    Resize {
+        mode: ResizeMode,
+        size: u32,
+        filter: Filter,
+    },
+    Crop {
+        size: u32,
+    },
+    Normalise {
+        mean: Channels,
+        scale: Channels,
+        rescale: Option<f64>,
+    },
+    Resample {
+        hz: u32,
+    },
+    Logmel {
+        #[serde(default)]
+        variant: MelVariant,
+        frame: usize,
+        hop: usize,
+        fft: usize,
+        mels: usize,
+        fmin: f32,
+        fmax: f32,
+        offset: f32,
+    },
+    /// Clips are brought to one length before their spectrogram is made.
+    Fill {
+        samples: usize,
+        by: Fill,
+    },
+    Pad {
+        multiple: usize,
+        min: usize,
+        max: usize,
+    },
+}
+
+/// Which spectrogram is meant.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum MelVariant {
+    /// Magnitudes on HTK's scale, the natural logarithm with `offset` added before.
+    #[default]
+    HtkLog,
+    /// Powers on Slaney's scale, in decibels, at least `offset`.
+    SlaneyDecibel,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

@@ -210,8 +210,8 @@ impl OneSpace {
     ///
     /// # Errors
     /// As [`OneSpace::embed`].
-    pub(super) fn record_self_test(&self, texts: &[&str], image: &Image) -> Result<Vec<u8>, EmbedError> {
-        selftest::record(self, texts, image)
+    pub(super) fn record_self_test(&self, texts: &[&str], input: &Input) -> Result<Vec<u8>, EmbedError> {
+        selftest::record(self, texts, input)
     }
 
     /// What the bundle can put into words: images, audio, both or nothing.

@@ -1,10 +1,10 @@
 //! From the steps of `preprocess` to what an encoder is given.
 
 use super::OneSpace;
-use super::manifest::{Channels, EncoderRow, Operation, fact};
+use super::manifest::{Channels, EncoderRow, MelVariant, Operation, fact};
 use crate::EmbedError;
 use crate::encoders::{Levels, Normalise};
-use crate::mel::LogMelSpec;
+use crate::mel::{LogMelSpec, PowerMelSpec};
 
 /// How bytes or log-mels become numbers.
 fn normalising(row: &EncoderRow) -> Option<(Channels, Channels, Option<f64>)> {
@@ -14,6 +14,7 @@ fn normalising(row: &EncoderRow) -> Option<(Channels, Channels, Option<f64>)> {
         | Operation::Crop { .. }
         | Operation::Resample { .. }
         | Operation::Logmel { .. }
+        | Operation::Fill { .. }
         | Operation::Pad { .. } => None,
     })
 }
@@ -46,11 +47,13 @@ pub(super) fn mel_spec(row: &EncoderRow, sample_rate_hz: u32) -> Result<LogMelSp
     let (mut spectrum, mut padding) = (None, None);
     for operation in &row.preprocess {
         match operation {
-            Operation::Logmel { frame, hop, fft, mels, fmin, fmax, offset } => {
+            Operation::Logmel { variant: MelVariant::HtkLog, frame, hop, fft, mels, fmin, fmax, offset } => {
                 spectrum = Some((*frame, *hop, *fft, *mels, *fmin, *fmax, *offset));
             }
             Operation::Pad { multiple, min, max } => padding = Some((*multiple, *min, *max)),
-            Operation::Resize { .. }
+            Operation::Logmel { variant: MelVariant::SlaneyDecibel, .. }
+            | Operation::Fill { .. }
+            | Operation::Resize { .. }
             | Operation::Crop { .. }
             | Operation::Resample { .. }
             | Operation::Normalise { .. } => (),
@@ -76,6 +79,40 @@ pub(super) fn mel_spec(row: &EncoderRow, sample_rate_hz: u32) -> Result<LogMelSp
     };
     if !spec.is_audio() {
         return Err(fact(format!("encoder {} has a log-mel that cannot be: {spec:?}", row.id)));
+    }
+    Ok(spec)
+}
+
+/// How an encoder's spectrogram in decibels is made.
+pub(super) fn power_spec(row: &EncoderRow, sample_rate_hz: u32) -> Result<PowerMelSpec, EmbedError> {
+    let (mut spectrum, mut filling) = (None, None);
+    for operation in &row.preprocess {
+        match operation {
+            Operation::Logmel {
+                variant: MelVariant::SlaneyDecibel,
+                frame,
+                hop,
+                fft,
+                mels,
+                fmin,
+                fmax,
+                offset,
+            } if frame == fft => spectrum = Some((*frame, *hop, *mels, *fmin, *fmax, *offset)),
+            Operation::Fill { samples, by } => filling = Some((*samples, *by)),
+            Operation::Logmel { .. }
+            | Operation::Pad { .. }
+            | Operation::Resize { .. }
+            | Operation::Crop { .. }
+            | Operation::Resample { .. }
+            | Operation::Normalise { .. } => (),
+        }
+    }
+    let (Some((frame, hop, mels, min_hz, max_hz, floor)), Some((samples, fill))) = (spectrum, filling) else {
+        return Err(fact(format!("encoder {} does not say how its spectrogram is made", row.id)));
+    };
+    let spec = PowerMelSpec { sample_rate_hz, samples, fill, frame, hop, mels, min_hz, max_hz, floor };
+    if !spec.is_audio() {
+        return Err(fact(format!("encoder {} has a spectrogram that cannot be: {spec:?}", row.id)));
     }
     Ok(spec)
 }

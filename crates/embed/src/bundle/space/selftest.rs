@@ -14,7 +14,7 @@ use sensorium_types::Modality;
 
 use super::OneSpace;
 use crate::weights::Weights;
-use crate::{Batch, Captioner, EmbedError, Encoder, Image};
+use crate::{Batch, Captioner, EmbedError, Encoder, Image, Input};
 
 /// Tests one encoder. Videos are frames, whose encoder is tested on its own.
 pub(super) fn run(bundle: &OneSpace, encoder: &dyn Encoder) -> Result<(), EmbedError> {
@@ -80,27 +80,40 @@ pub(super) fn run_captioner(
     compare(part.to_owned(), &received, &expected, row.max_abs)
 }
 
-/// Makes the file of a self-test for texts and images.
-pub(super) fn record(bundle: &OneSpace, texts: &[&str], image: &Image) -> Result<Vec<u8>, EmbedError> {
-    let text = bundle.encoder(Modality::Text)?.embed(Batch::Texts(texts))?;
-    let vector = bundle.encoder(Modality::Image)?.embed(Batch::Images(&[image]))?;
-    let bytes = |vectors: &[Vec<f32>]| -> Vec<u8> {
-        vectors.iter().flatten().flat_map(|number| number.to_le_bytes()).collect()
-    };
+/// Makes the file of a self-test for texts, and an image or an audio clip.
+pub(super) fn record(bundle: &OneSpace, texts: &[&str], input: &Input) -> Result<Vec<u8>, EmbedError> {
     let dim = bundle.facts.space.dim;
-    let side = image.width as usize;
-    let (text, vector) = (bytes(&text), bytes(&vector));
-    let views = [
-        ("text.vectors", TensorView::new(Dtype::F32, vec![texts.len(), dim], &text)),
-        ("image.vector", TensorView::new(Dtype::F32, vec![dim], &vector)),
-        ("image.pixels", TensorView::new(Dtype::U8, vec![side, side, 3], &image.pixels)),
-    ];
+    let text = bundle.encoder(Modality::Text)?.embed(Batch::Texts(texts))?;
+    let vector = bytes(&bundle.embed(std::slice::from_ref(input))?);
+    let mut named = vec![("text.vectors", Dtype::F32, vec![texts.len(), dim], bytes(&text))];
+    match input {
+        Input::Frames(frames) => {
+            named.push(("image.vector", Dtype::F32, vec![dim], vector));
+            let image = frames.iter().take(1).map(|image| {
+                let side = image.width as usize;
+                ("image.pixels", Dtype::U8, vec![side, side, 3], image.pixels.clone())
+            });
+            named.extend(image);
+        }
+        Input::Audio(samples) => {
+            named.push(("audio.vector", Dtype::F32, vec![dim], vector));
+            let samples = std::slice::from_ref(samples);
+            named.push(("audio.samples", Dtype::F32, samples.iter().map(Vec::len).collect(), bytes(samples)));
+        }
+        Input::Text(_) | Input::TextIn(..) => {}
+    }
     let failed = |source: safetensors::SafeTensorError| EmbedError::Compute { source: source.into() };
-    let views = views
-        .into_iter()
-        .map(|(name, view)| Ok((name, view.map_err(failed)?)))
+    let views = named
+        .iter()
+        .map(|(name, dtype, shape, data)| {
+            Ok((*name, TensorView::new(*dtype, shape.clone(), data).map_err(failed)?))
+        })
         .collect::<Result<Vec<_>, EmbedError>>()?;
     safetensors::serialize(views, None).map_err(failed)
+}
+
+fn bytes(vectors: &[Vec<f32>]) -> Vec<u8> {
+    vectors.iter().flatten().flat_map(|number| number.to_le_bytes()).collect()
 }
 
 fn image(bundle: &OneSpace, stored: &mut Weights) -> Result<Image, EmbedError> {

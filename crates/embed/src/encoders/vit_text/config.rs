@@ -1,35 +1,13 @@
 //! Sizes and choices of the two towers.
 
-use sensorium_kernels::Activation;
 use serde::{Deserialize, Serialize};
 
+use super::super::Act;
 use crate::layers::TransformerConfig;
 
 /// Largest side of an image, in pixels, and most tokens of a text: more is a mistake in a configuration, whose products
 /// would not fit into memory.
 const MAX_SIZE: usize = 4096;
-
-/// The activation inside the feed-forward.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Act {
-    /// By the error function.
-    Gelu,
-    /// By tanh.
-    GeluTanh,
-    /// By the sigmoid.
-    QuickGelu,
-}
-
-impl From<Act> for Activation {
-    fn from(act: Act) -> Self {
-        match act {
-            Act::Gelu => Self::Gelu,
-            Act::GeluTanh => Self::GeluTanh,
-            Act::QuickGelu => Self::QuickGelu,
-        }
-    }
-}
 
 /// What an image's vector is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,12 +73,12 @@ impl VitImageConfig {
         if self.patch == 0 || self.size < self.patch || self.size > MAX_SIZE {
             return Some(format!("patches of {} pixels in images of {}", self.patch, self.size));
         }
-        fault_of(&self.blocks())
+        self.blocks().fault()
     }
 
     /// Millions of multiply-adds of an image, roughly.
     pub(crate) fn cost(&self) -> u64 {
-        cost(&self.blocks(), self.rows())
+        self.blocks().cost(self.rows())
     }
 }
 
@@ -141,30 +119,11 @@ impl VitTextConfig {
         if self.pool == TextPool::End && self.end.is_none() {
             return Some("no token that ends a text".to_owned());
         }
-        fault_of(&self.blocks())
+        self.blocks().fault()
     }
 
     /// Millions of multiply-adds of a token, roughly.
     pub(crate) fn cost(&self) -> u64 {
-        cost(&self.blocks(), 1)
+        self.blocks().cost(1)
     }
-}
-
-fn fault_of(config: &TransformerConfig) -> Option<String> {
-    let TransformerConfig { d, heads, layers: _, ffn, norm_eps } = *config;
-    if d == 0 || heads == 0 || !d.is_multiple_of(heads) {
-        return Some(format!("{heads} heads of attention in a width of {d}"));
-    }
-    if ffn == 0 {
-        return Some("a feed-forward of no width".to_owned());
-    }
-    (!norm_eps.is_finite() || norm_eps < 0.0).then(|| format!("norms of the epsilon {norm_eps}"))
-}
-
-fn cost(config: &TransformerConfig, rows: usize) -> u64 {
-    const MILLION: u64 = 1_000_000;
-    let TransformerConfig { d, heads: _, layers, ffn, norm_eps: _ } = *config;
-    let (d, ffn, layers, rows) = (d as u64, ffn as u64, layers as u64, rows as u64);
-    let block = d.saturating_mul(4 * d.saturating_add(2 * ffn / 4)).saturating_add(2 * d * rows);
-    block.saturating_mul(layers).saturating_mul(rows).div_ceil(MILLION).max(1)
 }

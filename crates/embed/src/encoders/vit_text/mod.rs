@@ -23,7 +23,7 @@ mod names;
 mod pooling;
 mod text;
 
-pub(crate) use config::{Act, ImagePool, TextPool, VitImageConfig, VitTextConfig};
+pub(crate) use config::{ImagePool, TextPool, VitImageConfig, VitTextConfig};
 pub(crate) use expected::{expect_image, expect_text};
 pub(crate) use image::VitImageEncoder;
 pub(crate) use text::{VitTextEncoder, check_end};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use realfft::{RealFftPlanner, RealToComplex};
 
+use super::band::Band;
 use crate::EmbedError;
 
 /// Constants of a log-mel.
@@ -60,15 +61,8 @@ impl LogMelSpec {
 pub struct LogMel {
     spec: LogMelSpec,
     window: Vec<f32>,
-    bands: Vec<Band>,
+    bands: Vec<Band<f32>>,
     transform: Arc<dyn RealToComplex<f64>>,
-}
-
-/// The weights of one band, from its first bin on.
-#[derive(Debug, Clone)]
-struct Band {
-    first: usize,
-    weights: Vec<f32>,
 }
 
 impl std::fmt::Debug for LogMel {
@@ -131,18 +125,14 @@ impl LogMel {
             for (magnitude, bin) in magnitudes.iter_mut().zip(&spectrum) {
                 *magnitude = bin.norm() as f32;
             }
-            out.extend(self.bands.iter().map(|band| {
-                let bins = magnitudes.get(band.first..).unwrap_or_default();
-                let energy: f32 = bins.iter().zip(&band.weights).map(|(bin, weight)| bin * weight).sum();
-                (energy + spec.offset).ln()
-            }));
+            out.extend(self.bands.iter().map(|band| (band.sum(&magnitudes) + spec.offset).ln()));
         }
         Ok(out)
     }
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "computed in f64, kept in f32")]
-fn bands(spec: &LogMelSpec) -> Vec<Band> {
+fn bands(spec: &LogMelSpec) -> Vec<Band<f32>> {
     let mel = |hz: f64| 1127.0 * (1.0 + hz / 700.0).ln();
     let (low, high) = (mel(f64::from(spec.min_hz)), mel(f64::from(spec.max_hz)));
     let step = (high - low) / (spec.mels + 1) as f64;
@@ -150,19 +140,12 @@ fn bands(spec: &LogMelSpec) -> Vec<Band> {
     (0..spec.mels)
         .map(|band| {
             let lower = low + step * band as f64;
-            let mut first = 0;
-            let mut weights = Vec::new();
-            for bin in 1..=spec.fft / 2 {
+            let weight = |bin: usize| {
                 let at = (mel(bin_hz * bin as f64) - lower) / step;
-                let weight = at.min(2.0 - at) as f32;
-                if weight > 0.0 {
-                    if weights.is_empty() {
-                        first = bin;
-                    }
-                    weights.push(weight);
-                }
-            }
-            Band { first, weights }
+                at.min(2.0 - at) as f32
+            };
+            // The bin at 0 Hz counts nothing.
+            Band::of(std::iter::once(0.0).chain((1..=spec.fft / 2).map(weight)))
         })
         .collect()
 }
