@@ -44,7 +44,8 @@ pub(crate) enum Models {
 /// `models pull`
 #[derive(Debug, Args)]
 #[command(after_help = "\
-ID is the name of a model on the hub, as in openai/clip-vit-base-patch32; NAME one that `models list` names. Configuration, tokenizer and \
+ID is the name of a model on the hub, as in openai/clip-vit-base-patch32; NAME one that `models list` names; NAME+NAME several, which are \
+pulled where they are not here and joined as `models join` does (siglip2-b16+clap, clip-b32+mini). Configuration, tokenizer and \
 headers of the weights are read first: what will not load, is not licensed for you or has no room is refused before anything large comes. \
 A transfer that ends, however it ends, is gone on with by the same command. Lengths and SHA-256 are compared with the hub's; hub.lock.json in the \
 model's folder tells them, with the commit. Then the model is added as `models add` does.
@@ -52,7 +53,7 @@ model's folder tells them, with the commit. Then the model is added as `models a
 HF_ENDPOINT names another hub or a mirror. HF_TOKEN is the key for models that ask for one; it is sent to the hub alone.")]
 pub(crate) struct PullModel {
     /// The model
-    #[arg(value_name = "ID|NAME")]
+    #[arg(value_name = "ID|NAME|NAME+NAME")]
     pub(crate) model: String,
     /// What the model is called from now on [default: NAME, or the last part of ID]
     #[arg(long, value_name = "NAME")]
@@ -115,12 +116,19 @@ pub(crate) struct Member {
     pub(crate) contents: Option<Vec<Content>>,
 }
 
+impl Member {
+    /// A model that takes all that is left to it.
+    pub(crate) fn all_of(name: &str) -> Self {
+        Self { name: name.to_owned(), contents: None }
+    }
+}
+
 impl FromStr for Member {
     type Err = UnknownName;
 
     fn from_str(text: &str) -> Result<Self, UnknownName> {
         let Some((name, contents)) = text.split_once(':') else {
-            return Ok(Self { name: text.to_owned(), contents: None });
+            return Ok(Self::all_of(text));
         };
         let contents = contents.split(',').map(str::parse).collect::<Result<_, _>>()?;
         Ok(Self { name: name.to_owned(), contents: Some(contents) })

@@ -11,7 +11,9 @@ mod vit_text;
 
 pub(crate) use act::Act;
 pub(crate) use audio::{AudioConfig, AudioEncoder};
-pub(crate) use clap::{HtsatConfig, HtsatEncoder, RobertaConfig, RobertaEncoder};
+pub(crate) use clap::{
+    HtsatConfig, HtsatEncoder, RobertaConfig, RobertaEncoder, check_begin, expect_htsat, expect_roberta,
+};
 pub(crate) use image::{ImageConfig, ImageEncoder};
 pub(crate) use text::{SmallTextConfig, TextConfig, TextEncoder, TokenEncoder};
 pub(crate) use video::VideoEncoder;

@@ -333,3 +333,68 @@ fn weights_that_do_not_fit_the_configuration_are_named() {
     let said = altered(&|model| model.htsat.as_mut().unwrap().1.spec.samples = usize::MAX >> 1);
     assert!(said.contains("a spectrogram that cannot be"), "{said}");
 }
+
+/// What becomes of a weight.
+#[derive(Clone, Copy)]
+enum Changed {
+    Gone,
+    Flat,
+    Called(&'static str),
+}
+
+/// All weights of a folder as one file, with one of them changed.
+fn rewritten(name: &str, model: &HubModel, changed: Option<(&str, Changed)>) -> Weights {
+    let parts: Vec<Vec<u8>> =
+        model.weights.iter().map(|file| fs_err::read(folder(name).join(file)).unwrap()).collect();
+    let views: Vec<_> =
+        parts.iter().map(|part| safetensors::SafeTensors::deserialize(part).unwrap()).collect();
+    let mut out: Vec<(String, safetensors::tensor::TensorView<'_>)> = Vec::new();
+    for (name, view) in views.iter().flat_map(safetensors::SafeTensors::iter) {
+        let shaped = |shape| safetensors::tensor::TensorView::new(view.dtype(), shape, view.data()).unwrap();
+        let own = changed.filter(|(of, _)| *of == name).map(|(_, change)| change);
+        match own {
+            None => out.push((name.to_owned(), shaped(view.shape().to_vec()))),
+            Some(Changed::Gone) => {}
+            Some(Changed::Flat) => {
+                out.push((name.to_owned(), shaped(vec![1, 1, 1, 1, view.shape().iter().product()])));
+            }
+            Some(Changed::Called(other)) => out.push((other.to_owned(), shaped(view.shape().to_vec()))),
+        }
+    }
+    Weights::parse("weights", FileBytes::owned(safetensors::serialize(out, None).unwrap())).unwrap()
+}
+
+#[test]
+fn a_header_is_judged_as_loading_judges_it() {
+    let name = "clap-f32";
+    let model = model(name);
+    model.check(&FolderFiles(folder(name))).unwrap();
+    let (audio, hearing) = model.htsat.clone().unwrap();
+    let text = model.roberta.unwrap();
+    let bytes = fs_err::read(folder(name).join("tokenizer.json")).unwrap();
+    let tokenizer = Arc::new(Tokenizer::load("t", &bytes, text.max_tokens()).unwrap());
+    let threads = Threads::new(1).unwrap();
+    let said = |result: Result<(), EmbedError>| result.err().map(|error| error.to_string());
+    let refused = |changed: Option<(&str, Changed)>| {
+        let weights = || rewritten(name, &model, changed);
+        let mel = PowerMel::new(hearing.spec);
+        let loaded = HtsatEncoder::load(weights(), audio.clone(), (mel, model.dim), threads.clone());
+        let by_header = said(expect_htsat(weights(), &audio, model.dim));
+        assert_eq!(by_header, said(loaded.map(|_| ())));
+        let loaded =
+            RobertaEncoder::load(weights(), &text, (Arc::clone(&tokenizer), model.dim), threads.clone());
+        let text_by_header = said(expect_roberta(weights(), &text, model.dim));
+        assert_eq!(text_by_header, said(loaded.map(|_| ())));
+        by_header.is_some() || text_by_header.is_some()
+    };
+    assert!(!refused(None));
+    let names: Vec<String> = rewritten(name, &model, None).names().map(str::to_owned).collect();
+    let mut count = 0;
+    for own in &names {
+        for change in [Changed::Gone, Changed::Flat, Changed::Called("adapter.weight")] {
+            count += usize::from(refused(Some((own, change))));
+        }
+    }
+    // All but the buffers and factors that no vector depends on.
+    assert!(names.len() > 40 && count >= 3 * (names.len() - 12), "{count} of {}", names.len());
+}

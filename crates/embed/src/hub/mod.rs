@@ -33,7 +33,8 @@ mod write;
 use sensorium_types::Modality;
 
 use crate::encoders::{
-    HtsatConfig, RobertaConfig, VitImageConfig, VitTextConfig, check_end, expect_image, expect_text,
+    HtsatConfig, RobertaConfig, VitImageConfig, VitTextConfig, check_begin, check_end, expect_htsat,
+    expect_image, expect_roberta, expect_text,
 };
 use crate::tokenizer::Tokenizer;
 use crate::{BundleFiles, EmbedError};
@@ -100,6 +101,14 @@ impl HubModel {
             expect_text(weights()?, config, self.dim)?;
             let bytes = files.read(texts::TOKENIZER)?;
             check_end(config, &Tokenizer::load(texts::TOKENIZER, &bytes, config.positions)?)?;
+        }
+        if let Some((config, _)) = &self.htsat {
+            expect_htsat(weights()?, config, self.dim)?;
+        }
+        if let Some(config) = &self.roberta {
+            expect_roberta(weights()?, config, self.dim)?;
+            let bytes = files.read(texts::TOKENIZER)?;
+            check_begin(config, &Tokenizer::load(texts::TOKENIZER, &bytes, config.max_tokens())?)?;
         }
         Ok(())
     }

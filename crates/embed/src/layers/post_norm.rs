@@ -42,6 +42,15 @@ struct Block {
 }
 
 impl PostNormTransformer {
+    /// Takes what [`PostNormTransformer::load`] does, by a header alone.
+    pub(crate) fn expect(
+        weights: &mut Weights,
+        name: &str,
+        config: &TransformerConfig,
+    ) -> std::result::Result<(), EmbedError> {
+        (0..config.layers).try_for_each(|layer| Block::expect(weights, &format!("{name}.{layer}"), config))
+    }
+
     /// Takes the weights below `NAME.0` and so on.
     pub(crate) fn load(
         weights: &mut Weights,
@@ -75,6 +84,24 @@ impl PostNormTransformer {
 }
 
 impl Block {
+    /// Takes what [`Block::load`] does, by a header alone.
+    fn expect(
+        weights: &mut Weights,
+        name: &str,
+        config: &TransformerConfig,
+    ) -> std::result::Result<(), EmbedError> {
+        let TransformerConfig { d, ffn, .. } = *config;
+        let part = |part: &str| format!("{name}.{part}");
+        for of in ["query", "key", "value"] {
+            Linear::expect(weights, &part(&format!("attention.self.{of}")), (d, d))?;
+        }
+        Linear::expect(weights, &part("attention.output.dense"), (d, d))?;
+        LayerNorm::expect(weights, &part("attention.output.LayerNorm"), d)?;
+        Linear::expect(weights, &part("intermediate.dense"), (ffn, d))?;
+        Linear::expect(weights, &part("output.dense"), (d, ffn))?;
+        LayerNorm::expect(weights, &part("output.LayerNorm"), d)
+    }
+
     fn load(
         weights: &mut Weights,
         name: &str,

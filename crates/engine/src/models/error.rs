@@ -14,7 +14,7 @@ use crate::EngineError;
 pub enum ModelsError {
     /// A name that no folder should have.
     #[error(
-        "{name:?} is no name for a model: up to 64 small letters, digits, dots, dashes and underscores, a letter or \
+        "{name:?} is no name for a model: up to 64 small letters, digits, dots, dashes, underscores and plus signs, a letter or \
          digit first"
     )]
     Name {

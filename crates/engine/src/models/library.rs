@@ -54,7 +54,7 @@ impl Models {
         let plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit();
         let is_name = name.starts_with(plain)
             && name.len() <= MAX_NAME
-            && name.chars().all(|letter| plain(letter) || "._-".contains(letter))
+            && name.chars().all(|letter| plain(letter) || "._-+".contains(letter))
             && ![BUILT_IN, DEFAULT].contains(&name);
         if is_name { Ok(self.root.join(name)) } else { Err(ModelsError::Name { name: name.to_owned() }) }
     }

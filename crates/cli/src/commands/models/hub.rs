@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 
 use sensorium_engine::{
-    AddModel, AddedModel, FetchedModel, Models as Library, ReadyModel, accepted_licence, ready,
+    AddModel, AddedModel, BUILT_IN, FetchedModel, Models as Library, ReadyModel, accepted_licence, ready,
 };
 use sensorium_hub::{Event, Found, Hub, HubError, HubId, LOCK_FILE, Lock, LockedFile, Revision};
 use serde_json::{Value, json};
 
-use super::{of_added, told};
+use super::{join, of_added, told};
 use crate::args::high::Setting;
-use crate::args::models::PullModel;
+use crate::args::models::{self, PullModel};
 use crate::failure::{CliError, Exit};
 use crate::interrupt::or_interrupt;
 use crate::output::transfer::Transfer;
@@ -89,8 +89,34 @@ fn sentence(found: &Found, licence: Option<&str>) -> String {
     )
 }
 
-/// Fetches a model and adds it.
+/// Fetches a model and adds it; of `A+B` those that are not here, and joins them.
 pub(super) fn pull(args: PullModel, setting: &Setting, out: &mut Out) -> anyhow::Result<Exit> {
+    if !args.model.contains('+') {
+        return pull_one(args, setting, out);
+    }
+    let name = args.name.clone().unwrap_or_else(|| args.model.clone());
+    let library = setting.models();
+    library.free_place(&name)?;
+    let members: Vec<String> = args.model.split('+').map(str::to_owned).collect();
+    for member in members.iter().filter(|member| *member != BUILT_IN && library.find(member).is_none()) {
+        let alone = PullModel { model: member.clone(), name: None, revision: None, licence: None, ..args };
+        let end = pull_one(alone, setting, out)?;
+        if end != Exit::Done {
+            return Ok(end);
+        }
+    }
+    join(
+        models::JoinModels {
+            models: members.iter().map(|name| models::Member::all_of(name)).collect(),
+            name,
+        },
+        setting,
+        out,
+    )?;
+    Ok(Exit::Done)
+}
+
+fn pull_one(args: PullModel, setting: &Setting, out: &mut Out) -> anyhow::Result<Exit> {
     let asked = match Asked::by(&args.model) {
         Some(asked) => asked,
         // The error says what a name is.

@@ -15,8 +15,8 @@ use crate::weights::Weights;
 use crate::{Batch, EmbedError, Embedding, Encoder};
 
 /// What the names of the tower's weights begin with.
-const PREFIX: &str = "audio_model.audio_encoder";
-const PROJECTION: &str = "audio_projection";
+pub(super) const PREFIX: &str = "audio_model.audio_encoder";
+pub(super) const PROJECTION: &str = "audio_projection";
 
 /// Audio clips to unit vectors. All clips are of one length: shorter ones are filled up, of longer ones the start is heard.
 ///

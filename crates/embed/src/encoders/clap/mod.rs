@@ -12,6 +12,7 @@
 //! | `square.rs` | a spectrogram as a square image |
 //! | `stage.rs`, `windows.rs` | blocks over windows of patches, and which patches share a window |
 //! | `text.rs` | the text tower |
+//! | `expected.rs` | which weights they take, by a header alone |
 //! | `projection.rs` | two layers into the space, and which weights of a file are of no use to a tower |
 //!
 //! # Source
@@ -19,6 +20,7 @@
 
 mod audio;
 mod config;
+mod expected;
 mod projection;
 mod square;
 mod stage;
@@ -27,4 +29,5 @@ mod windows;
 
 pub(crate) use audio::HtsatEncoder;
 pub(crate) use config::{HtsatConfig, RobertaConfig};
-pub(crate) use text::RobertaEncoder;
+pub(crate) use expected::{expect_htsat, expect_roberta};
+pub(crate) use text::{RobertaEncoder, check_begin};

@@ -19,8 +19,8 @@ use crate::{Batch, EmbedError, Embedding, Encoder};
 
 /// Tokens that go through the blocks together.
 const CHUNK_TOKENS: usize = 512;
-const PREFIX: &str = "text_model";
-const PROJECTION: &str = "text_projection";
+pub(super) const PREFIX: &str = "text_model";
+pub(super) const PROJECTION: &str = "text_projection";
 
 /// Texts to unit vectors: RoBERTa, a layer with tanh over its first token, and the projection. Nothing is padded.
 ///
@@ -52,7 +52,7 @@ impl RobertaEncoder {
         weights.ignore(no_part_of_text);
         let own = &mut weights;
         let name = |part: &str| format!("{PREFIX}.{part}");
-        let RobertaConfig { vocabulary, positions, d, norm_eps, activation, projection, begin, .. } = *config;
+        let RobertaConfig { vocabulary, positions, d, norm_eps, activation, projection, .. } = *config;
         let places = own.floats(&name("embeddings.position_embeddings.weight"), &[positions, d])?;
         let types = name("embeddings.token_type_embeddings.weight");
         let count = own.shape(&types)?.first().copied().unwrap_or_default();
@@ -76,12 +76,7 @@ impl RobertaEncoder {
             threads,
         };
         weights.finish()?;
-        // One that begins no text would have every text's vector made of a word.
-        if encoder.tokenizer.ids("")?.first() != Some(&begin) {
-            let what =
-                format!("the tokenizer does not begin a text with the token {begin}, as the model wants it");
-            return Err(EmbedError::ManifestFact { what });
-        }
+        check_begin(config, &encoder.tokenizer)?;
         Ok(encoder)
     }
 
@@ -143,6 +138,16 @@ impl RobertaEncoder {
         let vector = self.chunk(&[ids], &mut |state| states.push(rows_of(state).unwrap())).unwrap();
         (states, vector.into_iter().next().unwrap())
     }
+}
+
+/// That the tokenizer begins texts as the model wants it: else every text's vector would be made of a word.
+pub(crate) fn check_begin(config: &RobertaConfig, tokenizer: &Tokenizer) -> Result<(), EmbedError> {
+    let begin = config.begin;
+    if tokenizer.ids("")?.first() == Some(&begin) {
+        return Ok(());
+    }
+    let what = format!("the tokenizer does not begin a text with the token {begin}, as the model wants it");
+    Err(EmbedError::ManifestFact { what })
 }
 
 impl Encoder for RobertaEncoder {
