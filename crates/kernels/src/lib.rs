@@ -12,12 +12,14 @@
 //! | `rows.rs` | [`layer_norm_rows`], [`softmax_rows`], [`mean_of_rows`] |
 //! | `mapped.rs` | [`Numbers`]: in memory or in a mapped file |
 //! | `prefetch.rs` | [`prefetch`]: what is needed soon |
+//! | `allocator.rs` | [`bound_arenas`], [`give_back`]: what the C allocator keeps of free memory |
 //! | `convert.rs` | [`f16_to_f32`], [`dequantize_row`] |
 //!
 //! Each kernel is written once over the trait of `simd/` and compiled for every level; tests compare all levels that the
 //! machine has with a reference in f64, within a bound that follows from the number of roundings.
 
 mod activation;
+mod allocator;
 mod code;
 mod convert;
 mod depthwise;
@@ -32,6 +34,7 @@ mod simd;
 mod testing;
 
 pub use activation::{Activation, add_bias_activate};
+pub use allocator::{bound_arenas, give_back};
 pub use code::{
     Beam, BeamBuffers, BeamEnd, CodeMatrix, CodeQuery, Compared, Links, Narrow, Neighbours, NibbleMatrix,
     NibbleQuery, RowPairs, Scored, StoredNibbles, StoredVectors, VectorMatrix, VectorPlaces, VectorQuery,

@@ -52,7 +52,7 @@ pub use access::{DEFAULT_GRACE_HOURS, KeyFacts, KeyInfo, Keys, KeysError, NewKey
 pub use calls::Scope;
 pub use error::ServerError;
 pub use limits::{LIMITS, Limit};
-pub use serve::serve;
+pub use serve::{bound_memory, serve};
 pub use settings::{
     DEFAULT_CALL_TIMEOUT, DEFAULT_CALLS_OF_KEY_A_SECOND, DEFAULT_DRAIN_TIMEOUT, DEFAULT_FETCH_IDLE_TIMEOUT,
     DEFAULT_FETCH_TIMEOUT, DEFAULT_HEADER_TIMEOUT, DEFAULT_IDLE_CONNECTION_TIMEOUT, DEFAULT_IDLE_TIMEOUT,

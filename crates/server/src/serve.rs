@@ -29,6 +29,10 @@ use crate::services::{NAMES, routes};
 use crate::tls::Certificates;
 use crate::{ServerError, Settings};
 
+/// Fewest arenas of the allocator that all threads share.
+const LEAST_ARENAS: usize = 2;
+/// From one time that free memory is given back to the next.
+const GIVE_BACK_EVERY: Duration = Duration::from_secs(30);
 /// How often it is looked whether uses of keys are to be written.
 const SAVE_USES_EVERY: Duration = Duration::from_secs(10);
 
@@ -85,6 +89,7 @@ pub async fn serve(
     };
     let mut upkeep = JoinSet::new();
     upkeep.spawn(save_uses(Arc::clone(&access)));
+    upkeep.spawn(give_memory_back());
     match certificates {
         Some(certificates) => upkeep.spawn(certificates.keep_current()),
         None => upkeep.spawn(heed_no_hangup()),
@@ -111,6 +116,24 @@ pub async fn serve(
         sending.end().await;
     }
     Ok(())
+}
+
+/// Has all threads share as many arenas of the C allocator as there are cores, where it would keep free memory in eight times as many. To
+/// be called before a server's data folder is opened.
+pub fn bound_memory() {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    // Where the allocator knows no arenas there is nothing to bound.
+    let _ = sensorium_kernels::bound_arenas(cores.max(LEAST_ARENAS));
+}
+
+/// Gives memory that nobody uses back to the system now and then; does not end.
+async fn give_memory_back() {
+    loop {
+        tokio::time::sleep(GIVE_BACK_EVERY).await;
+        if let Err(error) = tokio::task::spawn_blocking(sensorium_kernels::give_back).await {
+            tracing::warn!(%error, "free memory is not given back");
+        }
+    }
 }
 
 /// Writes now and then when keys were used; does not end.

@@ -21,6 +21,7 @@ pub(super) async fn run(args: Serve, context: &mut Context) -> anyhow::Result<Ex
     let file = args.config.as_deref().map(File::read).transpose()?;
     let settled = settle(args.settings, file.unwrap_or_default())?;
     raise_descriptors();
+    sensorium_server::bound_memory();
     let engine = context.setting.open(Access::Write, settled.jobs).await?;
     let settings = Settings { traces: context.traces.clone(), ..settled.settings };
     let scheme = if settings.tls.is_some() { "https" } else { "http" };
