@@ -169,7 +169,9 @@ fn breaking(times: usize, cut: usize) -> impl Fn(usize, &str) -> Vec<Step> + Sen
         let from: usize = range.map_or(0, |range| range.trim_end_matches('-').parse().expect("a number"));
         let tag = if head.contains("/changes") && number > 0 { "\"v2\"" } else { "\"v1\"" };
         let head = if from > 0 && !head.contains("/no-ranges") && !head.contains("/changes") {
-            assert!(head.to_lowercase().contains("if-range: \"v1\""), "{head}");
+            // The hash of all tells where it is known; the tag does not matter then.
+            let is_known = head.contains("/known");
+            assert_eq!(head.to_lowercase().contains("if-range: \"v1\""), !is_known, "{head}");
             let headers = format!(
                 "content-length: {}\r\ncontent-range: bytes {from}-9/10\r\netag: {tag}\r\n",
                 10 - from
@@ -220,7 +222,7 @@ async fn a_file_is_taken_up_by_a_later_call_and_appears_whole() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("model.bin");
     let wanted = || Wanted {
-        request: limited(&served, "/a", |limits| limits.resumes = 0),
+        request: limited(&served, "/known", |limits| limits.resumes = 0),
         path: path.clone(),
         sha256: Some(DIGITS),
         bytes: None,

@@ -162,6 +162,8 @@ impl HubError {
             Self::Listing { .. } | Self::OtherBytes { .. } => ErrorKind::FailedPrecondition,
             Self::Model { source, .. } => source.kind(),
             Self::Unreachable { .. } | Self::Broken { .. } | Self::Io { .. } => ErrorKind::Unavailable,
+            // What a hub leads to is no mistake of who asked it.
+            Self::Fetch { source: FetchError::Address { .. }, .. } => ErrorKind::FailedPrecondition,
             Self::Fetch { source, .. } => source.kind(),
             Self::NoRoom { .. } | Self::Full { .. } => ErrorKind::Overloaded,
             Self::Busy { .. } => ErrorKind::Conflict,

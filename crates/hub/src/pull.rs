@@ -120,7 +120,13 @@ impl Hub {
             let wanted = Wanted { request, path: path.to_owned(), sha256, bytes: Some(bytes) };
             match fetch_file(self.client(), wanted, &mut *progress).await {
                 Ok(fetched) => return Ok(fetched),
-                Err(error) if may_pass(&error) => last = Some(error),
+                Err(error) if may_pass(&error) => {
+                    if matches!(error, FetchError::Answer { .. }) {
+                        // It gives no ranges, or others than were asked for: the next try begins anew.
+                        let _ = fs_err::remove_file(part(path));
+                    }
+                    last = Some(error);
+                }
                 Err(error) => return Err(failed(error)),
             }
         }
@@ -167,10 +173,17 @@ fn locked(name: &str, fetched: Fetched, named_by_hub: bool) -> LockedFile {
     LockedFile { name: name.to_owned(), bytes, sha256: hex(&sha256), named_by_hub }
 }
 
+/// Where the part of a file lies.
+fn part(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(PART);
+    name.into()
+}
+
 /// Bytes of the weights that are not here yet.
 fn missing(found: &Found, folder: &Path) -> u64 {
     let length = |path: PathBuf| fs_err::metadata(path).map_or(0, |facts| facts.len());
-    let here = |name: &str| length(folder.join(name)).max(length(folder.join(format!("{name}{PART}"))));
+    let here = |name: &str| length(folder.join(name)).max(length(part(&folder.join(name))));
     found.weights.iter().map(|(name, bytes, _)| bytes.saturating_sub(here(name))).sum()
 }
 
