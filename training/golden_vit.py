@@ -438,6 +438,8 @@ def main():
     siglip("siglip2-bf16", 7, "BF16", 3, "left")
     open_clip_clip("open-clip-f32", 8, "F32")
     open_clip_siglip("open-clip-siglip-f16", 9, "F16")
+    open_clip_clip("open-clip-bf16", 10, "BF16")
+    siglip("siglip2-f16", 11, "F16", 3, "right")
     views()
 
 

@@ -32,10 +32,9 @@ fn main() -> Result<(), EmbedError> {
     let query = Input::Text("two children play football in the snow".to_owned());
     let passage = Input::Text("the quick brown fox jumps over the lazy dog ".repeat(13));
 
-    let hears = cutting.audio.is_some();
-    for (name, input) in
-        [("image", &image), ("audio", &audio)].into_iter().filter(|(name, _)| hears || *name != "audio")
-    {
+    let (sees, hears) = (cutting.images, cutting.audio.is_some());
+    let wanted = |name: &str| (sees || name != "image") && (hears || !name.starts_with("audio"));
+    for (name, input) in [("image", &image), ("audio", &audio)].into_iter().filter(|(name, _)| wanted(name)) {
         let start = Instant::now();
         bundle.embed(std::slice::from_ref(input))?;
         println!("{:7.1} ms  first {name}", start.elapsed().as_secs_f64() * 1e3);
@@ -46,7 +45,7 @@ fn main() -> Result<(), EmbedError> {
         ("passage of 117 words", &passage),
         ("audio window", &audio),
     ];
-    for (name, input) in rows.into_iter().filter(|(name, _)| hears || *name != "audio window") {
+    for (name, input) in rows.into_iter().filter(|(name, _)| wanted(name)) {
         for count in [1, batch] {
             let inputs = vec![input.clone(); count];
             let rate = rate(|| bundle.embed(&inputs).map(|_| ()))? * count as f64;

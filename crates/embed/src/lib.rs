@@ -9,7 +9,7 @@
 //! | --- | --- |
 //! | `encoder.rs`, `captioner.rs` | the seams: [`Encoder`], [`Batch`], [`Captioner`]; they name no library |
 //! | `bundle/` | [`Bundle`]: manifest, files, lazy encoders, self-test, calibration, cutting |
-//! | `encoders/` | one file an encoder: text (MiniLM, or a small Transformer for other languages), hybrid image, log-mel audio, frame-mean video; `vit_text/` for CLIP, SigLIP and their like |
+//! | `encoders/` | one file an encoder: text (MiniLM, or a small Transformer for other languages), hybrid image, log-mel audio, frame-mean video; `vit_text/` for CLIP, SigLIP and their like, `clap/` for CLAP |
 //! | `hub/` | [`HubModel`]: models as the hub lays them out, as manifests of bundles |
 //! | `caption/` | the caption decoder: an image's grid to words, and how well given words fit |
 //! | `layers/` | what encoders are made of, on candle's tensors with the operations of `sensorium-kernels` |
@@ -17,7 +17,7 @@
 //! | `batching/` | [`Batcher`]: pure planner, bounded queue, one owner thread |
 //! | `memory.rs` | [`Memory`]: what a caption decoder looks at, made once an image |
 //! | `stop.rs` | [`until_cancelled`]: what stops encoding that nobody waits for |
-//! | `tokenizer.rs`, `mel.rs` | strings to token ids, samples to log-mels |
+//! | `tokenizer.rs`, `mel/` | strings to token ids, samples to spectrograms |
 //! | `detector.rs` | the language of a text, which chooses the encoder |
 //!
 //! Batches are ragged: rows of all items lie below one another, attention stays within an item, and nothing is padded, so

@@ -15,7 +15,7 @@ use crate::{Bundle, FolderFiles, Image, Input, LoadOptions};
 /// Largest error of a state, as a share of the root of its mean square.
 const STATE_ERROR: f32 = 1e-4;
 const COSINE: f32 = 0.99999;
-const WHOLE: [&str; 7] = [
+const WHOLE: [&str; 9] = [
     "clip-f32",
     "clip-f16-shards",
     "clip-bf16",
@@ -23,6 +23,8 @@ const WHOLE: [&str; 7] = [
     "siglip2-bf16",
     "open-clip-f32",
     "open-clip-siglip-f16",
+    "open-clip-bf16",
+    "siglip2-f16",
 ];
 
 fn folder(name: &str) -> PathBuf {
