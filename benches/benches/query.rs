@@ -49,6 +49,7 @@ fn main() {
         storage: Arc::new(Embedded),
         collection: "default".to_owned(),
         bundle: Arc::clone(&bundle),
+        elders: None,
         worker_program: worker_program(),
         jobs: THREADS,
         limits: Limits::default(),

@@ -117,6 +117,7 @@ fn words(folder: &Path, bundle: &Arc<Bundle>, random: &mut Random) {
         storage: Arc::new(Embedded),
         collection: "default".to_owned(),
         bundle: Arc::clone(bundle),
+        elders: None,
         worker_program: worker_program(),
         jobs: THREADS,
         limits: Limits::default(),

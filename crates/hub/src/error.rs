@@ -68,7 +68,7 @@ pub enum HubError {
         /// Its commit.
         commit: String,
         /// Why.
-        source: EmbedError,
+        source: Box<EmbedError>,
     },
     /// The hub cannot be reached.
     #[error(
@@ -203,12 +203,18 @@ pub(crate) fn is_full(error: &io::Error) -> bool {
 /// The error of a file that was to be fetched.
 pub(crate) fn of_file(file: &str, source: FetchError) -> HubError {
     let file = file.to_owned();
-    match source {
-        FetchError::OtherBytes { .. } | FetchError::OtherLength { .. } | FetchError::TooLarge { .. } => {
-            HubError::OtherBytes { file, source }
-        }
-        FetchError::File { source: ref cause, .. } if is_full(cause) => HubError::Full { file, source },
-        source if may_pass(&source) => HubError::Broken { file, source },
-        source => HubError::Fetch { file, source },
+    let is_other = matches!(
+        source,
+        FetchError::OtherBytes { .. } | FetchError::OtherLength { .. } | FetchError::TooLarge { .. }
+    );
+    let has_no_room = matches!(&source, FetchError::File { source: cause, .. } if is_full(cause));
+    if is_other {
+        HubError::OtherBytes { file, source }
+    } else if has_no_room {
+        HubError::Full { file, source }
+    } else if may_pass(&source) {
+        HubError::Broken { file, source }
+    } else {
+        HubError::Fetch { file, source }
     }
 }

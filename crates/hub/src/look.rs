@@ -80,7 +80,7 @@ impl Hub {
         let of_model = |looking: &Looking<'_>, source| HubError::Model {
             id: id.to_string(),
             commit: looking.listing.commit.clone(),
-            source,
+            source: Box::new(source),
         };
         let names = HubModel::weight_files(&files).map_err(|source| of_model(&looking, source))?;
         let mut weights = Vec::with_capacity(names.len());

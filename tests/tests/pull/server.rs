@@ -200,7 +200,7 @@ fn list(shared: &Shared, mut stream: TcpStream, asked: &Asked) -> std::io::Resul
     }
     let revisions = ["main", "refs%2Fpr%2F15", COMMIT];
     let at = |revision: &&str| asked.path == format!("/api/models/{ID}/revision/{revision}?blobs=true");
-    if !revisions.iter().any(|revision| at(revision)) {
+    if !revisions.iter().any(at) {
         return nothing(&mut stream);
     }
     let rows: Vec<Value> = state.files.iter().map(|(name, bytes)| {
@@ -252,7 +252,7 @@ fn resolve(shared: &Shared, mut stream: TcpStream, asked: &Asked) -> std::io::Re
         );
     }
     let (from, to) = wanted_range(asked, bytes.len(), &state.behaviour);
-    let part = bytes[from..to].to_vec();
+    let part = bytes.get(from..to).expect("a range of it").to_vec();
     let all = bytes.len();
     drop(state);
     let range = status(from, to, all, asked.range.is_some());
@@ -314,7 +314,7 @@ fn large(shared: &Shared, mut stream: TcpStream, asked: &Asked) -> std::io::Resu
     }
     let stall = behaviour.stall_at.filter(|_| is_transfer);
     end = end.min(stall.unwrap_or(end).max(from));
-    stream.write_all(&bytes[from..end])?;
+    stream.write_all(bytes.get(from..end).expect("a range of it"))?;
     if stall.is_some() {
         shared.lock().stalled += 1;
         shared.changed.notify_all();

@@ -9,7 +9,7 @@ use sensorium_engine::{
     Access, BUILT_IN, DEFAULT_COLLECTION, Engine, EngineConfig, FindBundle, Models, Served, ServerInfo,
     served, stored_space,
 };
-use sensorium_hub::{Hub, HubError, PUBLIC_HUB, Token};
+use sensorium_hub::{Hub, PUBLIC_HUB, Token};
 use sensorium_media::Limits;
 use sensorium_store_embedded::Embedded;
 
@@ -172,8 +172,8 @@ impl Setting {
     ///
     /// # Errors
     /// If its address is none.
-    pub(crate) fn model_hub(&self) -> Result<Hub, HubError> {
-        Hub::new(self.hub.as_deref().unwrap_or(PUBLIC_HUB), self.hub_token.clone())
+    pub(crate) fn model_hub(&self) -> anyhow::Result<Hub> {
+        Ok(Hub::new(self.hub.as_deref().unwrap_or(PUBLIC_HUB), self.hub_token.clone())?)
     }
 
     /// Where the bundle lies that was named, else the default one; `None` for the one built in.

@@ -144,8 +144,8 @@ pub(crate) fn hit(hit: &Hit) -> Value {
         "range": range.map(|(from, to)| json!([from, to])),
         "payload": fields(payload),
     });
-    if *bridged {
-        row["bridged"] = Value::Bool(true);
+    if let (true, Value::Object(row)) = (*bridged, &mut row) {
+        row.insert("bridged".to_owned(), Value::Bool(true));
     }
     row
 }
@@ -236,8 +236,8 @@ pub(crate) fn stats(
 pub(crate) fn space(space: &SpaceInfo) -> Value {
     let SpaceInfo { id, dim, revision, parts } = space;
     let mut row = json!({ "id": id, "dim": dim, "revision": revision });
-    if !parts.is_empty() {
-        row["parts"] = json!(parts);
+    if let (false, Value::Object(row)) = (parts.is_empty(), &mut row) {
+        row.insert("parts".to_owned(), json!(parts));
     }
     row
 }

@@ -11,34 +11,35 @@ type Failed = Box<dyn std::error::Error + Send + Sync>;
 
 /// The reference queries of all members.
 #[derive(Debug)]
-pub(super) struct MergedHubs {
+struct MergedHubs {
     space: SpaceInfo,
     id: u64,
-    /// Of each member in order, its reference queries and what it takes.
-    members: Vec<(Option<Arc<dyn HubBank>>, Vec<Content>)>,
+    /// Of each member in order.
+    members: Vec<Own>,
 }
 
-impl MergedHubs {
-    /// Those of these members; `None` if none has any.
-    pub(super) fn new(members: &[Member], space: &SpaceInfo) -> Option<Arc<dyn HubBank>> {
-        if let [alone] = members
-            && space.parts.is_empty()
-        {
-            return alone.space.hubs();
-        }
-        let members: Vec<_> =
-            members.iter().map(|member| (member.space.hubs(), member.contents().to_vec())).collect();
-        if members.iter().all(|(hubs, _)| hubs.is_none()) {
-            return None;
-        }
-        let mut hash = Sha256::new();
-        for (hubs, contents) in &members {
-            let id = hubs.as_ref().map(|hubs| hubs.id());
-            hash.update(format!("{id:?} {contents:?}\n"));
-        }
-        let id = hash.finalize().first_chunk().copied().map_or(0, u64::from_be_bytes);
-        Some(Arc::new(Self { space: space.clone(), id, members }))
+/// The reference queries of a member, and what it takes.
+type Own = (Option<Arc<dyn HubBank>>, Vec<Content>);
+
+/// The reference queries of these members; `None` if none has any.
+pub(super) fn hubs_of(members: &[Member], space: &SpaceInfo) -> Option<Arc<dyn HubBank>> {
+    if let [alone] = members
+        && space.parts.is_empty()
+    {
+        return alone.space.hubs();
     }
+    let members: Vec<Own> =
+        members.iter().map(|member| (member.space.hubs(), member.contents().to_vec())).collect();
+    if members.iter().all(|(hubs, _)| hubs.is_none()) {
+        return None;
+    }
+    let mut hash = Sha256::new();
+    for (hubs, contents) in &members {
+        let id = hubs.as_ref().map(|hubs| hubs.id());
+        hash.update(format!("{id:?} {contents:?}\n"));
+    }
+    let id = hash.finalize().first_chunk().copied().map_or(0, u64::from_be_bytes);
+    Some(Arc::new(MergedHubs { space: space.clone(), id, members }))
 }
 
 impl HubBank for MergedHubs {

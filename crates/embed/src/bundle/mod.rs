@@ -36,7 +36,7 @@ use space::Lazy;
 use bridge::Bridge;
 use joined::Member;
 use merged::Merged;
-use merged_hubs::MergedHubs;
+use merged_hubs::hubs_of;
 
 /// Encoders of one space, or of several whose vectors lie side by side in one collection (`sensorium_types::SpaceInfo`). Cheap to
 /// load: only `bundle.toml` is read, each encoder loads when it is first asked, so that a text query pays for the text encoders only.
@@ -82,7 +82,7 @@ impl Bundle {
 
     /// What makes the hub values of points; `None` if the bundle corrects nothing. Its vectors load at their first use.
     pub fn hubs(&self) -> Option<Arc<dyn HubBank>> {
-        MergedHubs::new(&self.members, &self.merged.space)
+        hubs_of(&self.members, &self.merged.space)
     }
 
     /// The sentences in which a text that is a name alone is asked of images besides; none for any other text. English, as the first

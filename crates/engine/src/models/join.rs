@@ -92,7 +92,9 @@ impl Models {
 fn write_all(folder: &Path, files: BuiltIn) -> std::io::Result<()> {
     for (name, bytes) in files {
         let path = folder.join(name);
-        path.parent().map_or(Ok(()), |parent| fs_err::create_dir_all(parent))?;
+        if let Some(parent) = path.parent() {
+            fs_err::create_dir_all(parent)?;
+        }
         fs_err::write(&path, bytes)?;
         fs_err::File::open(&path)?.sync_all()?;
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use sensorium_engine::{
     AddModel, AddedModel, BUILT_IN, FetchedModel, Models as Library, ReadyModel, accepted_licence, ready,
 };
-use sensorium_hub::{Event, Found, Hub, HubError, HubId, LOCK_FILE, Lock, LockedFile, Revision};
+use sensorium_hub::{Event, Found, Hub, HubId, LOCK_FILE, Lock, LockedFile, Revision};
 use serde_json::{Value, json};
 
 use super::{join, of_added, told};
@@ -35,9 +35,9 @@ impl Asked {
         Some(Self { id, ready: known })
     }
 
-    fn revision(&self, named: Option<&str>) -> Result<Revision, HubError> {
+    fn revision(&self, named: Option<&str>) -> anyhow::Result<Revision> {
         let usual = self.ready.map_or(Revision::MAIN, |ready| ready.revision);
-        Revision::parse(named.unwrap_or(usual))
+        Ok(Revision::parse(named.unwrap_or(usual))?)
     }
 
     /// What it is called here, where its user does not say.
