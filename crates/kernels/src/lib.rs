@@ -9,6 +9,7 @@
 //! | `gemm/` | [`PackedMatrix`]: weights packed once, multiplied with bias, activation and residual in one pass |
 //! | `depthwise.rs` | [`DepthwiseConv`]: depthwise convolution over rows of an NHWC image |
 //! | `activation.rs` | [`Activation`]: bias and activation in place |
+//! | `attention.rs` | [`Attention`]: of queries over keys and values, a block of queries at a time |
 //! | `rows.rs` | [`layer_norm_rows`], [`softmax_rows`], [`mean_of_rows`] |
 //! | `mapped.rs` | [`Numbers`]: in memory or in a mapped file |
 //! | `prefetch.rs` | [`prefetch`]: what is needed soon |
@@ -18,6 +19,7 @@
 //! machine has with a reference in f64, within a bound that follows from the number of roundings.
 
 mod activation;
+mod attention;
 mod code;
 mod convert;
 mod depthwise;
@@ -32,6 +34,7 @@ mod simd;
 mod testing;
 
 pub use activation::{Activation, add_bias_activate};
+pub use attention::{Attention, HeadRows};
 pub use code::{
     Beam, BeamBuffers, BeamEnd, CodeMatrix, CodeQuery, Compared, Links, Narrow, Neighbours, NibbleMatrix,
     NibbleQuery, RowPairs, Scored, StoredNibbles, StoredVectors, VectorMatrix, VectorPlaces, VectorQuery,
