@@ -34,7 +34,8 @@ enum Command {
 fn main() -> Result<(), Failure> {
     let mut bundle = None;
     for line in std::io::stdin().lock().lines() {
-        let answer = answer(&mut bundle, &line?).unwrap_or_else(|error| json!({ "error": error.to_string() }));
+        let answer =
+            answer(&mut bundle, &line?).unwrap_or_else(|error| json!({ "error": error.to_string() }));
         println!("{answer}");
         std::io::stdout().flush()?;
     }
@@ -66,7 +67,9 @@ fn images(path: &Path, side: u32, count: usize) -> Result<Vec<Input>, Failure> {
     let bytes = fs_err::read(path)?;
     let size = 3 * (side as usize) * (side as usize);
     let images = bytes.chunks_exact(size).take(count);
-    Ok(images.map(|pixels| Input::Frames(vec![Image { width: side, height: side, pixels: pixels.to_vec() }])).collect())
+    Ok(images
+        .map(|pixels| Input::Frames(vec![Image { width: side, height: side, pixels: pixels.to_vec() }]))
+        .collect())
 }
 
 fn audios(path: &Path, samples: usize, count: usize) -> Result<Vec<Input>, Failure> {
@@ -81,6 +84,7 @@ fn write_manifest(folder: &Path) -> Result<(), Failure> {
         return Ok(());
     }
     let model = HubModel::read(&FolderFiles(folder.to_owned()))?;
-    let named = HubBundle { id: "bench", revision: "0", licence: "none", source: "random weights", files: &[] };
+    let named =
+        HubBundle { id: "bench", revision: "0", licence: "none", source: "random weights", files: &[] };
     Ok(fs_err::write(path, model.manifest(&named, &Measured::default()))?)
 }

@@ -24,7 +24,8 @@ thread_local! {
 
 /// How many threads a piece of the running call's work may be shared among: those of the pool, if one of them has nothing to do.
 pub(crate) fn to_share_among() -> Option<usize> {
-    let running = RUNNING.with_borrow(|running| running.as_ref().map(|calls| calls.load(Ordering::Relaxed)))?;
+    let running =
+        RUNNING.with_borrow(|running| running.as_ref().map(|calls| calls.load(Ordering::Relaxed)))?;
     let threads = rayon::current_num_threads();
     (running < threads && rayon::current_thread_index().is_some()).then_some(threads)
 }
@@ -126,7 +127,11 @@ mod tests {
         let alone = Threads::new(1).unwrap();
         assert_eq!(alone.map(&[()], |()| Ok(to_share_among())).unwrap(), [None]);
         assert!(threads.map(&[()], |()| Err::<(), _>(EmbedError::Cancelled)).is_err());
-        assert_eq!(threads.map(&[()], |()| Ok(to_share_among())).unwrap(), [Some(2)], "a call that failed has ended");
+        assert_eq!(
+            threads.map(&[()], |()| Ok(to_share_among())).unwrap(),
+            [Some(2)],
+            "a call that failed has ended"
+        );
     }
 
     #[test]

@@ -141,7 +141,11 @@ impl VitImageEncoder {
             Pool::Class { projection, .. } => {
                 let classes = x.chunks_exact(rows * d).flat_map(|image| image.iter().take(d).copied());
                 let classes = self.norm_after.apply(&classes.collect::<Vec<f32>>());
-                projection.apply(&classes).chunks_exact(self.dim).map(|vector| unit(vector.to_vec())).collect()
+                projection
+                    .apply(&classes)
+                    .chunks_exact(self.dim)
+                    .map(|vector| unit(vector.to_vec()))
+                    .collect()
             }
             Pool::Attention(pool) => {
                 let patches = self.norm_after.apply(&x);

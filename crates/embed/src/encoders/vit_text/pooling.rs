@@ -69,7 +69,8 @@ impl AttentionPool {
     pub(super) fn apply(&self, patches: &[f32]) -> Vec<f32> {
         let d = self.d;
         let keys_values = self.keys_values.apply(patches);
-        let rows = |from: usize| HeadRows { values: keys_values.get(from..).unwrap_or_default(), stride: 2 * d };
+        let rows =
+            |from: usize| HeadRows { values: keys_values.get(from..).unwrap_or_default(), stride: 2 * d };
         let mut mixed = vec![0.0; d];
         Attention {
             queries: HeadRows { values: &self.query, stride: d },
