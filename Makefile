@@ -25,9 +25,10 @@ export PATH := /usr/lib/ccache:$(PATH)
 endif
 export SENSORIUM_BIN := $(BIN)
 export SENSORIUM_BENCH_INDEX := $(TARGET)/release/sensorium-bench-index
+export SENSORIUM_BENCH_ENCODERS := $(TARGET)/release/examples/encoders_side
 export DATA CACHE
 
-.PHONY: help setup weights build test test-clients test-page lint lint-deploy dist eval eval-public demo bench bench-index bench-service stress readme
+.PHONY: help setup weights build test test-clients test-page lint lint-deploy dist eval eval-public demo bench bench-encoders bench-index bench-service stress readme
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 20
@@ -84,6 +85,11 @@ demo: build ## indexes real media (or DIR=...) and asks a dozen questions
 bench: build ## speed, beside peers, with machine and commit
 	@$(STEP) "bench: set-up" scripts/setup.sh libvips-tools python3-venv
 	@$(STEP) bench scripts/bench.sh
+
+bench-encoders: build ## encoders of CLIP's size beside ONNX Runtime, OpenVINO and PyTorch, in one run; 6 GB of disk for the peers
+	@$(STEP) "bench-encoders: set-up" scripts/setup.sh python3-venv
+	@$(STEP) "bench-encoders: build" cargo build $(CARGO_FLAGS) --example encoders_side
+	@$(STEP) bench-encoders scripts/bench_encoders.sh
 
 bench-service: build ## a server under load: what it adds to a query, many clients, ingest, the size of the collection
 	@$(STEP) bench-service cargo bench --profile release --locked -p sensorium-benches --bench load --bench service --bench cancel

@@ -9,6 +9,7 @@
 //! | `gemm/` | [`PackedMatrix`]: weights packed once, multiplied with bias, activation and residual in one pass |
 //! | `depthwise.rs` | [`DepthwiseConv`]: depthwise convolution over rows of an NHWC image |
 //! | `activation.rs` | [`Activation`]: bias and activation in place |
+//! | `attention.rs` | [`Attention`]: of queries over keys and values, a block of queries at a time |
 //! | `rows.rs` | [`layer_norm_rows`], [`softmax_rows`], [`mean_of_rows`] |
 //! | `mapped.rs` | [`Numbers`]: in memory or in a mapped file |
 //! | `prefetch.rs` | [`prefetch`]: what is needed soon |
@@ -20,6 +21,7 @@
 
 mod activation;
 mod allocator;
+mod attention;
 mod code;
 mod convert;
 mod depthwise;
@@ -35,6 +37,7 @@ mod testing;
 
 pub use activation::{Activation, add_bias_activate};
 pub use allocator::{bound_arenas, give_back};
+pub use attention::{Attention, HeadRows};
 pub use code::{
     Beam, BeamBuffers, BeamEnd, CodeMatrix, CodeQuery, Compared, Links, Narrow, Neighbours, NibbleMatrix,
     NibbleQuery, RowPairs, Scored, StoredNibbles, StoredVectors, VectorMatrix, VectorPlaces, VectorQuery,

@@ -107,42 +107,43 @@ unsafe fn norm_rows<V: Vector>(input: &[f32], norm: Norm<'_>, out: &mut [f32]) {
     }
 }
 
+/// # Safety
+/// The machine has the vector.
 #[inline(always)]
-unsafe fn softmax<V: Vector>(row: &mut [f32]) {
+pub(crate) unsafe fn softmax<V: Vector>(row: &mut [f32]) {
     let (len, lanes) = (row.len(), V::LANES);
-    let row = row.as_mut_ptr();
-    // SAFETY: `each` stays below `len`.
+    let (whole, row) = (len - len % lanes, row.as_mut_ptr());
+    let rest = len - whole;
+    // Loops and no closures, which are not always inlined into code with the instruction set.
+    // SAFETY: each load and store ends at or before `len`.
     unsafe {
         let (mut top, mut largest) = (V::splat(f32::NEG_INFINITY), f32::NEG_INFINITY);
-        each(len, lanes, |at, count| {
-            if count >= lanes {
-                top = top.max(V::load(row.add(at)));
-            } else {
-                for i in 0..count {
-                    largest = largest.max(*row.add(at + i));
-                }
-            }
-        });
-        largest = largest.max(top.largest());
-        let shift = V::splat(largest);
+        for at in (0..whole).step_by(lanes) {
+            top = top.max(V::load(row.add(at)));
+        }
+        for at in whole..len {
+            largest = largest.max(*row.add(at));
+        }
+        let shift = V::splat(largest.max(top.largest()));
         let (mut sum, mut tail) = (V::splat(0.0), 0.0);
-        each(len, lanes, |at, count| {
-            let value = exp(load::<V>(row, at, count).sub(shift));
-            if count >= lanes {
-                value.store(row.add(at));
-                sum = sum.add(value);
-            } else {
-                value.store_first(row.add(at), count);
-                for i in 0..count {
-                    tail += *row.add(at + i);
-                }
+        for at in (0..whole).step_by(lanes) {
+            let value = exp(V::load(row.add(at)).sub(shift));
+            value.store(row.add(at));
+            sum = sum.add(value);
+        }
+        if rest > 0 {
+            exp(V::load_first(row.add(whole), rest).sub(shift)).store_first(row.add(whole), rest);
+            for at in whole..len {
+                tail += *row.add(at);
             }
-        });
+        }
         let share = V::splat(1.0 / (sum.sum() + tail));
-        each(len, lanes, |at, count| {
-            let value = load::<V>(row, at, count).mul(share);
-            if count >= lanes { value.store(row.add(at)) } else { value.store_first(row.add(at), count) }
-        });
+        for at in (0..whole).step_by(lanes) {
+            V::load(row.add(at)).mul(share).store(row.add(at));
+        }
+        if rest > 0 {
+            V::load_first(row.add(whole), rest).mul(share).store_first(row.add(whole), rest);
+        }
     }
 }
 

@@ -1,10 +1,9 @@
 //! Multi-head self-attention over a ragged batch.
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
-use rayon::prelude::*;
-use sensorium_kernels::{Epilogue, PackedMatrix, softmax_rows};
+use sensorium_kernels::{Attention, HeadRows};
 
-use super::ops::{FEW_ROWS, floats, shared_threads};
+use super::ops::{floats, on_threads, shared_threads};
 
 /// `softmax(Q K^T / sqrt(d_head)) V` for each head of each item.
 ///
@@ -39,144 +38,49 @@ impl CustomOp1 for SelfAttention<'_> {
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let (total, width) = layout.shape().dims2()?;
         let d = width / 3;
-        if d * 3 != width || self.heads == 0 || !d.is_multiple_of(self.heads) {
-            bail!("attention of {} heads over {width} numbers a row", self.heads);
-        }
-        if self.lengths.iter().sum::<usize>() != total {
-            bail!("items of {:?} rows in a batch of {total}", self.lengths);
-        }
         let mut out = vec![0.0; total * d];
-        if self.lengths.len() == 1
-            && total <= FEW_ROWS
-            && let Some(threads) = shared_threads()
-        {
-            self.side_by_side(floats(storage, layout)?, &mut out, d, threads);
-            return Ok((CpuStorage::F32(out), (total, d).into()));
-        }
-        let mut scratch = Scratch::new();
-        let (mut qkv, mut to) = (floats(storage, layout)?, out.as_mut_slice());
-        for length in self.lengths {
-            let (item, rest) = qkv.split_at(length * width);
-            let (place, room) = to.split_at_mut(length * d);
-            for head in 0..self.heads {
-                self.attend(&mut scratch, item, place, self.head(head, d));
-            }
-            (qkv, to) = (rest, room);
-        }
+        self.apply_into(floats(storage, layout)?, width, &mut out)?;
         Ok((CpuStorage::F32(out), (total, d).into()))
     }
 }
 
 impl SelfAttention<'_> {
-    fn head(&self, index: usize, d: usize) -> Head {
-        Head { index, d, size: d / self.heads }
+    /// Attention over rows of this width in a slice.
+    pub(crate) fn apply_into(&self, qkv: &[f32], width: usize, out: &mut [f32]) -> Result<()> {
+        let d = width / 3;
+        if d * 3 != width || self.heads == 0 || !d.is_multiple_of(self.heads) {
+            bail!("attention of {} heads over {width} numbers a row", self.heads);
+        }
+        let total: usize = self.lengths.iter().sum();
+        if (total * width, total * d) != (qkv.len(), out.len()) {
+            bail!("items of {:?} rows in {} numbers", self.lengths, qkv.len());
+        }
+        let (mut qkv, mut to) = (qkv, out);
+        for length in self.lengths {
+            let (item, rest) = qkv.split_at(length * width);
+            let (place, room) = to.split_at_mut(length * d);
+            self.item(item, place, d);
+            (qkv, to) = (rest, room);
+        }
+        Ok(())
     }
 
-    fn attend(&self, scratch: &mut Scratch, item: &[f32], out: &mut [f32], head: Head) {
-        let rows = item.len() / (3 * head.d);
-        if rows == 0 {
-            return;
-        }
-        let shares = scratch.scores(item, head);
-        if self.causal {
-            for (row, shares) in shares.chunks_exact_mut(rows).enumerate() {
-                let (seen, hidden) = shares.split_at_mut(row + 1);
-                softmax_rows(seen, row + 1);
-                hidden.fill(0.0);
-            }
-        } else {
-            softmax_rows(shares, rows);
-        }
-        scratch.mix(item, out, head);
-    }
-
-    /// The heads of a lone item, a run of them on each thread.
-    fn side_by_side(&self, item: &[f32], out: &mut [f32], d: usize, threads: usize) {
-        let run = self.heads.div_ceil(threads);
-        let runs: Vec<Vec<f32>> = (0..threads)
-            .into_par_iter()
-            .with_max_len(1)
-            .map(|thread| {
-                let mut scratch = Scratch::new();
-                let mut part = vec![0.0; out.len()];
-                for index in (thread * run).min(self.heads)..((thread + 1) * run).min(self.heads) {
-                    self.attend(&mut scratch, item, &mut part, self.head(index, d));
-                }
-                part
-            })
-            .collect();
-        // Each run left the columns of the others at zero.
-        for part in runs {
-            for (to, value) in out.iter_mut().zip(part) {
-                *to += value;
-            }
-        }
-    }
-}
-
-/// One head of an item.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Head {
-    /// Its number.
-    pub(crate) index: usize,
-    /// Numbers of a row, of all heads together.
-    pub(crate) d: usize,
-    /// Numbers of a row, of this head.
-    pub(crate) size: usize,
-}
-
-/// Memory that one head after another uses.
-#[derive(Debug)]
-pub(crate) struct Scratch {
-    keys: PackedMatrix,
-    values: PackedMatrix,
-    shares: Vec<f32>,
-    mixed: Vec<f32>,
-}
-
-impl Scratch {
-    pub(crate) fn new() -> Self {
-        Self {
-            keys: PackedMatrix::empty(),
-            values: PackedMatrix::empty(),
-            shares: Vec::new(),
-            mixed: Vec::new(),
-        }
-    }
-
-    /// How each row looks at each: `Q K^T / sqrt(size)`, which the caller brings to shares before [`Scratch::mix`].
-    ///
-    /// # Shapes
-    /// item (rows, 3 d), at least one row -> (rows, rows)
-    pub(crate) fn scores(&mut self, item: &[f32], Head { index, d, size }: Head) -> &mut [f32] {
-        let width = 3 * d;
-        let rows = item.len() / width;
-        let part = |number: usize| item.get(number * d + index * size..).unwrap_or_default();
-        self.keys.repack(part(1), (rows, size), (width, 1));
-        self.shares.resize(rows * rows, 0.0);
-        self.keys.multiply(part(0), width, Epilogue::default(), &mut self.shares);
-        let scale = 1.0 / (size as f32).sqrt();
-        for share in &mut self.shares {
-            *share *= scale;
-        }
-        &mut self.shares
-    }
-
-    /// The values, mixed by the shares; writes the columns of this head.
-    ///
-    /// # Shapes
-    /// item (rows, 3 d) -> out (rows, d)
-    pub(crate) fn mix(&mut self, item: &[f32], out: &mut [f32], Head { index, d, size }: Head) {
-        let width = 3 * d;
-        let rows = item.len() / width;
-        let values = item.get(2 * d + index * size..).unwrap_or_default();
-        self.values.repack(values, (size, rows), (1, width));
-        self.mixed.resize(rows * size, 0.0);
-        self.values.multiply(&self.shares, rows, Epilogue::default(), &mut self.mixed);
-        for (row, mixed) in out.chunks_exact_mut(d).zip(self.mixed.chunks_exact(size)) {
-            for (to, value) in row.iter_mut().skip(index * size).zip(mixed) {
-                *to = *value;
-            }
+    fn item(&self, item: &[f32], out: &mut [f32], d: usize) {
+        let rows = |part: usize| HeadRows { values: item.get(part * d..).unwrap_or_default(), stride: 3 * d };
+        let places = out.len() / d.max(1);
+        let attention = Attention {
+            queries: rows(0),
+            keys: rows(1),
+            values: rows(2),
+            places,
+            heads: self.heads,
+            size: d / self.heads,
+            causal: self.causal,
+        };
+        // Scores and mixed values are two products of every row with every place.
+        match shared_threads(2 * places, (places, d)) {
+            None => attention.attend(out),
+            Some(threads) => attention.attend_in_parts(out, |part| on_threads(threads, part)),
         }
     }
 }
@@ -225,16 +129,21 @@ mod tests {
 
     #[test]
     fn a_lone_item_s_heads_may_be_shared_out() {
-        let (rows, heads, d) = (9, 3, 12);
+        // Work enough to be shared.
+        let (rows, heads, d) = (90, 3, 96);
         let values = (0..rows * 3 * d).map(|i| (i * 7919 % 1000) as f32 / 500.0 - 1.0).collect();
         let qkv = matrix(values, rows, 3 * d).unwrap();
         let attend = || {
             rows_of(&SelfAttention { lengths: &[rows], heads, causal: true }.forward(&qkv).unwrap()).unwrap()
         };
         let alone = attend();
-        for threads in [1, 2, 5] {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            assert_eq!(pool.install(attend), alone, "{threads} threads");
+        for count in [1, 2, 5] {
+            let threads = crate::threads::Threads::new(count).unwrap();
+            assert_eq!(
+                threads.map(&[()], |()| Ok(attend())).unwrap(),
+                std::slice::from_ref(&alone),
+                "{count} threads"
+            );
         }
     }
 

@@ -2,15 +2,11 @@
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
 use candle_nn::Module;
-use rayon::prelude::*;
 use sensorium_kernels::{Activation, Epilogue, PackedMatrix};
 
-use super::ops::{FEW_ROWS, floats, shared_threads};
+use super::ops::{floats, on_threads, shared_threads};
 use crate::EmbedError;
 use crate::weights::Weights;
-
-/// Weights that are worth a second thread.
-const LARGE_WEIGHT: usize = 1 << 16;
 
 /// A linear layer with its activation.
 ///
@@ -91,6 +87,11 @@ impl Linear {
         self.weight.k()
     }
 
+    /// Numbers of a row that comes out.
+    pub(crate) fn outputs(&self) -> usize {
+        self.weight.n()
+    }
+
     /// The layer over rows in a slice.
     pub(crate) fn apply(&self, input: &[f32]) -> Vec<f32> {
         let mut out = vec![0.0; input.len() / self.weight.k().max(1) * self.weight.n()];
@@ -102,14 +103,12 @@ impl Linear {
     pub(crate) fn apply_into(&self, input: &[f32], residual: Option<&[f32]>, out: &mut [f32]) {
         let epilogue = Epilogue { bias: Some(&self.bias), activation: self.activation, residual };
         let (n, k) = (self.weight.n(), self.weight.k());
-        let few = input.len() <= FEW_ROWS * k && n * k >= LARGE_WEIGHT;
-        let Some(threads) = shared_threads().filter(|_| few) else {
-            self.weight.multiply(input, k, epilogue, out);
-            return;
-        };
-        self.weight.multiply_in_parts(input, k, epilogue, out, threads, |part| {
-            (0..threads).into_par_iter().with_max_len(1).for_each(|_| part());
-        });
+        match shared_threads(input.len() / k.max(1), (n, k)) {
+            None => self.weight.multiply(input, k, epilogue, out),
+            Some(threads) => self
+                .weight
+                .multiply_in_parts(input, k, epilogue, out, threads, |part| on_threads(threads, part)),
+        }
     }
 
     /// `self(x) + residual`.

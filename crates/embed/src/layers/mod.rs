@@ -13,10 +13,10 @@ mod names;
 mod norm;
 mod ops;
 mod post_norm;
+mod scored_head;
 mod small_text;
 mod transformer;
 
-pub(crate) use attention::{Head, Scratch};
 pub(crate) use audio_stem::AudioStem;
 pub(crate) use bert::{BertConfig, BertEncoder};
 pub(crate) use efficientnet::{FEATURES, PhotoStem, Variant};
@@ -25,5 +25,6 @@ pub(crate) use names::{NamedClasses, NamesConfig, unit_mix};
 pub(crate) use norm::LayerNorm;
 pub(crate) use ops::{matrix, rows_of, shared_threads};
 pub(crate) use post_norm::{Bits, PostNormTransformer};
+pub(crate) use scored_head::{Head, Scratch};
 pub(crate) use small_text::SmallTextEncoder;
 pub(crate) use transformer::{BlockForm, BlockNames, Transformer, TransformerConfig};

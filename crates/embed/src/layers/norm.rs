@@ -47,8 +47,13 @@ impl LayerNorm {
     /// The layer over rows in a slice.
     pub(crate) fn apply(&self, input: &[f32]) -> Vec<f32> {
         let mut out = vec![0.0; input.len()];
-        layer_norm_rows(input, &self.weight, &self.bias, self.eps, &mut out);
+        self.apply_into(input, &mut out);
         out
+    }
+
+    /// The same into a slice of the input's length.
+    pub(crate) fn apply_into(&self, input: &[f32], out: &mut [f32]) {
+        layer_norm_rows(input, &self.weight, &self.bias, self.eps, out);
     }
 }
 

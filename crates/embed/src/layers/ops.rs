@@ -1,10 +1,13 @@
 //! Between candle's tensors and slices of floats.
 //!
 //! Why operations of our own: candle 0.11 packs a weight anew for every product, runs activations scalar on one thread, and
-//! cuts a grouped convolution into one convolution a channel (65 to 200 times too long). Each operation here runs on the
-//! calling thread; encoders put items side by side on threads.
+//! cuts a grouped convolution into one convolution a channel (65 to 200 times too long). Encoders put items side
+//! by side on threads; an operation that is work enough is cut into parts besides, which threads take that have nothing else.
 
 use candle_core::{CpuStorage, Device, Layout, Result, Tensor, bail};
+use rayon::prelude::*;
+
+use crate::threads::to_share_among;
 
 /// A matrix as a tensor.
 pub(crate) fn matrix(values: Vec<f32>, rows: usize, columns: usize) -> Result<Tensor> {
@@ -25,11 +28,21 @@ pub(super) fn floats<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a
     }
 }
 
-/// Rows that are few: a question, whose products wait for the weights to be read.
-pub(crate) const FEW_ROWS: usize = 48;
+/// Multiply-adds, or weights that have to be read for however few rows, that are worth a second thread.
+const WORTH_SHARING: usize = 1 << 16;
+const WORTH_SHARING_WORK: usize = 1 << 20;
 
-/// How many threads a part of an item's work may be shared among: those of the pool that it runs on, if there are several.
-pub(crate) fn shared_threads() -> Option<usize> {
-    let threads = rayon::current_num_threads();
-    (threads > 1 && rayon::current_thread_index().is_some()).then_some(threads)
+/// How many threads a product of `rows` by a weight `(n, k)` may be shared among, if it is work enough and one of them has
+/// nothing else to do.
+pub(crate) fn shared_threads(rows: usize, (n, k): (usize, usize)) -> Option<usize> {
+    let weights = n.saturating_mul(k);
+    if weights < WORTH_SHARING && rows.saturating_mul(weights) < WORTH_SHARING_WORK {
+        return None;
+    }
+    to_share_among()
+}
+
+/// Has parts made on so many threads of the pool: each call of `part` makes them until none is left.
+pub(super) fn on_threads(threads: usize, part: &(dyn Fn() + Sync)) {
+    (0..threads).into_par_iter().with_max_len(1).for_each(|_| part());
 }

@@ -1,11 +1,10 @@
 //! Transformers with the norms before: our own, and those of CLIP and its like.
 
 use candle_core::{Result, Tensor};
-use candle_nn::Module;
 use sensorium_kernels::Activation;
 
 use super::attention::SelfAttention;
-use super::{LayerNorm, Linear};
+use super::{LayerNorm, Linear, matrix, rows_of};
 use crate::EmbedError;
 use crate::weights::Weights;
 
@@ -167,22 +166,35 @@ impl Transformer {
     }
 
     pub(crate) fn forward(&self, x: Tensor, lengths: &[usize]) -> Result<Tensor> {
-        self.forward_seen(x, lengths, &mut |_| ())
+        let (rows, d) = x.dims2()?;
+        matrix(self.apply(rows_of(&x)?, lengths, &mut |_| ())?, rows, d)
     }
 
-    /// The same, and shows what leaves each block.
-    pub(crate) fn forward_seen(
+    /// The blocks over rows in a slice; shows what leaves each of them.
+    pub(crate) fn apply(
         &self,
-        x: Tensor,
+        x: Vec<f32>,
         lengths: &[usize],
-        seen: &mut dyn FnMut(&Tensor),
-    ) -> Result<Tensor> {
-        self.blocks.iter().try_fold(x, |x, block| {
-            let x = block.forward(&x, lengths)?;
-            seen(&x);
-            Ok(x)
-        })
+        seen: &mut dyn FnMut(&[f32]),
+    ) -> Result<Vec<f32>> {
+        let mut rows = Rows { x, ..Rows::default() };
+        for block in &self.blocks {
+            block.forward(&mut rows, lengths)?;
+            seen(&rows.x);
+        }
+        Ok(rows.x)
     }
+}
+
+/// The rows of a batch, and room for what is made of them in a block: the same for all blocks, for memory that is fresh from
+/// the system costs more to touch than some layers take.
+#[derive(Debug, Default)]
+struct Rows {
+    x: Vec<f32>,
+    normed: Vec<f32>,
+    /// Queries, keys and values, then the inside of the feed-forward.
+    wide: Vec<f32>,
+    mixed: Vec<f32>,
 }
 
 impl Block {
@@ -209,12 +221,28 @@ impl Block {
         })
     }
 
-    fn forward(&self, x: &Tensor, lengths: &[usize]) -> Result<Tensor> {
+    fn forward(&self, rows: &mut Rows, lengths: &[usize]) -> Result<()> {
+        let Rows { x, normed, wide, mixed } = rows;
+        let (len, d) = (x.len(), self.qkv.inputs());
+        let count = len / d.max(1);
+        normed.resize(len, 0.0);
+        mixed.resize(len, 0.0);
+        wide.resize(count * self.qkv.outputs().max(self.fc1.outputs()), 0.0);
+
+        self.norm1.apply_into(x, normed);
+        let (qkv, _) = wide.split_at_mut(count * self.qkv.outputs());
+        self.qkv.apply_into(normed, None, qkv);
         let attention = SelfAttention { lengths, heads: self.heads, causal: self.causal };
-        let mixed = attention.forward(&self.qkv.forward(&self.norm1.forward(x)?)?)?;
-        let x = self.out.forward_add(&mixed, x)?;
-        let inner = self.fc1.forward(&self.norm2.forward(&x)?)?;
-        self.fc2.forward_add(&inner, &x)
+        attention.apply_into(qkv, self.qkv.outputs(), mixed)?;
+        self.out.apply_into(mixed, Some(x), normed);
+        std::mem::swap(x, normed);
+
+        self.norm2.apply_into(x, normed);
+        let (inner, _) = wide.split_at_mut(count * self.fc1.outputs());
+        self.fc1.apply_into(normed, None, inner);
+        self.fc2.apply_into(inner, Some(x), mixed);
+        std::mem::swap(x, mixed);
+        Ok(())
     }
 }
 

@@ -3,16 +3,23 @@
 //! A layer's weight `(n, k)` is multiplied with thousands of inputs, so that it pays to lay it out for the inner loop:
 //!
 //! ```text
-//! columns of the result  0 ........ 3L | 3L ....... 6L | rest, 1 to 3 vectors
-//! panel                  [k][3L] floats | [k][3L]       | [k][1..3 L], zeros past n
+//! columns of the result        0 ........ 3L   | 3L ....... 6L  | rest, 1 to 3 vectors
+//! slices of the first block    [256][3L] floats | [256][3L]      | [256][1..3 L], zeros past n
+//! of k, then of the second     [256][3L]        | ..
 //! ```
-//! L is the number of lanes. The inner loop holds a tile of rows x 3 vectors of the result in registers and walks k:
-//! three loads from the panel, one broadcast for each row of the input, a multiply-add for each pair. The input is read
-//! as it lies. Bias, clamp and residual are applied while the tile is still in registers.
+//! L is the number of lanes. The inner loop holds a tile of rows x 3 vectors of the result in registers and walks a slice:
+//! three loads from it, one broadcast for each row of the input, a multiply-add for each pair. A slice stays in the
+//! first-level cache while the rows of the input pass over it, and the next one is asked for meanwhile; weights are read
+//! once for a block of rows, in the order in which they lie. Sums wait in the result for the next block of k. Bias,
+//! activation and residual are applied while the last one's tile is still in registers.
+//!
+//! A product may be cut into parts, by columns where there are enough of them, else by rows, that threads take one by one.
 
 #![expect(unsafe_code, reason = "calls the kernel with lengths that are checked at entry")]
 
-mod kernel;
+#[cfg(target_arch = "x86_64")]
+mod four_by_three;
+pub(crate) mod kernel;
 #[cfg(test)]
 mod tests;
 
@@ -20,15 +27,24 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use half::f16;
 
-use crate::activation::{Activation, activate_at};
+use crate::activation::Activation;
 use crate::level::{Level, dispatch};
+use kernel::Panels;
 
 /// Vectors of a whole panel.
-const PANEL_VECTORS: usize = 3;
+pub(crate) const PANEL_VECTORS: usize = 3;
+/// Most columns of the matrix that a slice of a panel spans: 24 KB of AVX2's, of a first-level cache of 32.
+const MAX_DEPTH: usize = 256;
 /// The share of the second-level cache that rows of the input may take while panels pass over them.
 const INPUT_BLOCK_BYTES: usize = 256 << 10;
 /// Rows of the largest tile; blocks of rows are multiples of it.
 const TILE_ROWS: usize = 8;
+/// Columns of a slice between two calls for the next one.
+const STEP: usize = 4;
+/// Rows of a part that make reading all weights for it cheap.
+const MANY_ROWS: usize = 64;
+/// Parts for each worker, so that one that is held up leaves the rest to others.
+const PARTS_OF_A_WORKER: usize = 2;
 
 /// A matrix `(n, k)` in panels, for products `input (m, k) * matrix^T -> (m, n)`.
 #[derive(Debug, Clone)]
@@ -36,6 +52,8 @@ pub struct PackedMatrix {
     level: Level,
     n: usize,
     k: usize,
+    /// Columns of the matrix in a slice; the last block may have fewer.
+    depth: usize,
     panels: Vec<f32>,
     /// Instead of `panels`, where half of the memory is worth more than the last bits.
     halves: Vec<f16>,
@@ -63,7 +81,7 @@ impl PackedMatrix {
 
     /// A matrix of nothing, to be filled by [`PackedMatrix::repack`].
     pub fn empty() -> Self {
-        Self { level: Level::best(), n: 0, k: 0, panels: Vec::new(), halves: Vec::new() }
+        Self { level: Level::best(), n: 0, k: 0, depth: 1, panels: Vec::new(), halves: Vec::new() }
     }
 
     pub(crate) fn new_at(level: Level, weights: &[f32], n: usize, k: usize) -> Self {
@@ -88,27 +106,28 @@ impl PackedMatrix {
     /// If an element lies past the end of `weights`.
     pub fn repack(&mut self, weights: &[f32], (n, k): (usize, usize), strides: (usize, usize)) {
         let lanes = self.level.lanes();
-        (self.n, self.k) = (n, k);
+        (self.n, self.k, self.depth) = (n, k, depth_of(k));
+        let padded = n.next_multiple_of(lanes);
         self.halves.clear();
         self.panels.clear();
-        self.panels.resize(n.next_multiple_of(lanes) * k, 0.0);
-        if k == 0 {
-            return;
-        }
+        self.panels.resize(padded * k, 0.0);
         let whole = PANEL_VECTORS * lanes;
-        for (index, panel) in self.panels.chunks_mut(whole * k).enumerate() {
-            let width = panel.len() / k;
-            let first = index * whole;
-            let used = width.min(n - first);
-            for (column, line) in panel.chunks_exact_mut(width).enumerate() {
-                let from = first * strides.0 + column * strides.1;
-                let source = weights.get(from..).unwrap_or_default().iter().step_by(strides.0.max(1));
-                let mut filled = 0;
-                for (to, weight) in line.iter_mut().take(used).zip(source) {
-                    *to = *weight;
-                    filled += 1;
+        for (block, slices) in self.panels.chunks_mut((padded * self.depth).max(1)).enumerate() {
+            let depth = slices.len() / padded;
+            for (index, slice) in slices.chunks_mut(whole * depth).enumerate() {
+                let width = slice.len() / depth;
+                let first = index * whole;
+                let used = width.min(n - first);
+                for (column, line) in slice.chunks_exact_mut(width).enumerate() {
+                    let from = first * strides.0 + (block * self.depth + column) * strides.1;
+                    let source = weights.get(from..).unwrap_or_default().iter().step_by(strides.0.max(1));
+                    let mut filled = 0;
+                    for (to, weight) in line.iter_mut().take(used).zip(source) {
+                        *to = *weight;
+                        filled += 1;
+                    }
+                    assert_eq!(filled, used, "every element of the matrix lies within the weights");
                 }
-                assert_eq!(filled, used, "every element of the matrix lies within the weights");
             }
         }
     }
@@ -134,8 +153,8 @@ impl PackedMatrix {
         self.multiply_in_parts(input, stride, epilogue, out, 1, |all| all());
     }
 
-    /// The same in at most `parts` runs of columns, which `each` has made: it calls what it is given `parts` times, on whatever
-    /// threads, and each call makes the next run. Few rows are done sooner so, for each thread reads its own share of the weights.
+    /// The same in parts for so many `workers`. `each` calls what it is given at least once, from whatever threads; a call
+    /// makes parts until none is left, and all are made when the last call has returned.
     ///
     /// # Panics
     /// As [`PackedMatrix::multiply`].
@@ -145,7 +164,7 @@ impl PackedMatrix {
         stride: usize,
         epilogue: Epilogue<'_>,
         out: &mut [f32],
-        parts: usize,
+        workers: usize,
         each: impl FnOnce(&(dyn Fn() + Sync)),
     ) {
         if self.n == 0 {
@@ -161,37 +180,75 @@ impl PackedMatrix {
             epilogue.residual.is_none_or(|residual| residual.len() == out.len()),
             "a residual of the result's shape"
         );
-        let bounds = epilogue.activation.bounds();
-        let fused = Epilogue {
-            residual: if bounds.is_some() { epilogue.residual } else { None },
-            activation: if bounds.is_some() { epilogue.activation } else { Activation::Identity },
-            ..epilogue
-        };
-        let product = Product { matrix: self, input, stride, epilogue: fused, m };
-        let whole = PANEL_VECTORS * self.level.lanes();
-        let share = self.n.div_ceil(whole).div_ceil(parts.max(1)) * whole;
+        let panels =
+            if self.halves.is_empty() { Panels::Floats(&self.panels) } else { Panels::Halves(&self.halves) };
+        let product = Product { matrix: self, input, stride, epilogue };
+        let grid = Grid::new(m, self.n, PANEL_VECTORS * self.level.lanes(), workers);
         let place = Place(out.as_mut_ptr());
-        // Handed out here, so that no two calls can ever write the same columns.
+        // Handed out here, so that no two calls can ever write the same part.
         let next = AtomicUsize::new(0);
+        let made = AtomicUsize::new(0);
         each(&|| {
-            let first = next.fetch_add(1, Ordering::Relaxed).saturating_mul(share).min(self.n);
-            let columns = (first, (first + share).min(self.n));
-            dispatch!(
-                self.level,
-                [product: Product<'_>, columns: (usize, usize), place: Place] -> (),
-                |V| if product.matrix.halves.is_empty() {
-                    kernel::run::<V, f32>(product, &product.matrix.panels, columns, place.0)
-                } else {
-                    kernel::run::<V, f16>(product, &product.matrix.halves, columns, place.0)
-                }
-            );
-        });
-        if bounds.is_none() {
-            activate_at(self.level, out, epilogue.activation);
-            for (value, residual) in out.iter_mut().zip(epilogue.residual.unwrap_or_default()) {
-                *value += residual;
+            while let Some(part) = grid.part(next.fetch_add(1, Ordering::Relaxed)) {
+                dispatch!(
+                    self.level,
+                    [product: Product<'_>, panels: Panels<'_>, part: Part, place: Place] -> (),
+                    |V| kernel::run::<V>(product, panels, part, place.0)
+                );
+                made.fetch_add(1, Ordering::Relaxed);
             }
-        }
+        });
+        assert_eq!(made.into_inner(), grid.count(), "every part of the product was made");
+    }
+}
+
+/// Columns of a slice: as few blocks as can be, of one size.
+fn depth_of(k: usize) -> usize {
+    k.div_ceil(k.div_ceil(MAX_DEPTH).max(1)).max(1)
+}
+
+/// How a product is cut into parts.
+#[derive(Debug, Clone, Copy)]
+struct Grid {
+    m: usize,
+    n: usize,
+    /// Rows and columns of a part; those at the ends may have fewer.
+    part: (usize, usize),
+    across: usize,
+    down: usize,
+}
+
+/// Rows and columns of the result; the columns begin a panel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Part {
+    rows: (usize, usize),
+    columns: (usize, usize),
+}
+
+impl Grid {
+    /// By rows where each part has many, for weights are read once for them; else by columns where each part has some panels,
+    /// for then it reads weights of its own; else by both.
+    fn new(m: usize, n: usize, panel: usize, workers: usize) -> Self {
+        let (panels, tiles) = (n.div_ceil(panel).max(1), m.div_ceil(TILE_ROWS).max(1));
+        let wanted = if workers > 1 { workers.saturating_mul(PARTS_OF_A_WORKER) } else { 1 };
+        let across = if m < MANY_ROWS.saturating_mul(wanted) && panels >= 2 * wanted { wanted } else { 1 };
+        let down = wanted.div_ceil(across).min(tiles);
+        // Too few rows for the rest: uneven columns then.
+        let across = if across * down < wanted { wanted.div_ceil(down).min(panels) } else { across };
+        let part = (tiles.div_ceil(down) * TILE_ROWS, panels.div_ceil(across) * panel);
+        Self { m, n, part, across: n.div_ceil(part.1).max(1), down: m.div_ceil(part.0).max(1) }
+    }
+
+    fn count(&self) -> usize {
+        self.across * self.down
+    }
+
+    fn part(&self, index: usize) -> Option<Part> {
+        let range = |number: usize, size: usize, end: usize| (number * size, ((number + 1) * size).min(end));
+        (index < self.count()).then(|| Part {
+            rows: range(index / self.across, self.part.0, self.m),
+            columns: range(index % self.across, self.part.1, self.n),
+        })
     }
 }
 
@@ -199,7 +256,7 @@ impl PackedMatrix {
 #[derive(Debug, Clone, Copy)]
 struct Place(*mut f32);
 
-// SAFETY: parts of a product write disjoint columns, and nothing else touches the result until all are done.
+// SAFETY: parts of a product write disjoint rows or columns, and nothing else touches the result until all are done.
 unsafe impl Send for Place {}
 // SAFETY: as above.
 unsafe impl Sync for Place {}
@@ -211,13 +268,12 @@ struct Product<'a> {
     input: &'a [f32],
     stride: usize,
     epilogue: Epilogue<'a>,
-    m: usize,
 }
 
 impl Product<'_> {
     /// Rows that stay in the cache while the panels pass.
     fn block_rows(&self) -> usize {
-        let rows = INPUT_BLOCK_BYTES / (4 * self.matrix.k.max(1));
+        let rows = INPUT_BLOCK_BYTES / (4 * self.matrix.depth);
         (rows / TILE_ROWS * TILE_ROWS).max(TILE_ROWS)
     }
 }

@@ -17,6 +17,8 @@ pub(crate) use portable::Portable;
 /// the lanes that a method names; no alignment is asked for.
 pub(crate) trait Vector: Copy {
     const LANES: usize;
+    /// Whether it is AVX2's, for which some code is written in assembly.
+    const IS_AVX2: bool = false;
     unsafe fn splat(value: f32) -> Self;
     unsafe fn load(from: *const f32) -> Self;
     /// The first `count < LANES` lanes from memory, zeros after them; reads nothing else.

@@ -122,6 +122,7 @@ fn mask(count: usize) -> __mmask16 {
 
 impl Vector for __m256 {
     const LANES: usize = 8;
+    const IS_AVX2: bool = true;
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {

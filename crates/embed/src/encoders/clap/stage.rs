@@ -110,7 +110,9 @@ impl Block {
     /// Runs of windows, side by side where there are threads for them: nothing but attention looks at other rows than its own.
     fn forward(&self, x: &[f32], windows: &Windows) -> Vec<f32> {
         let each = windows.each();
-        let threads = shared_threads().unwrap_or(1);
+        // Each row passes four matrices of its own width, and two of the width within.
+        let threads =
+            shared_threads(x.len() / self.d, (4 * self.d + 2 * self.fc1.outputs(), self.d)).unwrap_or(1);
         let run = (CHUNK_ROWS / windows.size()).clamp(1, each.len().div_ceil(threads).max(1));
         let call = |run: &[Window<'_>]| self.run(x, run);
         let made: Vec<Vec<f32>> = if threads > 1 {

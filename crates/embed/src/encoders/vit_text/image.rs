@@ -1,7 +1,5 @@
 //! The image tower.
 
-use candle_core::{Device, Tensor};
-use candle_nn::Module;
 use sensorium_kernels::{Activation, l2_normalize};
 use sensorium_types::Modality;
 
@@ -10,7 +8,7 @@ use super::super::{Levels, finite, wrong_batch};
 use super::config::{ImagePool, VitImageConfig};
 use super::names::{ImageNames, Projection, no_part_of_image};
 use super::pooling::AttentionPool;
-use crate::layers::{BlockForm, LayerNorm, Linear, Transformer, matrix, rows_of};
+use crate::layers::{BlockForm, LayerNorm, Linear, Transformer};
 use crate::threads::Threads;
 use crate::weights::Weights;
 use crate::{Batch, EmbedError, Embedding, Encoder, Image};
@@ -119,7 +117,7 @@ impl VitImageEncoder {
         }
     }
 
-    fn chunk(&self, images: &[&Image], seen: &mut dyn FnMut(&Tensor)) -> Result<Vec<Embedding>, EmbedError> {
+    fn chunk(&self, images: &[&Image], seen: &mut dyn FnMut(&[f32])) -> Result<Vec<Embedding>, EmbedError> {
         let (d, rows) = (self.config.d, self.config.rows());
         let mut pixels = Vec::with_capacity(images.len() * self.config.patches() * self.patches.inputs());
         for image in images {
@@ -134,22 +132,23 @@ impl VitImageEncoder {
             }
             tokens.extend(patches.iter().zip(&self.positions).map(|(patch, position)| patch + position));
         }
-        let mut x = matrix(tokens, images.len() * rows, d)?;
         if let Pool::Class { norm_before, .. } = &self.pool {
-            x = norm_before.forward(&x)?;
+            tokens = norm_before.apply(&tokens);
         }
-        seen(&x);
-        let x = self.blocks.forward_seen(x, &vec![rows; images.len()], seen)?;
+        seen(&tokens);
+        let x = self.blocks.apply(tokens, &vec![rows; images.len()], seen)?;
         match &self.pool {
             Pool::Class { projection, .. } => {
-                let rows_of_classes: Vec<u32> =
-                    (0..images.len()).filter_map(|image| u32::try_from(image * rows).ok()).collect();
-                let classes = x.index_select(&Tensor::new(rows_of_classes, &Device::Cpu)?, 0)?;
-                let classes = rows_of(&projection.forward(&self.norm_after.forward(&classes)?)?)?;
-                classes.chunks_exact(self.dim).map(|vector| unit(vector.to_vec())).collect()
+                let classes = x.chunks_exact(rows * d).flat_map(|image| image.iter().take(d).copied());
+                let classes = self.norm_after.apply(&classes.collect::<Vec<f32>>());
+                projection
+                    .apply(&classes)
+                    .chunks_exact(self.dim)
+                    .map(|vector| unit(vector.to_vec()))
+                    .collect()
             }
             Pool::Attention(pool) => {
-                let patches = rows_of(&self.norm_after.forward(&x)?)?;
+                let patches = self.norm_after.apply(&x);
                 patches.chunks_exact(rows * d).map(|patches| unit(pool.apply(patches))).collect()
             }
         }
@@ -159,7 +158,7 @@ impl VitImageEncoder {
     #[cfg(test)]
     pub(crate) fn seen(&self, image: &Image) -> (Vec<Vec<f32>>, Embedding) {
         let mut states = Vec::new();
-        let vector = self.chunk(&[image], &mut |state| states.push(rows_of(state).unwrap())).unwrap();
+        let vector = self.chunk(&[image], &mut |state| states.push(state.to_vec())).unwrap();
         (states, vector.into_iter().next().unwrap())
     }
 }

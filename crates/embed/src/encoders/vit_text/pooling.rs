@@ -1,6 +1,6 @@
 //! Attention pooling: a learned query attends to all patches of an image.
 
-use sensorium_kernels::{Activation, dot, softmax_rows};
+use sensorium_kernels::{Activation, Attention, HeadRows};
 
 use super::config::VitImageConfig;
 use super::names::{HeadInputs, HeadNames};
@@ -67,25 +67,21 @@ impl AttentionPool {
     /// # Shapes
     /// patches (n, d) -> (d)
     pub(super) fn apply(&self, patches: &[f32]) -> Vec<f32> {
-        let (d, size) = (self.d, self.d / self.heads);
+        let d = self.d;
         let keys_values = self.keys_values.apply(patches);
-        let scale = 1.0 / (size as f32).sqrt();
+        let rows =
+            |from: usize| HeadRows { values: keys_values.get(from..).unwrap_or_default(), stride: 2 * d };
         let mut mixed = vec![0.0; d];
-        let mut shares = vec![0.0; patches.len() / d];
-        for (head, (query, mixed)) in self.query.chunks(size).zip(mixed.chunks_mut(size)).enumerate() {
-            for (share, row) in shares.iter_mut().zip(keys_values.chunks_exact(2 * d)) {
-                let key = row.get(head * size..(head + 1) * size).unwrap_or_default();
-                *share = scale * dot(query, key);
-            }
-            let count = shares.len();
-            softmax_rows(&mut shares, count);
-            for (share, row) in shares.iter().zip(keys_values.chunks_exact(2 * d)) {
-                let values = row.get(d + head * size..).unwrap_or_default();
-                for (to, value) in mixed.iter_mut().zip(values) {
-                    *to += share * value;
-                }
-            }
+        Attention {
+            queries: HeadRows { values: &self.query, stride: d },
+            keys: rows(0),
+            values: rows(d),
+            places: patches.len() / d,
+            heads: self.heads,
+            size: d / self.heads,
+            causal: false,
         }
+        .attend(&mut mixed);
         let attended = self.out.apply(&mixed);
         let inner = self.fc1.apply(&self.norm.apply(&attended));
         let mut out = vec![0.0; d];

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use candle_core::{Device, Tensor};
-use candle_nn::Module;
 use sensorium_kernels::l2_normalize;
 use sensorium_types::Modality;
 
@@ -12,7 +10,7 @@ use super::super::{finite, wrong_batch};
 use super::config::{TextPool, VitTextConfig};
 use super::image::projection;
 use super::names::{TextNames, no_part_of_text};
-use crate::layers::{BlockForm, LayerNorm, Linear, Transformer, matrix, rows_of};
+use crate::layers::{BlockForm, LayerNorm, Linear, Transformer};
 use crate::threads::Threads;
 use crate::tokenizer::Tokenizer;
 use crate::weights::{RowTable, Weights};
@@ -111,7 +109,7 @@ impl VitTextEncoder {
         Tokens { ids, at }
     }
 
-    fn chunk(&self, items: &[Tokens], seen: &mut dyn FnMut(&Tensor)) -> Result<Vec<Embedding>, EmbedError> {
+    fn chunk(&self, items: &[Tokens], seen: &mut dyn FnMut(&[f32])) -> Result<Vec<Embedding>, EmbedError> {
         let d = self.config.d;
         let lengths: Vec<usize> = items.iter().map(|item| item.ids.len()).collect();
         let total: usize = lengths.iter().sum();
@@ -123,21 +121,17 @@ impl VitTextEncoder {
                 *to += value;
             }
         }
-        let x = matrix(rows, total, d)?;
-        seen(&x);
-        let x = self.blocks.forward_seen(x, &lengths, seen)?;
-        let mut first = 0;
-        let pooled: Vec<u32> = items
-            .iter()
-            .filter_map(|item| {
-                let at = first + item.at;
-                first += item.ids.len();
-                u32::try_from(at).ok()
-            })
-            .collect();
-        let pooled = x.index_select(&Tensor::new(pooled, &Device::Cpu)?, 0)?;
-        let vectors = rows_of(&self.projection.forward(&self.norm.forward(&pooled)?)?)?;
-        vectors
+        seen(&rows);
+        let x = self.blocks.apply(rows, &lengths, seen)?;
+        let mut pooled = Vec::with_capacity(items.len() * d);
+        let mut rest = x.as_slice();
+        for item in items {
+            let (own, after) = rest.split_at(item.ids.len() * d);
+            pooled.extend(own.iter().skip(item.at * d).take(d));
+            rest = after;
+        }
+        self.projection
+            .apply(&self.norm.apply(&pooled))
             .chunks_exact(self.dim)
             .map(|vector| {
                 let mut vector = vector.to_vec();
@@ -152,7 +146,7 @@ impl VitTextEncoder {
     pub(crate) fn seen(&self, ids: Vec<u32>) -> (Vec<Vec<f32>>, Embedding) {
         let mut states = Vec::new();
         let tokens = [self.tokens_of(ids)];
-        let vector = self.chunk(&tokens, &mut |state| states.push(rows_of(state).unwrap())).unwrap();
+        let vector = self.chunk(&tokens, &mut |state| states.push(state.to_vec())).unwrap();
         (states, vector.into_iter().next().unwrap())
     }
 }
