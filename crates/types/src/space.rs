@@ -15,6 +15,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::Content;
 
+/// A part of a vector shorter than this says nothing in its space.
+const SAYS_NOTHING: f32 = 1e-3;
+
 /// What a collection's vectors are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SpaceInfo {
@@ -82,12 +85,7 @@ impl SpaceInfo {
         })
         .collect()
     }
-}
 
-/// A part of a vector shorter than this says nothing in its space.
-const SAYS_NOTHING: f32 = 1e-3;
-
-impl SpaceInfo {
     /// What a vector says in each space, as vectors of L2 norm 1: that of a point of a content, or (`None`) one of all spaces, one
     /// after the other. Spaces in which it says nothing are left out. Of one space, the vector as it is.
     pub fn split(&self, content: Option<Content>, vector: &[f32]) -> Vec<(usize, Vec<f32>)> {

@@ -396,6 +396,11 @@ fn rewritten(name: &str, change: impl Fn(&str) -> Changed) -> Weights {
             parts.push(fs_err::read(path).unwrap());
         }
     }
+    with_changed(&parts, change)
+}
+
+/// The weights of these files as one file, after a change.
+pub(super) fn with_changed(parts: &[Vec<u8>], change: impl Fn(&str) -> Changed) -> Weights {
     let views: Vec<_> =
         parts.iter().map(|part| safetensors::SafeTensors::deserialize(part).unwrap()).collect();
     let mut out: Vec<(String, safetensors::tensor::TensorView<'_>)> = Vec::new();
@@ -416,7 +421,7 @@ fn rewritten(name: &str, change: impl Fn(&str) -> Changed) -> Weights {
 }
 
 /// What becomes of a weight.
-enum Changed {
+pub(super) enum Changed {
     Kept,
     Gone,
     Flat,
