@@ -53,13 +53,16 @@ pub(crate) fn unit(mut vector: Vec<f32>, dim: usize) -> Option<Vec<f32>> {
     Some(vector)
 }
 
-/// The normalized mean of unit vectors; `None` of none, or where they cancel out.
+/// The normalized mean of unit vectors, of one that vector as it is; `None` of none, or where they cancel out.
 pub fn mean<'a>(vectors: impl IntoIterator<Item = &'a [f32]>) -> Option<Vec<f32>> {
-    let mut sum = Vec::new();
+    let (mut sum, mut count) = (Vec::new(), 0_usize);
     for vector in vectors {
         add(&mut sum, 1.0, vector);
+        count += 1;
     }
-    (normalize(&mut sum) >= MIN_LENGTH).then_some(sum)
+    // Brought to length 1 once more, a vector would differ in its last bits.
+    let norm = if count == 1 { length(&sum) } else { normalize(&mut sum) };
+    (norm >= MIN_LENGTH).then_some(sum)
 }
 
 /// The track by which points ask: the modality's main track, or else the first there is, images before audio.
@@ -118,6 +121,8 @@ mod tests {
         assert!((mean[0] - mean[1]).abs() < 1e-6);
         assert_eq!(super::mean([[1.0, 0.0].as_slice(), [-1.0, 0.0].as_slice()]), None);
         assert_eq!(super::mean([]), None);
+        let alone = [0.6_f32, 0.799_999_9];
+        assert_eq!(super::mean([alone.as_slice()]), Some(alone.to_vec()), "to the last bit");
     }
 
     #[test]

@@ -125,7 +125,7 @@ async fn collections_come_over_while_the_server_serves_and_those_who_watch_are_t
             assert_eq!((replies.len(), error), (1, Some(ErrorKind::FailedPrecondition)));
             assert_eq!(client.stats().await.expect("stats").space, old_space());
 
-            let order = ReembedOrder { accepted_losses: 2, ..ReembedOrder::default() };
+            let order = ReembedOrder { accepted_losses: 2, drop_old: true, ..ReembedOrder::default() };
             let (replies, error) = told(&client, order).await;
             assert_eq!(error, None, "{replies:?}");
             let states: Vec<_> = replies
