@@ -242,3 +242,42 @@ fn a_successor_steps_back_to_the_collection_that_it_keeps() {
 fn vectors_space(database: &Database) -> Option<SpaceInfo> {
     database.open_collection("default").expect("opens").map(|collection| collection.space())
 }
+
+#[test]
+fn a_step_back_that_ended_between_its_registrations_is_taken_up() {
+    let data = tempfile::tempdir().expect("folder");
+    let mut random = Random(10);
+    {
+        let (database, collection) = open(data.path());
+        collection.apply(vec![image("a", random.unit(DIM))]).expect("applies");
+        drop(collection);
+        drop(database.begin_successor("default", &wider()).expect("begins"));
+        database.promote_successor("default", true).expect("steps in");
+    }
+    let registrations = || {
+        let folders = fs_err::read_dir(data.path().join("collections")).expect("lists");
+        let file = |entry: std::io::Result<fs_err::DirEntry>| {
+            entry.expect("an entry").path().join("collection.json")
+        };
+        folders
+            .map(file)
+            .map(|file| (fs_err::read_to_string(&file).expect("reads"), file))
+            .collect::<Vec<_>>()
+    };
+    let before = registrations();
+    drop(writer(data.path()).begin_successor("default", &space()).expect("steps back"));
+    // The second registration, of the one that is there, was not written.
+    let (text, file) =
+        before.iter().find(|(text, _)| text.contains("test@2")).expect("the one that is there");
+    fs_err::write(file, text).expect("writes");
+    let database = writer(data.path());
+    assert_eq!(vectors_space(&database), Some(wider()));
+    let back = database.begin_successor("default", &space()).expect("goes on");
+    assert_eq!(back.count(None).expect("counts"), 1);
+    drop(back);
+    database.promote_successor("default", true).expect("steps in");
+    drop(database);
+    let database = writer(data.path());
+    assert_eq!((vectors_space(&database), folders(data.path())), (Some(space()), 2));
+    assert_eq!(database.kept("default").expect("looks").expect("kept").space(), wider());
+}

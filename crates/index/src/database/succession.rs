@@ -31,7 +31,16 @@ impl Database {
         if !registry::root(&self.data).join(&info.uuid).join("CURRENT").exists() {
             return Ok(None);
         }
-        match self.hold(&mut open, info) {
+        self.hold_whole(&mut open, info)
+    }
+
+    /// A collection that can be made again; `None` where it is damaged.
+    fn hold_whole(
+        &self,
+        open: &mut Open,
+        info: CollectionInfo,
+    ) -> Result<Option<Arc<Collection>>, IndexError> {
+        match self.hold(open, info) {
             Ok(collection) => Ok(Some(collection)),
             Err(error) if error.kind() == ErrorKind::Corrupt => Ok(None),
             Err(error) => Err(error),
@@ -51,20 +60,23 @@ impl Database {
         let Some(first) = self.find(name)? else {
             return Err(IndexError::UnknownCollection { name: name.to_owned() });
         };
-        if let Some(info) = registry::successor(&self.data, &first.uuid)?
-            && info.space == *space
-        {
-            match self.hold(&mut open, info) {
-                Err(error) if error.kind() == ErrorKind::Corrupt => {}
-                held => return held,
-            }
-        }
-        self.drop_successor(&mut open, &first)?;
+        let begun = registry::successor(&self.data, &first.uuid)?;
+        // First, as it may be begun already, by a run that ended between its two registrations.
         if let Some(kept) = registry::kept_by(&self.data, &first.uuid)?
             && kept.space == *space
         {
+            if begun.is_some_and(|begun| begun.uuid != kept.uuid) {
+                self.drop_successor(&mut open, &first)?;
+            }
             return self.step_back(&mut open, &first, kept);
         }
+        if let Some(info) = begun
+            && info.space == *space
+            && let Some(held) = self.hold_whole(&mut open, info)?
+        {
+            return Ok(held);
+        }
+        self.drop_successor(&mut open, &first)?;
         let uuid = registry::new_uuid();
         let folder = registry::root(&self.data).join(&uuid);
         fs_err::create_dir_all(&folder)
@@ -98,11 +110,9 @@ impl Database {
     pub fn kept(&self, name: &str) -> Result<Option<Arc<Collection>>, IndexError> {
         let mut open = self.open.lock();
         let Some(first) = self.find(name)? else { return Ok(None) };
-        match registry::kept_by(&self.data, &first.uuid)?.map(|kept| self.hold(&mut open, kept)) {
+        match registry::kept_by(&self.data, &first.uuid)? {
+            Some(kept) => self.hold_whole(&mut open, kept),
             None => Ok(None),
-            Some(Ok(collection)) => Ok(Some(collection)),
-            Some(Err(error)) if error.kind() == ErrorKind::Corrupt => Ok(None),
-            Some(Err(error)) => Err(error),
         }
     }
 
@@ -121,9 +131,7 @@ impl Database {
         let folder = registry::root(&self.data).join(&first.uuid);
         let replaces = Replaces { uuid: kept.uuid.clone(), done: true, keeps: false };
         registry::register(&folder, &first.name, &first.space, Some(replaces))?;
-        if close(&mut open, &kept).is_ok() {
-            registry::remove(&self.data, &kept.uuid)?;
-        }
+        self.remove_unless_held(&mut open, &kept)?;
         Ok(true)
     }
 
@@ -147,14 +155,11 @@ impl Database {
         let kept = registry::kept_by(&self.data, &first.uuid)?;
         let replaces = Replaces { uuid: first.uuid.clone(), done: true, keeps };
         registry::register(&folder, name, &successor.space, Some(replaces))?;
-        // What is held still goes when a writer next opens the database.
-        if let Some(kept) = kept
-            && close(&mut open, &kept).is_ok()
-        {
-            registry::remove(&self.data, &kept.uuid)?;
+        if let Some(kept) = kept {
+            self.remove_unless_held(&mut open, &kept)?;
         }
-        if !keeps && close(&mut open, &first).is_ok() {
-            registry::remove(&self.data, &first.uuid)?;
+        if !keeps {
+            self.remove_unless_held(&mut open, &first)?;
         }
         Ok(())
     }
@@ -170,12 +175,18 @@ impl Database {
         let mut open = self.open.lock();
         let mut all = true;
         for info in registry::replaced(&self.data)? {
-            match close(&mut open, &info) {
-                Ok(()) => registry::remove(&self.data, &info.uuid)?,
-                Err(_) => all = false,
-            }
+            all &= self.remove_unless_held(&mut open, &info)?;
         }
         Ok(all)
+    }
+
+    /// Removes the files of a collection that was replaced; `false` where somebody holds it, and they go later.
+    fn remove_unless_held(&self, open: &mut Open, info: &CollectionInfo) -> Result<bool, IndexError> {
+        let is_free = close(open, info).is_ok();
+        if is_free {
+            registry::remove(&self.data, &info.uuid)?;
+        }
+        Ok(is_free)
     }
 
     /// Removes the successor that is being made for a collection.

@@ -281,21 +281,17 @@ impl<'a> Walk<'a> {
                     .and_then(|vector| check_vector(&vector, dim).map_err(|error| error.to_string()))
             };
             let owner = walk.owners.get(&point).copied();
-            let checked = match owner {
-                Some((_, track)) => checked(walk.space.dim_of(track.content())),
-                // Of what a deleted point was nothing tells any more.
-                None => Content::ALL
-                    .into_iter()
-                    .map(|content| checked(walk.space.dim_of(content)))
-                    .reduce(|one, other| one.or(other))
-                    .unwrap_or(Ok(())),
-            };
             walk.vectors.insert(point);
-            match (owner, checked) {
-                (Some(_), Ok(())) => {}
-                (Some((asset, _)), Err(what)) => walk.drop_asset(asset, what, place(Family::Vectors, key)),
-                (None, Ok(())) if walk.tombs.contains(point) => {}
-                (None, _) => walk.drop_row(Family::Vectors, key, "no point has this vector"),
+            if let Some((asset, track)) = owner {
+                if let Err(what) = checked(walk.space.dim_of(track.content())) {
+                    walk.drop_asset(asset, what, place(Family::Vectors, key));
+                }
+                return;
+            }
+            // Of what a deleted point was nothing tells any more.
+            let fits = |content| checked(walk.space.dim_of(content)).is_ok();
+            if !walk.tombs.contains(point) || !Content::ALL.into_iter().any(fits) {
+                walk.drop_row(Family::Vectors, key, "no point has this vector");
             }
         });
         let bare: Vec<_> = self
