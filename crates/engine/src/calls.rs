@@ -9,7 +9,7 @@ use sensorium_store::{all_assets, all_sources};
 use sensorium_types::{
     AssetId, Change, Cursor, Curve, CurveRequest, DeleteOutcome, DeleteSelector, FailedFile, FieldIndex,
     Filter, IndexEvent, IndexRequest, IndexSummary, IngestItem, ItemOutcome, Page, PointKey, Problem,
-    QueryReply, QueryRequest, SourceState, StageTimes, StatsReply, StoredAsset, Term, TermInput, path_of,
+    QueryReply, QueryRequest, SourceState, StageTimes, StatsReply, StoredAsset, Term, path_of,
 };
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -90,12 +90,8 @@ impl Engine {
 
     /// What a query of these terms has of the engine.
     pub(crate) fn sources(&self, terms: &[Term], raw: bool) -> Result<Sources, EngineError> {
-        let needs_encoders = terms.iter().any(|term| match &term.input {
-            TermInput::Text(_) | TermInput::TextIn(..) | TermInput::File(_) | TermInput::Bytes(_) => true,
-            TermInput::Asset(_) | TermInput::Point(..) | TermInput::Vector(_) => false,
-        });
         let asking = match self.asking() {
-            Err(error) if needs_encoders => return Err(error),
+            Err(error) if terms.iter().any(|term| term.input.is_encoded()) => return Err(error),
             asking => asking.ok(),
         };
         // As long as points lack hub values, and where the space is another bundle's, nothing is corrected.
@@ -105,8 +101,7 @@ impl Engine {
             false => encode.calibration(),
         });
         // Nothing is encoded where nobody asks in this space.
-        let at_hand = || Asking { encode: Arc::clone(&self.encode), decode: Arc::clone(&self.decode) };
-        let Asking { encode, decode } = asking.unwrap_or_else(at_hand);
+        let Asking { encode, decode } = asking.unwrap_or_else(|| self.at_hand());
         Ok(Sources { store: self.store(), encode, decode, calibration, corrects })
     }
 

@@ -174,21 +174,36 @@ impl Engine {
         let database = Arc::clone(self.database("hold several collections")?);
         let store = hold(database.as_ref(), name, &self.encode.space(), self.access).await?;
         let elder = elder(self.elders.as_ref(), &store.space(), &self.encode.space());
-        Ok(Arc::new(Self {
+        Ok(self.of_store((name, store), self.at_hand(), (elder, self.access)))
+    }
+
+    /// An engine over another collection of the same database.
+    fn of_store(
+        &self,
+        (name, store): (&str, Arc<dyn Store>),
+        Asking { encode, decode }: Asking,
+        (elder, access): (Option<Asking>, Access),
+    ) -> Arc<Self> {
+        Arc::new(Self {
             data_dir: self.data_dir.clone(),
             collection: name.to_owned(),
             store,
-            encode: Arc::clone(&self.encode),
-            decode: Arc::clone(&self.decode),
+            encode,
+            decode,
             elder,
             elders: self.elders.clone(),
             jobs: self.jobs,
-            access: self.access,
+            access,
             stages: Arc::clone(&self.stages),
             indexing: tokio::sync::Mutex::default(),
             writing: Writing::default(),
-            database: Some(database),
-        }))
+            database: self.database.clone(),
+        })
+    }
+
+    /// The encoders and decoders of the bundle at hand.
+    pub(crate) fn at_hand(&self) -> Asking {
+        Asking { encode: Arc::clone(&self.encode), decode: Arc::clone(&self.decode) }
     }
 
     /// The collection that this one took the place of and keeps, else the one that is to take its place; to be read. `None` where there
@@ -204,25 +219,11 @@ impl Engine {
         };
         let Some(store) = kept else { return Ok(None) };
         let asking = match store.space() == self.encode.space() {
-            true => Some(Asking { encode: Arc::clone(&self.encode), decode: Arc::clone(&self.decode) }),
+            true => Some(self.at_hand()),
             false => elder(self.elders.as_ref(), &store.space(), &self.encode.space()),
         };
-        let Some(Asking { encode, decode }) = asking else { return Ok(None) };
-        Ok(Some(Arc::new(Self {
-            data_dir: self.data_dir.clone(),
-            collection: self.collection.clone(),
-            store,
-            encode,
-            decode,
-            elder: None,
-            elders: self.elders.clone(),
-            jobs: self.jobs,
-            access: Access::Read,
-            stages: Arc::clone(&self.stages),
-            indexing: tokio::sync::Mutex::default(),
-            writing: Writing::default(),
-            database: Some(database),
-        })))
+        let own = |asking| self.of_store((&self.collection, store), asking, (None, Access::Read));
+        Ok(asking.map(own))
     }
 
     /// Every collection of the data folder, in order of name.
@@ -303,7 +304,7 @@ impl Engine {
     /// [`EngineError::SpaceMismatch`] where neither does.
     pub(crate) fn asking(&self) -> Result<Asking, EngineError> {
         match (&self.elder, self.check_space()) {
-            (_, Ok(())) => Ok(Asking { encode: Arc::clone(&self.encode), decode: Arc::clone(&self.decode) }),
+            (_, Ok(())) => Ok(self.at_hand()),
             (Some(elder), Err(_)) => Ok(elder.clone()),
             (None, Err(error)) => Err(error),
         }

@@ -1,7 +1,5 @@
 //! [`Engine::term_vectors`]: the vectors by which a term asks.
 
-use std::sync::Arc;
-
 use sensorium_types::{SpaceInfo, TermInput};
 
 use crate::EngineError;
@@ -15,11 +13,9 @@ impl Engine {
     /// # Errors
     /// Those of a term of [`Engine::query`]; for texts and files also if the space is another bundle's.
     pub async fn term_vectors(&self, input: TermInput) -> Result<Vec<(SpaceInfo, Vec<f32>)>, EngineError> {
-        let Asking { encode, decode } = match (&input, self.asking()) {
-            (TermInput::Asset(_) | TermInput::Point(..) | TermInput::Vector(_), Err(_)) => {
-                Asking { encode: Arc::clone(&self.encode), decode: Arc::clone(&self.decode) }
-            }
-            (_, asking) => asking?,
+        let Asking { encode, decode } = match self.asking() {
+            Err(_) if !input.is_encoded() => self.at_hand(),
+            asking => asking?,
         };
         Box::pin(vectors_of(self.store(), encode, decode, input)).await
     }

@@ -37,6 +37,14 @@ pub enum TermInput {
 }
 
 impl TermInput {
+    /// Whether it becomes a vector by encoders alone; else it is one, or is stored with one.
+    pub const fn is_encoded(&self) -> bool {
+        match self {
+            Self::Text(_) | Self::TextIn(..) | Self::File(_) | Self::Bytes(_) => true,
+            Self::Asset(_) | Self::Point(..) | Self::Vector(_) => false,
+        }
+    }
+
     /// Whether it is a text without anything to read.
     pub fn is_blank(&self) -> bool {
         match self {

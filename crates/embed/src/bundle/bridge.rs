@@ -6,6 +6,7 @@
 //! ```
 //! This is the weighted sum of class names of ConSE (arXiv:1312.5650) with texts in place of classes.
 
+use sensorium_kernels::{dot, l2_normalize};
 use sensorium_types::Content;
 
 use super::joined::Member;
@@ -39,7 +40,7 @@ impl Bridge {
     /// What a vector of a member's space says in that of another.
     pub(super) fn across(&self, (from, vector): (usize, &[f32]), to: usize) -> Option<Vec<f32>> {
         let (near, far) = (self.rows.get(from)?, self.rows.get(to)?);
-        let cosine = |row: &Vec<f32>| row.iter().zip(vector).map(|(a, b)| a * b).sum::<f32>();
+        let cosine = |row: &Vec<f32>| dot(row, vector);
         let mut ranked: Vec<(f32, usize)> = near.iter().map(cosine).zip(0..).collect();
         let count = ranked.len() as f32;
         let mean = ranked.iter().map(|(cosine, _)| cosine).sum::<f32>() / count;
@@ -54,8 +55,7 @@ impl Bridge {
                 *total += weight * number;
             }
         }
-        let norm = sum.iter().map(|x| x * x).sum::<f32>().sqrt();
-        (norm > f32::EPSILON).then(|| sum.into_iter().map(|x| x / norm).collect())
+        (l2_normalize(&mut sum) > f32::EPSILON).then_some(sum)
     }
 }
 

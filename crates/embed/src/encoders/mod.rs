@@ -22,6 +22,7 @@ pub(crate) use vit_text::{
     expect_image, expect_text,
 };
 
+use sensorium_kernels::l2_normalize;
 use sensorium_types::Modality;
 
 use crate::{Batch, EmbedError, Embedding};
@@ -57,6 +58,16 @@ impl Levels {
 /// The error of an encoder that was given a batch of another kind.
 fn wrong_batch(encoder: Modality, batch: &Batch<'_>) -> EmbedError {
     EmbedError::WrongBatch { encoder, batch: batch.name() }
+}
+
+/// Rows of this many numbers as vectors of length 1.
+fn unit_rows(modality: Modality, rows: &[f32], dim: usize) -> Result<Vec<Embedding>, EmbedError> {
+    let unit = |row: &[f32]| {
+        let mut vector = row.to_vec();
+        l2_normalize(&mut vector);
+        finite(modality, vector)
+    };
+    rows.chunks_exact(dim).map(unit).collect()
 }
 
 /// Lets a vector out only if it is of numbers.

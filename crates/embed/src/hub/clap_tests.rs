@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use sensorium_kernels::{dot, l2_normalize};
-
+use super::golden::{Golden, cosine, weights_of};
 use super::tests::{Changed, with_changed};
 use super::*;
 use crate::encoders::{HtsatEncoder, RobertaEncoder};
@@ -27,26 +26,13 @@ fn folder(name: &str) -> PathBuf {
         .join(name)
 }
 
-struct Golden {
-    arrays: Weights,
-    texts: Vec<String>,
+fn golden(name: &str) -> Golden {
+    Golden::open(&folder(name))
 }
 
 impl Golden {
-    fn open(name: &str) -> Self {
-        let bytes = fs_err::read(folder(name).join("golden.safetensors")).unwrap();
-        let (_, header) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
-        let texts = serde_json::from_str(&header.metadata().as_ref().unwrap()["texts"]).unwrap();
-        Self { arrays: Weights::parse("golden", FileBytes::owned(bytes)).unwrap(), texts }
-    }
-
-    fn floats(&mut self, name: &str) -> Vec<f32> {
-        let shape = self.arrays.shape(name).unwrap();
-        self.arrays.floats(name, &shape).unwrap()
-    }
-
     /// Numbered from 0.
-    fn states(&mut self, name: &str) -> Vec<Vec<f32>> {
+    fn numbered_states(&mut self, name: &str) -> Vec<Vec<f32>> {
         let names = (0..).map(|number| format!("{name}.{number}"));
         let names: Vec<String> = names.take_while(|name| self.arrays.has(name)).collect();
         names.iter().map(|name| self.floats(name)).collect()
@@ -67,12 +53,6 @@ impl Golden {
     fn clip_vector(&mut self, clip: usize) -> Vec<f32> {
         self.floats(["audio.0.vector", "audio.1.vector", "audio.0.vector"][clip])
     }
-
-    fn ids(&mut self, number: usize) -> Vec<u32> {
-        let name = format!("text.{number}.ids");
-        let shape = self.arrays.shape(&name).unwrap();
-        self.arrays.long(&name, &shape).unwrap().into_iter().map(|id| u32::try_from(id).unwrap()).collect()
-    }
 }
 
 fn model(name: &str) -> HubModel {
@@ -80,9 +60,7 @@ fn model(name: &str) -> HubModel {
 }
 
 fn weights(name: &str, model: &HubModel) -> Weights {
-    let files = FolderFiles(folder(name));
-    let opened = model.weights.iter().map(|file| (file.clone(), files.open(file).unwrap()));
-    Weights::of_files(opened.collect()).unwrap()
+    weights_of(&folder(name), model)
 }
 
 fn audio_tower(name: &str, model: &HubModel) -> HtsatEncoder {
@@ -111,22 +89,16 @@ fn compare_states(what: &str, ours: &[Vec<f32>], expected: &[Vec<f32>]) {
     }
 }
 
-fn cosine(ours: &[f32], mut expected: Vec<f32>) -> f32 {
-    l2_normalize(&mut expected);
-    assert_eq!(ours.len(), expected.len());
-    dot(ours, &expected)
-}
-
 #[test]
 fn every_layer_of_a_clip_is_the_reference_s() {
     for name in WHOLE.into_iter().chain(["clap-audio-only"]) {
-        let (model, mut golden) = (model(name), Golden::open(name));
+        let (model, mut golden) = (model(name), golden(name));
         let tower = audio_tower(name, &model);
         // One of the length of all, one shorter, one longer.
         for (clip, samples) in Golden::clips().iter().enumerate() {
             let (states, vector) = tower.seen(samples);
             if clip == 0 {
-                compare_states(name, &states, &golden.states("audio.0.states"));
+                compare_states(name, &states, &golden.numbered_states("audio.0.states"));
             }
             let cosine = cosine(&vector, golden.clip_vector(clip));
             assert!(cosine >= COSINE, "{name}, clip {clip}: {cosine}");
@@ -137,13 +109,13 @@ fn every_layer_of_a_clip_is_the_reference_s() {
 #[test]
 fn every_layer_of_a_text_is_the_reference_s() {
     for name in WHOLE.into_iter().chain(["clap-text-only"]) {
-        let (model, mut golden) = (model(name), Golden::open(name));
+        let (model, mut golden) = (model(name), golden(name));
         let tower = text_tower(name, &model);
         for number in 0..golden.texts.len() {
             let (states, vector) = tower.seen(golden.ids(number));
             if number < 2 {
                 let what = format!("{name}, text {number}");
-                let expected = golden.states(&format!("text.{number}.states"));
+                let expected = golden.numbered_states(&format!("text.{number}.states"));
                 compare_states(&what, &states, &expected);
             }
             let cosine = cosine(&vector, golden.floats(&format!("text.{number}.vector")));
@@ -155,7 +127,7 @@ fn every_layer_of_a_text_is_the_reference_s() {
 #[test]
 fn texts_have_the_token_ids_of_the_reference() {
     for name in WHOLE.into_iter().chain(["clap-text-only"]) {
-        let (model, mut golden) = (model(name), Golden::open(name));
+        let (model, mut golden) = (model(name), golden(name));
         let bytes = fs_err::read(folder(name).join("tokenizer.json")).unwrap();
         let most = model.roberta.unwrap().max_tokens();
         let tokenizer = Tokenizer::load("t", &bytes, most).unwrap();
@@ -178,17 +150,7 @@ fn a_real_sound_has_the_spectrogram_of_the_reference() {
     // Every 128th frame; the samples of a file, whatever its rate, are taken for 48 kHz by both.
     let bytes = fs_err::read(folder("mel.safetensors")).unwrap();
     let mut golden = Weights::parse("mel", FileBytes::owned(bytes)).unwrap();
-    let spec = PowerMelSpec {
-        sample_rate_hz: 48_000,
-        samples: 480_000,
-        fill: Fill::RepeatPad,
-        frame: 1024,
-        hop: 480,
-        mels: 64,
-        min_hz: 50.0,
-        max_hz: 14_000.0,
-        floor: 1e-10,
-    };
+    let spec = PowerMelSpec::CLAP;
     for (fill, name) in [(Fill::RepeatPad, "repeatpad"), (Fill::Repeat, "repeat"), (Fill::Silence, "pad")] {
         let sounds: &[&str] = if fill == Fill::RepeatPad {
             &["bird_chirps.wav", "speech_dog.wav"]
@@ -223,7 +185,7 @@ fn bundle_of(name: &str, model: &HubModel) -> (tempfile::TempDir, Result<Arc<Bun
 #[test]
 fn a_folder_becomes_a_bundle_that_encodes_as_the_reference_does() {
     for name in WHOLE {
-        let (model, mut golden) = (model(name), Golden::open(name));
+        let (model, mut golden) = (model(name), golden(name));
         assert_eq!((model.family, model.modalities()), ("CLAP", vec![Modality::Text, Modality::Audio]));
         let (_place, bundle) = bundle_of(name, &model);
         let bundle = bundle.unwrap_or_else(|error| panic!("{name}: {error}"));

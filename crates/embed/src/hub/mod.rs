@@ -20,6 +20,8 @@
 mod clap;
 #[cfg(test)]
 mod clap_tests;
+#[cfg(test)]
+mod golden;
 mod hearing;
 #[cfg(test)]
 mod tests;

@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use sensorium_kernels::{dot, l2_normalize};
-
+use super::golden::{Golden, cosine, weights_of};
 use super::*;
 use crate::encoders::{Levels, VitImageEncoder, VitTextEncoder};
 use crate::threads::Threads;
@@ -33,35 +32,16 @@ fn folder(name: &str) -> PathBuf {
         .join(name)
 }
 
-struct Golden {
-    arrays: Weights,
-    texts: Vec<String>,
+fn golden(name: &str) -> Golden {
+    Golden::open(&folder(name))
 }
 
 impl Golden {
-    fn open(name: &str) -> Self {
-        let bytes = fs_err::read(folder(name).join("golden.safetensors")).unwrap();
-        let (_, header) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
-        let texts = serde_json::from_str(&header.metadata().as_ref().unwrap()["texts"]).unwrap();
-        Self { arrays: Weights::parse("golden", FileBytes::owned(bytes)).unwrap(), texts }
-    }
-
-    fn floats(&mut self, name: &str) -> Vec<f32> {
-        let shape = self.arrays.shape(name).unwrap();
-        self.arrays.floats(name, &shape).unwrap()
-    }
-
     /// Layer by layer.
     fn states(&mut self, name: &str) -> Vec<Vec<f32>> {
         let shape = self.arrays.shape(name).unwrap();
         let all = self.arrays.floats(name, &shape).unwrap();
         all.chunks_exact(shape[1] * shape[2]).map(<[f32]>::to_vec).collect()
-    }
-
-    fn ids(&mut self, number: usize) -> Vec<u32> {
-        let name = format!("text.{number}.ids");
-        let shape = self.arrays.shape(&name).unwrap();
-        self.arrays.long(&name, &shape).unwrap().into_iter().map(|id| u32::try_from(id).unwrap()).collect()
     }
 
     fn image(&mut self) -> Image {
@@ -87,9 +67,7 @@ fn model(name: &str) -> HubModel {
 }
 
 fn weights(name: &str, model: &HubModel) -> Weights {
-    let files = FolderFiles(folder(name));
-    let opened = model.weights.iter().map(|file| (file.clone(), files.open(file).unwrap()));
-    Weights::of_files(opened.collect()).unwrap()
+    weights_of(&folder(name), model)
 }
 
 fn image_tower(name: &str, model: &HubModel) -> VitImageEncoder {
@@ -126,16 +104,10 @@ fn compare_states(what: &str, ours: &[Vec<f32>], expected: &[Vec<f32>]) {
     }
 }
 
-fn cosine(ours: &[f32], mut expected: Vec<f32>) -> f32 {
-    l2_normalize(&mut expected);
-    assert_eq!(ours.len(), expected.len());
-    dot(ours, &expected)
-}
-
 #[test]
 fn every_layer_of_an_image_is_the_reference_s() {
     for name in WHOLE.into_iter().chain(["clip-image-only"]) {
-        let (model, mut golden) = (model(name), Golden::open(name));
+        let (model, mut golden) = (model(name), golden(name));
         let (states, vector) = image_tower(name, &model).seen(&golden.image());
         compare_states(name, &states, &golden.states("image.states"));
         let cosine = cosine(&vector, golden.floats("image.vector"));
@@ -146,7 +118,7 @@ fn every_layer_of_an_image_is_the_reference_s() {
 #[test]
 fn every_layer_of_a_text_is_the_reference_s() {
     for name in WHOLE.into_iter().chain(["clip-text-only"]) {
-        let (model, mut golden) = (text_model(name), Golden::open(name));
+        let (model, mut golden) = (text_model(name), golden(name));
         let tower = text_tower(name, &model);
         for number in 0..golden.texts.len() {
             let (states, vector) = tower.seen(golden.ids(number));
@@ -187,7 +159,7 @@ fn text_model(name: &str) -> HubModel {
 #[test]
 fn texts_have_the_token_ids_of_the_reference() {
     for name in WHOLE {
-        let (model, mut golden) = (model(name), Golden::open(name));
+        let (model, mut golden) = (model(name), golden(name));
         let (config, texts) = model.text.as_ref().unwrap();
         let pad = texts.pad.map(|(id, side)| Pad { to: config.positions, id, side });
         let rules = TextRules { lower: texts.lower, strip_punctuation: texts.strip_punctuation, pad };
@@ -244,7 +216,7 @@ fn bundle_of(name: &str, model: &HubModel) -> (tempfile::TempDir, Result<Arc<Bun
 #[test]
 fn a_folder_becomes_a_bundle_that_encodes_as_the_reference_does() {
     for name in WHOLE {
-        let (model, mut golden) = (model(name), Golden::open(name));
+        let (model, mut golden) = (model(name), golden(name));
         let (_place, bundle) = bundle_of(name, &model);
         let bundle = bundle.unwrap_or_else(|error| panic!("{name}: {error}"));
         bundle.self_test().unwrap();
@@ -279,7 +251,7 @@ fn an_image_tower_alone_is_a_bundle_without_texts() {
     let (_place, bundle) = bundle_of("clip-image-only", &model);
     let bundle = bundle.unwrap();
     bundle.self_test().unwrap();
-    let mut golden = Golden::open("clip-image-only");
+    let mut golden = golden("clip-image-only");
     let vectors = bundle.embed(&[Input::Frames(vec![golden.image()])]).unwrap();
     assert!(cosine(&vectors[0], golden.floats("image.vector")) >= COSINE);
     let refused = bundle.embed(&[Input::Text("a".to_owned())]).unwrap_err();

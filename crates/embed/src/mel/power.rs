@@ -48,6 +48,20 @@ pub(crate) struct PowerMelSpec {
 }
 
 impl PowerMelSpec {
+    /// What the public models have.
+    #[cfg(test)]
+    pub(crate) const CLAP: Self = Self {
+        sample_rate_hz: 48_000,
+        samples: 480_000,
+        fill: Fill::RepeatPad,
+        frame: 1024,
+        hop: 480,
+        mels: 64,
+        min_hz: 50.0,
+        max_hz: 14_000.0,
+        floor: 1e-10,
+    };
+
     /// Whether the constants fit together.
     pub(crate) fn is_audio(&self) -> bool {
         let sizes = [(self.samples, MAX_SAMPLES), (self.frame, MAX_FRAME), (self.mels, MAX_MELS)];
@@ -204,18 +218,7 @@ fn hz_of(mels: f64) -> f64 {
 mod tests {
     use super::*;
 
-    /// What the public models have.
-    const CLAP: PowerMelSpec = PowerMelSpec {
-        sample_rate_hz: 48_000,
-        samples: 480_000,
-        fill: Fill::RepeatPad,
-        frame: 1024,
-        hop: 480,
-        mels: 64,
-        min_hz: 50.0,
-        max_hz: 14_000.0,
-        floor: 1e-10,
-    };
+    const CLAP: PowerMelSpec = PowerMelSpec::CLAP;
 
     #[test]
     fn short_clips_are_filled_up_and_long_ones_cut() {

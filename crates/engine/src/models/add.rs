@@ -217,9 +217,9 @@ fn taken(
         .iter()
         .map(|name| {
             let copy = to.join(name);
-            // A file system without links has it twice for a while.
-            if how == Taken::Copied || fs_err::hard_link(from.join(name), &copy).is_err() {
-                fs_err::copy(from.join(name), &copy)?;
+            match how {
+                Taken::Copied => fs_err::copy(from.join(name), &copy).map(|_| ())?,
+                Taken::Shared => link_or_copy(&from.join(name), &copy)?,
             }
             let file = fs_err::File::open(&copy)?;
             file.sync_all()?;
@@ -227,6 +227,14 @@ fn taken(
             Ok((name.clone(), bytes.len(), bytes.sha256()?))
         })
         .collect()
+}
+
+/// Has a file in a second place, which a file system without links has twice.
+pub(super) fn link_or_copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    match fs_err::hard_link(from, to) {
+        Ok(()) => Ok(()),
+        Err(_) => fs_err::copy(from, to).map(|_| ()),
+    }
 }
 
 /// The same files with the same configuration have the same revision, wherever they came from.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use sensorium_embed::{BundleInfo, LoadOptions};
 use sensorium_types::Content;
 
-use super::add::{Staged, write_synced};
+use super::add::{Staged, link_or_copy, write_synced};
 use super::library::{ADDING, BUILT_IN, load};
 use super::{Models, ModelsError};
 
@@ -44,10 +44,7 @@ impl Models {
         members: &[JoinModel],
         built_in: BuiltIn,
     ) -> Result<JoinedModel, ModelsError> {
-        let place = self.place(name)?;
-        if place.exists() {
-            return Err(ModelsError::Exists { name: name.to_owned() });
-        }
+        let place = self.free_place(name)?;
         let io = |action| move |source| ModelsError::Io { action, source };
         let root = self.swept().map_err(io("make the folder of models"))?;
         let staged = Staged(root.join(format!("{ADDING}{name}-{}", std::process::id())));
@@ -109,8 +106,8 @@ fn link_all(from: &Path, to: &Path) -> std::io::Result<()> {
         let (file, place) = (entry.path(), to.join(entry.file_name()));
         if entry.file_type()?.is_dir() {
             link_all(&file, &place)?;
-        } else if !place.exists() && fs_err::hard_link(&file, &place).is_err() {
-            fs_err::copy(&file, &place)?;
+        } else if !place.exists() {
+            link_or_copy(&file, &place)?;
             fs_err::File::open(&place)?.sync_all()?;
         }
     }

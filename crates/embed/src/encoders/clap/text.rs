@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 use candle_nn::Module;
-use sensorium_kernels::{Activation, l2_normalize};
+use sensorium_kernels::Activation;
 use sensorium_types::Modality;
 
 use super::super::chunks::chunks;
-use super::super::{finite, wrong_batch};
+use super::super::{unit_rows, wrong_batch};
 use super::config::RobertaConfig;
 use super::projection::{Projection, no_part_of_text};
 use crate::layers::{Bits, LayerNorm, Linear, PostNormTransformer, matrix, rows_of};
@@ -120,15 +120,7 @@ impl RobertaEncoder {
         let x = self.blocks.forward_seen(x, &lengths, seen)?;
         let firsts = rows_of(&x.index_select(&Tensor::new(firsts, &Device::Cpu)?, 0)?)?;
         let pooled: Vec<f32> = self.pooler.apply(&firsts).into_iter().map(f32::tanh).collect();
-        self.projection
-            .apply(&pooled)
-            .chunks_exact(self.dim)
-            .map(|vector| {
-                let mut vector = vector.to_vec();
-                l2_normalize(&mut vector);
-                finite(Modality::Text, vector)
-            })
-            .collect()
+        unit_rows(Modality::Text, &self.projection.apply(&pooled), self.dim)
     }
 
     /// What leaves the embedding and each block for these tokens, and their vector: for tests.

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use sensorium_kernels::l2_normalize;
 use sensorium_types::Modality;
 
 use super::super::chunks::chunks;
-use super::super::{finite, wrong_batch};
+use super::super::{unit_rows, wrong_batch};
 use super::config::{TextPool, VitTextConfig};
 use super::image::projection;
 use super::names::{TextNames, no_part_of_text};
@@ -130,15 +129,7 @@ impl VitTextEncoder {
             pooled.extend(own.iter().skip(item.at * d).take(d));
             rest = after;
         }
-        self.projection
-            .apply(&self.norm.apply(&pooled))
-            .chunks_exact(self.dim)
-            .map(|vector| {
-                let mut vector = vector.to_vec();
-                l2_normalize(&mut vector);
-                finite(Modality::Text, vector)
-            })
-            .collect()
+        unit_rows(Modality::Text, &self.projection.apply(&self.norm.apply(&pooled)), self.dim)
     }
 
     /// What leaves the embedding and each block for these tokens, and their vector: for tests.
