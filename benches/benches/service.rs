@@ -2,7 +2,8 @@
 //! turns, with and without filters, and how long a server takes from its start to its first answer.
 //!
 //! `SENSORIUM_BENCH_ASSETS` sets the size of the large collection (default 150,000), `SENSORIUM_BENCH_KEEP` a folder in which the
-//! collections are kept for the next run. Both hold what `mixed.rs` tells.
+//! collections are kept for the next run, `SENSORIUM_BENCH_BUNDLE` that of another bundle, which may have several spaces. Both hold
+//! what `mixed.rs` tells.
 
 #![expect(clippy::expect_used, reason = "a bench stops at its first error")]
 

@@ -9,7 +9,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sensorium_embed::{Bundle, LoadOptions, StaticFiles};
+use sensorium_embed::{Bundle, FolderFiles, LoadOptions, StaticFiles};
 use sensorium_engine::{Access, Cancel, Engine, EngineConfig};
 use sensorium_media::{EncoderSpec, Limits, MediaPool, PoolConfig};
 use sensorium_store_embedded::Embedded;
@@ -98,13 +98,22 @@ pub fn median(mut times: Vec<f64>) -> f64 {
     times.get(times.len() / 2).copied().unwrap_or(0.0)
 }
 
-/// The default bundle.
+/// The folder of the bundle of `SENSORIUM_BENCH_BUNDLE`, if it is set: that of a model that was added or joined.
+pub fn bundle_folder() -> Option<PathBuf> {
+    std::env::var_os("SENSORIUM_BENCH_BUNDLE").map(PathBuf::from)
+}
+
+/// The bundle in [`bundle_folder`], else the default one.
 ///
 /// # Panics
 /// If it does not load.
 pub fn bundle() -> Arc<Bundle> {
-    Bundle::load(StaticFiles(sensorium_mini::files()), LoadOptions { threads: THREADS })
-        .expect("the bundle loads")
+    let options = LoadOptions { threads: THREADS };
+    let bundle = match bundle_folder() {
+        Some(folder) => Bundle::load(FolderFiles(folder), options),
+        None => Bundle::load(StaticFiles(sensorium_mini::files()), options),
+    };
+    bundle.expect("the bundle loads")
 }
 
 /// The program that decodes, from `SENSORIUM_BIN`.

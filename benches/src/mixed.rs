@@ -9,7 +9,7 @@ use std::sync::Arc;
 use sensorium_embed::Bundle;
 use sensorium_index::{Database, OpenOptions};
 use sensorium_types::{
-    AssetId, AssetRecord, Change, MediaPolicy, Modality, Payload, PointRecord, SourceKey, SourceRow,
+    AssetId, AssetRecord, Change, Content, MediaPolicy, Modality, Payload, PointRecord, SourceKey, SourceRow,
     SourceState, SpaceInfo, Track,
 };
 use serde_json::json;
@@ -41,7 +41,9 @@ pub fn fill(data: &Path, assets: usize, bundle: &Arc<Bundle>) {
     let space = bundle.space();
     let database = Database::open(data, OpenOptions::default()).expect("opens").with_hubs(bundle.hubs());
     let collection = database.create_or_open("default", &space).expect("creates");
-    let mut makers = [1, 2, 3, 4].map(|seed| Contents::new(seed, space.dim));
+    let kinds = [Content::Image, Content::Audio, Content::Text, Content::Text];
+    let mut seeds = 1..;
+    let mut makers = kinds.map(|content| Contents::new(seeds.next().unwrap_or_default(), &space, content));
     let (_, ingest) = timed(|| {
         for start in (0..assets).step_by(COMMIT) {
             let numbers = start..assets.min(start + COMMIT);
@@ -66,19 +68,34 @@ fn normal(random: &mut Random) -> f32 {
     random.normal() * 3.0_f32.sqrt()
 }
 
-/// Vectors of one content.
-struct Contents {
+/// Vectors of one content: what it has in each space in which it lies.
+struct Contents(Vec<InSpace>);
+
+impl Contents {
+    fn new(seed: u64, space: &SpaceInfo, content: Content) -> Self {
+        let spaces = space.places(content).into_iter();
+        Self(spaces.map(|(space, place)| InSpace::new(seed + 4 * space as u64, place.len())).collect())
+    }
+
+    /// A vector of length 1.
+    fn vector(&mut self) -> Vec<f32> {
+        normalized(self.0.iter_mut().flat_map(InSpace::vector).collect())
+    }
+}
+
+/// Vectors of one content in one space.
+struct InSpace {
     random: Random,
     mean: Vec<f32>,
     spread: Vec<f32>,
 }
 
-impl Contents {
+impl InSpace {
     fn new(seed: u64, dim: usize) -> Self {
         let mut random = Random(seed);
         let mean = (0..dim).map(|_| normal(&mut random) * 0.1).collect();
         // The axes take turns, so that each content has its own first ones.
-        #[expect(clippy::cast_possible_truncation, reason = "four seeds")]
+        #[expect(clippy::cast_possible_truncation, reason = "a few seeds")]
         let spread =
             (0..dim).map(|at| ((at + seed as usize * 7) % dim + 1) as f32).map(|at| at.powf(-0.5)).collect();
         Self { random, mean, spread }

@@ -10,7 +10,7 @@ use sensorium_client::Client;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::worker_program;
+use crate::{bundle_folder, worker_program};
 
 /// A server of a data folder on a free port, killed at the end.
 #[derive(Debug)]
@@ -34,14 +34,13 @@ impl Server {
     /// # Panics
     /// If it does not start.
     pub fn start_with(data: &Path, more: &[&str]) -> Self {
-        let mut child = Command::new(worker_program())
-            .args(["serve", "--listen", "127.0.0.1:0", "--json", "--data"])
-            .arg(data)
-            .args(more)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the server starts");
+        let mut command = Command::new(worker_program());
+        command.args(["serve", "--listen", "127.0.0.1:0", "--json", "--data"]).arg(data).args(more);
+        if let Some(folder) = bundle_folder() {
+            command.arg("--bundle").arg(folder);
+        }
+        let mut child =
+            command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the server starts");
         let mut first = String::new();
         BufReader::new(child.stdout.take().expect("piped")).read_line(&mut first).expect("a line");
         let ready: serde_json::Value = serde_json::from_str(&first).expect("the server is ready");

@@ -126,9 +126,10 @@ impl Context {
         let queries = Gate::new(settings.max_queries, "queries");
         let streams = Gate::new(settings.max_ingest_streams, "ingest streams");
         let background = Background::default();
-        let metrics = Arc::default();
+        let metrics = Arc::<Metrics>::default();
         let uploads = Uploads::new(engine.data_dir(), engine.max_media_bytes());
-        let fetching = Fetching::new(&settings, (engine.data_dir(), &uploads), stopping.clone());
+        let from = (engine.data_dir(), &uploads);
+        let fetching = Fetching::new(&settings, from, Arc::clone(&metrics), stopping.clone());
         let watches = Arc::new(Semaphore::new(MAX_WATCHES));
         let (ended, _) = broadcast::channel(TOLD_OF_ENDED);
         let shared = Shared {

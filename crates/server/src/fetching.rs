@@ -4,7 +4,7 @@
 //! and who is asked, a matter of strangers.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sensorium_api::v1::media_input::Source;
 use sensorium_api::{ConvertError, Fault, v1};
@@ -15,6 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use crate::Settings;
 use crate::access::check_scope;
 use crate::calls::Scope;
+use crate::metrics::Metrics;
 use crate::stopping::stopped;
 use crate::uploads::Uploads;
 
@@ -26,6 +27,7 @@ pub(crate) struct Fetching {
     limits: Limits,
     places: Arc<Semaphore>,
     uploads: Uploads,
+    metrics: Arc<Metrics>,
     stopping: watch::Receiver<bool>,
 }
 
@@ -59,6 +61,7 @@ impl Fetching {
     pub(crate) fn new(
         settings: &Settings,
         (data_dir, uploads): (&std::path::Path, &Uploads),
+        metrics: Arc<Metrics>,
         stopping: watch::Receiver<bool>,
     ) -> Self {
         let policy = Policy {
@@ -75,6 +78,7 @@ impl Fetching {
             limits,
             places: Arc::new(Semaphore::new(settings.max_fetches)),
             uploads: uploads.clone(),
+            metrics,
             stopping,
         }
     }
@@ -134,22 +138,57 @@ impl Fetching {
     /// Fetches one; gives the name of its upload.
     async fn fetch(&self, client: &Client, address: Address) -> Result<String, Fault> {
         let shown = address.to_string();
-        let failed = |error: FetchError| {
-            tracing::info!(address = %shown, %error, "not fetched");
-            fault(&error)
+        let mut counted = Counted::begin(&self.metrics);
+        let fetched = self.receive(client, address, &mut counted.bytes).await;
+        counted.outcome = match &fetched {
+            Ok(_) => {
+                tracing::info!(address = %shown, bytes = counted.bytes, "fetched");
+                "fetched"
+            }
+            Err(fault) => {
+                tracing::info!(address = %shown, error = %fault.message, "not fetched");
+                if fault.kind == ErrorKind::PermissionDenied { "refused" } else { "failed" }
+            }
         };
+        fetched
+    }
+
+    /// Receives what lies at an address as an upload, and counts its bytes as they come.
+    async fn receive(&self, client: &Client, address: Address, bytes: &mut u64) -> Result<String, Fault> {
+        let shown = address.to_string();
         let request = Request { address, bearer: None, limits: self.limits };
-        let mut download = client.get(request).await.map_err(failed)?;
+        let mut download = client.get(request).await.map_err(|error| fault(&error))?;
         let mut receiving = self.uploads.open(download.total())?;
-        while let Some(piece) = download.next().await.map_err(failed)? {
+        while let Some(piece) = download.next().await.map_err(|error| fault(&error))? {
             receiving.take(&piece).await?;
+            *bytes = download.received();
         }
         if download.received() == 0 {
             return Err(Fault::new(ErrorKind::FailedPrecondition, format!("{shown} has no bytes")));
         }
         let (id, _) = receiving.finish(None).await?;
-        tracing::info!(address = %shown, bytes = download.received(), "fetched");
         Ok(id)
+    }
+}
+
+/// A fetch that is counted when it ends, also where its caller has left.
+#[derive(Debug)]
+struct Counted<'a> {
+    metrics: &'a Metrics,
+    begun: Instant,
+    bytes: u64,
+    outcome: &'static str,
+}
+
+impl<'a> Counted<'a> {
+    fn begin(metrics: &'a Metrics) -> Self {
+        Self { metrics, begun: Instant::now(), bytes: 0, outcome: "left" }
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.metrics.fetch(self.outcome, self.bytes, self.begun.elapsed());
     }
 }
 

@@ -143,6 +143,18 @@ async fn items_by_address_are_fetched_from_allowed_places_and_nothing_of_them_st
     assert_eq!(query.problem(), (400, "INVALID_ARGUMENT".to_owned()));
     assert!(query.text().contains("nothing is fetched inside a query"), "{}", query.text());
     assert_eq!(uploads(&server), 0);
+
+    // Three files and one vector came, of 9 + 9 + 11 + 9 bytes; what no address reads as was never asked for.
+    let metrics = ask_with(server.address, "GET /metrics", &[], b"").await.text();
+    for line in [
+        "sensorium_fetches_total{outcome=\"fetched\"} 4",
+        "sensorium_fetches_total{outcome=\"refused\"} 6",
+        "sensorium_fetches_total{outcome=\"failed\"} 3",
+        "sensorium_fetched_bytes_total 38",
+        "sensorium_fetch_seconds_count 13",
+    ] {
+        assert!(metrics.lines().any(|known| known == line), "{line}\n{metrics}");
+    }
     server.end().await;
 }
 

@@ -154,11 +154,13 @@ pub(super) async fn hits(store: &Arc<dyn Store>, rows: Vec<Row>) -> Result<Vec<H
     assets.dedup();
     let mut shown: HashMap<AssetId, Shown> = HashMap::with_capacity(assets.len());
     for batch in assets.chunks(PATHS_A_LOOK) {
-        let stored = store.get(batch, false).await?;
-        let batch = blocking("look at paths", move || {
-            Ok(stored.into_iter().flatten().map(Shown::new).collect::<Vec<_>>())
-        })
-        .await?;
+        let stored: Vec<StoredAsset> = store.get(batch, false).await?.into_iter().flatten().collect();
+        let show = move |stored: Vec<StoredAsset>| stored.into_iter().map(Shown::new).collect::<Vec<_>>();
+        // A disk may be slow to answer; assets that came in as bytes ask none.
+        let batch = match stored.iter().all(|stored| stored.paths.is_empty()) {
+            true => show(stored),
+            false => blocking("look at paths", move || Ok(show(stored))).await?,
+        };
         shown.extend(batch.into_iter().map(|shown| (shown.asset.clone(), shown)));
     }
     let mut hits = Vec::with_capacity(rows.len());

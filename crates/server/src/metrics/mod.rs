@@ -64,6 +64,9 @@ pub(crate) struct Metrics {
     bytes: Gauge,
     items: Family<Outcome, Counter>,
     rejected: Family<Reason, Counter>,
+    fetches: Family<Outcome, Counter>,
+    fetched_bytes: Counter,
+    fetch_seconds: Histogram,
 }
 
 impl Default for Metrics {
@@ -89,7 +92,25 @@ impl Default for Metrics {
         registry.register("ingest_items", "Items of ingest, by what became of them", items.clone());
         let rejected = Family::default();
         registry.register("rejected", "Requests that were turned away", rejected.clone());
-        Self { registry, calls, seconds, stages, in_flight, bytes, items, rejected }
+        let fetches = Family::default();
+        registry.register("fetches", "Media named by address, by what became of them", fetches.clone());
+        let fetched_bytes = Counter::default();
+        registry.register("fetched_bytes", "Bytes of such media that came", fetched_bytes.clone());
+        let fetch_seconds = histogram();
+        registry.register("fetch_seconds", "Time until such media came, or did not", fetch_seconds.clone());
+        Self {
+            registry,
+            calls,
+            seconds,
+            stages,
+            in_flight,
+            bytes,
+            items,
+            rejected,
+            fetches,
+            fetched_bytes,
+            fetch_seconds,
+        }
     }
 }
 
@@ -139,6 +160,13 @@ impl Metrics {
         self.items.get_or_create(&Outcome { outcome }).inc();
     }
 
+    /// Counts a medium that was named by its address, and the bytes that came of it.
+    pub(crate) fn fetch(&self, outcome: &'static str, bytes: u64, took: Duration) {
+        self.fetches.get_or_create(&Outcome { outcome }).inc();
+        self.fetched_bytes.inc_by(bytes);
+        self.fetch_seconds.observe(took.as_secs_f64());
+    }
+
     /// Everything, in the text form of Prometheus.
     pub(crate) fn text(&self, scrape: Scrape) -> String {
         let mut text = String::new();
@@ -165,6 +193,7 @@ mod tests {
         metrics.end("QueryService/Query", "OK", Duration::from_millis(3));
         metrics.reject("origin");
         metrics.item("indexed");
+        metrics.fetch("fetched", 42, Duration::from_millis(3));
         metrics.query(&[StageTime { stage: "search".into(), seconds: 0.001 }]);
         let text = metrics.text(Scrape::default());
         for line in [
@@ -173,6 +202,9 @@ mod tests {
             "sensorium_call_seconds_count{method=\"QueryService/Query\"} 1",
             "sensorium_rejected_total{reason=\"origin\"} 1",
             "sensorium_ingest_items_total{outcome=\"indexed\"} 1",
+            "sensorium_fetches_total{outcome=\"fetched\"} 1",
+            "sensorium_fetched_bytes_total 42",
+            "sensorium_fetch_seconds_count 1",
             "sensorium_query_stage_seconds_count{stage=\"search\"} 1",
         ] {
             assert!(text.lines().any(|known| known == line), "{line}\n{text}");
