@@ -69,9 +69,12 @@ fn weights_that_were_never_trained_are_refused_unless_taken_unchecked() {
         (&"CLIP".into(), &12.into(), &24.into())
     );
     assert_eq!(added[0]["calibration"].as_array().map(Vec::len), Some(4));
+    assert!(added[0]["band"].is_null(), "nothing is published of a model of these sizes");
     let again = sensorium.run(&["models", "add", folder, "--name", "tiny", "--unchecked"]).expect_code(1);
     assert!(again.stderr.contains("already"), "{}", again.stderr);
     sensorium.run(&["models", "add", folder, "--name", "../tiny", "--unchecked"]).expect_code(1);
+    let said = sensorium.run(&["models", "add", folder, "--name", "other", "--unchecked"]).expect_code(0);
+    assert!(said.stdout.contains("no band is published for it"), "{}", said.stdout);
     let bare = sensorium.run(&["search", "a", "--bundle", folder]).expect_code(2);
     assert!(bare.stderr.contains("models add"), "{}", bare.stderr);
     let unknown = sensorium.run(&["search", "a", "--bundle", "nothing"]).expect_code(2);
