@@ -71,7 +71,9 @@ mod tests {
                 "tokenizer.json" => {
                     let root = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs this");
                     let golden = "../../tests/golden/vit/clip-f32/tokenizer.json";
-                    return Ok(fs_err::read(std::path::PathBuf::from(root).join(golden)).expect("a file").into());
+                    return Ok(fs_err::read(std::path::PathBuf::from(root).join(golden))
+                        .expect("a file")
+                        .into());
                 }
                 _ => return Err(EmbedError::MissingFile { name: name.to_owned() }),
             };

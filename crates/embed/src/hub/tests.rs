@@ -110,7 +110,7 @@ pub(super) fn compare_states(what: &str, ours: &[Vec<f32>], expected: &[Vec<f32>
 
 #[test]
 fn every_layer_of_an_image_is_the_reference_s() {
-    for name in WHOLE.into_iter().chain(["clip-image-only"]) {
+    for name in WHOLE.into_iter().chain(["clip-image-only", "clip-trained"]) {
         let (model, mut golden) = (model(name), golden(name));
         let (states, vector) = image_tower(name, &model).seen(&golden.image());
         compare_states(name, &states, &golden.states("image.states"));
@@ -121,7 +121,7 @@ fn every_layer_of_an_image_is_the_reference_s() {
 
 #[test]
 fn every_layer_of_a_text_is_the_reference_s() {
-    for name in WHOLE.into_iter().chain(["clip-text-only"]) {
+    for name in WHOLE.into_iter().chain(["clip-text-only", "clip-trained"]) {
         let (model, mut golden) = (text_model(name), golden(name));
         let tower = text_tower(name, &model);
         for number in 0..golden.texts.len() {

@@ -13,7 +13,7 @@ use std::path::Path;
 use half::{bf16, f16};
 use safetensors::tensor::{Dtype, TensorView};
 
-use super::golden::{cosine, weights_of};
+use super::golden::{Golden, cosine, weights_of};
 use super::tests::{COSINE, compare_states, folder, golden, model, text_tower_of};
 use super::*;
 use crate::FolderFiles;
@@ -36,7 +36,7 @@ struct Tensor {
 
 type Tensors = BTreeMap<String, Tensor>;
 
-/// Which towers a file has.
+/// Which towers a file has; CLAP's hears what others see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Towers {
     Both,
@@ -69,9 +69,9 @@ impl Variant {
 }
 
 /// All weights of a golden folder.
-fn tensors_of(name: &str) -> Tensors {
+fn tensors_of(golden: &Path) -> Tensors {
     let mut tensors = Tensors::new();
-    for entry in fs_err::read_dir(folder(name)).unwrap() {
+    for entry in fs_err::read_dir(golden).unwrap() {
         let path = entry.unwrap().path();
         let file = path.file_name().unwrap().to_str().unwrap();
         if !file.ends_with(".safetensors") || file == "golden.safetensors" {
@@ -156,7 +156,11 @@ fn block(name: &str) -> String {
     .fold(name.to_owned(), |name, (from, to)| name.replace(from, to))
 }
 
-/// Buffers that older releases wrote.
+/// What the names of buffers end with that older releases wrote.
+const OLD_ENDS: [&str; 4] =
+    [".position_ids", ".token_type_ids", ".relative_position_index", ".num_batches_tracked"];
+
+/// Buffers of CLIP and SigLIP.
 fn old_buffers(open_clip: bool) -> Vec<(&'static str, Tensor)> {
     let longs = |shape: &[usize]| Tensor {
         dtype: Dtype::I64,
@@ -176,12 +180,17 @@ fn old_buffers(open_clip: bool) -> Vec<(&'static str, Tensor)> {
 
 /// Whether a file of these towers has a weight. Factors of the whole model are a part of the file of both alone.
 fn is_kept(name: &str, towers: Towers) -> bool {
-    let of_images = ["vision_model.", "visual_projection.", "visual."].iter().any(|start| name.starts_with(start));
+    let starts = ["vision_model.", "visual_projection.", "visual.", "audio_model.", "audio_projection."];
+    let of_images = starts.iter().any(|start| name.starts_with(start));
     match towers {
         Towers::Both => true,
         Towers::Image => of_images,
         Towers::Text => !of_images && !name.starts_with("logit_"),
     }
+}
+
+fn is_clap(tensors: &Tensors) -> bool {
+    tensors.keys().any(|name| name.starts_with("audio_model."))
 }
 
 /// Writes weights as a folder has them; gives the names of the files.
@@ -214,9 +223,9 @@ fn write(place: &Path, tensors: &Tensors, variant: Variant) -> Vec<String> {
 }
 
 /// A folder of a golden model in another form.
-fn folder_as(name: &str, described_by: &str, tensors: &Tensors, variant: Variant) -> (tempfile::TempDir, HubModel) {
+fn folder_as(described_by: &Path, tensors: &Tensors, variant: Variant) -> (tempfile::TempDir, HubModel) {
     let place = tempfile::tempdir().unwrap();
-    for entry in fs_err::read_dir(folder(described_by)).unwrap() {
+    for entry in fs_err::read_dir(described_by).unwrap() {
         let (path, file) = entry.map(|entry| (entry.path(), entry.file_name())).unwrap();
         let is_description = path.extension().is_some_and(|end| end == "json");
         if is_description && !file.to_string_lossy().contains(".index.") {
@@ -227,27 +236,32 @@ fn folder_as(name: &str, described_by: &str, tensors: &Tensors, variant: Variant
     if variant.widened {
         kept = kept.into_iter().map(|(name, tensor)| (name, widened(tensor))).collect();
     }
-    kept.retain(|name, _| !name.ends_with("position_ids") && is_kept(name, variant.towers));
+    kept.retain(|name, _| {
+        let is_old = OLD_ENDS.iter().any(|end| name.ends_with(end));
+        (variant.buffers || !is_old) && is_kept(name, variant.towers)
+    });
     if variant.buffers {
         let buffers = old_buffers(variant.open_clip).into_iter();
+        let buffers = buffers.filter(|(name, _)| !name.starts_with("vision") || !is_clap(tensors));
         let buffers = buffers.filter(|(name, _)| is_kept(name, variant.towers));
         kept.extend(buffers.map(|(name, tensor)| (name.to_owned(), tensor)));
     }
     let files = write(place.path(), &kept, variant);
-    let model = if name == "open-clip-siglip-f16" {
+    let model = if described_by.ends_with("open-clip-siglip-f16") {
         // Which has its sizes from the test alone.
-        HubModel { weights: files.clone(), ..model(name) }
+        HubModel { weights: files.clone(), ..model("open-clip-siglip-f16") }
     } else {
-        HubModel::read(&FolderFiles(place.path().to_owned())).unwrap_or_else(|error| panic!("{name}, {variant:?}: {error}"))
+        let read = HubModel::read(&FolderFiles(place.path().to_owned()));
+        read.unwrap_or_else(|error| panic!("{described_by:?}, {variant:?}: {error}"))
     };
-    assert_eq!(model.weights, files, "{name}, {variant:?}");
+    assert_eq!(model.weights, files, "{described_by:?}, {variant:?}");
     (place, model)
 }
 
 /// Both towers, where they are there, compute what the reference of the golden folder did; the other one is missed by its name.
 fn check(name: &str, described_by: &str, tensors: &Tensors, variant: Variant) {
     let what = format!("{name}, {variant:?}");
-    let (place, model) = folder_as(name, described_by, tensors, variant);
+    let (place, model) = folder_as(&folder(described_by), tensors, variant);
     let mut golden = golden(name);
     let (config, view) = model.image.as_ref().unwrap();
     let levels = Levels::new(view.rescale, view.mean, view.deviation);
@@ -278,10 +292,48 @@ fn check(name: &str, described_by: &str, tensors: &Tensors, variant: Variant) {
     }
 }
 
+/// The same of CLAP.
+fn check_clap(name: &str, tensors: &Tensors, variant: Variant) {
+    let what = format!("{name}, {variant:?}");
+    let (place, model) = folder_as(&clap_tests::folder(name), tensors, variant);
+    let mut golden = clap_tests::golden(name);
+    let audio = clap_tests::audio_tower_of(place.path(), &model);
+    if variant.towers == Towers::Text {
+        assert!(matches!(audio, Err(EmbedError::MissingWeight { .. })), "{what}: {audio:?}");
+    } else {
+        let tower = audio.unwrap_or_else(|error| panic!("{what}: {error}"));
+        let (states, vector) = tower.seen(&Golden::clips()[0]);
+        clap_tests::compare_states(&what, &states, &golden.numbered_states("audio.0.states"));
+        assert!(cosine(&vector, golden.clip_vector(0)) >= COSINE, "{what}");
+    }
+    let text = clap_tests::text_tower_of(place.path(), &model);
+    if variant.towers == Towers::Image {
+        assert!(matches!(text, Err(EmbedError::MissingWeight { .. })), "{what}: {text:?}");
+        return;
+    }
+    let (states, vector) = text.unwrap_or_else(|error| panic!("{what}: {error}")).seen(golden.ids(0));
+    clap_tests::compare_states(&what, &states, &golden.numbered_states("text.0.states"));
+    assert!(cosine(&vector, golden.floats("text.0.vector")) >= COSINE, "{what}");
+    if variant.towers == Towers::Both {
+        model.check(&FolderFiles(place.path().to_owned())).unwrap_or_else(|error| panic!("{what}: {error}"));
+    }
+}
+
+#[test]
+fn every_form_of_clap_computes_what_the_reference_does() {
+    for name in clap_tests::WHOLE {
+        let tensors = tensors_of(&clap_tests::folder(name));
+        assert!(tensors.keys().any(|name| OLD_ENDS.iter().any(|end| name.ends_with(end))), "{name}");
+        for variant in Variant::all(false) {
+            check_clap(name, &tensors, variant);
+        }
+    }
+}
+
 #[test]
 fn every_form_of_transformers_computes_what_the_reference_does() {
     for name in HF {
-        let tensors = tensors_of(name);
+        let tensors = tensors_of(&folder(name));
         for variant in Variant::all(false) {
             check(name, name, &tensors, variant);
         }
@@ -291,14 +343,14 @@ fn every_form_of_transformers_computes_what_the_reference_does() {
 #[test]
 fn every_form_of_open_clip_computes_what_the_reference_does() {
     for name in OPEN_CLIP {
-        let tensors = tensors_of(name);
+        let tensors = tensors_of(&folder(name));
         for variant in Variant::all(true) {
             check(name, name, &tensors, variant);
         }
     }
     // Of which open_clip wrote no golden folder: the same network by its names.
-    let tensors = as_open_clip(&tensors_of("clip-f16-shards"));
-    assert!(tensors.keys().eq(tensors_of("open-clip-f32").keys()), "as open_clip calls them");
+    let tensors = as_open_clip(&tensors_of(&folder("clip-f16-shards")));
+    assert!(tensors.keys().eq(tensors_of(&folder("open-clip-f32")).keys()), "as open_clip calls them");
     assert!(tensors.values().any(|tensor| tensor.dtype == Dtype::F16));
     for variant in Variant::all(true) {
         check("clip-f16-shards", "open-clip-f32", &tensors, variant);
@@ -309,7 +361,7 @@ fn every_form_of_open_clip_computes_what_the_reference_does() {
 #[should_panic(expected = "layer 2")]
 fn weights_that_changed_in_one_number_are_seen() {
     // The comparison can fail: one number of the last layer is another.
-    let mut tensors = tensors_of("open-clip-f32");
+    let mut tensors = tensors_of(&folder("open-clip-f32"));
     let tensor = tensors.get_mut("visual.transformer.resblocks.1.mlp.c_proj.weight").unwrap();
     tensor.data[..4].copy_from_slice(&3f32.to_le_bytes());
     let variant =

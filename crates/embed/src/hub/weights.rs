@@ -106,10 +106,10 @@ pub(super) fn named(files: &dyn BundleFiles) -> Result<Named, EmbedError> {
     if let Some(named) = safe(files)? {
         return Ok(named);
     }
-    if let Some((_, PickledWeights { files: pickled, .. })) = pickled(files)? {
+    if let Some((names, has_index)) = has_pickled(files) {
         let what = "its weights are pickled, which makes them a program: `--allow-pickle` of `models pull` and `models add` reads \
                     them without running it and keeps them as safetensors; or take a revision of the model with safetensors";
-        return Err(fault(pickled.first().map_or("pytorch_model.bin", String::as_str), what));
+        return Err(fault(if has_index { names.pickled_index } else { names.pickled }, what));
     }
     let has = |name: &str| files.open(name).is_ok();
     let [first, ..] = &LAYOUTS;
@@ -121,7 +121,7 @@ pub(super) fn named(files: &dyn BundleFiles) -> Result<Named, EmbedError> {
 /// The files that are no pickles.
 fn safe(files: &dyn BundleFiles) -> Result<Option<Named>, EmbedError> {
     let has = |name: &str| files.open(name).is_ok();
-    for Names { layout, config, whole, index, .. } in LAYOUTS.iter().filter(|names| has(names.config)) {
+    for Names { layout, whole, index, .. } in LAYOUTS.iter().filter(|names| has(names.config)) {
         if has(index) {
             let files = shards(files, index, SUFFIX)?;
             return Ok(Some(Named { layout: *layout, files, index: Some(index) }));
@@ -139,20 +139,21 @@ pub(super) fn pickled(files: &dyn BundleFiles) -> Result<Option<(Named, PickledW
     if safe(files)?.is_some() {
         return Ok(None);
     }
+    let Some((names, has_index)) = has_pickled(files) else { return Ok(None) };
+    let Names { layout, whole, pickled, pickled_index, .. } = *names;
+    let found = match has_index {
+        true => shards(files, pickled_index, PICKLED_SUFFIX)?,
+        false => vec![pickled.to_owned()],
+    };
+    let named = Named { layout, files: vec![whole.to_owned()], index: None };
+    Ok(Some((named, PickledWeights { files: found, becomes: whole })))
+}
+
+/// The layout of which there are pickled files, and whether an index names them; no file is read.
+fn has_pickled(files: &dyn BundleFiles) -> Option<(&'static Names, bool)> {
     let has = |name: &str| files.open(name).is_ok();
-    for names in LAYOUTS.iter().filter(|names| has(names.config)) {
-        let Names { layout, whole, pickled, pickled_index, .. } = names;
-        let found = if has(pickled_index) {
-            shards(files, pickled_index, PICKLED_SUFFIX)?
-        } else if has(pickled) {
-            vec![(*pickled).to_owned()]
-        } else {
-            continue;
-        };
-        let named = Named { layout: *layout, files: vec![(*whole).to_owned()], index: None };
-        return Ok(Some((named, PickledWeights { files: found, becomes: whole })));
-    }
-    Ok(None)
+    let found = |names: &&Names| has(names.config) && (has(names.pickled_index) || has(names.pickled));
+    LAYOUTS.iter().find(found).map(|names| (names, has(names.pickled_index)))
 }
 
 /// The files that an index names.

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use sensorium_embed::{Bundle, FileBytes, FolderFiles, HubBundle, HubModel, KnownBand, LoadOptions, Measured};
+use sensorium_embed::{
+    Bundle, FileBytes, FolderFiles, HubBundle, HubModel, KnownBand, LoadOptions, Measured,
+};
 use sensorium_media::{Limits, PoolConfig};
 use sensorium_types::{Calibration, Content, Modality};
 
