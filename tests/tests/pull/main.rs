@@ -1,6 +1,8 @@
 //! Models of a hub, from outside: judged by their headers, pulled whole, taken up after whatever ended it. The hub is one of this process,
 //! its model a small one of random weights (`training/golden_vit.py`).
 
+mod package;
+mod pickled;
 mod server;
 mod trouble;
 
@@ -23,6 +25,7 @@ fn run(sensorium: &Sensorium, hub: &Hub, args: &[&str]) -> Finished {
 fn run_with(sensorium: &Sensorium, hub: &Hub, args: &[&str], key: Option<&str>) -> Finished {
     let mut command = sensorium.command(&[&["models"], args].concat());
     command.env("HF_ENDPOINT", &hub.endpoint).env_remove("HF_TOKEN");
+    command.env("PIP_INDEX_URL", format!("{}/simple/", hub.endpoint));
     if let Some(key) = key {
         command.env("HF_TOKEN", key);
     }

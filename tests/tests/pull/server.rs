@@ -39,6 +39,8 @@ pub(crate) struct Behaviour {
     pub(crate) leads_to: Option<String>,
     /// The list of files has neither sizes nor hashes, as some mirrors'.
     pub(crate) bare_list: bool,
+    /// The page of a package is JSON.
+    pub(crate) json_page: bool,
     /// Files come of this commit.
     pub(crate) other_commit: Option<&'static str>,
 }
@@ -174,6 +176,7 @@ fn answer(shared: &Shared, mut stream: TcpStream, at_cdn: bool) -> std::io::Resu
     match (at_cdn, asked.path.split_once("/resolve/")) {
         (true, _) => large(shared, stream, &asked),
         (false, Some(_)) => resolve(shared, stream, &asked),
+        (false, None) if asked.path.starts_with("/simple/") => page(shared, stream, &asked),
         (false, None) => list(shared, stream, &asked),
     }
 }
@@ -219,6 +222,41 @@ fn list(shared: &Shared, mut stream: TcpStream, asked: &Asked) -> std::io::Resul
         "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     )
+}
+
+/// What a package is called, as addresses have it.
+pub(crate) const PROJECT: &str = "tiny-model";
+
+/// The page of a package: its wheels lie in the place of large files.
+fn page(shared: &Shared, mut stream: TcpStream, asked: &Asked) -> std::io::Result<()> {
+    let state = shared.lock();
+    if asked.path != format!("/simple/{PROJECT}/") {
+        return nothing(&mut stream);
+    }
+    let cdn = state.cdn.expect("there is one");
+    let wheels = state.files.iter().filter(|(name, _)| name.ends_with(".whl"));
+    let rows: Vec<(String, String, usize)> = wheels
+        .map(|(name, bytes)| {
+            (name.clone(), format!("http://{cdn}/blob/{name}?Signature=secret"), bytes.len())
+        })
+        .collect();
+    let hash = |name: &str| sha256(state.files.get(name).expect("a wheel"));
+    let body = if state.behaviour.json_page {
+        let files: Vec<Value> = rows
+            .iter()
+            .map(|(name, link, bytes)| json!({ "filename": name, "url": link, "size": bytes, "hashes": { "sha256": hash(name) } }))
+            .collect();
+        json!({ "meta": { "api-version": "1.1" }, "name": PROJECT, "files": files }).to_string()
+    } else {
+        let bare = state.behaviour.bare_list;
+        let fragment = |name: &str| if bare { String::new() } else { format!("#sha256={}", hash(name)) };
+        let anchor = |(name, link, _): &(String, String, usize)| {
+            format!("<a href=\"{link}{}\">{name}</a><br/>\n", fragment(name))
+        };
+        format!("<!DOCTYPE html><html><body>{}</body></html>", rows.iter().map(anchor).collect::<String>())
+    };
+    drop(state);
+    write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len())
 }
 
 fn is_large(name: &str) -> bool {

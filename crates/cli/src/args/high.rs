@@ -9,7 +9,7 @@ use sensorium_engine::{
     Access, BUILT_IN, DEFAULT_COLLECTION, Engine, EngineConfig, FindBundle, Models, Served, ServerInfo,
     served, stored_space,
 };
-use sensorium_hub::{Hub, PUBLIC_HUB, Token};
+use sensorium_hub::{Hub, Index, PUBLIC_HUB, PUBLIC_INDEX, Token};
 use sensorium_media::Limits;
 use sensorium_store_embedded::Embedded;
 
@@ -47,6 +47,8 @@ pub(crate) struct Setting {
     pub(crate) hub: Option<String>,
     /// The key for it.
     pub(crate) hub_token: Option<Token>,
+    /// The index of packages that was named.
+    pub(crate) package_index: Option<String>,
 }
 
 /// Who answers a command.
@@ -84,6 +86,7 @@ impl Setting {
             home: environment.home.clone(),
             hub: environment.hub.clone(),
             hub_token: environment.hub_token.clone(),
+            package_index: environment.package_index.clone(),
         })
     }
 
@@ -174,6 +177,14 @@ impl Setting {
     /// If its address is none.
     pub(crate) fn model_hub(&self) -> anyhow::Result<Hub> {
         Ok(Hub::new(self.hub.as_deref().unwrap_or(PUBLIC_HUB), self.hub_token.clone())?)
+    }
+
+    /// The index of packages.
+    ///
+    /// # Errors
+    /// If its address is none.
+    pub(crate) fn package_index(&self) -> anyhow::Result<Index> {
+        Ok(Index::new(self.package_index.as_deref().unwrap_or(PUBLIC_INDEX))?)
     }
 
     /// Where the bundle lies that was named, else the default one; `None` for the one built in.

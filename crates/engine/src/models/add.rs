@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use sensorium_embed::{Bundle, FileBytes, FolderFiles, HubBundle, HubModel, LoadOptions, Measured};
+use sensorium_embed::{
+    Bundle, FileBytes, FolderFiles, HubBundle, HubModel, KnownBand, LoadOptions, Measured,
+};
 use sensorium_media::{Limits, PoolConfig};
 use sensorium_types::{Calibration, Content, Modality};
 
@@ -72,6 +74,18 @@ pub struct AddedModel {
     pub ranks: Option<Ranks>,
     /// Mean and deviation of random pairs.
     pub calibration: Vec<(Content, Content, Calibration)>,
+    /// What is published of the model's cosines; `None` where nothing is.
+    pub band: Option<KnownBand>,
+}
+
+impl AddedModel {
+    /// The mean cosine of texts and images, or sounds, that do not belong together; `None` for a lone tower.
+    pub fn random_mean(&self) -> Option<f32> {
+        let across = |(query, content, _): &&(Content, Content, Calibration)| {
+            *query == Content::Text && *content != Content::Text
+        };
+        self.calibration.iter().find(across).map(|(_, _, calibration)| calibration.mean)
+    }
 }
 
 /// A folder that goes with whoever made it, unless it was moved to its place.
@@ -150,6 +164,7 @@ impl Models {
             folder: place,
             ranks,
             calibration: measured.calibration,
+            band: model.known_band(),
         })
     }
 }

@@ -2,26 +2,31 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `mod.rs` | what is here: shown, listed, tried, added, removed |
+//! | `mod.rs` | what is here: shown, listed, tried, joined, removed |
+//! | `add.rs` | a folder as the hub lays it out is added |
+//! | `pull.rs` | one of a hub or an index of packages, or several joined |
+//! | `coming.rs` | a model on its way from elsewhere |
 //! | `hub.rs` | what a hub has: judged by its headers, pulled |
+//! | `package.rs` | what is in packages of an index |
 
+mod add;
+mod coming;
 mod hub;
+mod package;
+mod pull;
 
 use std::path::Path;
 
 use anyhow::Context as _;
 use sensorium_embed::{BundleFiles as _, BundleInfo, FolderFiles, HubModel, HubsInfo};
-use sensorium_engine::{
-    AddModel, AddedModel, BUILT_IN, JoinModel, JoinedModel, ListedModel, Models as Library, READY, ReadyModel,
-};
-use sensorium_types::Calibration;
+use sensorium_engine::{BUILT_IN, JoinModel, JoinedModel, ListedModel, Models as Library, READY, ReadyModel};
 use serde_json::{Value, json};
 
 use crate::args::high::{Setting, load_bundle};
 use crate::args::models::{self, Models};
 use crate::failure::{CliError, Exit};
 use crate::output::words::{printable, size as bytes};
-use crate::output::{Out, json, note};
+use crate::output::{Out, json};
 
 /// Shows the bundle in use, lists those that are here, tries, adds and removes them.
 pub(super) fn run(command: Models, setting: &Setting, out: &mut Out) -> anyhow::Result<Exit> {
@@ -29,8 +34,8 @@ pub(super) fn run(command: Models, setting: &Setting, out: &mut Out) -> anyhow::
         Models::Info => info(setting, out)?,
         Models::List => list(setting, out)?,
         Models::Check { model, revision } => return check(&model, revision.as_deref(), setting, out),
-        Models::Pull(args) => return hub::pull(args, setting, out),
-        Models::Add(args) => add(&args, setting, out)?,
+        Models::Pull(args) => return pull::pull(args, setting, out),
+        Models::Add(args) => add::add(&args, setting, out)?,
         Models::Join(args) => join(args, setting, out)?,
         Models::Rm { name } => {
             setting.models().remove(&name)?;
@@ -257,48 +262,6 @@ fn join(args: models::JoinModels, setting: &Setting, out: &mut Out) -> anyhow::R
     let spaces: Vec<String> =
         info.spaces.iter().map(|space| format!("{} ({} dimensions)", space.id, space.dim)).collect();
     told(out, &row, &format!("{name} has {} spaces: {}", spaces.len(), spaces.join(", ")))
-}
-
-fn add(args: &models::AddModel, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
-    let program = std::env::current_exe().map_err(|source| CliError::OwnProgram { source })?;
-    let added = setting.models().add(&AddModel {
-        folder: &args.folder,
-        name: &args.name,
-        licence: args.licence.as_deref(),
-        unchecked: args.unchecked,
-        non_commercial: args.non_commercial,
-        worker_program: &program,
-        fetched: None,
-    })?;
-    let (row, said) = of_added(&added);
-    told(out, &row, &said)
-}
-
-/// What is told of a model that was added.
-fn of_added(added: &AddedModel) -> (Value, String) {
-    let AddedModel { name, revision, family, dim, licence, bytes: size, folder, ranks, calibration } = added;
-    if ranks.is_none_or(|ranks| !ranks.is_better_than_chance()) {
-        note(&format!("{name}: captions do not find what they describe; it was taken unchecked"));
-    }
-    let pairs: Vec<Value> = calibration
-        .iter()
-        .map(|(query, content, Calibration { mean, deviation })| {
-            json!({ "query": query, "content": content, "mean": mean, "deviation": deviation })
-        })
-        .collect();
-    let row = json!({
-        "name": name, "revision": revision, "family": family, "dim": dim, "licence": licence, "bytes": size,
-        "place": folder, "hits": ranks.map(|ranks| ranks.hits), "asked": ranks.map(|ranks| ranks.of),
-        "calibration": pairs,
-    });
-    let found = ranks.map_or_else(String::new, |ranks| {
-        format!("; captions and samples find each other {} of {} times", ranks.hits, ranks.of)
-    });
-    let said = format!(
-        "{name}@{revision}: {family} of {dim} dimensions, {}, licence {licence}{found}",
-        bytes(*size)
-    );
-    (row, said)
 }
 
 fn default(name: Option<String>, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
