@@ -99,7 +99,9 @@ impl Graph {
             match (number, value) {
                 (field::model::IR_VERSION, Value::Number(_)) => is_versioned = true,
                 (field::model::GRAPH, Value::Span(span)) => graph = Some(reading.main(span)?),
-                (field::model::FUNCTION, Value::Span(span)) => reading.nodes(span, field::function::NODE, 0)?,
+                (field::model::FUNCTION, Value::Span(span)) => {
+                    reading.nodes(span, field::function::NODE, 0)?
+                }
                 (_, Value::Number(_) | Value::Span(_) | Value::Fixed) => {}
             }
         }
@@ -135,6 +137,7 @@ impl Reading<'_> {
                 (field::graph::OUTPUT, Value::Span(span)) => outputs.push(self.port(span)?),
                 (_, Value::Number(_) | Value::Span(_) | Value::Fixed) => {}
             }
+            // Older files list what they have themselves among their inputs.
             if inputs.len().max(outputs.len()) > MAX_PORTS + self.own.len() {
                 return Err(OnnxError::Format { what: format!("more than {MAX_PORTS} inputs or outputs") });
             }
@@ -145,7 +148,9 @@ impl Reading<'_> {
     /// The files that numbers of a graph lie in.
     fn inner(&mut self, mut graph: Span, depth: u32) -> Result<(), OnnxError> {
         if depth > MAX_DEPTH {
-            return Err(OnnxError::Format { what: format!("graphs within graphs, more than {MAX_DEPTH} deep") });
+            return Err(OnnxError::Format {
+                what: format!("graphs within graphs, more than {MAX_DEPTH} deep"),
+            });
         }
         let whole = graph;
         while let Some((number, value)) = self.wire.field(&mut graph)? {
@@ -248,7 +253,9 @@ impl Reading<'_> {
     fn tensor_type(&mut self, mut kind: Span, port: &mut Port) -> Result<(), OnnxError> {
         while let Some((number, value)) = self.wire.field(&mut kind)? {
             match (number, value) {
-                (field::tensor_type::ELEMENT, Value::Number(number)) => port.element = Element::of_number(number),
+                (field::tensor_type::ELEMENT, Value::Number(number)) => {
+                    port.element = Element::of_number(number)
+                }
                 (field::tensor_type::SHAPE, Value::Span(mut shape)) => {
                     while let Some((number, value)) = self.wire.field(&mut shape)? {
                         if let (field::shape::DIM, Value::Span(span)) = (number, value) {
@@ -272,5 +279,99 @@ impl Reading<'_> {
             }
         }
         Ok(size)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::wire::tests::Bytes;
+
+    fn file(name: &str) -> Vec<u8> {
+        let folder = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs this"));
+        fs_err::read(folder.join("../../tests/golden/onnx").join(name)).unwrap()
+    }
+
+    fn port(name: &str, element: Element, dims: &[Option<usize>]) -> Port {
+        Port { name: name.to_owned(), element, dims: dims.to_vec() }
+    }
+
+    #[test]
+    fn inputs_outputs_and_files_beside_it_are_told() {
+        let any = None;
+        let of = |name| Graph::read(&Bytes(file(name))).unwrap();
+        let graph = of("open-clip/visual/model.onnx");
+        assert_eq!(graph.inputs, [port("image", Element::F32, &[any, Some(3), Some(32), Some(32)])]);
+        assert_eq!(graph.outputs, [port("embedding", Element::F32, &[any, Some(12)])]);
+        assert!(graph.beside.is_empty());
+        let text = of("open-clip/textual/model.onnx");
+        assert_eq!(text.inputs, [port("text", Element::I32, &[any, Some(20)])]);
+        let halves = of("masked/visual/model.onnx");
+        assert_eq!(
+            halves.inputs,
+            [port("pixel_values", Element::F16, &[Some(1), Some(3), Some(32), Some(32)])]
+        );
+        assert_eq!(halves.beside, ["model.onnx.data"]);
+        let masked = of("masked/textual/model.onnx");
+        let tokens = [Some(1), Some(20)];
+        assert_eq!(
+            masked.inputs,
+            [port("input_ids", Element::I64, &tokens), port("attention_mask", Element::I64, &tokens)]
+        );
+        assert_eq!(of("odd/elsewhere.onnx").beside, ["../../secret"]);
+    }
+
+    /// Bytes of a field that encloses others; their number takes two bytes.
+    fn field(number: u8, inner: &[u8]) -> Vec<u8> {
+        let low = u8::try_from(inner.len() & 0x7f).unwrap() | 0x80;
+        [&[number << 3 | 2, low, u8::try_from(inner.len() >> 7).unwrap()][..], inner].concat()
+    }
+
+    /// A model of a graph.
+    fn model(graph: &[u8]) -> Bytes {
+        Bytes([&[0x08, 8][..], &field(7, graph)].concat())
+    }
+
+    #[test]
+    fn what_a_graph_has_itself_is_no_input_and_files_of_inner_graphs_count() {
+        let named = |name: &[u8]| field(1, name);
+        let (own, given) =
+            (field(5, &field(8, b"w")), [field(11, &named(b"w")), field(11, &named(b"x"))].concat());
+        let graph = Graph::read(&model(&[own, given].concat())).unwrap();
+        assert_eq!(graph.inputs, [port("x", Element::Other, &[])]);
+        let entry = [field(1, b"location"), field(2, b"far")].concat();
+        let tensor = field(13, &entry);
+        // A node with an attribute that is a graph with a node with an attribute that is a tensor.
+        let inner = field(1, &field(5, &field(5, &tensor)));
+        let outer = field(1, &field(5, &field(6, &inner)));
+        assert_eq!(Graph::read(&model(&outer)).unwrap().beside, ["far"]);
+        let within = |depth: u32| {
+            let deep = (0..depth).fold(tensor.clone(), |deep, _| field(6, &field(1, &field(5, &deep))));
+            Graph::read(&model(&field(1, &field(5, &deep))))
+        };
+        assert!(within(MAX_DEPTH).is_ok());
+        assert!(within(MAX_DEPTH + 1).unwrap_err().to_string().contains("deep"));
+    }
+
+    #[test]
+    fn what_was_cut_off_or_changed_is_an_error_or_another_model_and_never_more() {
+        for name in ["open-clip/textual/model.onnx", "masked/visual/model.onnx", "odd/slow.onnx"] {
+            let whole = file(name);
+            let step = (whole.len() / 400).max(1);
+            for end in (0..whole.len() - 64).step_by(step) {
+                assert!(Graph::read(&Bytes(whole[..end].to_vec())).is_err(), "{name} of {end} bytes");
+            }
+            let mut refused = 0;
+            for at in (0..whole.len()).step_by(step) {
+                for mask in [0x01, 0x80, 0xff] {
+                    let mut changed = whole.clone();
+                    changed[at] ^= mask;
+                    refused += u32::from(Graph::read(&Bytes(changed)).is_err());
+                }
+            }
+            assert!(refused > 0, "{name}");
+        }
     }
 }

@@ -1,6 +1,9 @@
 //! The library: found and loaded once for the whole process.
 
-#![expect(unsafe_code, reason = "a library is loaded and asked for its version and providers, which has no safe form")]
+#![expect(
+    unsafe_code,
+    reason = "a library is loaded and asked for its version and providers, which has no safe form"
+)]
 
 use std::ffi::{CStr, c_char, c_int};
 use std::path::{Path, PathBuf};
@@ -104,7 +107,8 @@ fn version_of(path: &Path) -> Result<String, OnnxError> {
     let base = unsafe { opened.get::<Base>(b"OrtGetApiBase\0") }
         .map_err(|_| failed("it is no ONNX Runtime, as it has no OrtGetApiBase".to_owned()))?;
     // SAFETY: it takes nothing, and gives a table that lives as long as the library, or null.
-    let base = unsafe { base().as_ref() }.ok_or_else(|| failed("it gives no table of functions".to_owned()))?;
+    let base =
+        unsafe { base().as_ref() }.ok_or_else(|| failed("it gives no table of functions".to_owned()))?;
     // SAFETY: the function gives a text of the library that ends with a zero byte.
     let version = unsafe { CStr::from_ptr((base.GetVersionString)()) }.to_string_lossy().into_owned();
     // It is loaded again at once, and should not be torn down between.
@@ -147,13 +151,19 @@ mod tests {
             assert!(said.contains(part), "{said}");
         }
         let named = first_of(&missing[1..], true).unwrap_err();
-        assert!(matches!(named, OnnxError::Library { .. }), "one that was named is told by its name: {named}");
+        assert!(
+            matches!(named, OnnxError::Library { .. }),
+            "one that was named is told by its name: {named}"
+        );
     }
 
     #[test]
     fn another_library_is_told_from_it() {
         let loaded = fs_err::read_to_string("/proc/self/maps").unwrap();
-        let other = loaded.lines().filter_map(|line| line.split_whitespace().nth(5)).find(|path| path.contains("libc.so"));
+        let other = loaded
+            .lines()
+            .filter_map(|line| line.split_whitespace().nth(5))
+            .find(|path| path.contains("libc.so"));
         let Some(other) = other else { return };
         let error = first_of(&[PathBuf::from(other)], false).unwrap_err();
         assert!(error.to_string().contains("it is no ONNX Runtime"), "{error}");

@@ -20,7 +20,9 @@ pub(crate) fn places(named: Option<&Path>, program: Option<&Path>) -> Vec<PathBu
     let mut all: Vec<PathBuf> = program.and_then(Path::parent).and_then(newest_in).into_iter().collect();
     all.extend(LOADED_BY.map(PathBuf::from));
     let multiarch = format!("/usr/lib/{}-linux-gnu", std::env::consts::ARCH);
-    all.extend([multiarch.as_str()].into_iter().chain(FOLDERS).filter_map(|folder| newest_in(Path::new(folder))));
+    all.extend(
+        [multiarch.as_str()].into_iter().chain(FOLDERS).filter_map(|folder| newest_in(Path::new(folder))),
+    );
     all
 }
 
@@ -30,8 +32,12 @@ fn newest_in(folder: &Path) -> Option<PathBuf> {
     let named = entries.filter_map(|entry| {
         let path = entry.ok()?.path();
         let version = path.file_name()?.to_str()?.strip_prefix(NAME)?.to_owned();
-        let numbers: Vec<u32> =
-            version.split('.').filter(|part| !part.is_empty()).map(str::parse).collect::<Result<_, _>>().ok()?;
+        let numbers: Vec<u32> = version
+            .split('.')
+            .filter(|part| !part.is_empty())
+            .map(str::parse)
+            .collect::<Result<_, _>>()
+            .ok()?;
         Some((version.is_empty(), numbers, path))
     });
     named.max().map(|(_, _, path)| path)
@@ -46,8 +52,14 @@ mod tests {
         let missing = Path::new("/nowhere/libother.so");
         assert_eq!(places(Some(missing), None), [missing]);
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(places(Some(folder.path()), None), [folder.path()], "a folder without one is told by its name");
-        for name in ["libonnxruntime.so.1.9.0", "libonnxruntime.so.1.20.1", "libonnxruntime_providers_shared.so"] {
+        assert_eq!(
+            places(Some(folder.path()), None),
+            [folder.path()],
+            "a folder without one is told by its name"
+        );
+        for name in
+            ["libonnxruntime.so.1.9.0", "libonnxruntime.so.1.20.1", "libonnxruntime_providers_shared.so"]
+        {
             fs_err::write(folder.path().join(name), b"").unwrap();
         }
         let newest = folder.path().join("libonnxruntime.so.1.20.1");

@@ -88,7 +88,12 @@ impl Session {
     /// # Errors
     /// [`OnnxError::Cancelled`] once the flag is set, [`OnnxError::Ports`] for values of another kind or number than the input's,
     /// [`OnnxError::Run`] for what the runtime says.
-    pub fn run(&self, inputs: &[Input<'_>], output: &str, cancel: Option<&Cancel>) -> Result<Output, OnnxError> {
+    pub fn run(
+        &self,
+        inputs: &[Input<'_>],
+        output: &str,
+        cancel: Option<&Cancel>,
+    ) -> Result<Output, OnnxError> {
         let values = inputs
             .iter()
             .map(|input| Ok((input.port.name.as_str(), value(input)?)))
@@ -183,7 +188,9 @@ fn value(input: &Input<'_>) -> Result<SessionInputValue<'static>, OnnxError> {
     let failed = |error: ort::Error| OnnxError::Ports { what: format!("its input {port}: {error}") };
     let dims = dims.to_vec();
     let made: SessionInputValue<'static> = match (values, port.element) {
-        (Values::Floats(values), Element::F32) => Tensor::from_array((dims, values.to_vec())).map_err(failed)?.into(),
+        (Values::Floats(values), Element::F32) => {
+            Tensor::from_array((dims, values.to_vec())).map_err(failed)?.into()
+        }
         (Values::Floats(values), Element::F16) => {
             let mut halves = vec![f16::ZERO; values.len()];
             halves.convert_from_f32_slice(values);
@@ -195,11 +202,15 @@ fn value(input: &Input<'_>) -> Result<SessionInputValue<'static>, OnnxError> {
         }
         (Values::Ids(ids), Element::I32) => {
             let ids: Result<Vec<i32>, _> = ids.iter().map(|id| i32::try_from(*id)).collect();
-            let ids = ids.map_err(|_| OnnxError::Ports { what: format!("a token that its input {port} cannot hold") })?;
+            let ids = ids.map_err(|_| OnnxError::Ports {
+                what: format!("a token that its input {port} cannot hold"),
+            })?;
             Tensor::from_array((dims, ids)).map_err(failed)?.into()
         }
         (Values::Floats(_) | Values::Ids(_), _) => {
-            return Err(OnnxError::Ports { what: format!("its input {port} takes other values than it is given") });
+            return Err(OnnxError::Ports {
+                what: format!("its input {port} takes other values than it is given"),
+            });
         }
     };
     Ok(made)
@@ -232,5 +243,118 @@ fn element(ty: TensorElementType) -> Element {
         Element::I64
     } else {
         Element::Other
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::path::PathBuf;
+    use std::sync::Barrier;
+    use std::time::Instant;
+
+    use super::*;
+
+    fn model(name: &str) -> PathBuf {
+        PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs this"))
+            .join("../../tests/golden/onnx")
+            .join(name)
+    }
+
+    /// A model, or nothing, aloud, where there is no library.
+    fn loaded(name: &str) -> Option<Session> {
+        if let Err(error @ (OnnxError::NoLibrary { .. } | OnnxError::Library { .. })) = library() {
+            writeln!(std::io::stderr(), "SKIPPED: runs of {name}: {error}").unwrap();
+            return None;
+        }
+        Some(Session::load(&model(name), 2).unwrap())
+    }
+
+    #[test]
+    fn a_file_says_by_itself_what_the_library_says_of_it() {
+        for name in [
+            "open-clip/visual/model.onnx",
+            "open-clip/textual/model.onnx",
+            "masked/visual/model.onnx",
+            "masked/textual/model.onnx",
+        ] {
+            let Some(session) = loaded(name) else { return };
+            let file = crate::wire::tests::Bytes(fs_err::read(model(name)).unwrap());
+            let graph = crate::Graph::read(&file).unwrap();
+            assert_eq!(
+                (graph.inputs.as_slice(), graph.outputs.as_slice()),
+                (session.inputs(), session.outputs()),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn values_of_another_kind_or_number_are_refused() {
+        let Some(session) = loaded("open-clip/visual/model.onnx") else { return };
+        let [port] = session.inputs() else { panic!("one input") };
+        let pixels = vec![0.5; 3 * 32 * 32];
+        let run = |dims: &[usize], values| session.run(&[Input { port, dims, values }], "embedding", None);
+        let whole = run(&[1, 3, 32, 32], Values::Floats(&pixels)).unwrap();
+        assert_eq!((whole.dims, whole.values.len()), (vec![1, 12], 12));
+        assert!(matches!(run(&[1, 3, 32, 31], Values::Floats(&pixels)), Err(OnnxError::Ports { .. })));
+        assert!(matches!(run(&[1, 3, 32, 32], Values::Ids(&[1])), Err(OnnxError::Ports { .. })));
+        let few = &pixels[..3 * 16 * 16];
+        assert!(matches!(run(&[1, 3, 16, 16], Values::Floats(few)), Err(OnnxError::Run { .. })));
+        let missing = session.run(
+            &[Input { port, dims: &[1, 3, 32, 32], values: Values::Floats(&pixels) }],
+            "gone",
+            None,
+        );
+        assert!(matches!(missing, Err(OnnxError::Run { .. })));
+        assert!(session.run(&[], "embedding", None).is_err());
+    }
+
+    #[test]
+    fn a_run_is_stopped_in_its_midst() {
+        let Some(session) = loaded("odd/slow.onnx") else { return };
+        let port = session.inputs()[0].clone();
+        let pixels = vec![0.5; 3 * 32 * 32];
+        let soon = Cancel::new().until(Instant::now() + Duration::from_millis(200));
+        let input = Input { port: &port, dims: &[1, 3, 32, 32], values: Values::Floats(&pixels) };
+        let given = vec![("image", value(&input).unwrap())];
+        // Below what tells who gave up: the runtime says itself that it was told to end.
+        let ran = run(&mut session.session.lock(), given, "embedding", Some(&soon));
+        let Err(OnnxError::Run { what }) = ran else { panic!("{ran:?}") };
+        assert!(what.contains("terminate"), "{what}");
+        // One that waits for another's run ends too, and before that.
+        let (long, begun) = (Cancel::new(), Barrier::new(2));
+        std::thread::scope(|scope| {
+            let other = scope.spawn(|| {
+                let held = session.session.lock();
+                begun.wait();
+                while !long.is_cancelled() {
+                    std::thread::sleep(LOOK);
+                }
+                drop(held);
+            });
+            begun.wait();
+            let soon = Cancel::new().until(Instant::now() + Duration::from_millis(50));
+            let waited = session.run(std::slice::from_ref(&input), "embedding", Some(&soon));
+            assert!(matches!(waited, Err(OnnxError::Cancelled)));
+            long.cancel();
+            other.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn what_the_library_does_not_take_is_an_error() {
+        if loaded("odd/longer.onnx").is_none() {
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let whole = fs_err::read(model("open-clip/visual/model.onnx")).unwrap();
+        let missing = folder.path().join("gone.onnx");
+        assert!(matches!(Session::load(&missing, 1), Err(OnnxError::Refused { .. })));
+        for (at, bytes) in [&b"no model"[..], &whole[..whole.len() / 3], &[0; 9]].into_iter().enumerate() {
+            let path = folder.path().join(format!("{at}.onnx"));
+            fs_err::write(&path, bytes).unwrap();
+            assert!(matches!(Session::load(&path, 1), Err(OnnxError::Refused { .. })), "{at}");
+        }
     }
 }

@@ -144,11 +144,12 @@ fn damaged(place: u64) -> OnnxError {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
+    /// A file in memory.
     #[derive(Debug)]
-    struct Bytes(Vec<u8>);
+    pub(crate) struct Bytes(pub(crate) Vec<u8>);
 
     impl Source for Bytes {
         fn bytes(&self) -> u64 {
@@ -185,7 +186,14 @@ mod tests {
 
     #[test]
     fn what_is_cut_or_of_another_kind_is_an_error() {
-        for bytes in [&[0x12, 5, 1][..], &[0x08], &[0x80; 12], &[0x0b], &[0x09, 1], &[0x12, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1]] {
+        for bytes in [
+            &[0x12, 5, 1][..],
+            &[0x08],
+            &[0x80; 12],
+            &[0x0b],
+            &[0x09, 1],
+            &[0x12, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1],
+        ] {
             assert!(matches!(fields(bytes), Err(OnnxError::Format { .. })), "{bytes:?}");
         }
     }

@@ -153,6 +153,7 @@ fn text_model(name: &str) -> HubModel {
         text: Some((text, texts)),
         htsat: None,
         roberta: None,
+        onnx: None,
     }
 }
 
