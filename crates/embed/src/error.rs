@@ -1,5 +1,6 @@
 //! What can go wrong between bytes of a bundle and a vector.
 
+use sensorium_onnx::OnnxError;
 use sensorium_types::{ErrorKind, Language, Modality};
 
 use crate::InputFault;
@@ -114,6 +115,14 @@ pub enum EmbedError {
         /// The type found.
         received: String,
     },
+    /// A file of ONNX that is damaged or does not fit, or the runtime that computes it.
+    #[error("{file}: {source}")]
+    Onnx {
+        /// The file, relative to `bundle.toml`.
+        file: String,
+        /// Why.
+        source: OnnxError,
+    },
     /// The bundle computes other vectors than its author's.
     #[error(
         "the self-test of {part} is off by {difference:e}, allowed is {allowed:e}: the bundle is refused"
@@ -211,6 +220,7 @@ impl EmbedError {
             | Self::NoCaptioner { .. }
             | Self::NoLanguage { .. }
             | Self::NoEncoder { .. } => ErrorKind::FailedPrecondition,
+            Self::Onnx { source, .. } => source.kind(),
             Self::Hash { .. }
             | Self::Damaged { .. }
             | Self::MissingWeight { .. }

@@ -9,7 +9,7 @@
 //! | --- | --- |
 //! | `encoder.rs`, `captioner.rs` | the seams: [`Encoder`], [`Batch`], [`Captioner`]; they name no library |
 //! | `bundle/` | [`Bundle`]: manifest, files, lazy encoders, self-test, calibration, cutting |
-//! | `encoders/` | one file an encoder: text (MiniLM, or a small Transformer for other languages), hybrid image, log-mel audio, frame-mean video; `vit_text/` for CLIP, SigLIP and their like, `clap/` for CLAP |
+//! | `encoders/` | one file an encoder: text (MiniLM, or a small Transformer for other languages), hybrid image, log-mel audio, frame-mean video; `vit_text/` for CLIP, SigLIP and their like, `clap/` for CLAP, `onnx/` for what ONNX Runtime computes |
 //! | `hub/` | [`HubModel`]: models as the hub lays them out, as manifests of bundles |
 //! | `caption/` | the caption decoder: an image's grid to words, and how well given words fit |
 //! | `layers/` | what encoders are made of, on candle's tensors with the operations of `sensorium-kernels` |
@@ -57,6 +57,8 @@ pub use hub::{HubBundle, HubModel, KnownBand, Measured, PickledWeights};
 pub use input::{Image, Input, InputFault};
 pub use mel::{LogMel, LogMelSpec};
 pub use memory::Memory;
+/// ONNX Runtime as it was found and loaded, and why it was not.
+pub use sensorium_onnx::{Library as OnnxRuntime, OnnxError, library as onnx_runtime};
 pub use stop::until_cancelled;
 pub use tokenizer::Tokenizer;
 pub use weights::FileBytes;

@@ -1,6 +1,7 @@
 //! Strings to token ids.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 use tokenizers::TruncationParams;
@@ -19,6 +20,15 @@ const MAX_BYTES: usize = 64 << 10;
 pub struct Tokenizer {
     tokenizer: tokenizers::Tokenizer,
     rules: TextRules,
+}
+
+/// The tokens of a text, and those that fill it up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Filled {
+    /// All of them.
+    pub(crate) ids: Vec<u32>,
+    /// The places of those that are the text's own.
+    pub(crate) own: Range<usize>,
 }
 
 /// What is done to a text around the tokenizer's own file.
@@ -79,15 +89,31 @@ impl Tokenizer {
     /// # Errors
     /// [`EmbedError::Compute`] if the text cannot be cut into tokens.
     pub fn ids(&self, text: &str) -> Result<Vec<u32>, EmbedError> {
+        Ok(self.filled(text)?.ids)
+    }
+
+    /// The same, and which of them are the text's own.
+    pub(crate) fn filled(&self, text: &str) -> Result<Filled, EmbedError> {
         let mut ids = self.encode(text, true)?;
-        if let Some(Pad { to, id, side }) = self.rules.pad {
-            let missing = to.saturating_sub(ids.len());
-            match side {
-                PadSide::Right => ids.extend(std::iter::repeat_n(id, missing)),
-                PadSide::Left => drop(ids.splice(0..0, std::iter::repeat_n(id, missing))),
+        let length = ids.len();
+        let Some(Pad { to, id, side }) = self.rules.pad else { return Ok(Filled { ids, own: 0..length }) };
+        let missing = to.saturating_sub(length);
+        let own = match side {
+            PadSide::Right => {
+                ids.extend(std::iter::repeat_n(id, missing));
+                0..length
             }
-        }
-        Ok(ids)
+            PadSide::Left => {
+                ids.splice(0..0, std::iter::repeat_n(id, missing));
+                missing..missing + length
+            }
+        };
+        Ok(Filled { ids, own })
+    }
+
+    /// Whether short texts are filled up.
+    pub(crate) const fn fills(&self) -> bool {
+        self.rules.pad.is_some()
     }
 
     /// The ids of a text without marks.

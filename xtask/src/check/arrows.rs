@@ -7,11 +7,12 @@ use super::metadata::Metadata;
 const PREFIX: &str = "sensorium-";
 
 /// A crate and the crates that its arrows point at. It may also know whom they know.
-const ARROWS: [(&str, &[&str]); 20] = [
+const ARROWS: [(&str, &[&str]); 21] = [
     ("types", &[]),
     ("kernels", &["types"]),
     ("media", &["types"]),
-    ("embed", &["kernels"]),
+    ("onnx", &["types"]),
+    ("embed", &["kernels", "onnx"]),
     ("index", &["kernels"]),
     ("store", &["types"]),
     ("store-embedded", &["index", "store"]),

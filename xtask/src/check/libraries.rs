@@ -3,7 +3,7 @@
 use super::metadata::Metadata;
 
 /// A library (or every library whose name starts so, with `*`) and the crates that may name it.
-const HOMES: [(&str, &[&str]); 29] = [
+const HOMES: [(&str, &[&str]); 31] = [
     ("rocksdb", &["index"]),
     ("hnsw_rs", &["index"]),
     ("tantivy", &["index"]),
@@ -12,6 +12,8 @@ const HOMES: [(&str, &[&str]); 29] = [
     ("tokenizers", &["embed"]),
     ("realfft", &["embed"]),
     ("safetensors", &["embed", "xtask"]),
+    ("ort*", &["onnx"]),
+    ("libloading", &["onnx"]),
     ("gemm", &["kernels"]),
     ("symphonia", &["media"]),
     ("turbojpeg", &["media"]),

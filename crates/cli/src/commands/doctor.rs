@@ -1,5 +1,6 @@
 //! `doctor`: whether everything needed is here and works.
 
+use sensorium_embed::{OnnxError, OnnxRuntime, onnx_runtime};
 use sensorium_engine::Access;
 use serde_json::json;
 
@@ -23,6 +24,7 @@ pub(super) async fn run(context: &mut Context) -> anyhow::Result<Exit> {
         .map(|check| Finding { name: check.name, ok: check.ok, detail: check.detail })
         .collect();
     findings.push(bundle(&context.setting));
+    findings.push(onnx());
     findings.push(data(&context.setting).await);
     let out = &mut context.out;
     for Finding { name, ok, detail } in &findings {
@@ -45,6 +47,22 @@ fn bundle(setting: &Setting) -> Finding {
     match tested {
         Ok(revision) => Finding { name, ok: true, detail: format!("{revision}, its numbers are right") },
         Err(error) => Finding { name, ok: false, detail: format!("{error:#}") },
+    }
+}
+
+/// The library that models of the family onnx are run by: nothing else needs it, so that it may be missing.
+fn onnx() -> Finding {
+    let name = "onnx runtime".to_owned();
+    match onnx_runtime() {
+        Ok(OnnxRuntime { path, version, providers, .. }) => {
+            let detail = format!("{version} as {}, which offers {}", path.display(), providers.join(", "));
+            Finding { name, ok: true, detail }
+        }
+        Err(error) => {
+            // What is not there is missed by those alone who have such models, and their models say so.
+            let ok = matches!(error, OnnxError::NoLibrary { .. } | OnnxError::TooOld { .. });
+            Finding { name, ok, detail: format!("{error}; the models built in do without") }
+        }
     }
 }
 

@@ -11,6 +11,7 @@
 //! ```
 
 use std::borrow::Cow;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use sensorium_types::{Content, Language, Modality};
@@ -171,5 +172,9 @@ impl BundleFiles for Inside {
 
     fn open(&self, name: &str) -> Result<FileBytes, EmbedError> {
         self.files.open(&self.named(name))
+    }
+
+    fn path(&self, name: &str) -> Option<PathBuf> {
+        self.files.path(&self.named(name))
     }
 }

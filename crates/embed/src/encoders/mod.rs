@@ -5,6 +5,7 @@ mod audio;
 mod chunks;
 mod clap;
 mod image;
+mod onnx;
 mod text;
 mod video;
 mod vit_text;
@@ -15,6 +16,10 @@ pub(crate) use clap::{
     HtsatConfig, HtsatEncoder, RobertaConfig, RobertaEncoder, check_begin, expect_htsat, expect_roberta,
 };
 pub(crate) use image::{ImageConfig, ImageEncoder};
+pub(crate) use onnx::{
+    ImagePorts, Offered, OnnxFile, OnnxImageConfig, OnnxImageEncoder, OnnxTextConfig, OnnxTextEncoder,
+    TextPorts, graph_of, of_file,
+};
 pub(crate) use text::{SmallTextConfig, TextConfig, TextEncoder, TokenEncoder};
 pub(crate) use video::VideoEncoder;
 pub(crate) use vit_text::{

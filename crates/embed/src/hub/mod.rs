@@ -11,6 +11,7 @@
 //! | `values.rs` | values of a JSON object, with the class's where the file leaves them out |
 //! | `towers.rs` | the two towers, by transformers' and by open_clip's configuration |
 //! | `clap.rs` | the two towers of CLAP |
+//! | `onnx.rs` | two towers that were exported to ONNX |
 //! | `hearing.rs` | what an audio tower hears: rate, length of a clip, spectrogram |
 //! | `view.rs` | how an image is brought to the image tower's size, and what its bytes count |
 //! | `texts.rs` | what is done to a text around its tokenizer |
@@ -25,6 +26,9 @@ mod clap_tests;
 #[cfg(test)]
 mod golden;
 mod hearing;
+mod onnx;
+#[cfg(test)]
+mod onnx_tests;
 #[cfg(test)]
 mod tests;
 mod texts;
@@ -72,6 +76,7 @@ pub struct HubModel {
     text: Option<(VitTextConfig, texts::Texts)>,
     htsat: Option<(HtsatConfig, hearing::Hearing)>,
     roberta: Option<RobertaConfig>,
+    onnx: Option<onnx::Onnx>,
 }
 
 impl HubModel {
@@ -96,7 +101,10 @@ impl HubModel {
     /// # Errors
     /// [`EmbedError::Hub`] where the weights are pickled or their index makes no sense, [`EmbedError::MissingFile`] where there are none.
     pub fn weight_files(files: &dyn BundleFiles) -> Result<Vec<String>, EmbedError> {
-        weights::named(files).map(|named| named.files)
+        match weights::named(files) {
+            Err(_) if onnx::is_here(files) => Err(onnx::not_fetched()),
+            named => named.map(|named| named.files),
+        }
     }
 
     /// The pickled files of its weights, where it has no others.
@@ -141,7 +149,7 @@ impl HubModel {
             let bytes = files.read(texts::TOKENIZER)?;
             check_begin(config, &Tokenizer::load(texts::TOKENIZER, &bytes, config.max_tokens())?)?;
         }
-        Ok(())
+        self.onnx.as_ref().map_or(Ok(()), |onnx| onnx.check(files, self.dim))
     }
 
     /// Reads the configuration, the tokenizer's rules and the header of the weights.
@@ -149,6 +157,10 @@ impl HubModel {
     /// # Errors
     /// [`EmbedError::Hub`] for a model that this program does not run, or whose files contradict each other.
     pub fn read(files: &dyn BundleFiles) -> Result<Self, EmbedError> {
+        // Weights are preferred to what was made of them.
+        if weights::named(files).is_err() && onnx::is_here(files) {
+            return Self::of_onnx(files);
+        }
         let named = weights::find(files)?;
         Self::described(files, named)
     }
@@ -198,6 +210,7 @@ impl HubModel {
             text,
             htsat: None,
             roberta: None,
+            onnx: None,
         })
     }
 
@@ -220,15 +233,36 @@ impl HubModel {
             text: None,
             htsat: audio,
             roberta: text,
+            onnx: None,
+        })
+    }
+
+    fn of_onnx(files: &dyn BundleFiles) -> Result<Self, EmbedError> {
+        let (dim, onnx) = onnx::read(files)?;
+        Ok(Self {
+            family: onnx::FAMILY,
+            dim,
+            licence: licence(files),
+            files: onnx.files(),
+            weights: Vec::new(),
+            image: None,
+            text: None,
+            htsat: None,
+            roberta: None,
+            onnx: Some(onnx),
         })
     }
 
     /// What it encodes; videos are frames.
     pub fn modalities(&self) -> Vec<Modality> {
-        let has_text = self.text.is_some() || self.roberta.is_some();
+        let onnx = self.onnx.as_ref();
+        let has_text =
+            self.text.is_some() || self.roberta.is_some() || onnx.is_some_and(|onnx| onnx.text.is_some());
+        let has_image = self.image.is_some() || onnx.is_some_and(|onnx| onnx.image.is_some());
         let text = has_text.then_some(Modality::Text).into_iter();
         let audio = self.htsat.iter().map(|_| Modality::Audio);
-        let image = self.image.iter().flat_map(|_| [Modality::Image, Modality::Video]);
+        let images: &[Modality] = if has_image { &[Modality::Image, Modality::Video] } else { &[] };
+        let image = images.iter().copied();
         text.chain(image).chain(audio).collect()
     }
 }

@@ -157,6 +157,7 @@ fn text_model(name: &str) -> HubModel {
         text: Some((text, texts)),
         htsat: None,
         roberta: None,
+        onnx: None,
     }
 }
 

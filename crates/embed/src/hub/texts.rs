@@ -59,24 +59,31 @@ pub(super) fn read(
         "" => config.vocabulary > LARGE_VOCABULARY,
         class => class.starts_with("Gemma") || class.starts_with("Siglip2"),
     };
-    let side = match rules.as_ref().and_then(|rules| rules.text("padding_side")) {
-        Some("right") => PadSide::Right,
-        Some("left") => PadSide::Left,
-        Some(other) => return Err(fault(RULES, format!("padding_side is {other:?}"))),
-        // What these classes have.
-        None if is_gemma => PadSide::Left,
-        None => PadSide::Right,
-    };
-    let named = rules.as_ref().and_then(|rules| {
-        rules
-            .text("pad_token")
-            .map(str::to_owned)
-            .or_else(|| rules.part("pad_token").text("content").map(str::to_owned))
-    });
-    let pad = named.unwrap_or_else(|| if is_gemma { "<pad>" } else { "</s>" }.to_owned());
+    // What these classes have.
+    let usual = if is_gemma { PadSide::Left } else { PadSide::Right };
+    let side = padding_side(rules.as_ref())?.unwrap_or(usual);
+    let pad = pad_token(rules.as_ref()).unwrap_or_else(|| if is_gemma { "<pad>" } else { "</s>" }.to_owned());
     let id = tokenizer.id(&pad).ok_or_else(|| {
         fault(TOKENIZER, format!("the token {pad:?}, which fills texts up, is not in the vocabulary"))
     })?;
     let strip_punctuation = canonical.unwrap_or(!is_gemma);
     Ok(Texts { lower: true, strip_punctuation, pad: Some((id, side)) })
+}
+
+/// The side on which a tokenizer's class fills texts up, if its rules say so.
+pub(super) fn padding_side(rules: Option<&Object>) -> Result<Option<PadSide>, EmbedError> {
+    let Some(rules) = rules else { return Ok(None) };
+    match rules.text("padding_side") {
+        Some("right") => Ok(Some(PadSide::Right)),
+        Some("left") => Ok(Some(PadSide::Left)),
+        Some(other) => Err(rules.fault(format!("padding_side is {other:?}"))),
+        None => Ok(None),
+    }
+}
+
+/// The token that it fills them up with, if its rules name one.
+pub(super) fn pad_token(rules: Option<&Object>) -> Option<String> {
+    let rules = rules?;
+    let plain = rules.text("pad_token").map(str::to_owned);
+    plain.or_else(|| rules.part("pad_token").text("content").map(str::to_owned))
 }

@@ -31,6 +31,11 @@ pub(super) fn object_if_there(files: &dyn BundleFiles, file: &str) -> Result<Opt
 }
 
 impl Object {
+    /// One without a value, as if a file held it.
+    pub(super) fn empty(file: &str) -> Self {
+        Self { file: file.to_owned(), values: Map::new() }
+    }
+
     pub(super) fn value(&self, key: &str) -> Option<&Value> {
         self.values.get(key).filter(|value| !value.is_null())
     }

@@ -132,23 +132,29 @@ fn filter(processor: &Object) -> Result<ImageFilter, EmbedError> {
 /// # Source
 /// open_clip `transform.py`, `PreprocessCfg`
 pub(super) fn of_open_clip(config: &Object, size: usize) -> Result<View, EmbedError> {
-    let own = config.part("preprocess_cfg");
+    of_preprocess_cfg(&config.part("preprocess_cfg"), size)
+}
+
+/// The same by that part of it, which may be a file of its own.
+pub(super) fn of_preprocess_cfg(own: &Object, size: usize) -> Result<View, EmbedError> {
+    if let Some(mode) = own.text("mode").filter(|mode| *mode != "RGB") {
+        return Err(own.fault(format!("images in {mode:?} (mode), and this program gives RGB")));
+    }
     let side = own.side("size", size)?;
     let filter = match own.text("interpolation").unwrap_or("bicubic") {
         "bicubic" => ImageFilter::Bicubic,
         "bilinear" => ImageFilter::Bilinear,
         other => {
-            return Err(
-                config.fault(format!("interpolation is {other:?}, a filter that this program does not have"))
-            );
+            let what = format!("interpolation is {other:?}, a filter that this program does not have");
+            return Err(own.fault(what));
         }
     };
-    let edge = u32::try_from(side).map_err(|_| config.fault("an image of no size"))?;
+    let edge = u32::try_from(side).map_err(|_| own.fault("an image of no size"))?;
     let fit = match own.text("resize_mode").unwrap_or("shortest") {
         "shortest" => Fit::Shortest { edge },
         "squash" => Fit::Squash,
         other => {
-            return Err(config.fault(format!("resize_mode is {other:?}, which this program does not do")));
+            return Err(own.fault(format!("resize_mode is {other:?}, which this program does not do")));
         }
     };
     let view = View {
@@ -159,5 +165,5 @@ pub(super) fn of_open_clip(config: &Object, size: usize) -> Result<View, EmbedEr
         mean: own.colours("mean", CLIP_MEAN)?,
         deviation: own.colours("std", CLIP_DEVIATION)?,
     };
-    view.checked(&config.file, size)
+    view.checked(&own.file, size)
 }

@@ -6,6 +6,9 @@ use sensorium_types::{Calibration, Content};
 
 use super::HubModel;
 use super::hearing::Hearing;
+use super::onnx::{ImageTower, Onnx, TextTower};
+use super::texts::Texts;
+use super::view::View;
 use crate::encoders::VitTextConfig;
 use crate::mel::{Fill, PowerMelSpec};
 use crate::tokenizer::PadSide;
@@ -71,6 +74,7 @@ impl HubModel {
         self.image_tower(&mut out, id);
         self.roberta_tower(&mut out, id);
         self.htsat_tower(&mut out, id);
+        self.onnx_towers(&mut out, id);
         for (query, content, Calibration { mean, deviation }) in &measured.calibration {
             let _ = write!(
                 out,
@@ -100,69 +104,35 @@ impl HubModel {
     }
 
     fn weights_line(&self) -> String {
-        let rows: Vec<String> = self
-            .weights
-            .iter()
-            .map(|file| format!("  {{ role = \"own\", file = {} }},\n", quoted(file)))
-            .collect();
-        format!("weights = [\n{}]\n", rows.concat())
+        weights_line(&self.weights)
     }
 
     fn text_tower(&self, out: &mut String, id: &str) {
         let Some((config, texts)) = &self.text else { return };
         let VitTextConfig { positions, .. } = config;
-        let (words, overlap) = words_of(*positions);
-        let pad = texts.pad.map_or_else(String::new, |(token, side)| {
-            let side = match side {
-                PadSide::Left => "left",
-                PadSide::Right => "right",
-            };
-            format!(", pad = {{ to = {positions}, id = {token}, side = \"{side}\" }}")
-        });
         let _ = write!(
             out,
             "\n[[towers]]\nid = {}\nmodality = \"text\"\nspace = {}\nfamily = \"vit-text\"\n{}\
-             tokenizer = {{ file = {}, max_tokens = {positions}, lower = {}, strip_punctuation = {}{pad} }}\n\
-             cut = {{ words = {words}, overlap = {overlap} }}\n[towers.config]\n{}",
+             {}[towers.config]\n{}",
             quoted(&format!("{id}.text")),
             quoted(id),
             self.weights_line(),
-            quoted(super::texts::TOKENIZER),
-            texts.lower,
-            texts.strip_punctuation,
+            tokenizer_lines(super::texts::TOKENIZER, *positions, texts),
             table(config),
         );
     }
 
     fn image_tower(&self, out: &mut String, id: &str) {
         let Some((config, view)) = &self.image else { return };
-        let filter = match view.filter {
-            ImageFilter::Bicubic => "bicubic-pillow",
-            ImageFilter::Bilinear => "bilinear-pillow",
-            ImageFilter::Lanczos => "lanczos-pillow",
-        };
-        let (mode, size, crop) = match view.fit {
-            Fit::Squash => ("squash", view.size, None),
-            Fit::CropCentre => ("crop", view.size, None),
-            Fit::Shortest { edge } => ("shortest", edge as usize, Some(view.size)),
-        };
-        let crop = crop.map_or_else(String::new, |size| format!("  {{ op = \"crop\", size = {size} }},\n"));
         let _ = write!(
             out,
-            "\n[[towers]]\nid = {}\nmodality = \"image\"\nspace = {}\nfamily = \"vit-image\"\n{}preprocess = [\n\
-             \x20 {{ op = \"resize\", mode = \"{mode}\", size = {size}, filter = \"{filter}\" }},\n{crop}\
-             \x20 {{ op = \"normalise\", rescale = {:?}, mean = {:?}, scale = {:?} }},\n]\n[towers.config]\n{}\
-             \n[[towers]]\nid = {}\nmodality = \"video\"\nspace = {}\nfamily = \"frame-mean\"\nuses = {}\n",
+            "\n[[towers]]\nid = {}\nmodality = \"image\"\nspace = {}\nfamily = \"vit-image\"\n{}{}[towers.config]\n{}{}",
             quoted(&format!("{id}.image")),
             quoted(id),
             self.weights_line(),
-            view.rescale,
-            view.mean,
-            view.deviation,
+            view_lines(view),
             table(config),
-            quoted(&format!("{id}.video")),
-            quoted(id),
-            quoted(&format!("{id}.image")),
+            video_tower(id),
         );
     }
 }
@@ -209,6 +179,87 @@ impl HubModel {
             table(config),
         );
     }
+}
+
+/// The towers of an export to ONNX.
+impl HubModel {
+    fn onnx_towers(&self, out: &mut String, id: &str) {
+        let Some(Onnx { image, text }) = &self.onnx else { return };
+        if let Some(TextTower { config, texts, tokenizer, files }) = text {
+            let _ = write!(
+                out,
+                "\n[[towers]]\nid = {}\nmodality = \"text\"\nspace = {}\nfamily = \"onnx-text\"\n{}{}[towers.config]\n{}",
+                quoted(&format!("{id}.text")),
+                quoted(id),
+                weights_line(files),
+                tokenizer_lines(tokenizer, config.positions, texts),
+                table(config),
+            );
+        }
+        if let Some(ImageTower { config, view, files }) = image {
+            let _ = write!(
+                out,
+                "\n[[towers]]\nid = {}\nmodality = \"image\"\nspace = {}\nfamily = \"onnx-image\"\n{}{}[towers.config]\n{}{}",
+                quoted(&format!("{id}.image")),
+                quoted(id),
+                weights_line(files),
+                view_lines(view),
+                table(config),
+                video_tower(id),
+            );
+        }
+    }
+}
+
+fn weights_line(files: &[String]) -> String {
+    let row = |file: &String| format!("  {{ role = \"own\", file = {} }},\n", quoted(file));
+    let rows: Vec<String> = files.iter().map(row).collect();
+    format!("weights = [\n{}]\n", rows.concat())
+}
+
+/// A tokenizer of so many tokens, and the passages that fit it.
+fn tokenizer_lines(file: &str, positions: usize, texts: &Texts) -> String {
+    let Texts { lower, strip_punctuation, pad } = texts;
+    let pad = pad.map_or_else(String::new, |(token, side)| {
+        let side = match side {
+            PadSide::Left => "left",
+            PadSide::Right => "right",
+        };
+        format!(", pad = {{ to = {positions}, id = {token}, side = \"{side}\" }}")
+    });
+    let (file, (words, overlap)) = (quoted(file), words_of(positions));
+    format!(
+        "tokenizer = {{ file = {file}, max_tokens = {positions}, lower = {lower}, strip_punctuation = {strip_punctuation}{pad} }}\n\
+         cut = {{ words = {words}, overlap = {overlap} }}\n"
+    )
+}
+
+/// What is done to an image before a tower sees it.
+fn view_lines(view: &View) -> String {
+    let View { size, fit, filter, rescale, mean, deviation } = view;
+    let filter = match filter {
+        ImageFilter::Bicubic => "bicubic-pillow",
+        ImageFilter::Bilinear => "bilinear-pillow",
+        ImageFilter::Lanczos => "lanczos-pillow",
+    };
+    let (mode, resized, crop) = match fit {
+        Fit::Squash => ("squash", *size, None),
+        Fit::CropCentre => ("crop", *size, None),
+        Fit::Shortest { edge } => ("shortest", *edge as usize, Some(size)),
+    };
+    let crop = crop.map_or_else(String::new, |size| format!("  {{ op = \"crop\", size = {size} }},\n"));
+    format!(
+        "preprocess = [\n  {{ op = \"resize\", mode = \"{mode}\", size = {resized}, filter = \"{filter}\" }},\n{crop}\
+         \x20 {{ op = \"normalise\", rescale = {rescale:?}, mean = {mean:?}, scale = {deviation:?} }},\n]\n"
+    )
+}
+
+/// Videos are the images that they are made of.
+fn video_tower(id: &str) -> String {
+    let (video, space, image) = (quoted(&format!("{id}.video")), quoted(id), quoted(&format!("{id}.image")));
+    format!(
+        "\n[[towers]]\nid = {video}\nmodality = \"video\"\nspace = {space}\nfamily = \"frame-mean\"\nuses = {image}\n"
+    )
 }
 
 /// Words of a passage for so many tokens, and those that it shares with the one before.

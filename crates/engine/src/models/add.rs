@@ -232,12 +232,15 @@ fn taken(
         .iter()
         .map(|name| {
             let copy = to.join(name);
+            let inner = copy.parent().filter(|folder| *folder != to);
+            inner.map_or(Ok(()), fs_err::create_dir_all)?;
             match how {
                 Taken::Copied => fs_err::copy(from.join(name), &copy).map(|_| ())?,
                 Taken::Shared => link_or_copy(&from.join(name), &copy)?,
             }
             let file = fs_err::File::open(&copy)?;
             file.sync_all()?;
+            inner.map_or(Ok(()), |folder| fs_err::File::open(folder)?.sync_all())?;
             let bytes = FileBytes::file(file.into_file())?;
             Ok((name.clone(), bytes.len(), bytes.sha256()?))
         })

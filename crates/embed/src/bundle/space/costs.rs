@@ -2,7 +2,9 @@
 
 use super::load::config;
 use super::manifest::{EncoderRow, Family, Manifest, fact};
-use crate::encoders::{HtsatConfig, RobertaConfig, VitImageConfig, VitTextConfig};
+use crate::encoders::{
+    HtsatConfig, OnnxImageConfig, OnnxTextConfig, RobertaConfig, VitImageConfig, VitTextConfig,
+};
 use crate::{EmbedError, Input};
 
 /// Samples that cost what [`Costs::audio`] says.
@@ -56,6 +58,17 @@ impl Costs {
                     possible(row, text.fault())?;
                     costs.token = text.cost();
                     costs.max_tokens = text.max_tokens() as u64;
+                }
+                Family::OnnxImage => {
+                    let image: OnnxImageConfig = config(row)?;
+                    possible(row, image.fault())?;
+                    costs.image = image.cost();
+                }
+                Family::OnnxText => {
+                    let text: OnnxTextConfig = config(row)?;
+                    possible(row, text.fault())?;
+                    costs.token = text.cost();
+                    costs.max_tokens = text.positions as u64;
                 }
                 Family::Minilm
                 | Family::SmallText

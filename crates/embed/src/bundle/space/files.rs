@@ -20,6 +20,11 @@ pub trait BundleFiles: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// As [`BundleFiles::read`].
     fn open(&self, name: &str) -> Result<FileBytes, EmbedError>;
+
+    /// Where a file lies, for libraries that read it themselves; `None` where it lies in no folder.
+    fn path(&self, _name: &str) -> Option<PathBuf> {
+        None
+    }
 }
 
 /// A bundle in a folder.
@@ -55,6 +60,10 @@ impl BundleFiles for FolderFiles {
             return Err(EmbedError::MissingFile { name: name.to_owned() });
         }
         FileBytes::file(file.into_file()).map_err(|source| self.failed(name, source))
+    }
+
+    fn path(&self, name: &str) -> Option<PathBuf> {
+        self.place(name).ok()
     }
 }
 

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use sensorium_types::Modality;
 use serde::de::DeserializeOwned;
 
-use super::OneSpace;
 use super::manifest::{EncoderRow, Family, PadRow, Role, TokenizerRow, WeightsRow, fact};
 use super::preprocess::{levels, mel_spec, normalise, power_spec, sample_rate};
+use super::{OneSpace, onnx};
 use crate::caption::{CaptionConfig, CaptionDecoder};
 use crate::detector::Detector;
 use crate::encoders::{
@@ -46,8 +46,10 @@ pub(super) fn detector(bundle: &OneSpace) -> Result<Arc<Detector>, EmbedError> {
 
 fn of_row(bundle: &OneSpace, row: &EncoderRow) -> Result<Arc<dyn Encoder>, EmbedError> {
     let expected = match row.family {
-        Family::Minilm | Family::SmallText | Family::VitText | Family::RobertaText => Modality::Text,
-        Family::HybridImage | Family::VitImage => Modality::Image,
+        Family::Minilm | Family::SmallText | Family::VitText | Family::RobertaText | Family::OnnxText => {
+            Modality::Text
+        }
+        Family::HybridImage | Family::VitImage | Family::OnnxImage => Modality::Image,
         Family::MelAudio | Family::HtsatAudio => Modality::Audio,
         Family::FrameMean => Modality::Video,
     };
@@ -69,6 +71,8 @@ fn of_row(bundle: &OneSpace, row: &EncoderRow) -> Result<Arc<dyn Encoder>, Embed
         Family::VitText => Arc::new(vit_text(bundle, row)?),
         Family::HtsatAudio => Arc::new(htsat_audio(bundle, row)?),
         Family::RobertaText => Arc::new(roberta_text(bundle, row)?),
+        Family::OnnxImage => Arc::new(onnx::image(bundle, row)?),
+        Family::OnnxText => Arc::new(onnx::text(bundle, row)?),
     };
     let dim = bundle.facts.space.dim;
     if encoder.dim() != dim {
@@ -173,7 +177,7 @@ fn model(bundle: &OneSpace, row: &EncoderRow) -> Result<Weights, EmbedError> {
     Weights::of_files(files.collect::<Result<_, EmbedError>>()?)
 }
 
-fn tokenizer_row(row: &EncoderRow) -> Result<&TokenizerRow, EmbedError> {
+pub(super) fn tokenizer_row(row: &EncoderRow) -> Result<&TokenizerRow, EmbedError> {
     row.tokenizer.as_ref().ok_or_else(|| fact(format!("encoder {} has no tokenizer", row.id)))
 }
 
@@ -182,7 +186,7 @@ fn tokenizer(bundle: &OneSpace, row: &TokenizerRow) -> Result<Arc<Tokenizer>, Em
     bundle.tokenizer.get(|| read_tokenizer(bundle, row))
 }
 
-fn read_tokenizer(bundle: &OneSpace, row: &TokenizerRow) -> Result<Arc<Tokenizer>, EmbedError> {
+pub(super) fn read_tokenizer(bundle: &OneSpace, row: &TokenizerRow) -> Result<Arc<Tokenizer>, EmbedError> {
     let bytes = checked(bundle, &row.file, &row.sha256)?;
     let pad = row.pad.map(|PadRow { to, id, side }| Pad { to, id, side });
     let rules = TextRules { lower: row.lower, strip_punctuation: row.strip_punctuation, pad };
@@ -292,7 +296,7 @@ fn opened(bundle: &OneSpace, row: &WeightsRow) -> Result<Weights, EmbedError> {
     Weights::parse(&row.file, file_of(bundle, row)?)
 }
 
-fn file_of(bundle: &OneSpace, row: &WeightsRow) -> Result<FileBytes, EmbedError> {
+pub(super) fn file_of(bundle: &OneSpace, row: &WeightsRow) -> Result<FileBytes, EmbedError> {
     let bytes = bundle.files.open(&row.file)?;
     if !row.sha256.is_empty() {
         compare(&row.file, &row.sha256, &hash_of(&row.file, &bytes)?)?;

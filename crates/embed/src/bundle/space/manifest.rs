@@ -110,6 +110,8 @@ pub(super) enum Family {
     VitText,
     HtsatAudio,
     RobertaText,
+    OnnxImage,
+    OnnxText,
 }
 
 impl Family {
@@ -124,6 +126,8 @@ impl Family {
             Self::VitText => "vit-text",
             Self::HtsatAudio => "htsat-audio",
             Self::RobertaText => "roberta-text",
+            Self::OnnxImage => "onnx-image",
+            Self::OnnxText => "onnx-text",
         }
     }
 }

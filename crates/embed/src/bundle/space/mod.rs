@@ -8,6 +8,7 @@
 //! | `costs.rs` | what an input costs |
 //! | `files.rs` | [`BundleFiles`]: where bytes come from |
 //! | `load.rs` | from manifest and files to an encoder or the caption decoder |
+//! | `onnx.rs` | the same for towers that ONNX Runtime computes |
 //! | `preprocess.rs` | what the steps before an encoder make of its inputs |
 //! | `lazy.rs` | what loads at first use |
 //! | `names.rs` | sentences in which names alone are asked |
@@ -23,6 +24,7 @@ mod lazy;
 mod load;
 mod manifest;
 mod names;
+mod onnx;
 mod preprocess;
 mod selftest;
 
