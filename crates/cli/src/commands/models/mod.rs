@@ -266,6 +266,7 @@ fn add(args: &models::AddModel, setting: &Setting, out: &mut Out) -> anyhow::Res
         name: &args.name,
         licence: args.licence.as_deref(),
         unchecked: args.unchecked,
+        int8: args.int8,
         non_commercial: args.non_commercial,
         worker_program: &program,
         fetched: None,
