@@ -25,24 +25,29 @@ from . import models
 ROUND_S, PAUSE_S = 0.4, 0.05
 # Cosine of ours and the reference's vectors, at least, where both compute in f32.
 LEAST_COSINE = 0.9999
-OURS = ("sensorium", "before")
+INT8 = "sensorium int8"
+OURS = ("sensorium", INT8, "before")
 ISAS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimd")
 
 
 class Row:
     """Work of one shape: what our side is told, and what the peers are."""
 
-    def __init__(self, tower, ours, array, count, bar=None):
-        self.tower, self.ours, self.array, self.count, self.bar = tower, ours, array, count, bar
+    def __init__(self, tower, ours, array, count, bars=None):
+        self.tower, self.ours, self.array, self.count, self.bars = tower, ours, array, count, bars or {}
+
+
+IMAGE_BARS = {"onnxruntime f32": 1.0, "onnxruntime int8": 1.2, "openvino int8": 1.0, "torch bf16": 1.0}
+TEXT_BARS = {"onnxruntime f32": 1.2}
 
 
 def rows():
     texts = lambda tokens: {"do": "texts", "texts": [models.text_of(tokens)]}
     images = lambda count: {"do": "images", "path": "pixels.u8", "side": models.SIDE, "count": count}
     return {
-        "image.1": Row("image", images(1), "pixels.npy", 1, bar=1.0),
-        "image.8": Row("image", images(8), "pixels.npy", 8, bar=1.0),
-        "text.12": Row("text", texts(12), "ids.12.npy", 1, bar=1.2),
+        "image.1": Row("image", images(1), "pixels.npy", 1, IMAGE_BARS),
+        "image.8": Row("image", images(8), "pixels.npy", 8, IMAGE_BARS),
+        "text.12": Row("text", texts(12), "ids.12.npy", 1, TEXT_BARS),
         "text.12in77": Row("text", texts(12), "ids.12in77.npy", 1),
         "text.77": Row("text", texts(77), "ids.77.npy", 1),
     }
@@ -86,6 +91,11 @@ def cosine(ours, theirs):
     return float(((ours * theirs).sum(1) / np.linalg.norm(ours, axis=1) / np.linalg.norm(theirs, axis=1)).min())
 
 
+def bar_of(row, threads, peer):
+    """What is asked for beside a peer: on two threads, of f32 and, for images, of int8."""
+    return row.bars.get(peer) if threads == 2 else None
+
+
 def measure(a, name, row, threads, sides):
     ours = {**row.ours, **({"path": os.path.join(a.folder, row.ours["path"])} if "path" in row.ours else {})}
     theirs = {"do": "encode", "path": os.path.join(a.folder, row.array), "count": row.count}
@@ -100,12 +110,14 @@ def measure(a, name, row, threads, sides):
         order = list(sides) if number % 2 == 0 else list(sides)[::-1]
         for peer in order:
             times[peer].append(seconds(sides[peer], commands[peer]))
+    # Peers that round numbers are those of our int8; each other side is that of f32.
     for peer in near:
-        ratios = sorted(theirs / ours for theirs, ours in zip(times[peer], times["sensorium"]))
+        own = INT8 if peer.endswith(("int8", "bf16")) and peer != INT8 and INT8 in sides else "sensorium"
+        ratios = sorted(theirs / ours for theirs, ours in zip(times[peer], times[own]))
         yield {
-            "what": name, "threads": threads, "peer": peer, "ratio": round(statistics.median(ratios), 3),
-            "least": round(ratios[0], 3), "most": round(ratios[-1], 3), "rounds": a.rounds, "bar": row.bar,
-            "ours_ms": round(1e3 * statistics.median(times["sensorium"]), 2),
+            "what": name, "threads": threads, "own": own, "peer": peer, "ratio": round(statistics.median(ratios), 3),
+            "least": round(ratios[0], 3), "most": round(ratios[-1], 3), "rounds": a.rounds,
+            "bar": bar_of(row, threads, peer), "ours_ms": round(1e3 * statistics.median(times[own]), 2),
             "theirs_ms": round(1e3 * statistics.median(times[peer]), 2), "cosine": round(near[peer], 6),
         }  # fmt: skip
 
@@ -132,11 +144,12 @@ def main():
                 continue
             argv = [sys.executable, "-W", "ignore", "-m", "bench_encoders.peer"]
             limits = {"OMP_NUM_THREADS": str(threads)}
-            programs = {"sensorium": a.side, **({"before": a.before} if a.before else {})}
+            programs = {"sensorium": a.side, INT8: a.side, **({"before": a.before} if a.before else {})}
             sides = {name: Side(name, [program], log) for name, program in programs.items()}
             try:
-                for side in sides.values():
-                    side.ask("load", bundle=os.path.join(a.folder, "clip"), threads=threads)
+                for name, side in sides.items():
+                    form = {"int8": True} if name == INT8 else {}
+                    side.ask("load", bundle=os.path.join(a.folder, "clip"), threads=threads, **form)
                 for peer in a.peers:
                     kind, path = named[peer](tower)
                     side = Side(peer, argv, log, limits)
@@ -158,14 +171,16 @@ def main():
 
 def table(here, found):
     print(f"\n{here['machine']} ({', '.join(here['isa'])}), commit {here['commit']}\n")
-    print("| what | threads | ours, ms | peer | its ms | its time by ours | bar |\n| --- | --- | --- | --- | --- | --- | --- |")
+    print("| what | threads | ours | ms | peer | its ms | its time by ours | bar |\n| --- | --- | --- | --- | --- | --- | --- | --- |")
     for line in found:
-        bar = line["bar"] if line["peer"] == "onnxruntime f32" and line["threads"] == 2 else None
+        bar = line["bar"]
         met = "" if bar is None else f"{bar} " + ("met" if line["ratio"] >= bar else "**not met**")
-        print("| {what} | {threads} | {ours_ms} | {peer} | {theirs_ms} | {ratio:.2f} ({least:.2f} to {most:.2f}) | ".format(**line) + met + " |")
-    lone = {line["threads"]: line["ours_ms"] for line in found if line["what"] == "image.1"}
-    if 1 in lone and 2 in lone:
-        print(f"\na lone image on two threads: {lone[1] / lone[2]:.2f} times as fast as on one (bar 1.7)")
+        print("| {what} | {threads} | {own} | {ours_ms} | {peer} | {theirs_ms} | {ratio:.2f} ({least:.2f} to {most:.2f}) | ".format(**line) + met + " |")
+    for own in ("sensorium", INT8):
+        lone = {line["threads"]: line["ours_ms"] for line in found if line["what"] == "image.1" and line["own"] == own}
+        if 1 in lone and 2 in lone:
+            bar = " (bar 1.7)" if own == "sensorium" else ""
+            print(f"\n{own}: a lone image on two threads is {lone[1] / lone[2]:.2f} times as fast as on one{bar}")
 
 
 if __name__ == "__main__":

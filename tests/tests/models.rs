@@ -128,6 +128,35 @@ fn faults_of_a_configuration_are_noticed_by_the_trial() {
 }
 
 #[test]
+fn an_int8_form_is_a_model_of_its_own_with_near_vectors() {
+    let sensorium = Sensorium::new();
+    add(&sensorium, "clip-f32", "full");
+    let folder = golden("clip-f32");
+    let folder = folder.to_str().expect("a path");
+    let add = ["models", "add", folder, "--name", "bytes", "--unchecked", "--int8"];
+    let added = sensorium.json(&add);
+    let listed = sensorium.json(&["models", "list"]);
+    let full = listed.iter().find(|row| row["name"] == "full").expect("the full model");
+    assert_ne!(added[0]["revision"], full["revision"], "vectors of one are none of the other");
+    sensorium.run(&["models", "check", "bytes"]).expect_code(0);
+    let image = samples().join("images/red_car.jpg");
+    for term in [image.to_str().expect("a path"), "a red car"] {
+        let vector =
+            |bundle: &str| numbers(&sensorium.json(&["embed", "--bundle", bundle, term])[0]["vector"]);
+        let (full, bytes) = (vector("full"), vector("bytes"));
+        // The towers are of a width of 16: wider ones are closer.
+        assert!(full != bytes && cosine(&full, &bytes) > 0.98, "{term}: {}", cosine(&full, &bytes));
+    }
+    sensorium.run(&["index", "--bundle", "full", image.to_str().expect("a path")]).expect_code(0);
+    sensorium.run(&["search", "--bundle", "bytes", "a red car"]).expect_code(1);
+    let clap = samples().parent().expect("the repository").join("tests/golden/clap/clap-f32");
+    let clap = clap.to_str().expect("a path");
+    let refused =
+        sensorium.run(&["models", "add", clap, "--name", "clap", "--unchecked", "--int8"]).expect_code(1);
+    assert!(refused.stderr.contains("int8"), "{}", refused.stderr);
+}
+
+#[test]
 fn a_collection_is_asked_by_the_bundle_that_made_it() {
     let sensorium = Sensorium::new();
     add(&sensorium, "clip-f32", "tiny");

@@ -3,19 +3,23 @@
 //! | command | fields | answer |
 //! | --- | --- | --- |
 //! | `isa` | | `isa`, the instruction sets that the kernels choose among |
-//! | `load` | `bundle`, `threads` | `dim`; a folder as the hub lays it out is given its `bundle.toml` |
+//! | `load` | `bundle`, `threads`, `int8` | `dim`; a folder as the hub lays it out is given a `bundle.toml`, which is not written |
 //! | `texts` | `texts`, `vectors` | `seconds` of one call, and the vectors if they are wanted |
 //! | `images` | `path`, `side`, `count`, `vectors` | the same, of RGB bytes, one image after another |
 //! | `audios` | `path`, `samples`, `count`, `vectors` | the same, of f32 samples |
 
 #![expect(clippy::print_stdout, reason = "an example that answers on standard output")]
 
+use std::borrow::Cow;
 use std::io::{BufRead, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use sensorium_embed::{Bundle, FolderFiles, HubBundle, HubModel, Image, Input, LoadOptions, Measured};
+use sensorium_embed::{
+    Bundle, BundleFiles, EmbedError, FileBytes, FolderFiles, HubBundle, HubModel, Image, Input, LoadOptions,
+    Measured,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -25,10 +29,28 @@ type Failure = Box<dyn std::error::Error>;
 #[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
 enum Command {
     Isa,
-    Load { bundle: PathBuf, threads: usize },
-    Texts { texts: Vec<String>, vectors: bool },
-    Images { path: PathBuf, side: u32, count: usize, vectors: bool },
-    Audios { path: PathBuf, samples: usize, count: usize, vectors: bool },
+    Load {
+        bundle: PathBuf,
+        threads: usize,
+        #[serde(default)]
+        int8: bool,
+    },
+    Texts {
+        texts: Vec<String>,
+        vectors: bool,
+    },
+    Images {
+        path: PathBuf,
+        side: u32,
+        count: usize,
+        vectors: bool,
+    },
+    Audios {
+        path: PathBuf,
+        samples: usize,
+        count: usize,
+        vectors: bool,
+    },
 }
 
 fn main() -> Result<(), Failure> {
@@ -45,9 +67,13 @@ fn main() -> Result<(), Failure> {
 fn answer(bundle: &mut Option<Arc<Bundle>>, line: &str) -> Result<Value, Failure> {
     let (inputs, vectors) = match serde_json::from_str(line)? {
         Command::Isa => return Ok(json!({ "isa": format!("{:?}", sensorium_kernels::Level::available()) })),
-        Command::Load { bundle: folder, threads } => {
-            write_manifest(&folder)?;
-            let loaded = Bundle::load(FolderFiles(folder), LoadOptions { threads })?;
+        Command::Load { bundle: folder, threads, int8 } => {
+            let options = LoadOptions { threads };
+            let loaded = if folder.join("config.json").exists() {
+                Bundle::load(HubFolder::read(folder, int8)?, options)?
+            } else {
+                Bundle::load(FolderFiles(folder), options)?
+            };
             let dim = loaded.space().dim;
             *bundle = Some(loaded);
             return Ok(json!({ "dim": dim }));
@@ -78,13 +104,33 @@ fn audios(path: &Path, samples: usize, count: usize) -> Result<Vec<Input>, Failu
     Ok(floats.chunks_exact(samples).take(count).map(|clip| Input::Audio(clip.to_vec())).collect())
 }
 
-fn write_manifest(folder: &Path) -> Result<(), Failure> {
-    let path = folder.join("bundle.toml");
-    if path.exists() {
-        return Ok(());
+/// A folder as the hub lays it out, with a manifest.
+#[derive(Debug)]
+struct HubFolder {
+    files: FolderFiles,
+    manifest: String,
+}
+
+impl HubFolder {
+    fn read(folder: PathBuf, int8: bool) -> Result<Self, EmbedError> {
+        let files = FolderFiles(folder);
+        let model = HubModel::read(&files)?;
+        let model = if int8 { model.in_int8()? } else { model };
+        let named =
+            HubBundle { id: "bench", revision: "0", licence: "none", source: "random weights", files: &[] };
+        Ok(Self { manifest: model.manifest(&named, &Measured::default()), files })
     }
-    let model = HubModel::read(&FolderFiles(folder.to_owned()))?;
-    let named =
-        HubBundle { id: "bench", revision: "0", licence: "none", source: "random weights", files: &[] };
-    Ok(fs_err::write(path, model.manifest(&named, &Measured::default()))?)
+}
+
+impl BundleFiles for HubFolder {
+    fn read(&self, name: &str) -> Result<Cow<'_, [u8]>, EmbedError> {
+        if name == "bundle.toml" {
+            return Ok(Cow::Borrowed(self.manifest.as_bytes()));
+        }
+        self.files.read(name)
+    }
+
+    fn open(&self, name: &str) -> Result<FileBytes, EmbedError> {
+        self.files.open(name)
+    }
 }

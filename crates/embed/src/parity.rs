@@ -63,7 +63,8 @@ fn the_photo_stem_gives_the_grid_and_logits_of_the_reference() {
     let mut weights = Weights::parse("photo.safetensors", FileBytes::owned(stem_file))
         .unwrap()
         .updated(Weights::parse("updates", FileBytes::owned(updates)).unwrap(), "photo.");
-    let stem = PhotoStem::load(&mut weights, Variant::Lite2, 1_000).unwrap();
+    let stem =
+        PhotoStem::load(&mut weights, Variant::Lite2, (1_000, crate::layers::Bits::ThirtyTwo)).unwrap();
     weights.finish().unwrap();
 
     let file = read("golden/image.safetensors");

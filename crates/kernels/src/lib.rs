@@ -12,6 +12,8 @@
 //! | `attention.rs` | [`Attention`]: of queries over keys and values, a block of queries at a time |
 //! | `rows.rs` | [`layer_norm_rows`], [`softmax_rows`], [`mean_of_rows`] |
 //! | `mapped.rs` | [`Numbers`]: in memory or in a mapped file |
+//! | `quantized/` | [`QuantizedMatrix`]: the same with weights and inputs of seven bits |
+//! | `pages.rs` | memory for weights, in large pages where the system has them |
 //! | `prefetch.rs` | [`prefetch`]: what is needed soon |
 //! | `allocator.rs` | [`bound_arenas`], [`give_back`]: what the C allocator keeps of free memory |
 //! | `convert.rs` | [`f16_to_f32`], [`dequantize_row`] |
@@ -29,7 +31,9 @@ mod distance;
 mod gemm;
 mod level;
 mod mapped;
+mod pages;
 mod prefetch;
+mod quantized;
 mod rows;
 mod simd;
 #[cfg(test)]
@@ -49,4 +53,5 @@ pub use gemm::{Epilogue, PackedMatrix};
 pub use level::Level;
 pub use mapped::{MappedFile, Number, Numbers, as_bytes};
 pub use prefetch::prefetch;
+pub use quantized::QuantizedMatrix;
 pub use rows::{layer_norm_rows, mean_of_rows, softmax_rows};

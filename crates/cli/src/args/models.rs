@@ -74,6 +74,9 @@ pub(crate) struct PullModel {
     /// Take it though captions do not find their images
     #[arg(long)]
     pub(crate) unchecked: bool,
+    /// Multiply bytes in its blocks: faster, vectors are near and of a space of their own; CLIP and SigLIP only
+    #[arg(long)]
+    pub(crate) int8: bool,
     /// I keep to a licence that forbids commercial use
     #[arg(long)]
     pub(crate) non_commercial: bool,
@@ -101,6 +104,9 @@ pub(crate) struct AddModel {
     /// Take it though captions do not find their images or sounds
     #[arg(long)]
     pub(crate) unchecked: bool,
+    /// Multiply bytes in its blocks: faster, vectors are near and of a space of their own; CLIP and SigLIP only
+    #[arg(long)]
+    pub(crate) int8: bool,
     /// I keep to a licence that forbids commercial use
     #[arg(long)]
     pub(crate) non_commercial: bool,

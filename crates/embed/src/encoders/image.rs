@@ -7,8 +7,8 @@ use sensorium_types::Modality;
 
 use super::{Normalise, finite, wrong_batch};
 use crate::layers::{
-    FEATURES, LayerNorm, Linear, NamedClasses, NamesConfig, PhotoStem, Transformer, TransformerConfig,
-    Variant, matrix, rows_of, unit_mix,
+    Bits, BlockForm, FEATURES, LayerNorm, Linear, NamedClasses, NamesConfig, PhotoStem, Precision,
+    Transformer, TransformerConfig, Variant, matrix, rows_of, unit_mix,
 };
 use crate::threads::Threads;
 use crate::weights::Weights;
@@ -31,6 +31,9 @@ pub(crate) struct ImageConfig {
     pub(crate) class_scale: f32,
     pub(crate) classes: usize,
     pub(crate) gate_hidden: usize,
+    /// Of the products of stem and blocks.
+    #[serde(default)]
+    pub(crate) precision: Precision,
 }
 
 /// Images to unit vectors.
@@ -86,9 +89,11 @@ impl ImageEncoder {
             classes,
             gate_hidden,
             class_scale,
+            precision,
             ..
         } = *config;
-        let photo = PhotoStem::load(&mut stem, config.stem, classes)?;
+        let bits = precision.of(Bits::ThirtyTwo);
+        let photo = PhotoStem::load(&mut stem, config.stem, (classes, bits))?;
         stem.finish()?;
         let plain = Activation::Identity;
         let name = |part: &str| format!("{PREFIX}.{part}");
@@ -111,7 +116,12 @@ impl ImageEncoder {
             in_proj: Linear::load(&mut own, &name("in_proj"), (d, FEATURES), plain)?,
             cls: Tensor::from_vec(cls, (1, d), &Device::Cpu)?,
             positions: matrix(positions, grid * grid, d)?,
-            transformer: Transformer::load(&mut own, &name("layers"), &transformer)?,
+            transformer: Transformer::load_as(
+                &mut own,
+                &name("layers"),
+                &transformer,
+                BlockForm { bits, ..BlockForm::OWN },
+            )?,
             out_norm: LayerNorm::load(&mut own, &name("out_norm"), d, norm_eps)?,
             out_proj: Linear::load(&mut own, &name("out_proj"), (dim, d), plain)?,
             pool_norm: LayerNorm::load(&mut own, &name("pool_norm"), FEATURES, norm_eps)?,

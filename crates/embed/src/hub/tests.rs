@@ -1,5 +1,7 @@
 //! Folders of the hub against what their reference classes computed (`training/golden_vit.py`).
 
+mod int8;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -197,6 +199,9 @@ fn ids_of_clip_s_own_vocabulary_are_the_reference_s() {
         assert_eq!(tokenizer.ids(text).unwrap(), ids, "{text:?}");
     }
 }
+
+/// What a manifest is asked for where its names do not matter.
+const PLAIN: HubBundle<'static> = HubBundle { id: "", revision: "", licence: "", source: "", files: &[] };
 
 /// A copy of a folder with the manifest that this program writes for it.
 fn bundle_of(name: &str, model: &HubModel) -> (tempfile::TempDir, Result<Arc<Bundle>, EmbedError>) {

@@ -4,6 +4,7 @@ use super::values::Object;
 use super::{Family, fault};
 use crate::EmbedError;
 use crate::encoders::{Act, ImagePool, TextPool, VitImageConfig, VitTextConfig};
+use crate::layers::Precision;
 
 /// What an older release of transformers wrote as the end of a text, whatever it was.
 const LEGACY_END: usize = 2;
@@ -121,6 +122,7 @@ fn image_of(part: &Object, defaults: &Defaults) -> Result<VitImageConfig, EmbedE
         norm_eps: part.short_number("layer_norm_eps", defaults.norm_eps)?,
         activation: act(part, "hidden_act", defaults.activation)?,
         pool,
+        precision: Precision::Full,
     };
     match config.fault() {
         Some(what) => Err(part.fault(what)),
@@ -149,6 +151,7 @@ fn text_of(part: &Object, defaults: &Defaults) -> Result<VitTextConfig, EmbedErr
         pool,
         end: if pool == TextPool::End { u32::try_from(end).ok() } else { None },
         projection_bias: defaults.family == Family::Siglip,
+        precision: Precision::Full,
     };
     match config.fault() {
         Some(what) => Err(part.fault(what)),
@@ -209,6 +212,7 @@ pub(super) fn of_open_clip(config: &Object) -> Result<Towers, EmbedError> {
         pool,
         end: None,
         projection_bias: bias,
+        precision: Precision::Full,
     };
     match text.fault() {
         Some(what) => Err(config.fault(what)),
@@ -243,6 +247,7 @@ fn open_clip_tower(vision: &Object, act: Act) -> Result<VitImageConfig, EmbedErr
         norm_eps: 1e-5,
         activation: act,
         pool: ImagePool::Class,
+        precision: Precision::Full,
     })
 }
 
@@ -275,6 +280,7 @@ fn timm_tower(vision: &Object, name: &str) -> Result<VitImageConfig, EmbedError>
         norm_eps: 1e-6,
         activation: timm_activation(name),
         pool: ImagePool::Attention,
+        precision: Precision::Full,
     })
 }
 

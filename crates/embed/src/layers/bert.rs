@@ -4,8 +4,8 @@ use candle_core::{Result, Tensor};
 use candle_nn::Module;
 use sensorium_kernels::{Activation, dequantize_row};
 
-use super::post_norm::{Bits, PostNormTransformer};
-use super::{LayerNorm, TransformerConfig, matrix};
+use super::post_norm::PostNormTransformer;
+use super::{Bits, LayerNorm, Precision, TransformerConfig, matrix};
 use crate::EmbedError;
 use crate::weights::Weights;
 
@@ -26,6 +26,9 @@ pub(crate) struct BertConfig {
     pub(crate) ffn: usize,
     /// Of the layer norms.
     pub(crate) norm_eps: f32,
+    /// Of the blocks' products.
+    #[serde(default)]
+    pub(crate) precision: Precision,
 }
 
 /// Word, position and type embeddings and post-norm blocks; token type 0 everywhere.
@@ -65,9 +68,9 @@ impl BertEncoder {
             }
         }
         let norm = LayerNorm::load(weights, "embeddings.LayerNorm", d, config.norm_eps)?;
-        let BertConfig { heads, layers, ffn, norm_eps, .. } = *config;
+        let BertConfig { d: _, heads, layers, ffn, norm_eps, precision } = *config;
         let sizes = TransformerConfig { d, heads, layers, ffn, norm_eps };
-        let form = (Activation::Gelu, Bits::Sixteen);
+        let form = (Activation::Gelu, precision.of(Bits::Sixteen));
         let blocks = PostNormTransformer::load(weights, "encoder.layer", &sizes, form)?;
         Ok(Self { d, words, word_scales, positions, norm, blocks })
     }

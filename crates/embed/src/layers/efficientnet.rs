@@ -14,7 +14,7 @@
 use parking_lot::Mutex;
 use sensorium_kernels::{Activation, DepthwiseConv, SamePadding, Strip};
 
-use super::Linear;
+use super::{Bits, Linear};
 use crate::weights::Weights;
 use crate::{EmbedError, stop};
 
@@ -138,8 +138,12 @@ struct Scratch {
 }
 
 impl PhotoStem {
-    /// Takes every weight of the file; `classes` are the classifier's.
-    pub(crate) fn load(weights: &mut Weights, variant: Variant, classes: usize) -> Result<Self, EmbedError> {
+    /// Takes every weight of the file; `classes` are the classifier's, `bits` those of the convolutions over single places.
+    pub(crate) fn load(
+        weights: &mut Weights,
+        variant: Variant,
+        (classes, bits): (usize, Bits),
+    ) -> Result<Self, EmbedError> {
         let patch = STEM_KERNEL * STEM_KERNEL * RGB;
         let weight = weights.floats("stem.weight", &[STEM_CHANNELS, RGB, STEM_KERNEL, STEM_KERNEL])?;
         let bias = weights.floats("stem.bias", &[STEM_CHANNELS])?;
@@ -148,12 +152,12 @@ impl PhotoStem {
         let blocks = plan
             .iter()
             .enumerate()
-            .map(|(index, plan)| Block::load(weights, &format!("blocks.{index}"), plan))
+            .map(|(index, plan)| Block::load(weights, &format!("blocks.{index}"), plan, bits))
             .collect::<Result<_, _>>()?;
         Ok(Self {
             first: Linear::new(&channels_last(&weight), bias, patch, Activation::Relu6),
             blocks,
-            head: Linear::load(weights, "head", (FEATURES, last), Activation::Relu6)?,
+            head: Linear::load_bits(weights, "head", (FEATURES, last), (Activation::Relu6, bits))?,
             classifier: Linear::load(weights, "classifier", (classes, FEATURES), Activation::Identity)?,
             scratch: Mutex::default(),
         })
@@ -227,17 +231,19 @@ fn channels_last(weight: &[f32]) -> Vec<f32> {
 }
 
 impl Block {
-    fn load(weights: &mut Weights, name: &str, plan: &BlockPlan) -> Result<Self, EmbedError> {
+    fn load(weights: &mut Weights, name: &str, plan: &BlockPlan, bits: Bits) -> Result<Self, EmbedError> {
         let BlockPlan { kernel, stride, from, wide, out } = *plan;
-        let expand = (wide != from)
-            .then(|| Linear::load(weights, &format!("{name}.expand"), (wide, from), Activation::Relu6))
-            .transpose()?;
+        let linear = |weights: &mut Weights, part: &str, sizes, activation| {
+            Linear::load_bits(weights, &format!("{name}.{part}"), sizes, (activation, bits))
+        };
+        let expand =
+            (wide != from).then(|| linear(weights, "expand", (wide, from), Activation::Relu6)).transpose()?;
         let taps = weights.floats(&format!("{name}.dw.weight"), &[kernel * kernel, wide])?;
         let bias = weights.floats(&format!("{name}.dw.bias"), &[wide])?;
         Ok(Self {
             expand,
             depthwise: DepthwiseConv::new(kernel, stride, taps, bias),
-            project: Linear::load(weights, &format!("{name}.project"), (out, wide), Activation::Identity)?,
+            project: linear(weights, "project", (out, wide), Activation::Identity)?,
             residual: stride == 1 && from == out,
             wide,
             out,

@@ -2,11 +2,74 @@
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
 use candle_nn::Module;
-use sensorium_kernels::{Activation, Epilogue, PackedMatrix};
+use sensorium_kernels::{Activation, Epilogue, PackedMatrix, QuantizedMatrix};
+use serde::{Deserialize, Serialize};
 
 use super::ops::{floats, on_threads, shared_threads};
 use crate::EmbedError;
 use crate::weights::Weights;
+
+/// How the products of a tower's blocks are made, as `bundle.toml` names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Precision {
+    /// With the weights of the file.
+    #[default]
+    Full,
+    /// With weights and inputs of one byte.
+    Int8,
+}
+
+impl Precision {
+    /// Whether a configuration leaves it out.
+    pub(crate) fn is_full(&self) -> bool {
+        *self == Self::Full
+    }
+
+    /// The bits of a weight that has these in full.
+    pub(crate) const fn of(self, bits: Bits) -> Bits {
+        match self {
+            Self::Full => bits,
+            Self::Int8 => Bits::Eight,
+        }
+    }
+}
+
+/// Bits of a layer's weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bits {
+    /// Eight, by channel; each row of the input is rounded to eight as well.
+    Eight,
+    /// Sixteen, whatever the file has.
+    Sixteen,
+    /// Sixteen if the file has sixteen, which takes half of the memory and loses nothing, else thirty-two.
+    Kept,
+    /// Thirty-two, whatever the file has.
+    ThirtyTwo,
+}
+
+/// A packed weight.
+#[derive(Debug)]
+enum Matrix {
+    Floats(PackedMatrix),
+    Bytes(QuantizedMatrix),
+}
+
+impl Matrix {
+    fn n(&self) -> usize {
+        match self {
+            Self::Floats(matrix) => matrix.n(),
+            Self::Bytes(matrix) => matrix.n(),
+        }
+    }
+
+    fn k(&self) -> usize {
+        match self {
+            Self::Floats(matrix) => matrix.k(),
+            Self::Bytes(matrix) => matrix.k(),
+        }
+    }
+}
 
 /// A linear layer with its activation.
 ///
@@ -14,7 +77,7 @@ use crate::weights::Weights;
 /// (rows, inputs) -> (rows, outputs)
 #[derive(Debug)]
 pub(crate) struct Linear {
-    weight: PackedMatrix,
+    weight: Matrix,
     bias: Vec<f32>,
     activation: Activation,
 }
@@ -24,12 +87,10 @@ impl Linear {
     pub(crate) fn load(
         weights: &mut Weights,
         name: &str,
-        (outputs, inputs): (usize, usize),
+        sizes: (usize, usize),
         activation: Activation,
     ) -> std::result::Result<Self, EmbedError> {
-        let weight = weights.floats(&format!("{name}.weight"), &[outputs, inputs])?;
-        let bias = weights.floats(&format!("{name}.bias"), &[outputs])?;
-        Ok(Self::new(&weight, bias, inputs, activation))
+        Self::load_bits(weights, name, sizes, (activation, Bits::ThirtyTwo))
     }
 
     /// Takes the weights that [`Linear::load`] takes, without reading them.
@@ -44,42 +105,73 @@ impl Linear {
 
     /// A layer of a row-major weight `(bias.len(), inputs)`.
     pub(crate) fn new(weight: &[f32], bias: Vec<f32>, inputs: usize, activation: Activation) -> Self {
-        Self { weight: PackedMatrix::new(weight, bias.len(), inputs), bias, activation }
+        Self::of_bits(weight, bias, inputs, (activation, Bits::ThirtyTwo))
     }
 
-    /// As [`Linear::load`]; a weight that is kept in sixteen bits stays so, which takes half of the memory and loses nothing.
+    /// The same with weights of so many bits; [`Bits::Kept`] are thirty-two here.
+    fn of_bits(
+        weight: &[f32],
+        bias: Vec<f32>,
+        inputs: usize,
+        (activation, bits): (Activation, Bits),
+    ) -> Self {
+        let weight = match bits {
+            Bits::Eight => Matrix::Bytes(QuantizedMatrix::new(weight, bias.len(), inputs)),
+            Bits::Sixteen => Matrix::Floats(PackedMatrix::new(weight, bias.len(), inputs).halved()),
+            Bits::Kept | Bits::ThirtyTwo => Matrix::Floats(PackedMatrix::new(weight, bias.len(), inputs)),
+        };
+        Self { weight, bias, activation }
+    }
+
+    /// As [`Linear::load`], with weights of so many bits.
+    pub(crate) fn load_bits(
+        weights: &mut Weights,
+        name: &str,
+        (outputs, inputs): (usize, usize),
+        (activation, bits): (Activation, Bits),
+    ) -> std::result::Result<Self, EmbedError> {
+        let name_of_weight = format!("{name}.weight");
+        let bits = if bits == Bits::Kept && weights.is_half(&name_of_weight) { Bits::Sixteen } else { bits };
+        let weight = weights.floats(&name_of_weight, &[outputs, inputs])?;
+        let bias = weights.floats(&format!("{name}.bias"), &[outputs])?;
+        Ok(Self::of_bits(&weight, bias, inputs, (activation, bits)))
+    }
+
+    /// As [`Linear::load`], with [`Bits::Kept`].
     pub(crate) fn load_kept(
         weights: &mut Weights,
         name: &str,
         sizes: (usize, usize),
         activation: Activation,
     ) -> std::result::Result<Self, EmbedError> {
-        let half = weights.is_half(&format!("{name}.weight"));
-        let layer = Self::load(weights, name, sizes, activation)?;
-        Ok(if half { layer.halved() } else { layer })
+        Self::load_bits(weights, name, sizes, (activation, Bits::Kept))
     }
 
     /// Layers of the same inputs as one, without an activation: one product instead of several. Takes their weights and biases by
-    /// name, each of `outputs`; with `keep_halves`, weights that are kept in sixteen bits stay so.
+    /// name, each of `outputs`.
     pub(crate) fn joined(
         weights: &mut Weights,
         parts: &[(String, String)],
         (outputs, inputs): (usize, usize),
-        keep_halves: bool,
+        bits: Bits,
     ) -> std::result::Result<Self, EmbedError> {
-        let half = keep_halves && parts.iter().all(|(weight, _)| weights.is_half(weight));
+        let half = bits == Bits::Kept && parts.iter().all(|(weight, _)| weights.is_half(weight));
         let (mut weight, mut bias) = (Vec::new(), Vec::new());
         for (weight_name, bias_name) in parts {
             weight.extend(weights.floats(weight_name, &[outputs, inputs])?);
             bias.extend(weights.floats(bias_name, &[outputs])?);
         }
-        let layer = Self::new(&weight, bias, inputs, Activation::Identity);
-        Ok(if half { layer.halved() } else { layer })
+        let bits = if half { Bits::Sixteen } else { bits };
+        Ok(Self::of_bits(&weight, bias, inputs, (Activation::Identity, bits)))
     }
 
-    /// The same layer with weights of sixteen bits.
+    /// The same layer with weights of sixteen bits, if it has thirty-two.
     pub(crate) fn halved(self) -> Self {
-        Self { weight: self.weight.halved(), ..self }
+        let weight = match self.weight {
+            Matrix::Floats(matrix) => Matrix::Floats(matrix.halved()),
+            Matrix::Bytes(matrix) => Matrix::Bytes(matrix),
+        };
+        Self { weight, ..self }
     }
 
     /// Numbers of a row that goes in.
@@ -103,11 +195,16 @@ impl Linear {
     pub(crate) fn apply_into(&self, input: &[f32], residual: Option<&[f32]>, out: &mut [f32]) {
         let epilogue = Epilogue { bias: Some(&self.bias), activation: self.activation, residual };
         let (n, k) = (self.weight.n(), self.weight.k());
-        match shared_threads(input.len() / k.max(1), (n, k)) {
-            None => self.weight.multiply(input, k, epilogue, out),
-            Some(threads) => self
-                .weight
-                .multiply_in_parts(input, k, epilogue, out, threads, |part| on_threads(threads, part)),
+        let threads = shared_threads(input.len() / k.max(1), (n, k));
+        match (&self.weight, threads) {
+            (Matrix::Floats(weight), None) => weight.multiply(input, k, epilogue, out),
+            (Matrix::Floats(weight), Some(threads)) => {
+                weight.multiply_in_parts(input, k, epilogue, out, threads, |part| on_threads(threads, part));
+            }
+            (Matrix::Bytes(weight), None) => weight.multiply(input, epilogue, out),
+            (Matrix::Bytes(weight), Some(threads)) => {
+                weight.multiply_in_parts(input, epilogue, out, threads, |part| on_threads(threads, part));
+            }
         }
     }
 
@@ -175,5 +272,28 @@ mod tests {
         assert_eq!(rows_of(&layer.forward(&x).unwrap()).unwrap(), [3.5, 0.0, 2.5, 0.0]);
         assert_eq!(rows_of(&layer.forward_add(&x, &x).unwrap()).unwrap(), [4.5, 1.0, 4.5, 0.0]);
         assert!(layer.forward(&matrix(vec![0.0; 3], 1, 3).unwrap()).is_err());
+    }
+
+    #[test]
+    fn a_layer_of_bytes_is_near_the_layer_on_any_number_of_threads() {
+        let (rows, outputs, inputs) = (50, 96, 768);
+        let number = |at: usize| (at * 7919 % 1000) as f32 / 500.0 - 1.0;
+        let weight: Vec<f32> = (0..outputs * inputs).map(number).collect();
+        let input: Vec<f32> = (0..rows * inputs).map(|at| number(at + 3)).collect();
+        let residual: Vec<f32> = (0..rows * outputs).map(number).collect();
+        let made = |bits| {
+            let bias = (0..outputs).map(number).collect();
+            let layer = Linear::of_bits(&weight, bias, inputs, (Activation::QuickGelu, bits));
+            let mut out = vec![0.0; rows * outputs];
+            layer.apply_into(&input, Some(&residual), &mut out);
+            out
+        };
+        let (exact, alone) = (made(Bits::ThirtyTwo), made(Bits::Eight));
+        let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+        let cosine = dot(&exact, &alone) / (dot(&exact, &exact) * dot(&alone, &alone)).sqrt();
+        assert!(cosine > 0.999, "{cosine}");
+        assert_ne!(exact, alone, "bytes were asked for");
+        let threads = crate::threads::Threads::new(2).unwrap();
+        assert_eq!(threads.map(&[()], |()| Ok(made(Bits::Eight))).unwrap(), [alone]);
     }
 }

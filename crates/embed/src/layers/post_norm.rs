@@ -5,18 +5,9 @@ use candle_nn::Module;
 use sensorium_kernels::Activation;
 
 use super::attention::SelfAttention;
-use super::{LayerNorm, Linear, TransformerConfig};
+use super::{Bits, LayerNorm, Linear, TransformerConfig};
 use crate::EmbedError;
 use crate::weights::Weights;
-
-/// Bits of the matrices.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Bits {
-    /// Sixteen, whatever the file has.
-    Sixteen,
-    /// As in the file.
-    Kept,
-}
 
 /// Blocks `0` and so on of `norm(x + attention(x))`, then `norm(x + feed_forward(x))`.
 ///
@@ -111,18 +102,16 @@ impl Block {
         let TransformerConfig { d, heads, layers: _, ffn, norm_eps } = *config;
         let plain = Activation::Identity;
         let part = |part: &str| format!("{name}.{part}");
-        let linear = |weights: &mut Weights, of: &str, sizes, activation| match bits {
-            Bits::Sixteen => Linear::load(weights, &part(of), sizes, activation).map(Linear::halved),
-            Bits::Kept => Linear::load_kept(weights, &part(of), sizes, activation),
+        let linear = |weights: &mut Weights, of: &str, sizes, activation| {
+            Linear::load_bits(weights, &part(of), sizes, (activation, bits))
         };
         let inputs = ["query", "key", "value"].map(|of| {
             let of = part(&format!("attention.self.{of}"));
             (format!("{of}.weight"), format!("{of}.bias"))
         });
-        let qkv = Linear::joined(weights, &inputs, (d, d), bits == Bits::Kept)?;
         Ok(Self {
             heads,
-            qkv: if bits == Bits::Sixteen { qkv.halved() } else { qkv },
+            qkv: Linear::joined(weights, &inputs, (d, d), bits)?,
             out: linear(weights, "attention.output.dense", (d, d), plain)?,
             norm1: LayerNorm::load(weights, &part("attention.output.LayerNorm"), d, norm_eps)?,
             fc1: linear(weights, "intermediate.dense", (ffn, d), activation)?,

@@ -4,7 +4,7 @@ use candle_core::{Result, Tensor};
 use sensorium_kernels::Activation;
 
 use super::attention::SelfAttention;
-use super::{LayerNorm, Linear, matrix, rows_of};
+use super::{Bits, LayerNorm, Linear, matrix, rows_of};
 use crate::EmbedError;
 use crate::weights::Weights;
 
@@ -57,14 +57,18 @@ pub(crate) struct BlockForm {
     pub(crate) activation: Activation,
     /// Each row sees itself and those before it only.
     pub(crate) causal: bool,
-    /// Matrices that are kept in sixteen bits stay so: they take half of the memory, and lose nothing.
-    pub(crate) keep_halves: bool,
+    /// Of the matrices.
+    pub(crate) bits: Bits,
 }
 
 impl BlockForm {
     /// Our own: GELU by tanh, every row sees all.
-    pub(crate) const OWN: Self =
-        Self { names: BlockNames::Own, activation: Activation::GeluTanh, causal: false, keep_halves: false };
+    pub(crate) const OWN: Self = Self {
+        names: BlockNames::Own,
+        activation: Activation::GeluTanh,
+        causal: false,
+        bits: Bits::ThirtyTwo,
+    };
 }
 
 /// How the weights of a block are called.
@@ -205,19 +209,18 @@ impl Block {
         form: BlockForm,
     ) -> std::result::Result<Self, EmbedError> {
         let TransformerConfig { d, heads, layers: _, ffn, norm_eps } = *config;
-        let BlockForm { names, activation, causal, keep_halves } = form;
+        let BlockForm { names, activation, causal, bits } = form;
         let plain = Activation::Identity;
         let [norm1, out, norm2, fc1, fc2] = names.parts().map(|part| format!("{name}.{part}"));
-        let linear = if keep_halves { Linear::load_kept } else { Linear::load };
         Ok(Self {
             heads,
             causal,
             norm1: LayerNorm::load(weights, &norm1, d, norm_eps)?,
             qkv: attention_in(weights, name, d, form)?,
-            out: linear(weights, &out, (d, d), plain)?,
+            out: Linear::load_bits(weights, &out, (d, d), (plain, bits))?,
             norm2: LayerNorm::load(weights, &norm2, d, norm_eps)?,
-            fc1: linear(weights, &fc1, (ffn, d), activation)?,
-            fc2: linear(weights, &fc2, (d, ffn), plain)?,
+            fc1: Linear::load_bits(weights, &fc1, (ffn, d), (activation, bits))?,
+            fc2: Linear::load_bits(weights, &fc2, (d, ffn), (plain, bits))?,
         })
     }
 
@@ -269,5 +272,5 @@ fn attention_in(
     form: BlockForm,
 ) -> std::result::Result<Linear, EmbedError> {
     let parts = attention_parts(name, form.names);
-    Linear::joined(weights, &parts, (3 * d / parts.len(), d), form.keep_halves)
+    Linear::joined(weights, &parts, (3 * d / parts.len(), d), form.bits)
 }

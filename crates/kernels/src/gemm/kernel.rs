@@ -387,7 +387,7 @@ unsafe fn write<V: Vector>(tile: &Tile, sums: *const f32, rows: usize) {
 /// # Safety
 /// `min(width, LANES)` floats are readable.
 #[inline(always)]
-unsafe fn load<V: Vector>(from: *const f32, width: usize) -> V {
+pub(crate) unsafe fn load<V: Vector>(from: *const f32, width: usize) -> V {
     // SAFETY: the caller gives that many floats.
     unsafe { if width >= V::LANES { V::load(from) } else { V::load_first(from, width) } }
 }
@@ -395,7 +395,7 @@ unsafe fn load<V: Vector>(from: *const f32, width: usize) -> V {
 /// # Safety
 /// `min(width, LANES)` floats are writable.
 #[inline(always)]
-unsafe fn store<V: Vector>(value: V, to: *mut f32, width: usize) {
+pub(crate) unsafe fn store<V: Vector>(value: V, to: *mut f32, width: usize) {
     // SAFETY: the caller gives that many floats.
     unsafe { if width >= V::LANES { value.store(to) } else { value.store_first(to, width) } }
 }

@@ -4,12 +4,12 @@
 //!
 //! ```text
 //! columns of the result        0 ........ 3L   | 3L ....... 6L  | rest, 1 to 3 vectors
-//! slices of the first block    [256][3L] floats | [256][3L]      | [256][1..3 L], zeros past n
-//! of k, then of the second     [256][3L]        | ..
+//! slices of the first block    [768][3L] floats | [768][3L]      | [768][1..3 L], zeros past n
+//! of k, then of the second     [768][3L]        | ..
 //! ```
 //! L is the number of lanes. The inner loop holds a tile of rows x 3 vectors of the result in registers and walks a slice:
 //! three loads from it, one broadcast for each row of the input, a multiply-add for each pair. A slice stays in the
-//! first-level cache while the rows of the input pass over it, and the next one is asked for meanwhile; weights are read
+//! second-level cache while the rows of the input pass over it, and the next one is asked for meanwhile; weights are read
 //! once for a block of rows, in the order in which they lie. Sums wait in the result for the next block of k. Bias,
 //! activation and residual are applied while the last one's tile is still in registers.
 //!
@@ -29,12 +29,13 @@ use half::f16;
 
 use crate::activation::Activation;
 use crate::level::{Level, dispatch};
+use crate::pages::zeros;
 use kernel::Panels;
 
 /// Vectors of a whole panel.
 pub(crate) const PANEL_VECTORS: usize = 3;
 /// Most columns of the matrix that a slice of a panel spans: 24 KB of AVX2's, of a first-level cache of 32.
-const MAX_DEPTH: usize = 256;
+const MAX_DEPTH: usize = 768;
 /// The share of the second-level cache that rows of the input may take while panels pass over them.
 const INPUT_BLOCK_BYTES: usize = 256 << 10;
 /// Rows of the largest tile; blocks of rows are multiples of it.
@@ -109,8 +110,12 @@ impl PackedMatrix {
         (self.n, self.k, self.depth) = (n, k, depth_of(k));
         let padded = n.next_multiple_of(lanes);
         self.halves.clear();
-        self.panels.clear();
-        self.panels.resize(padded * k, 0.0);
+        if self.panels.capacity() < padded * k {
+            self.panels = zeros(padded * k);
+        } else {
+            self.panels.clear();
+            self.panels.resize(padded * k, 0.0);
+        }
         let whole = PANEL_VECTORS * lanes;
         for (block, slices) in self.panels.chunks_mut((padded * self.depth).max(1)).enumerate() {
             let depth = slices.len() / padded;
@@ -209,7 +214,7 @@ fn depth_of(k: usize) -> usize {
 
 /// How a product is cut into parts.
 #[derive(Debug, Clone, Copy)]
-struct Grid {
+pub(crate) struct Grid {
     m: usize,
     n: usize,
     /// Rows and columns of a part; those at the ends may have fewer.
@@ -220,15 +225,15 @@ struct Grid {
 
 /// Rows and columns of the result; the columns begin a panel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Part {
-    rows: (usize, usize),
-    columns: (usize, usize),
+pub(crate) struct Part {
+    pub(crate) rows: (usize, usize),
+    pub(crate) columns: (usize, usize),
 }
 
 impl Grid {
     /// By rows where each part has many, for weights are read once for them; else by columns where each part has some panels,
     /// for then it reads weights of its own; else by both.
-    fn new(m: usize, n: usize, panel: usize, workers: usize) -> Self {
+    pub(crate) fn new(m: usize, n: usize, panel: usize, workers: usize) -> Self {
         let (panels, tiles) = (n.div_ceil(panel).max(1), m.div_ceil(TILE_ROWS).max(1));
         let wanted = if workers > 1 { workers.saturating_mul(PARTS_OF_A_WORKER) } else { 1 };
         let across = if m < MANY_ROWS.saturating_mul(wanted) && panels >= 2 * wanted { wanted } else { 1 };
@@ -239,11 +244,11 @@ impl Grid {
         Self { m, n, part, across: n.div_ceil(part.1).max(1), down: m.div_ceil(part.0).max(1) }
     }
 
-    fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.across * self.down
     }
 
-    fn part(&self, index: usize) -> Option<Part> {
+    pub(crate) fn part(&self, index: usize) -> Option<Part> {
         let range = |number: usize, size: usize, end: usize| (number * size, ((number + 1) * size).min(end));
         (index < self.count()).then(|| Part {
             rows: range(index / self.across, self.part.0, self.m),
@@ -254,7 +259,7 @@ impl Grid {
 
 /// Where a result lies, for several threads that write columns of their own.
 #[derive(Debug, Clone, Copy)]
-struct Place(*mut f32);
+pub(crate) struct Place(pub(crate) *mut f32);
 
 // SAFETY: parts of a product write disjoint rows or columns, and nothing else touches the result until all are done.
 unsafe impl Send for Place {}

@@ -19,12 +19,15 @@ pub(crate) trait Vector: Copy {
     const LANES: usize;
     /// Whether it is AVX2's, for which some code is written in assembly.
     const IS_AVX2: bool = false;
+    /// Whether the machine has AVX2 where it has the vector.
+    const HAS_AVX2: bool = false;
     unsafe fn splat(value: f32) -> Self;
     unsafe fn load(from: *const f32) -> Self;
     /// The first `count < LANES` lanes from memory, zeros after them; reads nothing else.
     unsafe fn load_first(from: *const f32, count: usize) -> Self;
     unsafe fn load_f16(from: *const half::f16) -> Self;
     unsafe fn load_i8(from: *const i8) -> Self;
+    unsafe fn load_i32(from: *const i32) -> Self;
     unsafe fn store(self, to: *mut f32);
     /// The first `count < LANES` lanes to memory; writes nothing else.
     unsafe fn store_first(self, to: *mut f32, count: usize);

@@ -60,6 +60,12 @@ impl Vector for Portable {
     }
 
     #[inline(always)]
+    unsafe fn load_i32(from: *const i32) -> Self {
+        // SAFETY: the caller gives LANES readable numbers.
+        Self::from_fn(|i| unsafe { from.add(i).read() } as f32)
+    }
+
+    #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
         // SAFETY: the caller gives LANES writable floats.
         unsafe { to.cast::<[f32; LANES]>().write_unaligned(self.0) }

@@ -15,6 +15,7 @@ use super::Vector;
 
 impl Vector for __m512 {
     const LANES: usize = 16;
+    const HAS_AVX2: bool = true;
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
@@ -39,6 +40,11 @@ impl Vector for __m512 {
     #[inline(always)]
     unsafe fn load_i8(from: *const i8) -> Self {
         unsafe { _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(from.cast()))) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_i32(from: *const i32) -> Self {
+        unsafe { _mm512_cvtepi32_ps(_mm512_loadu_si512(from.cast())) }
     }
 
     #[inline(always)]
@@ -123,6 +129,7 @@ fn mask(count: usize) -> __mmask16 {
 impl Vector for __m256 {
     const LANES: usize = 8;
     const IS_AVX2: bool = true;
+    const HAS_AVX2: bool = true;
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
@@ -147,6 +154,11 @@ impl Vector for __m256 {
     #[inline(always)]
     unsafe fn load_i8(from: *const i8) -> Self {
         unsafe { _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(from.cast()))) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_i32(from: *const i32) -> Self {
+        unsafe { _mm256_cvtepi32_ps(_mm256_loadu_si256(from.cast())) }
     }
 
     #[inline(always)]

@@ -30,6 +30,7 @@ pub(super) fn add(args: &models::AddModel, setting: &Setting, out: &mut Out) -> 
         name: &args.name,
         licence: args.licence.as_deref(),
         unchecked: args.unchecked,
+        int8: args.int8,
         non_commercial: args.non_commercial,
         worker_program: &program,
         fetched: text.as_ref().map(|lock| FetchedModel { source: &source, lock: (LOCK_FILE, lock) }),

@@ -85,13 +85,14 @@ impl Coming {
         let program = std::env::current_exe().map_err(|source| CliError::OwnProgram { source })?;
         let (library, folder, name) = (self.library.clone(), self.folder.clone(), self.name.clone());
         let (source, lock) = (came.source.to_owned(), came.lock.text());
-        let (unchecked, non_commercial) = (self.args.unchecked, self.args.non_commercial);
+        let PullModel { unchecked, int8, non_commercial, .. } = self.args;
         let add = move || {
             library.add(&AddModel {
                 folder: &folder,
                 name: &name,
                 licence: licence.as_deref(),
                 unchecked,
+                int8,
                 non_commercial,
                 worker_program: &program,
                 fetched: Some(FetchedModel { source: &source, lock: (LOCK_FILE, &lock) }),

@@ -6,7 +6,7 @@ use sensorium_kernels::{Activation, softmax_rows};
 use super::config::{HtsatConfig, StageSizes};
 use super::windows::{Window, Windows, relative_bias};
 use crate::EmbedError;
-use crate::layers::{Head, LayerNorm, Linear, Scratch, shared_threads};
+use crate::layers::{Bits, Head, LayerNorm, Linear, Scratch, shared_threads};
 use crate::weights::Weights;
 
 /// Rows that go through a block together: each weight is read once for the patches of several windows.
@@ -99,7 +99,7 @@ impl Block {
             heads,
             bias: relative_bias(&table, window, heads),
             norm1: LayerNorm::load(weights, &part("layernorm_before"), d, norm_eps)?,
-            qkv: Linear::joined(weights, &inputs, (d, d), true)?,
+            qkv: Linear::joined(weights, &inputs, (d, d), Bits::Kept)?,
             out: Linear::load_kept(weights, &part("attention.output.dense"), (d, d), plain)?,
             norm2: LayerNorm::load(weights, &part("layernorm_after"), d, norm_eps)?,
             fc1: Linear::load_kept(weights, &part("intermediate.dense"), (ffn, d), activation.into())?,

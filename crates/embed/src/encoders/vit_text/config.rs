@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::super::Act;
-use crate::layers::TransformerConfig;
+use crate::layers::{Precision, TransformerConfig};
 
 /// Largest side of an image, in pixels, and most tokens of a text: more is a mistake in a configuration, whose products
 /// would not fit into memory.
@@ -46,6 +46,9 @@ pub(crate) struct VitImageConfig {
     pub(crate) norm_eps: f32,
     pub(crate) activation: Act,
     pub(crate) pool: ImagePool,
+    /// Of the blocks' products.
+    #[serde(default, skip_serializing_if = "Precision::is_full")]
+    pub(crate) precision: Precision,
 }
 
 impl VitImageConfig {
@@ -103,6 +106,9 @@ pub(crate) struct VitTextConfig {
     pub(crate) end: Option<u32>,
     /// Whether the projection has a bias.
     pub(crate) projection_bias: bool,
+    /// Of the blocks' products.
+    #[serde(default, skip_serializing_if = "Precision::is_full")]
+    pub(crate) precision: Precision,
 }
 
 impl VitTextConfig {

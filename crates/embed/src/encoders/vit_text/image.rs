@@ -8,7 +8,7 @@ use super::super::{Levels, finite, wrong_batch};
 use super::config::{ImagePool, VitImageConfig};
 use super::names::{ImageNames, Projection, no_part_of_image};
 use super::pooling::AttentionPool;
-use crate::layers::{BlockForm, LayerNorm, Linear, Transformer};
+use crate::layers::{Bits, BlockForm, LayerNorm, Linear, Transformer};
 use crate::threads::Threads;
 use crate::weights::Weights;
 use crate::{Batch, EmbedError, Embedding, Encoder, Image};
@@ -54,7 +54,7 @@ impl VitImageEncoder {
         (levels, dim): (Levels, usize),
         threads: Threads,
     ) -> Result<Self, EmbedError> {
-        let VitImageConfig { patch, d, norm_eps, activation, pool, .. } = *config;
+        let VitImageConfig { patch, d, norm_eps, activation, pool, precision, .. } = *config;
         let names = ImageNames::find(&weights)?;
         weights.ignore(no_part_of_image);
         let own = &mut weights;
@@ -69,8 +69,12 @@ impl VitImageEncoder {
         let rows = config.rows();
         let shape: &[usize] = if names.wide_positions { &[1, rows, d] } else { &[rows, d] };
         let mut positions = own.floats(&names.positions, shape)?;
-        let form =
-            BlockForm { names: names.block, activation: activation.into(), causal: false, keep_halves: true };
+        let form = BlockForm {
+            names: names.block,
+            activation: activation.into(),
+            causal: false,
+            bits: precision.of(Bits::Kept),
+        };
         let pool = match pool {
             ImagePool::Class => {
                 let mut token = own.floats(&names.class, &[d])?;

@@ -9,7 +9,7 @@ use super::super::{unit_rows, wrong_batch};
 use super::config::{TextPool, VitTextConfig};
 use super::image::projection;
 use super::names::{TextNames, no_part_of_text};
-use crate::layers::{BlockForm, LayerNorm, Linear, Transformer};
+use crate::layers::{Bits, BlockForm, LayerNorm, Linear, Transformer};
 use crate::threads::Threads;
 use crate::tokenizer::Tokenizer;
 use crate::weights::{RowTable, Weights};
@@ -63,12 +63,22 @@ impl VitTextEncoder {
         (tokenizer, dim): (Arc<Tokenizer>, usize),
         threads: Threads,
     ) -> Result<Self, EmbedError> {
-        let VitTextConfig { vocabulary, positions, d, norm_eps, activation, causal, projection_bias, .. } =
-            *config;
+        let VitTextConfig {
+            vocabulary,
+            positions,
+            d,
+            norm_eps,
+            activation,
+            causal,
+            projection_bias,
+            precision,
+            ..
+        } = *config;
         let names = TextNames::find(&weights)?;
         weights.ignore(no_part_of_text);
         let own = &mut weights;
-        let form = BlockForm { names: names.block, activation: activation.into(), causal, keep_halves: true };
+        let bits = precision.of(Bits::Kept);
+        let form = BlockForm { names: names.block, activation: activation.into(), causal, bits };
         let encoder = Self {
             config: *config,
             dim,
