@@ -11,6 +11,7 @@ pub struct Rgb {
     /// Rows.
     pub height: u32,
     /// `height * width * 3` bytes, row by row.
+    #[serde(with = "serde_bytes")]
     pub pixels: Vec<u8>,
 }
 
@@ -43,6 +44,7 @@ pub struct Part {
     /// What it holds.
     pub content: PartContent,
     /// A JPEG of at most 320 px and 12 kB.
+    #[serde(with = "serde_bytes")]
     pub thumb: Option<Vec<u8>>,
 }
 
