@@ -22,6 +22,7 @@ use super::writer::ValuedChange;
 use super::{asset_files, column_making, optimizer};
 use crate::error::IndexError;
 use crate::failpoint::pass;
+use crate::storage::SlowTables;
 
 /// Calls that wait for the thread before more callers are held back.
 const QUEUE: usize = 256;
@@ -85,14 +86,15 @@ fn run(core: &Arc<Core>, jobs: &Receiver<Job>) {
 
 fn serve(core: &Arc<Core>, jobs: &Receiver<Job>) {
     let mut marked = Instant::now();
+    let mut slow = SlowTables::new();
     loop {
-        let wait = if core.writer.lock().mark_is_due() {
-            MARK_EVERY.saturating_sub(marked.elapsed())
-        } else {
-            Duration::from_secs(3600)
-        };
+        let mark = core.writer.lock().mark_is_due().then(|| MARK_EVERY.saturating_sub(marked.elapsed()));
+        let wait = mark.into_iter().chain(slow.due_in()).min().unwrap_or(Duration::from_secs(3600));
         match jobs.recv_timeout(wait) {
-            Ok(first) => commit_group(core, collect(first, jobs)),
+            Ok(first) => {
+                commit_group(core, collect(first, jobs));
+                slow.wrote();
+            }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
@@ -100,6 +102,11 @@ fn serve(core: &Arc<Core>, jobs: &Receiver<Job>) {
             // A failure poisons inside; later calls are told.
             let _ = core.writer.lock().mark(core);
             marked = Instant::now();
+        }
+        if slow.due_in().is_some_and(|wait| wait.is_zero()) && core.check_writable("write tables").is_ok() {
+            let _ = slow.look(&core.rocks).inspect_err(|error| {
+                tracing::warn!(collection = %core.name, %error, "write out slow memtables");
+            });
         }
     }
     stop(core);

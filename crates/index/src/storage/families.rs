@@ -12,9 +12,9 @@ use sensorium_types::{CacheFigures, SharedFigures};
 
 use crate::options::MemoryBudget;
 
-/// Bytes of one family's memtable before it is written out. Small, so that memory stays as it is while little is written; most
+/// Bytes of one family's memtable at which RocksDB writes it out (`slow.rs` may before). Small, so that memory stays as it is while little is written; most
 /// families are written in order of key, and their tables sink to lower levels without being written again.
-const WRITE_BUFFER_BYTES: usize = 4 << 20;
+pub(super) const WRITE_BUFFER_BYTES: usize = 4 << 20;
 /// Bytes that a memtable takes at a time. They count at once for what all collections may take together, and each has ten families.
 const ARENA_BLOCK_BYTES: usize = 64 << 10;
 /// Bytes of write-ahead logs at which the quietest families are written out, so that old logs can go.

@@ -17,6 +17,7 @@
 //! | `vector.rs` | vectors, bit by bit in fewer bytes |
 //! | `rocks.rs` | [`Rocks`]: the one place that names the `rocksdb` crate's handles |
 //! | `figures.rs` | what a RocksDB tells of itself |
+//! | `slow.rs` | memtables that fill slowly are written out before they are full |
 //! | `mark.rs` | the high-water mark |
 //! | `lock.rs` | the lock of the one that writes a data folder |
 //! | `wal.rs`, `torn.rs` | the write-ahead log as bytes, and its end after a power loss |
@@ -33,6 +34,7 @@ mod meta_row;
 mod rocks;
 mod rows;
 mod salvage;
+mod slow;
 mod torn;
 mod vector;
 mod wal;
@@ -56,6 +58,7 @@ pub(crate) use rows::{
     SegmentsRow, SourceTie, SourceValue, StateRow, TombRow, content_code,
 };
 pub(crate) use salvage::{Gap, copy_family, gaps, rebuild};
+pub(crate) use slow::SlowTables;
 pub(crate) use vector::{decode_vector, decode_vector_into, encode_vector};
 
 /// The format of a collection of one space that this program writes; earlier ones are read too, and a writer brings them here.

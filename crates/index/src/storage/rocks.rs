@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rocksdb::properties::PropName;
+use rocksdb::properties::{CUR_SIZE_ACTIVE_MEM_TABLE, PropName};
 use rocksdb::{
     ColumnFamily, ColumnFamilyDescriptor, CompactOptions, DB, DBRawIterator, IngestExternalFileOptions,
     ReadOptions, Snapshot, SstFileWriter, WriteBatch, WriteOptions,
@@ -305,6 +305,20 @@ impl Rocks {
             .flush_cfs_opt(&families, &rocksdb::FlushOptions::default())
             .map_err(|error| storage_error("flush", &self.path, error))
             .inspect(|()| pass("tables, flushed"))
+    }
+
+    /// Begins to write a family's memtable into a table, and does not wait for it.
+    pub(super) fn begin_flush(&self, family: Family) -> Result<(), IndexError> {
+        let mut options = rocksdb::FlushOptions::default();
+        options.set_wait(false);
+        self.database
+            .flush_cf_opt(self.family(family)?, &options)
+            .map_err(|error| storage_error("flush", &self.path, error))
+    }
+
+    /// Bytes of a family's memtable that takes rows; `None` where RocksDB does not tell it.
+    pub(super) fn memtable_bytes(&self, family: Family) -> Option<u64> {
+        self.number(family, CUR_SIZE_ACTIVE_MEM_TABLE)
     }
 
     /// Gives room back that rows of these keys took which are deleted. Writes go on meanwhile.
