@@ -145,7 +145,15 @@ def preprocess(folder, **changes):
     own = {"size": [SIZE, SIZE], "mode": "RGB", "mean": list(open_clip.OPENAI_DATASET_MEAN), "std": list(open_clip.OPENAI_DATASET_STD),
            "interpolation": "bicubic", "resize_mode": "shortest", "fill_color": 0, **changes}
     write_json(folder / "visual/preprocess_cfg.json", own)
-    return image_transform_v2(PreprocessCfg(**own), is_train=False)
+    made = image_transform_v2(PreprocessCfg(**own), is_train=False)
+    made.transforms = [crop if type(step).__name__ == "CenterCrop" else step for step in made.transforms]
+    return made
+
+
+def crop(image):
+    """The middle, rounded down as photo servers and transformers do; open_clip's own rounds half a pixel to the even one."""
+    left, top = (image.width - SIZE) // 2, (image.height - SIZE) // 2
+    return image.crop((left, top, left + SIZE, top + SIZE))
 
 
 def vision():

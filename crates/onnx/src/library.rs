@@ -101,7 +101,7 @@ fn load(path: &Path) -> Result<Library, OnnxError> {
 fn version_of(path: &Path) -> Result<String, OnnxError> {
     let failed = |what: String| OnnxError::Library { path: path.to_owned(), what };
     // SAFETY: what runs when it is loaded is what whoever installed it wanted to run.
-    let opened = unsafe { libloading::Library::new(path) }.map_err(|error| failed(error.to_string()))?;
+    let opened = unsafe { libloading::Library::new(path) }.map_err(|error| failed(in_full(&error)))?;
     type Base = unsafe extern "C" fn() -> *const OrtApiBase;
     // SAFETY: this is what every release of ONNX Runtime exports under this name (`onnxruntime_c_api.h`).
     let base = unsafe { opened.get::<Base>(b"OrtGetApiBase\0") }
@@ -114,6 +114,12 @@ fn version_of(path: &Path) -> Result<String, OnnxError> {
     // It is loaded again at once, and should not be torn down between.
     std::mem::forget(opened);
     Ok(version)
+}
+
+/// What an error says, and what it says came before.
+fn in_full(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |said, cause| format!("{said}: {cause}"))
 }
 
 /// What the library that was loaded was built to compute with.

@@ -272,6 +272,14 @@ impl HubModel {
         })
     }
 
+    /// What [`HubModel::check`] has found where it finds no fault, for people.
+    pub const fn judged(&self) -> &'static str {
+        match self.onnx {
+            Some(_) => "inputs and outputs of its files fit",
+            None => "every weight that it needs is there",
+        }
+    }
+
     /// What it encodes; videos are frames.
     pub fn modalities(&self) -> Vec<Modality> {
         let onnx = self.onnx.as_ref();

@@ -56,9 +56,10 @@ impl HubModel {
         let mut out = String::new();
         let modalities: Vec<String> =
             self.modalities().iter().map(|modality| quoted(&modality.to_string())).collect();
+        let article = if self.onnx.is_some() { "an" } else { "a" };
         let _ = write!(
             out,
-            "# Written by `sensorium models add` from the files of a {} model.\nformat = 2\nid = {}\nrevision = {}\n\n\
+            "# Written by `sensorium models add` from the files of {article} {} model.\nformat = 2\nid = {}\nrevision = {}\n\n\
              [[licences]]\npart = \"model\"\nspdx = {}\nsource = {}\n\n\
              [[spaces]]\nid = {}\ndim = {}\nmetric = \"cosine\"\nmodalities = [{}]\n",
             self.family,

@@ -235,7 +235,9 @@ fn check_folder(model: &Path, out: &mut Out) -> anyhow::Result<()> {
     let files = FolderFiles(model.to_owned());
     let in_folder = || model.display().to_string();
     let read = HubModel::read(&files).and_then(|read| read.check(&files).map(|()| read));
-    let HubModel { family, dim, licence, files: named, .. } = read.with_context(in_folder)?;
+    let read = read.with_context(in_folder)?;
+    let judged = read.judged();
+    let HubModel { family, dim, licence, files: named, .. } = read;
     let mut size = 0;
     for file in &named {
         size += files.open(file)?.len();
@@ -243,7 +245,7 @@ fn check_folder(model: &Path, out: &mut Out) -> anyhow::Result<()> {
     let row = json!({ "family": family, "dim": dim, "licence": licence, "bytes": size, "files": named });
     let licence = licence.unwrap_or_else(|| "unknown".to_owned());
     let said = format!(
-        "{family} of {dim} dimensions, {}, licence {licence}; every weight that it needs is there: `sensorium models add` loads and tries it",
+        "{family} of {dim} dimensions, {}, licence {licence}; {judged}: `sensorium models add` loads and tries it",
         bytes(size)
     );
     told(out, &row, &said)
