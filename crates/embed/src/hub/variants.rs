@@ -90,10 +90,12 @@ fn tensors_of(golden: &Path) -> Tensors {
 fn widened(tensor: Tensor) -> Tensor {
     let Tensor { dtype, shape, data } = tensor;
     let pairs = || data.as_chunks().0.iter();
-    let wide: Vec<f32> = match dtype {
-        Dtype::F16 => pairs().map(|bytes| f16::from_le_bytes(*bytes).to_f32()).collect(),
-        Dtype::BF16 => pairs().map(|bytes| bf16::from_le_bytes(*bytes).to_f32()).collect(),
-        _ => return Tensor { dtype, shape, data },
+    let wide: Vec<f32> = if dtype == Dtype::F16 {
+        pairs().map(|bytes| f16::from_le_bytes(*bytes).to_f32()).collect()
+    } else if dtype == Dtype::BF16 {
+        pairs().map(|bytes| bf16::from_le_bytes(*bytes).to_f32()).collect()
+    } else {
+        return Tensor { dtype, shape, data };
     };
     Tensor { dtype: Dtype::F32, shape, data: wide.iter().flat_map(|number| number.to_le_bytes()).collect() }
 }
@@ -165,7 +167,7 @@ fn old_buffers(open_clip: bool) -> Vec<(&'static str, Tensor)> {
     let longs = |shape: &[usize]| Tensor {
         dtype: Dtype::I64,
         shape: shape.to_vec(),
-        data: (0..shape.iter().product::<usize>() as i64).flat_map(i64::to_le_bytes).collect(),
+        data: (0_i64..).take(shape.iter().product()).flat_map(i64::to_le_bytes).collect(),
     };
     let mask = Tensor { dtype: Dtype::F32, shape: vec![20, 20], data: vec![0; 1600] };
     if open_clip {

@@ -50,12 +50,14 @@ pub(super) struct Tensor {
 impl Tensor {
     /// Whether its numbers lie one after another.
     pub(super) fn is_in_order(&self) -> bool {
-        let mut expected = 1;
-        self.shape.iter().zip(&self.strides).rev().all(|(side, stride)| {
+        let mut expected = 1_u64;
+        let mut fits = |(side, stride): (&u64, &u64)| {
             let fits = *side == 1 || *stride == expected;
-            expected *= side;
+            // Of one without numbers it may be larger than any.
+            expected = expected.saturating_mul(*side);
             fits
-        }) || self.bytes == 0
+        };
+        self.bytes == 0 || self.shape.iter().zip(&self.strides).rev().all(&mut fits)
     }
 }
 

@@ -199,6 +199,10 @@ fn tensors_lie_within_their_storages() {
     converted(&checkpoint(&view("FloatStorage", 4, zero, b"K\x04", b"K\x01"), &[0; 16])).unwrap();
     let huge = b"J\xff\xff\xff\x7f".as_slice();
     let negative = b"J\xff\xff\xff\xff".as_slice();
+    // One without numbers may have sides whose product is larger than any number.
+    let sides = [zero, huge, huge, huge].concat();
+    let steps = [zero, zero, huge, b"K\x01"].concat();
+    converted(&checkpoint(&view("FloatStorage", 4, zero, &sides, &steps), &[0; 16])).unwrap();
     let cases: [(Vec<u8>, &str); 10] = [
         (view("FloatStorage", 4, zero, b"K\x05", b"K\x01"), "behind its storage"),
         (view("FloatStorage", 4, b"K\x01", b"K\x04", b"K\x01"), "behind its storage"),

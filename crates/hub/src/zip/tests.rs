@@ -19,7 +19,7 @@ fn files_are_read_as_they_were_written() {
         assert_eq!(zip.read("a.txt", 100).unwrap(), b"hello");
         assert_eq!(zip.read("b/c.txt", 10_000).unwrap(), b"many words ".repeat(500));
         let (from, len) = zip.stored("a.txt").unwrap();
-        assert_eq!(zip.bytes().read(from, len as usize).unwrap().as_ref(), b"hello");
+        assert_eq!(zip.bytes().read(from, usize::try_from(len).unwrap()).unwrap().as_ref(), b"hello");
         assert!(matches!(zip.stored("b/c.txt"), Err(ZipError::Form { what: "deflated", .. })));
         assert!(matches!(zip.read("link", 100), Err(ZipError::Form { what: "a link", .. })));
         assert!(matches!(zip.read("c", 100), Err(ZipError::NoFile { .. })));
