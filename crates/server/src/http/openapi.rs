@@ -123,6 +123,18 @@ fn problem_schema() -> Value {
     })
 }
 
+/// One of the events of a stream, whose data are JSON.
+fn event(message: &Value) -> Value {
+    json!({
+        "type": "object",
+        "required": ["data"],
+        "properties": {
+            "event": { "enum": ["message", "end", "error"] },
+            "data": { "type": "string", "contentMediaType": "application/json", "contentSchema": message },
+        },
+    })
+}
+
 fn collection_parameter() -> Value {
     json!({
         "name": COLLECTION, "in": "query", "required": false, "schema": { "type": "string" },
@@ -170,7 +182,7 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Result<Value, sensorium_ap
         ),
         false => ("application/json", "The answer."),
     };
-    let schema = if call.is_server_streaming() { json!({ "type": "string" }) } else { schema };
+    let schema = if call.is_server_streaming() { event(&schema) } else { schema };
     let mut operation = json!({
         "operationId": operation_id(route),
         "tags": [call.parent_service().name().trim_end_matches("Service")],
