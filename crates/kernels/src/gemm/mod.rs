@@ -34,7 +34,7 @@ use kernel::Panels;
 
 /// Vectors of a whole panel.
 pub(crate) const PANEL_VECTORS: usize = 3;
-/// Most columns of the matrix that a slice of a panel spans: 24 KB of AVX2's, of a first-level cache of 32.
+/// Most columns of the matrix that a slice of a panel spans: 72 KB of AVX2's, of a second-level cache of 512.
 const MAX_DEPTH: usize = 768;
 /// The share of the second-level cache that rows of the input may take while panels pass over them.
 const INPUT_BLOCK_BYTES: usize = 256 << 10;

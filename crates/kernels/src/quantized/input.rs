@@ -1,6 +1,10 @@
 //! Rows of an input as bytes.
 
-#![expect(unsafe_code, reason = "vector loads within bounds that are checked at entry")]
+#![expect(
+    unsafe_code,
+    clippy::cast_possible_truncation,
+    reason = "vector loads within bounds that are checked at entry; whole numbers within 0..=127"
+)]
 
 use super::GROUP;
 use crate::level::{Level, dispatch};

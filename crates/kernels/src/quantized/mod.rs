@@ -3,7 +3,7 @@
 //! A weight is a whole number in -64..=64 times its channel's scale; a number of the input is one in 0..=127, less its row's
 //! zero, times its row's scale, both found as the row comes. Four products of such numbers are at most `4 * 127 * 64 = 32,512`, which
 //! an `i16` holds: AVX2 multiplies and adds pairs of bytes into `i16`, two of these are added before they are widened, and nothing
-//! ever saturates. Sums are whole, so that every instruction set makes the same result.
+//! ever saturates. Sums are whole: every instruction set makes the same of the same bytes.
 //!
 //! ```text
 //! columns of the result    0 ........ 16        | 16 ..
@@ -88,6 +88,10 @@ impl QuantizedMatrix {
             let by = if most > 0.0 { MOST / most } else { 0.0 };
             let panel = made.panels.get_mut(column / PANEL * bytes..).unwrap_or_default();
             for (weight, at) in row.iter().zip(0..) {
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    reason = "a whole number within -64..=64, or 0 for NaN"
+                )]
                 let code = (weight * by).round().clamp(-MOST, MOST) as i8;
                 if let Some(place) = panel.get_mut(place_of(at, column % PANEL)) {
                     *place = code;
