@@ -159,7 +159,7 @@ impl HubModel {
     /// # Errors
     /// [`EmbedError::Hub`] for a family that has no such products.
     pub fn in_int8(mut self) -> Result<Self, EmbedError> {
-        if self.htsat.is_some() || self.roberta.is_some() {
+        if self.htsat.is_some() || self.roberta.is_some() || self.onnx.is_some() {
             return Err(fault(CONFIG, format!("a {} model, which has no int8 form here", self.family)));
         }
         if let Some((config, _)) = &mut self.image {
