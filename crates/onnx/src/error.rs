@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use sensorium_types::ErrorKind;
 
-use crate::library::LIBRARY_VARIABLE;
+use crate::places::LIBRARY_VARIABLE;
 
 /// An error of this crate.
 #[derive(Debug, thiserror::Error)]

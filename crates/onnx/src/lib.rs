@@ -27,7 +27,8 @@ mod wire;
 
 pub use error::OnnxError;
 pub use graph::Graph;
-pub use library::{LIBRARY_VARIABLE, Library, library};
+pub use library::{Library, library};
+pub use places::LIBRARY_VARIABLE;
 pub use port::{Element, Port};
 pub use session::{Input, Output, Session, Values};
 pub use wire::Source;

@@ -16,10 +16,7 @@ use ort::sys::OrtApiBase;
 use parking_lot::Mutex;
 
 use crate::OnnxError;
-use crate::places::places;
-
-/// The variable that names the library, or the folder that it lies in, as for other programs that load it.
-pub const LIBRARY_VARIABLE: &str = "ORT_DYLIB_PATH";
+use crate::places::{LIBRARY_VARIABLE, places};
 
 /// ONNX Runtime as it was loaded.
 #[derive(Debug)]

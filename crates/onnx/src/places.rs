@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+/// The variable that names the library, or the folder that it lies in, as for other programs that load it.
+pub const LIBRARY_VARIABLE: &str = "ORT_DYLIB_PATH";
 /// What its file is called, with a version behind it or without.
 const NAME: &str = "libonnxruntime.so";
 /// The same, as the loader finds it: with the headers of a package, and without.

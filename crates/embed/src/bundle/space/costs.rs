@@ -1,7 +1,7 @@
 //! What an input costs, for the planner of batches.
 
-use super::load::config;
 use super::manifest::{EncoderRow, Family, Manifest, fact};
+use super::rows::config;
 use crate::encoders::{
     HtsatConfig, OnnxImageConfig, OnnxTextConfig, RobertaConfig, VitImageConfig, VitTextConfig,
 };

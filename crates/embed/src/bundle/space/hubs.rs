@@ -23,8 +23,8 @@ use sensorium_types::{Content, HubBank, HubValues};
 use sha2::{Digest, Sha256};
 
 use super::OneSpace;
-use super::load::checked;
 use super::manifest::{HubsRow, fact};
+use super::rows::checked;
 use crate::EmbedError;
 use crate::weights::Weights;
 

@@ -1,13 +1,12 @@
 //! From manifest and files to an encoder.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use sensorium_types::Modality;
-use serde::de::DeserializeOwned;
 
-use super::manifest::{EncoderRow, Family, PadRow, Role, TokenizerRow, WeightsRow, fact};
+use super::manifest::{EncoderRow, Family, Role, fact};
 use super::preprocess::{levels, mel_spec, normalise, power_spec, sample_rate};
+use super::rows::{config, config_of, model, opened, read_tokenizer, tokenizer, tokenizer_row, weights};
 use super::{OneSpace, onnx};
 use crate::caption::{CaptionConfig, CaptionDecoder};
 use crate::detector::Detector;
@@ -18,8 +17,6 @@ use crate::encoders::{
 };
 use crate::layers::FEATURES;
 use crate::mel::{LogMel, PowerMel};
-use crate::tokenizer::{Pad, TextRules, Tokenizer};
-use crate::weights::{FileBytes, Weights};
 use crate::{Captioner, EmbedError, Encoder};
 
 /// Pixels behind one cell of the photo stem's grid.
@@ -171,28 +168,6 @@ fn roberta_text(bundle: &OneSpace, row: &EncoderRow) -> Result<RobertaEncoder, E
     RobertaEncoder::load(model(bundle, row)?, &config, (tokenizer, dim), bundle.threads.clone())
 }
 
-/// All files of an encoder's weights as one.
-fn model(bundle: &OneSpace, row: &EncoderRow) -> Result<Weights, EmbedError> {
-    let files = row.weights.iter().map(|row| Ok((row.file.clone(), file_of(bundle, row)?)));
-    Weights::of_files(files.collect::<Result<_, EmbedError>>()?)
-}
-
-pub(super) fn tokenizer_row(row: &EncoderRow) -> Result<&TokenizerRow, EmbedError> {
-    row.tokenizer.as_ref().ok_or_else(|| fact(format!("encoder {} has no tokenizer", row.id)))
-}
-
-/// The tokenizer of the text encoder, which the caption decoder shares.
-fn tokenizer(bundle: &OneSpace, row: &TokenizerRow) -> Result<Arc<Tokenizer>, EmbedError> {
-    bundle.tokenizer.get(|| read_tokenizer(bundle, row))
-}
-
-pub(super) fn read_tokenizer(bundle: &OneSpace, row: &TokenizerRow) -> Result<Arc<Tokenizer>, EmbedError> {
-    let bytes = checked(bundle, &row.file, &row.sha256)?;
-    let pad = row.pad.map(|PadRow { to, id, side }| Pad { to, id, side });
-    let rules = TextRules { lower: row.lower, strip_punctuation: row.strip_punctuation, pad };
-    Ok(Arc::new(Tokenizer::with_rules(&row.file, &bytes, row.max_tokens, rules)?))
-}
-
 /// Loads the caption decoder of images or of audio.
 pub(super) fn captioner(bundle: &OneSpace, modality: Modality) -> Result<Arc<dyn Captioner>, EmbedError> {
     let row = bundle.manifest.captioner(modality).ok_or(EmbedError::NoCaptioner { modality })?;
@@ -269,63 +244,4 @@ fn frames(bundle: &OneSpace, row: &EncoderRow) -> Result<Arc<dyn Encoder>, Embed
         Some(image) if image.id == *uses => bundle.encoder(Modality::Image),
         _ => Err(fact(format!("encoder {} uses {uses}, which is no image encoder", row.id))),
     }
-}
-
-/// The config of an encoder.
-pub(super) fn config<C: DeserializeOwned>(row: &EncoderRow) -> Result<C, EmbedError> {
-    config_of(&format!("encoder {}", row.id), &row.config)
-}
-
-/// The config of an encoder or generator.
-fn config_of<C: DeserializeOwned>(named: &str, config: &toml::Table) -> Result<C, EmbedError> {
-    config
-        .clone()
-        .try_into()
-        .map_err(|error: toml::de::Error| fact(format!("config of {named}: {}", error.message())))
-}
-
-fn weights(bundle: &OneSpace, row: &EncoderRow, role: Role) -> Result<Weights, EmbedError> {
-    let weights = row
-        .weights(role)
-        .ok_or_else(|| fact(format!("encoder {} names no weights of the role {role:?}", row.id)))?;
-    opened(bundle, weights)
-}
-
-/// Opens a file of weights, and compares its hash, unless the manifest leaves that empty.
-fn opened(bundle: &OneSpace, row: &WeightsRow) -> Result<Weights, EmbedError> {
-    Weights::parse(&row.file, file_of(bundle, row)?)
-}
-
-pub(super) fn file_of(bundle: &OneSpace, row: &WeightsRow) -> Result<FileBytes, EmbedError> {
-    let bytes = bundle.files.open(&row.file)?;
-    if !row.sha256.is_empty() {
-        compare(&row.file, &row.sha256, &hash_of(&row.file, &bytes)?)?;
-    }
-    Ok(bytes)
-}
-
-/// Reads a file and compares its hash, unless the manifest leaves that empty.
-pub(super) fn checked<'a>(
-    bundle: &'a OneSpace,
-    file: &str,
-    expected: &str,
-) -> Result<Cow<'a, [u8]>, EmbedError> {
-    let bytes = bundle.files.read(file)?;
-    if !expected.is_empty() {
-        compare(file, expected, &hash_of(file, &FileBytes::owned(bytes.to_vec()))?)?;
-    }
-    Ok(bytes)
-}
-
-/// The hash of a file.
-pub(super) fn hash_of(file: &str, bytes: &FileBytes) -> Result<String, EmbedError> {
-    bytes.sha256().map_err(|source| EmbedError::Read { name: file.to_owned(), source })
-}
-
-pub(super) fn compare(file: &str, expected: &str, received: &str) -> Result<(), EmbedError> {
-    if received == expected {
-        return Ok(());
-    }
-    let (expected, received) = (expected.to_owned(), received.to_owned());
-    Err(EmbedError::Hash { file: file.to_owned(), expected, received })
 }

@@ -9,6 +9,7 @@
 //! | `files.rs` | [`BundleFiles`]: where bytes come from |
 //! | `load.rs` | from manifest and files to an encoder or the caption decoder |
 //! | `onnx.rs` | the same for towers that ONNX Runtime computes |
+//! | `rows.rs` | what a row of the manifest names: configuration, tokenizer, files |
 //! | `preprocess.rs` | what the steps before an encoder make of its inputs |
 //! | `lazy.rs` | what loads at first use |
 //! | `names.rs` | sentences in which names alone are asked |
@@ -26,6 +27,7 @@ mod manifest;
 mod names;
 mod onnx;
 mod preprocess;
+mod rows;
 mod selftest;
 
 use std::sync::Arc;
@@ -199,11 +201,11 @@ impl OneSpace {
         for FileRow { name, bytes, sha256 } in &self.manifest.files {
             let file = self.files.open(name)?;
             let received = if file.len() == *bytes {
-                load::hash_of(name, &file)?
+                rows::hash_of(name, &file)?
             } else {
                 format!("that of {} bytes instead of {bytes}", file.len())
             };
-            load::compare(name, sha256, &received)?;
+            rows::compare(name, sha256, &received)?;
         }
         Ok(())
     }

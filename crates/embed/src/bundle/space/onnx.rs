@@ -1,9 +1,9 @@
 //! From manifest and files to a tower that ONNX Runtime computes.
 
 use super::OneSpace;
-use super::load::{config, file_of, read_tokenizer, tokenizer_row};
 use super::manifest::{EncoderRow, fact};
 use super::preprocess::levels;
+use super::rows::{config, file_of, read_tokenizer, tokenizer_row};
 use crate::EmbedError;
 use crate::encoders::{OnnxFile, OnnxImageConfig, OnnxImageEncoder, OnnxTextConfig, OnnxTextEncoder};
 

@@ -50,9 +50,11 @@ pub(crate) fn graph_of(name: &str, bytes: &FileBytes) -> Result<(Graph, Vec<Stri
 
 /// The error of a file.
 pub(crate) fn of_file(file: &str) -> impl Fn(OnnxError) -> EmbedError + '_ {
-    move |source| match source {
-        OnnxError::Cancelled => EmbedError::Cancelled,
-        source => EmbedError::Onnx { file: file.to_owned(), source },
+    move |source| {
+        if matches!(source, OnnxError::Cancelled) {
+            return EmbedError::Cancelled;
+        }
+        EmbedError::Onnx { file: file.to_owned(), source }
     }
 }
 
