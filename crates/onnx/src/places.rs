@@ -68,7 +68,7 @@ mod tests {
         assert_eq!(places(Some(folder.path()), None), [newest]);
         let plain = folder.path().join("libonnxruntime.so");
         fs_err::write(&plain, b"").unwrap();
-        assert_eq!(places(Some(folder.path()), None), [plain.clone()]);
+        assert_eq!(places(Some(folder.path()), None), std::slice::from_ref(&plain));
         let beside = places(None, Some(&folder.path().join("sensorium")));
         assert_eq!(beside.first(), Some(&plain), "before what the system has");
         assert!(beside.contains(&PathBuf::from("libonnxruntime.so.1")));
