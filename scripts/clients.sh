@@ -39,6 +39,8 @@ curl --fail --silent --show-error -o "$work/openapi.json" "$url/openapi.json"
 
 echo "schemathesis: seed $seed"
 # Streams that end when their client leaves, or walk folders, are asked above and in the tests of the server.
+# It keeps what it tried in the folder that it runs in.
+cd "$work"
 "$venv/bin/schemathesis" run "$url/openapi.json" --seed="$seed" --max-examples="${EXAMPLES:-20}" \
     --phases=examples,coverage,fuzzing --exclude-path-regex '/v1/(watch|index_paths)$' \
     --checks=not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance

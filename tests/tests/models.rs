@@ -148,7 +148,9 @@ fn an_int8_form_is_a_model_of_its_own_with_near_vectors() {
         assert!(full != bytes && cosine(&full, &bytes) > 0.98, "{term}: {}", cosine(&full, &bytes));
     }
     sensorium.run(&["index", "--bundle", "full", image.to_str().expect("a path")]).expect_code(0);
-    sensorium.run(&["search", "--bundle", "bytes", "a red car"]).expect_code(1);
+    let other =
+        sensorium.run(&["index", "--bundle", "bytes", image.to_str().expect("a path")]).expect_code(1);
+    assert!(other.stderr.contains("sensorium reembed"), "{}", other.stderr);
     let clap = samples().parent().expect("the repository").join("tests/golden/clap/clap-f32");
     let clap = clap.to_str().expect("a path");
     let refused =
