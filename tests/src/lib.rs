@@ -4,6 +4,7 @@
 //! with a sentence that says so.
 
 mod mutated;
+pub mod vectors;
 mod zip;
 
 use std::ffi::OsStr;

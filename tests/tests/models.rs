@@ -3,24 +3,12 @@
 
 use std::path::PathBuf;
 
+use sensorium_tests::vectors::{compare_texts, compare_with_reference, cosine, numbers};
 use sensorium_tests::{Sensorium, copy_folder, samples};
 use serde_json::Value;
 
-/// The same numbers, in another order of summation, on pixels that may differ by 1 of 255.
-const COSINE: f64 = 0.9999;
-
 fn golden(name: &str) -> PathBuf {
     samples().parent().expect("the repository").join("tests/golden/vit").join(name)
-}
-
-fn numbers(value: &Value) -> Vec<f64> {
-    value.as_array().expect("numbers").iter().map(|number| number.as_f64().expect("a number")).collect()
-}
-
-fn cosine(a: &[f64], b: &[f64]) -> f64 {
-    assert_eq!(a.len(), b.len());
-    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
-    dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
 }
 
 fn add(sensorium: &Sensorium, folder: &str, name: &str) {
@@ -34,22 +22,7 @@ fn vectors_of_texts_and_files_are_those_of_the_reference() {
     let sensorium = Sensorium::new();
     for name in ["clip-f32", "clip-f16-shards", "siglip2-bf16", "siglip2-f32-shards", "open-clip-f32"] {
         add(&sensorium, name, name);
-        let text = fs_err::read_to_string(golden(name).join("vectors.json")).expect("vectors");
-        let golden: Value = serde_json::from_str(&text).expect("JSON");
-        for (file, expected) in golden["files"].as_object().expect("files") {
-            let path = samples().join("images").join(file);
-            let rows = sensorium.json(&["embed", "--bundle", name, path.to_str().expect("a path")]);
-            let cosine = cosine(&numbers(&rows[0]["vector"]), &numbers(expected));
-            assert!(cosine >= COSINE, "{name}, {file}: {cosine}");
-        }
-        // A text without anything to read is no term.
-        for (text, expected) in
-            golden["texts"].as_object().expect("texts").iter().filter(|(text, _)| !text.is_empty())
-        {
-            let rows = sensorium.json(&["embed", "--bundle", name, text]);
-            let cosine = cosine(&numbers(&rows[0]["vector"]), &numbers(expected));
-            assert!(cosine >= COSINE, "{name}, {text:?}: {cosine}");
-        }
+        compare_with_reference(&sensorium, name, &golden(name));
     }
 }
 
@@ -376,15 +349,7 @@ fn sounds_are_asked_in_words_by_a_bundle_that_hears_and_sees_nothing() {
     assert_eq!(pairs, [("text", "audio"), ("text", "text"), ("audio", "audio"), ("audio", "text")]);
     sensorium.run(&["models", "check", "clap"]).expect_code(0);
 
-    let text = fs_err::read_to_string(folder.join("vectors.json")).expect("vectors");
-    let golden: Value = serde_json::from_str(&text).expect("JSON");
-    for (text, expected) in
-        golden["texts"].as_object().expect("texts").iter().filter(|(text, _)| !text.is_empty())
-    {
-        let rows = sensorium.json(&["embed", "--bundle", "clap", text]);
-        let cosine = cosine(&numbers(&rows[0]["vector"]), &numbers(expected));
-        assert!(cosine >= COSINE, "{text:?}: {cosine}");
-    }
+    compare_texts(&sensorium, "clap", &folder);
 
     let elsewhere = tempfile::tempdir().expect("a folder");
     let media = elsewhere.path().join("media");

@@ -4,11 +4,10 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use sensorium_tests::vectors::compare_with_reference;
 use sensorium_tests::{Sensorium, copy_folder, samples};
 use serde_json::Value;
 
-/// The same numbers, in another order of summation, on pixels that may differ by 1 of 255.
-const COSINE: f64 = 0.9999;
 /// What names the library.
 const LIBRARY: &str = "ORT_DYLIB_PATH";
 
@@ -38,16 +37,6 @@ fn runs(sensorium: &Sensorium, test: &str) -> bool {
     // Not by a macro, whose words nobody sees unless the test fails.
     writeln!(std::io::stderr(), "SKIPPED: {test}: {detail}").expect("told");
     false
-}
-
-fn numbers(value: &Value) -> Vec<f64> {
-    value.as_array().expect("numbers").iter().map(|number| number.as_f64().expect("a number")).collect()
-}
-
-fn cosine(a: &[f64], b: &[f64]) -> f64 {
-    assert_eq!(a.len(), b.len());
-    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
-    dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
 }
 
 fn add(sensorium: &Sensorium, folder: &Path, name: &str) {
@@ -103,21 +92,7 @@ fn vectors_of_texts_and_files_are_those_of_the_reference() {
     }
     for name in ["open-clip", "masked"] {
         add(&sensorium, &golden(name), name);
-        let vectors = fs_err::read_to_string(golden(name).join("vectors.json")).expect("vectors");
-        let golden: Value = serde_json::from_str(&vectors).expect("JSON");
-        for (file, expected) in golden["files"].as_object().expect("files") {
-            let rows =
-                sensorium.json(&["embed", "--bundle", name, text(&samples().join("images").join(file))]);
-            let cosine = cosine(&numbers(&rows[0]["vector"]), &numbers(expected));
-            assert!(cosine >= COSINE, "{name}, {file}: {cosine}");
-        }
-        // A text without anything to read is no term.
-        let texts = golden["texts"].as_object().expect("texts");
-        for (text, expected) in texts.iter().filter(|(text, _)| !text.is_empty()) {
-            let rows = sensorium.json(&["embed", "--bundle", name, text]);
-            let cosine = cosine(&numbers(&rows[0]["vector"]), &numbers(expected));
-            assert!(cosine >= COSINE, "{name}, {text:?}: {cosine}");
-        }
+        compare_with_reference(&sensorium, name, &golden(name));
     }
 }
 

@@ -71,6 +71,19 @@ pub struct Epilogue<'a> {
     pub residual: Option<&'a [f32]>,
 }
 
+impl Epilogue<'_> {
+    /// Rows of a result of `n` columns, once it and what is added to it are known to fit.
+    pub(crate) fn rows_of(&self, out: &[f32], n: usize) -> usize {
+        assert!(out.len().is_multiple_of(n), "whole rows of the product");
+        assert!(self.bias.is_none_or(|bias| bias.len() == n), "one bias a column");
+        assert!(
+            self.residual.is_none_or(|residual| residual.len() == out.len()),
+            "a residual of the result's shape"
+        );
+        out.len() / n
+    }
+}
+
 impl PackedMatrix {
     /// Packs a matrix `(n, k)` that lies in row-major order.
     ///
@@ -176,34 +189,21 @@ impl PackedMatrix {
             assert!(out.is_empty(), "a product of no columns");
             return;
         }
-        assert!(out.len().is_multiple_of(self.n), "whole rows of the product");
-        let m = out.len() / self.n;
+        let m = epilogue.rows_of(out, self.n);
         let fits = m == 0 || (stride >= self.k && input.len() >= (m - 1) * stride + self.k);
         assert!(fits, "the input has {m} rows of {} numbers, {stride} apart", self.k);
-        assert!(epilogue.bias.is_none_or(|bias| bias.len() == self.n), "one bias a column");
-        assert!(
-            epilogue.residual.is_none_or(|residual| residual.len() == out.len()),
-            "a residual of the result's shape"
-        );
         let panels =
             if self.halves.is_empty() { Panels::Floats(&self.panels) } else { Panels::Halves(&self.halves) };
         let product = Product { matrix: self, input, stride, epilogue };
         let grid = Grid::new(m, self.n, PANEL_VECTORS * self.level.lanes(), workers);
         let place = Place(out.as_mut_ptr());
-        // Handed out here, so that no two calls can ever write the same part.
-        let next = AtomicUsize::new(0);
-        let made = AtomicUsize::new(0);
-        each(&|| {
-            while let Some(part) = grid.part(next.fetch_add(1, Ordering::Relaxed)) {
-                dispatch!(
-                    self.level,
-                    [product: Product<'_>, panels: Panels<'_>, part: Part, place: Place] -> (),
-                    |V| kernel::run::<V>(product, panels, part, place.0)
-                );
-                made.fetch_add(1, Ordering::Relaxed);
-            }
+        grid.make(each, |part| {
+            dispatch!(
+                self.level,
+                [product: Product<'_>, panels: Panels<'_>, part: Part, place: Place] -> (),
+                |V| kernel::run::<V>(product, panels, part, place.0)
+            );
         });
-        assert_eq!(made.into_inner(), grid.count(), "every part of the product was made");
     }
 }
 
@@ -244,11 +244,24 @@ impl Grid {
         Self { m, n, part, across: n.div_ceil(part.1).max(1), down: m.div_ceil(part.0).max(1) }
     }
 
-    pub(crate) fn count(&self) -> usize {
+    /// Has all parts made. `each` calls what it is given at least once, from whatever threads; parts are handed out here, so that no
+    /// two calls can ever write the same one.
+    pub(crate) fn make(&self, each: impl FnOnce(&(dyn Fn() + Sync)), make: impl Fn(Part) + Sync) {
+        let (next, made) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        each(&|| {
+            while let Some(part) = self.part(next.fetch_add(1, Ordering::Relaxed)) {
+                make(part);
+                made.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        assert_eq!(made.into_inner(), self.count(), "every part of the product was made");
+    }
+
+    fn count(&self) -> usize {
         self.across * self.down
     }
 
-    pub(crate) fn part(&self, index: usize) -> Option<Part> {
+    fn part(&self, index: usize) -> Option<Part> {
         let range = |number: usize, size: usize, end: usize| (number * size, ((number + 1) * size).min(end));
         (index < self.count()).then(|| Part {
             rows: range(index / self.across, self.part.0, self.m),

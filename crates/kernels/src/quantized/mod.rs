@@ -19,7 +19,6 @@ mod tests;
 mod tile;
 
 use std::cell::RefCell;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::gemm::{Epilogue, Grid, Part, Place};
 use crate::level::{Level, dispatch};
@@ -139,32 +138,20 @@ impl QuantizedMatrix {
             assert!(out.is_empty(), "a product of no columns");
             return;
         }
-        assert!(out.len().is_multiple_of(self.n), "whole rows of the product");
-        let m = out.len() / self.n;
+        let m = epilogue.rows_of(out, self.n);
         assert_eq!(input.len(), m * self.k, "an input of {m} rows of {} numbers", self.k);
-        assert!(epilogue.bias.is_none_or(|bias| bias.len() == self.n), "one bias a column");
-        assert!(
-            epilogue.residual.is_none_or(|residual| residual.len() == out.len()),
-            "a residual of the result's shape"
-        );
         let mut rows = ROWS.take();
         rows.fill(self.level, input, (m, self.k));
         let product = Product { matrix: self, rows: &rows, epilogue };
         let grid = Grid::new(m, self.n, PANEL, workers);
         let place = Place(out.as_mut_ptr());
-        // Handed out here, so that no two calls can ever write the same part.
-        let (next, made) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        each(&|| {
-            while let Some(part) = grid.part(next.fetch_add(1, Ordering::Relaxed)) {
-                dispatch!(
-                    self.level,
-                    [product: Product<'_>, part: Part, place: Place] -> (),
-                    |V| kernel::run::<V>(product, part, place.0)
-                );
-                made.fetch_add(1, Ordering::Relaxed);
-            }
+        grid.make(each, |part| {
+            dispatch!(
+                self.level,
+                [product: Product<'_>, part: Part, place: Place] -> (),
+                |V| kernel::run::<V>(product, part, place.0)
+            );
         });
-        assert_eq!(made.into_inner(), grid.count(), "every part of the product was made");
         ROWS.set(rows);
     }
 }
