@@ -12,13 +12,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
+use sensorium_api::v1;
+use sensorium_api::v1::query_service_client::QueryServiceClient;
 use sensorium_benches::mixed::{self, TEXTS};
 use sensorium_benches::server::{Http, Server};
 use sensorium_benches::{bundle, files, index_folder, median, report};
 use sensorium_client::{Client, Options, Retry};
 use sensorium_embed::Bundle;
 use sensorium_types::{ErrorKind, IngestItem, MediaPolicy, QueryRequest, Term, TermInput};
-use serde_json::{Value, json};
+use serde_json::json;
+use tonic::transport::Endpoint;
 
 const ASSETS: usize = 100_000;
 /// Queries by which what a server adds is measured, by each way and by turns.
@@ -43,7 +46,9 @@ fn main() {
     mixed::fill(&data, assets, &bundle);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("runtime");
     let server = Server::start(&data);
-    runtime.block_on(added(&server, assets));
+    // One caller on one thread: what his own threads cost him is not the server's.
+    let caller = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
+    caller.block_on(added(&server, assets));
     for clients in CLIENTS {
         runtime.block_on(ladder(&server, clients, assets));
     }
@@ -85,40 +90,38 @@ fn ingest_by_turns(folder: &Path, bundle: &Arc<Bundle>, runtime: &tokio::runtime
     }
 }
 
-fn request(text: &str, explain: bool) -> QueryRequest {
+fn request(text: &str) -> QueryRequest {
     let input = TermInput::Text(text.to_owned());
-    QueryRequest { terms: vec![Term { weight: 1.0, input }], explain, ..QueryRequest::default() }
+    QueryRequest { terms: vec![Term { weight: 1.0, input }], ..QueryRequest::default() }
 }
 
-/// The time from a query to its answer less that of its encoding and of its search, as the answer tells them.
+/// The time from a query to its answer less that of its encoding and of its search, as the answer's `server-timing` tells them. gRPC
+/// is asked by a client that is made of the protos alone.
 async fn added(server: &Server, assets: usize) {
-    let client = server.client().await;
+    let channel = Endpoint::from_shared(server.url.clone()).expect("an address");
+    let mut client = QueryServiceClient::new(channel.connect().await.expect("connects"));
     let mut http = Http::connect(&server.url).await;
     let (mut grpc, mut by_json) = (Vec::new(), Vec::new());
     let (mut grpc_whole, mut json_whole) = (Vec::new(), Vec::new());
     let mut refused = Vec::new();
     for number in 0..QUERIES + 20 {
         let text = TEXTS.get(number % TEXTS.len()).expect("a text");
+        let input = Some(v1::term::Input::Text((*text).to_owned()));
+        let term = v1::Term { weight: None, input, ..v1::Term::default() };
+        let asked = v1::QueryRequest { terms: vec![term], ..v1::QueryRequest::default() };
         let begun = Instant::now();
-        let reply = client.query(request(text, true)).await.expect("answers");
+        let reply = client.query(asked).await.expect("answers");
         let took = begun.elapsed().as_secs_f64() * 1e3;
-        let steps = reply.steps;
-        let own: f64 = steps.iter().filter(|step| is_own(&step.stage)).map(|step| step.seconds * 1e3).sum();
-        let body = json!({ "terms": [{ "text": text }], "explain": true }).to_string();
+        let own = own(reply.metadata().get("server-timing").and_then(|times| times.to_str().ok()));
+        assert_eq!(reply.into_inner().hits.len(), 10);
+        let body = json!({ "terms": [{ "text": text }] }).to_string();
         let begun = Instant::now();
-        let (_, answer) = http.post("/v1/query", &body).await;
+        let (_, head, _) = http.post_whole("/v1/query", &body).await;
         let json_took = begun.elapsed().as_secs_f64() * 1e3;
-        let answer: Value = serde_json::from_slice(&answer).expect("JSON");
+        let own_json = self::own(head.lines().find_map(|line| line.strip_prefix("server-timing: ")));
         let begun = Instant::now();
-        client.query(QueryRequest::default()).await.expect_err("asks nothing");
+        client.query(v1::QueryRequest::default()).await.expect_err("asks nothing");
         let refused_took = begun.elapsed().as_secs_f64() * 1e3;
-        let steps = answer.pointer("/explain/steps").and_then(Value::as_array).expect("explained").clone();
-        let own_json: f64 = steps
-            .iter()
-            .filter(|step| step.get("name").and_then(Value::as_str).is_some_and(is_own))
-            .filter_map(|step| step.get("seconds").and_then(Value::as_f64))
-            .sum::<f64>()
-            * 1e3;
         if number >= 20 {
             grpc.push(took - own);
             by_json.push(json_took - own_json);
@@ -138,9 +141,14 @@ async fn added(server: &Server, assets: usize) {
     );
 }
 
-/// Encoding and search are a query's own; all else is what serving adds.
-fn is_own(step: &str) -> bool {
-    step == "encode" || step == "search"
+/// Milliseconds of encoding and search, which are a query's own; all else is what serving adds.
+fn own(server_timing: Option<&str>) -> f64 {
+    let stages = server_timing.expect("an answer tells its times").split(", ");
+    let times = stages.filter_map(|stage| stage.split_once(";dur="));
+    let own = times.filter(|(stage, _)| ["encode", "search"].contains(stage));
+    let own: Vec<f64> = own.map(|(_, ms)| ms.parse().expect("a number")).collect();
+    assert_eq!(own.len(), 2, "encoding and search are told");
+    own.iter().sum()
 }
 
 /// So many clients that ask one query after another.
@@ -160,7 +168,7 @@ async fn ladder(server: &Server, clients: usize, assets: usize) {
                 }
                 let text = TEXTS.get(number % TEXTS.len()).expect("a text");
                 let begun = Instant::now();
-                match connected.query(request(text, false)).await {
+                match connected.query(request(text)).await {
                     Ok(_) => times.push(begun.elapsed().as_secs_f64() * 1e3),
                     Err(error) => {
                         assert_eq!(error.kind(), ErrorKind::Overloaded, "{error}");
@@ -204,7 +212,7 @@ fn make_jpegs(folder: &Path) {
 async fn ingest(data: &Path, media: &Path, streams: usize) -> f64 {
     let server = Server::start(data);
     // The encoders are loaded by the first.
-    server.client().await.query(request("a dog", false)).await.expect("answers");
+    server.client().await.query(request("a dog")).await.expect("answers");
     let all = files(media, "jpg", usize::MAX).expect("files");
     let begun = Instant::now();
     let mut sending = tokio::task::JoinSet::new();

@@ -117,6 +117,15 @@ impl Http {
     /// # Panics
     /// If the connection ends, or the answer has no length.
     pub async fn post(&mut self, path: &str, body: &str) -> (u16, Vec<u8>) {
+        let (status, _, answer) = self.post_whole(path, body).await;
+        (status, answer)
+    }
+
+    /// Sends JSON; the status, the head in lower case, and what is answered.
+    ///
+    /// # Panics
+    /// If the connection ends, or the answer has no length.
+    pub async fn post_whole(&mut self, path: &str, body: &str) -> (u16, String, Vec<u8>) {
         self.send(path, body).await;
         let mut bytes = Vec::new();
         loop {
@@ -128,7 +137,7 @@ impl Http {
                 head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
             let length = length.expect("a length");
             if bytes.len() >= end + 4 + length {
-                return (status, bytes.split_off(end + 4));
+                return (status, head, bytes.split_off(end + 4));
             }
         }
     }

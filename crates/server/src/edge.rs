@@ -26,7 +26,7 @@ use crate::calls::{Scope, scope};
 use crate::http::{Named, Problem, is_call};
 use crate::metrics::Metrics;
 use crate::services::STREAMS;
-use crate::trace::{RequestTrace, TRACEPARENT};
+use crate::trace::{RequestTrace, SERVER_TIMING, TRACEPARENT};
 
 /// The header by which a client of gRPC tells how long it waits.
 const GRPC_TIMEOUT: &str = "grpc-timeout";
@@ -69,6 +69,9 @@ impl Edge {
         let mut response = trace.of(self.pass(request, &caller, is_grpc)).await;
         if let Some(own) = trace.own.header() {
             response.headers_mut().insert(TRACEPARENT, own);
+        }
+        if let Some(times) = trace.timing() {
+            response.headers_mut().insert(SERVER_TIMING, times);
         }
         let code = match is_grpc {
             true => response

@@ -12,6 +12,7 @@
 //! | `upkeep.rs` | [`Upkeep`]: counts, checks, repair, building |
 //! | `store.rs` | [`Store`]: one collection, all of these and its changes |
 //! | `database.rs` | [`Storage`] and [`Database`]: the collections of a data folder |
+//! | `thread.rs` | [`may_block`]: threads that may be blocked |
 //! | `empty.rs` | [`EmptyStore`]: what stands for a collection that was never made |
 //! | `contract/` | [`contract`]: one test body that is run on every implementation |
 
@@ -21,6 +22,7 @@ mod database;
 mod empty;
 mod search;
 mod store;
+mod thread;
 mod upkeep;
 
 pub use catalogue::{Catalogue, all_assets, all_sources};
@@ -29,6 +31,7 @@ pub use empty::EmptyStore;
 pub use search::VectorSearch;
 use sensorium_types::ErrorKind;
 pub use store::Store;
+pub use thread::{blocking_here, may_block};
 pub use upkeep::Upkeep;
 
 /// An error of a store.

@@ -80,6 +80,8 @@ pub struct AssetHit {
     pub modality: Modality,
     /// Its best point.
     pub point: PointInfo,
+    /// Whether it has no other, so that nothing is left to be scored of it. A store may say no where it does not know.
+    pub is_only_point: bool,
     /// Cosine of the query and that point.
     pub cosine: f32,
     /// The cosine less the point's hub values, by which it was found; the cosine itself where nothing is corrected.

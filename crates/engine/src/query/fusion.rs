@@ -94,6 +94,7 @@ mod tests {
                 asset: AssetId::new(name).expect("valid"),
                 modality: Modality::Image,
                 point: PointInfo { track: Track::Image, ordinal: 0, span: None },
+                is_only_point: false,
                 cosine: 0.5,
                 corrected: 0.5,
             },

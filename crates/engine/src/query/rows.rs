@@ -42,7 +42,7 @@ pub(crate) struct Shape {
     pub(crate) limit: usize,
 }
 
-/// Scores every point of the assets found and makes their rows, best first.
+/// Scores every point of the assets found, where they have more than that by which they were found, and makes their rows, best first.
 pub(super) async fn rows(
     store: &Arc<dyn Store>,
     parts: &[QueryPart],
@@ -53,7 +53,7 @@ pub(super) async fn rows(
     for (at, part) in parts.iter().enumerate() {
         let assets: Vec<AssetId> = found
             .iter()
-            .filter(|fused| fused.part == at)
+            .filter(|fused| fused.part == at && !fused.candidate.hit.is_only_point)
             .map(|fused| fused.candidate.hit.asset.clone())
             .collect();
         if assets.is_empty() {
@@ -66,7 +66,11 @@ pub(super) async fn rows(
     for fused in found {
         let Some(part) = parts.get(fused.part) else { continue };
         let hit = fused.candidate.hit;
-        let scored = points.remove(&hit.asset).unwrap_or_default();
+        let scored = match hit.is_only_point {
+            // It was scored when it was found.
+            true => vec![ScoredPoint { point: hit.point, cosine: hit.cosine, corrected: hit.corrected }],
+            false => points.remove(&hit.asset).unwrap_or_default(),
+        };
         for (best, moment) in of_asset(part, &scored, shape.every_moment) {
             let score = part.score(best.point.track, best.corrected);
             let (asset, modality) = (hit.asset.clone(), hit.modality);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sensorium_store::Store;
 use sensorium_types::{
     CalibrationTable, Cancel, Explain, Fusion, Language, QueryReply, QueryRequest, StageClock, StageTimes,
-    Term, WEAK_SCORE,
+    Stopped, Term, WEAK_SCORE,
 };
 
 use tracing::{Instrument as _, debug_span};
@@ -17,6 +17,7 @@ use super::rows::{Shape, hits, rows};
 use super::search::{Scope, search};
 use super::terms::Asker;
 use crate::EngineError;
+use crate::blocking::on_one_thread;
 use crate::seams::{Decode, Encode};
 
 /// Least depth of the lists that late fusion fuses.
@@ -45,17 +46,27 @@ pub(super) fn check(terms: &[Term]) -> Result<(), EngineError> {
     Ok(())
 }
 
-/// Answers a query. A caller that goes away drops this future, and with it the work of other threads ends.
+/// Answers a query, on one thread. A caller that goes away drops this future, and with it the work of that thread ends.
 pub(crate) async fn query(
     sources: Sources,
     request: QueryRequest,
     (cancel, times): (Cancel, StageTimes),
 ) -> Result<QueryReply, EngineError> {
     let ends_with_the_query = cancel.on_drop();
-    let reply = steps(sources, request, cancel, StageClock::start(times)).await;
+    let steps = steps(sources, request, cancel, StageClock::start(times));
+    let reply = on_one_thread("answer a query", steps).await;
     // It has ended by itself; another request may share the flag.
     ends_with_the_query.disarm();
     reply
+}
+
+/// That somebody still waits. A search looks for itself, as do all that decode or encode; what follows it is short.
+fn go_on(cancel: &Cancel) -> Result<(), EngineError> {
+    match cancel.stopped() {
+        Some(Stopped::Cancelled) => Err(EngineError::Cancelled),
+        // Whoever set the deadline answers for it.
+        Some(Stopped::DeadlineExceeded) | None => Ok(()),
+    }
 }
 
 async fn steps(
@@ -109,18 +120,20 @@ async fn steps(
         Fusion::Late => shown.max(MIN_FUSION_DEPTH),
     };
     let exact = exact || all;
-    let scope = Scope { modalities, filter, exclude, limit: depth, exact, cancel: cancel.clone() };
+    let scope = Scope { modalities, filter, exclude, limit: depth, exact, explain, cancel: cancel.clone() };
     let (found, filter) = search(&store, &parts, scope).instrument(debug_span!("search")).await?;
     let (lists, searches): (Vec<_>, Vec<_>) =
         found.into_iter().map(|found| (found.candidates, found.explained)).unzip();
     let searches = searches.into_iter().flatten().collect();
     clock.step("search");
+    go_on(&cancel)?;
 
     let found = fuse(&parts, lists, shown);
     let min_score = if all { None } else { min_score };
     let shape = Shape { every_moment, min_score, limit: shown };
     let mut rows = rows(&store, &parts, found, shape).instrument(debug_span!("score")).await?;
     clock.step("score");
+    go_on(&cancel)?;
     if let (Some(question), Some(part)) = (question, parts.first()) {
         reader.rerank(question, part, &mut rows, rerank).instrument(debug_span!("rerank")).await?;
         clock.step("rerank");

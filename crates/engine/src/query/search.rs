@@ -21,6 +21,8 @@ pub(super) struct Scope {
     pub(super) exclude: Vec<AssetId>,
     pub(super) limit: usize,
     pub(super) exact: bool,
+    /// Whether it is told what was done.
+    pub(super) explain: bool,
     pub(super) cancel: Cancel,
 }
 
@@ -29,7 +31,7 @@ pub(super) struct Scope {
 pub(super) struct Found {
     /// The best assets, best first, each once.
     pub(super) candidates: Vec<Candidate>,
-    /// What was done.
+    /// What was done, where that is asked.
     pub(super) explained: Vec<ExplainedSearch>,
 }
 
@@ -54,7 +56,7 @@ pub(super) async fn search(
             SubQuery { tracks, hubs, from, ..SubQuery::of(ask.aim.vector.clone()) }
         })
     });
-    let Scope { modalities, filter, exclude, limit, exact, cancel } = scope;
+    let Scope { modalities, filter, exclude, limit, exact, explain, cancel } = scope;
     let queries = queries.collect();
     let request = SearchRequest { queries, modalities, filter, exclude, limit, exact, ef: None, cancel };
     let replies = store.search(request).await?;
@@ -62,25 +64,31 @@ pub(super) async fn search(
     let mut replies = replies.into_iter();
     let found = parts.iter().zip(asks).map(|(part, asks)| {
         let answered = asks.into_iter().zip(replies.by_ref());
-        merge(part, answered, limit)
+        merge(part, answered, (limit, explain))
     });
     Ok((found.collect(), facts))
 }
 
 /// Merges the answers to a part by score.
-fn merge<'a>(part: &QueryPart, answers: impl Iterator<Item = (Ask<'a>, SearchReply)>, limit: usize) -> Found {
+fn merge<'a>(
+    part: &QueryPart,
+    answers: impl Iterator<Item = (Ask<'a>, SearchReply)>,
+    (limit, explain): (usize, bool),
+) -> Found {
     let mut best: HashMap<AssetId, Candidate> = HashMap::new();
     let mut explained = Vec::new();
     for (Ask { content, aim, .. }, reply) in answers {
-        let mut hits = Vec::with_capacity(reply.hits.len());
+        let mut hits = Vec::new();
         for (rank, hit) in (1..).zip(reply.hits) {
             let score = part.score(hit.point.track, hit.corrected);
             let rank_by = part.rank_by(hit.point.track, hit.corrected);
-            let (asset, point, cosine) = (hit.asset.clone(), hit.point, hit.cosine);
-            let corrected = (!aim.hubs.is_none()).then_some(hit.corrected);
-            hits.push(ExplainedHit { rank, asset: asset.clone(), point, cosine, corrected, score });
+            if explain {
+                let (asset, point, cosine) = (hit.asset.clone(), hit.point, hit.cosine);
+                let corrected = (!aim.hubs.is_none()).then_some(hit.corrected);
+                hits.push(ExplainedHit { rank, asset, point, cosine, corrected, score });
+            }
             let candidate = Candidate { hit, rank_by };
-            match best.entry(asset) {
+            match best.entry(candidate.hit.asset.clone()) {
                 Entry::Vacant(place) => {
                     place.insert(candidate);
                 }
@@ -90,14 +98,15 @@ fn merge<'a>(part: &QueryPart, answers: impl Iterator<Item = (Ask<'a>, SearchRep
                 Entry::Occupied(_) => {}
             }
         }
-        explained.push(ExplainedSearch {
+        let searched = || ExplainedSearch {
             term: part.term,
             content: Some(content),
             plan: Some(reply.plan),
             points_compared: reply.points_compared as u64,
             calibration: part.calibration(content),
             hits,
-        });
+        };
+        explained.extend(explain.then(searched));
     }
     let mut candidates: Vec<Candidate> = best.into_values().collect();
     let other = |candidate: &Candidate| part.identical.as_ref() != Some(&candidate.hit.asset);

@@ -164,7 +164,8 @@ impl<'a> EntryRef<'a> {
         Class::of_tracks(self.modality(), self.tracked_points().map(|(_, track)| track))
     }
 
-    fn points_len(self) -> usize {
+    /// How many points it has.
+    pub(crate) fn points_len(self) -> usize {
         match self {
             Self::Memory(entry) => entry.points.len(),
             Self::File(file, row) => file.points_of(row).len(),

@@ -15,6 +15,7 @@ use sensorium_types::{Change, Content, HubValues, HubWeights, PointRecord, Track
 
 use super::core::Core;
 use super::hub_table::{HubTable, Range};
+use super::sealed::Sealed;
 use super::segments::SegmentKind;
 use super::view::View;
 use super::writer::ValuedChange;
@@ -43,11 +44,40 @@ impl<'a> Correction<'a> {
         self.weights.amount(self.table.get(point))
     }
 
+    /// What is taken off the cosines with the rows of a segment.
+    pub(super) fn of_rows(self, sealed: &'a Sealed) -> Lowering<'a> {
+        Lowering::ByPlace(self.weights, sealed.hubs(self.table))
+    }
+
     /// The least that is taken off the cosine with a point of a kind.
     pub(super) fn least(self, kind: SegmentKind) -> f32 {
         let Some(Range { low, high }) = self.table.range(kind) else { return 0.0 };
         let ends = self.weights.0.iter().zip(low.0.iter().zip(high.0));
         ends.map(|(weight, (low, high))| (weight * low).min(weight * high)).sum()
+    }
+}
+
+/// What the cosines of rows are lowered by.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Lowering<'a> {
+    /// By nothing.
+    Nothing,
+    /// By the values of their points, wherever those lie.
+    ByPoint(Correction<'a>),
+    /// By values in the order of the rows, which takes one look instead of three.
+    ByPlace(HubWeights, &'a [HubValues]),
+}
+
+impl Lowering<'_> {
+    /// What is taken off the cosine with a row, of its place and its point.
+    pub(super) fn amount(self, place: u32, point: PointOffset) -> f32 {
+        match self {
+            Self::Nothing => 0.0,
+            Self::ByPoint(correction) => correction.amount(point),
+            Self::ByPlace(weights, values) => {
+                values.get(place as usize).map_or(0.0, |values| weights.amount(*values))
+            }
+        }
     }
 }
 

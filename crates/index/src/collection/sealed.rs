@@ -1,5 +1,6 @@
 //! A sealed segment: points under a graph, with their vectors in the graph's order.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
@@ -7,8 +8,10 @@ use sensorium_kernels::{
     BeamBuffers, CodeQuery, Compared, Narrow, NibbleMatrix, NibbleQuery, Numbers, Scored, VectorMatrix,
     prefetch,
 };
-use sensorium_types::Cancel;
+use sensorium_types::{Cancel, HubValues};
 
+use super::hub_table::HubTable;
+use super::hubs::Lowering;
 use super::tail::{RowRef, Stretch};
 use crate::cache_file::Body;
 use crate::graph::{FlatGraph, Walk, Walked};
@@ -45,6 +48,8 @@ pub(crate) struct Sealed {
     /// The points in order, and the place of each.
     sorted: Numbers<u32>,
     order: Numbers<u32>,
+    /// The hub values of its rows ([`Sealed::hubs`]).
+    hubs: OnceLock<Vec<HubValues>>,
     /// The file whose vectors were not compared with their checksums when it was mapped.
     unchecked: Option<Body>,
     /// Whether they were since.
@@ -138,7 +143,8 @@ impl Sealed {
         let SealedParts { row, columns, graph, nibbles, sorted, order, unchecked } = parts;
         let has_twins = graph.has_twins();
         let (is_checked, buffers) = (AtomicBool::new(unchecked.is_none()), Mutex::new(Vec::new()));
-        Self { row, columns, graph, has_twins, nibbles, sorted, order, unchecked, is_checked, buffers }
+        let hubs = OnceLock::new();
+        Self { row, columns, graph, has_twins, nibbles, sorted, order, hubs, unchecked, is_checked, buffers }
     }
 
     /// Whether every byte of its file was compared with its checksums, or there is no file.
@@ -187,7 +193,8 @@ impl Sealed {
             points.owned_bytes() + assets.owned_bytes() + tracks.owned_bytes() + vectors.owned_bytes();
         let order = self.sorted.owned_bytes() + self.order.owned_bytes();
         let nibbles = self.nibbles.as_ref().map_or(0, NibbleMatrix::owned_bytes);
-        columns + self.graph.owned_bytes() + nibbles + order
+        let hubs = self.hubs.get().map_or(0, |hubs| hubs.len() * size_of::<HubValues>());
+        columns + self.graph.owned_bytes() + nibbles + order + hubs
     }
 
     /// Its points in order.
@@ -242,6 +249,21 @@ impl Sealed {
         Stretch { points, assets, tracks, vectors }
     }
 
+    /// The hub values of its rows in the graph's order, taken from a table when they are first asked for. It must have those of all
+    /// live points; they stay as they are, for each is made of its vector and of the bank that a collection was opened with.
+    pub(super) fn hubs(&self, table: &HubTable) -> &[HubValues] {
+        self.hubs.get_or_init(|| {
+            let mut hubs = vec![HubValues::default(); self.len()];
+            // In the order of the table, which is a hundred times the size of a cache.
+            for (point, place) in self.sorted.iter().zip(self.order.iter()) {
+                if let Some(slot) = hubs.get_mut(*place as usize) {
+                    *slot = table.get(PointOffset(*point));
+                }
+            }
+            hubs
+        })
+    }
+
     /// How far what rows are ranked by in a walk may be from their dot product with the query.
     pub(crate) fn walk_bound(&self, query: &CodeQuery) -> f32 {
         match &self.nibbles {
@@ -261,12 +283,12 @@ impl Sealed {
         self.nibbles.is_some()
     }
 
-    /// Walks the graph. `counts` says which rows are wanted, all where there is none; `lowered` what the cosine of a row is lowered by.
+    /// Walks the graph. `counts` says which rows are wanted, all where there is none; `lowering` what their cosines are lowered by.
     pub(crate) fn walk(
         &self,
         ask: Ask<'_>,
         counts: Option<impl Fn(RowRef<'_>) -> bool>,
-        lowered: impl Fn(PointOffset) -> f32,
+        lowering: Lowering<'_>,
         found: &mut Vec<Scored>,
     ) -> Walked {
         let Ask { query, ef, budget, least, narrow, cancel } = ask;
@@ -278,7 +300,10 @@ impl Sealed {
         };
         let walk = Walk { rows, ef, budget, least, narrow };
         let lowered = |place: u32| {
-            self.columns.points.get(place as usize).map_or(0.0, |point| lowered(PointOffset(*point)))
+            self.columns
+                .points
+                .get(place as usize)
+                .map_or(0.0, |point| lowering.amount(place, PointOffset(*point)))
         };
         let (graph, stop) = (&self.graph, || cancel.is_cancelled());
         let counts = counts.as_ref();

@@ -30,7 +30,7 @@ use tracing_subscriber::registry::LookupSpan;
 pub use export::{DEFAULT_MAX_SPANS_WAITING, DEFAULT_SERVICE_NAME, DEFAULT_SPANS_EVERY, Export};
 pub(crate) use id::TRACEPARENT;
 pub(crate) use queue::SpanFigures;
-pub(crate) use request::{RequestTrace, stage_times, told};
+pub(crate) use request::{RequestTrace, SERVER_TIMING, stage_times, told};
 pub use sampler::Sampler;
 
 use export::Exporter;

@@ -6,12 +6,14 @@
 use std::future::Future;
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use sensorium_types::{StageTime, StageTimes};
 use tracing::{Instrument as _, Span, field};
 
 use super::id::{Parent, SpanId, TraceId};
 
+/// The header that tells how long the stages of a request took (W3C Server Timing).
+pub(crate) const SERVER_TIMING: &str = "server-timing";
 /// The name of a request's span.
 pub(super) const REQUEST: &str = "request";
 
@@ -53,6 +55,16 @@ impl RequestTrace {
     /// Does the work of the request.
     pub(crate) async fn of<T>(&self, work: impl Future<Output = T>) -> T {
         TIMES.scope(self.times.clone(), work).instrument(self.span.clone()).await
+    }
+
+    /// How long its stages took so far, as [`SERVER_TIMING`] has it: `encode;dur=3.142, search;dur=4.71`, in milliseconds. `None`
+    /// where it has none.
+    pub(crate) fn timing(&self) -> Option<HeaderValue> {
+        let stages = self.times.read();
+        let each = stages.iter().map(|time| format!("{};dur={:.3}", time.stage, time.seconds * 1000.0));
+        let told = each.collect::<Vec<_>>().join(", ");
+        // A stage whose name is no token would be misread; all are single words.
+        HeaderValue::try_from(told).ok().filter(|told| !told.is_empty())
     }
 
     /// Takes note of how it ended, and logs it where it took longer than it should.
@@ -102,6 +114,10 @@ mod tests {
         one.of(async { stage_times().add("search", Duration::from_secs(1)) }).await;
         other.of(async { assert!(stage_times().read().is_empty()) }).await;
         assert_eq!(told(&one.times.read()), "search 1000.0 ms");
+        one.of(async { stage_times().add("score", Duration::from_micros(1500)) }).await;
+        let timing = one.timing().expect("it has stages");
+        assert_eq!(timing.to_str().expect("text"), "search;dur=1000.000, score;dur=1.500");
+        assert_eq!(other.timing(), None);
         assert_ne!(one.own.trace, other.own.trace);
         assert!(stage_times().read().is_empty(), "no request");
     }

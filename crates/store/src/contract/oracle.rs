@@ -44,6 +44,7 @@ fn best(record: &AssetRecord, points: &[PointRecord], query: &SubQuery) -> Optio
                 asset: record.id.clone(),
                 modality: record.modality,
                 point: info(point),
+                is_only_point: points.len() == 1,
                 cosine,
                 corrected: cosine,
             });

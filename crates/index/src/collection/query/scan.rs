@@ -2,6 +2,7 @@
 
 use super::super::check::check;
 use super::super::collector::{Collector, Met};
+use super::super::hubs::Lowering;
 use super::super::planner::{Scan, scan};
 use super::super::sealed::Sealed;
 use super::super::segments::{SegmentKind, Segments};
@@ -13,13 +14,15 @@ use crate::storage::{AssetOffset, PointOffset};
 /// Rows that a scan compares between two looks at the cancel flag.
 pub(super) const SLICE: usize = 256;
 
-/// What rows of one content are compared with, and how far their codes can be trusted.
+/// What is known of rows before they are compared: how far their codes can be trusted, and what their cosines are lowered by.
 #[derive(Debug, Clone, Copy)]
-struct Margins {
+struct Margins<'a> {
     /// What a row's code may promise too little.
     bound: f32,
     /// What a row's cosine is lowered by at least.
     least: f32,
+    /// What it is lowered by.
+    lowering: Lowering<'a>,
 }
 
 impl Search<'_> {
@@ -42,7 +45,11 @@ impl Search<'_> {
             self.scan_listed(kind, segments, listed.of(kind), &mut best)?;
         } else {
             for part in &segments.parts {
-                self.scan_stretch(kind, part.sealed.stretch(), way, &mut best)?;
+                let stretch = part.sealed.stretch();
+                let lowering =
+                    self.correction.map_or(Lowering::Nothing, |correction| correction.of_rows(&part.sealed));
+                let margins = self.margins(kind, stretch, lowering);
+                self.scan_stretch(stretch, margins, way, &mut best)?;
             }
             self.scan_tail(kind, segments, way, &mut best)?;
         }
@@ -57,7 +64,10 @@ impl Search<'_> {
         way: Scan,
         best: &mut Collector<'_>,
     ) -> Result<(), IndexError> {
-        segments.tail.stretches().try_for_each(|stretch| self.scan_stretch(kind, stretch, way, best))
+        let lowering = self.lowering_of_any();
+        segments.tail.stretches().try_for_each(|stretch| {
+            self.scan_stretch(stretch, self.margins(kind, stretch, lowering), way, best)
+        })
     }
 
     /// Compares points that are listed with their tracks. They ascend, but for those of assets that were written again, so that each is
@@ -85,7 +95,8 @@ impl Search<'_> {
                 None => {
                     if let Some(row) = segments.tail.find(*point) {
                         self.compared += 1;
-                        self.compare(row, self.lowered(row), best);
+                        let lowered = self.correction.map_or(0.0, |correction| correction.amount(row.point));
+                        self.compare(row, lowered, best);
                     }
                 }
             }
@@ -102,7 +113,8 @@ impl Search<'_> {
     ) -> Result<(), IndexError> {
         check(&self.request.cancel)?;
         let stretch = sealed.stretch();
-        let margins = self.margins(kind, stretch);
+        // Few rows of many: their values are looked up one by one, not made ready for all.
+        let margins = self.margins(kind, stretch, self.lowering_of_any());
         let mut cosines = [0.0; SLICE];
         if let Some(cosines) = cosines.get_mut(..places.len()) {
             self.code.dot_rows(stretch.vectors.codes(), places, cosines);
@@ -115,12 +127,11 @@ impl Search<'_> {
     /// Compares rows in order.
     fn scan_stretch(
         &mut self,
-        kind: SegmentKind,
         stretch: Stretch<'_>,
+        margins: Margins<'_>,
         way: Scan,
         best: &mut Collector<'_>,
     ) -> Result<(), IndexError> {
-        let margins = self.margins(kind, stretch);
         let (mut cosines, mut places) = ([0.0; SLICE], Vec::with_capacity(SLICE));
         let rows = stretch.points.len();
         for start in (0..rows).step_by(SLICE) {
@@ -148,7 +159,7 @@ impl Search<'_> {
     fn compare_open(
         &mut self,
         stretch: Stretch<'_>,
-        Margins { bound, least }: Margins,
+        Margins { bound, least, lowering }: Margins<'_>,
         places: &[u32],
         cosines: &[f32],
         best: &mut Collector<'_>,
@@ -158,17 +169,16 @@ impl Search<'_> {
             if *about + bound - least < best.bar() {
                 continue;
             }
-            let row = stretch.row(*place).filter(|row| self.counts(*row));
-            let Some(row) = row else { continue };
-            let lowered = self.lowered(row);
-            if *about + bound - lowered >= best.bar() {
+            let Some(row) = stretch.row(*place) else { continue };
+            let lowered = lowering.amount(*place, row.point);
+            if *about + bound - lowered >= best.bar() && self.counts(row) {
                 self.compare(row, lowered, best);
             }
         }
     }
 
-    fn margins(&self, kind: SegmentKind, stretch: Stretch<'_>) -> Margins {
-        Margins { bound: self.code.bound(stretch.vectors.codes()), least: self.least(kind) }
+    fn margins<'s>(&self, kind: SegmentKind, stretch: Stretch<'_>, lowering: Lowering<'s>) -> Margins<'s> {
+        Margins { bound: self.code.bound(stretch.vectors.codes()), least: self.least(kind), lowering }
     }
 
     /// Whether a row may count, by its asset and its track.
