@@ -4,10 +4,10 @@ use sensorium_embed::{Input, Priority};
 use sensorium_media::{Cancel, Head, MediaInput, Part};
 use sensorium_types::{Embedding, Language, Modality, PointInfo, TermInput, Track};
 
-use crate::EngineError;
 use crate::blocking::blocking;
 use crate::encode::Feed;
 use crate::engine::{Asking, Engine};
+use crate::{EngineError, vectors};
 
 impl Engine {
     /// The vectors of a text, as a query asks by it, or of all parts of a file. `cancel` ends the work early; it ends as well
@@ -45,6 +45,7 @@ async fn embed_text(asking: Asking, input: Input, cancel: Cancel) -> Result<Embe
     let encode = asking.encode;
     blocking("encode a text", move || {
         let vectors = encode.submit(vec![input], Priority::Query)?.wait(&cancel)?;
+        vectors::check_all(&vectors)?;
         let point = PointInfo { track: Track::Text, ordinal: 0, span: None };
         let points = vectors.into_iter().map(|vector| (point, vector)).collect();
         Ok(Embedding { modality: Modality::Text, points })

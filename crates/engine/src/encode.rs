@@ -159,9 +159,10 @@ impl Encoding {
             self.wait_for_oldest()?;
         }
         let Self { points, vectors, .. } = self;
-        if vectors.len() != points.len() || vectors.iter().any(|vector| !vectors::is_usable(vector)) {
+        if vectors.len() != points.len() {
             return Err(EngineError::Task { action: "encode parts" });
         }
+        vectors::check_all(&vectors)?;
         let points = points.into_iter().zip(vectors);
         Ok(points
             .map(|(Waiting { track, ordinal, span, thumb }, vector)| PointRecord {

@@ -171,6 +171,11 @@ pub enum EngineError {
         /// Length of the weighted sum.
         length: f32,
     },
+    /// A vector that points nowhere.
+    #[error(
+        "the model makes nothing of it but zeros, or numbers that are not finite: add the model anew, or take another"
+    )]
+    NoDirection,
     /// A weight that is no number.
     #[error("a weight must be a finite number other than 0")]
     BadWeight,
@@ -373,6 +378,7 @@ impl EngineError {
             | Self::RerankTerms
             | Self::RerankLanguage { .. }
             | Self::EmptySum { .. }
+            | Self::NoDirection
             | Self::BadWeight
             | Self::BadVector { .. }
             | Self::BadTerm { .. }

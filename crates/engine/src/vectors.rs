@@ -2,6 +2,8 @@
 
 use sensorium_types::{Content, Modality, PointInfo, Track};
 
+use crate::EngineError;
+
 /// A sum shorter than this points nowhere.
 pub(crate) const MIN_LENGTH: f32 = 0.001;
 
@@ -15,6 +17,11 @@ pub(crate) fn length(vector: &[f32]) -> f32 {
 /// Whether every number is finite and not all are 0.
 pub(crate) fn is_usable(vector: &[f32]) -> bool {
     vector.iter().all(|x| x.is_finite()) && vector.iter().any(|x| *x != 0.0)
+}
+
+/// That all vectors that a model made can be searched with.
+pub(crate) fn check_all(vectors: &[Vec<f32>]) -> Result<(), EngineError> {
+    if vectors.iter().all(|vector| is_usable(vector)) { Ok(()) } else { Err(EngineError::NoDirection) }
 }
 
 /// Adds `weight * vector` to a sum, which takes the vector's length if it is empty.

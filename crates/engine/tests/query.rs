@@ -193,11 +193,14 @@ async fn usage_errors_are_the_callers() {
         (vec![term(1.0, TermInput::TextIn(Language::English, String::new()))], EngineError::BlankText),
         (vec![text(1.0), text(-1.0)], EngineError::EmptySum { length: 0.0 }),
         (vec![text(1.0), text(f32::NAN)], EngineError::BadWeight),
+        (vec![term(1.0, TermInput::Text(common::VOID.to_owned()))], EngineError::NoDirection),
     ] {
         let error = error(&fixture, QueryRequest { terms, ..QueryRequest::default() }).await;
         assert_eq!(error.kind(), ErrorKind::InvalidArgument);
         assert_eq!(std::mem::discriminant(&error), std::mem::discriminant(&is_right), "{error}");
     }
+    let embedded = fixture.engine.embed(TermInput::Text(common::VOID.to_owned()), Cancel::new()).await;
+    assert!(matches!(embedded, Err(EngineError::NoDirection)), "{embedded:?}");
 }
 
 #[tokio::test]

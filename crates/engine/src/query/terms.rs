@@ -155,6 +155,7 @@ impl Asker {
             let sentences = if language == Language::English { encode.sentences(&text) } else { Vec::new() };
             let inputs = std::iter::once(text).chain(sentences).map(|text| Input::TextIn(language, text));
             let vectors = encode.submit(inputs.collect(), Priority::Query)?.wait(&cancel)?;
+            vectors::check_all(&vectors)?;
             let for_images = if vectors.len() > 1 {
                 Some(mean(vectors.iter().map(|vector| vector.as_slice()))?)
             } else {

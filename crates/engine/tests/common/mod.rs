@@ -35,15 +35,18 @@ pub(crate) use gate::{Gate, HANG, until};
 /// Dimension of the fake space.
 pub(crate) const DIM: usize = 64;
 
+/// What the fake encoders make zeros of.
+pub(crate) const VOID: &str = "void";
+
 /// The fake space.
 pub(crate) fn space() -> SpaceInfo {
     SpaceInfo::one("fake", DIM, "fake@1")
 }
 
-/// The direction of a text: the normalized sum of its words'.
+/// The direction of a text: the normalized sum of its words'. One word has none.
 pub(crate) fn vector(text: &str) -> Vec<f32> {
     let mut sum = vec![0.0; DIM];
-    for word in text.split_whitespace() {
+    for word in text.split_whitespace().filter(|word| *word != VOID) {
         let seed = word.bytes().fold(7_u64, |seed, byte| seed.wrapping_mul(31).wrapping_add(byte.into()));
         for (total, x) in sum.iter_mut().zip(Seeded::new(seed).unit(DIM)) {
             *total += x;

@@ -76,30 +76,54 @@ pub(crate) struct SealedParts {
     pub(crate) unchecked: Option<Body>,
 }
 
-/// Looks for points of a segment that about ascend: each from where the one before was looked for, in steps that double.
+/// Looks for points of a segment, each from where it should lie beside the one before: offsets are given one after the other, so that
+/// those of a segment lie about evenly. From there in steps that double.
 #[derive(Debug)]
 pub(crate) struct Finder<'a> {
     sorted: &'a [u32],
     order: &'a [u32],
+    /// Rows for each offset, about.
+    density: f64,
     at: usize,
 }
 
-impl Finder<'_> {
+impl<'a> Finder<'a> {
+    fn new(sorted: &'a [u32], order: &'a [u32]) -> Self {
+        let range = sorted.first().zip(sorted.last()).map_or(0, |(first, last)| last - first);
+        Self { sorted, order, density: sorted.len() as f64 / (f64::from(range) + 1.0), at: 0 }
+    }
+
     /// The place of a point in the graph, if it is a row of the segment.
     pub(crate) fn find(&mut self, point: PointOffset) -> Option<u32> {
-        // Everything before `at` is less than the point before.
-        if self.at > 0 && self.sorted.get(self.at - 1).is_none_or(|before| *before >= point.0) {
-            self.at = 0;
-        }
+        let is_before = |at: usize| self.sorted.get(at).is_some_and(|there| *there < point.0);
+        let (mut from, mut to) = (self.guess(point), self.sorted.len());
         let mut step = 1;
-        while self.sorted.get(self.at + step).is_some_and(|there| *there < point.0) {
-            self.at += step;
-            step *= 2;
+        if is_before(from) {
+            while is_before(from + step) {
+                from += step;
+                step *= 2;
+            }
+            to = to.min(from + step + 1);
+        } else {
+            to = to.min(from + 1);
+            while from > 0 && !is_before(from) {
+                to = from + 1;
+                from = from.saturating_sub(step);
+                step *= 2;
+            }
         }
-        let to = self.sorted.len().min(self.at + step + 1);
-        let within = self.sorted.get(self.at..to)?;
-        self.at += within.partition_point(|known| *known < point.0);
+        self.at = from + self.sorted.get(from..to)?.partition_point(|known| *known < point.0);
         (self.sorted.get(self.at) == Some(&point.0)).then(|| self.order.get(self.at).copied())?
+    }
+
+    /// Where it should lie.
+    #[expect(clippy::cast_possible_truncation, reason = "a whole number below that of the rows")]
+    fn guess(&self, point: PointOffset) -> usize {
+        let last = self.sorted.len().saturating_sub(1);
+        let at = self.at.min(last);
+        let Some(here) = self.sorted.get(at) else { return 0 };
+        let ahead = (f64::from(point.0) - f64::from(*here)) * self.density;
+        (at as f64 + ahead).clamp(0.0, last as f64) as usize
     }
 }
 
@@ -216,9 +240,9 @@ impl Sealed {
         self.row(self.place(point)?)
     }
 
-    /// Looks for points that about ascend.
+    /// Looks for many points.
     pub(crate) fn finder(&self) -> Finder<'_> {
-        Finder { sorted: &self.sorted, order: &self.order, at: 0 }
+        Finder::new(&self.sorted, &self.order)
     }
 
     /// A row by its place in the graph.
@@ -336,18 +360,22 @@ mod tests {
 
     #[test]
     fn points_are_found_in_any_order() {
-        let sorted: Vec<u32> = (0..1000).filter(|point| point % 3 != 1).map(|point| point * 2).collect();
-        let order: Vec<u32> = (0..).take(sorted.len()).map(|place| place ^ 1).collect();
-        let ascending: Vec<u32> = (0..2100).step_by(7).collect();
-        let jumps: Vec<u32> = (0..2100_u32).map(|point| point * 937 % 2100).collect();
-        for points in [ascending, (0..2100).collect(), (0..2100).rev().collect(), jumps, vec![8, 8, 8]] {
-            let mut finder = Finder { sorted: &sorted, order: &order, at: 0 };
-            for point in points {
-                let right = sorted.binary_search(&point).ok().map(|at| order[at]);
-                assert_eq!(finder.find(PointOffset(point)), right, "{point}");
+        let even: Vec<u32> = (0..1000).filter(|point| point % 3 != 1).map(|point| point * 2).collect();
+        // Crowded at one end, and far apart at the other.
+        let uneven: Vec<u32> = (5..900).chain((900..2100).step_by(97)).collect();
+        for sorted in [even, uneven, vec![8], vec![0, 2099]] {
+            let order: Vec<u32> = (0..).take(sorted.len()).map(|place| place ^ 1).collect();
+            let ascending: Vec<u32> = (0..2100).step_by(7).collect();
+            let jumps: Vec<u32> = (0..2100_u32).map(|point| point * 937 % 2100).collect();
+            for points in [ascending, (0..2100).collect(), (0..2100).rev().collect(), jumps, vec![8, 8, 8]] {
+                let mut finder = Finder::new(&sorted, &order);
+                for point in points {
+                    let right = sorted.binary_search(&point).ok().map(|at| order[at]);
+                    assert_eq!(finder.find(PointOffset(point)), right, "{point}");
+                }
             }
         }
-        let mut nowhere = Finder { sorted: &[], order: &[], at: 0 };
+        let mut nowhere = Finder::new(&[], &[]);
         assert_eq!(nowhere.find(PointOffset(0)), None);
     }
 }
