@@ -1,0 +1,93 @@
+//! The tensors of a checkpoint.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::rc::Rc;
+
+use crate::pickle::{Storage, Value, View};
+use crate::{CheckpointError, ReadAt, Tensor, old, zipped};
+
+/// Longest name of a tensor.
+const MAX_NAME: usize = 1024;
+/// Tensors may share numbers, so that they are larger than their file once they lie apart, but by no more than this factor and these bytes.
+const MAX_GROWTH: (u64, u64) = (2, 1 << 20);
+
+/// A checkpoint: a dictionary of tensors, as `torch.save` writes it.
+#[derive(Debug)]
+pub struct Checkpoint<'a> {
+    bytes: &'a dyn ReadAt,
+    tensors: BTreeMap<String, Tensor>,
+}
+
+impl<'a> Checkpoint<'a> {
+    /// Reads the names, types, shapes and places of the tensors of a zip, as torch 1.6 and later write it; no number is read.
+    ///
+    /// # Errors
+    /// [`CheckpointError`], [`CheckpointError::Layout`] for what is no zip.
+    pub fn read(bytes: &'a dyn ReadAt) -> Result<Self, CheckpointError> {
+        let tensors = zipped::read(bytes).and_then(|found| collected(found, bytes.size()))?;
+        Ok(Self { bytes, tensors })
+    }
+
+    /// The same of the layout of torch before 1.6.
+    ///
+    /// # Errors
+    /// [`CheckpointError`], [`CheckpointError::OldLayout`] for another layout.
+    pub fn read_old(bytes: &'a dyn ReadAt) -> Result<Self, CheckpointError> {
+        let tensors = old::read(bytes).and_then(|found| collected(found, bytes.size()))?;
+        Ok(Self { bytes, tensors })
+    }
+
+    /// The tensors by their names.
+    pub const fn tensors(&self) -> &BTreeMap<String, Tensor> {
+        &self.tensors
+    }
+
+    /// Writes the numbers of one of its tensors in row-major order, little endian.
+    ///
+    /// # Errors
+    /// If they cannot be read or written.
+    pub fn copy(&self, tensor: &Tensor, to: &mut dyn Write) -> io::Result<()> {
+        tensor.copy(self.bytes, to)
+    }
+}
+
+/// A view under its name, and where its storage lies, with its bytes.
+pub(crate) type Found = (Rc<str>, Rc<View>, (u64, u64));
+
+/// The views of a dictionary; `lies` tells where a storage lies.
+pub(crate) fn views(
+    items: Vec<(Rc<str>, Value)>,
+    mut lies: impl FnMut(&str, &Storage) -> Result<(u64, u64), CheckpointError>,
+) -> Result<Vec<Found>, CheckpointError> {
+    let view = |(name, value): (Rc<str>, Value)| {
+        let Value::Tensor(view) = value else {
+            return Err(CheckpointError::NoTensors { what: value.kind() });
+        };
+        if name.len() > MAX_NAME {
+            return Err(CheckpointError::Bound { limit: MAX_NAME as u64, what: "letters in a name" });
+        }
+        let place = lies(&name, &view.storage)?;
+        Ok((name, view, place))
+    };
+    items.into_iter().map(view).collect()
+}
+
+/// Views as tensors of a file of `size` bytes.
+fn collected(found: Vec<Found>, size: u64) -> Result<BTreeMap<String, Tensor>, CheckpointError> {
+    let (mut tensors, mut total) = (BTreeMap::new(), Some(0_u64));
+    for (name, view, lies) in found {
+        let wrong = |what| CheckpointError::Tensor { name: name.to_string(), what };
+        let tensor = Tensor::of(&view, lies).map_err(wrong)?;
+        total = total.and_then(|total| total.checked_add(tensor.bytes()));
+        if tensors.insert(name.to_string(), tensor).is_some() {
+            return Err(CheckpointError::twice(&name));
+        }
+    }
+    let limit = size.saturating_mul(MAX_GROWTH.0).saturating_add(MAX_GROWTH.1);
+    if total.is_none_or(|total| total > limit) {
+        let what = "bytes once its tensors lie apart, twice its own";
+        return Err(CheckpointError::Bound { limit, what });
+    }
+    Ok(tensors)
+}
