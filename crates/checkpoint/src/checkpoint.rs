@@ -2,13 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::rc::Rc;
 
-use crate::pickle::{Storage, Value, View};
+use crate::views::Found;
 use crate::{CheckpointError, ReadAt, Tensor, old, zipped};
 
-/// Longest name of a tensor.
-const MAX_NAME: usize = 1024;
 /// Tensors may share numbers, so that they are larger than their file once they lie apart, but by no more than this factor and these bytes.
 const MAX_GROWTH: (u64, u64) = (2, 1 << 20);
 
@@ -50,27 +47,6 @@ impl<'a> Checkpoint<'a> {
     pub fn copy(&self, tensor: &Tensor, to: &mut dyn Write) -> io::Result<()> {
         tensor.copy(self.bytes, to)
     }
-}
-
-/// A view under its name, and where its storage lies, with its bytes.
-pub(crate) type Found = (Rc<str>, Rc<View>, (u64, u64));
-
-/// The views of a dictionary; `lies` tells where a storage lies.
-pub(crate) fn views(
-    items: Vec<(Rc<str>, Value)>,
-    mut lies: impl FnMut(&str, &Storage) -> Result<(u64, u64), CheckpointError>,
-) -> Result<Vec<Found>, CheckpointError> {
-    let view = |(name, value): (Rc<str>, Value)| {
-        let Value::Tensor(view) = value else {
-            return Err(CheckpointError::NoTensors { what: value.kind() });
-        };
-        if name.len() > MAX_NAME {
-            return Err(CheckpointError::Bound { limit: MAX_NAME as u64, what: "letters in a name" });
-        }
-        let place = lies(&name, &view.storage)?;
-        Ok((name, view, place))
-    };
-    items.into_iter().map(view).collect()
 }
 
 /// Views as tensors of a file of `size` bytes.

@@ -15,6 +15,7 @@
 //! | `zip` | [`Zip`]: its directory, and single files |
 //! | `pickle` | a pickle as values |
 //! | `tensor` | [`Tensor`]: a view that lies within its storage |
+//! | `views` | the views of a dictionary, and where their storages lie |
 //! | `checkpoint` | [`Checkpoint`]: the tensors of a file |
 //! | `zipped`, `old` | the layout of torch 1.6 and later, and that before |
 //! | `write` | [`convert`]: checkpoints as one file of safetensors |
@@ -28,6 +29,7 @@ mod pickle;
 mod tensor;
 #[cfg(test)]
 mod tests;
+mod views;
 mod write;
 mod zip;
 mod zipped;

@@ -12,8 +12,8 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use crate::checkpoint::{Found, views};
 use crate::pickle::{self, Form, Value};
+use crate::views::{Found, views};
 use crate::{CheckpointError, ReadAt, tensor};
 
 /// The first pickle, which is always this.
@@ -50,7 +50,7 @@ pub(crate) fn read(bytes: &dyn ReadAt) -> Result<Vec<Found>, CheckpointError> {
     };
     let Value::List(keys, _) = next()? else { return Err(other("it has no list of storages")) };
     let places = places(bytes, (head.len() - rest.len()) as u64, &keys, &sizes(&items)?)?;
-    views(items, |_, storage| places.get(&storage.key).copied().ok_or(other("a storage is missing")))
+    views(items, |storage| places.get(&storage.key).copied().ok_or(other("a storage is missing")))
 }
 
 /// Whether the writer's numbers have their lowest byte first.

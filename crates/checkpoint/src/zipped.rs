@@ -8,8 +8,8 @@
 
 use std::collections::HashMap;
 
-use crate::checkpoint::{Found, views};
 use crate::pickle::{self, Form, Value};
+use crate::views::{Found, views};
 use crate::{CheckpointError, ReadAt, Zip};
 
 /// Largest pickle, which holds no numbers.
@@ -35,7 +35,7 @@ pub(crate) fn read(bytes: &dyn ReadAt) -> Result<Vec<Found>, CheckpointError> {
         return Err(CheckpointError::NoTensors { what: "no dictionary" });
     };
     let mut places: HashMap<String, (u64, u64)> = HashMap::new();
-    views(items, |_, storage| {
+    views(items, |storage| {
         let place = in_root(&format!("data/{}", storage.key));
         let lies = match places.get(&place) {
             Some(lies) => *lies,
