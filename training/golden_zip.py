@@ -1,4 +1,4 @@
-"""Two small zips of Python's own library for the tests of crates/hub, and a checkpoint of torch: crates/hub/tests/data.
+"""Two small zips of Python's own library for the tests of crates/checkpoint, and a checkpoint of torch: crates/checkpoint/tests/data.
 
     python golden_zip.py            needs torch
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-OUT = Path(__file__).resolve().parent.parent / "crates/hub/tests/data"
+OUT = Path(__file__).resolve().parent.parent / "crates/checkpoint/tests/data"
 
 
 def info(name, method, mode=0o100644):

@@ -1,4 +1,4 @@
-//! Chores of the repository, without Python and without a crate of the workspace:
+//! Chores of the repository, without Python, and of the workspace with the reader of zips and checkpoints alone:
 //!
 //! | command | does |
 //! | --- | --- |

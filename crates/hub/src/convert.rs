@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use sensorium_embed::{BundleFiles as _, EmbedError, FileBytes, FolderFiles, HubModel, PickledWeights};
+use sensorium_checkpoint::{CheckpointError, OpenFile, Written};
+use sensorium_embed::{BundleFiles as _, EmbedError, FolderFiles, HubModel, PickledWeights};
 
 use crate::folder::{Folder, failed_write, locked, sha256_of};
 use crate::look::hex;
-use crate::pickle::{self, PickleError, Written};
 use crate::{Converted, HubError, Lock, LockedFile};
 
 /// Largest file that describes a model.
@@ -16,13 +16,13 @@ const MAX_DESCRIPTION: u64 = 64 << 20;
 pub(crate) fn convert(from: &Path, pickled: &PickledWeights, to: &Path) -> Result<Converted, HubError> {
     let mut opened = Vec::with_capacity(pickled.files.len());
     for name in &pickled.files {
-        let bytes = fs_err::File::open(from.join(name)).and_then(|file| FileBytes::file(file.into_file()));
+        let bytes = fs_err::File::open(from.join(name)).and_then(|file| OpenFile::new(file.into_file()));
         let bytes = bytes.map_err(|source| HubError::Io { action: "open the pickled weights", source })?;
         opened.push((name.clone(), bytes));
     }
     let place = to.join(pickled.becomes);
-    let written = pickle::convert(opened, &place).map_err(|(file, source)| {
-        if let PickleError::Write(source) = source {
+    let written = sensorium_checkpoint::convert(&opened, &place).map_err(|(file, source)| {
+        if let CheckpointError::Write(source) = source {
             return failed_write(pickled.becomes, &place, source);
         }
         HubError::Pickle { file, source }

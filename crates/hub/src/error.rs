@@ -3,12 +3,10 @@
 use std::io;
 use std::path::PathBuf;
 
+use sensorium_checkpoint::CheckpointError;
 use sensorium_embed::EmbedError;
 use sensorium_fetch::FetchError;
 use sensorium_types::ErrorKind;
-
-use crate::pickle::PickleError;
-use crate::zip::ZipError;
 
 /// What keeps a model from coming, and what can be done.
 #[derive(Debug, thiserror::Error)]
@@ -82,12 +80,12 @@ pub enum HubError {
         source: Box<EmbedError>,
     },
     /// Pickled weights that are not read.
-    #[error("{file}: {source}")]
+    #[error("{file}: {source}{}", other_layout(.source))]
     Pickle {
         /// The file.
         file: String,
         /// Why.
-        source: PickleError,
+        source: CheckpointError,
     },
     /// No name of a package.
     #[error(
@@ -129,7 +127,7 @@ pub enum HubError {
         /// The wheel.
         wheel: String,
         /// Why.
-        source: ZipError,
+        source: CheckpointError,
     },
     /// The hub cannot be reached.
     #[error(
@@ -213,6 +211,28 @@ fn advice(has_token: bool, page: &str) -> String {
     }
 }
 
+/// What helps where a file has another layout than the one that is read.
+const fn other_layout(error: &CheckpointError) -> &'static str {
+    match error {
+        CheckpointError::Layout { .. } => ": load it with torch and write it with `save_pretrained`",
+        CheckpointError::Zip { .. }
+        | CheckpointError::NoFile { .. }
+        | CheckpointError::Form { .. }
+        | CheckpointError::TooLarge { .. }
+        | CheckpointError::OldLayout { .. }
+        | CheckpointError::Script
+        | CheckpointError::Cut
+        | CheckpointError::Opcode { .. }
+        | CheckpointError::Global { .. }
+        | CheckpointError::Bound { .. }
+        | CheckpointError::Pickle { .. }
+        | CheckpointError::NoTensors { .. }
+        | CheckpointError::Tensor { .. }
+        | CheckpointError::Write(_)
+        | CheckpointError::Io(_) => "",
+    }
+}
+
 impl HubError {
     /// What the caller can do.
     pub fn kind(&self) -> ErrorKind {
@@ -227,8 +247,8 @@ impl HubError {
             Self::Listing { .. } | Self::OtherBytes { .. } | Self::Wheel { .. } => {
                 ErrorKind::FailedPrecondition
             }
-            Self::Pickle { source: PickleError::Write(_), .. } => ErrorKind::Unavailable,
-            Self::Unpack { source: ZipError::Io(_), .. } => ErrorKind::Unavailable,
+            Self::Pickle { source: CheckpointError::Write(_) | CheckpointError::Io(_), .. }
+            | Self::Unpack { source: CheckpointError::Io(_), .. } => ErrorKind::Unavailable,
             Self::Pickle { .. } | Self::Unpack { .. } => ErrorKind::FailedPrecondition,
             Self::Model { source, .. } | Self::Folder { source, .. } => source.kind(),
             Self::Unreachable { .. } | Self::Broken { .. } | Self::Io { .. } => ErrorKind::Unavailable,
@@ -286,5 +306,25 @@ pub(crate) fn of_file(file: &str, source: FetchError) -> HubError {
         HubError::Broken { file, source }
     } else {
         HubError::Fetch { file, source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_zip_of_torch_says_what_helps() {
+        let of = |source| HubError::Pickle { file: "pytorch_model.bin".to_owned(), source };
+        let zip = Box::new(CheckpointError::Zip { what: "it is no zip, or was cut" });
+        let error = of(CheckpointError::Layout { source: zip });
+        assert_eq!(
+            error.to_string(),
+            "pytorch_model.bin: it is no checkpoint of torch 1.6 or later, which are zips (it is no zip, or was cut): \
+             load it with torch and write it with `save_pretrained`"
+        );
+        assert_eq!(error.kind(), ErrorKind::FailedPrecondition);
+        assert_eq!(of(CheckpointError::Cut).to_string(), "pytorch_model.bin: the pickle is cut");
+        assert_eq!(of(CheckpointError::Io(io::ErrorKind::Other.into())).kind(), ErrorKind::Unavailable);
     }
 }

@@ -21,8 +21,7 @@
 //! | `pull` | [`Hub::fetch`]: the files of a model, taken up where they ended |
 //! | `folder` | the folder in which a model comes to be |
 //! | `package` | [`Index`]: models in wheels |
-//! | `zip` | a zip, read at places |
-//! | `pickle`, `convert` | pickled weights as safetensors; [`unpickled`] |
+//! | `convert` | folders with pickled weights; [`unpickled`] |
 //! | `lock` | [`Lock`]: what was fetched, for the record |
 //! | `error` | [`HubError`] |
 
@@ -36,9 +35,7 @@ mod listing;
 mod lock;
 mod look;
 mod package;
-mod pickle;
 mod pull;
-mod zip;
 
 pub use convert::unpickled;
 pub use error::HubError;
@@ -47,8 +44,8 @@ pub use id::{HubId, Revision};
 pub use lock::{Converted, LOCK_FILE, Lock, LockedFile};
 pub use look::{Found, Pickles};
 pub use package::{FoundPackage, Index, PUBLIC_INDEX, PackageId, PulledPackage};
-pub use pickle::PickleError;
 pub use pull::Event;
+/// Why a wheel or pickled weights are not read.
+pub use sensorium_checkpoint::CheckpointError;
 /// The key that a hub wants, not shown.
 pub use sensorium_fetch::Bearer as Token;
-pub use zip::ZipError;

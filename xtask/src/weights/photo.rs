@@ -3,17 +3,17 @@
 //! A batch norm after a convolution is `(y - mean) * gamma / sqrt(var + eps) + beta`, so that the rows of the weight
 //! take the factor `gamma / sqrt(var + eps)`, and `beta - mean * factor` is the bias. Folded in f64, kept as f16.
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
+use sensorium_checkpoint::Checkpoint;
 
 use super::pins::PhotoStem;
 use super::tensors::{Tensor, Tensors, Writer};
-use super::torch;
 
 const BATCH_NORM_EPS: f64 = 1e-3;
 
 /// Converts a checkpoint to `photo.safetensors`.
 pub(super) fn convert(pth: &[u8], stem: &PhotoStem) -> Result<Vec<u8>> {
-    let mut source = torch::read(pth)?;
+    let mut source = read(pth)?;
     let mut writer = Writer::default();
     let (weight, bias) = fold(&mut source, "_conv_stem", "_bn0")?;
     writer.f16("stem.weight", &weight);
@@ -30,6 +30,24 @@ pub(super) fn convert(pth: &[u8], stem: &PhotoStem) -> Result<Vec<u8>> {
     writer.f32("classifier.bias", &source.take("_fc.bias")?);
     source.ensure_empty()?;
     writer.finish(&[("variant", stem.variant), ("size", stem.size)])
+}
+
+/// Every tensor of floats of a checkpoint; whole numbers (counters of batches) are left out.
+fn read(pth: &[u8]) -> Result<Tensors> {
+    let checkpoint = Checkpoint::read_old(&pth)?;
+    let mut tensors = Tensors::default();
+    for (name, tensor) in checkpoint.tensors() {
+        match tensor.dtype() {
+            "F32" => {}
+            "I64" => continue,
+            other => bail!("{name} is {other}, expected F32 or I64"),
+        }
+        let mut numbers = Vec::new();
+        checkpoint.copy(tensor, &mut numbers)?;
+        let shape = tensor.shape().iter().map(|side| usize::try_from(*side)).collect::<Result<_, _>>()?;
+        tensors.insert(name, Tensor::from_bytes(shape, &numbers)?);
+    }
+    Ok(tensors)
 }
 
 fn convert_block(source: &mut Tensors, writer: &mut Writer, block: usize) -> Result<()> {
@@ -86,7 +104,7 @@ fn pointwise(weight: Tensor) -> Result<Tensor> {
 /// `[channels, 1, k, k]` as `[k*k, channels]`.
 fn tap_major(weight: &Tensor) -> Result<Tensor> {
     let [channels, 1, height, width] = *weight.shape.as_slice() else {
-        anyhow::bail!("a depthwise convolution of shape {:?}", weight.shape)
+        bail!("a depthwise convolution of shape {:?}", weight.shape)
     };
     let taps = height * width;
     let values = (0..taps).flat_map(|tap| weight.values.iter().skip(tap).step_by(taps).copied()).collect();

@@ -19,6 +19,13 @@ impl Tensor {
         ensure!(count == values.len(), "{} values for the shape {shape:?}", values.len());
         Ok(Self { shape, values })
     }
+
+    /// The same of numbers as files have them, the lowest byte first.
+    pub(super) fn from_bytes(shape: Vec<usize>, bytes: &[u8]) -> Result<Self> {
+        let (values, rest) = bytes.as_chunks();
+        ensure!(rest.is_empty(), "{} bytes of numbers of four", bytes.len());
+        Self::new(shape, values.iter().map(|value| f32::from_le_bytes(*value)).collect())
+    }
 }
 
 /// Tensors by name, taken out one by one so that what nobody took can be named.

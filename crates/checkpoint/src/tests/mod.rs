@@ -1,8 +1,9 @@
 //! What torch wrote, and what nobody should have.
 
+mod old;
+
 use std::collections::BTreeMap;
 
-use sensorium_embed::FileBytes;
 use serde_json::Value;
 
 use super::*;
@@ -12,14 +13,14 @@ const CHECKPOINT: &[u8] = include_bytes!("../../tests/data/checkpoint.bin");
 const OLD: &[u8] = include_bytes!("../../tests/data/old.bin");
 const NUMBERS: &str = include_str!("../../tests/data/checkpoint.json");
 
-fn owned(bytes: &[u8]) -> Vec<(String, FileBytes)> {
-    vec![("pytorch_model.bin".to_owned(), FileBytes::owned(bytes.to_vec()))]
+fn named(bytes: &[u8]) -> (String, &[u8]) {
+    ("pytorch_model.bin".to_owned(), bytes)
 }
 
-fn converted(bytes: &[u8]) -> Result<Vec<u8>, PickleError> {
+fn converted(bytes: &[u8]) -> Result<Vec<u8>, CheckpointError> {
     let folder = tempfile::tempdir().unwrap();
     let to = folder.path().join("model.safetensors");
-    match convert(owned(bytes), &to) {
+    match convert(&[named(bytes)], &to) {
         Ok(written) => {
             let bytes = fs_err::read(&to).unwrap();
             assert_eq!(written.bytes, bytes.len() as u64);
@@ -92,14 +93,13 @@ fn several_files_become_one_and_share_no_tensor() {
     let folder = tempfile::tempdir().unwrap();
     let to = folder.path().join("w");
     let other = checkpoint(b"\x80\x02}X\x01\0\0\0zctorch._utils\n_rebuild_tensor_v2\n((X\x07\0\0\0storagectorch\nByteStorage\nX\x01\0\0\x000X\x03\0\0\0cpuK\x02tQK\x00K\x02\x85K\x01\x85\x89}tRs.", &[7, 9]);
-    let both = [owned(CHECKPOINT), vec![("two".to_owned(), FileBytes::owned(other))]].concat();
-    convert(both, &to).unwrap();
+    let both = [named(CHECKPOINT), ("two".to_owned(), &other)];
+    convert(&both, &to).unwrap();
     let file = fs_err::read(&to).unwrap();
     let (header, bytes) = parts(&file);
     let place = usize::try_from(header["z"]["data_offsets"][0].as_u64().unwrap()).unwrap();
     assert_eq!((&header["z"]["dtype"], &bytes[place..place + 2]), (&"U8".into(), &[7, 9][..]));
-    let twice = [owned(CHECKPOINT), owned(CHECKPOINT)].concat();
-    let (_, error) = convert(twice, &to).unwrap_err();
+    let (_, error) = convert(&[named(CHECKPOINT), named(CHECKPOINT)], &to).unwrap_err();
     assert!(error.to_string().ends_with("is there twice"), "{error}");
 }
 
@@ -154,7 +154,7 @@ fn nothing_is_called_and_what_is_not_needed_is_refused_by_its_name() {
 
 #[test]
 fn what_is_no_dictionary_of_tensors_says_so() {
-    assert!(matches!(converted(OLD), Err(PickleError::Layout { .. })));
+    assert!(matches!(converted(OLD), Err(CheckpointError::Layout { .. })));
     for bytes in [&b""[..], b"\x80\x02}.", b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n"] {
         assert!(converted(bytes).unwrap_err().to_string().contains("no checkpoint of torch"), "{bytes:?}");
     }
@@ -248,14 +248,12 @@ fn no_change_of_a_byte_panics() {
         for to in [0, 1, 0x28, 0x7f, 0x80, 0xff, CHECKPOINT[at] ^ 1] {
             let mut bytes = CHECKPOINT.to_vec();
             bytes[at] = to;
-            let checkpoint = checkpoint::Checkpoint::read(FileBytes::owned(bytes));
-            read += usize::from(checkpoint.is_ok());
+            read += usize::from(Checkpoint::read(&bytes).is_ok());
         }
     }
     // Most changes fall on numbers and on what fills up between them.
     assert!(read > CHECKPOINT.len(), "{read}");
     for end in 0..CHECKPOINT.len() {
-        let cut = FileBytes::owned(CHECKPOINT[..end].to_vec());
-        assert!(checkpoint::Checkpoint::read(cut).is_err(), "cut at {end}");
+        assert!(Checkpoint::read(&&CHECKPOINT[..end]).is_err(), "cut at {end}");
     }
 }
