@@ -12,16 +12,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
-use sensorium_api::v1;
-use sensorium_api::v1::query_service_client::QueryServiceClient;
+use sensorium_api::{Message as _, v1};
 use sensorium_benches::mixed::{self, TEXTS};
-use sensorium_benches::server::{Http, Server};
+use sensorium_benches::server::{Answered, Grpc, Http, Server};
 use sensorium_benches::{bundle, files, index_folder, median, report};
 use sensorium_client::{Client, Options, Retry};
 use sensorium_embed::Bundle;
 use sensorium_types::{ErrorKind, IngestItem, MediaPolicy, QueryRequest, Term, TermInput};
 use serde_json::json;
-use tonic::transport::Endpoint;
 
 const ASSETS: usize = 100_000;
 /// Queries by which what a server adds is measured, by each way and by turns.
@@ -31,6 +29,8 @@ const LADDER: Duration = Duration::from_secs(6);
 const CLIENTS: [usize; 4] = [1, 8, 64, 256];
 /// JPEGs that are brought in.
 const JPEGS: usize = 1_000;
+/// The call by which gRPC is asked.
+const QUERY: &str = "sensorium.v1.QueryService/Query";
 const STREAMS: [usize; 2] = [1, 8];
 /// How often each way of bringing them in is measured.
 const TURNS: usize = 3;
@@ -95,11 +95,10 @@ fn request(text: &str) -> QueryRequest {
     QueryRequest { terms: vec![Term { weight: 1.0, input }], ..QueryRequest::default() }
 }
 
-/// The time from a query to its answer less that of its encoding and of its search, as the answer's `server-timing` tells them. gRPC
-/// is asked by a client that is made of the protos alone.
+/// The time from a query to its answer less that of its encoding and of its search, as the answer's `server-timing` tells them. Both are asked by
+/// clients that take what comes over the wire and read it afterwards.
 async fn added(server: &Server, assets: usize) {
-    let channel = Endpoint::from_shared(server.url.clone()).expect("an address");
-    let mut client = QueryServiceClient::new(channel.connect().await.expect("connects"));
+    let mut client = Grpc::connect(&server.url).await;
     let mut http = Http::connect(&server.url).await;
     let (mut grpc, mut by_json) = (Vec::new(), Vec::new());
     let (mut grpc_whole, mut json_whole) = (Vec::new(), Vec::new());
@@ -110,18 +109,20 @@ async fn added(server: &Server, assets: usize) {
         let term = v1::Term { weight: None, input, ..v1::Term::default() };
         let asked = v1::QueryRequest { terms: vec![term], ..v1::QueryRequest::default() };
         let begun = Instant::now();
-        let reply = client.query(asked).await.expect("answers");
+        let Answered { headers, body } = client.call(QUERY, &asked).await;
         let took = begun.elapsed().as_secs_f64() * 1e3;
-        let own = own(reply.metadata().get("server-timing").and_then(|times| times.to_str().ok()));
-        assert_eq!(reply.into_inner().hits.len(), 10);
+        let own = own(headers.get("server-timing").and_then(|times| times.to_str().ok()));
+        let reply = v1::QueryResponse::decode(body.slice(5..)).expect("a reply");
+        assert_eq!(reply.hits.len(), 10);
         let body = json!({ "terms": [{ "text": text }] }).to_string();
         let begun = Instant::now();
         let (_, head, _) = http.post_whole("/v1/query", &body).await;
         let json_took = begun.elapsed().as_secs_f64() * 1e3;
         let own_json = self::own(head.lines().find_map(|line| line.strip_prefix("server-timing: ")));
         let begun = Instant::now();
-        client.query(v1::QueryRequest::default()).await.expect_err("asks nothing");
+        let nothing = client.call(QUERY, &v1::QueryRequest::default()).await;
         let refused_took = begun.elapsed().as_secs_f64() * 1e3;
+        assert_eq!(nothing.headers.get("grpc-status").map(http::HeaderValue::as_bytes), Some(&b"3"[..]));
         if number >= 20 {
             grpc.push(took - own);
             by_json.push(json_took - own_json);

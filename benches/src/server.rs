@@ -6,6 +6,13 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use bytes::{BufMut as _, Bytes, BytesMut};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, Request};
+use http_body_util::{BodyExt as _, Full};
+use hyper::client::conn::http2::{self, SendRequest};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use sensorium_api::Message;
 use sensorium_client::Client;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -140,5 +147,58 @@ impl Http {
                 return (status, head, bytes.split_off(end + 4));
             }
         }
+    }
+}
+
+/// A connection of gRPC that hands out what came over the wire: reading the answer is not a part of what a call takes.
+#[derive(Debug)]
+pub struct Grpc {
+    sender: SendRequest<Full<Bytes>>,
+    url: String,
+}
+
+/// What came back of a call.
+#[derive(Debug)]
+pub struct Answered {
+    /// The headers, and the trailers where there are such.
+    pub headers: HeaderMap,
+    /// The messages, each behind five bytes.
+    pub body: Bytes,
+}
+
+impl Grpc {
+    /// Connects to `http://HOST:PORT`.
+    ///
+    /// # Panics
+    /// If nobody there speaks HTTP/2.
+    pub async fn connect(url: &str) -> Self {
+        let stream = TcpStream::connect(url.trim_start_matches("http://")).await.expect("connects");
+        stream.set_nodelay(true).expect("sets");
+        let (sender, connection) =
+            http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.expect("speaks HTTP/2");
+        tokio::spawn(connection);
+        Self { sender, url: url.to_owned() }
+    }
+
+    /// Calls a method, as in `sensorium.v1.QueryService/Query`, with one message.
+    ///
+    /// # Panics
+    /// If the connection ends.
+    pub async fn call(&mut self, method: &str, message: &impl Message) -> Answered {
+        let mut framed = BytesMut::new();
+        // Not compressed, and of this length.
+        framed.put_u8(0);
+        framed.put_u32(u32::try_from(message.encoded_len()).expect("a small message"));
+        message.encode(&mut framed).expect("there is room");
+        let request = Request::post(format!("{}/{method}", self.url))
+            .header(CONTENT_TYPE, "application/grpc")
+            .header("te", "trailers")
+            .body(Full::new(framed.freeze()))
+            .expect("a request");
+        let (head, body) = self.sender.send_request(request).await.expect("answers").into_parts();
+        let body = body.collect().await.expect("a whole answer");
+        let mut headers = head.headers;
+        headers.extend(body.trailers().cloned().unwrap_or_default());
+        Answered { headers, body: body.to_bytes() }
     }
 }

@@ -45,8 +45,8 @@ impl<'a> Correction<'a> {
     }
 
     /// What is taken off the cosines with the rows of a segment.
-    pub(super) fn of_rows(self, sealed: &'a Sealed) -> Lowering<'a> {
-        Lowering::ByPlace(self.weights, sealed.hubs(self.table))
+    pub(super) fn of_rows(self, sealed: &'a Sealed) -> RowsLowered<'a> {
+        RowsLowered { weights: self.weights, values: sealed.hubs(|point| self.table.get(point)) }
     }
 
     /// The least that is taken off the cosine with a point of a kind.
@@ -57,26 +57,38 @@ impl<'a> Correction<'a> {
     }
 }
 
-/// What the cosines of rows are lowered by.
+/// What the cosines with the rows of a segment are lowered by: hub values in the order of the rows take one look instead of three. By
+/// nothing, where there are no values.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RowsLowered<'a> {
+    weights: HubWeights,
+    values: &'a [HubValues],
+}
+
+impl RowsLowered<'_> {
+    pub(super) const NOTHING: Self = Self { weights: HubWeights([0.0; 3]), values: &[] };
+
+    /// What is taken off the cosine with a row.
+    pub(super) fn amount(self, place: u32) -> f32 {
+        self.values.get(place as usize).map_or(0.0, |values| self.weights.amount(*values))
+    }
+}
+
+/// What the cosines with rows of any stretch are lowered by.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Lowering<'a> {
-    /// By nothing.
-    Nothing,
-    /// By the values of their points, wherever those lie.
-    ByPoint(Correction<'a>),
-    /// By values in the order of the rows, which takes one look instead of three.
-    ByPlace(HubWeights, &'a [HubValues]),
+    /// By the values of their points, one by one.
+    Points(Option<Correction<'a>>),
+    /// By those of a segment's rows.
+    Rows(RowsLowered<'a>),
 }
 
 impl Lowering<'_> {
     /// What is taken off the cosine with a row, of its place and its point.
     pub(super) fn amount(self, place: u32, point: PointOffset) -> f32 {
         match self {
-            Self::Nothing => 0.0,
-            Self::ByPoint(correction) => correction.amount(point),
-            Self::ByPlace(weights, values) => {
-                values.get(place as usize).map_or(0.0, |values| weights.amount(*values))
-            }
+            Self::Points(correction) => correction.map_or(0.0, |correction| correction.amount(point)),
+            Self::Rows(rows) => rows.amount(place),
         }
     }
 }

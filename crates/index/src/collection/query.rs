@@ -15,7 +15,7 @@ use sensorium_types::{AssetHit, Content, Plan, ScoredPoint, SearchReply, SearchR
 use super::check::{check, check_query};
 use super::collector::{Collector, Met};
 use super::core::Core;
-use super::hubs::{Correction, Lowering};
+use super::hubs::{Correction, RowsLowered};
 use super::planner::{Facts, Scan, per_thousand, plan, wanted, worth};
 use super::sealed::{Ask, Sealed};
 use super::segments::{SegmentKind, Segments};
@@ -178,13 +178,8 @@ impl<'a> Search<'a> {
     }
 
     /// What the rows of a segment are lowered by.
-    fn lowering<'s>(&'s self, sealed: &'s Sealed) -> Lowering<'s> {
-        self.correction.map_or(Lowering::Nothing, |correction| correction.of_rows(sealed))
-    }
-
-    /// What rows are lowered by wherever they lie.
-    fn lowering_of_any(&self) -> Lowering<'a> {
-        self.correction.map_or(Lowering::Nothing, Lowering::ByPoint)
+    fn lowered<'s>(&'s self, sealed: &'s Sealed) -> RowsLowered<'s> {
+        self.correction.map_or(RowsLowered::NOTHING, |correction| correction.of_rows(sealed))
     }
 
     fn least(&self, kind: SegmentKind) -> f32 {
@@ -217,10 +212,10 @@ impl<'a> Search<'a> {
             let mut best = tail.clone();
             for part in &segments.parts {
                 let ask = Ask { query: &self.code, ef, budget, least, narrow, cancel: &self.request.cancel };
-                let lowering = self.lowering(&part.sealed);
+                let lowered = self.lowered(&part.sealed);
                 // Where every live point counts, rows of a segment without dead ones need not be asked.
                 let counts = (!is_everything || part.dead > 0).then_some(|row: RowRef<'_>| self.counts(row));
-                let walked = part.sealed.walk(ask, counts, lowering, &mut found);
+                let walked = part.sealed.walk(ask, counts, |place| lowered.amount(place), &mut found);
                 self.compared += walked.compared;
                 budget = budget.saturating_sub(walked.compared);
                 match walked.end {
@@ -245,7 +240,7 @@ impl<'a> Search<'a> {
     /// those first.
     fn rescore(&self, sealed: &Sealed, found: &[Scored], limit: usize, best: &mut Collector<'_>) {
         let codes = sealed.vectors().codes();
-        let lowering = self.lowering(sealed);
+        let lowered = self.lowered(sealed);
         // The bound is of an error that points one way; this one is spread over all numbers of a vector.
         let part = (DEVIATIONS / (self.query_dim as f32).sqrt()).min(1.0);
         let [margin, walked] =
@@ -263,7 +258,7 @@ impl<'a> Search<'a> {
                 break;
             }
             let Some(row) = sealed.row(scored.row) else { continue };
-            let lowered = lowering.amount(scored.row, row.point);
+            let lowered = lowered.amount(scored.row);
             let is_open = !sealed.is_walked_by_less()
                 || self.code.dot(codes, scored.row) - lowered + margin >= best.bar();
             if is_open {

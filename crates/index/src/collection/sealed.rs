@@ -10,8 +10,6 @@ use sensorium_kernels::{
 };
 use sensorium_types::{Cancel, HubValues};
 
-use super::hub_table::HubTable;
-use super::hubs::Lowering;
 use super::tail::{RowRef, Stretch};
 use crate::cache_file::Body;
 use crate::graph::{FlatGraph, Walk, Walked};
@@ -273,15 +271,15 @@ impl Sealed {
         Stretch { points, assets, tracks, vectors }
     }
 
-    /// The hub values of its rows in the graph's order, taken from a table when they are first asked for. It must have those of all
-    /// live points; they stay as they are, for each is made of its vector and of the bank that a collection was opened with.
-    pub(super) fn hubs(&self, table: &HubTable) -> &[HubValues] {
+    /// The hub values of its rows in the graph's order, gathered when they are first asked for: then all live points have them. They
+    /// stay as they are, for each is made of its vector and of the bank that a collection was opened with.
+    pub(super) fn hubs(&self, of: impl Fn(PointOffset) -> HubValues) -> &[HubValues] {
         self.hubs.get_or_init(|| {
             let mut hubs = vec![HubValues::default(); self.len()];
-            // In the order of the table, which is a hundred times the size of a cache.
+            // In order of point, as they lie elsewhere.
             for (point, place) in self.sorted.iter().zip(self.order.iter()) {
                 if let Some(slot) = hubs.get_mut(*place as usize) {
-                    *slot = table.get(PointOffset(*point));
+                    *slot = of(PointOffset(*point));
                 }
             }
             hubs
@@ -307,12 +305,12 @@ impl Sealed {
         self.nibbles.is_some()
     }
 
-    /// Walks the graph. `counts` says which rows are wanted, all where there is none; `lowering` what their cosines are lowered by.
+    /// Walks the graph. `counts` says which rows are wanted, all where there is none; `lowered` what the cosine of a row is lowered by.
     pub(crate) fn walk(
         &self,
         ask: Ask<'_>,
         counts: Option<impl Fn(RowRef<'_>) -> bool>,
-        lowering: Lowering<'_>,
+        lowered: impl Fn(u32) -> f32,
         found: &mut Vec<Scored>,
     ) -> Walked {
         let Ask { query, ef, budget, least, narrow, cancel } = ask;
@@ -323,12 +321,6 @@ impl Sealed {
             None => Compared::Codes(query, self.vectors().codes()),
         };
         let walk = Walk { rows, ef, budget, least, narrow };
-        let lowered = |place: u32| {
-            self.columns
-                .points
-                .get(place as usize)
-                .map_or(0.0, |point| lowering.amount(place, PointOffset(*point)))
-        };
         let (graph, stop) = (&self.graph, || cancel.is_cancelled());
         let counts = counts.as_ref();
         let one = |place| counts.is_none_or(|counts| self.row(place).is_some_and(counts));

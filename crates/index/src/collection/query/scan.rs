@@ -2,7 +2,7 @@
 
 use super::super::check::check;
 use super::super::collector::{Collector, Met};
-use super::super::hubs::Lowering;
+use super::super::hubs::{Lowering, RowsLowered};
 use super::super::planner::{Scan, scan};
 use super::super::sealed::Sealed;
 use super::super::segments::{SegmentKind, Segments};
@@ -46,9 +46,10 @@ impl Search<'_> {
         } else {
             for part in &segments.parts {
                 let stretch = part.sealed.stretch();
-                let lowering =
-                    self.correction.map_or(Lowering::Nothing, |correction| correction.of_rows(&part.sealed));
-                let margins = self.margins(kind, stretch, lowering);
+                let rows = self
+                    .correction
+                    .map_or(RowsLowered::NOTHING, |correction| correction.of_rows(&part.sealed));
+                let margins = self.margins(kind, stretch, Lowering::Rows(rows));
                 self.scan_stretch(stretch, margins, way, &mut best)?;
             }
             self.scan_tail(kind, segments, way, &mut best)?;
@@ -64,7 +65,7 @@ impl Search<'_> {
         way: Scan,
         best: &mut Collector<'_>,
     ) -> Result<(), IndexError> {
-        let lowering = self.lowering_of_any();
+        let lowering = Lowering::Points(self.correction);
         segments.tail.stretches().try_for_each(|stretch| {
             self.scan_stretch(stretch, self.margins(kind, stretch, lowering), way, best)
         })
@@ -114,7 +115,7 @@ impl Search<'_> {
         check(&self.request.cancel)?;
         let stretch = sealed.stretch();
         // Few rows of many: their values are looked up one by one, not made ready for all.
-        let margins = self.margins(kind, stretch, self.lowering_of_any());
+        let margins = self.margins(kind, stretch, Lowering::Points(self.correction));
         let mut cosines = [0.0; SLICE];
         if let Some(cosines) = cosines.get_mut(..places.len()) {
             self.code.dot_rows(stretch.vectors.codes(), places, cosines);

@@ -81,8 +81,10 @@ impl Walk<'_> {
                 self.add(Finding::new(what, place, Action::DropGraph));
             }
             let file = segment_file::path(self.folder, row.generation);
-            // One that is missing is written by the next writer, and one that was replaced meanwhile is removed: no damage.
-            if let Err(what) = segment_file::check(self.folder, row, || self.cancel.is_cancelled())
+            // One that is missing is written by the next writer, and one that was replaced meanwhile is removed: no damage. It is looked for
+            // before as well, for it may be written between the two.
+            if file.exists()
+                && let Err(what) = segment_file::check(self.folder, row, || self.cancel.is_cancelled())
                 && file.exists()
             {
                 let place = file.display().to_string();
