@@ -68,12 +68,15 @@ fn main() {
         let ticket = batcher.submit(texts.collect(), Priority::Bulk).expect("there is room");
         drop(ticket.wait(cancel));
     });
-    stage("batch of images, until the next one is served", &mut random, |cancel| {
+    let images_then_a_text = |cancel: &Cancel| {
         let ticket = batcher.submit(pixels(&bundle), Priority::Bulk).expect("there is room");
         drop(ticket.wait(cancel));
         let next = batcher.submit(vec![Input::Text("a dog".to_owned())], Priority::Query);
         next.and_then(|ticket| ticket.wait(&Cancel::new())).expect("it is encoded");
-    });
+    };
+    // Encoders read their weights when they are first used.
+    images_then_a_text(&Cancel::new());
+    stage("batch of images, until the next one is served", &mut random, images_then_a_text);
     let video = folder.path().join("video.mp4");
     make_video(&video);
     let pool = pool(sensorium_engine::encoder_spec(bundle.cutting()));

@@ -15,9 +15,9 @@ pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCA
 pub const DEFAULT_MAX_SMALL_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
 /// Calls other than ingest that run at a time; more are answered RESOURCE_EXHAUSTED at once.
 pub const DEFAULT_MAX_CALLS: usize = 64;
-/// Queries that are worked on at a time, for each core; more are answered RESOURCE_EXHAUSTED at once. They share the cores, so that with
+/// Queries that are worked on at a time, for each two cores; more are answered RESOURCE_EXHAUSTED at once. They share the cores, so that with
 /// more of them each takes longer and all of them no less.
-pub const DEFAULT_MAX_QUERIES_OF_CORE: usize = 3;
+pub const DEFAULT_MAX_QUERIES_OF_TWO_CORES: usize = 5;
 /// Ingest streams that are open at a time; more are answered RESOURCE_EXHAUSTED at once.
 pub const DEFAULT_MAX_INGEST_STREAMS: usize = 8;
 /// Items of one stream that are worked on at a time; more are not read meanwhile.
@@ -118,7 +118,7 @@ pub struct Settings {
     pub max_small_message_bytes: usize,
     /// [`DEFAULT_MAX_CALLS`]
     pub max_calls: usize,
-    /// [`DEFAULT_MAX_QUERIES_OF_CORE`] for each core.
+    /// [`DEFAULT_MAX_QUERIES_OF_TWO_CORES`] for each two cores.
     pub max_queries: usize,
     /// [`DEFAULT_MAX_INGEST_STREAMS`]
     pub max_ingest_streams: usize,
@@ -185,7 +185,7 @@ impl Default for Settings {
             max_message_bytes: DEFAULT_MAX_MESSAGE_BYTES,
             max_small_message_bytes: DEFAULT_MAX_SMALL_MESSAGE_BYTES,
             max_calls: DEFAULT_MAX_CALLS,
-            max_queries: cores() * DEFAULT_MAX_QUERIES_OF_CORE,
+            max_queries: (cores() * DEFAULT_MAX_QUERIES_OF_TWO_CORES).div_ceil(2),
             max_ingest_streams: DEFAULT_MAX_INGEST_STREAMS,
             max_items_of_stream: DEFAULT_MAX_ITEMS_OF_STREAM,
             max_items_in_flight: DEFAULT_MAX_ITEMS_IN_FLIGHT,
