@@ -483,3 +483,24 @@ fn vectors_of_several_spaces_have_the_length_of_their_content_through_all_that_i
     let wrong = Change::Upsert { asset: other, points, source: None };
     assert!(matches!(collection.apply(vec![wrong]), Err(IndexError::Dimension { .. })));
 }
+
+/// From 2,000 points on stored points ask a segment that was built, each in the spaces that both have.
+#[test]
+fn a_large_segment_of_one_of_several_spaces_is_asked_by_points_of_others() {
+    let data = tempfile::tempdir().expect("folder");
+    let (space, mut random) = (two_spaces(), Random(5));
+    let database = Database::open_tuned(data.path(), OpenOptions::default(), eager()).expect("opens");
+    let collection = database.create_or_open("default", &space).expect("opens");
+    let mut upsert = |at: usize| {
+        let mut asset = record(&format!("v{at}"), Modality::Video);
+        asset.space_revision = space.revision.clone();
+        let tracks = [Track::Video, Track::Audio, Track::Text];
+        let points = tracks.map(|track| point(track, 0, random.unit(space.dim_of(track.content()))));
+        Change::Upsert { asset, points: points.to_vec(), source: None }
+    };
+    for start in (0..2_100).step_by(300) {
+        collection.apply((start..start + 300).map(&mut upsert).collect()).expect("applies");
+    }
+    collection.seal().expect("seals");
+    assert_eq!(collection.stats().expect("counts").points_in_graph, Some(3 * 2_100));
+}

@@ -16,6 +16,7 @@ use super::core::Core;
 use super::segments::SegmentKind;
 use super::tail::RowRef;
 use super::view::View;
+use crate::distance::norm;
 use crate::error::IndexError;
 
 /// Points of a kind from which on it is done: fewer are soon compared one by one.
@@ -32,7 +33,7 @@ pub(super) fn calibrate(core: &Core, kind: SegmentKind) -> Result<(), IndexError
         return Ok(());
     }
     for from in Content::ALL {
-        let queries = stored(&view, from);
+        let queries = stored(core, &view, (from, kind));
         if queries.len() == QUERIES {
             let until = Instant::now() + PATIENCE;
             match calibrate_pair(core, &view, (from, kind), &queries, until) {
@@ -50,8 +51,8 @@ struct Asking {
     vector: Vec<f32>,
 }
 
-/// Points of a content, one in so many.
-fn stored(view: &View, content: Content) -> Vec<Asking> {
+/// Points of a content, one in so many, as they ask points of a kind: in the spaces in which both lie. None where there is no such space.
+fn stored(core: &Core, view: &View, (content, kind): (Content, SegmentKind)) -> Vec<Asking> {
     let kinds: &[SegmentKind] = match content {
         Content::Image => &[SegmentKind::Image],
         Content::Audio => &[SegmentKind::Audio],
@@ -62,7 +63,12 @@ fn stored(view: &View, content: Content) -> Vec<Asking> {
     let rows = kinds.iter().flat_map(|kind| rows(view, *kind));
     let asking = rows.step_by(step).filter(|row| !view.is_dead(row.point)).filter_map(|row| {
         let asset = AssetId::new(view.assets.get(row.asset)?.id()).ok()?;
-        Some(Asking { asset, vector: row.vector.decoded() })
+        let said = core.space.split(Some(content), &row.vector.decoded());
+        let mut vector = core.space.join(kind.content(), &said)?;
+        // Of several spaces it is longer than 1.
+        let length = norm(&vector);
+        vector.iter_mut().for_each(|x| *x = (f64::from(*x) / length) as f32);
+        (length > 0.0).then_some(Asking { asset, vector })
     });
     asking.take(QUERIES).collect()
 }
