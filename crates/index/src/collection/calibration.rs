@@ -16,7 +16,6 @@ use super::core::Core;
 use super::segments::SegmentKind;
 use super::tail::RowRef;
 use super::view::View;
-use crate::distance::norm;
 use crate::error::IndexError;
 
 /// Points of a kind from which on it is done: fewer are soon compared one by one.
@@ -66,8 +65,8 @@ fn stored(core: &Core, view: &View, (content, kind): (Content, SegmentKind)) -> 
         let said = core.space.split(Some(content), &row.vector.decoded());
         let mut vector = core.space.join(kind.content(), &said)?;
         // Of several spaces it is longer than 1.
-        let length = norm(&vector);
-        vector.iter_mut().for_each(|x| *x = (f64::from(*x) / length) as f32);
+        let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
+        vector.iter_mut().for_each(|x| *x /= length);
         (length > 0.0).then_some(Asking { asset, vector })
     });
     asking.take(QUERIES).collect()
