@@ -44,11 +44,6 @@ impl<'a> Correction<'a> {
         self.weights.amount(self.table.get(point))
     }
 
-    /// What is taken off the cosines with the rows of a segment.
-    pub(super) fn of_rows(self, sealed: &'a Sealed) -> RowsLowered<'a> {
-        RowsLowered { weights: self.weights, values: sealed.hubs(|point| self.table.get(point)) }
-    }
-
     /// The least that is taken off the cosine with a point of a kind.
     pub(super) fn least(self, kind: SegmentKind) -> f32 {
         let Some(Range { low, high }) = self.table.range(kind) else { return 0.0 };
@@ -65,8 +60,16 @@ pub(super) struct RowsLowered<'a> {
     values: &'a [HubValues],
 }
 
-impl RowsLowered<'_> {
-    pub(super) const NOTHING: Self = Self { weights: HubWeights([0.0; 3]), values: &[] };
+impl<'a> RowsLowered<'a> {
+    /// Those of the rows of a segment; nothing where nothing is corrected.
+    pub(super) fn of(correction: Option<Correction<'a>>, sealed: &'a Sealed) -> Self {
+        match correction {
+            Some(Correction { weights, table }) => {
+                Self { weights, values: sealed.hubs(|point| table.get(point)) }
+            }
+            None => Self { weights: HubWeights([0.0; 3]), values: &[] },
+        }
+    }
 
     /// What is taken off the cosine with a row.
     pub(super) fn amount(self, place: u32) -> f32 {

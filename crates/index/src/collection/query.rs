@@ -177,11 +177,6 @@ impl<'a> Search<'a> {
             && self.selection.has(self.view, row.asset)
     }
 
-    /// What the rows of a segment are lowered by.
-    fn lowered<'s>(&'s self, sealed: &'s Sealed) -> RowsLowered<'s> {
-        self.correction.map_or(RowsLowered::NOTHING, |correction| correction.of_rows(sealed))
-    }
-
     fn least(&self, kind: SegmentKind) -> f32 {
         self.correction.map_or(0.0, |correction| correction.least(kind))
     }
@@ -212,7 +207,7 @@ impl<'a> Search<'a> {
             let mut best = tail.clone();
             for part in &segments.parts {
                 let ask = Ask { query: &self.code, ef, budget, least, narrow, cancel: &self.request.cancel };
-                let lowered = self.lowered(&part.sealed);
+                let lowered = RowsLowered::of(self.correction, &part.sealed);
                 // Where every live point counts, rows of a segment without dead ones need not be asked.
                 let counts = (!is_everything || part.dead > 0).then_some(|row: RowRef<'_>| self.counts(row));
                 let walked = part.sealed.walk(ask, counts, |place| lowered.amount(place), &mut found);
@@ -240,7 +235,7 @@ impl<'a> Search<'a> {
     /// those first.
     fn rescore(&self, sealed: &Sealed, found: &[Scored], limit: usize, best: &mut Collector<'_>) {
         let codes = sealed.vectors().codes();
-        let lowered = self.lowered(sealed);
+        let lowered = RowsLowered::of(self.correction, sealed);
         // The bound is of an error that points one way; this one is spread over all numbers of a vector.
         let part = (DEVIATIONS / (self.query_dim as f32).sqrt()).min(1.0);
         let [margin, walked] =

@@ -46,9 +46,7 @@ impl Search<'_> {
         } else {
             for part in &segments.parts {
                 let stretch = part.sealed.stretch();
-                let rows = self
-                    .correction
-                    .map_or(RowsLowered::NOTHING, |correction| correction.of_rows(&part.sealed));
+                let rows = RowsLowered::of(self.correction, &part.sealed);
                 let margins = self.margins(kind, stretch, Lowering::Rows(rows));
                 self.scan_stretch(stretch, margins, way, &mut best)?;
             }
