@@ -7,13 +7,13 @@ import { say } from './say.js';
 
 const ROWS = 200;
 
-function Table({ files, onRetry, trying, admin }) {
-  return html`<ul class="failures">${files.slice(0, ROWS).map((file) => html`<li key=${file.path}>
+function Table({ files, count, onRetry, trying, admin }) {
+  return html`<ul class="failures">${files.map((file) => html`<li key=${file.path}>
     <div class="failure-head"><code title=${file.path}>${file.path}</code>
       ${admin && html`<${IconButton} name="retry" size=${16} disabled=${trying !== ''} label=${`Try ${file.path} again`} onClick=${() => onRetry(file.path)} />`}</div>
     <p>${file.failure?.message ?? 'no reason is known'}</p>
     <p class="quiet">${[bare(file.failure?.reason ?? file.failure?.error), file.tries ? plural(file.tries, 'try', 'tries') : '', bytes(file.bytes), file.failure?.retryable ? 'may work later' : ''].filter(Boolean).join(' · ')}</p>
-  </li>`)}</ul>${files.length > ROWS && html`<p class="quiet">and ${files.length - ROWS} more</p>`}`;
+  </li>`)}</ul>${count > files.length && html`<p class="quiet">and ${count - files.length} more</p>`}`;
 }
 
 export function Failures({ collection, changed, admin }) {
@@ -24,7 +24,7 @@ export function Failures({ collection, changed, admin }) {
   const [again, setAgain] = useState(0);
   useEffect(() => {
     let gone = false;
-    const ask = (flag, name) => call('GET', 'v1/failures', { params: { collection, warnings: flag || undefined } }).then((found) => !gone && setLists((before) => ({ ...before, [name]: found.files ?? [] })), (problem) => !gone && setError(problem.message));
+    const ask = (flag, name) => call('GET', 'v1/failures', { params: { collection, warnings: flag || undefined, limit: ROWS } }).then(({ files = [], count = files.length }) => !gone && setLists((before) => ({ ...before, [name]: { files, count } })), (problem) => !gone && setError(problem.message));
     setError('');
     ask(false, 'failed');
     ask(true, 'warned');
@@ -44,12 +44,12 @@ export function Failures({ collection, changed, admin }) {
     setTrying('');
     setAgain(again + 1);
   };
-  const files = (warnings ? lists.warned : lists.failed) ?? [];
+  const shown = warnings ? lists.warned : lists.failed;
   return html`<section class="card" aria-labelledby="failures"><h2 id="failures">Files with problems</h2>
     <div class="segments" role="group" aria-label="Which files">
-      <button type="button" aria-pressed=${!warnings} onClick=${() => setWarnings(false)}>Failed <b>${lists.failed?.length ?? ''}</b></button>
-      <button type="button" aria-pressed=${warnings} onClick=${() => setWarnings(true)}>In, with a warning <b>${lists.warned?.length ?? ''}</b></button></div>
+      <button type="button" aria-pressed=${!warnings} onClick=${() => setWarnings(false)}>Failed <b>${lists.failed?.count ?? ''}</b></button>
+      <button type="button" aria-pressed=${warnings} onClick=${() => setWarnings(true)}>In, with a warning <b>${lists.warned?.count ?? ''}</b></button></div>
     ${error && html`<p class="bad" role="alert">${error}</p>`}
-    ${error || !(warnings ? lists.warned : lists.failed) ? null : files.length === 0 ? html`<p class="quiet"><${Icon} name="check" size=${16} /> ${warnings ? 'No file has a warning.' : 'Every file could be read.'}</p>` : html`<${Table} files=${files} onRetry=${retry} trying=${trying} admin=${admin} />`}
+    ${error || !shown ? null : shown.count === 0 ? html`<p class="quiet"><${Icon} name="check" size=${16} /> ${warnings ? 'No file has a warning.' : 'Every file could be read.'}</p>` : html`<${Table} files=${shown.files} count=${shown.count} onRetry=${retry} trying=${trying} admin=${admin} />`}
   </section>`;
 }

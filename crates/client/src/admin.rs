@@ -67,9 +67,18 @@ impl Client {
     }
 
     async fn list_failures(&self, warnings: bool) -> Result<Vec<FailedFile>, ClientError> {
-        let message = v1::ListFailuresRequest { collection_name: self.collection(), warnings };
-        let call = || async { self.admin().list_failures(self.request(message.clone())).await };
-        Ok(self.options.retry.call(call).await?.files.into_iter().map(failed_file).collect())
+        let (mut found, mut after) = (Vec::new(), String::new());
+        loop {
+            let collection_name = self.collection();
+            let message = v1::ListFailuresRequest { collection_name, warnings, limit: None, after };
+            let call = || async { self.admin().list_failures(self.request(message.clone())).await };
+            let v1::ListFailuresResponse { files, next_after, .. } = self.options.retry.call(call).await?;
+            found.extend(files.into_iter().map(failed_file));
+            if next_after.is_empty() {
+                return Ok(found);
+            }
+            after = next_after;
+        }
     }
 
     /// Walks everything stored and reports what is wrong, however long that takes.

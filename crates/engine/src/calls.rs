@@ -1,15 +1,17 @@
 //! The calls of [`Engine`] that need no pipeline of their own.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use sensorium_embed::Image;
 use sensorium_media::Cancel;
-use sensorium_store::{all_assets, all_sources};
+use sensorium_store::{all_assets, each_source};
 use sensorium_types::{
     AssetId, Change, Cursor, Curve, CurveRequest, DeleteOutcome, DeleteSelector, FailedFile, FieldIndex,
     Filter, IndexEvent, IndexRequest, IndexSummary, IngestItem, ItemOutcome, Page, PointKey, Problem,
-    QueryReply, QueryRequest, SourceState, StageTimes, StatsReply, StoredAsset, Term, path_of,
+    QueryReply, QueryRequest, SourceKey, SourceRow, SourceState, StageTimes, StatsReply, StoredAsset, Term,
+    path_of,
 };
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -233,16 +235,18 @@ impl Engine {
     /// # Errors
     /// If the store fails.
     pub async fn failures(&self) -> Result<Vec<FailedFile>, EngineError> {
-        let rows = all_sources(self.store.as_ref(), b"").await?;
-        let mut failures: Vec<FailedFile> = rows
-            .into_iter()
-            .filter_map(|(key, row)| match row.state {
-                SourceState::Indexed { .. } => None,
-                SourceState::Failed { reason, tries, .. } => {
-                    Some(FailedFile { path: path_of(&key.path), reason, tries, bytes: row.bytes })
+        let mut failures = Vec::new();
+        // As many as there were when it began: most collections have few, or none, and then not all rows are looked at.
+        let count = usize::try_from(self.store.stats().await?.sources_failed).unwrap_or(usize::MAX);
+        if count > 0 {
+            let each = |key: SourceKey, row: SourceRow| {
+                if let SourceState::Failed { reason, tries, .. } = row.state {
+                    failures.push(FailedFile { path: path_of(&key.path), reason, tries, bytes: row.bytes });
                 }
-            })
-            .collect();
+                if failures.len() < count { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            };
+            each_source(self.store.as_ref(), b"", each).await?;
+        }
         failures.extend(self.lacking().await?);
         failures.sort_by(|a, b| a.path.cmp(&b.path));
         failures.dedup_by(|a, b| a.path == b.path);

@@ -1,10 +1,13 @@
 //! What `failures --retry` has to do: files that failed, and files that were indexed with a warning.
 
 use std::collections::{BTreeMap, HashSet};
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use sensorium_store::{all_assets, all_sources};
-use sensorium_types::{AssetId, Cancel, Change, IndexEvent, IndexRequest, IndexSummary, SourceKey, path_of};
+use sensorium_store::{all_assets, each_source};
+use sensorium_types::{
+    AssetId, Cancel, Change, IndexEvent, IndexRequest, IndexSummary, SourceKey, SourceRow, path_of,
+};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::EngineError;
@@ -39,7 +42,7 @@ impl Engine {
         let warned: HashSet<AssetId> = warned.into_iter().map(|stored| stored.record.id).collect();
         let mut plan = RetryPlan::default();
         let mut below: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
-        for (key, row) in all_sources(self.store.as_ref(), b"").await? {
+        let each = |key: SourceKey, row: SourceRow| {
             let path = path_of(&key.path);
             match row.state.asset() {
                 None if is_gone(&path) => plan.gone.push(key),
@@ -49,7 +52,9 @@ impl Engine {
                 }
                 Some(_) => {}
             }
-        }
+            ControlFlow::Continue(())
+        };
+        each_source(self.store.as_ref(), b"", each).await?;
         plan.runs = below.into_iter().map(|(root, files)| RetryRun { root, files }).collect();
         Ok(plan)
     }

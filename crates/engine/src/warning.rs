@@ -67,6 +67,7 @@ impl Engine {
             found.extend(paths.into_iter().map(failure));
         }
         found.sort_by(|a, b| a.path.cmp(&b.path));
+        found.dedup_by(|a, b| a.path == b.path);
         Ok(found)
     }
 }

@@ -122,6 +122,46 @@ async fn reflection_lists_the_services() {
 }
 
 #[tokio::test]
+async fn files_that_failed_are_listed_page_by_page() {
+    let fixture = Fixture::new();
+    for name in ["a/1.jpg", "a-b.jpg", "a/2.jpg", "c.jpg", "b.jpg"] {
+        fixture.write(name, "corrupt");
+    }
+    let folder = fixture.files.media().to_path_buf();
+    let settings = Settings { allowed_paths: vec![folder.clone()], ..Settings::default() };
+    let server = Running::over(fixture, settings).await;
+    let request = IndexRequest { paths: vec![folder.clone()], ..IndexRequest::default() };
+    let client = server.client().await;
+    let events = client.index_paths(request).await.expect("runs");
+    assert!(events.collect::<Vec<_>>().await.iter().all(Result::is_ok));
+    let mut admin = AdminServiceClient::new(server.channel().await);
+    let (mut met, mut after) = (Vec::new(), String::new());
+    loop {
+        let request = v1::ListFailuresRequest { limit: Some(2), after, ..v1::ListFailuresRequest::default() };
+        let page = admin.list_failures(request).await.expect("lists").into_inner();
+        assert!(page.count == 5 && (1..=2).contains(&page.files.len()), "{page:?}");
+        met.extend(page.files.into_iter().map(|file| file.path));
+        if page.next_after.is_empty() {
+            break;
+        }
+        after = page.next_after;
+    }
+    let ordered = ["a/1.jpg", "a/2.jpg", "a-b.jpg", "b.jpg", "c.jpg"];
+    assert_eq!(met, ordered.map(|name| folder.join(name).to_string_lossy().into_owned()));
+    assert_eq!(client.failures().await.expect("lists").len(), 5);
+    for (limit, after, field) in
+        [(Some(0), "", "limit"), (Some(10_001), "", "limit"), (None, "/a/1", "after")]
+    {
+        let after = after.to_owned();
+        let request = v1::ListFailuresRequest { limit, after, ..v1::ListFailuresRequest::default() };
+        let refused = admin.list_failures(request).await.expect_err("refused");
+        assert_eq!(refused.code(), tonic::Code::InvalidArgument);
+        assert!(refused.message().contains(field), "{refused:?}");
+    }
+    server.end().await;
+}
+
+#[tokio::test]
 async fn files_of_the_servers_machine_are_indexed_where_allowed() {
     let fixture = Fixture::new();
     fixture.write("dog.jpg", "image dog");
@@ -155,10 +195,10 @@ async fn files_of_the_servers_machine_are_indexed_where_allowed() {
     assert_eq!((summary.indexed, summary.warned, summary.failed, summary.interrupted), (2, 1, 1, false));
     let mut admin = AdminServiceClient::new(server.channel().await);
     for (warnings, name) in [(false, "bad.jpg"), (true, "half.jpg")] {
-        let request = v1::ListFailuresRequest { collection_name: String::new(), warnings };
-        let listed = admin.list_failures(request).await.expect("lists").into_inner().files;
-        assert_eq!(listed.len(), 1, "{listed:?}");
-        assert!(listed[0].path.ends_with(name), "{listed:?}");
+        let request = v1::ListFailuresRequest { warnings, ..v1::ListFailuresRequest::default() };
+        let listed = admin.list_failures(request).await.expect("lists").into_inner();
+        assert_eq!((listed.files.len(), listed.count, listed.next_after.as_str()), (1, 1, ""), "{listed:?}");
+        assert!(listed.files[0].path.ends_with(name), "{listed:?}");
     }
     let hits = client.query(ask("dog")).await.expect("answers").hits;
     assert_eq!(hits[0].path, Some(folder.join("dog.jpg")));

@@ -1,6 +1,7 @@
 //! [`Catalogue`]: what is stored, by name and page by page.
 
 use std::fmt::Debug;
+use std::ops::ControlFlow;
 
 use async_trait::async_trait;
 use sensorium_types::{AssetId, Cursor, Filter, Page, PointKey, SourceKey, SourceRow, StoredAsset};
@@ -9,7 +10,7 @@ use crate::StoreError;
 
 /// Assets of one page of [`all_assets`].
 const ASSETS_PAGE: usize = 1000;
-/// Source rows of one page of [`all_sources`].
+/// Source rows of one page of [`each_source`].
 const SOURCES_PAGE: usize = 10_000;
 
 /// Assets, their sources (also those that failed) and thumbnails.
@@ -86,13 +87,33 @@ pub async fn all_sources(
     catalogue: &dyn Catalogue,
     under: &[u8],
 ) -> Result<Vec<(SourceKey, SourceRow)>, StoreError> {
-    let (mut rows, mut from) = (Vec::new(), None);
+    let mut rows = Vec::new();
+    each_source(catalogue, under, |key, row| {
+        rows.push((key, row));
+        ControlFlow::Continue(())
+    })
+    .await?;
+    Ok(rows)
+}
+
+/// Shows every source row below a path, page by page, until it is told to stop: a million are never in memory at once.
+///
+/// # Errors
+/// If a page cannot be read.
+pub async fn each_source(
+    catalogue: &dyn Catalogue,
+    under: &[u8],
+    mut each: impl FnMut(SourceKey, SourceRow) -> ControlFlow<()>,
+) -> Result<(), StoreError> {
+    let mut from = None;
     loop {
         let page = catalogue.sources(under, from.as_ref(), SOURCES_PAGE).await?;
-        rows.extend(page.items);
+        if page.items.into_iter().try_for_each(|(key, row)| each(key, row)).is_break() {
+            return Ok(());
+        }
         match page.next {
             Some(next) => from = Some(next),
-            None => return Ok(rows),
+            None => return Ok(()),
         }
     }
 }

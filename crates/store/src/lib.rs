@@ -12,7 +12,7 @@
 //! | `upkeep.rs` | [`Upkeep`]: counts, checks, repair, building |
 //! | `store.rs` | [`Store`]: one collection, all of these and its changes |
 //! | `database.rs` | [`Storage`] and [`Database`]: the collections of a data folder |
-//! | `thread.rs` | [`may_block`]: threads that may be blocked |
+//! | `thread.rs` | [`blocking`], [`on_one_thread`]: threads that may be blocked |
 //! | `empty.rs` | [`EmptyStore`]: what stands for a collection that was never made |
 //! | `contract/` | [`contract`]: one test body that is run on every implementation |
 
@@ -25,13 +25,13 @@ mod store;
 mod thread;
 mod upkeep;
 
-pub use catalogue::{Catalogue, all_assets, all_sources};
+pub use catalogue::{Catalogue, all_assets, all_sources, each_source};
 pub use database::{Access, Database, OpenFolder, Storage};
 pub use empty::EmptyStore;
 pub use search::VectorSearch;
 use sensorium_types::ErrorKind;
 pub use store::Store;
-pub use thread::{blocking_here, may_block};
+pub use thread::{blocking, on_one_thread};
 pub use upkeep::Upkeep;
 
 /// An error of a store.

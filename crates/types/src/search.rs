@@ -156,6 +156,18 @@ impl Cursor {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// A cursor of bytes, as their hexadecimal digits.
+    pub fn of_bytes(bytes: &[u8]) -> Self {
+        Self(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// The bytes of a cursor of such; `None` of any other.
+    pub fn bytes(&self) -> Option<Vec<u8>> {
+        let (pairs, rest) = self.0.as_bytes().as_chunks::<2>();
+        let byte = |pair: &[u8; 2]| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok();
+        pairs.iter().map(byte).collect::<Option<Vec<u8>>>().filter(|_| rest.is_empty())
+    }
 }
 
 /// One page of a listing.

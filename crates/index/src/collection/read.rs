@@ -14,7 +14,7 @@ use crate::assets::EntryRef;
 use crate::error::IndexError;
 use crate::storage::{
     AssetOffset, Family, PointOffset, Row as _, SourceValue, decode_source_key, decode_vector,
-    point_offset_key, source_key,
+    key_after_root, point_offset_key, source_key,
 };
 
 /// Names looked at under one lock of the id map.
@@ -124,50 +124,59 @@ pub(super) fn scroll(core: &Core, view: &View, ask: Scroll<'_>) -> Result<Page<S
     }
 }
 
-/// A page of source rows below a path, in order of key. A cursor is the key of the last row given, in hexadecimal digits.
+/// A page of source rows below a path, in order of key; those beside it are not looked at. A cursor is the key of the last row given.
 pub(super) fn sources(
     core: &Core,
     under: &[u8],
     from: Option<&Cursor>,
     limit: usize,
 ) -> Result<Page<(SourceKey, SourceRow)>, IndexError> {
-    let last = from.map(key_of).transpose()?;
+    let unreadable = |cursor: &Cursor| IndexError::Cursor { cursor: cursor.as_str().to_owned() };
+    let last = from.map(|cursor| cursor.bytes().ok_or_else(|| unreadable(cursor))).transpose()?;
+    let under = under.strip_suffix(b"/").unwrap_or(under);
     let mut page = Page { items: Vec::new(), next: None };
-    core.rocks.view().scan_from(Family::Sources, last.as_deref().unwrap_or_default(), |key, value| {
-        let damaged = |what: String| IndexError::damaged(place(Family::Sources, key), what);
-        if last.as_deref() == Some(key) {
-            return Ok(ControlFlow::Continue(()));
-        }
-        let source = decode_source_key(key).ok_or_else(|| damaged("the key cannot be read".to_owned()))?;
-        if !is_below(&source.path, under) {
-            return Ok(ControlFlow::Continue(()));
-        }
-        if page.items.len() >= limit {
-            page.next = page.items.last().map(|(key, _)| cursor_of(key));
-            return Ok(ControlFlow::Break(()));
-        }
-        let row = SourceValue::decode(value).and_then(SourceValue::into_row).map_err(damaged)?;
-        page.items.push((source, row));
-        Ok(ControlFlow::Continue(()))
-    })?;
+    let rows = core.rocks.view();
+    let mut go_on_at = Some(last.clone().unwrap_or_default());
+    while let Some(begin) = go_on_at.take() {
+        rows.scan_from(Family::Sources, &begin, |key, value| {
+            let damaged = |what: String| IndexError::damaged(place(Family::Sources, key), what);
+            if last.as_deref() == Some(key) {
+                return Ok(ControlFlow::Continue(()));
+            }
+            let source =
+                decode_source_key(key).ok_or_else(|| damaged("the key cannot be read".to_owned()))?;
+            if !is_below(&source.path, under) {
+                go_on_at = Some(next_below(source, under));
+                return Ok(ControlFlow::Break(()));
+            }
+            if page.items.len() >= limit {
+                page.next = page.items.last().map(|(key, _)| Cursor::of_bytes(&source_key(key)));
+                return Ok(ControlFlow::Break(()));
+            }
+            let row = SourceValue::decode(value).and_then(SourceValue::into_row).map_err(damaged)?;
+            page.items.push((source, row));
+            Ok(ControlFlow::Continue(()))
+        })?;
+    }
     Ok(page)
 }
 
-fn cursor_of(key: &SourceKey) -> Cursor {
-    let digits = source_key(key).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    Cursor::new(digits)
+/// Where the next row below a path may stand, behind one that does not: rows are in order of root, and in a root of path.
+fn next_below(SourceKey { root, path }: SourceKey, under: &[u8]) -> Vec<u8> {
+    let inside = [under, b"/"].concat();
+    let next = if path.as_slice() < under {
+        under.to_vec()
+    } else if path < inside {
+        // As `a-b` stands between `a` and `a/b`.
+        inside
+    } else {
+        return key_after_root(&root);
+    };
+    source_key(&SourceKey { root, path: next })
 }
 
-fn key_of(cursor: &Cursor) -> Result<Vec<u8>, IndexError> {
-    let (pairs, rest) = cursor.as_str().as_bytes().as_chunks::<2>();
-    let byte = |pair: &[u8; 2]| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok();
-    let key = pairs.iter().map(byte).collect::<Option<Vec<u8>>>().filter(|_| rest.is_empty());
-    key.ok_or_else(|| IndexError::Cursor { cursor: cursor.as_str().to_owned() })
-}
-
-/// Whether a path is another or lies below it; everything lies below the empty path.
+/// Whether a path is another or lies below it; everything lies below the empty path. The other ends without a `/`.
 fn is_below(path: &[u8], under: &[u8]) -> bool {
-    let under = under.strip_suffix(b"/").unwrap_or(under);
     match path.strip_prefix(under) {
         Some(rest) => under.is_empty() || rest.is_empty() || rest.starts_with(b"/"),
         None => false,
@@ -181,10 +190,8 @@ mod tests {
     #[test]
     fn below_means_at_a_slash() {
         assert!(is_below(b"/a/b", b"/a"));
-        assert!(is_below(b"/a/b", b"/a/"));
         assert!(is_below(b"/a", b"/a"));
         assert!(is_below(b"/a", b""));
-        assert!(is_below(b"/a", b"/"));
         assert!(!is_below(b"/ab", b"/a"));
         assert!(!is_below(b"/a", b"/a/b"));
     }

@@ -144,15 +144,27 @@ pub(crate) fn chunk_range(generation: u64) -> ([u8; 12], [u8; 12]) {
 
 /// Key in `sources`.
 pub(crate) fn source_key(key: &SourceKey) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(key.root.len() + key.path.len() + 2);
-    for byte in &key.root {
+    let mut bytes = root_bytes(&key.root);
+    bytes.extend_from_slice(&[0, 0]);
+    bytes.extend_from_slice(&key.path);
+    bytes
+}
+
+/// What comes behind every key in `sources` of this root, and before those of the next.
+pub(crate) fn key_after_root(root: &[u8]) -> Vec<u8> {
+    let mut bytes = root_bytes(root);
+    bytes.extend_from_slice(&[0, 1]);
+    bytes
+}
+
+fn root_bytes(root: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(root.len() + 2);
+    for byte in root {
         bytes.push(*byte);
         if *byte == 0 {
             bytes.push(0xff);
         }
     }
-    bytes.extend_from_slice(&[0, 0]);
-    bytes.extend_from_slice(&key.path);
     bytes
 }
 
@@ -203,6 +215,8 @@ mod tests {
             let (left, right) = (source_key(&a), source_key(&b));
             prop_assert_eq!(decode_source_key(&left), Some(a.clone()));
             prop_assert_eq!(left.cmp(&right), a.cmp(&b));
+            let after = key_after_root(&a.root);
+            prop_assert!(left < after && (right > after) == (b.root > a.root));
         }
 
         #[test]

@@ -44,7 +44,8 @@ pub(crate) use families::{Family, Recovery, SharedMemory};
 pub(crate) use keys::{
     AssetOffset, PointOffset, added_key, asset_key, changed_key, changed_range, chunk_key, chunk_range,
     decode_added_key, decode_changed_key, decode_chunk_key, decode_hub_key, decode_offset_key,
-    decode_point_key, decode_source_key, hub_key, hub_range, point_key, point_offset_key, source_key,
+    decode_point_key, decode_source_key, hub_key, hub_range, key_after_root, point_key, point_offset_key,
+    source_key,
 };
 pub(crate) use lock::WriterLock;
 pub use lock::has_writer;

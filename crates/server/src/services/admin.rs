@@ -1,8 +1,11 @@
 //! Looks after a server and its collections.
 
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
+
 use sensorium_api::convert::failure_of_reason;
-use sensorium_api::{PROTOCOL, v1};
-use sensorium_types::FailedFile;
+use sensorium_api::{ConvertError, Fault, PROTOCOL, v1};
+use sensorium_types::{Cursor, ErrorKind, FailedFile, path_of};
 use tonic::{Request, Response, Status};
 
 use super::{Answers, reembed};
@@ -20,6 +23,19 @@ impl Service {
     pub(super) const fn new(context: Context) -> Self {
         Self { context }
     }
+}
+
+/// Most files of a page of those that failed.
+const MAX_FAILURES: usize = 10_000;
+
+/// The path that a page ended with.
+fn place(after: String) -> Result<PathBuf, Fault> {
+    let bytes = Cursor::new(after).bytes();
+    let unreadable = || {
+        let message = "after: expected the next_after of the page before";
+        Fault { field: Some("after".to_owned()), ..Fault::new(ErrorKind::InvalidArgument, message) }
+    };
+    bytes.map(|bytes| path_of(&bytes)).ok_or_else(unreadable)
 }
 
 #[tonic::async_trait]
@@ -50,14 +66,27 @@ impl v1::admin_service_server::AdminService for Service {
         &self,
         request: Request<v1::ListFailuresRequest>,
     ) -> Result<Response<v1::ListFailuresResponse>, Status> {
-        let (_place, v1::ListFailuresRequest { collection_name, warnings }) = enter(request);
+        let (_place, message) = enter(request);
+        let v1::ListFailuresRequest { collection_name, warnings, limit, after } = message;
+        let limit = limit.map_or(MAX_FAILURES, |limit| limit as usize);
+        if !(1..=MAX_FAILURES).contains(&limit) {
+            let (expected, received) = ("from 1 to 10000", limit.to_string());
+            return Err(ConvertError::Number { field: "limit", expected, received }.into());
+        }
+        let after = (!after.is_empty()).then(|| place(after)).transpose()?;
         let engine = self.context.reader(&collection_name).await?;
         let failures = if warnings {
             self.context.within(engine.warnings()).await?
         } else {
             self.context.within(engine.failures()).await?
         };
-        let files = failures
+        let count = failures.len();
+        let begin = after.map_or(0, |after| failures.partition_point(|file| file.path <= after));
+        let page: Vec<FailedFile> = failures.into_iter().skip(begin).take(limit).collect();
+        let is_last = begin + page.len() >= count;
+        let last =
+            page.last().filter(|_| !is_last).map(|file| Cursor::of_bytes(file.path.as_os_str().as_bytes()));
+        let files = page
             .into_iter()
             .map(|FailedFile { path, reason, tries, bytes }| v1::FailedFile {
                 path: path.to_string_lossy().into_owned(),
@@ -66,7 +95,8 @@ impl v1::admin_service_server::AdminService for Service {
                 bytes,
             })
             .collect();
-        Ok(Response::new(v1::ListFailuresResponse { files }))
+        let next_after = last.map(|last| last.as_str().to_owned()).unwrap_or_default();
+        Ok(Response::new(v1::ListFailuresResponse { files, next_after, count: count as u64 }))
     }
 
     async fn verify(

@@ -28,18 +28,36 @@ async fn is_there(store: &dyn Store, name: &str) -> bool {
 /// `/r/a` has `/r/a` and `/r/a/b` below it, not `/r/ab`.
 pub async fn rows_below_a_path_end_at_a_slash(fresh: Fresh) {
     let store = fresh.store.as_ref();
-    for path in ["/r/a/1", "/r/a/2", "/r/ab", "/r/a", "/s/a/1"] {
+    for path in ["/r/a/1", "/r/a/2", "/r/ab", "/r/a", "/r/a-b", "/r/a-c", "/r/", "/q/z", "/s/a/1", "/s"] {
         let root = path.get(..2).unwrap_or(path);
         from_source(store, path, key(root, path)).await;
+    }
+    // Other roots that hold the same paths, before and behind.
+    for root in ["/", "/r/a", "/r\0", "/r\0x"] {
+        from_source(store, &format!("/r/a/1 of {root:?}"), key(root, "/r/a/1")).await;
     }
     let paths = |rows: Vec<(SourceKey, SourceRow)>| -> Vec<String> {
         rows.into_iter().map(|(key, _)| String::from_utf8_lossy(&key.path).into_owned()).collect()
     };
     for (under, right) in [
-        ("/r/a", vec!["/r/a", "/r/a/1", "/r/a/2"]),
-        ("/s", vec!["/s/a/1"]),
-        ("", vec!["/r/a", "/r/a/1", "/r/a/2", "/r/ab", "/s/a/1"]),
+        ("/r/a", [["/r/a"].as_slice(), &["/r/a/1"; 5], &["/r/a/2"]].concat()),
+        ("/r/a/", [["/r/a"].as_slice(), &["/r/a/1"; 5], &["/r/a/2"]].concat()),
+        ("/r/a/1", vec!["/r/a/1"; 5]),
+        ("/r/a-b", vec!["/r/a-b"]),
+        ("/r/ab", vec!["/r/ab"]),
+        ("/s", vec!["/s", "/s/a/1"]),
+        ("/q", vec!["/q/z"]),
         ("/x", Vec::new()),
+        ("/r/a/0", Vec::new()),
+        (
+            "",
+            [
+                ["/q/z", "/r/", "/r/a", "/r/a-b", "/r/a-c"].as_slice(),
+                &["/r/a/1"; 5],
+                &["/r/a/2", "/r/ab", "/s", "/s/a/1"],
+            ]
+            .concat(),
+        ),
     ] {
         let mut all = paths(all_sources(store, under.as_bytes()).await.expect("lists"));
         all.sort_unstable();

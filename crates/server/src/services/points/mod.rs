@@ -23,6 +23,9 @@ const DEFAULT_BUCKETS: usize = 800;
 /// Most stretches of a waveform.
 const MAX_BUCKETS: usize = 4000;
 
+/// Most deleted assets that an answer names.
+const MAX_NAMED: usize = 10_000;
+
 /// `PointsService`.
 #[derive(Debug)]
 pub(super) struct Service {
@@ -49,7 +52,7 @@ impl v1::points_service_server::PointsService for Service {
         let engine = self.context.reader(&collection_name).await?;
         let found = self.context.within(engine.get(&ids, with_vectors)).await?;
         let mut response = v1::GetResponse::default();
-        for (id, stored) in asset_ids.into_iter().zip(&found) {
+        for (id, stored) in asset_ids.into_iter().zip(found) {
             match stored {
                 Some(stored) => response.assets.push(stored.into()),
                 None => response.missing.push(id),
@@ -72,8 +75,10 @@ impl v1::points_service_server::PointsService for Service {
                 Ok((outcome, engine.change()))
             })
             .await?;
-        let (deleted, missing) = (shown(&outcome.deleted), shown(&outcome.missing));
-        Ok(Response::new(v1::DeleteResponse { deleted, missing, change }))
+        let named = outcome.deleted.get(..MAX_NAMED).unwrap_or(&outcome.deleted);
+        let (deleted, missing) = (shown(named), shown(&outcome.missing));
+        let deleted_count = outcome.deleted.len() as u64;
+        Ok(Response::new(v1::DeleteResponse { deleted, missing, change, deleted_count }))
     }
 
     async fn set_payload(
