@@ -10,6 +10,7 @@ use sensorium_kernels::{Numbers, prefetch};
 use sensorium_types::{AssetId, HubValues, Modality, Span, Track};
 use serde::{Deserialize, Serialize};
 
+use super::name_keys::NameKeys;
 use super::point::Point;
 use super::sets::Class;
 use crate::cache_file::{CacheFile, Kind, sweep};
@@ -41,6 +42,8 @@ enum Section {
     Spans,
     /// Three hub values a point, or none.
     Hubs,
+    /// A key for each of `ByName`; files of programs before have none.
+    NameKeys,
 }
 
 /// What the head says.
@@ -66,6 +69,7 @@ pub(crate) struct AssetFile {
     assets: Numbers<u32>,
     modalities: Numbers<u8>,
     by_name: Numbers<u32>,
+    name_keys: Option<NameKeys>,
     point_starts: Numbers<u32>,
     points: Numbers<u32>,
     tracks: Numbers<u8>,
@@ -91,7 +95,7 @@ impl AssetFile {
         let size = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
         let (assets, points) = (size(file.head.assets), size(file.head.points));
         let hubs = if file.head.bank.is_some() { points.saturating_mul(3) } else { 0 };
-        let opened = Self {
+        let mut opened = Self {
             operation: file.head.operation,
             bank: file.head.bank,
             rows: file.all_numbers(Section::Rows as usize)?,
@@ -108,10 +112,14 @@ impl AssetFile {
             span_kinds: file.numbers(Section::SpanKinds as usize, points)?,
             spans: file.numbers(Section::Spans as usize, points.saturating_mul(2))?,
             hubs: file.numbers(Section::Hubs as usize, hubs)?,
+            name_keys: None,
         };
         if !opened.assets.is_sorted_by(|left, right| left < right) {
             return Err("its assets are out of order".to_owned());
         }
+        let name = |row: Option<&u32>| row.map_or("", |row| opened.id(*row));
+        let ends = (name(opened.by_name.first()), name(opened.by_name.last()));
+        opened.name_keys = NameKeys::new(file.all_numbers(Section::NameKeys as usize)?, assets, ends);
         Ok(opened)
     }
 
@@ -256,8 +264,12 @@ impl AssetFile {
 
     /// The asset of this id.
     pub(super) fn find(&self, id: &str) -> Option<AssetOffset> {
-        let at = self.by_name.binary_search_by(|row| self.id(*row).cmp(id)).ok()?;
-        self.assets.get(*self.by_name.get(at)? as usize).copied().map(AssetOffset)
+        let rows = match &self.name_keys {
+            Some(keys) => self.by_name.get(keys.places(id))?,
+            None => &self.by_name,
+        };
+        let row = rows.get(rows.binary_search_by(|row| self.id(*row).cmp(id)).ok()?)?;
+        self.assets.get(*row as usize).copied().map(AssetOffset)
     }
 
     /// Assets in order of id, those after one.

@@ -7,6 +7,7 @@ use sensorium_types::{HubValues, Span};
 
 use super::entry::EntryRef;
 use super::file::{Head, KIND, path};
+use super::name_keys::NameKeys;
 use super::sets::ModalitySet;
 use super::table::AssetTable;
 use crate::cache_file::{CacheWriter, check_room};
@@ -71,8 +72,9 @@ impl<V: Fn(PointOffset) -> HubValues> Making<'_, V> {
         file.end_section().map_err(failed)?;
         self.write_sources(&mut file, &mut columns)?;
         names.sort_unstable();
-        let by_name: Vec<u32> = names.into_iter().map(|(_, row)| row).collect();
-        let parts: [&[u8]; 12] = [
+        let (names, by_name): (Vec<&str>, Vec<u32>) = names.into_iter().unzip();
+        let name_keys = NameKeys::of(&names);
+        let parts: [&[u8]; 13] = [
             as_bytes(&columns.row_starts),
             as_bytes(&columns.source_starts),
             as_bytes(&columns.assets),
@@ -85,6 +87,7 @@ impl<V: Fn(PointOffset) -> HubValues> Making<'_, V> {
             &columns.span_kinds,
             as_bytes(&columns.spans),
             as_bytes(&columns.hubs),
+            as_bytes(&name_keys),
         ];
         parts.iter().try_for_each(|part| file.section(part)).map_err(failed)?;
         let head = Head {

@@ -15,7 +15,7 @@
 //! | `sets.rs` | sets of tracks and modalities, and counts by them |
 //! | `file.rs`, `making.rs` | the file: how it is read, how it is written |
 //! | `table.rs` | all assets by offset |
-//! | `names.rs` | all assets by id |
+//! | `names.rs`, `name_keys.rs` | all assets by id; where in the file an id lies |
 //!
 //! # Memory
 //! Some two bytes for an asset of the file; about a kilobyte, much of it JSON, for one that changed since.
@@ -23,6 +23,7 @@
 mod entry;
 mod file;
 mod making;
+mod name_keys;
 mod names;
 mod point;
 mod sets;

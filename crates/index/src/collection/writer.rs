@@ -119,7 +119,7 @@ fn plan(draft: &mut Draft<'_>, (change, values): ValuedChange) -> Result<bool, I
         Change::MergeMetadata { asset, metadata } => {
             let Some((offset, mut entry)) = draft.find(&asset)? else { return Ok(false) };
             let mut record = entry.record()?;
-            record.metadata.merge(&metadata);
+            record.metadata.merge(metadata);
             record.metadata.check_user()?;
             entry.row = Arc::new(AssetRow::new(&record)?);
             draft.put_record(offset, entry)?;
