@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::*;
-use sensorium_index::{Collection, Database, OpenOptions, Planning, Tuning};
+use sensorium_index::{Collection, Database, GraphParams, OpenOptions, Planning, Tuning};
 use sensorium_types::{
     Change, Content, HubBank, HubValues, HubWeights, Modality, Plan, SearchRequest, SpaceInfo, SubQuery,
     Track,
@@ -72,6 +72,16 @@ impl HubBank for Bank {
             Content::Audio | Content::Text => HubValues::default(),
         };
         Ok(points.iter().map(value).collect())
+    }
+
+    fn queries(
+        &self,
+        query: Content,
+        _: Content,
+        count: usize,
+    ) -> Result<Vec<Vec<f32>>, Box<dyn std::error::Error + Send + Sync>> {
+        let known = if query == Content::Text { self.vectors.as_slice() } else { &[] };
+        Ok(known.iter().take(count).cloned().collect())
     }
 }
 
@@ -379,4 +389,33 @@ fn texts_that_no_bank_corrects_do_not_keep_the_walk_from_the_images() {
     let [raw, corrected] = compared;
     println!("points compared: {raw} raw, {corrected} corrected");
     assert!(corrected * 2 < raw * 3, "{corrected} {raw}");
+}
+
+#[test]
+fn beams_are_wide_enough_for_texts_before_anybody_asks_where_only_images_are_stored() {
+    let data = tempfile::tempdir().expect("folder");
+    let graph = GraphParams { m: 4, ef_construct: 16, ef: 10 };
+    let tuning = Tuning { graph, ..eager() };
+    let bank = Arc::new(Bank::random(5));
+    let database = Database::open_tuned(data.path(), OpenOptions::default(), tuning).expect("opens");
+    let database = database.with_hubs(Some(Arc::clone(&bank) as Arc<dyn HubBank>));
+    let collection = database.create_or_open("default", &space()).expect("opens");
+    fill(&collection, 4000, &mut Random(9));
+    collection.seal().expect("seals");
+    let recall = collection.stats().expect("counts").recall;
+    let text = recall.iter().find(|known| (&*known.from, &*known.of) == ("text", "image"));
+    let text = text.unwrap_or_else(|| panic!("texts ask in the bank alone: {recall:?}"));
+    assert!(text.queries == 0 && text.ef > 10, "{text:?}");
+    // Other questions of the kind find enough.
+    let (mut random, mut found) = (Random(11), 0);
+    for _ in 0..50 {
+        let query = SubQuery { from: Some(Content::Text), ..of_images(random.unit(DIM), TEXT) };
+        let ask = request_of(query, 10);
+        let walked = search(&collection, &ask);
+        assert_eq!(walked.plan, Plan::Graph);
+        let exact = search(&collection, &SearchRequest { exact: true, ..ask });
+        let right: BTreeSet<_> = exact.hits.iter().map(|hit| &hit.asset).collect();
+        found += walked.hits.iter().filter(|hit| right.contains(&hit.asset)).count();
+    }
+    assert!(found >= 475, "{found} of 500");
 }

@@ -59,6 +59,18 @@ pub trait HubBank: Send + Sync + std::fmt::Debug {
         &self,
         points: &[(Content, &[f32])],
     ) -> Result<Vec<HubValues>, Box<dyn std::error::Error + Send + Sync>>;
+
+    /// So many of the reference queries of a content, at most, as vectors of L2 norm 1 that are compared with points of another: what
+    /// people ask before anybody has. None where there are none. Blocks.
+    ///
+    /// # Errors
+    /// If the reference queries cannot be loaded.
+    fn queries(
+        &self,
+        query: Content,
+        content: Content,
+        count: usize,
+    ) -> Result<Vec<Vec<f32>>, Box<dyn std::error::Error + Send + Sync>>;
 }
 
 #[cfg(test)]

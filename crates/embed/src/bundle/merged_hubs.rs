@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use sensorium_kernels::l2_normalize;
 use sensorium_types::{Content, HubBank, HubValues, SpaceInfo};
 use sha2::{Digest, Sha256};
 
@@ -74,6 +75,28 @@ impl HubBank for MergedHubs {
             }
         }
         Ok(values)
+    }
+
+    fn queries(&self, query: Content, content: Content, count: usize) -> Result<Vec<Vec<f32>>, Failed> {
+        // Those of members that know some, side by side, whether they are the same questions or not.
+        let mut asked: Vec<Vec<(usize, Vec<f32>)>> = Vec::new();
+        for (number, (hubs, takes)) in self.members.iter().enumerate() {
+            let Some(hubs) = hubs.as_ref().filter(|_| takes.contains(&query) && takes.contains(&content))
+            else {
+                continue;
+            };
+            for (place, vector) in hubs.queries(query, content, count)?.into_iter().enumerate() {
+                match asked.get_mut(place) {
+                    Some(spaces) => spaces.push((number, vector)),
+                    None => asked.push(vec![(number, vector)]),
+                }
+            }
+        }
+        let joined = |spaces: Vec<_>| {
+            let mut vector = self.space.join(content, &spaces)?;
+            (l2_normalize(&mut vector) > 0.0).then_some(vector)
+        };
+        Ok(asked.into_iter().filter_map(joined).collect())
     }
 }
 

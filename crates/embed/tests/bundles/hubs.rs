@@ -20,7 +20,7 @@ fn unit(row: &[f32]) -> Vec<f32> {
 }
 
 /// The bundle with packed queries of words against images, and plain ones of images against audio and images.
-fn with_hubs() -> Small {
+pub(crate) fn with_hubs() -> Small {
     let small = Small::new();
     let mut stored = Tensors::default();
     let packed =

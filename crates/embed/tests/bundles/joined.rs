@@ -77,6 +77,27 @@ fn a_text_has_a_vector_in_each_space_and_a_medium_in_its_own() {
 }
 
 #[test]
+fn reference_queries_lie_where_they_are_compared() {
+    let small = crate::hubs::with_hubs();
+    let one = small.load().unwrap().hubs().unwrap();
+    let joined = Joined::new(&small, [SEEN, HEARD]).load().unwrap();
+    let (space, two) = (joined.space(), joined.hubs().unwrap());
+    let alone = one.queries(Content::Text, Content::Image, 8).unwrap();
+    assert_eq!((alone.len(), &alone), (8, &two.queries(Content::Text, Content::Image, 8).unwrap()));
+    // A text is compared with texts in both spaces, in which these members know the same.
+    let both = two.queries(Content::Text, Content::Text, 8).unwrap();
+    assert_eq!(both.len(), 8);
+    for (joined, alone) in both.iter().zip(one.queries(Content::Text, Content::Text, 8).unwrap()) {
+        assert!((joined.iter().map(|x| x * x).sum::<f32>() - 1.0).abs() < 1e-5);
+        let parts = space.split(Some(Content::Text), joined);
+        assert_eq!(parts.len(), 2);
+        assert!(parts.iter().all(|(_, part)| part.iter().zip(&alone).all(|(a, b)| (a - b).abs() < 1e-6)));
+    }
+    // No space joins images and audio.
+    assert!(two.queries(Content::Image, Content::Audio, 8).unwrap().is_empty());
+}
+
+#[test]
 fn calibration_is_that_of_cosines_as_they_lie() {
     let small = Small::new();
     let rows = |pairs: &[(&str, &str, f32)]| -> String {

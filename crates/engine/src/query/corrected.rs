@@ -37,6 +37,15 @@ impl HubBank for FirstAxis {
     ) -> Result<Vec<HubValues>, Box<dyn std::error::Error + Send + Sync>> {
         Ok(points.iter().map(|(_, point)| HubValues([0.5 * point[0], 0.0, 0.0])).collect())
     }
+
+    fn queries(
+        &self,
+        _: Content,
+        _: Content,
+        _: usize,
+    ) -> Result<Vec<Vec<f32>>, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Vec::new())
+    }
 }
 
 /// Knows its calibrations and encodes nothing.

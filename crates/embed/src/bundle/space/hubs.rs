@@ -85,6 +85,18 @@ impl Banks {
         Ok(Self(banks))
     }
 
+    /// So many reference queries of a content, at most, from all over the bank: that for points of this content, or where there is none
+    /// another's, for one that asks is the same wherever it asks.
+    fn queries(&self, (query, content): (Content, Content), count: usize, dim: usize) -> Vec<Vec<f32>> {
+        let slot = Content::ALL.iter().position(|of| *of == query);
+        let mut banks = self.0.iter().filter(|bank| Some(bank.slot) == slot);
+        let bank = banks.clone().find(|bank| bank.content == content).or_else(|| banks.next());
+        let Some(bank) = bank else { return Vec::new() };
+        let rows = bank.rows.chunks_exact(dim);
+        let step = (rows.len() / count.max(1)).max(1);
+        rows.step_by(step).take(count).map(<[f32]>::to_vec).collect()
+    }
+
     /// The values of a few points, in their order.
     fn values(&self, points: &[(Content, &[f32])], dim: usize) -> Vec<HubValues> {
         let mut values = vec![HubValues::default(); points.len()];
@@ -198,6 +210,15 @@ impl HubBank for BundleHubs {
         let made = self.bundle.threads.map(&passes, |pass| Ok(banks.values(pass, dim)))?;
         Ok(made.into_iter().flatten().collect())
     }
+
+    fn queries(
+        &self,
+        query: Content,
+        content: Content,
+        count: usize,
+    ) -> Result<Vec<Vec<f32>>, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(self.bundle.banks()?.queries((query, content), count, self.bundle.facts.space.dim))
+    }
 }
 
 #[cfg(test)]
@@ -207,6 +228,24 @@ mod tests {
     #[test]
     fn two_numbers_a_byte() {
         assert_eq!(unpacked(&[0x81, 0xf8]), [-7.0, 0.0, 0.0, 7.0]);
+    }
+
+    #[test]
+    fn queries_come_from_all_over_the_bank_for_what_they_ask() {
+        let bank = |content, rows: &[f32]| Bank { slot: 2, content, k: 1, share: 1.0, rows: rows.into() };
+        let banks = Banks(vec![
+            bank(Content::Image, &[1.0, 0.0, 0.0, 1.0, -1.0, 0.0, 0.0, -1.0, 0.6, 0.8]),
+            bank(Content::Audio, &[0.8, 0.6]),
+        ]);
+        let asked = |query, content, count| banks.queries((query, content), count, 2);
+        assert_eq!(asked(Content::Text, Content::Image, 2), [[1.0, 0.0], [-1.0, 0.0]]);
+        assert_eq!(asked(Content::Text, Content::Image, 9).len(), 5);
+        assert_eq!(asked(Content::Text, Content::Audio, 9), [[0.8, 0.6]]);
+        assert_eq!(asked(Content::Text, Content::Text, 1), [[1.0, 0.0]], "texts that ask, whatever they ask");
+        assert!(
+            asked(Content::Image, Content::Audio, 9).is_empty()
+                && asked(Content::Text, Content::Text, 0).is_empty()
+        );
     }
 
     #[test]
