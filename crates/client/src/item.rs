@@ -14,7 +14,7 @@ pub(crate) fn ingest_item(item: IngestItem) -> v1::IngestItem {
         asset_id: id.map(|id| id.to_string()).unwrap_or_default(),
         parts: parts.into_iter().map(part).collect(),
         fuse: fuse.into_iter().collect(),
-        payload: payload_fields(&metadata),
+        payload: payload_fields(metadata),
         media: v1::MediaPolicy::from(media).into(),
     }
 }

@@ -27,7 +27,7 @@ impl Edit {
                     return Ok(None);
                 }
                 let mut after = known.clone();
-                after.merge(metadata);
+                after.merge(metadata.clone());
                 after.check_user()?;
                 Ok(Some(Change::MergeMetadata { asset, metadata: metadata.clone() }))
             }

@@ -37,7 +37,7 @@ impl Known {
             let mtime = jiff::Timestamp::from_nanosecond(row.mtime_ns).expect("a time");
             payload.set("mtime", mtime.to_string());
         }
-        payload.merge(&self.record.metadata);
+        payload.merge(self.record.metadata.clone());
         payload
     }
 }
@@ -64,7 +64,7 @@ impl Model {
             Change::RemoveSources { keys } => keys.iter().for_each(|key| self.release(key, None)),
             Change::MergeMetadata { asset, metadata } => {
                 if let Some(known) = self.0.get_mut(asset) {
-                    known.record.metadata.merge(metadata);
+                    known.record.metadata.merge(metadata.clone());
                 }
             }
             Change::Delete { asset } => drop(self.0.remove(asset)),

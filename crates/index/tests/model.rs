@@ -198,7 +198,7 @@ impl Model {
             }
             Change::MergeMetadata { asset, metadata } => {
                 let (record, _) = self.assets.get_mut(asset)?;
-                record.metadata.merge(metadata);
+                record.metadata.merge(metadata.clone());
                 Some(Vec::new())
             }
             Change::DropMetadata { asset, fields } => {

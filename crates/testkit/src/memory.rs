@@ -83,7 +83,7 @@ impl State {
                 let found = self.assets.get_mut(&asset);
                 let applied = Applied { found: found.is_some(), ..Applied::default() };
                 if let Some((record, _)) = found {
-                    record.metadata.merge(&metadata);
+                    record.metadata.merge(metadata);
                 }
                 applied
             }

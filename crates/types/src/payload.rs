@@ -68,10 +68,8 @@ impl Payload {
     }
 
     /// Takes over every field of `other`; its values win.
-    pub fn merge(&mut self, other: &Self) {
-        for (name, value) in &other.0 {
-            self.0.insert(name.clone(), value.clone());
-        }
+    pub fn merge(&mut self, other: Self) {
+        self.0.extend(other.0);
     }
 
     /// Takes fields away, however the accents of their names are composed; `false` if there was none of them.

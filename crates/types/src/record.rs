@@ -68,7 +68,7 @@ impl AssetRecord {
     /// The payload as filters and readers see it: facts under the user's own fields.
     pub fn payload(&self) -> Payload {
         let mut payload = self.facts.clone();
-        payload.merge(&self.metadata);
+        payload.merge(self.metadata.clone());
         payload
     }
 }

@@ -18,23 +18,25 @@ pub fn asset_id(field: &'static str, id: &str) -> Result<AssetId, ConvertError> 
     AssetId::new(id).map_err(|source| ConvertError::Id { field, source })
 }
 
-impl From<&StoredAsset> for v1::Asset {
-    fn from(stored: &StoredAsset) -> Self {
+impl From<StoredAsset> for v1::Asset {
+    fn from(stored: StoredAsset) -> Self {
         let StoredAsset { record, points, vectors, paths } = stored;
-        let AssetRecord { id, hash, modality, space_revision, media, .. } = record;
+        let AssetRecord { id, hash, modality, space_revision, mut facts, metadata, media, from_source: _ } =
+            record;
+        facts.merge(metadata);
         let mut points: Vec<v1::Point> = points.iter().map(v1::Point::from).collect();
         for (point, vector) in points.iter_mut().zip(vectors) {
-            point.vector = Some(v1::Vector { values: vector.clone() });
+            point.vector = Some(v1::Vector { values: vector });
         }
         Self {
             asset_id: id.to_string(),
-            modality: v1::Modality::from(*modality).into(),
+            modality: v1::Modality::from(modality).into(),
             content_hash: hash.map(|hash| hash.to_hex()).unwrap_or_default(),
-            payload: payload_fields(&record.payload()),
+            payload: payload_fields(facts),
             points,
             paths: paths.iter().map(|path| shown(path)).collect(),
-            media: v1::MediaPolicy::from(*media).into(),
-            space_revision: space_revision.clone(),
+            media: v1::MediaPolicy::from(media).into(),
+            space_revision,
         }
     }
 }

@@ -8,15 +8,15 @@ use serde_json::{Map, Number, Value};
 use crate::v1::value::Kind;
 use crate::{ConvertError, v1};
 
-impl From<&Value> for v1::Value {
-    fn from(value: &Value) -> Self {
+impl From<Value> for v1::Value {
+    fn from(value: Value) -> Self {
         let kind = match value {
             Value::Null => Kind::NullValue(v1::NullValue::Unspecified.into()),
-            Value::Bool(value) => Kind::BoolValue(*value),
-            Value::Number(number) => number_kind(number),
-            Value::String(text) => Kind::StringValue(text.clone()),
+            Value::Bool(value) => Kind::BoolValue(value),
+            Value::Number(number) => number_kind(&number),
+            Value::String(text) => Kind::StringValue(text),
             Value::Array(values) => {
-                Kind::ListValue(v1::ListValue { values: values.iter().map(Self::from).collect() })
+                Kind::ListValue(v1::ListValue { values: values.into_iter().map(Self::from).collect() })
             }
             Value::Object(fields) => Kind::StructValue(v1::StructValue { fields: fields_of(fields) }),
         };
@@ -44,8 +44,8 @@ impl TryFrom<v1::Value> for Value {
 }
 
 /// The fields of a payload as a message carries them.
-pub fn payload_fields(payload: &Payload) -> BTreeMap<String, v1::Value> {
-    fields_of(&payload.0)
+pub fn payload_fields(payload: Payload) -> BTreeMap<String, v1::Value> {
+    fields_of(payload.0)
 }
 
 /// A payload from the fields of a message.
@@ -91,8 +91,8 @@ pub(super) fn finite(field: &'static str, number: f64) -> Result<Number, Convert
     })
 }
 
-fn fields_of(fields: &Map<String, Value>) -> BTreeMap<String, v1::Value> {
-    fields.iter().map(|(name, value)| (name.clone(), value.into())).collect()
+fn fields_of(fields: Map<String, Value>) -> BTreeMap<String, v1::Value> {
+    fields.into_iter().map(|(name, value)| (name, value.into())).collect()
 }
 
 fn map_of(fields: BTreeMap<String, v1::Value>) -> Result<Map<String, Value>, ConvertError> {
@@ -109,7 +109,7 @@ mod tests {
             "a": null, "b": true, "c": -3, "d": u64::MAX, "e": 0.5, "f": "x", "g": [1, "y", {"h": []}], "i": i64::MAX,
         });
         let before = Payload(json.as_object().cloned().expect("object"));
-        assert_eq!(payload(payload_fields(&before)), Ok(before));
+        assert_eq!(payload(payload_fields(before.clone())), Ok(before));
     }
 
     #[test]

@@ -109,7 +109,7 @@ fn item(path: &Path, max_bytes: u64, own: Option<&Payload>) -> Result<IngestItem
     fields.set("path", path.to_string_lossy());
     fields.set("name", path.file_name().unwrap_or_default().to_string_lossy());
     if let Some(own) = own {
-        fields.merge(own);
+        fields.merge(own.clone());
     }
     item.metadata = fields;
     Ok(item)

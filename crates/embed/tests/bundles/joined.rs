@@ -80,7 +80,9 @@ fn a_text_has_a_vector_in_each_space_and_a_medium_in_its_own() {
 fn reference_queries_lie_where_they_are_compared() {
     let small = crate::hubs::with_hubs();
     let one = small.load().unwrap().hubs().unwrap();
-    let joined = Joined::new(&small, [SEEN, HEARD]).load().unwrap();
+    // Reference queries load at their first use.
+    let folder = Joined::new(&small, [SEEN, HEARD]);
+    let joined = folder.load().unwrap();
     let (space, two) = (joined.space(), joined.hubs().unwrap());
     let alone = one.queries(Content::Text, Content::Image, 8).unwrap();
     assert_eq!((alone.len(), &alone), (8, &two.queries(Content::Text, Content::Image, 8).unwrap()));

@@ -121,7 +121,7 @@ fn decide(
 fn fields(waiting: Option<&Payload>, given: Option<&Payload>) -> Payload {
     let mut fields = waiting.cloned().unwrap_or_else(Payload::new);
     if let Some(given) = given {
-        fields.merge(given);
+        fields.merge(given.clone());
         if fields.check_user().is_err() {
             // Together they are too large; each alone is not.
             return given.clone();

@@ -26,7 +26,7 @@ pub(super) fn of_file(
     if let Some(mtime) = time(stamp.mtime_ns) {
         facts.set("mtime", mtime);
     }
-    facts.merge(&decoded);
+    facts.merge(decoded);
     facts
 }
 

@@ -117,7 +117,7 @@ impl MetaTable {
         }
         let row =
             self.rows.entry(path).or_insert_with(|| Row { metadata: Payload::new(), used: false.into() });
-        row.metadata.merge(&metadata);
+        row.metadata.merge(metadata);
         row.metadata.check_user().map_err(MetadataProblem::Payload)
     }
 

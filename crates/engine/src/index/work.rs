@@ -132,7 +132,7 @@ fn advance(run: &Run, job: Job) -> Result<Next, EngineError> {
     // Without points, `reembed` did not find its media; here it is.
     if once_more || points.is_empty() {
         let mut metadata = record.metadata.clone();
-        metadata.merge(&job.metadata);
+        metadata.merge(job.metadata);
         let of_bytes = points.iter().filter(|point| point.track != Track::Caption).count();
         return decode(run, Job { metadata, ..job }, hash, Some(Before { record, points: of_bytes }));
     }

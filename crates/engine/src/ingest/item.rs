@@ -129,7 +129,7 @@ impl Ingest {
             .is_some_and(|warning| warning.reason.is_retryable() && warning.tries < MAX_TRIES);
         if record.space_revision != self.store.space().revision || may_become_whole {
             let given = std::mem::replace(metadata, record.metadata);
-            metadata.merge(&given);
+            metadata.merge(given);
             return Ok(Known::Not { tries: warning.map_or(0, |warning| warning.tries) });
         }
         let news = is_news(metadata, &record.metadata);
@@ -280,7 +280,7 @@ fn facts(parts: &[IngestPart], made: &[Made], hashes: &[ContentHash], modality: 
         if let Some(bytes) = bytes {
             facts.set("bytes", bytes);
         }
-        facts.merge(&main.facts);
+        facts.merge(main.facts.clone());
     }
     facts.set("modality", modality.name());
     if hashes.len() > 1 {

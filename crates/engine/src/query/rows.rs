@@ -156,22 +156,29 @@ pub(super) async fn hits(store: &Arc<dyn Store>, rows: Vec<Row>) -> Result<Vec<H
     let mut assets: Vec<AssetId> = rows.iter().map(|row| row.asset.clone()).collect();
     assets.sort();
     assets.dedup();
-    let mut shown: HashMap<AssetId, Shown> = HashMap::with_capacity(assets.len());
+    let mut shown: Vec<Option<Arc<Shown>>> = Vec::with_capacity(assets.len());
     for batch in assets.chunks(PATHS_A_LOOK) {
-        let stored: Vec<StoredAsset> = store.get(batch, false).await?.into_iter().flatten().collect();
-        let show = move |stored: Vec<StoredAsset>| stored.into_iter().map(Shown::new).collect::<Vec<_>>();
-        // A disk may be slow to answer; assets that came in as bytes ask none.
-        let batch = match stored.iter().all(|stored| stored.paths.is_empty()) {
-            true => show(stored),
-            false => blocking("look at paths", move || Ok(show(stored))).await?,
+        let stored = store.get(batch, false).await?;
+        let has_paths = stored.iter().flatten().any(|stored| !stored.paths.is_empty());
+        let show = |stored: Vec<Option<StoredAsset>>| {
+            stored.into_iter().map(|one| one.map(|stored| Arc::new(Shown::new(stored)))).collect()
         };
-        shown.extend(batch.into_iter().map(|shown| (shown.asset.clone(), shown)));
+        // A disk may be slow to answer; assets that came in as bytes ask none.
+        let batch: Vec<_> = match has_paths {
+            true => blocking("look at paths", move || Ok(show(stored))).await?,
+            false => show(stored),
+        };
+        shown.extend(batch);
     }
+    let of_row = |row: &Row| shown.get(assets.binary_search(&row.asset).ok()?)?.clone();
+    let of_rows: Vec<Option<Arc<Shown>>> = rows.iter().map(of_row).collect();
+    drop(shown);
     let mut hits = Vec::with_capacity(rows.len());
-    for row in rows {
-        let Some(shown) = shown.get(&row.asset) else { continue };
+    for (row, shown) in rows.into_iter().zip(of_rows) {
+        let Some(shown) = shown else { continue };
+        // Rows of one asset share what is shown of it; the last takes it along.
+        let Shown { path, paths, mut payload } = Arc::unwrap_or_clone(shown);
         let Row { asset, modality, score, rank_by: _, best, is_bridged, moment } = row;
-        let mut payload = shown.payload.clone();
         show_caption(&mut payload, &best.point, store.keeps_captions());
         hits.push(Hit {
             rank: hits.len() + 1,
@@ -179,8 +186,8 @@ pub(super) async fn hits(store: &Arc<dyn Store>, rows: Vec<Row>) -> Result<Vec<H
             score,
             cosine: best.cosine,
             modality,
-            path: shown.path.clone(),
-            paths: shown.paths.clone(),
+            path,
+            paths,
             moment,
             range: best.point.span.and_then(sensorium_types::Span::chars),
             payload,
@@ -192,9 +199,8 @@ pub(super) async fn hits(store: &Arc<dyn Store>, rows: Vec<Row>) -> Result<Vec<H
 }
 
 /// What is shown of an asset.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Shown {
-    asset: AssetId,
     path: Option<PathBuf>,
     paths: Vec<PathBuf>,
     payload: Payload,
@@ -205,12 +211,12 @@ impl Shown {
     fn new(stored: StoredAsset) -> Self {
         let paths: Vec<PathBuf> = stored.paths.iter().map(|path| path_of(path)).collect();
         let path = paths.iter().find(|path| path.exists()).cloned();
-        let mut payload = stored.record.facts.clone();
+        let mut payload = stored.record.facts;
         if let Some(path) = &path {
             payload.set("path", path.to_string_lossy());
             payload.set("name", path.file_name().unwrap_or_default().to_string_lossy());
         }
-        payload.merge(&stored.record.metadata);
-        Self { asset: stored.record.id, path, paths, payload }
+        payload.merge(stored.record.metadata);
+        Self { path, paths, payload }
     }
 }

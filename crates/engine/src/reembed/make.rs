@@ -172,7 +172,7 @@ fn record(
         facts.0.remove(CAPTIONS_FIELD);
         Warning::clear(&mut facts);
     }
-    facts.merge(found);
+    facts.merge(found.clone());
     if let Some((mark, reason)) = instead {
         facts.set(MARK_FIELD, mark);
         facts.set(REASON_FIELD, reason.to_string());

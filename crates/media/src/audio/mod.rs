@@ -72,7 +72,7 @@ pub(crate) fn decode_container(job: &Job, probe: Probe, sink: &mut Sink) -> Resu
             Err(_) => return Err(first),
         },
     };
-    facts.merge(&decode::tags(job.path));
+    facts.merge(decode::tags(job.path));
     finish(job, cutter, facts, trouble)
 }
 

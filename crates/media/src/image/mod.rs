@@ -141,7 +141,7 @@ pub(crate) fn decode_raw(bytes: &[u8], job: &Job, sink: &mut Sink) -> Result<Hea
     if outer.orientation == 1 {
         found.orientation = inner.orientation;
     }
-    found.facts.merge(&outer.facts);
+    found.facts.merge(outer.facts);
     put(image, found, "image/x-dcraw", job.spec, sink)
 }
 

@@ -12,33 +12,33 @@ use sensorium_types::{
 pub(crate) fn query_response(reply: QueryReply, offset: usize, without_payload: bool) -> v1::QueryResponse {
     let QueryReply { hits, weak, steps, explain } = reply;
     v1::QueryResponse {
-        hits: hits.into_iter().skip(offset).map(|hit| self::hit(&hit, without_payload)).collect(),
+        hits: hits.into_iter().skip(offset).map(|hit| self::hit(hit, without_payload)).collect(),
         weak,
         explain: explain.map(|told| self::explain(told, steps)),
     }
 }
 
 /// Hits by themselves.
-pub(crate) fn query_response_hits(hits: &[Hit], without_payload: bool) -> Vec<v1::Hit> {
-    hits.iter().map(|hit| self::hit(hit, without_payload)).collect()
+pub(crate) fn query_response_hits(hits: Vec<Hit>, without_payload: bool) -> Vec<v1::Hit> {
+    hits.into_iter().map(|hit| self::hit(hit, without_payload)).collect()
 }
 
-fn hit(hit: &Hit, without_payload: bool) -> v1::Hit {
+fn hit(hit: Hit, without_payload: bool) -> v1::Hit {
     let Hit { rank, asset, score, cosine, modality, path, paths, moment, range, payload, point, bridged } =
         hit;
     v1::Hit {
-        rank: number(*rank),
+        rank: number(rank),
         asset_id: asset.to_string(),
-        score: *score,
-        cosine: *cosine,
-        modality: v1::Modality::from(*modality).into(),
+        score,
+        cosine,
+        modality: v1::Modality::from(modality).into(),
         path: path.as_deref().map(shown).unwrap_or_default(),
         paths: paths.iter().map(|path| shown(path)).collect(),
         moment: moment.as_ref().map(v1::Moment::from),
         range: range.map(|(from, to)| v1::CharSpan { from, to }),
         payload: if without_payload { Default::default() } else { payload_fields(payload) },
-        point: Some(point.into()),
-        bridged: *bridged,
+        point: Some((&point).into()),
+        bridged,
     }
 }
 

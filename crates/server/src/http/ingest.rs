@@ -234,7 +234,7 @@ async fn send_all(
         let item = v1::IngestItem {
             sequence,
             parts: vec![part],
-            payload: fields.iter().map(|(name, value)| (name.clone(), value.into())).collect(),
+            payload: fields.into_iter().map(|(name, value)| (name, value.into())).collect(),
             ..v1::IngestItem::default()
         };
         if send(items, Asked::Item(item)).await.is_err() {

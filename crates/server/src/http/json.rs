@@ -132,7 +132,7 @@ fn read_any(descriptor: &MessageDescriptor, json: &Value, path: &str) -> Result<
         return Ok(message);
     }
     let mut message = DynamicMessage::new(descriptor.clone());
-    message.transcode_from(&v1::Value::from(json)).map_err(|error| wrong(path, error))?;
+    message.transcode_from(&v1::Value::from(json.clone())).map_err(|error| wrong(path, error))?;
     Ok(message)
 }
 

@@ -124,7 +124,7 @@ impl v1::query_service_server::QueryService for Service {
         };
         let page = self.context.within(page).await?;
         Ok(Response::new(v1::ScrollResponse {
-            assets: page.items.iter().map(v1::Asset::from).collect(),
+            assets: page.items.into_iter().map(v1::Asset::from).collect(),
             next_after: page.next.map(|next| next.as_str().to_owned()).unwrap_or_default(),
         }))
     }

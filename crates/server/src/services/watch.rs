@@ -114,7 +114,7 @@ async fn next(standing: &mut Standing, told: Instant) -> Result<v1::WatchRespons
         }
         let hits = watch.look().await.map_err(|error| fault(&error))?;
         if !hits.is_empty() || told.elapsed() >= TELL_EVERY {
-            let hits = query_response_hits(&hits, *without_payload);
+            let hits = query_response_hits(hits, *without_payload);
             return Ok(v1::WatchResponse { change: watch.change(), hits });
         }
     }

@@ -14,8 +14,8 @@ fn of_text(filter: &str) -> Option<v1::AssetSelector> {
 }
 
 fn payload(json: serde_json::Value) -> std::collections::BTreeMap<String, v1::Value> {
-    let fields = json.as_object().expect("an object").iter();
-    fields.map(|(name, value)| (name.clone(), value.into())).collect()
+    let serde_json::Value::Object(fields) = json else { panic!("no object: {json}") };
+    fields.into_iter().map(|(name, value)| (name, value.into())).collect()
 }
 
 #[tokio::test]

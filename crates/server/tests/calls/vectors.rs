@@ -22,7 +22,7 @@ fn ready(name: &str, words: &[&str]) -> v1::UpsertAsset {
     v1::UpsertAsset {
         asset_id: name.to_owned(),
         points: (0..).zip(words).map(point).collect(),
-        payload: [("year".to_owned(), (&serde_json::json!(2031)).into())].into(),
+        payload: [("year".to_owned(), serde_json::json!(2031).into())].into(),
         ..v1::UpsertAsset::default()
     }
 }

@@ -113,7 +113,7 @@ pub async fn metadata_merges_and_the_new_value_wins(fresh: Fresh) {
     ];
     let applied = store.apply(changes).await.expect("applies");
     assert_eq!(applied.iter().map(|applied| applied.found).collect::<Vec<_>>(), vec![true, false]);
-    text.metadata.merge(&metadata);
+    text.metadata.merge(metadata.clone());
     let read = store.get(&[id("text")], false).await.expect("gets");
     assert_eq!(read.into_iter().flatten().next().map(|asset| asset.record), Some(text));
 }
