@@ -45,6 +45,7 @@ async fn a_form_brings_files_in_and_a_query_finds_them() {
     assert_eq!(ask(address, "GET /v1/stats").await.json()["assets"], json!(2));
     let deleted = ask(address, &format!("DELETE /v1/assets/{id}")).await.json();
     assert_eq!((&deleted["deleted"], &deleted["missing"]), (&json!([id]), &json!([])));
+    assert_eq!(deleted["deleted_count"], json!(1));
     assert_eq!(ask(address, &format!("GET /v1/assets/{id}")).await.problem(), (404, "NOT_FOUND".to_owned()));
     server.end().await;
 }
