@@ -91,8 +91,8 @@ bench-encoders: build ## encoders of CLIP's size beside ONNX Runtime, OpenVINO a
 	@$(STEP) "bench-encoders: build" cargo build $(CARGO_FLAGS) --example encoders_side
 	@$(STEP) bench-encoders scripts/bench_encoders.sh
 
-bench-service: build ## a server under load: what it adds to a query, many clients, ingest, the size of the collection
-	@$(STEP) bench-service cargo bench --profile release --locked -p sensorium-benches --bench load --bench service --bench cancel
+bench-service: build ## a server under load: what it adds to a query, many clients, ingest, each call as the collection grows
+	@$(STEP) bench-service cargo bench --profile release --locked -p sensorium-benches --bench load --bench service --bench calls --bench cancel
 
 bench-index: build ## the index beside libraries and databases from PyPI; ENCODE=1 first encodes real media, hours of a core
 	@$(STEP) "bench-index: set-up" scripts/setup.sh python3-venv

@@ -111,8 +111,12 @@ impl Http {
     /// # Panics
     /// If it cannot be sent.
     pub async fn send(&mut self, path: &str, body: &str) {
+        self.begin("POST", path, body).await;
+    }
+
+    async fn begin(&mut self, method: &str, path: &str, body: &str) {
         let head = format!(
-            "POST {path} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            "{method} {path} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
             self.host,
             body.len()
         );
@@ -134,6 +138,20 @@ impl Http {
     /// If the connection ends, or the answer has no length.
     pub async fn post_whole(&mut self, path: &str, body: &str) -> (u16, String, Vec<u8>) {
         self.send(path, body).await;
+        self.answer().await
+    }
+
+    /// Asks for what lies at a path; the status and what is answered.
+    ///
+    /// # Panics
+    /// If the connection ends, or the answer has no length.
+    pub async fn get(&mut self, path: &str) -> (u16, Vec<u8>) {
+        self.begin("GET", path, "").await;
+        let (status, _, answer) = self.answer().await;
+        (status, answer)
+    }
+
+    async fn answer(&mut self) -> (u16, String, Vec<u8>) {
         let mut bytes = Vec::new();
         loop {
             assert!(self.stream.read_buf(&mut bytes).await.expect("reads") > 0, "the connection ended");

@@ -11,12 +11,15 @@ use super::load::place;
 use super::matching::known;
 use super::view::View;
 use crate::assets::EntryRef;
+use crate::columns::Bits;
 use crate::error::IndexError;
 use crate::storage::{
     AssetOffset, Family, PointOffset, Row as _, SourceValue, decode_source_key, decode_vector,
     key_after_root, point_offset_key, source_key,
 };
 
+/// Most assets that meet a filter and are put in order for a page; where more do, names are gone through in their order.
+const FEW_MATCHES: usize = 4096;
 /// Names looked at under one lock of the id map.
 const NAMES_AT_ONCE: usize = 1024;
 
@@ -96,6 +99,9 @@ pub(super) fn scroll(core: &Core, view: &View, ask: Scroll<'_>) -> Result<Page<S
     };
     let mut after = ask.from.map(last).transpose()?;
     let bits = ask.filter.and_then(|filter| known(core, view, filter));
+    if let Some(bits) = bits.as_ref().filter(|bits| bits.len() <= FEW_MATCHES) {
+        return scroll_few(core, view, bits, (after.as_ref(), &ask));
+    }
     let matcher = ask.filter.map(Matcher::new);
     let meets = |asset: AssetOffset, entry: EntryRef<'_>| match (&bits, &matcher) {
         (Some(bits), _) => bits.has(asset.0),
@@ -122,6 +128,28 @@ pub(super) fn scroll(core: &Core, view: &View, ask: Scroll<'_>) -> Result<Page<S
             page.items.extend(stored(core, view, &id, ask.with_vectors)?);
         }
     }
+}
+
+/// A page of a scroll of few assets, which are known: they are put in order, and no other is looked at.
+fn scroll_few(
+    core: &Core,
+    view: &View,
+    bits: &Bits,
+    (after, ask): (Option<&AssetId>, &Scroll<'_>),
+) -> Result<Page<StoredAsset>, IndexError> {
+    let ids = bits.iter().filter_map(|asset| AssetId::new(view.assets.get(AssetOffset(asset))?.id()).ok());
+    let mut ids: Vec<AssetId> = ids.filter(|id| after.is_none_or(|after| id > after)).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let is_last = ids.len() <= ask.limit;
+    ids.truncate(ask.limit);
+    let next = ids.last().filter(|_| !is_last).map(|id| Cursor::new(id.as_str()));
+    let mut items = Vec::with_capacity(ids.len());
+    for id in &ids {
+        check(ask.cancel)?;
+        items.extend(stored(core, view, id, ask.with_vectors)?);
+    }
+    Ok(Page { items, next })
 }
 
 /// A page of source rows below a path, in order of key; those beside it are not looked at. A cursor is the key of the last row given.
