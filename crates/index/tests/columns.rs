@@ -235,9 +235,17 @@ fn check(model: &Model, collection: &Collection, text: &str, random: &mut Random
         right.len()
     );
     assert_eq!(collection.count(Some(&filter)).expect("counts"), right.len() as u64, "{text}");
-    let page = collection.scroll(Some(&filter), None, usize::MAX, false).expect("scrolls");
-    let found: BTreeSet<_> = page.items.into_iter().map(|asset| asset.record.id).collect();
-    assert_eq!(found, right, "{text}");
+    let limit = if random.below(2) == 0 { usize::MAX } else { 1 + random.below(right.len().max(1)) };
+    let (mut found, mut from) = (Vec::new(), None);
+    loop {
+        let page = collection.scroll(Some(&filter), from.as_ref(), limit, false).expect("scrolls");
+        found.extend(page.items.into_iter().map(|asset| asset.record.id));
+        from = page.next;
+        if from.is_none() {
+            break;
+        }
+    }
+    assert!(found.iter().eq(&right), "pages of {limit} in order of id: {text}");
     let mut ask = request(random.unit(DIM), usize::MAX);
     ask.exact = true;
     if random.below(2) == 0 {
