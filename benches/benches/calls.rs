@@ -7,7 +7,6 @@
 
 #![expect(clippy::expect_used, reason = "a bench stops at its first error")]
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use sensorium_benches::mixed;
@@ -48,16 +47,10 @@ const CALLS: [(&str, &str, &str); 19] = [
 ];
 
 fn main() {
-    let large =
-        std::env::var("SENSORIUM_BENCH_ASSETS").ok().and_then(|count| count.parse().ok()).unwrap_or(LARGE);
-    let bundle = bundle();
+    let large = mixed::size(LARGE);
     let temporary = tempfile::tempdir().expect("temporary folder");
-    let folder =
-        std::env::var_os("SENSORIUM_BENCH_KEEP").map_or_else(|| temporary.path().to_owned(), PathBuf::from);
-    let [small_data, large_data] =
-        [("small", SMALL), ("large", large)].map(|(name, assets)| folder.join(format!("{name}-{assets}")));
-    mixed::fill(&small_data, SMALL, &bundle);
-    mixed::fill(&large_data, large, &bundle);
+    let folder = mixed::folder(temporary.path());
+    let [small_data, large_data] = mixed::fill_both(&folder, SMALL, large, &bundle());
     let servers = [Server::start(&small_data), Server::start(&large_data)];
     let caller = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
     caller.block_on(measure(&servers, large));

@@ -6,7 +6,7 @@
 
 #![expect(clippy::expect_used, reason = "a bench stops at its first error")]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -36,12 +36,10 @@ const STREAMS: [usize; 2] = [1, 8];
 const TURNS: usize = 3;
 
 fn main() {
-    let assets =
-        std::env::var("SENSORIUM_BENCH_ASSETS").ok().and_then(|count| count.parse().ok()).unwrap_or(ASSETS);
+    let assets = mixed::size(ASSETS);
     let bundle = bundle();
     let temporary = tempfile::tempdir().expect("temporary folder");
-    let folder =
-        std::env::var_os("SENSORIUM_BENCH_KEEP").map_or_else(|| temporary.path().to_owned(), PathBuf::from);
+    let folder = mixed::folder(temporary.path());
     let data = folder.join(format!("load-{assets}"));
     mixed::fill(&data, assets, &bundle);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("runtime");

@@ -9,7 +9,6 @@
 #![expect(clippy::expect_used, reason = "a bench stops at its first error")]
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -36,12 +35,10 @@ const CONTENTS: [&[Track]; 4] =
     [&[Track::Image, Track::Video], &[Track::Audio], &[Track::Text], &[Track::Caption]];
 
 fn main() {
-    let assets = std::env::var("SENSORIUM_BENCH_ASSETS").ok().and_then(|count| count.parse().ok());
-    let assets = assets.unwrap_or(150_000);
+    let assets = mixed::size(150_000);
     let bundle = bundle();
     let temporary = tempfile::tempdir().expect("temporary folder");
-    let folder =
-        std::env::var_os("SENSORIUM_BENCH_KEEP").map_or_else(|| temporary.path().to_owned(), PathBuf::from);
+    let folder = mixed::folder(temporary.path());
     let data = folder.join(format!("large-{assets}"));
     mixed::fill(&data, assets, &bundle);
     let config = EngineConfig {

@@ -7,7 +7,7 @@
 
 #![expect(clippy::expect_used, reason = "a bench stops at its first error")]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use sensorium_benches::mixed::{self, TEXTS};
@@ -32,17 +32,10 @@ const FILTERS: [(&str, &str); 5] = [
 ];
 
 fn main() {
-    let large =
-        std::env::var("SENSORIUM_BENCH_ASSETS").ok().and_then(|count| count.parse().ok()).unwrap_or(LARGE);
-    let bundle = bundle();
-    // A folder that is named is kept, and used again.
+    let large = mixed::size(LARGE);
     let temporary = tempfile::tempdir().expect("temporary folder");
-    let folder =
-        std::env::var_os("SENSORIUM_BENCH_KEEP").map_or_else(|| temporary.path().to_owned(), PathBuf::from);
-    let [small_data, large_data] =
-        [("small", SMALL), ("large", large)].map(|(name, assets)| folder.join(format!("{name}-{assets}")));
-    mixed::fill(&small_data, SMALL, &bundle);
-    mixed::fill(&large_data, large, &bundle);
+    let folder = mixed::folder(temporary.path());
+    let [small_data, large_data] = mixed::fill_both(&folder, SMALL, large, &bundle());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("runtime");
     runtime.block_on(measure(&small_data, &large_data, large));
 }

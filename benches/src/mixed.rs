@@ -3,7 +3,7 @@
 
 #![expect(clippy::expect_used, reason = "a bench stops at its first error")]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sensorium_embed::Bundle;
@@ -29,6 +29,25 @@ pub const TEXTS: [&str; 6] = [
 const COMMIT: usize = 500;
 /// Which maker's the vectors of captions are.
 const CAPTIONS: usize = 3;
+
+/// How many assets a bench asks: what `SENSORIUM_BENCH_ASSETS` says, else its own number.
+pub fn size(own: usize) -> usize {
+    std::env::var("SENSORIUM_BENCH_ASSETS").ok().and_then(|count| count.parse().ok()).unwrap_or(own)
+}
+
+/// The folder of a bench's collections: that of `SENSORIUM_BENCH_KEEP`, which is kept and used again, else a temporary one.
+pub fn folder(temporary: &Path) -> PathBuf {
+    std::env::var_os("SENSORIUM_BENCH_KEEP").map_or_else(|| temporary.to_owned(), PathBuf::from)
+}
+
+/// A small collection and a large one in a folder, filled unless they are there already.
+pub fn fill_both(folder: &Path, small: usize, large: usize, bundle: &Arc<Bundle>) -> [PathBuf; 2] {
+    [("small", small), ("large", large)].map(|(name, assets)| {
+        let data = folder.join(format!("{name}-{assets}"));
+        fill(&data, assets, bundle);
+        data
+    })
+}
 
 /// Fills a folder with so many assets and reports what that took, unless it is there already.
 ///
