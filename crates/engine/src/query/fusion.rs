@@ -24,10 +24,10 @@ pub(super) struct Fused {
 }
 
 /// Fuses the parts' lists; of one part, its list as it is.
-pub(super) fn fuse(parts: &[QueryPart], mut lists: Vec<Vec<Candidate>>, limit: usize) -> Vec<Fused> {
-    if let ([only], Some(list)) = (parts, lists.pop_if(|_| parts.len() == 1)) {
+pub(super) fn fuse(parts: &[QueryPart], lists: Vec<Vec<Candidate>>, limit: usize) -> Vec<Fused> {
+    if let [only] = parts {
         let fused = |(rank, candidate)| Fused { part: 0, candidate, worth: worth(only, rank) };
-        return (1..).zip(list).map(fused).take(limit).collect();
+        return (1..).zip(lists.into_iter().flatten()).map(fused).take(limit).collect();
     }
     let mut fused: HashMap<AssetId, Fused> = HashMap::new();
     for (at, (part, list)) in parts.iter().zip(&lists).enumerate().filter(|(_, (part, _))| part.weight > 0.0)

@@ -161,7 +161,6 @@ pub(super) fn sources(
 ) -> Result<Page<(SourceKey, SourceRow)>, IndexError> {
     let unreadable = |cursor: &Cursor| IndexError::Cursor { cursor: cursor.as_str().to_owned() };
     let last = from.map(|cursor| cursor.bytes().ok_or_else(|| unreadable(cursor))).transpose()?;
-    let under = under.strip_suffix(b"/").unwrap_or(under);
     let mut page = Page { items: Vec::new(), next: None };
     let rows = core.rocks.view();
     let mut go_on_at = Some(last.clone().unwrap_or_default());
@@ -191,6 +190,7 @@ pub(super) fn sources(
 
 /// Where the next row below a path may stand, behind one that does not: rows are in order of root, and in a root of path.
 fn next_below(SourceKey { root, path }: SourceKey, under: &[u8]) -> Vec<u8> {
+    let under = under.strip_suffix(b"/").unwrap_or(under);
     let inside = [under, b"/"].concat();
     let next = if path.as_slice() < under {
         under.to_vec()
@@ -203,8 +203,9 @@ fn next_below(SourceKey { root, path }: SourceKey, under: &[u8]) -> Vec<u8> {
     source_key(&SourceKey { root, path: next })
 }
 
-/// Whether a path is another or lies below it; everything lies below the empty path. The other ends without a `/`.
+/// Whether a path is another or lies below it; everything lies below the empty path.
 fn is_below(path: &[u8], under: &[u8]) -> bool {
+    let under = under.strip_suffix(b"/").unwrap_or(under);
     match path.strip_prefix(under) {
         Some(rest) => under.is_empty() || rest.is_empty() || rest.starts_with(b"/"),
         None => false,
@@ -218,8 +219,10 @@ mod tests {
     #[test]
     fn below_means_at_a_slash() {
         assert!(is_below(b"/a/b", b"/a"));
+        assert!(is_below(b"/a/b", b"/a/"));
         assert!(is_below(b"/a", b"/a"));
         assert!(is_below(b"/a", b""));
+        assert!(is_below(b"/a", b"/"));
         assert!(!is_below(b"/ab", b"/a"));
         assert!(!is_below(b"/a", b"/a/b"));
     }
